@@ -1,0 +1,157 @@
+"""The `strop` command: finds the subcommand's module, parses, runs, ends.
+
+Only the module of the subcommand that is asked for is imported, so that a device without
+TensorFlow has the whole command line, and no command waits for another one's imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from strop import console
+from strop.runtime.errors import StropError
+
+USER_ERROR = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+BROKEN_PIPE = 141  # 128 + SIGPIPE; 1 would say that a gate failed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """A subcommand.
+
+    Attributes:
+        module: Where its `add_parser` and `run` are.
+        help: One line for `strop -h`.
+    """
+
+    module: str
+    help: str
+
+
+class CommandModule(Protocol):
+    """What every subcommand's module has."""
+
+    def add_parser(self, subparsers: argparse._SubParsersAction[Parser]) -> object:
+        """Add the subcommand's parser."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+
+
+COMMANDS = {
+    "export": Command(
+        module="strop.export.commands.export",
+        help="make int8 .tflite and .onnx files from a Keras model, and certify them",
+    ),
+    "run": Command(module="strop.runtime.commands.run", help="classify images"),
+    "evaluate": Command(
+        module="strop.runtime.commands.evaluate",
+        help="accuracy on a folder of images, and agreement with another artifact",
+    ),
+    "bench": Command(
+        module="strop.runtime.commands.bench",
+        help="latency, cold start and memory of one or more artifacts",
+    ),
+    "inspect": Command(
+        module="strop.export.commands.inspect",
+        help="what is inside an artifact: operations, types, contract",
+    ),
+    "zoo": Command(
+        module="strop.export.commands.zoo", help="the models that export can start from"
+    ),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes options by their full names only; subparsers inherit that."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # argparse's own 15
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments without the program's name; None takes the process's.
+
+    Returns:
+        0 fine; 1 a gate failed; 2 the user's input; 3 could not be measured; 4 no
+        baseline; 130 interrupted; 141 the reader of our output went away.
+    """
+    try:
+        code = _dispatch(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except StropError as err:
+        console.error(str(err))
+        return err.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more at its end; that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code
+
+
+def _dispatch(argv: Sequence[str]) -> int:
+    name = next((argument for argument in argv if not argument.startswith("-")), None)
+    command = COMMANDS.get(name or "")
+    try:
+        module = None if command is None else cast("CommandModule", import_module(command.module))
+        parser = _parser(name, module)
+        options = parser.parse_args(argv)
+        if options.version:
+            return _print_version()
+        if module is None:
+            parser.print_help(sys.stderr)
+            return USER_ERROR
+        return module.run(options)
+    except ModuleNotFoundError as err:
+        if command is None or not _is_missing_extra(command, err):
+            raise
+        console.error(
+            f"strop {name}: {err.name} is not installed here; run: pip install 'strop[export]'"
+        )
+        return USER_ERROR
+    except SystemExit as stop:  # argparse, after printing its help or its complaint
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _parser(name: str | None, module: CommandModule | None) -> Parser:
+    """The whole command line; in full only for the subcommand `name`."""
+    parser = Parser(
+        prog="strop",
+        description="From a Keras MobileNet to a proven int8 .tflite and .onnx on one's own board.",
+    )
+    parser.add_argument("--version", action="store_true", help="print strop's version and end")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for listed, command in COMMANDS.items():
+        if module is not None and listed == name:
+            module.add_parser(subparsers)
+        else:
+            subparsers.add_parser(listed, help=command.help)
+    return parser
+
+
+def _is_missing_extra(command: Command, err: ModuleNotFoundError) -> bool:
+    """Whether the export half or another package that it needs is not installed."""
+    missing = err.name or ""
+    is_half = f"{command.module}.".startswith(f"{missing}.")
+    is_ours = missing.split(".")[0] == "strop"
+    return command.module.startswith("strop.export.") and (is_half or not is_ours)
+
+
+def _print_version() -> int:
+    from strop.runtime.record import installed_version
+
+    sys.stdout.write(f"strop {installed_version()}\n")
+    return 0

@@ -1,0 +1,142 @@
+"""The one place, with `strop.cli`, that prints: results to stdout, all else to stderr.
+
+On a terminal with rich installed, tables and progress bars are rich's; without it, or
+into a pipe or a file, they are plain text and progress is silent.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from json import dumps
+from shutil import get_terminal_size
+from typing import TextIO, TypeVar
+
+T = TypeVar("T")
+COLUMN_GAP = "  "
+ABSENT = "-"
+
+
+def settings(title: str, pairs: Mapping[str, object]) -> None:
+    """Echo every resolved setting to stderr before the work starts.
+
+    Args:
+        title: What is about to happen, with its subject.
+        pairs: Name to value; None is shown as "-", a list or tuple by its items.
+    """
+    width = max(map(len, pairs), default=0)
+    lines = [title, *(f"  {name:<{width}}  {_cell(value)}" for name, value in pairs.items())]
+    _write(sys.stderr, "\n".join(lines))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table to stdout; columns that hold only numbers are aligned right.
+
+    Args:
+        columns: Headings, with the unit.
+        rows: One cell a column; None is shown as "-". On a terminal that is too narrow,
+            rows become columns if these fit.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    right = [all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
+    lines = [list(columns), *cells]
+    if sys.stdout.isatty() and _width(lines) > get_terminal_size().columns:
+        # One record a column: a terminal folds wide lines until nobody can read them.
+        turned = [list(line) for line in zip(*lines, strict=True)]
+        if _width(turned) <= get_terminal_size().columns:
+            lines, right = turned, [False, *[True] * len(rows)]
+    if _has_rich(sys.stdout):
+        _rich_table(lines, right)
+        return
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = [
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(line, widths, right, strict=True)
+        ]
+        _write(sys.stdout, COLUMN_GAP.join(padded).rstrip())
+
+
+def json(record: object) -> None:
+    """Print a record of plain Python values to stdout, as indented JSON."""
+    _write(sys.stdout, dumps(record, ensure_ascii=False, indent=1))
+
+
+def progress(iterable: Iterable[T], total: int, label: str) -> Iterator[T]:
+    """Pass the items on, with a progress bar on stderr where that is a terminal.
+
+    Args:
+        iterable: What is worked through.
+        total: How many items there are.
+        label: What is done with them.
+    """
+    if not _has_rich(sys.stderr):
+        yield from iterable
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(
+        iterable, description=label, total=total, console=Console(stderr=True), transient=True
+    )
+
+
+def note(text: str) -> None:
+    """Say something about the work to stderr."""
+    _write(sys.stderr, text)
+
+
+def error(text: str) -> None:
+    """Say to stderr why the command ends."""
+    _write(sys.stderr, f"error: {text}")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text + "\n")
+    except UnicodeEncodeError:
+        # A terminal set to ASCII must not end the work over a label's accent.
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ABSENT
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or ABSENT
+    return str(value)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.rstrip("%x"))
+    except ValueError:
+        return cell == ABSENT
+    return True
+
+
+def _has_rich(stream: TextIO) -> bool:
+    return stream.isatty() and find_spec("rich") is not None
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """Of the table on a terminal, in characters; rich puts one on either side of a cell."""
+    return sum(max(map(len, column)) + 2 for column in zip(*lines, strict=True)) + 2
+
+
+def _rich_table(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    headings, *rows = lines
+    printed = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, is_right in zip(headings, right, strict=True):
+        printed.add_column(Text(heading), justify="right" if is_right else "left", overflow="fold")
+    for row in rows:
+        # Text, not str: rich reads "[...]" in a label as markup.
+        printed.add_row(*map(Text, row))
+    Console().print(printed)

@@ -1,0 +1,47 @@
+"""The device half of strop: runs an artifact with numpy, Pillow and one engine.
+
+import strop.runtime
+
+with strop.runtime.open("mobilenet_v2.int8.tflite") as classifier:
+for prediction in classifier.classify("cat.jpg", top=5):
+print(prediction.label, prediction.score)
+"""
+
+from __future__ import annotations
+
+from strop.runtime.classifier import Classifier, Prediction, open  # noqa: A004
+from strop.runtime.contract import Activation, Contract, ResizeRule
+from strop.runtime.engines import EngineFacts, TensorInfo
+from strop.runtime.errors import (
+    ArtifactError,
+    ContractError,
+    EngineError,
+    GateError,
+    ImageError,
+    MeasurementError,
+    OutputError,
+    QuantizationError,
+    SourceError,
+    StropError,
+)
+
+__all__ = [
+    "Activation",
+    "ArtifactError",
+    "Classifier",
+    "Contract",
+    "ContractError",
+    "EngineError",
+    "EngineFacts",
+    "GateError",
+    "ImageError",
+    "MeasurementError",
+    "OutputError",
+    "Prediction",
+    "QuantizationError",
+    "ResizeRule",
+    "SourceError",
+    "StropError",
+    "TensorInfo",
+    "open",
+]

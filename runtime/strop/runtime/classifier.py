@@ -1,0 +1,198 @@
+"""An artifact as a classifier: an image in, labels and probabilities out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.runtime.artifact import read_contract
+from strop.runtime.contract import Contract
+from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
+from strop.runtime.errors import ContractError
+from strop.runtime.prepare import Preparation, preparation
+from strop.runtime.scores import activate, dequantize, top_k
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DEFAULT_TOP = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """One class for an image.
+
+    Attributes:
+        label: Its name; the index in words where the contract has no labels.
+        index: Its position in the scores.
+        score: Probability after the contract's activation; the raw score if that is NONE.
+    """
+
+    label: str
+    index: int
+    score: float
+
+
+class Classifier:
+    """An opened artifact; a context manager.
+
+    Attributes:
+        contract: What goes in and what comes out.
+        facts: What runs it.
+        input: The input tensor.
+        output: The output tensor.
+    """
+
+    def __init__(self, engine: Engine, contract: Contract, *, where: str) -> None:
+        """Join an engine and a contract.
+
+        Args:
+            engine: Opened; the classifier closes it.
+            contract: Of the same artifact.
+            where: The artifact, for errors.
+
+        Raises:
+            ContractError: The contract does not fit the engine's tensors.
+        """
+        _check_fit(engine, contract, where=where)
+        self.contract = contract
+        self.facts: EngineFacts = engine.facts
+        self.input: TensorInfo = engine.input
+        self.output: TensorInfo = engine.output
+        self._engine = engine
+        self._preparation: Preparation = preparation(contract, engine.input)
+
+    def classify(
+        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP
+    ) -> tuple[Prediction, ...]:
+        """The `top` likeliest classes, best first; of equal scores the lower index.
+
+        Args:
+            image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
+            top: How many, at least 1; at most as many as there are classes come back.
+
+        Raises:
+            ImageError: The image cannot be used.
+            ContractError: `top` is below 1.
+            ArtifactError: The engine fails, or a score is not finite.
+        """
+        if top < 1:
+            raise ContractError(f"top is {top}; needed is 1 or more")
+        scores = self.scores(image)
+        probabilities = activate(scores, self.contract.activation)
+        # Ordered by the scores: two of them can round to one probability.
+        return tuple(
+            Prediction(label=self._label(index), index=index, score=float(probabilities[index]))
+            for index in top_k(scores, top)
+        )
+
+    def scores(
+        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """The artifact's scores, dequantized, before the contract's activation.
+
+        Args:
+            image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
+
+        Returns:
+            float32 [classes].
+
+        Raises:
+            ImageError: The image cannot be used.
+            ArtifactError: The engine fails, or a score is not finite.
+        """
+        # Pillow is not needed to import strop.runtime, nor to bench an artifact.
+        from strop.runtime.images import check_array, load_image
+
+        if isinstance(image, np.ndarray):
+            pixels = check_array(image, self.contract)
+        else:
+            pixels = load_image(image, self.contract)
+        self._engine.write(self._preparation.apply(pixels))
+        self._engine.invoke()
+        return dequantize(self._engine.read(), self.output).reshape(-1)
+
+    def close(self) -> None:
+        """Free the engine; the object is of no use afterwards."""
+        self._engine.close()
+
+    def __enter__(self) -> Classifier:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _label(self, index: int) -> str:
+        return self.contract.labels[index] if self.contract.labels else str(index)
+
+
+def open(  # noqa: A001  # strop.runtime.open is what it is called by
+    path: str | os.PathLike[str],
+    *,
+    engine: str | None = None,
+    num_threads: int = 1,
+    contract: Contract | None = None,
+) -> Classifier:
+    """Open an artifact as a classifier; close it, or use it in a `with` statement.
+
+    Args:
+        path: A .tflite or .onnx.
+        engine: "litert", "tflite-runtime" or "onnxruntime"; None takes the first
+            installed one for the format.
+        num_threads: Within one inference.
+        contract: For artifacts that carry none. Where the artifact carries one, this one
+            is used in its place, as a whole.
+
+    Raises:
+        ArtifactError: The file is missing, damaged, or no classifier.
+        ContractError: It carries no contract and none is given, or the contract does not
+            fit the artifact.
+        EngineError: No engine that can run it is installed.
+    """
+    where = os.fspath(path)
+    contract = contract or read_contract(path)
+    # First, because a file that was cut short has lost its contract too.
+    opened = open_engine(path, engine=engine, num_threads=num_threads)
+    try:
+        if contract is None:
+            raise ContractError(
+                f"{where}: carries no contract, so its resize rule, mean and std, activation and"
+                " labels are unknown. In Python give contract=Contract(height=..., width=...,"
+                " resize=..., mean=..., std=..., activation=..., labels=...); on the command line"
+                " --resize, --mean, --std, --activation and --labels"
+            )
+        return Classifier(opened, contract, where=where)
+    except ContractError:
+        opened.close()
+        raise
+
+
+def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
+    needed = (1, contract.height, contract.width, contract.channels)
+    if engine.input.shape != needed:
+        raise ContractError(
+            f"{where}: its input is {list(engine.input.shape)}, its contract says"
+            f" {list(needed)} (batch, height, width, channels); give the contract of this"
+            " artifact, or export it again"
+        )
+    *others, classes = engine.output.shape
+    if any(side != 1 for side in others):
+        raise ContractError(
+            f"{where}: its output is {list(engine.output.shape)}; needed is one score a class,"
+            " [1, classes]. Is it a classifier?"
+        )
+    if contract.labels and len(contract.labels) != classes:
+        raise ContractError(
+            f"{where}: {classes} classes, but {len(contract.labels)} labels; give the labels that"
+            " the model was trained with, one a class"
+        )

@@ -1,0 +1,1 @@
+"""The device half's subcommands; each is one file beside this one."""

@@ -1,0 +1,115 @@
+"""The flags that say what an artifact without a contract expects and returns."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from strop.runtime.artifact import read_contract
+from strop.runtime.contract import Activation, Contract, ResizeRule
+from strop.runtime.dataset import read_labels
+from strop.runtime.engines import ENGINES, TensorInfo, open_engine
+from strop.runtime.errors import ContractError
+
+# Without these a foreign artifact's answers would be guesses.
+NEEDED = ("resize", "mean", "std", "activation")
+
+
+def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --engine and --threads."""
+    parser.add_argument("--engine", choices=ENGINES, help="default: the best that is installed")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="within one inference (default: 1)"
+    )
+
+
+def add_contract_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that stand for a contract, or replace parts of the artifact's own."""
+    group = parser.add_argument_group(
+        "contract",
+        "for artifacts that strop did not write; where the artifact carries a contract, a flag"
+        " replaces that part of it",
+    )
+    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    group.add_argument(
+        "--mean",
+        type=_numbers,
+        metavar="M[,M,M]",
+        help="subtracted, in 0..255 units",
+    )
+    group.add_argument(
+        "--std",
+        type=_numbers,
+        metavar="S[,S,S]",
+        help="divided by, in 0..255 units",
+    )
+    group.add_argument("--resize", choices=[rule.value for rule in ResizeRule])
+    group.add_argument(
+        "--crop-fraction", type=float, metavar="F", help="input size over shorter side, for crop"
+    )
+    group.add_argument("--activation", choices=[activation.value for activation in Activation])
+
+
+def contract_from_flags(
+    options: argparse.Namespace, path: str | os.PathLike[str]
+) -> Contract | None:
+    """The artifact's contract with the flags' values in it; None if no flag was given.
+
+    Args:
+        options: As parsed with `add_contract_flags`.
+        path: The artifact.
+
+    Raises:
+        ArtifactError: The file is not an artifact.
+        ContractError: The artifact carries no contract and the flags leave gaps, or a
+            value is out of range or of no effect.
+        EngineError: No engine for the artifact is installed.
+    """
+    given = _given(options)
+    if not given:
+        return None
+    carried = read_contract(path)
+    if carried is None:
+        missing = [f"--{name}" for name in NEEDED if name not in given]
+        if missing:
+            raise ContractError(
+                f"{path}: carries no contract, and {', '.join(missing)} is not given; give"
+                f" {', '.join('--' + name for name in NEEDED)}, and --labels for names"
+            )
+        with open_engine(path) as engine:
+            carried = _from_shape(engine.input, where=os.fspath(path))
+    elif carried.strop_version and given.keys() & {"mean", "std"}:
+        raise ContractError(
+            f"{path}: normalizes its input itself, so --mean and --std would change nothing; leave"
+            " them out"
+        )
+    return replace(carried, **given)
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "labels": None if options.labels is None else read_labels(options.labels),
+        "mean": options.mean,
+        "std": options.std,
+        "resize": None if options.resize is None else ResizeRule(options.resize),
+        "crop_fraction": options.crop_fraction,
+        "activation": None if options.activation is None else Activation(options.activation),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _from_shape(info: TensorInfo, *, where: str) -> Contract:
+    if len(info.shape) != 4 or info.shape[3] not in (1, 3):
+        raise ContractError(
+            f"{where}: its input is {list(info.shape)}; needed is [1, height, width, channels]"
+            " with 1 or 3 channels. Export the model with channels last"
+        )
+    _, height, width, channels = info.shape
+    return Contract(height=height, width=width, channels=channels)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))

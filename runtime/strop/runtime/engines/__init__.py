@@ -1,0 +1,8 @@
+"""Engines run an artifact; each is one file beside this one."""
+
+from __future__ import annotations
+
+from strop.runtime.engines.choose import ENGINES, open_engine
+from strop.runtime.engines.engine import Engine, EngineFacts, TensorInfo
+
+__all__ = ["ENGINES", "Engine", "EngineFacts", "TensorInfo", "open_engine"]

@@ -1,0 +1,26 @@
+"""LiteRT (ai-edge-litert), the default engine for .tflite."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+
+from strop.runtime.engines.engine import Engine
+from strop.runtime.engines.tflite import TfliteEngine
+
+
+def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
+    """Load a .tflite.
+
+    Raises:
+        ArtifactError: LiteRT refuses the file.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    return TfliteEngine(
+        path,
+        interpreter_type=Interpreter,
+        engine="litert",
+        version=version("ai-edge-litert"),
+        num_threads=num_threads,
+    )

@@ -1,0 +1,143 @@
+"""Runs a .tflite with a TFLite interpreter; LiteRT's and tflite-runtime's are alike."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
+from strop.runtime.engines.tensors import check_tensor, the_only
+from strop.runtime.errors import ArtifactError
+
+_DELEGATE = "DELEGATE"  # Source: tensorflow/lite schema.fbs, BuiltinOperator 51
+
+
+class TfliteEngine:
+    """One .tflite in an interpreter.
+
+    Attributes:
+        facts: What runs it; `kernels` is "xnnpack" only where delegate nodes are in the
+            execution plan, "unknown" where the interpreter does not tell.
+        input: The input tensor.
+        output: The output tensor.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        interpreter_type: Any,
+        engine: str,
+        version: str,
+        num_threads: int,
+    ) -> None:
+        """Load the file and allocate all tensors.
+
+        Args:
+            path: A .tflite.
+            interpreter_type: The package's `Interpreter`.
+            engine: The package's name in ENGINES.
+            version: The package's.
+            num_threads: Within one invoke.
+
+        Raises:
+            ArtifactError: The interpreter refuses the file, or it is not one image in,
+                one vector of scores out.
+        """
+        self._where = os.fspath(path)
+        try:
+            interpreter = interpreter_type(model_path=self._where, num_threads=num_threads)
+            inputs = interpreter.get_input_details()
+            source = the_only(inputs, "input", where=self._where)
+            signature = [int(side) for side in source.get("shape_signature", source["shape"])]
+            if signature[:1] == [-1]:
+                interpreter.resize_tensor_input(source["index"], [1, *signature[1:]])
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as err:
+            raise ArtifactError(
+                f"{self._where}: {engine} {version} cannot load it: {err}; copy or export it again"
+            ) from err
+        # Only now are a dynamic batch's shapes what they will be.
+        source = interpreter.get_input_details()[0]
+        result = the_only(interpreter.get_output_details(), "output", where=self._where)
+        self.input = _tensor_info(source, signature, where=self._where)
+        self.output = _tensor_info(result, None, where=self._where)
+        kernels, partitions = _kernels(interpreter)
+        self.facts = EngineFacts(
+            engine=engine,
+            version=version,
+            kernels=kernels,
+            partitions=partitions,
+            num_threads=num_threads,
+        )
+        self._interpreter: Any = interpreter
+        self._source = int(source["index"])
+        self._result = int(result["index"])
+
+    def write(self, tensor: Array) -> None:
+        """Copy `tensor`, of the input's shape and dtype, into the input buffer."""
+        self._interpreter.set_tensor(self._source, tensor)
+
+    def invoke(self) -> None:
+        """Run once on what was written."""
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as err:
+            raise ArtifactError(f"{self._where}: {self.facts.engine} failed: {err}") from err
+
+    def read(self) -> Array:
+        """The output of the last invoke, raw codes or floats, a copy."""
+        raw: Array = self._interpreter.get_tensor(self._result)
+        return raw
+
+    def close(self) -> None:
+        """Free the interpreter; the object is of no use afterwards."""
+        self._interpreter = None
+
+    def __enter__(self) -> TfliteEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _tensor_info(details: Any, signature: list[int] | None, *, where: str) -> TensorInfo:
+    shape = [int(side) for side in details["shape"]]
+    if signature is not None:
+        # The interpreter puts 1 for every unknown side; only the batch may be that.
+        shape[1:] = signature[1:]
+    scale, zero_point = details["quantization"]
+    return check_tensor(
+        TensorInfo(
+            shape=tuple(shape),
+            dtype=np.dtype(details["dtype"]).name,
+            scale=float(scale),
+            zero_point=int(zero_point),
+        ),
+        where=where,
+    )
+
+
+def _kernels(interpreter: Any) -> tuple[str, int | None]:
+    """What computes, and in how many delegate partitions.
+
+    XNNPACK is the only delegate that is applied by default. Each partition that it took
+    is one node DELEGATE behind the file's own nodes; where it took none, or could not
+    start and fell back in silence, there is no such node.
+    """
+    try:
+        # Not in the public interface, and there is no other way to know.
+        wrapper = interpreter._interpreter
+        names = [wrapper.NodeName(index) for index in range(wrapper.NumNodes())]
+    except AttributeError:
+        return "unknown", None
+    partitions = names.count(_DELEGATE)
+    return ("xnnpack" if partitions else "builtin"), partitions

@@ -1,0 +1,26 @@
+"""tflite-runtime, the engine for .tflite on Python 3.11 and below and on 32-bit Pi OS."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+
+from strop.runtime.engines.engine import Engine
+from strop.runtime.engines.tflite import TfliteEngine
+
+
+def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
+    """Load a .tflite.
+
+    Raises:
+        ArtifactError: tflite-runtime refuses the file.
+    """
+    from tflite_runtime.interpreter import Interpreter
+
+    return TfliteEngine(
+        path,
+        interpreter_type=Interpreter,
+        engine="tflite-runtime",
+        version=version("tflite-runtime"),
+        num_threads=num_threads,
+    )

@@ -1,0 +1,55 @@
+"""The one family of errors that strop raises for what the user can put right.
+
+Every text says where, what was found, what is needed and what to do. The command line
+prints it without a traceback and ends with the class's `exit_code`; a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StropError(Exception):
+    """Something that the user can put right."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ArtifactError(StropError):
+    """A file is not a .tflite or .onnx that strop can run."""
+
+
+class ContractError(StropError):
+    """An artifact's contract is missing, unreadable or does not fit the request."""
+
+
+class ImageError(StropError):
+    """An image or a folder of images cannot be used."""
+
+
+class EngineError(StropError):
+    """No installed engine can run the artifact."""
+
+
+class SourceError(StropError):
+    """A model, its weights or the settings given for it cannot be used."""
+
+
+class QuantizationError(StropError):
+    """The model holds something that cannot be quantized or calibrated."""
+
+
+class OutputError(StropError):
+    """The output cannot be written where it was asked for."""
+
+
+class GateError(StropError):
+    """The work was done, and the result is not good enough for the limit that was set."""
+
+    exit_code = 1
+
+
+class MeasurementError(StropError):
+    """A measurement could not be made."""
+
+    exit_code = 3

@@ -1,0 +1,83 @@
+"""Turns pixels into an artifact's input tensor by table look-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.runtime.contract import Contract
+from strop.runtime.engines.engine import Array, TensorInfo
+from strop.runtime.errors import ContractError
+
+PIXEL_VALUES = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preparation:
+    """How pixels become the input tensor.
+
+    Attributes:
+        table: [1 or channels, 256] of the tensor's dtype: what each pixel value becomes,
+            for all channels or for each; None where the pixels go in as they are.
+        shape: Of the tensor, [1, height, width, channels].
+    """
+
+    table: Array | None
+    shape: tuple[int, ...]
+
+    def apply(self, pixels: NDArray[np.uint8]) -> Array:
+        """The input tensor.
+
+        Args:
+            pixels: uint8 [height, width, channels].
+
+        Returns:
+            Of the tensor's shape and dtype; shares the pixels' memory where there is no
+            table.
+        """
+        if self.table is None:
+            return pixels.reshape(self.shape)
+        if len(self.table) == 1:
+            looked_up: Array = np.take(self.table[0], pixels)
+            return looked_up.reshape(self.shape)
+        tensor: Array = np.empty(pixels.shape, self.table.dtype)
+        for channel, values in enumerate(self.table):
+            np.take(values, pixels[..., channel], out=tensor[..., channel])
+        return tensor.reshape(self.shape)
+
+
+def preparation(contract: Contract, info: TensorInfo) -> Preparation:
+    """The table for an artifact's input.
+
+    A uint8 input of an artifact that strop wrote takes the pixels as they are: its
+    contract says that the real value is the pixel, whatever scale and zero point the
+    tensor states. Otherwise the real value is x = (pixel - mean) / std, and the code is
+    clip(round(x / scale) + zero_point), computed once a pixel value in float64 and
+    rounded half away from zero as TFLite's quantize kernel does (TfLiteRound).
+
+    Raises:
+        ContractError: An integer input without a scale, where mean and std ask for one.
+    """
+    is_raw = contract.mean == (0.0,) * len(contract.mean) and contract.std == (1.0,) * len(
+        contract.std
+    )
+    if info.dtype == "uint8" and (contract.strop_version or (is_raw and info.scale == 0)):
+        return Preparation(table=None, shape=info.shape)
+    mean, std = np.array(contract.mean)[:, np.newaxis], np.array(contract.std)[:, np.newaxis]
+    real = (np.arange(PIXEL_VALUES) - mean) / std
+    if info.dtype == "float32":
+        return Preparation(table=real.astype(np.float32), shape=info.shape)
+    if info.scale <= 0:
+        raise ContractError(
+            f"the artifact's input is {info.dtype} without a scale, but its contract has mean"
+            f" {list(contract.mean)} and std {list(contract.std)}; which code stands for which"
+            " value is unknown. Export it with a uint8 or float32 input"
+        )
+    steps = real / info.scale
+    codes = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + info.zero_point
+    limits = np.iinfo(info.dtype)
+    return Preparation(
+        table=codes.clip(limits.min, limits.max).astype(info.dtype), shape=info.shape
+    )

@@ -1,0 +1,156 @@
+"""The bench record: what was measured, on what, as a file that outlives the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import types
+import typing
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from strop.runtime.coldstart import ColdStart
+from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.errors import MeasurementError, OutputError, StropError
+from strop.runtime.latency import LatencySamples, MeasurePlan
+from strop.runtime.machine import Machine
+
+# History: 1, the first.
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactRecord:
+    """One artifact's measurement.
+
+    Attributes:
+        name: File name, without the folders: records are published.
+        sha256: Of the file, hex.
+        size_bytes: Of the file.
+        facts: What ran it.
+        cold_start: Load and first inference in a fresh process.
+        samples: Warm inference, interleaved with the record's other artifacts.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    facts: EngineFacts
+    cold_start: ColdStart
+    samples: LatencySamples
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BenchRecord:
+    """One run of `strop bench`.
+
+    Attributes:
+        strop_version: Version that measured.
+        inputs: What the artifacts were run on, in words.
+        plan: How long was measured.
+        machine: On what, and in what state it was before.
+        artifacts: In the order in which they were given.
+    """
+
+    strop_version: str
+    inputs: str
+    plan: MeasurePlan
+    machine: Machine
+    artifacts: tuple[ArtifactRecord, ...]
+
+    def to_json(self) -> str:
+        """The record as JSON text that `bench_record_from_json` reads back unchanged."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
+
+
+def write_bench_record(record: BenchRecord, path: Path) -> None:
+    """Write the record, all of it or nothing, over whatever is there.
+
+    Raises:
+        OutputError: The folder or the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(record.to_json(), encoding="utf-8")
+        partial.replace(path)
+    except OSError as err:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {err.strerror}; choose another place for it") from err
+
+
+def installed_version() -> str:
+    """The version of strop itself; "unknown" in a source tree that was never installed."""
+    try:
+        return version("strop")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def bench_record_from_json(text: str, *, where: str) -> BenchRecord:
+    """Parse what `BenchRecord.to_json` wrote; refuse anything else by name.
+
+    Args:
+        text: JSON.
+        where: Named in the error, usually the file's path.
+
+    Raises:
+        MeasurementError: Not JSON, another format version, or a field missing, unknown
+            or of the wrong type.
+    """
+    try:
+        record = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as err:
+        raise MeasurementError(
+            f"{where}: not JSON ({err}); needed is what strop bench --output writes"
+        ) from err
+    if not isinstance(record, dict) or "format_version" not in record:
+        raise MeasurementError(
+            f"{where}: no format_version; needed is what strop bench --output writes"
+        )
+    found = record.pop("format_version")
+    if found != FORMAT_VERSION:
+        raise MeasurementError(
+            f"{where}: format_version is {found!r}, this strop reads {FORMAT_VERSION}; use the"
+            " strop that wrote it, or measure again"
+        )
+    return typing.cast("BenchRecord", _read(record, BenchRecord, at=where))
+
+
+def _read(value: object, kind: typing.Any, *, at: str) -> object:
+    """`value`, as parsed from JSON, as the annotated type `kind`."""
+    arguments = typing.get_args(kind)
+    if is_dataclass(kind):
+        return _read_dataclass(value, typing.cast("type", kind), at=at)
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise _mismatch(value, "a list", at=at)
+        return tuple(_read(item, arguments[0], at=f"{at}[{i}]") for i, item in enumerate(value))
+    if isinstance(kind, types.UnionType):
+        # Every union here is "X | None".
+        return None if value is None else _read(value, arguments[0], at=at)
+    if kind is float and type(value) is int:
+        return float(value)
+    # Not isinstance: JSON's true is an int to Python.
+    if type(value) is not kind:
+        raise _mismatch(value, kind.__name__, at=at)
+    return value
+
+
+def _read_dataclass(value: object, kind: type, *, at: str) -> object:
+    if not isinstance(value, dict):
+        raise _mismatch(value, "an object", at=at)
+    hints = typing.get_type_hints(kind)
+    names = {field.name for field in fields(kind)}
+    wrong = sorted(value.keys() ^ names)
+    if wrong:
+        raise MeasurementError(f"{at}: lacks or adds {', '.join(wrong)}; measure again")
+    values = {name: _read(value[name], hints[name], at=f"{at}: {name}") for name in names}
+    try:
+        return kind(**values)
+    except StropError as err:
+        raise MeasurementError(f"{at}: {err}") from err
+
+
+def _mismatch(value: object, needed: str, *, at: str) -> MeasurementError:
+    return MeasurementError(f"{at} is {json.dumps(value)[:80]}, needed is {needed}; measure again")

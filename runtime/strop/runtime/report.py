@@ -1,0 +1,70 @@
+"""The figures that a bench record supports, derived from its raw samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strop.runtime.coldstart import ColdStart
+from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.latency import NS_PER_S
+from strop.runtime.record import ArtifactRecord, BenchRecord
+from strop.runtime.statistics import Interval, percentile_ns, quantile_interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """What is said about one artifact.
+
+    Attributes:
+        name: File name.
+        sha256: Of the file, hex.
+        size_bytes: Of the file.
+        facts: What ran it.
+        cold_start: Load and first inference in a fresh process.
+        p50_ns: Median of the warm inferences; None, like the other percentiles, where the
+            samples are too few to state it.
+        p90_ns: 9 of 10 take no longer.
+        p99_ns: 99 of 100 take no longer.
+        p50_interval_ns: 95 % interval of the median within this run.
+        throughput_per_s: Inferences per second, one after the other.
+        n: Timed inferences.
+        p50_ratio: p50 over the p50 of the record's first artifact; below 1 is faster.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    facts: EngineFacts
+    cold_start: ColdStart
+    p50_ns: int | None
+    p90_ns: int | None
+    p99_ns: int | None
+    p50_interval_ns: Interval | None
+    throughput_per_s: float
+    n: int
+    p50_ratio: float | None
+
+
+def figures(record: BenchRecord) -> tuple[Figures, ...]:
+    """One entry for each of the record's artifacts, in its order."""
+    first_p50_ns = percentile_ns(record.artifacts[0].samples.invoke_ns, 0.5)
+    return tuple(_figures(artifact, first_p50_ns=first_p50_ns) for artifact in record.artifacts)
+
+
+def _figures(artifact: ArtifactRecord, *, first_p50_ns: int | None) -> Figures:
+    samples_ns = artifact.samples.invoke_ns
+    p50_ns = percentile_ns(samples_ns, 0.5)
+    return Figures(
+        name=artifact.name,
+        sha256=artifact.sha256,
+        size_bytes=artifact.size_bytes,
+        facts=artifact.facts,
+        cold_start=artifact.cold_start,
+        p50_ns=p50_ns,
+        p90_ns=percentile_ns(samples_ns, 0.9),
+        p99_ns=percentile_ns(samples_ns, 0.99),
+        p50_interval_ns=quantile_interval(samples_ns),
+        throughput_per_s=len(samples_ns) * NS_PER_S / sum(samples_ns),
+        n=len(samples_ns),
+        p50_ratio=p50_ns / first_p50_ns if p50_ns and first_p50_ns else None,
+    )

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.runtime.tiny_artifacts import onnx_bytes
+
+from strop.runtime.engines import ENGINES, TensorInfo, choose, open_engine
+from strop.runtime.engines.onnxruntime import needs_exact_products
+from strop.runtime.engines.tflite import TfliteEngine
+from strop.runtime.errors import ArtifactError, EngineError
+
+RED = np.full((1, 16, 16, 3), (255, 0, 0), np.uint8)
+CPU = "processor\t: 0\nflags\t\t: fpu sse4_1 avx2 {more}\n\nprocessor\t: 1\n"
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    def find(name: str) -> object:
+        return None if name in packages else importlib.util.find_spec(name)
+
+    monkeypatch.setattr(choose, "find_spec", find)
+
+
+@pytest.fixture(params=["tflite", "onnx"])
+def tiny(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.getfixturevalue(f"tiny_{request.param}")
+    return path
+
+
+def test_what_is_written_is_what_is_run(tiny: Path) -> None:
+    with open_engine(tiny) as engine:
+        assert engine.input.shape == (1, 16, 16, 3)
+        assert engine.input.dtype == "uint8"
+        assert engine.output.shape == (1, 4)
+        winners = []
+        for channels in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+            engine.write(RED[..., list(channels)])
+            engine.invoke()
+            winners.append(int(engine.read().argmax()))
+        assert winners == [0, 1, 2]
+
+
+def test_read_gives_a_copy(tiny: Path) -> None:
+    with open_engine(tiny) as engine:
+        engine.write(RED)
+        engine.invoke()
+        first = engine.read()
+        before = first.copy()
+        engine.write(255 - RED)
+        engine.invoke()
+        assert np.array_equal(first, before)
+        assert not np.array_equal(engine.read(), before)
+
+
+def test_a_tensor_of_another_shape_or_dtype_is_never_cast_in_silence(tiny: Path) -> None:
+    with open_engine(tiny) as engine:
+        with pytest.raises(ValueError, match=r"\d"):
+            engine.write(RED[:, :1])
+        with pytest.raises(ValueError, match=r"(?i)uint8"):
+            engine.write(RED.astype(np.float32))
+
+
+def test_litert_runs_the_int8_file_in_one_xnnpack_partition(tiny_tflite: Path) -> None:
+    with open_engine(tiny_tflite, num_threads=2) as engine:
+        assert engine.facts.engine == "litert"
+        assert engine.facts.version
+        assert (engine.facts.kernels, engine.facts.partitions) == ("xnnpack", 1)
+        assert engine.facts.num_threads == 2
+        assert engine.output.dtype == "int8"
+        assert engine.output.scale > 0
+
+
+def test_without_delegate_nodes_the_kernels_are_builtin(tiny_tflite: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    def without_delegates(**options: object) -> object:
+        return Interpreter(
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            **options,
+        )
+
+    with TfliteEngine(
+        tiny_tflite, interpreter_type=without_delegates, engine="litert", version="", num_threads=1
+    ) as engine:
+        assert (engine.facts.kernels, engine.facts.partitions) == ("builtin", 0)
+
+
+class PublicOnly:
+    """An interpreter of a later release, without the internals that are looked at."""
+
+    def __init__(self, **_: object) -> None:
+        details = {"index": 0, "dtype": np.uint8, "quantization": (0.5, 3)}
+        self.details = details | {"shape": np.array([1, 4]), "shape_signature": np.array([-1, 4])}
+        self.resized: list[int] | None = None
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        return [self.details]
+
+    get_output_details = get_input_details
+
+    def resize_tensor_input(self, index: int, shape: list[int]) -> None:
+        self.resized = shape
+
+    def allocate_tensors(self) -> None:
+        # What TFLite does of a dynamic batch that nobody has resized is not known here.
+        assert self.resized == [1, 4]
+
+
+def test_kernels_are_unknown_where_the_interpreter_does_not_tell() -> None:
+    engine = TfliteEngine("m", interpreter_type=PublicOnly, engine="e", version="", num_threads=1)
+    assert (engine.facts.kernels, engine.facts.partitions) == ("unknown", None)
+    assert engine.input == TensorInfo(shape=(1, 4), dtype="uint8", scale=0.5, zero_point=3)
+
+
+def test_onnxruntime_states_its_kernels_and_no_scale(tiny_onnx: Path) -> None:
+    with open_engine(tiny_onnx) as engine:
+        assert engine.facts.engine == "onnxruntime"
+        assert (engine.facts.kernels, engine.facts.partitions) == ("mlas", None)
+        assert engine.output == TensorInfo(shape=(1, 4), dtype="float32")
+
+
+def test_a_dynamic_batch_is_run_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "dynamic.onnx"
+    path.write_bytes(onnx_bytes(None, batch="n"))
+    with open_engine(path) as engine:
+        assert engine.input.shape == (1, 16, 16, 3)
+        engine.write(RED)
+        engine.invoke()
+        assert engine.read().shape == (1, 4)
+
+
+def test_a_batch_of_two_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "two.onnx"
+    path.write_bytes(onnx_bytes(None, batch=2))
+    with pytest.raises(ArtifactError, match=r"a batch of 1. Export the model with a fixed input"):
+        open_engine(path)
+
+
+def test_two_outputs_are_refused(tmp_path: Path) -> None:
+    import onnx
+
+    model = onnx.load_from_string(onnx_bytes(None))
+    model.graph.output.append(
+        onnx.helper.make_tensor_value_info("means", onnx.TensorProto.FLOAT, [1, 3])
+    )
+    path = tmp_path / "two.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ArtifactError, match=r"2 outputs; .*Export the model with a single output"):
+        open_engine(path)
+
+
+def test_a_truncated_tflite_is_refused_with_the_engines_words(
+    tmp_path: Path, bare_tflite: bytes
+) -> None:
+    path = tmp_path / "half.tflite"
+    path.write_bytes(bare_tflite[: len(bare_tflite) // 2])
+    with pytest.raises(
+        ArtifactError, match=r"half.tflite: litert .* cannot load it: .*Flatbuffer.*export it again"
+    ):
+        open_engine(path)
+
+
+def test_an_onnx_with_an_unknown_operation_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(onnx_bytes(None).replace(b"ReduceMean", b"ReduceMeat"))
+    with pytest.raises(ArtifactError, match=r"onnxruntime .* cannot load it: .*ReduceMeat"):
+        open_engine(path)
+
+
+def test_litert_goes_before_tflite_runtime() -> None:
+    assert list(ENGINES) == ["litert", "tflite-runtime", "onnxruntime"]
+
+
+@pytest.mark.parametrize(("name", "extra"), [("tflite", "litert"), ("onnx", "onnx")])
+def test_no_engine_names_the_extra_to_install(
+    name: str, extra: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path: Path = request.getfixturevalue(f"tiny_{name}")
+    without(monkeypatch, "ai_edge_litert", "tflite_runtime", "onnxruntime")
+    with pytest.raises(EngineError, match=rf"run: pip install 'strop\[{extra}\]'"):
+        open_engine(path)
+
+
+def test_tflite_runtime_is_taken_where_litert_is_missing(
+    tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "find_spec", lambda name: name == "tflite_runtime" or None)
+    opened = []
+
+    def open_artifact(path: Path, *, num_threads: int) -> None:
+        opened.append((path, num_threads))
+
+    module = SimpleNamespace(open_artifact=open_artifact)
+    monkeypatch.setitem(sys.modules, "strop.runtime.engines.tflite_runtime", module)
+    open_engine(tiny_tflite, num_threads=3)
+    assert opened == [(tiny_tflite, 3)]
+
+
+def test_an_engine_of_the_other_format_is_refused(tiny_tflite: Path, tiny_onnx: Path) -> None:
+    with pytest.raises(EngineError, match=r"onnxruntime runs .onnx, .*; use litert or tflite-ru"):
+        open_engine(tiny_tflite, engine="onnxruntime")
+    with pytest.raises(EngineError, match=r"litert runs .tflite, this is a .onnx; use onnxruntime"):
+        open_engine(tiny_onnx, engine="litert")
+
+
+def test_an_unknown_engine_and_no_threads_are_refused(tiny_tflite: Path) -> None:
+    with pytest.raises(EngineError, match="engine 'tensorrt' is none of litert, tflite-runtime"):
+        open_engine(tiny_tflite, engine="tensorrt")
+    with pytest.raises(EngineError, match="num_threads is 0; needed is 1 or more"):
+        open_engine(tiny_tflite, num_threads=0)
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "machine", "needed"),
+    [
+        (CPU.format(more=""), "x86_64", True),
+        (CPU.format(more="avx512f avx512_vnni"), "x86_64", False),
+        (CPU.format(more="avx_vnni"), "x86_64", False),
+        ("", "AMD64", True),
+        ("Features\t: fp asimd\n", "aarch64", False),
+    ],
+)
+def test_exact_products_are_asked_for_on_x86_without_vnni(
+    cpuinfo: str, machine: str, needed: bool
+) -> None:
+    assert needs_exact_products(cpuinfo, machine) is needed
+
+
+def test_engines_say_nothing_on_stdout(tiny: Path) -> None:
+    program = f"from strop.runtime.engines import open_engine; open_engine({str(tiny)!r}).close()"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ended.stdout == b""

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from strop.runtime.contract import Contract, ResizeRule
+from strop.runtime.errors import ImageError
+from strop.runtime.images import BACKGROUND, MAX_PIXELS, check_array, load_image
+
+RGB = Contract(height=8, width=8)
+GREY = Contract(height=8, width=8, channels=1)
+STRETCH = Contract(height=8, width=8, resize=ResizeRule.STRETCH)
+
+
+def noise(width: int, height: int, seed: int = 0) -> Image.Image:
+    generator = np.random.default_rng(seed)
+    return Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def resized_then_cropped(image: Image.Image, short: int, side: int) -> NDArray[np.uint8]:
+    """What torchvision's Resize(short) and CenterCrop(side) do to a Pillow image."""
+    width, height = image.size
+    if width <= height:
+        size = (short, int(short * height / width))
+    else:
+        size = (int(short * width / height), short)
+    image = image.resize(size, Image.Resampling.BILINEAR)
+    left, top = round((size[0] - side) / 2), round((size[1] - side) / 2)
+    return np.asarray(image.crop((left, top, left + side, top + side)))
+
+
+@pytest.mark.parametrize(
+    "size", [(500, 375), (375, 500), (256, 256), (300, 257), (97, 1031), (50, 33), (1, 1), (3, 900)]
+)
+def test_crop_is_torchvisions_resize_and_centre_crop(size: tuple[int, int]) -> None:
+    image = noise(*size)
+    ours = load_image(image, Contract(height=224, width=224))
+    theirs = resized_then_cropped(image, 256, 224)
+    # One code: Pillow takes the box in float32, and rounds its weights to fixed point.
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+def test_a_crop_fraction_of_one_crops_only_the_longer_side() -> None:
+    image = noise(64, 32)
+    ours = load_image(image, Contract(height=32, width=32, crop_fraction=1.0))
+    assert np.array_equal(ours, np.asarray(image)[:, 16:48])
+
+
+def test_an_input_that_is_not_square_is_filled_from_the_centre() -> None:
+    image = noise(40, 40)
+    ours = load_image(image, Contract(height=20, width=40, crop_fraction=1.0))
+    assert np.array_equal(ours, np.asarray(image)[10:30])
+
+
+def test_stretch_is_pillows_plain_bilinear_resize() -> None:
+    image = noise(50, 20)
+    expected = np.asarray(image.resize((8, 8), Image.Resampling.BILINEAR))
+    assert np.array_equal(load_image(image, STRETCH), expected)
+
+
+def test_a_very_long_image_costs_no_more_memory_than_the_crop() -> None:
+    assert load_image(Image.new("RGB", (1_000_000, 1), (9, 8, 7)), RGB).tolist()[0][0] == [9, 8, 7]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
+def test_every_format_is_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"image.{suffix}"
+    Image.new("RGB", (20, 20), (200, 100, 50)).save(path)
+    pixels = load_image(path, RGB)
+    assert pixels.shape == (8, 8, 3)
+    # A few codes: JPEG and WebP are lossy.
+    assert np.abs(pixels.astype(int) - (200, 100, 50)).max() <= 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
+    from PIL import ImageOps
+
+    image = noise(8, 8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "turned.png"
+    image.save(path, exif=exif)
+    contract = Contract(height=8, width=8, crop_fraction=1.0)
+    with Image.open(path) as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened))
+    assert np.array_equal(load_image(path, contract), expected)
+
+
+def test_grey_becomes_three_equal_channels_and_back() -> None:
+    grey = Image.new("L", (8, 8), 77)
+    assert load_image(grey, RGB).tolist() == np.full((8, 8, 3), 77).tolist()
+    assert load_image(grey, GREY).tolist() == np.full((8, 8, 1), 77).tolist()
+
+
+def test_colour_becomes_luma_for_a_grey_contract() -> None:
+    pixels = load_image(Image.new("RGB", (8, 8), (255, 0, 0)), GREY)
+    assert pixels.shape == (8, 8, 1)
+    assert pixels.max() == 76  # 0.299 * 255
+
+
+def test_transparency_shows_the_background() -> None:
+    image = Image.new("RGBA", (8, 8), (10, 20, 30, 0))
+    assert load_image(image, RGB)[0, 0].tolist() == list(BACKGROUND)
+    image = Image.new("LA", (8, 8), (100, 255))
+    assert load_image(image, RGB)[0, 0].tolist() == [100, 100, 100]
+
+
+def test_a_palette_with_transparency_is_laid_over_the_background(tmp_path: Path) -> None:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    path = tmp_path / "palette.png"
+    image.save(path)
+    assert load_image(path, RGB)[0, 0].tolist() == [0, 0, 255]
+    image.save(path, transparency=1)
+    assert load_image(path, RGB)[0, 0].tolist() == list(BACKGROUND)
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(path)
+    red = load_image(path, RGB)[0, 0]
+    # A few codes for JPEG.
+    assert red[0] >= 250
+    assert red[1:].max() <= 5
+
+
+def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((8, 8), 32768, np.uint16)).save(path)
+    assert load_image(path, RGB)[0, 0].tolist() == [128, 128, 128]
+
+
+def test_floating_point_pixels_are_refused() -> None:
+    with pytest.raises(ImageError, match="convert it to 8 bit"):
+        load_image(Image.new("F", (8, 8)), RGB)
+
+
+def test_a_missing_file_a_folder_and_a_text_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"none.jpg: no such file; check the path"):
+        load_image(tmp_path / "none.jpg", RGB)
+    with pytest.raises(ImageError, match="a folder; needed is one image file"):
+        load_image(tmp_path, RGB)
+    (tmp_path / "text.jpg").write_text("not an image")
+    with pytest.raises(ImageError, match=r"text.jpg: not a JPEG, .*; convert or remove it"):
+        load_image(tmp_path / "text.jpg", RGB)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
+def test_a_truncated_image_is_named(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"half.{suffix}"
+    noise(64, 64).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageError, match=rf"half.{suffix}: .*remove it"):
+        load_image(path, RGB)
+
+
+@pytest.mark.parametrize("times", [1.2, 4])
+def test_a_decompression_bomb_is_refused(tmp_path: Path, times: float) -> None:
+    path = tmp_path / "bomb.png"
+    side = int((MAX_PIXELS * times) ** 0.5)
+    Image.new("1", (side, side)).save(path)
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(ImageError, match="scale the image down first"):
+        load_image(path, RGB)
+
+
+def test_an_image_that_is_too_large_in_memory_is_refused_too() -> None:
+    with pytest.raises(ImageError, match="the image given: 10000 x 10000 pixels"):
+        load_image(Image.new("1", (10_000, 10_000)), RGB)
+
+
+def test_an_array_of_the_right_size_is_passed_without_a_copy() -> None:
+    array = np.zeros((8, 8, 3), np.uint8)
+    assert check_array(array, RGB) is array
+    assert np.shares_memory(check_array(array[..., 0], GREY), array)
+
+
+def test_an_array_of_another_size_is_resized_as_an_image_is() -> None:
+    image = noise(30, 20)
+    assert np.array_equal(check_array(np.asarray(image), RGB), load_image(image, RGB))
+    grey = image.convert("L")
+    assert np.array_equal(check_array(np.asarray(grey), GREY), load_image(grey, GREY))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 8, 4), (1, 8, 8, 3), (0, 8, 3)])
+def test_an_array_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match=r"needed is uint8 \[H, W, 3\]: one image, channels last"):
+        check_array(np.zeros(shape, np.uint8), RGB)
+
+
+def test_an_array_of_floats_is_refused() -> None:
+    with pytest.raises(ImageError, match=r"dtype float64, .*convert it with .astype"):
+        check_array(np.zeros((8, 8, 3)), RGB)  # type: ignore[arg-type]  # the point

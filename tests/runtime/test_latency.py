@@ -1,0 +1,217 @@
+"""The measurement loop on a fake clock and fake engines: exact, no waiting."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from types import TracebackType
+
+import numpy as np
+import pytest
+
+from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
+from strop.runtime.errors import MeasurementError
+from strop.runtime.latency import LatencySamples, MeasurePlan, measure, random_input
+
+MS = 1_000_000  # ns
+PIXELS = TensorInfo(shape=(1, 2, 2, 3), dtype="uint8")
+
+
+class FakeClock:
+    """Nanoseconds that pass only when someone spends them; each reading costs 1."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        self.now += 1
+        return self.now
+
+
+class FakeEngine:
+    """Spends a fixed time in `invoke` and much more in `write`; keeps a diary."""
+
+    facts = EngineFacts(engine="fake", version="0", kernels="none", partitions=None, num_threads=1)
+    input = PIXELS
+    output = PIXELS
+
+    def __init__(
+        self, name: str, clock: FakeClock, invoke_ns: int, diary: list[str] | None = None
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.invoke_ns = invoke_ns
+        self.diary = [] if diary is None else diary
+        self.written: list[int] = []
+        self.collected_during_invoke = False
+
+    def write(self, tensor: Array) -> None:
+        self.clock.now += 7 * MS
+        self.written.append(int(tensor.flat[0]))
+
+    def invoke(self) -> None:
+        self.collected_during_invoke |= gc.isenabled()
+        self.diary.append(self.name)
+        self.clock.now += self.invoke_ns
+
+    def read(self) -> Array:
+        return np.zeros(PIXELS.shape, np.uint8)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def __enter__(self) -> FakeEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def tensors(*values: int) -> Sequence[Array]:
+    return [np.full(PIXELS.shape, value, np.uint8) for value in values]
+
+
+def measured(
+    *invoke_ns: int, plan: MeasurePlan
+) -> tuple[tuple[LatencySamples, ...], list[FakeEngine]]:
+    clock = FakeClock()
+    diary: list[str] = []
+    engines = [FakeEngine(chr(65 + i), clock, ns, diary) for i, ns in enumerate(invoke_ns)]
+    return measure(engines, [tensors(0)] * len(engines), plan=plan, clock=clock), engines
+
+
+def test_only_invoke_is_timed() -> None:
+    (samples,), _ = measured(3 * MS, plan=MeasurePlan(min_runs=5, min_duration_s=0.0))
+    # 1 is what the second reading of the fake clock costs.
+    assert set(samples.invoke_ns) == {3 * MS + 1}
+
+
+def test_runs_until_the_count_is_met_when_the_time_was_met_before() -> None:
+    plan = MeasurePlan(min_runs=100, min_duration_s=0.1)
+    (samples,), _ = measured(10 * MS, plan=plan)
+    assert len(samples.invoke_ns) == 100
+    assert samples.meet(plan)
+
+
+def test_runs_until_the_time_is_met_when_the_count_was_met_before() -> None:
+    plan = MeasurePlan(min_runs=10, min_duration_s=2.0)
+    (samples,), _ = measured(1 * MS, plan=plan)
+    # A block is not cut short: at most one more than the time asks for.
+    assert 2000 - 1 <= len(samples.invoke_ns) <= 2000 + 50
+
+
+def test_warm_up_meets_its_count_and_its_time_and_is_kept_apart() -> None:
+    plan = MeasurePlan(min_runs=5, min_duration_s=0.0, warmup_runs=10, warmup_duration_s=0.3)
+    (fast,), _ = measured(1 * MS, plan=plan)
+    (slow,), _ = measured(100 * MS, plan=plan)
+    assert 299 <= len(fast.warmup_ns) <= 300
+    assert len(slow.warmup_ns) == 10
+    assert len(slow.invoke_ns) == 5
+
+
+def test_blocks_of_several_engines_alternate_and_their_order_rotates() -> None:
+    plan = MeasurePlan(
+        min_runs=6,
+        min_duration_s=0.0,
+        warmup_runs=0,
+        warmup_duration_s=0.0,
+        block_duration_s=0.02,
+        lead_in_duration_s=0.01,
+    )
+    _, engines = measured(10 * MS, 10 * MS, 10 * MS, plan=plan)
+    # Three invokes a block: one lead-in, two timed.
+    blocks = "".join(engines[0].diary[::3])
+    assert blocks == "ABC" + "BCA" + "CAB"
+
+
+def test_blocks_last_as_long_for_a_fast_engine_as_for_a_slow_one() -> None:
+    plan = MeasurePlan(min_runs=1, min_duration_s=0.5)
+    (fast, slow), _ = measured(1 * MS, 20 * MS, plan=plan)
+    assert set(fast.blocks) == {50}
+    assert set(slow.blocks) == {3}
+    assert sum(fast.blocks) == len(fast.invoke_ns)
+
+
+def test_the_lead_in_of_a_block_counts_as_warm_up_only_beside_other_engines() -> None:
+    plan = MeasurePlan(min_runs=20, min_duration_s=0.0, warmup_runs=2, warmup_duration_s=0.0)
+    (alone,), _ = measured(10 * MS, plan=plan)
+    (first, second), _ = measured(10 * MS, 10 * MS, plan=plan)
+    assert len(alone.warmup_ns) == 2
+    assert len(first.warmup_ns) == 2 + 2 * len(first.blocks)
+    assert len(second.invoke_ns) == 20
+
+
+def test_the_lead_in_lasts_its_time_and_one_invoke_at_least() -> None:
+    plan = MeasurePlan(
+        min_runs=1,
+        min_duration_s=0.0,
+        warmup_runs=0,
+        warmup_duration_s=0.0,
+        lead_in_duration_s=0.005,
+    )
+    (fast, slow), _ = measured(1 * MS, 20 * MS, plan=plan)
+    assert len(fast.warmup_ns) == 5
+    assert len(slow.warmup_ns) == 1
+
+
+def test_every_input_is_written_in_turn() -> None:
+    clock = FakeClock()
+    engine = FakeEngine("A", clock, MS)
+    plan = MeasurePlan(min_runs=4, min_duration_s=0.0, warmup_runs=3, warmup_duration_s=0.0)
+    measure([engine], [tensors(1, 2, 3)], plan=plan, clock=clock)
+    assert engine.written[:7] == [1, 2, 3, 1, 2, 3, 1]
+
+
+def test_the_longest_time_ends_a_measurement_that_is_not_complete() -> None:
+    plan = MeasurePlan(min_runs=100, min_duration_s=2.0, max_duration_s=10.0)
+    (samples,), engines = measured(1000 * MS, plan=plan)
+    assert not samples.meet(plan)
+    # Half of it is the most that the warm-up may take.
+    assert 4 <= len(samples.warmup_ns) <= 5
+    assert 4 <= len(samples.invoke_ns) <= 6
+    assert engines[0].clock.now < 12_000 * MS
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_the_garbage_collector_is_off_during_blocks_and_as_before_after(was_enabled: bool) -> None:
+    plan = MeasurePlan(min_runs=5, min_duration_s=0.0, warmup_runs=0, warmup_duration_s=0.0)
+    if not was_enabled:
+        gc.disable()
+    try:
+        _, (engine,) = measured(MS, plan=plan)
+        assert gc.isenabled() is was_enabled
+    finally:
+        gc.enable()
+    assert not engine.collected_during_invoke
+
+
+def test_nothing_to_measure_is_refused() -> None:
+    with pytest.raises(MeasurementError, match="1 or more engines and 1 or more inputs"):
+        measure([], [], plan=MeasurePlan())
+    with pytest.raises(MeasurementError, match="1 engines and inputs for 0 of them"):
+        measure([FakeEngine("A", FakeClock(), MS)], [[]], plan=MeasurePlan())
+
+
+def test_a_plan_that_measures_nothing_is_refused() -> None:
+    with pytest.raises(MeasurementError, match="0 runs; needed is 1 or more"):
+        MeasurePlan(min_runs=0)
+    with pytest.raises(MeasurementError, match="min_duration_s is -1"):
+        MeasurePlan(min_duration_s=-1)
+    with pytest.raises(MeasurementError, match="max_duration_s is 0"):
+        MeasurePlan(max_duration_s=0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
+def test_random_input_is_the_same_image_for_every_dtype_and_call(dtype: str) -> None:
+    info = TensorInfo(shape=(1, 8, 8, 3), dtype=dtype)
+    tensor = random_input(info)
+    assert (tensor.shape, tensor.dtype) == (info.shape, np.dtype(dtype))
+    pixels = tensor.astype(np.int16) + (128 if dtype == "int8" else 0)
+    np.testing.assert_array_equal(
+        pixels, random_input(TensorInfo(shape=(1, 8, 8, 3), dtype="uint8"))
+    )

@@ -1,0 +1,190 @@
+"""The command line: what it imports, how it ends, what it says on the way out."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from strop import cli
+from strop.runtime.errors import GateError, MeasurementError, StropError
+
+FAKE = "strop_fake_command"
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts a function in the place of `strop run` (or of `name`)."""
+
+    def register(
+        run: Callable[[argparse.Namespace], int], *, name: str = "run", module: str = FAKE
+    ) -> None:
+        def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+            subparsers.add_parser(name).add_argument("--threads", type=int, default=1)
+
+        monkeypatch.setitem(
+            sys.modules,
+            module,
+            SimpleNamespace(add_parser=add_parser, run=run),
+        )
+        monkeypatch.setitem(cli.COMMANDS, name, cli.Command(module=module, help="fake"))
+
+    return register
+
+
+def raises(error: BaseException) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        raise error
+
+    return run
+
+
+def test_the_commands_code_is_the_processs(command: Callable[..., None]) -> None:
+    command(lambda options: int(options.threads))
+    assert cli.main(["run", "--threads", "4"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(StropError("a"), 2), (GateError("a"), 1), (MeasurementError("a"), 3)]
+)
+def test_an_error_of_the_users_is_one_line_and_its_own_code(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str], error: StropError, code: int
+) -> None:
+    command(raises(error))
+    assert cli.main(["run"]) == code
+    assert capsys.readouterr() == ("", "error: a\n")
+
+
+def test_an_error_of_ours_keeps_its_traceback(command: Callable[..., None]) -> None:
+    command(raises(ZeroDivisionError("ours")))
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        cli.main(["run"])
+
+
+def test_an_interrupt_ends_with_130(command: Callable[..., None]) -> None:
+    command(raises(KeyboardInterrupt()))
+    assert cli.main(["run"]) == 130
+
+
+def test_a_missing_package_of_the_export_half_names_the_extra(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+    command(raises(missing), name="export", module="strop.export.fake")
+    assert cli.main(["export"]) == 2
+    expected = "strop export: tensorflow is not installed here; run: pip install 'strop[export]'"
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "missing"),
+    [("export", "strop.export.fake", "strop.export.typo"), ("run", FAKE, "tensorflow")],
+)
+def test_a_missing_module_that_no_extra_brings_is_a_bug_of_ours(
+    command: Callable[..., None], name: str, module: str, missing: str
+) -> None:
+    command(raises(ModuleNotFoundError("no", name=missing)), name=name, module=module)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main([name])
+
+
+def test_without_the_export_half_the_extra_is_named() -> None:
+    ended = in_process("sys.modules['strop.export'] = None", "export", "-h")
+    assert ended.returncode == 2
+    assert "pip install 'strop[export]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    ended = in_process(
+        "import atexit; atexit.register(lambda: print([m for m in sys.modules if '.commands' in m"
+        " or m.startswith('strop.export')]))",
+        "-h",
+    )
+    assert ended.returncode == 0
+    assert all(name in ended.stdout for name in cli.COMMANDS)
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_runtime_command_does_not_import_the_export_half(
+    command: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("strop.export")]:
+        monkeypatch.delitem(sys.modules, name)
+    command(lambda options: 0)
+    assert cli.main(["run"]) == 0
+    assert not [name for name in sys.modules if name.startswith("strop.export")]
+
+
+def test_no_command_shows_help_and_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "usage: strop" in printed.err
+
+
+def test_an_unknown_command_is_refused_with_the_choices(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["bnech"]) == 2
+    message = capsys.readouterr().err
+    assert "bnech" in message
+    assert "bench" in message
+
+
+def test_options_are_not_guessed_from_their_first_letters(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(lambda options: 0)
+    assert cli.main(["run", "--thr", "4"]) == 2
+    assert "--thr" in capsys.readouterr().err
+
+
+def test_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
+    from importlib.metadata import version
+
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"strop {version('strop')}\n"
+
+
+def test_a_reader_that_goes_away_ends_the_command_without_a_traceback() -> None:
+    program = (
+        "import sys, types; from strop import cli\n"
+        "def run(options):\n"
+        "    for i in range(100_000): print('x' * 80)\n"
+        "    return 0\n"
+        "fake = types.SimpleNamespace(add_parser=lambda sub: sub.add_parser('run'), run=run)\n"
+        "sys.modules['fake'] = fake\n"
+        "cli.COMMANDS['run'] = cli.Command(module='fake', help='')\n"
+        "sys.exit(cli.main(['run']))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr is not None
+    with child.stderr:
+        assert child.stderr.read() == ""
+    assert child.wait() == 141
+
+
+def test_python_dash_m_strop_is_the_same_command() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "strop", "-h"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("usage: strop ")
+
+
+def in_process(setup: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`strop ARGUMENTS` in a fresh process, after `setup`."""
+    program = f"import sys; {setup}; from strop.cli import main; sys.exit(main({list(arguments)}))"
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,94 @@
+"""What is printed where: plain into a pipe, rich on a terminal, results apart from remarks."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from strop import console
+
+
+class Terminal(io.StringIO):
+    """Says that it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_into_a_pipe_is_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
+    console.table(("label", "p50 ms"), [("cat", "3.50"), ("a long name", None), ("[red]", 12)])
+    assert capsys.readouterr() == (
+        "label        p50 ms\ncat            3.50\na long name       -\n[red]            12\n",
+        "",
+    )
+
+
+def test_a_table_on_a_terminal_is_richs(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rich", reason="rich is not installed")
+    monkeypatch.setattr(sys, "stdout", out := Terminal())
+    console.table(("label", "p50 ms"), [("[red]", "3.50")])
+    printed = out.getvalue()
+    assert "─" in printed
+    assert "[red]" in printed
+
+
+def test_without_rich_a_terminal_gets_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := Terminal())
+    monkeypatch.setattr(sys, "stderr", err := Terminal())
+    monkeypatch.setattr(console, "find_spec", lambda name: None)
+    console.table(("label", "n"), [("cat", 1)])
+    assert list(console.progress([1, 2], 2, "work")) == [1, 2]
+    assert out.getvalue() == "label  n\ncat    1\n"
+    assert err.getvalue() == ""
+
+
+def test_a_table_too_wide_for_the_terminal_is_turned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := Terminal())
+    monkeypatch.setattr(console, "find_spec", lambda name: None)
+    monkeypatch.setenv("COLUMNS", "24")
+    console.table(("artifact", "p50 ms", "p90 ms"), [("a.tflite", "3.5", "4.75")])
+    assert out.getvalue() == "artifact  a.tflite\np50 ms         3.5\np90 ms        4.75\n"
+
+
+def test_progress_passes_every_item_on_and_is_silent_in_a_pipe(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert list(console.progress(iter("abc"), 3, "work")) == ["a", "b", "c"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_on_a_terminal_passes_every_item_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rich", reason="rich is not installed")
+    monkeypatch.setattr(sys, "stderr", err := Terminal())
+    assert list(console.progress(iter("abc"), 3, "work")) == ["a", "b", "c"]
+    assert "work" in err.getvalue()
+
+
+def test_settings_notes_and_errors_leave_stdout_to_the_result(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.settings("bench", {"threads": 4, "images": None, "artifacts": ["a", "b"]})
+    console.note("hello")
+    console.error("no such file")
+    assert capsys.readouterr() == (
+        "",
+        "bench\n  threads    4\n  images     -\n  artifacts  a, b\nhello\nerror: no such file\n",
+    )
+
+
+def test_json_is_all_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    console.json({"label": "Übersee", "n": 1})
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"label": "Übersee", "n": 1}
+    assert "Übersee" in printed
+
+
+def test_a_label_that_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii"))
+    console.note("Übersee")
+    sys.stderr.flush()
+    assert raw.getvalue() == b"\\xdcbersee\n"
