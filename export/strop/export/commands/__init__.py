@@ -1,0 +1,1 @@
+"""Subcommands of `strop` that belong to the workstation."""

@@ -1,0 +1,152 @@
+"""The zoo: every member builds, and every setting that cannot be met says what can."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tests.export.model_fixtures import KERAS_WARNINGS, images, saved, small_model
+
+from strop.cli import main
+from strop.export.architectures import ARCHITECTURES, architecture, input_size
+from strop.export.zoo import build
+from strop.runtime.errors import SourceError
+
+pytestmark = [pytest.mark.filterwarnings(warning) for warning in KERAS_WARNINGS]
+
+SMALL: dict[str, Any] = {"alpha": 0.25, "resolution": 32 / 224, "classes": 7, "weights": "random"}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_member_builds_with_random_weights(name: str) -> None:
+    alpha = 0.5 if ARCHITECTURES[name].has_alpha else 1.0
+    source = build(name, alpha=alpha, resolution=64 / 224, classes=7, weights="random")
+    assert (source.height, source.width, source.channels, source.classes) == (64, 64, 3, 7)
+    scores = source.forward(tf.constant(images(2, side=64))).numpy()
+    assert scores.shape == (2, 7)
+    np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)  # softmax, in float32
+
+
+def test_random_weights_follow_their_seed() -> None:
+    assert build("mobilenet_v1", **SMALL).sha256 == build("mobilenet_v1", **SMALL).sha256
+    assert build("mobilenet_v1", **SMALL).sha256 != build("mobilenet_v1", **SMALL, seed=1).sha256
+
+
+def test_names_tell_alpha_and_size_where_they_are_not_the_defaults() -> None:
+    assert build("mobilenet_v1", **SMALL).name == "mobilenet_v1_0.25_32"
+
+
+@pytest.mark.parametrize(
+    ("resolution", "size"),
+    [(1.0, 224), (192 / 224, 192), (0.72, 160), (0.57, 128), (0.01, 32), (1.14, 256)],
+)
+def test_the_resolution_multiplier_gives_multiples_of_32(resolution: float, size: int) -> None:
+    assert input_size(architecture("mobilenet_v2"), resolution) == size
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"alpha": 0.6}, "alpha 0.6; use one of 0.25, 0.5, 0.75, 1;.*--weights FILE"),
+        ({"resolution": 96 / 224}, "for 96 pixels; use a --resolution.*128, 160, 192, 224"),
+        ({"classes": 10}, "10 classes, and ImageNet weights have 1000; leave out --classes"),
+        ({"alpha": 0}, "alpha is 0; needed is above 0"),
+        ({"alpha": float("nan")}, "alpha is nan; needed is above 0"),
+        ({"resolution": 0}, "resolution is 0; needed is a multiplier above 0"),
+        ({"classes": 0, "weights": "random"}, "0 classes; needed is at least 1"),
+        ({"alpha": 0.01, "weights": "random"}, "alpha 0.01 and 224 pixels.*use a larger one"),
+        ({"weights": "absent.h5"}, "absent.h5: no such file; --weights takes imagenet, random"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused(settings: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(SourceError, match=remedy):
+        build("mobilenet_v1", **settings)
+
+
+def test_a_width_multiplier_is_refused_where_there_is_none() -> None:
+    with pytest.raises(SourceError, match="no width multiplier; leave out --alpha"):
+        build("efficientnet_b0", alpha=0.5, weights="random")
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(
+        SourceError, match=r"not in the zoo, which has mobilenet_v1, .*efficientnet_b0"
+    ):
+        build("resnet50")
+
+
+def test_weights_that_cannot_be_downloaded_are_never_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(**_: object) -> None:
+        raise Exception("URL fetch failure on https://example.org/w.h5: None -- no network")
+
+    monkeypatch.setattr(keras.applications, "MobileNet", fail)
+    remedy = r"https://example\.org/w\.h5.*download that file.*--weights FILE.*--weights random"
+    with pytest.raises(SourceError, match=remedy):
+        build("mobilenet_v1")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
+def test_weights_come_from_every_kind_of_file(suffix: str, tmp_path: Path) -> None:
+    settings = SMALL | {"weights": tmp_path / f"own{suffix}"}
+    model = keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None, classes=7)
+    save = model.save_weights if suffix == ".weights.h5" else model.save
+    save(settings["weights"])
+    source = build("mobilenet_v1", **settings)
+    pixels = images(2, side=32)
+    # V1 is trained on pixels in -1..1.
+    expected = model(pixels / 127.5 - 1, training=False)
+    np.testing.assert_allclose(source.forward(tf.constant(pixels)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
+def test_weights_of_another_model_are_refused_with_the_mismatch(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"other{suffix}"
+    model = small_model()
+    model.save_weights(path) if suffix == ".weights.h5" else saved(model, path)
+    with pytest.raises(
+        SourceError, match=r"does not fit.*same architecture, with the same --alpha"
+    ):
+        build("mobilenet_v1", **(SMALL | {"weights": path}))
+
+
+def test_a_text_file_is_no_weights_file(tmp_path: Path) -> None:
+    path = tmp_path / "text.h5"
+    path.write_text("not weights\n")
+    with pytest.raises(SourceError, match=r"not a weights file; needed is a \.keras"):
+        build("mobilenet_v1", **(SMALL | {"weights": path}))
+
+
+def test_the_command_lists_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo"]) == 0
+    table = capsys.readouterr().out
+    assert all(name in table for name in ARCHITECTURES)
+    assert main(["zoo", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [member["name"] for member in record["architectures"]] == list(ARCHITECTURES)
+
+
+PROBE = (
+    "import sys; from strop.cli import main; main({argv}); sys.exit(42 * ('{name}' in sys.modules))"
+)
+
+
+@pytest.mark.parametrize("name", ["keras", "tensorflow"])
+def test_the_command_loads_no_tensorflow(name: str) -> None:
+    probe = PROBE.format(argv=["zoo"], name=name)
+    assert subprocess.run([sys.executable, "-c", probe], capture_output=True).returncode == 0
+
+
+def test_the_probe_can_fail() -> None:
+    probe = PROBE.format(argv=["zoo"], name="argparse")
+    assert subprocess.run([sys.executable, "-c", probe], capture_output=True).returncode == 42
