@@ -1,0 +1,112 @@
+"""Put everything that an export made into its folder at once, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from strop.runtime.errors import OutputError
+
+MANIFEST = "manifest.json"
+PARTIAL = ".partial-"
+REPLACED = ".replaced-"
+
+
+@contextmanager
+def bundle(folder: Path, *, force: bool) -> Iterator[Path]:
+    """A folder to write into, which becomes `folder` when the block ends well.
+
+    It lies beside `folder`, so that the last step is one rename. If the block raises, or
+    the process is killed, `folder` is as it was.
+
+    Args:
+        folder: Where the bundle is to be.
+        force: Replace a bundle that is there. A folder that holds anything that its
+            manifest does not name is never replaced.
+
+    Yields:
+        The folder to write into, empty.
+
+    Raises:
+        OutputError: `folder` exists and may not be replaced, or cannot be written.
+    """
+    check_replaceable(folder, force=force)
+    partial = folder.with_name(f".{folder.name}{PARTIAL}{os.getpid()}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(folder)
+        partial.mkdir()
+    except OSError as err:
+        raise OutputError(
+            f"{folder}: cannot be written ({err.strerror}); choose another place with --output"
+        ) from err
+    try:
+        yield partial
+        _swap(partial, folder)
+    except OSError as err:
+        raise OutputError(
+            f"{folder}: cannot be written ({err.strerror}); nothing was changed there"
+        ) from err
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_replaceable(folder: Path, *, force: bool) -> None:
+    """Raise unless `folder` is free, or a bundle and `force` is set."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; --output is the folder for the artifacts")
+    present = {entry.name for entry in folder.iterdir()}
+    if not present:
+        return
+    if not force:
+        raise OutputError(
+            f"{folder}: exists already; add --force to replace it, or choose another --output"
+        )
+    foreign = sorted(present - _manifest_files(folder))
+    if foreign:
+        raise OutputError(
+            f"{folder}: holds {', '.join(foreign[:5])}, which no export wrote there; --force"
+            " replaces an export only, so move these away or choose another --output"
+        )
+
+
+def _manifest_files(folder: Path) -> set[str]:
+    """Names that the manifest in `folder` accounts for; none without a readable one."""
+    try:
+        record = json.loads((folder / MANIFEST).read_text())
+        return {MANIFEST, *(str(artifact["file"]) for artifact in record["artifacts"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed export left beside `folder`; put back what it had moved away."""
+    for kind in (PARTIAL, REPLACED):
+        for leftover in folder.parent.glob(f".{folder.name}{kind}*"):
+            pid = leftover.name.rpartition("-")[2]
+            if not pid.isdigit() or Path("/proc", pid).exists():
+                continue
+            if kind == REPLACED and not folder.exists():
+                leftover.rename(folder)
+            else:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    replaced = folder.with_name(f".{folder.name}{REPLACED}{os.getpid()}")
+    was_there = folder.exists()
+    if was_there:
+        folder.rename(replaced)
+    try:
+        partial.rename(folder)
+    except OSError:
+        if was_there:
+            replaced.rename(folder)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)

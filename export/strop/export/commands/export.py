@@ -1,0 +1,260 @@
+"""`strop export`: a Keras model in, a certified bundle of artifacts out."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from strop import console
+from strop.export.precision import Precision
+from strop.runtime.artifact import Format
+from strop.runtime.contract import ResizeRule
+
+if TYPE_CHECKING:
+    from strop.export.certify import Certificate
+    from strop.export.options import ExportOptions
+    from strop.export.pipeline import Export
+    from strop.export.source import Source
+
+Name = TypeVar("Name", Precision, Format)
+EPILOG = """\
+examples:
+  strop export                                    the model and images that ship with strop
+  strop export model.keras --calibration-data photos/ --validation-data labelled/ \\
+      --labels labels.txt
+  strop export mobilenet_v2 --alpha 0.5 --weights w.h5 --calibration-data photos/
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `export` to the command line."""
+    parser = subparsers.add_parser(
+        "export",
+        help="quantize a Keras model, write .tflite and .onnx, certify both",
+        description="Quantize a Keras model to int8, write .tflite and .onnx, and hold both"
+        " against the float model.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="a .keras or .h5 file, a SavedModel folder, or a zoo name (see strop zoo);"
+        " without it, the model that ships with strop",
+    )
+    _add_model_flags(parser.add_argument_group("model"))
+    _add_image_flags(parser.add_argument_group("images"))
+    _add_output_flags(parser.add_argument_group("output"))
+
+
+def _add_model_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--alpha", type=float, help="zoo: width multiplier (default 1.0)")
+    group.add_argument("--resolution", type=float, help="zoo: resolution multiplier (default 1.0)")
+    group.add_argument("--classes", type=int, help="zoo: number of classes (default 1000)")
+    group.add_argument(
+        "--weights", help="zoo: imagenet (default; Keras downloads them), random, or a file"
+    )
+    group.add_argument(
+        "--size", type=_size, metavar="HxW", help="input size, for a model that takes any"
+    )
+    group.add_argument(
+        "--mean",
+        type=_numbers,
+        metavar="M[,M,M]",
+        help="subtracted from the pixels, 0..255 units, if the model does not normalize itself",
+    )
+    group.add_argument(
+        "--std", type=_numbers, metavar="S[,S,S]", help="divides the pixels after --mean"
+    )
+
+
+def _add_image_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--calibration-data", type=Path, metavar="DIR", help="representative images")
+    group.add_argument(
+        "--validation-data",
+        type=Path,
+        metavar="DIR",
+        help="images of the certificate; one subfolder a class for accuracy",
+    )
+    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    group.add_argument(
+        "--resize",
+        type=ResizeRule,
+        choices=list(ResizeRule),
+        metavar="{crop,stretch}",
+        help="shorter side, then centre crop (default), or plain resize",
+    )
+    group.add_argument(
+        "--crop-fraction",
+        type=float,
+        metavar="F",
+        help="input size over the resized shorter side (default 0.875: 224 of 256)",
+    )
+    group.add_argument(
+        "--min-images", type=int, metavar="N", help="fewest calibration images (default 20)"
+    )
+
+
+def _add_output_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder to write (default build/NAME)"
+    )
+    group.add_argument(
+        "--precision",
+        type=lambda text: _names(text, Precision),
+        default=(Precision.INT8,),
+        metavar="P[,P]",
+        help="int8 (default), float32, float16, dynamic",
+    )
+    group.add_argument(
+        "--format",
+        type=lambda text: _names(text, Format),
+        default=tuple(Format),
+        metavar="F[,F]",
+        help="tflite, onnx (default both)",
+    )
+    group.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="exit 1 unless the certificate promises at most this drop of top-1",
+    )
+    group.add_argument(
+        "--keep-failed", action="store_true", help="write the artifacts even then, and exit 1"
+    )
+    group.add_argument("--force", action="store_true", help="replace an earlier export")
+    group.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) not in (1, 2) or not all(side.isdigit() and int(side) > 0 for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is HEIGHTxWIDTH, like 224x224")
+    return (int(sides[0]), int(sides[-1]))
+
+
+def _names(text: str, kind: type[Name]) -> tuple[Name, ...]:
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: needed is one or more of {', '.join(name.value for name in kind)},"
+            " with commas between"
+        ) from err
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: needed is one number, or one a channel, like 123.7,116.3,103.5"
+        ) from err
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export, print what was made and what it is worth; 1 if that is not enough."""
+    from strop.export.silence import quiet_tensorflow
+
+    quiet_tensorflow()
+    from strop.export.bundle import check_replaceable
+    from strop.export.pipeline import export
+    from strop.export.resolve import resolve_options, resolve_source
+
+    if options.output is not None:
+        check_replaceable(options.output, force=options.force)
+    source = resolve_source(options)
+    resolved = resolve_options(options, source)
+    check_replaceable(resolved.output, force=resolved.force)
+    console.settings(f"strop export {source.name}", _settings(source, resolved))
+    made = export(source, resolved, on_step=lambda step: console.note(f"  {step} ..."))
+    if options.json:
+        console.json(_record(made))
+    else:
+        _print(made)
+    for reason in made.broken:
+        console.error(reason)
+    return 1 if made.broken else 0
+
+
+def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
+    resize = options.resize.value
+    if options.resize is ResizeRule.CROP:
+        resize += f", fraction {options.crop_fraction:g}"
+    return {
+        "input": f"{source.height}x{source.width}x{source.channels}, (pixel - {_list(source.mean)})"
+        f" / {_list(source.std)} in front of the model",
+        "classes": source.classes,
+        "resize": resize,
+        "precision": ", ".join(precision.value for precision in options.precisions),
+        "format": ", ".join(form.value for form in options.formats),
+        "calibration": f"{len(options.calibration)} images",
+        "validation": f"{len(options.validation)} images, "
+        + ("labelled" if options.truth is not None else "without labels"),
+        "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
+        "output": options.output,
+    }
+
+
+def _list(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)
+
+
+def _record(made: Export) -> dict[str, object]:
+    return {
+        "artifacts": [
+            {
+                "path": str(artifact.path),
+                "precision": artifact.precision.value,
+                "size_bytes": artifact.audit.size_bytes,
+            }
+            for artifact in made.artifacts
+        ],
+        "certificate": asdict(made.certificate),
+        "broken": list(made.broken),
+    }
+
+
+def _print(made: Export) -> None:
+    certificate = made.certificate
+    console.table(
+        ("artifact", "MiB", "top-1", "top-5", "drop, points [95 %]", "agreement [95 %]", "kernels"),
+        (_float_row(certificate), *_rows(made)),
+    )
+    console.note(f"certified on {certificate.images} {certificate.data} images")
+    if certificate.data == "calibration":
+        console.note(
+            "these are the images that the ranges were chosen on; give --validation-data for a"
+            " certificate that counts"
+        )
+
+
+def _float_row(certificate: Certificate) -> tuple[str, ...]:
+    shares = (certificate.float_top1, certificate.float_top5)
+    return ("float model", "", *(_percent(share) for share in shares), "", "", "tensorflow")
+
+
+def _rows(made: Export) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for artifact, found in zip(made.artifacts, made.certificate.verdicts, strict=True):
+        drop, agreed = found.drop_interval, found.agreement_interval
+        rows.append(
+            (
+                str(artifact.path),
+                f"{artifact.audit.size_bytes / 2**20:.2f}",
+                _percent(found.top1),
+                _percent(found.top5),
+                f"{100 * found.drop:+.2f} [{100 * drop.low:+.2f}, {100 * drop.high:+.2f}]",
+                f"{100 * found.agreement:.2f} [{100 * agreed.low:.2f}, {100 * agreed.high:.2f}]",
+                found.kernels,
+            )
+        )
+    return rows
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f} %"

@@ -1,0 +1,35 @@
+"""Write the .onnx that keeps float arithmetic: tf2onnx's work, not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx
+import tensorflow as tf
+import tf2onnx
+from onnx import helper
+
+from strop.export.source import Source
+
+OPSET = 17
+
+
+def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
+    """Write a .onnx with float32 NHWC image and the model's own output.
+
+    Args:
+        source: The model; its `forward` takes the pixel values 0..255.
+        metadata: For the model's metadata_props.
+
+    Returns:
+        The serialized ModelProto.
+    """
+    spec = tf.TensorSpec(
+        (1, source.height, source.width, source.channels), tf.float32, name="image"
+    )
+    function = tf.function(source.forward, input_signature=(spec,), autograph=False)
+    model, _ = tf2onnx.convert.from_function(function, input_signature=(spec,), opset=OPSET)
+    helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model, full_check=True)
+    serialized: bytes = model.SerializeToString(deterministic=True)
+    return serialized

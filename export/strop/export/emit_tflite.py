@@ -1,0 +1,314 @@
+"""Write a quantized graph as a .tflite flatbuffer.
+
+Source: TensorFlow Lite schema, version 3,
+https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from strop.export.graph import (
+    CONVOLUTIONS,
+    ELEMENTWISE,
+    NO_PADS,
+    POOLS,
+    Array,
+    Fused,
+    Graph,
+    Kind,
+    Op,
+    Pads,
+    QuantParams,
+    same_pads,
+)
+from strop.export.quantize import PIXEL_SCALE, QuantizedGraph
+
+SCHEMA_VERSION = 3
+FILE_IDENTIFIER = b"TFL3"
+# First versions of the operations that have int8 kernels, so that old runtimes load the file.
+# Source: tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc
+VERSIONS = {
+    Kind.CONV: 3,
+    Kind.DEPTHWISE: 3,
+    Kind.ADD: 2,
+    Kind.SUB: 2,
+    Kind.MUL: 2,
+    Kind.MEAN: 2,
+    Kind.MAX_POOL: 2,
+    Kind.AVERAGE_POOL: 2,
+    Kind.PAD: 2,
+    Kind.RESHAPE: 1,
+    Kind.CONCATENATION: 2,
+    Kind.LOGISTIC: 2,
+    Kind.TANH: 2,
+    Kind.HARD_SWISH: 1,
+    Kind.RELU: 2,
+    Kind.RELU6: 2,
+    Kind.SOFTMAX: 2,
+}
+QUANTIZE = "QUANTIZE"
+QUANTIZE_VERSION = 2  # int8 from uint8
+FUSED = {
+    Fused.NONE: schema.ActivationFunctionType.NONE,
+    Fused.RELU: schema.ActivationFunctionType.RELU,
+    Fused.RELU6: schema.ActivationFunctionType.RELU6,
+}
+DTYPES = {
+    np.dtype(np.int8): schema.TensorType.INT8,
+    np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.uint8): schema.TensorType.UINT8,
+}
+
+
+def emit_tflite(quantized: QuantizedGraph) -> bytes:
+    """Write a full-integer .tflite: uint8 image in, int8 scores out.
+
+    Args:
+        quantized: A graph with all integers decided.
+
+    Returns:
+        The flatbuffer; the same graph gives the same bytes.
+    """
+    graph = _with_tflite_padding(quantized.graph)
+    writer = _Writer(graph)
+    image = writer.add_image(quantized.input_offset)
+    for op in graph.ops:
+        writer.add_op(op)
+    return writer.finish(image)
+
+
+def _with_tflite_padding(graph: Graph) -> Graph:
+    """Padding that is neither SAME nor VALID becomes a PAD operation of its own."""
+    ops: list[Op] = []
+    added = []
+    for op in graph.ops:
+        if op.kind not in CONVOLUTIONS or op.pads in (NO_PADS, _same_pads(graph, op)):
+            ops.append(op)
+            continue
+        image = graph.tensors[op.inputs[0]]
+        _, rows, columns, channels = image.shape
+        (top, bottom), (left, right) = op.pads
+        padded = replace(
+            image,
+            name=f"{op.output}/padded",
+            shape=(1, rows + top + bottom, columns + left + right, channels),
+        )
+        added.append(padded)
+        ops += [
+            Op(kind=Kind.PAD, inputs=(image.name,), output=padded.name, pads=op.pads),
+            replace(op, inputs=(padded.name, *op.inputs[1:]), pads=NO_PADS),
+        ]
+    return graph.rewired(ops, added=added)
+
+
+def _same_pads(graph: Graph, op: Op) -> Pads:
+    """What SAME means at this operation."""
+    _, rows, columns, _ = graph.tensors[op.inputs[0]].shape
+    window = op.window
+    if op.kind in CONVOLUTIONS:
+        _, *taps, _ = graph.tensors[op.inputs[1]].shape
+        window = (taps[0], taps[1])
+    return same_pads((rows, columns), window, op.stride, op.dilation)
+
+
+class _Writer:
+    """A flatbuffer being filled: its tensors, buffers and operators so far."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.buffers = [schema.BufferT()]  # buffer 0 is empty by the format's definition
+        self.tensors: list[Any] = []
+        self.operators: list[Any] = []
+        self.codes: dict[tuple[str, int], int] = {}
+        self.index: dict[str, int] = {}
+        for name, tensor in graph.tensors.items():
+            dtype = np.dtype(np.int8) if tensor.codes is None else tensor.codes.dtype
+            self.index[name] = self.add_tensor(
+                name, tensor.shape, dtype, codes=tensor.codes, quant=tensor.quant
+            )
+
+    def add_tensor(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        *,
+        codes: Array | None = None,
+        quant: QuantParams | None = None,
+    ) -> int:
+        tensor = schema.TensorT()
+        tensor.name = name.encode()
+        tensor.shape = list(shape)
+        tensor.type = DTYPES[dtype]
+        tensor.hasRank = True
+        tensor.quantization = _quantization(quant) if quant is not None else None
+        if codes is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(codes.tobytes(), np.uint8)
+            self.buffers.append(buffer)
+            tensor.buffer = len(self.buffers) - 1
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def add_image(self, input_offset: int) -> int:
+        """The uint8 input, and the QUANTIZE that shifts it to the graph's int8."""
+        image = self.graph.tensors[self.graph.input]
+        pixels = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset)
+        index = self.add_tensor("image", image.shape, np.dtype(np.uint8), quant=pixels)
+        self._append(QUANTIZE, QUANTIZE_VERSION, [index], self.index[image.name], None)
+        return index
+
+    def add_op(self, op: Op) -> None:
+        inputs = [self.index[name] for name in op.inputs]
+        inputs += [self._add_int32(op, values) for values in _shape_inputs(self.graph, op)]
+        options = OPTIONS[op.kind](self.graph, op) if op.kind in OPTIONS else None
+        self._append(op.kind.value, VERSIONS[op.kind], inputs, self.index[op.output], options)
+
+    def _add_int32(self, op: Op, values: Array) -> int:
+        name = f"{op.output}/{op.kind.value.lower()}"
+        return self.add_tensor(name, values.shape, values.dtype, codes=values)
+
+    def _append(
+        self, name: str, version: int, inputs: list[int], output: int, options: Any
+    ) -> None:
+        operator = schema.OperatorT()
+        operator.opcodeIndex = self.codes.setdefault((name, version), len(self.codes))
+        operator.inputs, operator.outputs = inputs, [output]
+        if options is not None:
+            operator.builtinOptions = options
+            kind = type(options).__name__.removesuffix("T")
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        self.operators.append(operator)
+
+    def finish(self, image: int) -> bytes:
+        subgraph = schema.SubGraphT()
+        subgraph.name = b"main"
+        subgraph.tensors, subgraph.operators = self.tensors, self.operators
+        subgraph.inputs, subgraph.outputs = [image], [self.index[self.graph.output]]
+        model = schema.ModelT()
+        model.version = SCHEMA_VERSION
+        model.description = b"strop int8"
+        model.operatorCodes = [_operator_code(name, version) for name, version in self.codes]
+        model.subgraphs, model.buffers = [subgraph], self.buffers
+        builder = flatbuffers.Builder(1 << 20)
+        builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+        return bytes(builder.Output())
+
+
+def _operator_code(name: str, version: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
+    code.version = version
+    return code
+
+
+def _quantization(quant: QuantParams) -> Any:
+    parameters = schema.QuantizationParametersT()
+    parameters.scale = list(quant.scales)
+    parameters.zeroPoint = [quant.zero_point] * len(quant.scales)
+    parameters.quantizedDimension = quant.axis or 0
+    return parameters
+
+
+def _shape_inputs(graph: Graph, op: Op) -> list[Array]:
+    """Constant int32 inputs that carry what are attributes in the deploy graph."""
+    if op.kind is Kind.RESHAPE:
+        return [np.array(graph.tensors[op.output].shape, np.int32)]
+    if op.kind is Kind.PAD:
+        return [np.array([(0, 0), *op.pads, (0, 0)], np.int32)]
+    if op.kind is Kind.MEAN:
+        return [np.array([1, 2], np.int32)]
+    return []
+
+
+def _padding(graph: Graph, op: Op) -> int:
+    is_same = op.pads != NO_PADS and op.pads == _same_pads(graph, op)
+    return int(schema.Padding.SAME if is_same else schema.Padding.VALID)
+
+
+def _conv_options(graph: Graph, op: Op) -> Any:
+    options = schema.Conv2DOptionsT()
+    _set_window_options(options, graph, op)
+    options.dilationHFactor, options.dilationWFactor = op.dilation
+    return options
+
+
+def _depthwise_options(graph: Graph, op: Op) -> Any:
+    options = schema.DepthwiseConv2DOptionsT()
+    _set_window_options(options, graph, op)
+    options.dilationHFactor, options.dilationWFactor = op.dilation
+    inputs = graph.tensors[op.inputs[0]].shape[3]
+    options.depthMultiplier = graph.tensors[op.output].shape[3] // inputs
+    return options
+
+
+def _pool_options(graph: Graph, op: Op) -> Any:
+    options = schema.Pool2DOptionsT()
+    _set_window_options(options, graph, op)
+    options.filterHeight, options.filterWidth = op.window
+    return options
+
+
+def _set_window_options(options: Any, graph: Graph, op: Op) -> None:
+    options.padding = _padding(graph, op)
+    options.strideH, options.strideW = op.stride
+    options.fusedActivationFunction = FUSED[op.fused]
+
+
+def _elementwise_options(graph: Graph, op: Op) -> Any:
+    del graph
+    kinds = {
+        Kind.ADD: schema.AddOptionsT,
+        Kind.SUB: schema.SubOptionsT,
+        Kind.MUL: schema.MulOptionsT,
+    }
+    options = kinds[op.kind]()
+    options.fusedActivationFunction = FUSED[op.fused]
+    return options
+
+
+def _mean_options(graph: Graph, op: Op) -> Any:
+    del graph
+    options = schema.ReducerOptionsT()
+    options.keepDims = op.keep_dims
+    return options
+
+
+def _reshape_options(graph: Graph, op: Op) -> Any:
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(graph.tensors[op.output].shape)
+    return options
+
+
+def _concatenation_options(graph: Graph, op: Op) -> Any:
+    del graph
+    options = schema.ConcatenationOptionsT()
+    options.axis = op.axis
+    options.fusedActivationFunction = FUSED[op.fused]
+    return options
+
+
+def _softmax_options(graph: Graph, op: Op) -> Any:
+    del graph, op
+    options = schema.SoftmaxOptionsT()
+    options.beta = 1.0
+    return options
+
+
+OPTIONS: dict[Kind, Callable[[Graph, Op], Any]] = {
+    Kind.CONV: _conv_options,
+    Kind.DEPTHWISE: _depthwise_options,
+    **dict.fromkeys(POOLS, _pool_options),
+    **dict.fromkeys(ELEMENTWISE, _elementwise_options),
+    Kind.MEAN: _mean_options,
+    Kind.RESHAPE: _reshape_options,
+    Kind.CONCATENATION: _concatenation_options,
+    Kind.SOFTMAX: _softmax_options,
+}

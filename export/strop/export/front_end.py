@@ -1,0 +1,82 @@
+"""From a source to its float graph, by way of TensorFlow's converter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from strop.export.graph import Graph
+from strop.export.precision import Precision
+from strop.export.read_tflite import read_tflite
+from strop.export.source import Source
+from strop.runtime.errors import SourceError
+
+
+def freeze(source: Source) -> Any:
+    """A source as a TensorFlow function of one image, its variables made constants.
+
+    Keras 3 keeps variables as resources; left in, the converter emits VAR_HANDLE for each.
+
+    Args:
+        source: The model; its `forward` takes float32 [N, H, W, C] pixels, 0..255.
+
+    Returns:
+        A concrete function of `image`, float32 [1, H, W, C].
+    """
+    spec = tf.TensorSpec(
+        (1, source.height, source.width, source.channels), tf.float32, name="image"
+    )
+    concrete = tf.function(source.forward, autograph=False).get_concrete_function(spec)
+    return convert_variables_to_constants_v2(concrete)
+
+
+def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
+    """TFLiteConverter's file of a source: float32 image in, the model's own output.
+
+    Args:
+        source: The model.
+        precision: FLOAT32, FLOAT16 (weights stored as float16) or DYNAMIC (int8 weights,
+            activations quantized image by image as the kernels run).
+
+    Raises:
+        SourceError: The converter refuses the model.
+    """
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(source)])
+    if precision is not Precision.FLOAT32:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision is Precision.FLOAT16:
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        model: bytes = converter.convert()
+    except (ValueError, RuntimeError, tf.errors.OpError) as err:
+        first_line = str(err).strip().splitlines()[0]
+        raise SourceError(
+            f"{source.name}: TensorFlow's converter does not take this model ({first_line});"
+            " replace the layer that it names"
+        ) from err
+    return model
+
+
+def float_graph(source: Source) -> Graph:
+    """Canonicalize a source at batch 1 into a float graph.
+
+    Raises:
+        SourceError: The converter refuses the model, or a constant of it is not finite.
+        QuantizationError: The model holds an operation that strop cannot write.
+    """
+    graph = read_tflite(convert(source))
+    _check_finite(graph, source.name)
+    return graph
+
+
+def _check_finite(graph: Graph, name: str) -> None:
+    for tensor in graph.tensors.values():
+        if tensor.data is not None and not np.isfinite(tensor.data).all():
+            bad = int(np.count_nonzero(~np.isfinite(tensor.data)))
+            raise SourceError(
+                f"{name}: {bad} of {tensor.data.size} weights of {tensor.name} are NaN or"
+                " infinite; train again, or restore a checkpoint from before they were"
+            )

@@ -1,0 +1,108 @@
+"""The bundle's record: what was made, from what, how, and what it is worth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+
+from strop.export.audit import Audit
+from strop.export.certify import Certificate
+from strop.export.options import ExportOptions
+from strop.export.precision import Precision
+from strop.export.source import Source
+from strop.runtime.artifact import sha256_file
+from strop.runtime.machine import machine
+
+FORMAT_VERSION = 1
+PACKAGES = (
+    "strop",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+    "Pillow",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """One written file.
+
+    Attributes:
+        path: Where it lies.
+        precision: What it computes in.
+        audit: What is in it.
+    """
+
+    path: Path
+    precision: Precision
+    audit: Audit
+
+
+def manifest_json(
+    source: Source,
+    options: ExportOptions,
+    artifacts: Iterable[Artifact],
+    certificate: Certificate,
+) -> str:
+    """The manifest as JSON text. Shares are 0..1, sizes in bytes, hashes SHA-256 in hex."""
+    record = {
+        "format_version": FORMAT_VERSION,
+        "versions": _versions(),
+        "source": {
+            "name": source.name,
+            "sha256": source.sha256,
+            "classes": source.classes,
+            "mean": list(source.mean),
+            "std": list(source.std),
+        },
+        "options": {
+            "precisions": [precision.value for precision in options.precisions],
+            "formats": [form.value for form in options.formats],
+            "resize": options.resize.value,
+            "crop_fraction": options.crop_fraction,
+            "max_drop": options.max_drop,
+            "calibration": _images_record(options.calibration),
+            "validation": _images_record(options.validation),
+        },
+        "artifacts": [_artifact_record(artifact) for artifact in artifacts],
+        "certificate": asdict(certificate),
+        "machine": asdict(machine()),
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def _artifact_record(artifact: Artifact) -> dict[str, object]:
+    return {
+        "file": artifact.path.name,
+        "precision": artifact.precision.value,
+        "sha256": sha256_file(artifact.path),
+        "size_bytes": artifact.audit.size_bytes,
+        "ops": dict(artifact.audit.ops),
+        "float_ops": dict(artifact.audit.float_ops),
+        "inputs": list(artifact.audit.inputs),
+        "outputs": list(artifact.audit.outputs),
+    }
+
+
+def _images_record(paths: tuple[Path, ...]) -> dict[str, object]:
+    """How many images, and one hash over the contents of all, in their order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return {"images": len(paths), "sha256": digest.hexdigest() if paths else ""}
+
+
+def _versions() -> dict[str, str]:
+    installed = {found.name: found.version for found in distributions()}
+    known = {package: installed[package] for package in PACKAGES if package in installed}
+    return {"python": platform.python_version(), **known}

@@ -1,0 +1,49 @@
+"""What an export is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from strop.export.precision import Precision
+from strop.runtime.artifact import Format
+from strop.runtime.contract import ResizeRule
+
+MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportOptions:
+    """What to make of a source.
+
+    Attributes:
+        output: Folder of the bundle.
+        calibration: Images of the representative dataset; needed for int8.
+        validation: Images of the certificate; without any, the calibration images show
+            the agreement with float, and the certificate says so.
+        truth: Class of each validation image; None without labels.
+        labels: One a class; empty if unknown.
+        resize: How images become the input's size.
+        crop_fraction: For `crop`, see Contract.
+        precisions: What to write.
+        formats: In which formats, as far as a precision has them.
+        max_drop: Largest drop in points that the certificate must promise; None to only
+            report it.
+        keep_failed: Write the bundle even if it cannot.
+        force: Replace a bundle that is there.
+        min_images: Fewest calibration images.
+    """
+
+    output: Path
+    calibration: tuple[Path, ...] = ()
+    validation: tuple[Path, ...] = ()
+    truth: tuple[int, ...] | None = None
+    labels: tuple[str, ...] = ()
+    resize: ResizeRule = ResizeRule.CROP
+    crop_fraction: float = 0.875
+    precisions: tuple[Precision, ...] = (Precision.INT8,)
+    formats: tuple[Format, ...] = (Format.TFLITE, Format.ONNX)
+    max_drop: float | None = None
+    keep_failed: bool = False
+    force: bool = False
+    min_images: int = MIN_CALIBRATION_IMAGES

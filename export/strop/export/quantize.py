@@ -1,0 +1,191 @@
+"""Decide every integer of the int8 graph: scales, zero points, weights, biases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from strop.export.calibrate import Calibration, Range
+from strop.export.fold import DeployGraph
+from strop.export.graph import LINEAR, Array, Graph, Kind, Op, QuantParams, Tensor
+from strop.runtime.errors import QuantizationError
+
+CODE_MIN, CODE_MAX = -128, 127
+CODES = CODE_MAX - CODE_MIN
+WEIGHT_MAX = 127  # symmetric; -128 is never used (TFLite quantization specification)
+BIAS_MAX = 2**30  # half of int32's: the accumulator has to hold the products as well
+# Below this share of an output step per product, a channel's weights are nothing at all, and
+# kernels refuse the ratio (XNNPACK: input scale * weight scale / output scale >= 2^-32).
+SMALLEST_RATIO = 2.0**-24
+# The TFLite quantization specification fixes these outputs.
+FIXED = {
+    Kind.LOGISTIC: QuantParams(scales=(1 / 256,), zero_point=-128),
+    Kind.SOFTMAX: QuantParams(scales=(1 / 256,), zero_point=-128),
+    Kind.TANH: QuantParams(scales=(1 / 128,), zero_point=0),
+}
+# Their kernels copy codes, so that what goes in and what comes out share scale and zero point.
+SHARING = frozenset({Kind.PAD, Kind.RESHAPE, Kind.MAX_POOL, Kind.AVERAGE_POOL, Kind.CONCATENATION})
+PIXEL_SCALE = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuantizedGraph:
+    """A graph with all of its integers decided.
+
+    Attributes:
+        graph: Every tensor has `quant`; every constant has `codes`.
+        input_offset: Pixel that is the input's real 0: its code is pixel - 128.
+    """
+
+    graph: Graph
+    input_offset: int
+
+
+def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
+    """Turn ranges into scales, and weights and biases into integers.
+
+    Activations are int8 per tensor, weights int8 per output channel and symmetric,
+    biases int32 in units of input scale * weight scale. Rounding is to the nearest
+    code, ties to even.
+
+    Args:
+        deploy: The folded graph.
+        calibration: A range for every activation of it.
+
+    Returns:
+        The graph that both emitters write.
+
+    Source: TensorFlow Lite 8-bit quantization specification,
+    https://ai.google.dev/edge/litert/models/quantization_spec
+    """
+    graph = deploy.graph
+    params = _activation_params(graph, calibration, deploy.input_offset)
+    tensors = {
+        name: replace(tensor, quant=params[name]) if name in params else tensor
+        for name, tensor in graph.tensors.items()
+    }
+    ops = []
+    for op in graph.ops:
+        if op.kind in LINEAR:
+            weights, bias = _linear_constants(graph, op, params)
+            tensors |= {weights.name: weights, bias.name: bias}
+            ops.append(replace(op, inputs=(op.inputs[0], weights.name, bias.name)))
+        else:
+            for name in op.inputs:
+                if graph.is_constant(name):
+                    tensors[name] = _elementwise_constant(graph.tensors[name])
+            ops.append(op)
+    quantized = graph.rewired(ops, added=tensors.values())
+    return QuantizedGraph(graph=quantized, input_offset=deploy.input_offset)
+
+
+def params_from_range(found: Range) -> QuantParams:
+    """Scale and zero point that cover a range and represent 0 exactly.
+
+    Source: B. Jacob et al., CVPR 2018, section 3 (nudged so that 0 is a code).
+    """
+    low, high = min(found.low, 0.0), max(found.high, 0.0)
+    if low == high:
+        # Always 0 on the calibration images; any scale says so.
+        return QuantParams(scales=(_as_float32(1 / CODES),), zero_point=CODE_MIN)
+    scale = _as_float32((high - low) / CODES)
+    zero_point = int(np.clip(np.rint(CODE_MIN - low / scale), CODE_MIN, CODE_MAX))
+    return QuantParams(scales=(scale,), zero_point=zero_point)
+
+
+def _activation_params(
+    graph: Graph, calibration: Calibration, input_offset: int
+) -> dict[str, QuantParams]:
+    fixed = {op.output: FIXED[op.kind] for op in graph.ops if op.kind in FIXED}
+    fixed[graph.input] = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset + CODE_MIN)
+    params: dict[str, QuantParams] = {}
+    for group in _sharing_groups(graph):
+        found = [fixed[name] for name in group if name in fixed]
+        if any(other != found[0] for other in found):
+            raise QuantizationError(
+                f"{', '.join(group)}: these are concatenated and must share one scale, but their"
+                " operations fix different ones; export with --precision float32"
+            )
+        shared = calibration.range(group[0])
+        for name in group[1:]:
+            shared = shared.union(calibration.range(name))
+        chosen = found[0] if found else params_from_range(shared)
+        params |= dict.fromkeys(group, chosen)
+    return params
+
+
+def _sharing_groups(graph: Graph) -> list[list[str]]:
+    """Activations that must have the same scale and zero point, as disjoint groups."""
+    group_of = {name: [name] for name in graph.activations()}
+    for op in graph.ops:
+        if op.kind not in SHARING:
+            continue
+        for name in op.inputs:
+            if graph.is_constant(name) or group_of[name] is group_of[op.output]:
+                continue
+            merged = group_of[name] + group_of[op.output]
+            group_of |= dict.fromkeys(merged, merged)
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def _linear_constants(
+    graph: Graph, op: Op, params: Mapping[str, QuantParams]
+) -> tuple[Tensor, Tensor]:
+    """Weights [..] int8 and bias [channels] int32 of one linear operation."""
+    weights, bias = graph.data(op.inputs[1]), graph.data(op.inputs[2])
+    axis = 3 if op.kind is Kind.DEPTHWISE else 0
+    input_scale, output_scale = params[op.inputs[0]].scale, params[op.output].scale
+    scales = _weight_scales(weights, bias, axis, input_scale, output_scale)
+    along = [1] * weights.ndim
+    along[axis] = -1
+    codes = np.rint(weights / scales.reshape(along)).clip(-WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    bias_scales = (np.float32(input_scale) * scales).astype(np.float32)
+    bias_codes = np.rint(bias.astype(np.float64) / bias_scales).astype(np.int32)
+    prefix = op.output
+    return (
+        Tensor(
+            name=f"{prefix}/weights",
+            shape=weights.shape,
+            codes=codes,
+            quant=QuantParams(scales=tuple(scales.tolist()), axis=axis),
+        ),
+        Tensor(
+            name=f"{prefix}/bias",
+            shape=bias.shape,
+            codes=bias_codes,
+            quant=QuantParams(scales=tuple(bias_scales.tolist()), axis=0),
+        ),
+    )
+
+
+def _weight_scales(
+    weights: Array, bias: Array, axis: int, input_scale: float, output_scale: float
+) -> Array:
+    """Scale per output channel, float32 [channels]."""
+    others = tuple(dimension for dimension in range(weights.ndim) if dimension != axis)
+    largest = np.abs(weights).max(others).astype(np.float64)
+    smallest = np.maximum(
+        np.abs(bias.astype(np.float64)) / (input_scale * BIAS_MAX),
+        SMALLEST_RATIO * output_scale / input_scale,
+    )
+    scales: Array = np.maximum(largest / WEIGHT_MAX, smallest).astype(np.float32)
+    return scales
+
+
+def _elementwise_constant(tensor: Tensor) -> Tensor:
+    """A constant operand of ADD, SUB or MUL, int8 per tensor over its own range."""
+    data = tensor.data
+    if data is None:
+        return tensor
+    quant = params_from_range(Range(low=float(data.min()), high=float(data.max())))
+    codes = np.rint(data / quant.scale) + quant.zero_point
+    return replace(
+        tensor, codes=codes.clip(CODE_MIN, CODE_MAX).astype(np.int8), quant=quant, data=None
+    )
+
+
+def _as_float32(value: float) -> float:
+    """`value` as both file formats store it."""
+    return float(np.float32(value))

@@ -1,0 +1,337 @@
+"""Read a float .tflite into a deploy graph.
+
+TensorFlow's own converter is the front end: it inlines functions, folds batch
+normalization and constants, and leaves some twenty kinds of operation, whatever Keras
+or SavedModel the user brought. What it writes is read here.
+
+Source: TensorFlow Lite schema, version 3,
+https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from strop.export.graph import (
+    NO_PADS,
+    Array,
+    Fused,
+    Graph,
+    Kind,
+    Op,
+    Pads,
+    Tensor,
+    float_constant,
+    same_pads,
+)
+from strop.runtime.errors import QuantizationError
+
+OPERATOR_NAMES = {
+    code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
+}
+FUSED = {
+    schema.ActivationFunctionType.NONE: Fused.NONE,
+    schema.ActivationFunctionType.RELU: Fused.RELU,
+    schema.ActivationFunctionType.RELU6: Fused.RELU6,
+}
+DTYPES: dict[int, np.dtype[Any]] = {
+    schema.TensorType.FLOAT32: np.dtype(np.float32),
+    schema.TensorType.INT32: np.dtype(np.int32),
+    schema.TensorType.INT64: np.dtype(np.int64),
+}
+SPATIAL_AXES = {1, 2}
+MAIN_OPERATIONS = ("/convolution", "/depthwise", "/MatMul")
+
+
+def read_tflite(model: bytes) -> Graph:
+    """Read a float32 .tflite of batch 1 as TFLiteConverter writes it.
+
+    Args:
+        model: The flatbuffer.
+
+    Returns:
+        The same function; padding is explicit, every linear operation has a bias.
+
+    Raises:
+        QuantizationError: An operation that has no int8 form here; it is named, with the
+            place in the model that it came from.
+    """
+    reader = _Reader(schema.ModelT.InitFromPackedBuf(model, 0))
+    ops = [reader.op(op) for op in reader.subgraph.operators]
+    graph = Graph(
+        ops=(),
+        tensors=reader.tensors,
+        input=reader.names[reader.subgraph.inputs[0]],
+        output=reader.names[reader.subgraph.outputs[0]],
+    )
+    return graph.rewired(ops)
+
+
+class _Reader:
+    """A model being read: its tensors by name, and those that reading adds."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.subgraph = model.subgraphs[0]
+        self.names = _unique_names(self.subgraph.tensors)
+        self.tensors: dict[str, Tensor] = {}
+        for index, name in enumerate(self.names):
+            data = self.constant(index)
+            if data is None:
+                shape = tuple(int(side) for side in self.subgraph.tensors[index].shape)
+                self.tensors[name] = Tensor(name=name, shape=shape)
+            elif data.dtype == np.float32:
+                self.tensors[name] = float_constant(name, data)
+
+    def constant(self, index: int) -> Array | None:
+        """Values of a constant tensor; None for an activation."""
+        tensor = self.subgraph.tensors[index]
+        data = self.model.buffers[tensor.buffer].data
+        if data is None or len(data) == 0 or tensor.type not in DTYPES:
+            return None
+        shape = tuple(int(side) for side in tensor.shape) if tensor.shape is not None else ()
+        values: Array = np.frombuffer(bytes(data), DTYPES[tensor.type]).reshape(shape)
+        return values
+
+    def op(self, packed: Any) -> Op:
+        code = self.model.operatorCodes[packed.opcodeIndex]
+        # Codes up to 127 are kept in the old, 8-bit field too; the larger one is the true one.
+        name = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        output = self.names[packed.outputs[0]]
+        read = READERS.get(name)
+        if read is None:
+            raise QuantizationError(
+                f"{output}: the model uses {name}, which strop cannot write in int8;"
+                " replace the layer, or export with --precision float32"
+            )
+        return read(self, packed, output)
+
+    def activations(self, packed: Any) -> tuple[str, ...]:
+        """Names of all inputs."""
+        return tuple(self.names[index] for index in packed.inputs if index >= 0)
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        return tuple(int(side) for side in self.subgraph.tensors[index].shape)
+
+
+def _unique_names(tensors: list[Any]) -> list[str]:
+    seen: set[str] = set()
+    names = []
+    for index, tensor in enumerate(tensors):
+        name = _layer_name((tensor.name or b"").decode("utf-8", "replace"))
+        unique = f"{name}#{index}" if name in seen or not name else name
+        seen.add(unique)
+        names.append(unique)
+    return names
+
+
+def _layer_name(name: str) -> str:
+    """The layer that a name speaks of.
+
+    The converter joins the names of all operations that it merged, with semicolons; the
+    convolution or product among them is the layer that the user knows.
+    """
+    parts = name.split(";")
+    main = [part for part in parts if part.endswith(MAIN_OPERATIONS)]
+    chosen = main[0] if main else parts[0]
+    for ending in MAIN_OPERATIONS:
+        chosen = chosen.removesuffix(ending)
+    return chosen
+
+
+def _fused(code: int, output: str) -> Fused:
+    if code not in FUSED:
+        raise QuantizationError(
+            f"{output}: fused activation {code} of the TFLite schema is not one that strop"
+            " writes in int8 (none, RELU, RELU6); use ReLU or ReLU(6) in that layer"
+        )
+    return FUSED[code]
+
+
+def _stride(options: Any) -> tuple[int, int]:
+    return (options.strideH, options.strideW)
+
+
+def _dilation(options: Any) -> tuple[int, int]:
+    return (options.dilationHFactor, options.dilationWFactor)
+
+
+def _pads(
+    padding: int,
+    image: tuple[int, ...],
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> Pads:
+    if padding == schema.Padding.VALID:
+        return NO_PADS
+    return same_pads((image[1], image[2]), window, stride, dilation)
+
+
+def _read_convolution(reader: _Reader, packed: Any, output: str, *, kind: Kind) -> Op:
+    options = packed.builtinOptions
+    image, weights = reader.shape(packed.inputs[0]), reader.shape(packed.inputs[1])
+    if kind is Kind.CONV and weights[3] != image[3]:
+        raise QuantizationError(
+            f"{output}: a convolution in {image[3] // weights[3]} groups; strop writes int8"
+            " convolutions with groups 1 (Conv2D) or one a channel (DepthwiseConv2D)"
+        )
+    stride, dilation = _stride(options), _dilation(options)
+    return Op(
+        kind=kind,
+        inputs=_with_bias(reader, packed, output, weights[0 if kind is Kind.CONV else 3]),
+        output=output,
+        fused=_fused(options.fusedActivationFunction, output),
+        stride=stride,
+        dilation=dilation,
+        pads=_pads(options.padding, image, (weights[1], weights[2]), stride, dilation),
+    )
+
+
+def _read_conv(reader: _Reader, packed: Any, output: str) -> Op:
+    return _read_convolution(reader, packed, output, kind=Kind.CONV)
+
+
+def _read_depthwise(reader: _Reader, packed: Any, output: str) -> Op:
+    return _read_convolution(reader, packed, output, kind=Kind.DEPTHWISE)
+
+
+def _read_dense(reader: _Reader, packed: Any, output: str) -> Op:
+    return Op(
+        kind=Kind.DENSE,
+        inputs=_with_bias(reader, packed, output, reader.shape(packed.inputs[1])[0]),
+        output=output,
+        fused=_fused(packed.builtinOptions.fusedActivationFunction, output),
+    )
+
+
+def _with_bias(reader: _Reader, packed: Any, output: str, channels: int) -> tuple[str, ...]:
+    """Input, weights and a bias [channels]; the converter may leave that out."""
+    names = reader.activations(packed)
+    if reader.tensors[names[1]].data is None:
+        raise QuantizationError(
+            f"{output}: its weights are computed by the model, and int8 needs them constant"
+        )
+    bias = f"{output}/bias"
+    values = np.zeros(channels) if len(names) == 2 else reader.tensors[names[2]].data
+    reader.tensors[bias] = float_constant(bias, np.reshape(np.asarray(values), channels))
+    return (*names[:2], bias)
+
+
+def _read_elementwise(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
+    def read(reader: _Reader, packed: Any, output: str) -> Op:
+        fused = _fused(packed.builtinOptions.fusedActivationFunction, output)
+        return Op(kind=kind, inputs=reader.activations(packed), output=output, fused=fused)
+
+    return read
+
+
+def _read_division(reader: _Reader, packed: Any, output: str) -> Op:
+    """X / constant as x * (1 / constant): engines have no int8 division."""
+    image, divisor = reader.activations(packed)
+    values = reader.tensors[divisor].data
+    if values is None:
+        raise QuantizationError(
+            f"{output}: DIV by a computed tensor has no int8 kernel; divide by a constant,"
+            " or export with --precision float32"
+        )
+    factor = f"{output}/reciprocal"
+    reader.tensors[factor] = float_constant(factor, 1.0 / values)
+    fused = _fused(packed.builtinOptions.fusedActivationFunction, output)
+    return Op(kind=Kind.MUL, inputs=(image, factor), output=output, fused=fused)
+
+
+def _read_mean(reader: _Reader, packed: Any, output: str) -> Op:
+    axes = reader.constant(packed.inputs[1])
+    rank = len(reader.shape(packed.inputs[0]))
+    found = set() if axes is None else {int(axis) % rank for axis in axes.flatten()}
+    if rank != 4 or found != SPATIAL_AXES:
+        raise QuantizationError(
+            f"{output}: a mean over dimensions {sorted(found)} of {rank}; strop writes int8 means"
+            " over rows and columns (GlobalAveragePooling2D) only"
+        )
+    return Op(
+        kind=Kind.MEAN,
+        inputs=reader.activations(packed)[:1],
+        output=output,
+        keep_dims=packed.builtinOptions.keepDims,
+    )
+
+
+def _read_pool(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
+    def read(reader: _Reader, packed: Any, output: str) -> Op:
+        options = packed.builtinOptions
+        window, stride = (options.filterHeight, options.filterWidth), _stride(options)
+        return Op(
+            kind=kind,
+            inputs=reader.activations(packed),
+            output=output,
+            fused=_fused(options.fusedActivationFunction, output),
+            stride=stride,
+            window=window,
+            pads=_pads(options.padding, reader.shape(packed.inputs[0]), window, stride),
+        )
+
+    return read
+
+
+def _read_pad(reader: _Reader, packed: Any, output: str) -> Op:
+    amounts = reader.constant(packed.inputs[1])
+    if amounts is None or amounts.shape != (4, 2) or amounts[[0, 3]].any():
+        raise QuantizationError(
+            f"{output}: padding of other than rows and columns by a fixed amount has no place in"
+            " an int8 image graph; use ZeroPadding2D"
+        )
+    (top, bottom), (left, right) = amounts[1:3].tolist()
+    return Op(
+        kind=Kind.PAD,
+        inputs=reader.activations(packed)[:1],
+        output=output,
+        pads=((top, bottom), (left, right)),
+    )
+
+
+def _read_concatenation(reader: _Reader, packed: Any, output: str) -> Op:
+    axis = packed.builtinOptions.axis % len(reader.shape(packed.outputs[0]))
+    fused = _fused(packed.builtinOptions.fusedActivationFunction, output)
+    names = reader.activations(packed)
+    return Op(kind=Kind.CONCATENATION, inputs=names, output=output, axis=axis, fused=fused)
+
+
+def _read_unary(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
+    def read(reader: _Reader, packed: Any, output: str) -> Op:
+        return Op(kind=kind, inputs=reader.activations(packed)[:1], output=output)
+
+    return read
+
+
+READERS: dict[str, Callable[[_Reader, Any, str], Op]] = {
+    "CONV_2D": _read_conv,
+    "DEPTHWISE_CONV_2D": _read_depthwise,
+    "FULLY_CONNECTED": _read_dense,
+    "ADD": _read_elementwise(Kind.ADD),
+    "SUB": _read_elementwise(Kind.SUB),
+    "MUL": _read_elementwise(Kind.MUL),
+    "DIV": _read_division,
+    "MEAN": _read_mean,
+    "MAX_POOL_2D": _read_pool(Kind.MAX_POOL),
+    "AVERAGE_POOL_2D": _read_pool(Kind.AVERAGE_POOL),
+    "PAD": _read_pad,
+    "CONCATENATION": _read_concatenation,
+    **{name: _read_unary(Kind.RESHAPE) for name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")},
+    **{
+        kind.value: _read_unary(kind)
+        for kind in (
+            Kind.LOGISTIC,
+            Kind.TANH,
+            Kind.HARD_SWISH,
+            Kind.RELU,
+            Kind.RELU6,
+            Kind.SOFTMAX,
+        )
+    },
+}

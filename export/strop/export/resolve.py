@@ -1,0 +1,109 @@
+"""From the command line's words to a source and options, every default decided."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TypeVar
+
+from strop.export.options import MIN_CALIBRATION_IMAGES, ExportOptions
+from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
+from strop.export.source import Source, load_model_file
+from strop.export.zoo import ARCHITECTURES, build, default_source
+from strop.runtime.contract import ResizeRule
+from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
+from strop.runtime.errors import SourceError
+
+T = TypeVar("T")
+ZOO_FLAGS = ("alpha", "resolution", "classes", "weights")
+FILE_FLAGS = ("size", "mean", "std")
+KEPT_WEIGHTS = ("imagenet", "random")
+DEFAULT_CROP_FRACTION = 0.875  # 224 of 256, the usual evaluation of ImageNet models
+
+
+def resolve_source(options: argparse.Namespace) -> Source:
+    """The shipped default, a member of the zoo, or the user's file.
+
+    Raises:
+        SourceError: It cannot be loaded, or a flag was given that does not belong to it.
+    """
+    if options.source is None:
+        _refuse(options, (*ZOO_FLAGS, *FILE_FLAGS), "the shipped default; name a source for it")
+        return default_source()
+    if options.source in ARCHITECTURES:
+        _refuse(options, FILE_FLAGS, "a model of the zoo, whose input is known")
+        weights = options.weights or "imagenet"
+        return build(
+            options.source,
+            alpha=_given(options.alpha, 1.0),
+            resolution=_given(options.resolution, 1.0),
+            classes=_given(options.classes, 1000),
+            weights=weights if weights in KEPT_WEIGHTS else Path(weights),
+        )
+    _refuse(options, ZOO_FLAGS, "a model file, which has its own; they are for zoo names")
+    return load_model_file(
+        Path(options.source), mean=options.mean, std=options.std, size=options.size
+    )
+
+
+def resolve_options(options: argparse.Namespace, source: Source) -> ExportOptions:
+    """List the images, read the labels and fill in the defaults.
+
+    Raises:
+        ImageError: A folder cannot be used.
+        ContractError: The labels cannot be read.
+    """
+    is_default = options.source is None
+    calibration, validation, labels_file = (
+        options.calibration_data,
+        options.validation_data,
+        options.labels,
+    )
+    if is_default:
+        calibration = calibration or SHIPPED_CALIBRATION
+        labels_file = labels_file or SHIPPED_LABELS
+        validation = validation or SHIPPED_VALIDATION
+    labels = () if labels_file is None else read_labels(labels_file)
+    images, truth = _validation_images(validation, labels, source)
+    return ExportOptions(
+        output=options.output or Path("build", source.name),
+        calibration=() if calibration is None else list_images(calibration),
+        validation=images,
+        truth=truth,
+        labels=labels,
+        resize=options.resize or (ResizeRule.STRETCH if is_default else ResizeRule.CROP),
+        crop_fraction=_given(options.crop_fraction, DEFAULT_CROP_FRACTION),
+        precisions=tuple(dict.fromkeys(options.precision)),
+        formats=tuple(dict.fromkeys(options.format)),
+        max_drop=options.max_drop,
+        keep_failed=options.keep_failed,
+        force=options.force,
+        min_images=_given(options.min_images, MIN_CALIBRATION_IMAGES),
+    )
+
+
+def _validation_images(
+    folder: Path | None, labels: tuple[str, ...], source: Source
+) -> tuple[tuple[Path, ...], tuple[int, ...] | None]:
+    if folder is None:
+        return (), None
+    if not labels or not is_labelled(folder):
+        return list_images(folder), None
+    if len(labels) != source.classes:
+        raise SourceError(
+            f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
+            " needed is one label a class, in the order of the scores"
+        )
+    found = labelled_images(folder, labels)
+    truth = tuple(index for image in found if (index := image.class_index) is not None)
+    return tuple(image.path for image in found), truth
+
+
+def _given(value: T | None, default: T) -> T:
+    return default if value is None else value
+
+
+def _refuse(options: argparse.Namespace, flags: tuple[str, ...], reason: str) -> None:
+    given = [f"--{flag}" for flag in flags if getattr(options, flag) is not None]
+    if given:
+        raise SourceError(f"{', '.join(given)} given for {reason}")

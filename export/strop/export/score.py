@@ -1,0 +1,93 @@
+"""Run the float model and the finished artifacts over the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from strop.export.certify import Answers, Certificate, answers, joined, verdict
+from strop.export.graph import Array
+from strop.export.options import ExportOptions
+from strop.export.source import Source
+from strop.runtime import Classifier
+from strop.runtime import open as open_artifact
+from strop.runtime.contract import Contract
+from strop.runtime.dataset import batches
+from strop.runtime.errors import SourceError
+
+BATCH_SIZE = 25
+NUM_THREADS = 2
+
+
+def certify(source: Source, artifacts: Sequence[Path], options: ExportOptions) -> Certificate:
+    """Hold every artifact, run by its engine, against the source, run by TensorFlow.
+
+    Images are decoded once and one batch at a time.
+
+    Args:
+        source: The float model.
+        artifacts: Files, their contract inside.
+        options: Which images, their classes, and how they become the input.
+
+    Raises:
+        SourceError: The float model gives NaN or infinite scores.
+    """
+    is_validated = bool(options.validation)
+    paths = options.validation if is_validated else options.calibration
+    truth = None
+    if is_validated and options.truth is not None:
+        truth = np.array(options.truth)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(open_artifact(path, num_threads=NUM_THREADS)) for path in artifacts
+        ]
+        reference, *found = _answers(source, opened, paths, opened[0].contract, truth)
+        verdicts = tuple(
+            verdict(
+                path.name,
+                engine=f"{classifier.facts.engine} {classifier.facts.version}",
+                kernels=classifier.facts.kernels,
+                reference=reference,
+                found=one,
+                truth=truth,
+            )
+            for path, classifier, one in zip(artifacts, opened, found, strict=True)
+        )
+    return Certificate(
+        images=len(paths),
+        data="validation" if is_validated else "calibration",
+        float_top1=None if truth is None else float((reference.predicted == truth).mean()),
+        float_top5=None if truth is None else float(reference.in_top5.mean()),
+        verdicts=verdicts,
+    )
+
+
+def _answers(
+    source: Source,
+    opened: Sequence[Classifier],
+    paths: Sequence[Path],
+    contract: Contract,
+    truth: Array | None,
+) -> list[Answers]:
+    """The source's answers, then each artifact's."""
+    forward = tf.function(source.forward, autograph=False, reduce_retracing=True)
+    collected: list[list[Answers]] = [[] for _ in range(1 + len(opened))]
+    seen = 0
+    for batch in batches(paths, contract, batch_size=BATCH_SIZE):
+        expected = None if truth is None else truth[seen : seen + len(batch)]
+        seen += len(batch)
+        scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
+        if not np.isfinite(scores).all():
+            raise SourceError(
+                f"{source.name}: the float model itself gives NaN or infinite scores on the"
+                " validation images; check its weights, and --mean and --std"
+            )
+        collected[0].append(answers(scores, expected))
+        for parts, classifier in zip(collected[1:], opened, strict=True):
+            codes = np.stack([classifier.scores(image) for image in batch])
+            parts.append(answers(codes, expected))
+    return [joined(parts) for parts in collected]

@@ -1,0 +1,118 @@
+"""Both files carry one quantization: they are held against each other and against float."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from tests.export.graphs import Steps, mobile_block, signal_to_noise_db, steps
+
+from strop.export.emit_onnx import emit_onnx
+from strop.export.emit_tflite import emit_tflite
+from strop.export.execute import execute
+from strop.export.graph import Array
+
+Layer = keras.layers.Layer
+
+
+def tflite_scores(made: Steps) -> tuple[Array, float]:
+    """Scores [N, classes] and one step of them."""
+    interpreter = Interpreter(model_content=emit_tflite(made.quantized))
+    interpreter.allocate_tensors()
+    (image,), (scores,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert image["dtype"] == np.uint8
+    assert scores["dtype"] == np.int8
+    step, zero_point = scores["quantization"]
+    found = []
+    for pixels in made.images:
+        interpreter.set_tensor(image["index"], pixels[None])
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(scores["index"])[0].astype(np.float32))
+    return (np.stack(found) - zero_point) * step, step
+
+
+def onnx_scores(made: Steps) -> Array:
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    session = onnxruntime.InferenceSession(
+        emit_onnx(made.quantized, {}), options, providers=["CPUExecutionProvider"]
+    )
+    return np.concatenate([session.run(None, {"image": pixels[None]})[0] for pixels in made.images])
+
+
+def float_scores(made: Steps) -> Array:
+    scores: Array = execute(made.graph, tf.constant(made.images.astype(np.float32))).numpy()
+    return scores
+
+
+def variety(kind: str) -> keras.Model:
+    """Nets that bring every operation in."""
+    layers = keras.layers
+    keras.utils.set_random_seed(5)
+    image = keras.Input((24, 24, 1 if kind == "grey" else 3))
+    x = layers.Conv2D(8, 3, activation="relu")(layers.Rescaling(1 / 255)(image))
+    if kind == "pools":
+        x = layers.Concatenate()(
+            [
+                layers.MaxPooling2D(3, strides=2, padding="same")(x),
+                layers.AveragePooling2D(3, strides=2, padding="same")(x),
+            ]
+        )
+    if kind == "squeeze":
+        gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+        gate = layers.Conv2D(8, 1, activation="sigmoid")(
+            layers.Conv2D(4, 1, activation="relu")(gate)
+        )
+        x = layers.Multiply()([x, gate])
+    if kind == "activations":
+        x = layers.Subtract()(
+            [
+                layers.Activation("tanh")(layers.Conv2D(8, 1)(x)),
+                layers.Activation("hard_swish")(layers.Conv2D(8, 1)(x)),
+            ]
+        )
+        x = layers.ReLU(6.0)(layers.Activation("swish")(x))
+    if kind == "shapes":
+        x = layers.Conv2D(6, 3, strides=(2, 1), dilation_rate=1, padding="same")(x)
+        x = layers.Conv2D(6, 3, dilation_rate=2, padding="same", activation="relu6")(x)
+        x = layers.DepthwiseConv2D(5, depth_multiplier=2, padding="same")(x)
+        x = layers.ZeroPadding2D(((2, 1), (0, 3)))(x)
+        x = layers.MaxPooling2D(4)(x)
+        x = layers.Dense(12, activation="relu")(layers.Flatten()(x))
+        return keras.Model(image, layers.Dense(5)(x))
+    x = layers.Conv2D(8, 3, activation="relu")(x)
+    return keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
+
+
+KINDS = ("pools", "squeeze", "activations", "shapes", "grey")
+
+
+@pytest.fixture(scope="module", params=["mobile", *KINDS])
+def made(request: pytest.FixtureRequest) -> Steps:
+    kind = request.param
+    return steps(mobile_block() if kind == "mobile" else variety(kind))
+
+
+def test_int8_is_float_with_the_noise_of_eight_bits(made: Steps) -> None:
+    scores, _ = tflite_scores(made)
+    # 8 bits give 6.02 * 8 + 1.76 = 50 dB at best; a few noisy layers in a row keep half of it.
+    assert signal_to_noise_db(float_scores(made), scores) > 18
+
+
+def test_both_formats_agree_within_one_code(made: Steps) -> None:
+    scores, step = tflite_scores(made)
+    codes = np.abs(np.rint((onnx_scores(made) - scores) / step))
+    assert codes.max() <= 1
+
+
+def test_the_same_graph_gives_the_same_bytes() -> None:
+    # Keras numbers layers and models for the life of a process; the names are in the files.
+    keras.utils.clear_session()
+    first = steps(mobile_block())
+    keras.utils.clear_session()
+    second = steps(mobile_block())
+    assert emit_tflite(first.quantized) == emit_tflite(second.quantized)
+    assert emit_onnx(first.quantized, {"a": "b"}) == emit_onnx(second.quantized, {"a": "b"})
