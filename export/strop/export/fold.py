@@ -23,6 +23,7 @@ from strop.export.graph import (
     float_constant,
     renamed,
 )
+from strop.export.hard_swish import expand_hard_swish
 from strop.runtime.contract import Activation
 
 FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
@@ -57,7 +58,7 @@ def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
 
 
 def fold(graph: Graph) -> DeployGraph:
-    """Fold padding, activations, dense layers and normalization.
+    """Fold padding, activations, hard-swish, dense layers and normalization.
 
     Args:
         graph: Float, its input stands for the pixel values 0..255.
@@ -65,7 +66,14 @@ def fold(graph: Graph) -> DeployGraph:
     Returns:
         The graph to quantize.
     """
-    return _fold_normalization(_dense_as_convolution(_fuse_activations(_fold_padding(graph))))
+    for rewrite in (
+        _fold_padding,
+        _fuse_activations,
+        expand_hard_swish,
+        _dense_as_convolution,
+    ):
+        graph = rewrite(graph)
+    return _fold_normalization(graph)
 
 
 def _fold_padding(graph: Graph) -> Graph:
