@@ -8,6 +8,11 @@ Run it from the repository's root, with Debian's package dataset-fashion-mnist i
 
     uv run python training/train_default.py --output calibration_data
 
+With --model it trains another network of keras.applications by the same recipe, to see
+what int8 does to its family:
+
+    uv run python training/train_default.py --model mobilenet_v3_small --output build/trained
+
 Sources:
     M. Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks,
     CVPR 2018, section 6.1 (the recipe).
@@ -22,6 +27,7 @@ import gzip
 import json
 import os
 import struct
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -57,6 +63,15 @@ BATCH_NORM_MOMENTUM = 0.99
 MAX_SHIFT = 5  # pixels of the 64
 CALIBRATION_PER_CLASS = 20
 VALIDATION_PER_CLASS = 100
+
+
+DEFAULT = "mobilenet_v2"
+BACKBONES = {
+    DEFAULT: partial(keras.applications.MobileNetV2, alpha=ALPHA),
+    "mobilenet_v3_small": keras.applications.MobileNetV3Small,
+    "mobilenet_v3_large": keras.applications.MobileNetV3Large,
+    "efficientnet_b0": keras.applications.EfficientNetB0,
+}
 
 
 def read_idx(path: Path) -> Bytes:
@@ -107,19 +122,21 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.order = self.random.permutation(len(self.labels))
 
 
-def build() -> keras.Model:
-    """MobileNetV2 with its normalization inside: uint8-valued RGB in, probabilities out."""
-    backbone = keras.applications.MobileNetV2(
-        input_shape=(SIZE, SIZE, 3), alpha=ALPHA, weights=None, include_top=False, pooling="avg"
+def build(name: str) -> keras.Model:
+    """A network with its normalization inside: uint8-valued RGB in, probabilities out."""
+    backbone = BACKBONES[name](
+        input_shape=(SIZE, SIZE, 3), weights=None, include_top=False, pooling="avg"
     )
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
     image = keras.Input((SIZE, SIZE, 3), name="image")
-    features = backbone(keras.layers.Rescaling(1 / 127.5, offset=-1.0)(image))
+    # The networks after V2 normalize by themselves.
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(image) if name == DEFAULT else image
+    features = backbone(scaled)
     features = keras.layers.Dropout(DROPOUT)(features)
     scores = keras.layers.Dense(len(LABELS), activation="softmax", name="scores")(features)
-    return keras.Model(image, scores, name="mobilenet_v2_fashion_mnist")
+    return keras.Model(image, scores, name=f"{name}_fashion_mnist")
 
 
 def train(model: keras.Model, images: Bytes, labels: Bytes, *, epochs: int, seed: int) -> None:
@@ -155,6 +172,7 @@ def write_images(folder: Path, images: Bytes, labels: Bytes, *, per_class: int) 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the model that ships with strop.")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    parser.add_argument("--model", choices=list(BACKBONES), default=DEFAULT)
     parser.add_argument("--epochs", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dataset", type=Path, default=DATASET)
@@ -178,15 +196,15 @@ def main() -> None:
     )
 
     keras.utils.set_random_seed(options.seed)
-    model = build()
+    model = build(options.model)
     train(model, train_images, train_labels, epochs=options.epochs, seed=options.seed)
     accuracy = top1(model, test_images, test_labels)
     # Without the optimizer's state: what ships is for inference.
     inference = keras.Model(model.inputs, model.outputs, name=model.name)
-    inference.save(options.output / "mobilenet_v2_fashion_mnist.keras")
+    inference.save(options.output / f"{model.name}.keras")
     record = {
-        "architecture": "MobileNetV2",
-        "alpha": ALPHA,
+        "model": options.model,
+        "alpha": ALPHA if options.model == DEFAULT else 1.0,
         "size": SIZE,
         "epochs": options.epochs,
         "seed": options.seed,
@@ -195,7 +213,7 @@ def main() -> None:
         "parameters": int(model.count_params()),
         "keras": keras.__version__,
     }
-    (options.output / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+    (options.output / f"{model.name}.json").write_text(json.dumps(record, indent=2) + "\n")
     print(json.dumps(record, indent=2))  # noqa: T201
 
 

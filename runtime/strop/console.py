@@ -6,6 +6,7 @@ into a pipe or a file, they are plain text and progress is silent.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -16,6 +17,8 @@ from typing import TextIO, TypeVar
 T = TypeVar("T")
 COLUMN_GAP = "  "
 ABSENT = "-"
+# A string holds no line break in JSON, so that only the layout is matched.
+FLAT_LIST = re.compile(r"\[\n\s+[^\[\]{}\"]*?\n\s*\]")
 
 
 def settings(title: str, pairs: Mapping[str, object]) -> None:
@@ -59,8 +62,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def json(record: object) -> None:
-    """Print a record of plain Python values to stdout, as indented JSON."""
-    _write(sys.stdout, dumps(record, ensure_ascii=False, indent=1))
+    """Print a record of plain Python values to stdout, as indented JSON, flat lists on a line."""
+    text = dumps(record, ensure_ascii=False, indent=1)
+    _write(sys.stdout, FLAT_LIST.sub(lambda found: " ".join(found.group().split()), text))
 
 
 def progress(iterable: Iterable[T], total: int, label: str) -> Iterator[T]:

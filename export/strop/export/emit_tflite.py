@@ -129,9 +129,10 @@ class _Writer:
         self.codes: dict[tuple[str, int], int] = {}
         self.index: dict[str, int] = {}
         for name, tensor in graph.tensors.items():
+            shown = "scores" if name == graph.output else name
             dtype = np.dtype(np.int8) if tensor.codes is None else tensor.codes.dtype
             self.index[name] = self.add_tensor(
-                name, tensor.shape, dtype, codes=tensor.codes, quant=tensor.quant
+                shown, tensor.shape, dtype, codes=tensor.codes, quant=tensor.quant
             )
 
     def add_tensor(

@@ -12,6 +12,7 @@ import tensorflow as tf
 from strop.export.certify import Answers, Certificate, answers, joined, verdict
 from strop.export.graph import Array
 from strop.export.options import ExportOptions
+from strop.export.silence import native_stderr_held
 from strop.export.source import Source
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
@@ -42,9 +43,11 @@ def certify(source: Source, artifacts: Sequence[Path], options: ExportOptions) -
     if is_validated and options.truth is not None:
         truth = np.array(options.truth)
     with ExitStack() as stack:
-        opened = [
-            stack.enter_context(open_artifact(path, num_threads=NUM_THREADS)) for path in artifacts
-        ]
+        with native_stderr_held():
+            opened = [
+                stack.enter_context(open_artifact(path, num_threads=NUM_THREADS))
+                for path in artifacts
+            ]
         reference, *found = _answers(source, opened, paths, opened[0].contract, truth)
         verdicts = tuple(
             verdict(

@@ -1,0 +1,77 @@
+"""The README's commands run as they stand there, and its paths exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_MODEL
+from strop.export.shipped import SHIPPED_VALIDATION as VALIDATION
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+MINUTES_10 = 600  # in seconds
+
+
+def commands() -> list[str]:
+    """Every `uv run strop` command of the console blocks, in order, continuation lines joined."""
+    blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    # "pip install uv && uv run ...": what is behind the &&.
+    found = [line[2:].split("&& ")[-1] for line in lines if line.startswith("$ ")]
+    return [command for command in found if command.startswith("uv run strop ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the README's reader has: the repository's images, and a model of their own."""
+    made = tmp_path_factory.mktemp("reader")
+    (made / "calibration_data").symlink_to(VALIDATION.parent)
+    shutil.copy(SHIPPED_MODEL, made / "model.keras")
+    shutil.copy(SHIPPED_LABELS, made / "labels.txt")
+    (made / "photos").symlink_to(SHIPPED_CALIBRATION)
+    (made / "labelled").symlink_to(VALIDATION)
+    return made
+
+
+def test_the_readme_shows_every_step() -> None:
+    shown = {command.split()[3] for command in commands()}
+    assert {"export", "run", "evaluate", "bench"} <= shown
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_of_the_readme_runs(command: str, folder: Path) -> None:
+    words = shlex.split(command.removeprefix("uv run strop "))
+    if words == ["export"]:
+        shutil.rmtree(folder / "build", ignore_errors=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "strop", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=MINUTES_10,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_python_example_runs(folder: Path) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    artifact = next((folder / "build").rglob("*.int8.tflite"))
+    example = example.replace("mobilenet_v2.int8.tflite", os.fspath(artifact))
+    example = example.replace("cat.jpg", os.fspath(next((VALIDATION / "bag").iterdir())))
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 5
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#:]+)\)", README))
+def test_a_link_of_the_readme_leads_somewhere(target: str) -> None:
+    assert (ROOT / target).exists()
