@@ -13,7 +13,7 @@ from tests.export.graphs import Steps, mobile_block, signal_to_noise_db, steps
 from strop.export.emit_onnx import emit_onnx
 from strop.export.emit_tflite import emit_tflite
 from strop.export.execute import execute
-from strop.export.graph import Array
+from strop.export.graph import Array, Kind
 
 Layer = keras.layers.Layer
 
@@ -102,10 +102,13 @@ def test_int8_is_float_with_the_noise_of_eight_bits(made: Steps) -> None:
     assert signal_to_noise_db(float_scores(made), scores) > 18
 
 
-def test_both_formats_agree_within_one_code(made: Steps) -> None:
+def test_both_formats_give_the_same_codes(made: Steps) -> None:
     scores, step = tflite_scores(made)
     codes = np.abs(np.rint((onnx_scores(made) - scores) / step))
-    assert codes.max() <= 1
+    # An average over an even number of pixels has ties, which the engines break differently;
+    # elsewhere no result is near one, where scales could be chosen for it.
+    averages = any(op.kind is Kind.AVERAGE_POOL for op in made.quantized.graph.ops)
+    assert codes.max() <= (1 if averages or made.quantized.near_ties else 0)
 
 
 def test_the_same_graph_gives_the_same_bytes() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from tests.export.graphs import images_for, steps
 
 from strop.export.emit_tflite import emit_tflite
 from strop.export.execute import execute
@@ -14,7 +15,6 @@ from strop.export.front_end import float_graph
 from strop.export.graph import Kind
 from strop.export.hard_swish import expand_hard_swish
 from strop.export.source import from_keras_model
-from tests.export.graphs import images_for, steps
 
 layers = keras.layers
 

@@ -10,6 +10,7 @@ import numpy as np
 from strop.export.calibrate import Calibration, Range
 from strop.export.fold import DeployGraph
 from strop.export.graph import LINEAR, Array, Graph, Kind, Op, QuantParams, Tensor
+from strop.export.snap import Snapped, snap_scales
 from strop.runtime.errors import QuantizationError
 
 CODE_MIN, CODE_MAX = -128, 127
@@ -37,10 +38,13 @@ class QuantizedGraph:
     Attributes:
         graph: Every tensor has `quant`; every constant has `codes`.
         input_offset: Pixel that is the input's real 0: its code is pixel - 128.
+        near_ties: Sums, products and means for which no scale keeps its distance from
+            rounding ties, so that kernels may differ there by one code.
     """
 
     graph: Graph
     input_offset: int
+    near_ties: tuple[str, ...] = ()
 
 
 def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
@@ -61,7 +65,8 @@ def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
     https://ai.google.dev/edge/litert/models/quantization_spec
     """
     graph = deploy.graph
-    params = _activation_params(graph, calibration, deploy.input_offset)
+    snapped = _activation_params(graph, calibration, deploy.input_offset)
+    params = snapped.params
     tensors = {
         name: replace(tensor, quant=params[name]) if name in params else tensor
         for name, tensor in graph.tensors.items()
@@ -75,10 +80,10 @@ def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
         else:
             for name in op.inputs:
                 if graph.is_constant(name):
-                    tensors[name] = _elementwise_constant(graph.tensors[name])
+                    tensors[name] = _elementwise_constant(graph.tensors[name], params[name])
             ops.append(op)
     quantized = graph.rewired(ops, added=tensors.values())
-    return QuantizedGraph(graph=quantized, input_offset=deploy.input_offset)
+    return QuantizedGraph(graph=quantized, input_offset=deploy.input_offset, near_ties=snapped.left)
 
 
 def params_from_range(found: Range) -> QuantParams:
@@ -95,13 +100,13 @@ def params_from_range(found: Range) -> QuantParams:
     return QuantParams(scales=(scale,), zero_point=zero_point)
 
 
-def _activation_params(
-    graph: Graph, calibration: Calibration, input_offset: int
-) -> dict[str, QuantParams]:
+def _activation_params(graph: Graph, calibration: Calibration, input_offset: int) -> Snapped:
+    """For every activation, and for the constants that are operands like them."""
     fixed = {op.output: FIXED[op.kind] for op in graph.ops if op.kind in FIXED}
     fixed[graph.input] = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset + CODE_MIN)
-    params: dict[str, QuantParams] = {}
-    for group in _sharing_groups(graph):
+    params = _operand_params(graph)
+    groups = _sharing_groups(graph)
+    for group in groups:
         found = [fixed[name] for name in group if name in fixed]
         if any(other != found[0] for other in found):
             raise QuantizationError(
@@ -113,7 +118,17 @@ def _activation_params(
             shared = shared.union(calibration.range(name))
         chosen = found[0] if found else params_from_range(shared)
         params |= dict.fromkeys(group, chosen)
-    return params
+    return snap_scales(graph, params, groups, fixed)
+
+
+def _operand_params(graph: Graph) -> dict[str, QuantParams]:
+    """For the constants of elementwise operations, int8 per tensor over their own range."""
+    names = {name for op in graph.ops if op.kind not in LINEAR for name in op.inputs}
+    return {
+        name: params_from_range(Range(low=float(data.min()), high=float(data.max())))
+        for name in sorted(names)
+        if (data := graph.tensors[name].data) is not None
+    }
 
 
 def _sharing_groups(graph: Graph) -> list[list[str]]:
@@ -174,12 +189,11 @@ def _weight_scales(
     return scales
 
 
-def _elementwise_constant(tensor: Tensor) -> Tensor:
-    """A constant operand of ADD, SUB or MUL, int8 per tensor over its own range."""
+def _elementwise_constant(tensor: Tensor, quant: QuantParams) -> Tensor:
+    """A constant operand of ADD, SUB or MUL, int8 per tensor."""
     data = tensor.data
     if data is None:
         return tensor
-    quant = params_from_range(Range(low=float(data.min()), high=float(data.max())))
     codes = np.rint(data / quant.scale) + quant.zero_point
     return replace(
         tensor, codes=codes.clip(CODE_MIN, CODE_MAX).astype(np.int8), quant=quant, data=None
