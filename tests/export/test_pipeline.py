@@ -198,7 +198,7 @@ def test_an_unwritable_output_is_refused_before_the_work(
     out = tmp_path / "file" / "out"
     error = refused(capsys, model_file, "--calibration-data", photos, "-o", out)
     assert "cannot be written" in error
-    assert "make int8" not in error
+    assert "calibrate" not in error
 
 
 def test_flags_that_belong_to_another_kind_of_source_are_refused(

@@ -80,8 +80,9 @@ def _manifest_files(folder: Path) -> set[str]:
     """Names that the manifest in `folder` accounts for; none without a readable one."""
     try:
         record = json.loads((folder / MANIFEST).read_text())
-        return {MANIFEST, *(str(artifact["file"]) for artifact in record["artifacts"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        listed = [*record["artifacts"], record.get("golden") or {"file": MANIFEST}]
+        return {MANIFEST, *(str(file["file"]) for file in listed)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -37,16 +38,24 @@ class Calibration:
         means: Mean before the fused activation, by the output's name, of every linear
             operation: float64 [C].
         images: How many images were seen, > 0.
+        limits: Ranges that were chosen instead of the extremes, by activation name.
     """
 
     low: Mapping[str, Array]
     high: Mapping[str, Array]
     means: Mapping[str, Array]
     images: int
+    limits: Mapping[str, Range] = field(default_factory=dict)
 
     def range(self, name: str) -> Range:
-        """Over all channels."""
+        """What int8 is to cover: the chosen range, or else all that any channel took."""
+        if name in self.limits:
+            return self.limits[name]
         return Range(low=float(self.low[name].min()), high=float(self.high[name].max()))
+
+    def limited(self, limits: Mapping[str, Range]) -> Calibration:
+        """The same with these ranges chosen."""
+        return replace(self, limits=MappingProxyType({**self.limits, **limits}))
 
     def scaled(self, factors: Mapping[str, Array]) -> Calibration:
         """The same images seen by a graph whose channels are multiplied by these, > 0."""
@@ -88,22 +97,57 @@ def calibrate(deploy: DeployGraph, batches: Iterable[Array]) -> Calibration:
         high[name] = np.maximum(high.get(name, most), most)
         return values
 
-    def observe_unfused(op: Op, values: tf.Tensor) -> None:
-        if op.kind in LINEAR:
-            mean = channel_mean(values) * len(values)
-            sums[op.output] = sums.get(op.output, 0.0) + mean
-
     images = 0
     for batch in batches:
         pixels = tf.cast(batch, tf.float32) - float(deploy.input_offset)
-        execute(deploy.graph, pixels, observe, observe_unfused)
+        execute(deploy.graph, pixels, observe, partial(_add_means, sums))
         images += len(batch)
     return Calibration(
         low=MappingProxyType(low),
         high=MappingProxyType(high),
-        means=MappingProxyType({name: total / images for name, total in sums.items()}),
+        means=_divided(sums, images),
         images=images,
     )
+
+
+def remeasure(
+    deploy: DeployGraph, calibration: Calibration, batches: Iterable[Array]
+) -> Calibration:
+    """The means of a float graph that is cut off at the chosen ranges.
+
+    They are what bias correction is to restore. The true means hold the extremes that a
+    narrower range cuts off, and moving every value of a channel for the sake of a few is
+    worse than losing these (MobileNetV2: 14 dB at the scores instead of 24).
+
+    Args:
+        deploy: The graph.
+        calibration: Its ranges.
+        batches: uint8 [N, H, W, C] each.
+    """
+    sums: dict[str, Array] = {}
+
+    def cut_off(name: str, values: tf.Tensor) -> tf.Tensor:
+        if name not in calibration.limits:
+            return values
+        found = calibration.limits[name]
+        return tf.clip_by_value(values, min(found.low, 0.0), max(found.high, 0.0))
+
+    images = 0
+    for batch in batches:
+        pixels = tf.cast(batch, tf.float32) - float(deploy.input_offset)
+        execute(deploy.graph, pixels, cut_off, partial(_add_means, sums))
+        images += len(batch)
+    return replace(calibration, means=_divided(sums, images))
+
+
+def _add_means(sums: dict[str, Array], op: Op, values: tf.Tensor) -> None:
+    """Add every image's channel means of a linear operation's result."""
+    if op.kind in LINEAR:
+        sums[op.output] = sums.get(op.output, 0.0) + channel_mean(values) * len(values)
+
+
+def _divided(sums: Mapping[str, Array], images: int) -> Mapping[str, Array]:
+    return MappingProxyType({name: total / images for name, total in sums.items()})
 
 
 def channel_mean(values: tf.Tensor) -> Array:

@@ -1,18 +1,20 @@
-"""Correct biases layer by layer through the already quantized part of the graph.
+"""Round weights and correct biases, layer by layer through the already quantized graph.
 
-Rounding weights and activations moves the mean of every channel; the mean error over
-the calibration images goes into the int32 bias, free at inference and the same in both
-formats. Each layer sees the errors of all layers before it.
+Each layer sees the calibration images as the quantized layers before it leave them: its
+weights are rounded so that their errors cancel on these inputs, and the mean error that
+is left in a channel goes into its int32 bias. Both are free at inference and the same in
+both formats.
 
-Source: M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
-Correction, ICCV 2019, section 4.2 and appendix D (empirical bias correction).
+Sources: see `rounding`; M. Nagel et al., Data-Free Quantization Through Weight
+Equalization and Bias Correction, ICCV 2019, section 4.2 and appendix D (empirical bias
+correction).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -20,13 +22,33 @@ import tensorflow as tf
 from strop.export.calibrate import Calibration, channel_mean
 from strop.export.execute import ACTIVATIONS, compute_unfused
 from strop.export.graph import LINEAR, Array, Graph, Op, QuantParams, Tensor
-from strop.export.quantize import BIAS_MAX, CODE_MAX, CODE_MIN, QuantizedGraph
+from strop.export.patches import from_rows, rows_of, second_moments
+from strop.export.quantize import BIAS_MAX, CODE_MAX, CODE_MIN, WEIGHT_MAX, QuantizedGraph
+from strop.export.rounding import round_weights
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Corrected:
+    """A graph with its final integers.
+
+    Attributes:
+        quantized: The graph.
+        scores: float32 [N, ...], what it gives for the images that it was corrected on.
+    """
+
+    quantized: QuantizedGraph
+    scores: Array
 
 
 def correct(
-    quantized: QuantizedGraph, calibration: Calibration, batches: Iterable[Array]
-) -> QuantizedGraph:
-    """Move every bias by the mean error of its channel.
+    quantized: QuantizedGraph,
+    calibration: Calibration,
+    batches: Iterable[Array],
+    *,
+    weights_of: Graph,
+    patches: int = 0,
+) -> Corrected:
+    """Round every layer's weights, then move every bias by the mean error of its channel.
 
     Activations are carried forward as int8 codes, so that memory holds one byte for each
     value of the tensors that are still to be read, for all images.
@@ -35,9 +57,12 @@ def correct(
         quantized: The graph with its integers.
         calibration: The float graph's means, of about the same images.
         batches: uint8 [N, H, W, C] each.
+        weights_of: The float graph that was quantized.
+        patches: How many of a layer's inputs its weights are rounded against; 0 keeps
+            their codes.
 
     Returns:
-        The same graph with other bias codes.
+        The same graph with other codes of weights and biases, and its scores.
     """
     graph = quantized.graph
     codes: dict[str, list[Array]] = {
@@ -47,6 +72,9 @@ def correct(
     readers_left[graph.output] += 1
     for op in graph.ops:
         if op.kind in LINEAR:
+            if patches:
+                weights = _rounded_weights(graph, op, codes[op.inputs[0]], weights_of, patches)
+                graph = replace(graph, tensors={**graph.tensors, weights.name: weights})
             bias = _corrected_bias(graph, op, codes[op.inputs[0]], calibration.means[op.output])
             graph = replace(graph, tensors={**graph.tensors, bias.name: bias})
         quant = _quant(graph.tensors[op.output])
@@ -58,7 +86,30 @@ def correct(
             readers_left[name] -= 1
             if readers_left[name] == 0:
                 codes.pop(name, None)
-    return replace(quantized, graph=graph)
+    scores = [_real(found, _quant(graph.tensors[graph.output])) for found in codes[graph.output]]
+    return Corrected(
+        quantized=replace(quantized, graph=graph),
+        scores=np.concatenate([one.numpy() for one in scores]),
+    )
+
+
+def _rounded_weights(
+    graph: Graph, op: Op, inputs: Sequence[Array], weights_of: Graph, patches: int
+) -> Tensor:
+    """Codes of a layer's weights, rounded against its own inputs."""
+    weights = graph.tensors[op.inputs[1]]
+    source = weights_of.producer(op.output)
+    if source is None:
+        raise KeyError(f"{op.output} is not in the float graph")
+    real = weights_of.data(source.inputs[1])
+    image = _quant(graph.tensors[op.inputs[0]])
+    per_batch = -(-patches // len(inputs))
+    moments = sum(second_moments(op, real, _real(batch, image), most=per_batch) for batch in inputs)
+    rows = rows_of(op, real)
+    codes = round_weights(
+        rows, np.array(_quant(weights).scales), np.asarray(moments), largest=WEIGHT_MAX
+    )
+    return replace(weights, codes=from_rows(op, codes, real.shape))
 
 
 def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Array) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import onnx
-import tensorflow as tf
 import tf2onnx
 from onnx import helper
 
+from strop.export.front_end import freeze
 from strop.export.source import Source
 
 OPSET = 17
@@ -24,11 +24,14 @@ def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
     Returns:
         The serialized ModelProto.
     """
-    spec = tf.TensorSpec(
-        (1, source.height, source.width, source.channels), tf.float32, name="image"
+    # From the frozen graph: of a function, tf2onnx makes every captured constant an input.
+    frozen = freeze(source)
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(),
+        input_names=[tensor.name for tensor in frozen.inputs],
+        output_names=[tensor.name for tensor in frozen.outputs],
+        opset=OPSET,
     )
-    function = tf.function(source.forward, input_signature=(spec,), autograph=False)
-    model, _ = tf2onnx.convert.from_function(function, input_signature=(spec,), opset=OPSET)
     helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model, full_check=True)
     serialized: bytes = model.SerializeToString(deterministic=True)

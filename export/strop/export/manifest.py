@@ -15,6 +15,7 @@ from strop.export.certify import Certificate
 from strop.export.options import ExportOptions
 from strop.export.precision import Precision
 from strop.export.source import Source
+from strop.export.tune import Step
 from strop.runtime.artifact import sha256_file
 from strop.runtime.machine import machine
 
@@ -53,6 +54,8 @@ def manifest_json(
     options: ExportOptions,
     artifacts: Iterable[Artifact],
     certificate: Certificate,
+    golden: Path | None,
+    steps: Iterable[Step],
 ) -> str:
     """The manifest as JSON text. Shares are 0..1, sizes in bytes, hashes SHA-256 in hex."""
     record = {
@@ -70,11 +73,14 @@ def manifest_json(
             "formats": [form.value for form in options.formats],
             "resize": options.resize.value,
             "crop_fraction": options.crop_fraction,
+            "effort": options.effort.value,
             "max_drop": options.max_drop,
             "calibration": _images_record(options.calibration),
             "validation": _images_record(options.validation),
         },
         "artifacts": [_artifact_record(artifact) for artifact in artifacts],
+        "golden": None if golden is None else _golden_record(golden),
+        "int8_steps": [asdict(step) for step in steps],
         "certificate": asdict(certificate),
         "machine": asdict(machine()),
     }
@@ -91,6 +97,14 @@ def _artifact_record(artifact: Artifact) -> dict[str, object]:
         "float_ops": dict(artifact.audit.float_ops),
         "inputs": list(artifact.audit.inputs),
         "outputs": list(artifact.audit.outputs),
+    }
+
+
+def _golden_record(path: Path) -> dict[str, object]:
+    return {
+        "file": path.name,
+        "sha256": sha256_file(path),
+        "size_bytes": path.stat().st_size,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from strop.export.effort import Effort
 from strop.export.precision import Precision
 from strop.runtime.artifact import Format
 from strop.runtime.contract import ResizeRule
@@ -31,6 +32,7 @@ class ExportOptions:
             report it.
         keep_failed: Write the bundle even if it cannot.
         force: Replace a bundle that is there.
+        effort: How much time the int8 files are worth.
         min_images: Fewest calibration images.
     """
 
@@ -46,4 +48,5 @@ class ExportOptions:
     max_drop: float | None = None
     keep_failed: bool = False
     force: bool = False
+    effort: Effort = Effort.DEFAULT
     min_images: int = MIN_CALIBRATION_IMAGES

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.export.audit import audit
 from strop.export.bundle import MANIFEST, bundle
-from strop.export.calibrate import calibrate
 from strop.export.certify import Certificate, broken_promises
-from strop.export.correct import correct
 from strop.export.emit_float_onnx import emit_float_onnx
 from strop.export.emit_onnx import emit_onnx
 from strop.export.emit_tflite import emit_tflite
-from strop.export.equalize import equalize
 from strop.export.fold import cut_activation, fold
 from strop.export.front_end import convert, float_graph
-from strop.export.graph import Graph
+from strop.export.golden import make_golden
 from strop.export.manifest import Artifact, manifest_json
 from strop.export.options import ExportOptions
 from strop.export.precision import FORMATS, Precision
-from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.score import certify
 from strop.export.source import Source
+from strop.export.tune import Step, Tuned, tune
 from strop.runtime.artifact import ONNX_CONTRACT_KEY, Format, append_contract
 from strop.runtime.contract import Activation, Contract
 from strop.runtime.dataset import batches
 from strop.runtime.errors import GateError, QuantizationError, SourceError
+from strop.runtime.golden import SUFFIX
 from strop.runtime.record import installed_version
 
 BATCH_SIZE = 25  # images in memory at once; 25 of 224 x 224 take 4 MB, activations 200 MB
-MAX_CORRECTION_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
+MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +40,21 @@ class Export:
         artifacts: The files, in the order they were asked for.
         certificate: What they are worth.
         broken: Why `max_drop` cannot be promised; empty if it can or was not asked for.
+        steps: What was done for the int8 files, and what each step was worth.
     """
 
     artifacts: tuple[Artifact, ...]
     certificate: Certificate
     broken: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Int8:
+    """The integers, and the contract of the files that carry them."""
+
+    tuned: Tuned
+    contract: Contract
 
 
 def export(
@@ -73,10 +81,12 @@ def export(
     """
     _check(source, options)
     with bundle(options.output, force=options.force) as folder:
+        on_step("convert, fold, calibrate, tune")
+        int8 = _make_int8(source, options) if Precision.INT8 in options.precisions else None
         artifacts: dict[Path, Precision] = {}
         for precision in options.precisions:
-            on_step(f"make {precision.value}")
-            for form, content in _contents(source, options, precision):
+            on_step(f"write {precision.value}")
+            for form, content in _contents(source, options, precision, int8):
                 path = folder / f"{source.name}.{precision.value}.{form.value}"
                 path.write_bytes(content)
                 artifacts[path] = precision
@@ -94,9 +104,24 @@ def export(
             Artifact(path=path, precision=precision, audit=audit(path))
             for path, precision in artifacts.items()
         )
-        (folder / MANIFEST).write_text(manifest_json(source, options, made, certificate))
+        steps = () if int8 is None else int8.tuned.steps
+        golden = _write_golden(folder / f"{source.name}{SUFFIX}", artifacts, options)
+        manifest = manifest_json(source, options, made, certificate, golden, steps)
+        (folder / MANIFEST).write_text(manifest)
     moved = tuple(replace(artifact, path=options.output / artifact.path.name) for artifact in made)
-    return Export(artifacts=moved, certificate=certificate, broken=broken)
+    return Export(artifacts=moved, certificate=certificate, broken=broken, steps=steps)
+
+
+def _write_golden(
+    path: Path, artifacts: Mapping[Path, Precision], options: ExportOptions
+) -> Path | None:
+    """Write golden vectors of the int8 artifacts; None where there are no such artifacts."""
+    quantized = [found for found, precision in artifacts.items() if precision is Precision.INT8]
+    if not quantized:
+        return None
+    golden = make_golden(quantized, options.validation or options.calibration)
+    path.write_bytes(golden.to_bytes())
+    return path
 
 
 def _check(source: Source, options: ExportOptions) -> None:
@@ -139,35 +164,39 @@ def _contract(source: Source, options: ExportOptions, activation: Activation) ->
 
 
 def _contents(
-    source: Source, options: ExportOptions, precision: Precision
+    source: Source, options: ExportOptions, precision: Precision, int8: _Int8 | None
 ) -> Iterator[tuple[Format, bytes]]:
     """Every format of a precision, its contract inside."""
-    formats = [form for form in FORMATS[precision] if form in options.formats]
-    if precision is Precision.INT8:
-        graph, activation = cut_activation(float_graph(source))
-        contract = _contract(source, options, activation)
-        quantized = _quantized(graph, contract, options)
-    else:
+    for form in (form for form in FORMATS[precision] if form in options.formats):
+        if int8 is not None and precision is Precision.INT8:
+            quantized = int8.tuned.quantized
+            if form is Format.ONNX:
+                yield form, emit_onnx(quantized, _metadata(int8.contract))
+            else:
+                yield form, append_contract(emit_tflite(quantized), int8.contract)
+            continue
         # The converters' files keep the model's own last activation.
         contract = _contract(source, options, Activation.NONE)
-    metadata = {ONNX_CONTRACT_KEY: contract.to_json()}
-    for form in formats:
-        if precision is Precision.INT8 and form is Format.ONNX:
-            yield form, emit_onnx(quantized, metadata)
-        elif precision is Precision.INT8:
-            yield form, append_contract(emit_tflite(quantized), contract)
-        elif form is Format.ONNX:
-            yield form, emit_float_onnx(source, metadata)
+        if form is Format.ONNX:
+            yield form, emit_float_onnx(source, _metadata(contract))
         else:
             yield form, append_contract(convert(source, precision), contract)
 
 
-def _quantized(graph: Graph, contract: Contract, options: ExportOptions) -> QuantizedGraph:
+def _metadata(contract: Contract) -> Mapping[str, str]:
+    return {ONNX_CONTRACT_KEY: contract.to_json()}
+
+
+def _make_int8(source: Source, options: ExportOptions) -> _Int8:
+    graph, activation = cut_activation(float_graph(source))
+    contract = _contract(source, options, activation)
     images = options.calibration
-    folded = fold(graph)
-    calibration = calibrate(folded, batches(images, contract, batch_size=BATCH_SIZE))
-    equalized = equalize(folded, calibration)
-    quantized = quantize(equalized.deploy, equalized.calibration)
     # Evenly spread: folders are sorted by class.
-    some = images[:: -(-len(images) // MAX_CORRECTION_IMAGES)]
-    return correct(quantized, equalized.calibration, batches(some, contract, batch_size=BATCH_SIZE))
+    some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
+    tuned = tune(
+        fold(graph),
+        batches(images, contract, batch_size=BATCH_SIZE),
+        list(batches(some, contract, batch_size=BATCH_SIZE)),
+        options.effort,
+    )
+    return _Int8(tuned=tuned, contract=contract)

@@ -78,6 +78,7 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
         max_drop=options.max_drop,
         keep_failed=options.keep_failed,
         force=options.force,
+        effort=options.effort,
         min_images=_given(options.min_images, MIN_CALIBRATION_IMAGES),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from strop import console
+from strop.export.effort import Effort
 from strop.export.precision import Precision
 from strop.runtime.artifact import Format
 from strop.runtime.contract import ResizeRule
@@ -118,6 +119,15 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         help="tflite, onnx (default both)",
     )
     group.add_argument(
+        "--effort",
+        type=Effort,
+        choices=list(Effort),
+        default=Effort.DEFAULT,
+        metavar="{fast,default,high}",
+        help="fast: equalization and bias correction; default: ranges chosen by their error at"
+        " the scores and weights rounded layer by layer as well; high: with more images",
+    )
+    group.add_argument(
         "--max-drop",
         type=float,
         metavar="POINTS",
@@ -192,6 +202,7 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "resize": resize,
         "precision": ", ".join(precision.value for precision in options.precisions),
         "format": ", ".join(form.value for form in options.formats),
+        "effort": options.effort.value,
         "calibration": f"{len(options.calibration)} images",
         "validation": f"{len(options.validation)} images, "
         + ("labelled" if options.truth is not None else "without labels"),
@@ -214,6 +225,7 @@ def _record(made: Export) -> dict[str, object]:
             }
             for artifact in made.artifacts
         ],
+        "int8_steps": [asdict(step) for step in made.steps],
         "certificate": asdict(made.certificate),
         "broken": list(made.broken),
     }
@@ -225,6 +237,14 @@ def _print(made: Export) -> None:
         ("artifact", "MiB", "top-1", "top-5", "drop, points [95 %]", "agreement [95 %]", "kernels"),
         (_float_row(certificate), *_rows(made)),
     )
+    if made.steps:
+        console.table(
+            ("int8 step", "signal to noise of the scores, dB", "kept"),
+            [
+                (step.name, f"{step.signal_to_noise_db:.1f}", "yes" if step.is_kept else "no")
+                for step in made.steps
+            ],
+        )
     console.note(f"certified on {certificate.images} {certificate.data} images")
     if certificate.data == "calibration":
         console.note(

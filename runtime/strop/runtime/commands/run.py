@@ -1,8 +1,9 @@
-"""`strop run`: classify images."""
+"""`strop run`: classify images, or check with golden vectors that this device does it right."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from strop.runtime.commands.contract_flags import (
     add_engine_flags,
     contract_from_flags,
 )
+from strop.runtime.errors import ImageError
+from strop.runtime.golden import golden_beside, read_golden
 from strop.runtime.record import installed_version
+from strop.runtime.selftest import selftest
 
 # History: 1, the first.
 FORMAT_VERSION = 1
@@ -28,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "run", help="classify images", description="Classify images with an artifact."
     )
     parser.add_argument("artifact", type=Path, help=".tflite or .onnx")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    images = parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     parser.add_argument(
         "--top",
         type=int,
@@ -36,23 +40,76 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="K",
         help=f"classes an image (default: {DEFAULT_TOP})",
     )
+    parser.add_argument(
+        "--selftest",
+        action=_WithoutImages,
+        images=images,
+        help="run the golden vectors of the artifact's export instead of images; exit 1 unless the"
+        " answers are the certified ones",
+    )
+    parser.add_argument(
+        "--golden",
+        type=Path,
+        metavar="FILE",
+        help="golden vectors (default: NAME.golden.npz beside the artifact)",
+    )
     parser.add_argument("--json", action="store_true", help="a record on stdout, not a table")
     add_engine_flags(parser)
     add_contract_flags(parser)
     parser.set_defaults(run=run)
 
 
+class _WithoutImages(argparse.Action):
+    """A flag that takes the place of the images.
+
+    With nargs="*" argparse would give up the images that stand behind an option.
+    """
+
+    def __init__(
+        self,
+        option_strings: Sequence[str],
+        dest: str,
+        *,
+        images: argparse.Action,
+        help: str,  # noqa: A002  # argparse's own name
+    ) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=False, help=help)
+        self._images = images
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Set the flag."""
+        setattr(namespace, self.dest, True)
+        self._images.required = False
+
+
 def run(options: argparse.Namespace) -> int:
-    """Classify each image and print its labels and scores.
+    """Classify each image and print its labels and scores, or run the self-test.
+
+    Returns:
+        0; 1 where the self-test's answers are not the certified ones.
 
     Raises:
-        StropError: As `strop.runtime.open` and `Classifier.classify`.
+        StropError: As `strop.runtime.open`, `Classifier.classify` and `selftest`; or
+            both images and --selftest.
     """
+    if options.selftest and options.images:
+        raise ImageError(
+            f"{len(options.images)} images given with --selftest, which brings its own; leave"
+            " one of the two out"
+        )
     contract = contract_from_flags(options, options.artifact)
     with classifiers.open(
         options.artifact, engine=options.engine, num_threads=options.threads, contract=contract
     ) as classifier:
         console.settings(f"run {options.artifact}", settings(classifier))
+        if options.selftest:
+            return _selftest(options, classifier)
         results = [(path, classifier.classify(path, top=options.top)) for path in options.images]
         if options.json:
             console.json(_record(options.artifact, classifier, results))
@@ -82,15 +139,44 @@ def settings(classifier: Classifier) -> dict[str, object]:
     }
 
 
-def _record(
-    artifact: Path, classifier: Classifier, results: list[tuple[Path, tuple[Prediction, ...]]]
-) -> dict[str, object]:
+def _selftest(options: argparse.Namespace, classifier: Classifier) -> int:
+    path = options.golden or golden_beside(options.artifact)
+    sha256 = sha256_file(options.artifact)
+    result = selftest(classifier, read_golden(path), sha256=sha256)
+    if options.json:
+        answers = {"is_passed": result.is_passed, **asdict(result)}
+        console.json(_header(options.artifact, classifier) | {"selftest": answers})
+    else:
+        images = zip(result.expected, result.found, result.differences, strict=True)
+        columns = ("image", "certified class", "class here", "largest code difference")
+        console.table(columns, [(at, *row) for at, row in enumerate(images, 1)])
+    if not result.has_certified_kernels:
+        console.note(
+            f"certified with the kernels {result.certified_kernels}, here are {result.kernels}:"
+            " codes may differ, the classes must not"
+        )
+    same = "every class is the same" if result.has_same_classes else "not every class is the same"
+    console.note(
+        f"self-test {'passed' if result.is_passed else 'FAILED'}: largest code difference"
+        f" {max(result.differences)}, at most {result.bound} with the certified kernels; {same}"
+    )
+    return 0 if result.is_passed else 1
+
+
+def _header(artifact: Path, classifier: Classifier) -> dict[str, object]:
     return {
         "format_version": FORMAT_VERSION,
         "strop_version": installed_version(),
         "artifact": artifact.name,
         "sha256": sha256_file(artifact),
         "engine": asdict(classifier.facts),
+    }
+
+
+def _record(
+    artifact: Path, classifier: Classifier, results: list[tuple[Path, tuple[Prediction, ...]]]
+) -> dict[str, object]:
+    return _header(artifact, classifier) | {
         "images": [
             {
                 "path": str(path),

@@ -1,0 +1,62 @@
+"""What a convolution multiplies: its weights as rows, its input as patches."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from strop.export.graph import Array, Kind, Op
+
+PATCH_SEED = 0  # the same patches every time, so that the same model gives the same bytes
+
+
+def rows_of(op: Op, weights: Array) -> Array:
+    """Weights as [output channels, inputs of one output]."""
+    if op.kind is Kind.DEPTHWISE:
+        return weights.reshape(-1, weights.shape[3]).T
+    return weights.reshape(weights.shape[0], -1)
+
+
+def from_rows(op: Op, rows: Array, shape: tuple[int, ...]) -> Array:
+    """The inverse of `rows_of`."""
+    return np.ascontiguousarray(rows.T if op.kind is Kind.DEPTHWISE else rows).reshape(shape)
+
+
+def second_moments(op: Op, weights: Array, image: tf.Tensor, *, most: int) -> Array:
+    """Sum of x x^T over patches of an input, in the order of `rows_of`.
+
+    Args:
+        op: The convolution.
+        weights: Its weights.
+        image: float32 [N, H, W, C], its input.
+        most: How many patches to use at most; drawn at random, the same every time.
+
+    Returns:
+        float64 [inputs, inputs]; for DEPTHWISE [output channels, inputs, inputs].
+    """
+    patches = _patches(op, weights, image, most)
+    if op.kind is not Kind.DEPTHWISE:
+        flat = patches.reshape(len(patches), -1)
+        return (flat.T @ flat).astype(np.float64)
+    # [n, taps, channels] -> one small matrix a channel, repeated for its multiples.
+    taps = patches.astype(np.float64).transpose(2, 1, 0)
+    moments = taps @ taps.transpose(0, 2, 1)
+    return np.repeat(moments, weights.shape[3] // len(moments), axis=0)
+
+
+def _patches(op: Op, weights: Array, image: tf.Tensor, most: int) -> Array:
+    """float32 [n, taps, C], n <= most."""
+    rows, columns = weights.shape[1:3]
+    channels = image.shape[3]
+    padded = tf.pad(image, ((0, 0), *op.pads, (0, 0)))
+    found = tf.image.extract_patches(
+        padded,
+        sizes=(1, rows, columns, 1),
+        strides=(1, *op.stride, 1),
+        rates=(1, *op.dilation, 1),
+        padding="VALID",
+    )
+    flat: Array = tf.reshape(found, (-1, rows * columns, channels)).numpy()
+    if len(flat) > most:
+        flat = flat[np.random.default_rng(PATCH_SEED).choice(len(flat), most, replace=False)]
+    return flat

@@ -1,0 +1,86 @@
+"""Run an artifact on its golden vectors: does this device give the certified answers?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from strop.runtime.classifier import Classifier
+from strop.runtime.errors import ArtifactError
+from strop.runtime.golden import Golden
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelfTest:
+    """How a device's answers compare with the certified ones.
+
+    Attributes:
+        kernels: What computed here.
+        certified_kernels: What computed when the artifact was certified.
+        differences: For each image the largest difference in codes.
+        bound: Largest difference that is still the certified answer.
+        expected: For each image the certified class.
+        found: For each image the class here.
+    """
+
+    kernels: str
+    certified_kernels: str
+    differences: tuple[int, ...]
+    bound: int
+    expected: tuple[int, ...]
+    found: tuple[int, ...]
+
+    @property
+    def has_certified_kernels(self) -> bool:
+        """Whether the codes must be the certified ones; other kernels round otherwise."""
+        return self.kernels == self.certified_kernels
+
+    @property
+    def has_same_classes(self) -> bool:
+        """Whether every image gets its certified class."""
+        return self.found == self.expected
+
+    @property
+    def is_passed(self) -> bool:
+        """The codes with the certified kernels, the classes with others."""
+        if self.has_certified_kernels:
+            return max(self.differences) <= self.bound
+        return self.has_same_classes
+
+
+def selftest(classifier: Classifier, golden: Golden, *, sha256: str) -> SelfTest:
+    """Classify the golden images and compare.
+
+    Args:
+        classifier: The opened artifact.
+        golden: Of the same export.
+        sha256: Of the artifact's file, hex.
+
+    Raises:
+        ArtifactError: The golden vectors are another artifact's.
+    """
+    certified = golden.kernels.get(sha256)
+    needed = (classifier.contract.height, classifier.contract.width, classifier.contract.channels)
+    if certified is None or golden.images.shape[1:] != needed:
+        raise ArtifactError(
+            f"the golden vectors are of other files: none of their {len(golden.kernels)} has this"
+            f" artifact's SHA-256, {sha256[:16]}...; copy the artifact and its golden vectors from"
+            " one export"
+        )
+    scores = np.stack([classifier.scores(image) for image in golden.images])
+    if scores.shape != golden.codes.shape:
+        raise ArtifactError(
+            f"{scores.shape[1]} scores, but {golden.codes.shape[1]} golden codes; copy the artifact"
+            " and its golden vectors from one export"
+        )
+    codes = np.rint(scores / golden.step).astype(np.int64)
+    gaps = np.abs(codes - golden.codes).max(axis=1)
+    return SelfTest(
+        kernels=classifier.facts.kernels,
+        certified_kernels=certified,
+        differences=tuple(gaps.tolist()),
+        bound=golden.bound,
+        expected=tuple(golden.codes.argmax(axis=1).tolist()),
+        found=tuple(codes.argmax(axis=1).tolist()),
+    )

@@ -1,0 +1,175 @@
+"""Equalization, ranges, rounding and bias correction: each keeps its promise by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tests.export.graphs import mobile_block, steps
+
+from strop.export.calibrate import Range, calibrate, remeasure
+from strop.export.correct import correct
+from strop.export.effort import Effort
+from strop.export.equalize import LARGEST_FACTOR, equalize
+from strop.export.execute import execute
+from strop.export.fold import DeployGraph
+from strop.export.graph import Array, Kind
+from strop.export.quantize import WEIGHT_MAX, quantize
+from strop.export.ranges import choose_ranges
+from strop.export.rounding import round_weights
+from strop.export.tune import signal_to_noise_db, tune
+
+
+@pytest.fixture(scope="module")
+def folded() -> tuple[DeployGraph, Array]:
+    """A small network and its images, uint8 [N, H, W, C]."""
+    made = steps(mobile_block())
+    return made.deploy, made.images
+
+
+def scores(deploy: DeployGraph, images: Array) -> Array:
+    found: Array = execute(
+        deploy.graph, tf.cast(images, tf.float32) - float(deploy.input_offset)
+    ).numpy()
+    return found
+
+
+def spread(low: Array, high: Array) -> float:
+    """How much wider the widest channel is than the channels' mean."""
+    extremes = np.maximum(-low, high)
+    return float(extremes.max() / extremes.mean())
+
+
+def test_equalization_keeps_the_float_function(folded: tuple[DeployGraph, Array]) -> None:
+    deploy, images = folded
+    equalized = equalize(deploy, calibrate(deploy, [images]))
+    before, after = scores(deploy, images), scores(equalized.deploy, images)
+    # The same products in another scale: a few float32 roundings.
+    assert np.abs(after - before).max() < 1e-4 * np.abs(before).max()
+
+
+def test_equalization_says_what_a_new_calibration_would_find(
+    folded: tuple[DeployGraph, Array],
+) -> None:
+    deploy, images = folded
+    equalized = equalize(deploy, calibrate(deploy, [images]))
+    again = calibrate(equalized.deploy, [images])
+    for name in deploy.graph.activations():
+        told = equalized.calibration
+        assert told.low[name] == pytest.approx(again.low[name], rel=1e-3, abs=1e-3)
+        assert told.high[name] == pytest.approx(again.high[name], rel=1e-3, abs=1e-3)
+    for name, mean in again.means.items():
+        assert equalized.calibration.means[name] == pytest.approx(mean, rel=1e-3, abs=1e-3)
+
+
+def test_equalization_evens_out_channels_in_front_of_depthwise_convolutions(
+    folded: tuple[DeployGraph, Array],
+) -> None:
+    deploy, images = folded
+    calibration = calibrate(deploy, [images])
+    equalized = equalize(deploy, calibration).calibration
+    for op in deploy.graph.ops:
+        if op.kind is Kind.DEPTHWISE:
+            name = op.inputs[0]
+            before = spread(calibration.low[name], calibration.high[name])
+            after = spread(equalized.low[name], equalized.high[name])
+            assert after <= before
+            # A factor is limited, so that a silent channel is not blown up to noise.
+            ratio = equalized.high[name] / np.maximum(calibration.high[name], 1e-9)
+            assert ratio.max() <= LARGEST_FACTOR * 1.001
+
+
+def test_rounding_against_uncorrelated_inputs_is_rounding_to_the_nearest() -> None:
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(5, 12))
+    scales = np.abs(weights).max(1) / WEIGHT_MAX
+    codes = round_weights(weights, scales, np.eye(12), largest=WEIGHT_MAX)
+    assert codes.tolist() == np.rint(weights / scales[:, None]).tolist()
+
+
+def test_rounding_against_correlated_inputs_makes_the_result_better() -> None:
+    random = np.random.default_rng(1)
+    inputs = random.normal(size=(500, 1)) + 0.2 * random.normal(size=(500, 20))
+    weights = random.normal(size=(8, 20))
+    scales = np.abs(weights).max(1) / 7  # 4 bits, so that rounding shows
+    nearest = np.rint(weights / scales[:, None])
+    codes = round_weights(weights, scales, inputs.T @ inputs / 500, largest=7)
+
+    def error(chosen: Array) -> float:
+        return float(np.square(inputs @ (chosen * scales[:, None] - weights).T).mean())
+
+    assert error(codes) < 0.3 * error(nearest)
+    assert np.abs(codes).max() <= 7
+
+
+def test_rounding_takes_inputs_that_are_always_zero() -> None:
+    codes = round_weights(np.ones((2, 3)), np.ones(2), np.zeros((3, 3)), largest=WEIGHT_MAX)
+    assert codes.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_a_range_is_narrowed_only_where_the_scores_gain(folded: tuple[DeployGraph, Array]) -> None:
+    deploy, images = folded
+    calibration = calibrate(deploy, [images])
+    # One image was an accident: its values are eight times those of all others.
+    name = next(op.output for op in deploy.graph.ops if op.kind is Kind.ADD)
+    high = {**calibration.high, name: calibration.high[name] * 8}
+    chosen = choose_ranges(deploy, replace(calibration, high=high), images)
+    assert chosen.range(name).high <= 0.3 * high[name].max()
+    for other in deploy.graph.activations():
+        found, full = chosen.range(other), replace(calibration, high=high).range(other)
+        assert full.low <= found.low <= found.high <= full.high
+
+
+def test_means_to_correct_to_are_those_of_the_cut_off_network(
+    folded: tuple[DeployGraph, Array],
+) -> None:
+    deploy, images = folded
+    calibration = calibrate(deploy, [images])
+    same = remeasure(deploy, calibration, [images])
+    for name, mean in calibration.means.items():
+        assert same.means[name] == pytest.approx(mean)
+    last = deploy.graph.ops[-2].output
+    nothing = calibration.limited({op.output: Range(low=0, high=0) for op in deploy.graph.ops[:-2]})
+    cut = remeasure(deploy, nothing, [images])
+    # With every input cut off, what is left of the last layer is its bias.
+    bias = deploy.graph.data(deploy.graph.ops[-2].inputs[2])
+    assert cut.means[last] == pytest.approx(bias, abs=1e-5)
+
+
+def test_bias_correction_brings_the_means_of_the_scores_back(
+    folded: tuple[DeployGraph, Array],
+) -> None:
+    deploy, images = folded
+    calibration = calibrate(deploy, [images])
+    quantized = quantize(deploy, calibration)
+    made = correct(quantized, calibration, [images], weights_of=deploy.graph)
+    output = made.quantized.graph.tensors[deploy.graph.output].quant
+    assert output is not None
+    error = np.abs(made.scores.mean(0) - scores(deploy, images).mean(0))
+    # The bias is exact to its own tiny step; rounding N scores moves their mean by less
+    # than half an output step.
+    assert error.max() < output.scale / 2
+
+
+def test_every_step_that_is_kept_makes_the_scores_better(
+    folded: tuple[DeployGraph, Array],
+) -> None:
+    deploy, images = folded
+    made = tune(deploy, [images], [images], Effort.DEFAULT)
+    names = [step.name for step in made.steps]
+    assert names == ["bias correction", "equalization", "ranges", "rounding"]
+    best = -np.inf
+    for step in made.steps:
+        assert step.is_kept == (step.signal_to_noise_db > best)
+        best = max(best, step.signal_to_noise_db)
+    fast = tune(deploy, [images], [images], Effort.FAST)
+    assert [step.name for step in fast.steps] == names[:2]
+    assert max(step.signal_to_noise_db for step in fast.steps) <= best
+
+
+def test_signal_to_noise_counts_ten_decibels_for_a_tenth_of_the_noise() -> None:
+    signal = np.array([0.0, 2.0])
+    assert signal_to_noise_db(signal, signal + 1.0) == pytest.approx(0.0)
+    assert signal_to_noise_db(signal, signal + 0.1**0.5) == pytest.approx(10.0)
