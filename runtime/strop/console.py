@@ -61,6 +61,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         _write(sys.stdout, COLUMN_GAP.join(padded).rstrip())
 
 
+def gap() -> None:
+    """An empty line on stdout, between two tables."""
+    _write(sys.stdout, "")
+
+
 def json(record: object) -> None:
     """Print a record of plain Python values to stdout, as indented JSON, flat lists on a line."""
     text = dumps(record, ensure_ascii=False, indent=1)

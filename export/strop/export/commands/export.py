@@ -196,8 +196,8 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
     if options.resize is ResizeRule.CROP:
         resize += f", fraction {options.crop_fraction:g}"
     return {
-        "input": f"{source.height}x{source.width}x{source.channels}, (pixel - {_list(source.mean)})"
-        f" / {_list(source.std)} in front of the model",
+        "input": f"{source.height}x{source.width}x{source.channels}",
+        "normalization": _normalization(source),
         "classes": source.classes,
         "resize": resize,
         "precision": ", ".join(precision.value for precision in options.precisions),
@@ -209,6 +209,12 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
         "output": options.output,
     }
+
+
+def _normalization(source: Source) -> str:
+    if set(source.mean) == {0.0} and set(source.std) == {1.0}:
+        return "none in front of the model; it takes 0..255"
+    return f"(pixel - {_list(source.mean)}) / {_list(source.std)} in front of the model"
 
 
 def _list(values: tuple[float, ...]) -> str:
@@ -238,6 +244,7 @@ def _print(made: Export) -> None:
         (_float_row(certificate), *_rows(made)),
     )
     if made.steps:
+        console.gap()
         console.table(
             ("int8 step", "signal to noise of the scores, dB", "kept"),
             [
@@ -245,7 +252,10 @@ def _print(made: Export) -> None:
                 for step in made.steps
             ],
         )
-    console.note(f"certified on {certificate.images} {certificate.data} images")
+    folder = made.artifacts[0].path.parent
+    console.note(
+        f"written to {folder}, certified on {certificate.images} {certificate.data} images"
+    )
     if certificate.data == "calibration":
         console.note(
             "these are the images that the ranges were chosen on; give --validation-data for a"
@@ -264,7 +274,7 @@ def _rows(made: Export) -> list[tuple[str, ...]]:
         drop, agreed = found.drop_interval, found.agreement_interval
         rows.append(
             (
-                str(artifact.path),
+                artifact.path.name,
                 f"{artifact.audit.size_bytes / 2**20:.2f}",
                 _percent(found.top1),
                 _percent(found.top5),
