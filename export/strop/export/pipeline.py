@@ -18,7 +18,7 @@ from strop.export.golden import make_golden
 from strop.export.manifest import Artifact, manifest_json
 from strop.export.options import ExportOptions
 from strop.export.precision import FORMATS, Precision
-from strop.export.score import certify
+from strop.export.score import Progress, certify, unwatched
 from strop.export.source import Source
 from strop.export.tune import Step, Tuned, tune
 from strop.runtime.artifact import ONNX_CONTRACT_KEY, Format, append_contract
@@ -62,6 +62,7 @@ def export(
     options: ExportOptions,
     *,
     on_step: Callable[[str], None] = lambda step: None,
+    progress: Progress = unwatched,
 ) -> Export:
     """Fold, calibrate, quantize, write, audit, certify and bundle a model.
 
@@ -69,6 +70,7 @@ def export(
         source: The float model.
         options: What to make of it.
         on_step: Called with the name of each step as it begins.
+        progress: Passes batches of images on, and may show how far they are.
 
     Returns:
         What was written to `options.output`.
@@ -82,7 +84,9 @@ def export(
     _check(source, options)
     with bundle(options.output, force=options.force) as folder:
         on_step("convert, fold, calibrate, tune")
-        int8 = _make_int8(source, options) if Precision.INT8 in options.precisions else None
+        int8 = (
+            _make_int8(source, options, progress) if Precision.INT8 in options.precisions else None
+        )
         artifacts: dict[Path, Precision] = {}
         for precision in options.precisions:
             on_step(f"write {precision.value}")
@@ -91,7 +95,7 @@ def export(
                 path.write_bytes(content)
                 artifacts[path] = precision
         on_step("certify")
-        certificate = certify(source, tuple(artifacts), options)
+        certificate = certify(source, tuple(artifacts), options, progress)
         broken: tuple[str, ...] = ()
         if options.max_drop is not None:
             broken = broken_promises(certificate, options.max_drop)
@@ -187,7 +191,7 @@ def _metadata(contract: Contract) -> Mapping[str, str]:
     return {ONNX_CONTRACT_KEY: contract.to_json()}
 
 
-def _make_int8(source: Source, options: ExportOptions) -> _Int8:
+def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Int8:
     graph, activation = cut_activation(float_graph(source))
     contract = _contract(source, options, activation)
     images = options.calibration
@@ -195,7 +199,11 @@ def _make_int8(source: Source, options: ExportOptions) -> _Int8:
     some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
     tuned = tune(
         fold(graph),
-        batches(images, contract, batch_size=BATCH_SIZE),
+        progress(
+            batches(images, contract, batch_size=BATCH_SIZE),
+            -(-len(images) // BATCH_SIZE),
+            "calibrate",
+        ),
         list(batches(some, contract, batch_size=BATCH_SIZE)),
         options.effort,
     )

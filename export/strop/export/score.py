@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,15 +16,28 @@ from strop.export.silence import native_stderr_held
 from strop.export.source import Source
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
-from strop.runtime.contract import Contract
 from strop.runtime.dataset import batches
 from strop.runtime.errors import SourceError
+
+Progress = Callable[[Iterable[Array], int, str], Iterable[Array]]
+"""Batches, how many there are, and what is done with them; gives the batches."""
 
 BATCH_SIZE = 25
 NUM_THREADS = 2
 
 
-def certify(source: Source, artifacts: Sequence[Path], options: ExportOptions) -> Certificate:
+def unwatched(batches: Iterable[Array], total: int, label: str) -> Iterable[Array]:
+    """The progress that shows nothing."""
+    del total, label
+    return batches
+
+
+def certify(
+    source: Source,
+    artifacts: Sequence[Path],
+    options: ExportOptions,
+    progress: Progress = unwatched,
+) -> Certificate:
     """Hold every artifact, run by its engine, against the source, run by TensorFlow.
 
     Images are decoded once and one batch at a time.
@@ -33,6 +46,7 @@ def certify(source: Source, artifacts: Sequence[Path], options: ExportOptions) -
         source: The float model.
         artifacts: Files, their contract inside.
         options: Which images, their classes, and how they become the input.
+        progress: Passes batches of images on, and may show how far they are.
 
     Raises:
         SourceError: The float model gives NaN or infinite scores.
@@ -48,7 +62,12 @@ def certify(source: Source, artifacts: Sequence[Path], options: ExportOptions) -
                 stack.enter_context(open_artifact(path, num_threads=NUM_THREADS))
                 for path in artifacts
             ]
-        reference, *found = _answers(source, opened, paths, opened[0].contract, truth)
+        images = progress(
+            batches(paths, opened[0].contract, batch_size=BATCH_SIZE),
+            -(-len(paths) // BATCH_SIZE),
+            "certify",
+        )
+        reference, *found = _answers(source, opened, images, truth)
         verdicts = tuple(
             verdict(
                 path.name,
@@ -72,15 +91,14 @@ def certify(source: Source, artifacts: Sequence[Path], options: ExportOptions) -
 def _answers(
     source: Source,
     opened: Sequence[Classifier],
-    paths: Sequence[Path],
-    contract: Contract,
+    images: Iterable[Array],
     truth: Array | None,
 ) -> list[Answers]:
     """The source's answers, then each artifact's."""
     forward = tf.function(source.forward, autograph=False, reduce_retracing=True)
     collected: list[list[Answers]] = [[] for _ in range(1 + len(opened))]
     seen = 0
-    for batch in batches(paths, contract, batch_size=BATCH_SIZE):
+    for batch in images:
         expected = None if truth is None else truth[seen : seen + len(batch)]
         seen += len(batch)
         scores: Array = forward(tf.cast(batch, tf.float32)).numpy()

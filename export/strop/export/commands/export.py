@@ -181,7 +181,12 @@ def run(options: argparse.Namespace) -> int:
     resolved = resolve_options(options, source)
     check_replaceable(resolved.output, force=resolved.force)
     console.settings(f"strop export {source.name}", _settings(source, resolved))
-    made = export(source, resolved, on_step=lambda step: console.note(f"  {step} ..."))
+    made = export(
+        source,
+        resolved,
+        on_step=lambda step: console.note(f"  {step} ..."),
+        progress=console.progress,
+    )
     if options.json:
         console.json(_record(made))
     else:
