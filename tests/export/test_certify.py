@@ -24,7 +24,12 @@ def judged(reference: Array, found: Array, truth: Array | None) -> Verdict:
 
 def certificate(found: Verdict, images: int) -> Certificate:
     return Certificate(
-        images=images, data="validation", float_top1=None, float_top5=None, verdicts=(found,)
+        images=images,
+        data="validation",
+        overlap=0,
+        float_top1=None,
+        float_top5=None,
+        verdicts=(found,),
     )
 
 

@@ -126,6 +126,23 @@ def test_a_certificate_that_cannot_promise_the_drop_writes_nothing(
     assert (out / "small.int8.tflite").exists()
 
 
+def test_calibration_images_among_the_validation_images_are_told(
+    model_file: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged = tmp_path / "judged"
+    judged.mkdir()
+    shutil.copy(photos / "ant" / "00.png", judged / "renamed.png")
+    Image.new("RGB", (30, 30), (200, 10, 10)).save(judged / "new.png")
+    code = export(
+        *(model_file, "--calibration-data", photos, "--validation-data", judged),
+        *("--effort", "fast", "-o", tmp_path / "out"),
+    )
+    assert code == 0
+    assert "1 of these are calibration images as well" in capsys.readouterr().err
+    record = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert record["certificate"]["overlap"] == 1
+
+
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The message of an export that ends with the user's error, and no traceback."""
     assert export(*arguments) == 2

@@ -63,6 +63,7 @@ class Certificate:
         images: How many, > 0.
         data: "validation", or "calibration" where there were no others: what the ranges
             were chosen on flatters.
+        overlap: How many of them are calibration images as well, by content; they flatter.
         float_top1: The float model's share right; None without labels.
         float_top5: The same among five.
         verdicts: One an artifact.
@@ -70,6 +71,7 @@ class Certificate:
 
     images: int
     data: str
+    overlap: int
     float_top1: float | None
     float_top5: float | None
     verdicts: tuple[Verdict, ...]

@@ -13,6 +13,7 @@ from pathlib import Path
 from strop.export.audit import Audit
 from strop.export.certify import Certificate
 from strop.export.options import ExportOptions
+from strop.export.overlap import content_hash
 from strop.export.precision import Precision
 from strop.export.source import Source
 from strop.export.tune import Step
@@ -112,7 +113,7 @@ def _images_record(paths: tuple[Path, ...]) -> dict[str, object]:
     """How many images, and one hash over the contents of all, in their order."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(content_hash(path))
     return {"images": len(paths), "sha256": digest.hexdigest() if paths else ""}
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from strop.export.certify import Answers, Certificate, answers, joined, verdict
 from strop.export.graph import Array
 from strop.export.options import ExportOptions
+from strop.export.overlap import overlap
 from strop.export.silence import native_stderr_held
 from strop.export.source import Source
 from strop.runtime import Classifier
@@ -82,6 +83,7 @@ def certify(
     return Certificate(
         images=len(paths),
         data="validation" if is_validated else "calibration",
+        overlap=len(overlap(options.calibration, paths)),
         float_top1=None if truth is None else float((reference.predicted == truth).mean()),
         float_top5=None if truth is None else float(reference.in_top5.mean()),
         verdicts=verdicts,

@@ -261,6 +261,11 @@ def _print(made: Export) -> None:
     console.note(
         f"written to {folder}, certified on {certificate.images} {certificate.data} images"
     )
+    if certificate.data == "validation" and certificate.overlap:
+        console.note(
+            f"{certificate.overlap} of these are calibration images as well, by content; the"
+            " ranges were chosen on them, so take them out of --validation-data"
+        )
     if certificate.data == "calibration":
         console.note(
             "these are the images that the ranges were chosen on; give --validation-data for a"
