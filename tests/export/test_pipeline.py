@@ -167,7 +167,9 @@ def test_too_few_calibration_images_are_refused(
     model_file: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = (model_file, "--calibration-data", photos / "ant", "-o", tmp_path / "out")
-    assert "4 images, int8 calibration needs at least 20; add images" in refused(capsys, *arguments)
+    assert "4 images, int8 calibration needs at least 20; add images (--" in refused(
+        capsys, *arguments
+    )
     assert export(*arguments, "--min-images", 4) == 0
 
 

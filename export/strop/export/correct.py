@@ -77,7 +77,7 @@ def correct(
                 graph = replace(graph, tensors={**graph.tensors, weights.name: weights})
             bias = _corrected_bias(graph, op, codes[op.inputs[0]], calibration.means[op.output])
             graph = replace(graph, tensors={**graph.tensors, bias.name: bias})
-        quant = _quant(graph.tensors[op.output])
+        quant = graph.quant(op.output)
         codes[op.output] = [
             _quantized(ACTIVATIONS[op.fused](unfused), quant)
             for unfused in _results(graph, op, codes)
@@ -86,7 +86,7 @@ def correct(
             readers_left[name] -= 1
             if readers_left[name] == 0:
                 codes.pop(name, None)
-    scores = [_real(found, _quant(graph.tensors[graph.output])) for found in codes[graph.output]]
+    scores = [_real(found, graph.quant(graph.output)) for found in codes[graph.output]]
     return Corrected(
         quantized=replace(quantized, graph=graph),
         scores=np.concatenate([one.numpy() for one in scores]),
@@ -102,12 +102,12 @@ def _rounded_weights(
     if source is None:
         raise KeyError(f"{op.output} is not in the float graph")
     real = weights_of.data(source.inputs[1])
-    image = _quant(graph.tensors[op.inputs[0]])
+    image = graph.quant(op.inputs[0])
     per_batch = -(-patches // len(inputs))
     moments = sum(second_moments(op, real, _real(batch, image), most=per_batch) for batch in inputs)
     rows = rows_of(op, real)
     codes = round_weights(
-        rows, np.array(_quant(weights).scales), np.asarray(moments), largest=WEIGHT_MAX
+        rows, np.array(graph.quant(weights.name).scales), np.asarray(moments), largest=WEIGHT_MAX
     )
     return replace(weights, codes=from_rows(op, codes, real.shape))
 
@@ -119,7 +119,7 @@ def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Arr
         total += channel_mean(unfused) * len(unfused)
         images += len(unfused)
     bias = graph.tensors[op.inputs[2]]
-    scales = np.array(_quant(bias).scales)
+    scales = np.array(graph.quant(bias.name).scales)
     moved = graph.codes(bias.name) + np.rint((expected - total / images) / scales)
     return replace(bias, codes=moved.clip(-BIAS_MAX, BIAS_MAX).astype(np.int32))
 
@@ -127,14 +127,14 @@ def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Arr
 def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[tf.Tensor]:
     """Real results of an operation, batch by batch, before its fused activation."""
     constants = {
-        name: _real(graph.codes(name), _quant(graph.tensors[name]))
+        name: _real(graph.codes(name), graph.quant(name))
         for name in op.inputs
         if graph.is_constant(name)
     }
     activations = [name for name in op.inputs if name not in constants]
     for batch in zip(*(codes[name] for name in activations), strict=True):
         reals = {
-            name: _real(found, _quant(graph.tensors[name]))
+            name: _real(found, graph.quant(name))
             for name, found in zip(activations, batch, strict=True)
         }
         yield compute_unfused(op, [(constants | reals)[name] for name in op.inputs], graph)
@@ -155,9 +155,3 @@ def _quantized(real: tf.Tensor, quant: QuantParams) -> Array:
     codes = tf.round(real / quant.scale) + float(quant.zero_point)
     clipped: Array = tf.cast(tf.clip_by_value(codes, CODE_MIN, CODE_MAX), tf.int8).numpy()
     return clipped
-
-
-def _quant(tensor: Tensor) -> QuantParams:
-    if tensor.quant is None:
-        raise KeyError(f"{tensor.name} is not quantized")
-    return tensor.quant

@@ -28,7 +28,6 @@ from strop.export.graph import (
     Kind,
     Op,
     Pads,
-    QuantParams,
     Tensor,
 )
 from strop.export.quantize import CODE_MIN, CODES, QuantizedGraph
@@ -66,12 +65,6 @@ class _Writer:
         self.initializers: list[Any] = []
         self.known: set[str] = set()
 
-    def quant(self, name: str) -> QuantParams:
-        quant = self.graph.tensors[name].quant
-        if quant is None:
-            raise KeyError(f"{name} is not quantized")
-        return quant
-
     def add_image(self) -> None:
         self.node("Transpose", ["image"], codes_of(self.graph.input), perm=TO_NCHW)
 
@@ -91,7 +84,7 @@ class _Writer:
 
     def scale_and_zero_point(self, name: str) -> list[str]:
         """An activation's scale and uint8 zero point."""
-        quant = self.quant(name)
+        quant = self.graph.quant(name)
         scale = self.constant(f"{name}:scale", np.array(quant.scale, np.float32))
         zero_point = np.uint8(quant.zero_point - CODE_MIN)
         return [scale, self.constant(f"{name}:zero_point", np.asarray(zero_point))]
@@ -108,9 +101,7 @@ class _Writer:
 
     def channels(self, tensor: Tensor, codes: Array) -> str:
         """Reals of weights or a bias, quantized along their first dimension in ONNX."""
-        quant = tensor.quant
-        if quant is None:
-            raise KeyError(f"{tensor.name} is not quantized")
+        quant = self.graph.quant(tensor.name)
         scales = self.constant(f"{tensor.name}:scale", np.array(quant.scales, np.float32))
         zeros = np.zeros(len(quant.scales), codes.dtype)
         zero_point = self.constant(f"{tensor.name}:zero_point", zeros)
@@ -126,7 +117,7 @@ class _Writer:
     def limited(self, real: str, op: Op) -> str:
         if op.fused is Fused.NONE:
             return real
-        quant = self.quant(op.output)
+        quant = self.graph.quant(op.output)
         highest = (CODES + CODE_MIN - quant.zero_point) * quant.scale
         # Half a step: the highest code rounds to 6 or below.
         is_below_6 = highest <= RELU6_LIMIT + quant.scale / 2

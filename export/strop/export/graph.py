@@ -173,6 +173,13 @@ class Graph:
             raise KeyError(f"{name} has no integers")
         return codes
 
+    def quant(self, name: str) -> QuantParams:
+        """What the codes of a quantized tensor mean."""
+        quant = self.tensors[name].quant
+        if quant is None:
+            raise KeyError(f"{name} is not quantized")
+        return quant
+
     def activations(self) -> tuple[str, ...]:
         """The input and every operation's result, in the order they are computed."""
         return (self.input, *(op.output for op in self.ops))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from strop.export.effort import Effort
 from strop.export.precision import Precision
+from strop.export.source import Source
 from strop.runtime.artifact import Format
 from strop.runtime.contract import ResizeRule
+from strop.runtime.errors import SourceError
 
 MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
 
@@ -50,3 +53,12 @@ class ExportOptions:
     force: bool = False
     effort: Effort = Effort.DEFAULT
     min_images: int = MIN_CALIBRATION_IMAGES
+
+
+def check_labels(source: Source, labels: Sequence[str]) -> None:
+    """Raise SourceError unless there is one label a class."""
+    if len(labels) != source.classes:
+        raise SourceError(
+            f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
+            " needed is one label a class, in the order of the scores"
+        )

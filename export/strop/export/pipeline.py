@@ -16,7 +16,7 @@ from strop.export.fold import cut_activation, fold
 from strop.export.front_end import convert, float_graph
 from strop.export.golden import make_golden
 from strop.export.manifest import Artifact, manifest_json
-from strop.export.options import ExportOptions
+from strop.export.options import ExportOptions, check_labels
 from strop.export.precision import FORMATS, Precision
 from strop.export.score import Progress, certify, unwatched
 from strop.export.source import Source
@@ -130,15 +130,12 @@ def _write_golden(
 
 def _check(source: Source, options: ExportOptions) -> None:
     """Refuse what cannot end well, before the work starts."""
-    if options.labels and len(options.labels) != source.classes:
-        raise SourceError(
-            f"{source.name}: has {source.classes} classes, and there are {len(options.labels)}"
-            " labels; needed is one label a class, in the order of the scores"
-        )
+    if options.labels:
+        check_labels(source, options.labels)
     if Precision.INT8 in options.precisions and len(options.calibration) < options.min_images:
         raise QuantizationError(
             f"calibration data: {len(options.calibration)} images, int8 calibration needs at least"
-            f" {options.min_images}; add images, or lower --min-images"
+            f" {options.min_images}; add images (--calibration-data), or lower --min-images"
         )
     if not options.calibration and not options.validation:
         raise SourceError(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TypeVar
 
-from strop.export.options import MIN_CALIBRATION_IMAGES, ExportOptions
+from strop.export.options import MIN_CALIBRATION_IMAGES, ExportOptions, check_labels
 from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
 from strop.export.source import Source, load_model_file
 from strop.export.zoo import ARCHITECTURES, build, default_source
@@ -90,11 +90,7 @@ def _validation_images(
         return (), None
     if not labels or not is_labelled(folder):
         return list_images(folder), None
-    if len(labels) != source.classes:
-        raise SourceError(
-            f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
-            " needed is one label a class, in the order of the scores"
-        )
+    check_labels(source, labels)
     found = labelled_images(folder, labels)
     truth = tuple(index for image in found if (index := image.class_index) is not None)
     return tuple(image.path for image in found), truth
