@@ -63,6 +63,10 @@ COMMANDS = {
         module="strop.export.commands.inspect",
         help="what is inside an artifact: operations, types, contract",
     ),
+    "explain": Command(
+        module="strop.export.commands.explain",
+        help="what each layer's rounding costs, from an export's manifest",
+    ),
     "zoo": Command(
         module="strop.export.commands.zoo", help="the models that export can start from"
     ),

@@ -16,7 +16,7 @@ from strop.export.options import ExportOptions
 from strop.export.overlap import content_hash
 from strop.export.precision import Precision
 from strop.export.source import Source
-from strop.export.tune import Step
+from strop.export.tune import Tuned
 from strop.runtime.artifact import sha256_file
 from strop.runtime.machine import machine
 
@@ -56,7 +56,7 @@ def manifest_json(
     artifacts: Iterable[Artifact],
     certificate: Certificate,
     golden: Path | None,
-    steps: Iterable[Step],
+    tuned: Tuned | None,
 ) -> str:
     """The manifest as JSON text. Shares are 0..1, sizes in bytes, hashes SHA-256 in hex."""
     record = {
@@ -81,7 +81,8 @@ def manifest_json(
         },
         "artifacts": [_artifact_record(artifact) for artifact in artifacts],
         "golden": None if golden is None else _golden_record(golden),
-        "int8_steps": [asdict(step) for step in steps],
+        "int8_steps": [] if tuned is None else [asdict(step) for step in tuned.steps],
+        "sensitivity": [] if tuned is None else [asdict(cost) for cost in tuned.costs],
         "certificate": asdict(certificate),
         "machine": asdict(machine()),
     }

@@ -108,11 +108,12 @@ def export(
             Artifact(path=path, precision=precision, audit=audit(path))
             for path, precision in artifacts.items()
         )
-        steps = () if int8 is None else int8.tuned.steps
+        tuned = None if int8 is None else int8.tuned
         golden = _write_golden(folder / f"{source.name}{SUFFIX}", artifacts, options)
-        manifest = manifest_json(source, options, made, certificate, golden, steps)
+        manifest = manifest_json(source, options, made, certificate, golden, tuned)
         (folder / MANIFEST).write_text(manifest)
     moved = tuple(replace(artifact, path=options.output / artifact.path.name) for artifact in made)
+    steps = () if tuned is None else tuned.steps
     return Export(artifacts=moved, certificate=certificate, broken=broken, steps=steps)
 
 

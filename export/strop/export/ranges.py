@@ -9,16 +9,14 @@ So each candidate is judged by the scores, with this one tensor quantized.
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import tensorflow as tf
 
 from strop.export.calibrate import Calibration, Range
-from strop.export.execute import ACTIVATIONS, compute_unfused, execute
 from strop.export.fold import DeployGraph
 from strop.export.graph import Array, Graph
 from strop.export.quantize import CODE_MAX, CODE_MIN, FIXED, SHARING, params_from_range
+from strop.export.replay import Values, replay, scores_from
 
 # Shares of the calibrated range that are tried, widest first.
 SHARES = (0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1)
@@ -31,8 +29,6 @@ NEGLIGIBLE = 1e-5
 WORTHWHILE = 0.9
 # Errors do not fall evenly, since codes jump with the scale; from here on they only rise.
 HOPELESS = 1.5
-
-Values = dict[str, tf.Tensor]
 
 
 def choose_ranges(deploy: DeployGraph, calibration: Calibration, images: Array) -> Calibration:
@@ -49,19 +45,15 @@ def choose_ranges(deploy: DeployGraph, calibration: Calibration, images: Array) 
         The calibration with the chosen ranges.
     """
     graph = deploy.graph
-    values: Values = {graph.input: tf.cast(images, tf.float32) - float(deploy.input_offset)}
-    reference = execute(graph, values[graph.input])
+    image = tf.cast(images, tf.float32) - float(deploy.input_offset)
+    reference = scores_from(graph, 0, {graph.input: image})
     power = float(tf.math.reduce_variance(reference))
+    if power == 0:
+        return calibration
     chosen: dict[str, Range] = {}
-    readers_left = Counter(name for op in graph.ops for name in op.inputs)
-    readers_left[graph.output] += 1
-    for index, op in enumerate(graph.ops):
-        values[op.output] = ACTIVATIONS[op.fused](_result(graph, index, values))
-        for name in op.inputs:
-            readers_left[name] -= 1
-            if readers_left[name] == 0:
-                values.pop(name, None)
-        if power == 0 or op.kind in SHARING or op.kind in FIXED:
+    for index, values in replay(graph, image):
+        op = graph.ops[index]
+        if op.kind in SHARING or op.kind in FIXED:
             continue
         found = _narrowed(
             graph, index, values, calibration.range(op.output), reference=reference, power=power
@@ -79,7 +71,7 @@ def _narrowed(
     exact = values[name]
 
     def error(candidate: Range) -> float:
-        scores = _rest(graph, index + 1, {**values, name: _rounded(exact, candidate)})
+        scores = scores_from(graph, index + 1, {**values, name: _rounded(exact, candidate)})
         return float(tf.reduce_mean(tf.square(scores - reference))) / power
 
     least = error(full)
@@ -98,23 +90,6 @@ def _narrowed(
             if found < least * WORTHWHILE:
                 best, least = candidate, found
     return None if best is full else best
-
-
-def _rest(graph: Graph, start: int, values: Values) -> tf.Tensor:
-    """The scores, from the values that are known before operation `start`."""
-    for index in range(start, len(graph.ops)):
-        op = graph.ops[index]
-        values[op.output] = ACTIVATIONS[op.fused](_result(graph, index, values))
-    return values[graph.output]
-
-
-def _result(graph: Graph, index: int, values: Values) -> tf.Tensor:
-    op = graph.ops[index]
-    operands = [
-        tf.constant(graph.data(name)) if graph.is_constant(name) else values[name]
-        for name in op.inputs
-    ]
-    return compute_unfused(op, operands, graph)
 
 
 def _rounded(real: tf.Tensor, found: Range) -> tf.Tensor:

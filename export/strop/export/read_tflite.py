@@ -77,7 +77,9 @@ class _Reader:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.subgraph = model.subgraphs[0]
-        self.names = _unique_names(self.subgraph.tensors)
+        tensors = self.subgraph.tensors
+        constants = {index for index in range(len(tensors)) if self.constant(index) is not None}
+        self.names = _unique_names(tensors, constants)
         self.tensors: dict[str, Tensor] = {}
         for index, name in enumerate(self.names):
             data = self.constant(index)
@@ -118,14 +120,15 @@ class _Reader:
         return tuple(int(side) for side in self.subgraph.tensors[index].shape)
 
 
-def _unique_names(tensors: list[Any]) -> list[str]:
+def _unique_names(tensors: list[Any], constants: set[int]) -> list[str]:
+    """One name a tensor; where several have the same, the activation keeps it."""
+    names = [""] * len(tensors)
     seen: set[str] = set()
-    names = []
-    for index, tensor in enumerate(tensors):
-        name = _layer_name((tensor.name or b"").decode("utf-8", "replace"))
+    for index in sorted(range(len(tensors)), key=lambda index: index in constants):
+        name = _layer_name((tensors[index].name or b"").decode("utf-8", "replace"))
         unique = f"{name}#{index}" if name in seen or not name else name
         seen.add(unique)
-        names.append(unique)
+        names[index] = unique
     return names
 
 

@@ -18,6 +18,7 @@ from strop.export.fold import DeployGraph
 from strop.export.graph import Array
 from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.ranges import choose_ranges
+from strop.export.sensitivity import Cost, sensitivity
 
 # Images that ranges are chosen by.
 JUDGES = {Effort.DEFAULT: 32, Effort.HIGH: 128}
@@ -43,10 +44,17 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuned:
-    """The graph with the best integers that were found, and how."""
+    """The graph with the best integers that were found, and how.
+
+    Attributes:
+        quantized: The graph.
+        steps: What was tried, in order.
+        costs: What each layer's rounding alone costs; empty with the least effort.
+    """
 
     quantized: QuantizedGraph
     steps: tuple[Step, ...]
+    costs: tuple[Cost, ...]
 
 
 def tune(
@@ -75,7 +83,10 @@ def tune(
         remeasured = remeasure(run.deploy, narrowed, sample)
         run.consider("ranges", run.deploy, remeasured)
         run.consider("rounding", run.deploy, run.calibration, patches=PATCHES[effort])
-    return Tuned(quantized=run.best.quantized, steps=tuple(run.steps))
+    costs: tuple[Cost, ...] = ()
+    if effort is not Effort.FAST:
+        costs = sensitivity(run.deploy, run.best.quantized, judges)
+    return Tuned(quantized=run.best.quantized, steps=tuple(run.steps), costs=costs)
 
 
 class _Run:

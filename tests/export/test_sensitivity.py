@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tests.export.graphs import mobile_block, steps
+
+from strop.cli import main
+from strop.export.calibrate import calibrate
+from strop.export.execute import execute
+from strop.export.quantize import quantize
+from strop.export.replay import replay, scores_from
+from strop.export.sensitivity import sensitivity
+
+
+def test_replay_reaches_the_same_scores_from_every_operation() -> None:
+    made = steps(mobile_block())
+    image = tf.cast(made.images, tf.float32) - float(made.deploy.input_offset)
+    graph = made.deploy.graph
+    expected = execute(graph, image).numpy()
+    for index, values in replay(graph, image):
+        assert scores_from(graph, index, values).numpy().tolist() == expected.tolist()
+        assert scores_from(graph, index + 1, values).numpy().tolist() == expected.tolist()
+
+
+def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
+    made = steps(mobile_block())
+    calibration = calibrate(made.deploy, [made.images])
+    spoilt = made.deploy.graph.ops[3].output
+    high = {**calibration.high, spoilt: calibration.high[spoilt] * 50}
+    bad = quantize(
+        made.deploy,
+        type(calibration)(
+            low=calibration.low, high=high, means=calibration.means, images=calibration.images
+        ),
+    )
+    costs = sensitivity(made.deploy, bad, made.images)
+    assert (costs[0].layer, costs[0].part) == (spoilt, "activation")
+    assert costs[0].agreement <= 1
+    assert [cost.noise for cost in costs] == sorted((cost.noise for cost in costs), reverse=True)
+    parts = {(cost.layer, cost.part) for cost in costs}
+    assert len(parts) == len(costs)
+
+
+def test_every_cost_is_a_number_of_a_layer_that_exists() -> None:
+    made = steps(mobile_block())
+    graph = made.quantized.graph
+    for cost in sensitivity(made.deploy, made.quantized, made.images):
+        assert np.isfinite(cost.noise)
+        assert cost.divergence >= 0
+        assert cost.layer in graph.tensors
+
+
+def test_explain_prints_the_manifests_costs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cost = {
+        "layer": "stem",
+        "kind": "CONV_2D",
+        "part": "weights",
+        "noise": 0.001,
+        "agreement": 0.97,
+        "divergence": 0.0123,
+    }
+    step = {"name": "equalization", "signal_to_noise_db": 19.94, "is_kept": True}
+    record = {"int8_steps": [step], "sensitivity": [cost]}
+    (tmp_path / "manifest.json").write_text(json.dumps(record))
+    assert main(["explain", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "19.9" in printed
+    assert "30.0" in printed
+    assert "0.01230" in printed
+    assert main(["explain", str(tmp_path / "nowhere")]) == 2
+    assert "needed is the folder that strop export wrote" in capsys.readouterr().err
+    (tmp_path / "manifest.json").write_text("{}")
+    assert main(["explain", str(tmp_path)]) == 2
+    assert "an --effort above fast" in capsys.readouterr().err
