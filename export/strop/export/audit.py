@@ -14,11 +14,9 @@ from ai_edge_litert import schema_py_generated as schema
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
+from strop.export.read_tflite import operator_name
 from strop.runtime.errors import ArtifactError
 
-OPERATOR_NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
-}
 TFLITE_TYPES = {
     code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)
 }
@@ -69,8 +67,7 @@ def _audit_tflite(path: Path) -> Audit:
         subgraph = model.subgraphs[0]
         ops, float_ops = Counter[str](), Counter[str]()
         for operator in subgraph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            name = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            name = operator_name(model, operator)
             ops[name] += 1
             written = {_tflite_type(subgraph.tensors[index]) for index in operator.outputs}
             if written & {"float32", "float16"}:

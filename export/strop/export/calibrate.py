@@ -99,8 +99,7 @@ def calibrate(deploy: DeployGraph, batches: Iterable[Array]) -> Calibration:
 
     images = 0
     for batch in batches:
-        pixels = tf.cast(batch, tf.float32) - float(deploy.input_offset)
-        execute(deploy.graph, pixels, observe, partial(_add_means, sums))
+        execute(deploy.graph, deploy.reals(batch), observe, partial(_add_means, sums))
         images += len(batch)
     return Calibration(
         low=MappingProxyType(low),
@@ -134,8 +133,7 @@ def remeasure(
 
     images = 0
     for batch in batches:
-        pixels = tf.cast(batch, tf.float32) - float(deploy.input_offset)
-        execute(deploy.graph, pixels, cut_off, partial(_add_means, sums))
+        execute(deploy.graph, deploy.reals(batch), cut_off, partial(_add_means, sums))
         images += len(batch)
     return replace(calibration, means=_divided(sums, images))
 

@@ -12,7 +12,6 @@ correction).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,10 +19,11 @@ import numpy as np
 import tensorflow as tf
 
 from strop.export.calibrate import Calibration, channel_mean
-from strop.export.execute import ACTIVATIONS, compute_unfused
+from strop.export.codes import codes_of_reals, reals_of_codes
+from strop.export.execute import ACTIVATIONS, compute_unfused, count_readers, finished
 from strop.export.graph import LINEAR, Array, Graph, Op, QuantParams, Tensor
 from strop.export.patches import from_rows, rows_of, second_moments
-from strop.export.quantize import BIAS_MAX, CODE_MAX, CODE_MIN, WEIGHT_MAX, QuantizedGraph
+from strop.export.quantize import BIAS_MAX, CODE_MIN, WEIGHT_MAX, QuantizedGraph
 from strop.export.rounding import round_weights
 
 
@@ -68,8 +68,7 @@ def correct(
     codes: dict[str, list[Array]] = {
         graph.input: [(batch.astype(np.int16) + CODE_MIN).astype(np.int8) for batch in batches]
     }
-    readers_left = Counter(name for op in graph.ops for name in op.inputs)
-    readers_left[graph.output] += 1
+    readers_left = count_readers(graph)
     for op in graph.ops:
         if op.kind in LINEAR:
             if patches:
@@ -79,14 +78,11 @@ def correct(
             graph = replace(graph, tensors={**graph.tensors, bias.name: bias})
         quant = graph.quant(op.output)
         codes[op.output] = [
-            _quantized(ACTIVATIONS[op.fused](unfused), quant)
-            for unfused in _results(graph, op, codes)
+            _int8(ACTIVATIONS[op.fused](unfused), quant) for unfused in _results(graph, op, codes)
         ]
-        for name in op.inputs:
-            readers_left[name] -= 1
-            if readers_left[name] == 0:
-                codes.pop(name, None)
-    scores = [_real(found, graph.quant(graph.output)) for found in codes[graph.output]]
+        for name in finished(op, readers_left):
+            codes.pop(name, None)
+    scores = [reals_of_codes(found, graph.quant(graph.output)) for found in codes[graph.output]]
     return Corrected(
         quantized=replace(quantized, graph=graph),
         scores=np.concatenate([one.numpy() for one in scores]),
@@ -104,7 +100,9 @@ def _rounded_weights(
     real = weights_of.data(source.inputs[1])
     image = graph.quant(op.inputs[0])
     per_batch = -(-patches // len(inputs))
-    moments = sum(second_moments(op, real, _real(batch, image), most=per_batch) for batch in inputs)
+    moments = sum(
+        second_moments(op, real, reals_of_codes(batch, image), most=per_batch) for batch in inputs
+    )
     rows = rows_of(op, real)
     codes = round_weights(
         rows, np.array(graph.quant(weights.name).scales), np.asarray(moments), largest=WEIGHT_MAX
@@ -127,31 +125,19 @@ def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Arr
 def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[tf.Tensor]:
     """Real results of an operation, batch by batch, before its fused activation."""
     constants = {
-        name: _real(graph.codes(name), graph.quant(name))
+        name: reals_of_codes(graph.codes(name), graph.quant(name))
         for name in op.inputs
         if graph.is_constant(name)
     }
     activations = [name for name in op.inputs if name not in constants]
     for batch in zip(*(codes[name] for name in activations), strict=True):
         reals = {
-            name: _real(found, graph.quant(name))
+            name: reals_of_codes(found, graph.quant(name))
             for name, found in zip(activations, batch, strict=True)
         }
         yield compute_unfused(op, [(constants | reals)[name] for name in op.inputs], graph)
 
 
-def _real(codes: Array, quant: QuantParams) -> tf.Tensor:
-    """float32 values of codes."""
-    scales = np.array(quant.scales, np.float32)
-    if quant.axis is not None:
-        along = [1] * codes.ndim
-        along[quant.axis] = -1
-        scales = scales.reshape(along)
-    return (tf.cast(codes, tf.float32) - float(quant.zero_point)) * scales
-
-
-def _quantized(real: tf.Tensor, quant: QuantParams) -> Array:
-    """int8 codes of values; ties to even, as both emitted formats round."""
-    codes = tf.round(real / quant.scale) + float(quant.zero_point)
-    clipped: Array = tf.cast(tf.clip_by_value(codes, CODE_MIN, CODE_MAX), tf.int8).numpy()
-    return clipped
+def _int8(real: tf.Tensor, quant: QuantParams) -> Array:
+    codes: Array = tf.cast(codes_of_reals(real, quant), tf.int8).numpy()
+    return codes

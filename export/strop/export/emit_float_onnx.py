@@ -8,10 +8,9 @@ import onnx
 import tf2onnx
 from onnx import helper
 
+from strop.export.emit_onnx import OPSET
 from strop.export.front_end import freeze
 from strop.export.source import Source
-
-OPSET = 17
 
 
 def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:

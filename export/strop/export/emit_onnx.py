@@ -22,6 +22,7 @@ from strop.export.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
     POOLS,
+    RELU6_LIMIT,
     Array,
     Fused,
     Graph,
@@ -32,9 +33,8 @@ from strop.export.graph import (
 )
 from strop.export.quantize import CODE_MIN, CODES, QuantizedGraph
 
-OPSET = 17  # LTS-like: every ONNX Runtime since 1.12 reads it
+OPSET = 17  # every ONNX Runtime since 1.12 reads it
 IR_VERSION = 8  # of opset 17
-RELU6_LIMIT = 6.0
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 NCHW_AXIS = {0: 0, 1: 2, 2: 3, 3: 1}
 

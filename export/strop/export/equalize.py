@@ -21,6 +21,7 @@ from strop.export.fold import DeployGraph
 from strop.export.graph import (
     CONVOLUTIONS,
     POOLS,
+    RELU6_LIMIT,
     Array,
     Fused,
     Graph,
@@ -32,7 +33,6 @@ from strop.export.graph import (
 
 # They commute with a positive factor per channel: their result carries the same factor.
 TRANSPARENT = POOLS | {Kind.ADD, Kind.MEAN, Kind.PAD, Kind.RELU}
-RELU6_LIMIT = 6.0
 # Half of the way to equal channels: the weights that divide by the factors have one scale
 # for all input channels, and lose what the activations win.
 CHAIN_EXPONENT = 0.5
@@ -60,7 +60,7 @@ def equalize(deploy: DeployGraph, calibration: Calibration) -> Equalized:
     """
     graph = deploy.graph
     factors: dict[str, Array] = {}
-    for chain in _chains(graph):
+    for chain in graph.joined_by(TRANSPARENT):
         found = _factors(graph, chain, calibration)
         if found is not None:
             factors |= dict.fromkeys(chain, found)
@@ -75,19 +75,6 @@ def equalize(deploy: DeployGraph, calibration: Calibration) -> Equalized:
         ops.append(replace(op, inputs=(op.inputs[0], weights.name, bias.name)))
     equalized = replace(deploy, graph=graph.rewired(ops, added=constants))
     return Equalized(deploy=equalized, calibration=calibration.scaled(factors))
-
-
-def _chains(graph: Graph) -> list[list[str]]:
-    """Activations that must carry the same factors, as disjoint groups."""
-    chain_of = {name: [name] for name in graph.activations()}
-    for op in graph.ops:
-        if op.kind not in TRANSPARENT:
-            continue
-        for name in op.inputs:
-            if name in chain_of and chain_of[name] is not chain_of[op.output]:
-                merged = chain_of[name] + chain_of[op.output]
-                chain_of |= dict.fromkeys(merged, merged)
-    return list({id(chain): chain for chain in chain_of.values()}.values())
 
 
 def _factors(graph: Graph, chain: list[str], calibration: Calibration) -> Array | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import tensorflow as tf
 
@@ -57,23 +57,34 @@ def execute(
     Returns:
         float32 [N, ...], the graph's output.
     """
-    readers_left = Counter(name for op in graph.ops for name in op.inputs)
-    readers_left[graph.output] += 1
+    readers_left = count_readers(graph)
     values = {graph.input: observer(graph.input, images)}
     for op in graph.ops:
-        operands = [
-            tf.constant(graph.data(name)) if graph.is_constant(name) else values[name]
-            for name in op.inputs
-        ]
-        unfused = compute_unfused(op, operands, graph)
+        unfused = compute_unfused(op, operands_of(op, graph, values), graph)
         unfused_observer(op, unfused)
         values[op.output] = observer(op.output, ACTIVATIONS[op.fused](unfused))
-        for name in _finished(op, readers_left):
+        for name in finished(op, readers_left):
             values.pop(name, None)
     return values[graph.output]
 
 
-def _finished(op: Op, readers_left: Counter[str]) -> Iterator[str]:
+def operands_of(op: Op, graph: Graph, values: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+    """An operation's inputs: constants of the graph, and activations among `values`."""
+    return [
+        tf.constant(graph.data(name)) if graph.is_constant(name) else values[name]
+        for name in op.inputs
+    ]
+
+
+def count_readers(graph: Graph) -> Counter[str]:
+    """How often each tensor is still to be read before the first operation runs."""
+    readers_left = Counter(name for op in graph.ops for name in op.inputs)
+    readers_left[graph.output] += 1
+    return readers_left
+
+
+def finished(op: Op, readers_left: Counter[str]) -> Iterator[str]:
+    """Count an operation's reads off, and give the tensors that nothing reads any more."""
     for name in op.inputs:
         readers_left[name] -= 1
         if readers_left[name] == 0:

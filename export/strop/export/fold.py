@@ -43,6 +43,10 @@ class DeployGraph:
     graph: Graph
     input_offset: int
 
+    def reals(self, images: Array) -> Array:
+        """What the graph's input stands for, float32, of uint8 images [N, H, W, C]."""
+        return images.astype(np.float32) - np.float32(self.input_offset)
+
 
 def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
     """Take the last softmax or sigmoid off, and say which it was.

@@ -7,7 +7,7 @@ constant; one with `codes` has its integers decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
@@ -56,6 +56,7 @@ class Fused(str, Enum):
 
 CONVOLUTIONS = frozenset({Kind.CONV, Kind.DEPTHWISE})
 LINEAR = CONVOLUTIONS | {Kind.DENSE}
+RELU6_LIMIT = 6.0
 ELEMENTWISE = frozenset({Kind.ADD, Kind.SUB, Kind.MUL})
 POOLS = frozenset({Kind.MAX_POOL, Kind.AVERAGE_POOL})
 
@@ -183,6 +184,19 @@ class Graph:
     def activations(self) -> tuple[str, ...]:
         """The input and every operation's result, in the order they are computed."""
         return (self.input, *(op.output for op in self.ops))
+
+    def joined_by(self, kinds: Collection[Kind]) -> list[list[str]]:
+        """All activations in disjoint groups: those that operations of these kinds connect."""
+        group_of = {name: [name] for name in self.activations()}
+        for op in self.ops:
+            if op.kind not in kinds:
+                continue
+            for name in op.inputs:
+                if self.is_constant(name) or group_of[name] is group_of[op.output]:
+                    continue
+                merged = group_of[name] + group_of[op.output]
+                group_of |= dict.fromkeys(merged, merged)
+        return list({id(group): group for group in group_of.values()}.values())
 
     def producer(self, name: str) -> Op | None:
         """The operation that writes `name`; None for the input and for constants."""

@@ -18,7 +18,7 @@ from strop.export.golden import make_golden
 from strop.export.manifest import Artifact, manifest_json
 from strop.export.options import ExportOptions, check_labels
 from strop.export.precision import FORMATS, Precision
-from strop.export.score import Progress, certify, unwatched
+from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
 from strop.export.source import Source
 from strop.export.tune import Step, Tuned, tune
 from strop.runtime.artifact import ONNX_CONTRACT_KEY, Format, append_contract
@@ -28,7 +28,6 @@ from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.golden import SUFFIX
 from strop.runtime.record import installed_version
 
-BATCH_SIZE = 25  # images in memory at once; 25 of 224 x 224 take 4 MB, activations 200 MB
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
 
 

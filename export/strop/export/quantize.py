@@ -105,7 +105,7 @@ def _activation_params(graph: Graph, calibration: Calibration, input_offset: int
     fixed = {op.output: FIXED[op.kind] for op in graph.ops if op.kind in FIXED}
     fixed[graph.input] = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset + CODE_MIN)
     params = _operand_params(graph)
-    groups = _sharing_groups(graph)
+    groups = graph.joined_by(SHARING)
     for group in groups:
         found = [fixed[name] for name in group if name in fixed]
         if any(other != found[0] for other in found):
@@ -131,20 +131,6 @@ def _operand_params(graph: Graph) -> dict[str, QuantParams]:
     }
 
 
-def _sharing_groups(graph: Graph) -> list[list[str]]:
-    """Activations that must have the same scale and zero point, as disjoint groups."""
-    group_of = {name: [name] for name in graph.activations()}
-    for op in graph.ops:
-        if op.kind not in SHARING:
-            continue
-        for name in op.inputs:
-            if graph.is_constant(name) or group_of[name] is group_of[op.output]:
-                continue
-            merged = group_of[name] + group_of[op.output]
-            group_of |= dict.fromkeys(merged, merged)
-    return list({id(group): group for group in group_of.values()}.values())
-
-
 def _linear_constants(
     graph: Graph, op: Op, params: Mapping[str, QuantParams]
 ) -> tuple[Tensor, Tensor]:
@@ -153,9 +139,8 @@ def _linear_constants(
     axis = 3 if op.kind is Kind.DEPTHWISE else 0
     input_scale, output_scale = params[op.inputs[0]].scale, params[op.output].scale
     scales = _weight_scales(weights, bias, axis, input_scale, output_scale)
-    along = [1] * weights.ndim
-    along[axis] = -1
-    codes = np.rint(weights / scales.reshape(along)).clip(-WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    steps = along(scales, axis, weights.ndim)
+    codes = np.rint(weights / steps).clip(-WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
     bias_scales = (np.float32(input_scale) * scales).astype(np.float32)
     bias_codes = np.rint(bias.astype(np.float64) / bias_scales).astype(np.int32)
     prefix = op.output
@@ -173,6 +158,13 @@ def _linear_constants(
             quant=QuantParams(scales=tuple(bias_scales.tolist()), axis=0),
         ),
     )
+
+
+def along(scales: Array, axis: int, rank: int) -> Array:
+    """One scale a channel, shaped to multiply a tensor of `rank` dimensions along `axis`."""
+    shape = [1] * rank
+    shape[axis] = -1
+    return scales.reshape(shape)
 
 
 def _weight_scales(

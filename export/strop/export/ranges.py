@@ -9,13 +9,13 @@ So each candidate is judged by the scores, with this one tensor quantized.
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from strop.export.calibrate import Calibration, Range
+from strop.export.codes import rounded
 from strop.export.fold import DeployGraph
 from strop.export.graph import Array, Graph
-from strop.export.quantize import CODE_MAX, CODE_MIN, FIXED, SHARING, params_from_range
+from strop.export.quantize import FIXED, SHARING, params_from_range
 from strop.export.replay import Values, replay, scores_from
 
 # Shares of the calibrated range that are tried, widest first.
@@ -45,7 +45,7 @@ def choose_ranges(deploy: DeployGraph, calibration: Calibration, images: Array) 
         The calibration with the chosen ranges.
     """
     graph = deploy.graph
-    image = tf.cast(images, tf.float32) - float(deploy.input_offset)
+    image = deploy.reals(images)
     reference = scores_from(graph, 0, {graph.input: image})
     power = float(tf.math.reduce_variance(reference))
     if power == 0:
@@ -71,7 +71,9 @@ def _narrowed(
     exact = values[name]
 
     def error(candidate: Range) -> float:
-        scores = scores_from(graph, index + 1, {**values, name: _rounded(exact, candidate)})
+        scores = scores_from(
+            graph, index + 1, {**values, name: rounded(exact, params_from_range(candidate))}
+        )
         return float(tf.reduce_mean(tf.square(scores - reference))) / power
 
     least = error(full)
@@ -90,11 +92,3 @@ def _narrowed(
             if found < least * WORTHWHILE:
                 best, least = candidate, found
     return None if best is full else best
-
-
-def _rounded(real: tf.Tensor, found: Range) -> tf.Tensor:
-    """What int8 over a range leaves of values."""
-    params = params_from_range(found)
-    codes = tf.round(real / params.scale) + float(params.zero_point)
-    clipped = tf.clip_by_value(codes, CODE_MIN, CODE_MAX)
-    return (clipped - float(params.zero_point)) * np.float32(params.scale)

@@ -71,6 +71,14 @@ def read_tflite(model: bytes) -> Graph:
     return graph.rewired(ops)
 
 
+def operator_name(model: Any, operator: Any) -> str:
+    """TFLite's name of an operator."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    # Codes up to 127 are kept in the old, 8-bit field too; the larger one is the true one.
+    name: str = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return name
+
+
 class _Reader:
     """A model being read: its tensors by name, and those that reading adds."""
 
@@ -100,9 +108,7 @@ class _Reader:
         return values
 
     def op(self, packed: Any) -> Op:
-        code = self.model.operatorCodes[packed.opcodeIndex]
-        # Codes up to 127 are kept in the old, 8-bit field too; the larger one is the true one.
-        name = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        name = operator_name(self.model, packed)
         output = self.names[packed.outputs[0]]
         read = READERS.get(name)
         if read is None:

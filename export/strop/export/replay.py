@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import tensorflow as tf
 
-from strop.export.execute import ACTIVATIONS, compute_unfused
+from strop.export.execute import (
+    ACTIVATIONS,
+    compute_unfused,
+    count_readers,
+    finished,
+    operands_of,
+)
 from strop.export.graph import Graph
 
 Values = dict[str, tf.Tensor]
@@ -21,15 +26,12 @@ def replay(graph: Graph, image: tf.Tensor) -> Iterator[tuple[int, Values]]:
         image: float32 [N, H, W, C], what the graph's input stands for.
     """
     values: Values = {graph.input: image}
-    readers_left = Counter(name for op in graph.ops for name in op.inputs)
-    readers_left[graph.output] += 1
+    readers_left = count_readers(graph)
     for index, op in enumerate(graph.ops):
         inputs = dict(values)
         values[op.output] = _result(graph, index, values)
-        for name in op.inputs:
-            readers_left[name] -= 1
-            if readers_left[name] == 0:
-                values.pop(name, None)
+        for name in finished(op, readers_left):
+            values.pop(name, None)
         yield index, {**inputs, **values}
 
 
@@ -43,8 +45,4 @@ def scores_from(graph: Graph, start: int, values: Values) -> tf.Tensor:
 
 def _result(graph: Graph, index: int, values: Values) -> tf.Tensor:
     op = graph.ops[index]
-    operands = [
-        tf.constant(graph.data(name)) if graph.is_constant(name) else values[name]
-        for name in op.inputs
-    ]
-    return ACTIVATIONS[op.fused](compute_unfused(op, operands, graph))
+    return ACTIVATIONS[op.fused](compute_unfused(op, operands_of(op, graph, values), graph))

@@ -23,7 +23,7 @@ from strop.runtime.errors import SourceError
 Progress = Callable[[Iterable[Array], int, str], Iterable[Array]]
 """Batches, how many there are, and what is done with them; gives the batches."""
 
-BATCH_SIZE = 25
+BATCH_SIZE = 25  # images in memory at once; 25 of 224 x 224 take 4 MB, activations 200 MB
 NUM_THREADS = 2
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import tensorflow as tf
 
+from strop.export.codes import reals_of_codes, rounded
 from strop.export.fold import DeployGraph
-from strop.export.graph import LINEAR, Array, Graph, Op, QuantParams, Tensor
-from strop.export.quantize import CODE_MAX, CODE_MIN, FIXED, SHARING, QuantizedGraph
+from strop.export.graph import LINEAR, Array, Graph, Op, Tensor
+from strop.export.quantize import FIXED, SHARING, QuantizedGraph
 from strop.export.replay import replay, scores_from
 
 
@@ -47,14 +47,14 @@ def sensitivity(deploy: DeployGraph, quantized: QuantizedGraph, images: Array) -
         The costliest first.
     """
     graph = deploy.graph
-    image = tf.cast(images, tf.float32) - float(deploy.input_offset)
+    image = deploy.reals(images)
     reference = scores_from(graph, 0, {graph.input: image}).numpy()
     costs = []
     for index, values in replay(graph, image):
         op = graph.ops[index]
         if op.kind not in SHARING and op.kind not in FIXED:
-            rounded = _rounded(values[op.output], quantized.graph.quant(op.output))
-            scores = scores_from(graph, index + 1, {**values, op.output: rounded})
+            left = rounded(values[op.output], quantized.graph.quant(op.output))
+            scores = scores_from(graph, index + 1, {**values, op.output: left})
             costs.append(_cost(op, "activation", reference, scores.numpy()))
         if op.kind in LINEAR:
             changed = _with_rounded_weights(graph, op, quantized.graph)
@@ -63,21 +63,13 @@ def sensitivity(deploy: DeployGraph, quantized: QuantizedGraph, images: Array) -
     return tuple(sorted(costs, key=lambda cost: -cost.noise))
 
 
-def _rounded(real: tf.Tensor, quant: QuantParams) -> tf.Tensor:
-    codes = tf.round(real / quant.scale) + float(quant.zero_point)
-    clipped = tf.clip_by_value(codes, CODE_MIN, CODE_MAX)
-    return (clipped - float(quant.zero_point)) * np.float32(quant.scale)
-
-
 def _with_rounded_weights(graph: Graph, op: Op, quantized: Graph) -> Graph:
     """The float graph with one layer's weights as their codes have them."""
     made = quantized.producer(op.output)
     if made is None:
         raise KeyError(f"{op.output} is not in the quantized graph")
-    quant, codes = quantized.quant(made.inputs[1]), quantized.codes(made.inputs[1])
-    along = [1] * codes.ndim
-    along[quant.axis or 0] = -1
-    data = (codes * np.array(quant.scales).reshape(along)).astype(np.float32)
+    name = made.inputs[1]
+    data = reals_of_codes(quantized.codes(name), quantized.quant(name)).numpy()
     weights: Tensor = replace(graph.tensors[op.inputs[1]], data=data)
     return replace(graph, tensors={**graph.tensors, weights.name: weights})
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.calibrate import Calibration, calibrate, remeasure
 from strop.export.correct import Corrected, correct
@@ -76,6 +75,7 @@ def tune(
     run.consider("bias correction", deploy, calibration)
     equalized = equalize(deploy, calibration)
     run.consider("equalization", equalized.deploy, equalized.calibration)
+    costs: tuple[Cost, ...] = ()
     if effort is not Effort.FAST:
         judges = np.concatenate(list(sample))
         judges = judges[:: -(-len(judges) // JUDGES[effort])]
@@ -83,8 +83,6 @@ def tune(
         remeasured = remeasure(run.deploy, narrowed, sample)
         run.consider("ranges", run.deploy, remeasured)
         run.consider("rounding", run.deploy, run.calibration, patches=PATCHES[effort])
-    costs: tuple[Cost, ...] = ()
-    if effort is not Effort.FAST:
         costs = sensitivity(run.deploy, run.best.quantized, judges)
     return Tuned(quantized=run.best.quantized, steps=tuple(run.steps), costs=costs)
 
@@ -97,10 +95,7 @@ class _Run:
     def __init__(self, deploy: DeployGraph, sample: Sequence[Array]) -> None:
         self.sample = sample
         self.reference = np.concatenate(
-            [
-                execute(deploy.graph, tf.cast(batch, tf.float32) - float(deploy.input_offset))
-                for batch in sample
-            ]
+            [execute(deploy.graph, deploy.reals(batch)) for batch in sample]
         )
         self.steps: list[Step] = []
 

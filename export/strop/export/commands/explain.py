@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from strop import console
+from strop.export.bundle import MANIFEST
 from strop.runtime.errors import ArtifactError
 
-MANIFEST = "manifest.json"
 DEFAULT_ROWS = 15
 
 
@@ -36,19 +37,24 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         console.json({"int8_steps": record["int8_steps"], "sensitivity": record["sensitivity"]})
         return 0
-    console.table(
-        ("int8 step", "signal to noise of the scores, dB", "kept"),
-        [
-            (step["name"], f"{step['signal_to_noise_db']:.1f}", "yes" if step["is_kept"] else "no")
-            for step in record["int8_steps"]
-        ],
-    )
+    print_steps(record["int8_steps"])
     console.gap()
     console.table(
         ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats"),
         [_row(cost) for cost in record["sensitivity"][: options.top]],
     )
     return 0
+
+
+def print_steps(steps: Iterable[dict[str, Any]]) -> None:
+    """Print what each step of the quantization was worth, as the manifest has it."""
+    console.table(
+        ("int8 step", "signal to noise of the scores, dB", "kept"),
+        [
+            (step["name"], f"{step['signal_to_noise_db']:.1f}", "yes" if step["is_kept"] else "no")
+            for step in steps
+        ],
+    )
 
 
 def _row(cost: dict[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from strop import console
+from strop.export.commands.explain import print_steps
 from strop.export.effort import Effort
 from strop.export.precision import Precision
 from strop.runtime.artifact import Format
@@ -250,13 +251,7 @@ def _print(made: Export) -> None:
     )
     if made.steps:
         console.gap()
-        console.table(
-            ("int8 step", "signal to noise of the scores, dB", "kept"),
-            [
-                (step.name, f"{step.signal_to_noise_db:.1f}", "yes" if step.is_kept else "no")
-                for step in made.steps
-            ],
-        )
+        print_steps(asdict(step) for step in made.steps)
     folder = made.artifacts[0].path.parent
     console.note(
         f"written to {folder}, certified on {certificate.images} {certificate.data} images"
