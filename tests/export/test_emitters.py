@@ -67,6 +67,8 @@ def variety(kind: str) -> keras.Model:
             layers.Conv2D(4, 1, activation="relu")(gate)
         )
         x = layers.Multiply()([x, gate])
+    if kind == "constants":
+        x = layers.MaxPooling2D(2)(x * np.linspace(0.5, 2.0, 8, dtype=np.float32))
     if kind == "activations":
         x = layers.Subtract()(
             [
@@ -87,7 +89,7 @@ def variety(kind: str) -> keras.Model:
     return keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
 
 
-KINDS = ("pools", "squeeze", "activations", "shapes", "grey")
+KINDS = ("pools", "squeeze", "activations", "shapes", "grey", "constants")
 
 
 @pytest.fixture(scope="module", params=["mobile", *KINDS])

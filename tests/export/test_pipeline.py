@@ -20,6 +20,7 @@ from tests.export.graphs import mobile_block
 
 import strop.runtime
 from strop.cli import main
+from strop.export.bundle import MANIFEST_VERSION
 from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +95,7 @@ def test_the_manifest_accounts_for_every_file(
     out = tmp_path / "out"
     assert export(model_file, "--calibration-data", photos, "-o", out) == 0
     record = json.loads((out / "manifest.json").read_text())
-    assert record["format_version"] == 1
+    assert record["format_version"] == MANIFEST_VERSION
     assert record["certificate"]["data"] == "calibration"
     assert record["options"]["calibration"]["images"] == 24
     for artifact in record["artifacts"]:

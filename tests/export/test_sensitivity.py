@@ -9,6 +9,7 @@ import tensorflow as tf
 from tests.export.graphs import mobile_block, steps
 
 from strop.cli import main
+from strop.export.bundle import MANIFEST_VERSION
 from strop.export.calibrate import calibrate
 from strop.export.execute import execute
 from strop.export.quantize import quantize
@@ -66,7 +67,12 @@ def test_explain_prints_the_manifests_costs(
         "divergence": 0.0123,
     }
     step = {"name": "equalization", "signal_to_noise_db": 19.94, "is_kept": True}
-    record = {"int8_steps": [step], "sensitivity": [cost]}
+    record = {
+        "format_version": MANIFEST_VERSION,
+        "int8_steps": [step],
+        "sensitivity": [cost],
+        "float_layers": {"kept": False, "tried": []},
+    }
     (tmp_path / "manifest.json").write_text(json.dumps(record))
     assert main(["explain", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
@@ -75,6 +81,9 @@ def test_explain_prints_the_manifests_costs(
     assert "0.01230" in printed
     assert main(["explain", str(tmp_path / "nowhere")]) == 2
     assert "needed is the folder that strop export wrote" in capsys.readouterr().err
-    (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "manifest.json").write_text(json.dumps(record | {"format_version": 1}))
+    assert main(["explain", str(tmp_path)]) == 2
+    assert f"format_version 1, this strop reads {MANIFEST_VERSION}" in capsys.readouterr().err
+    (tmp_path / "manifest.json").write_text(json.dumps({"format_version": MANIFEST_VERSION}))
     assert main(["explain", str(tmp_path)]) == 2
     assert "an --effort above fast" in capsys.readouterr().err

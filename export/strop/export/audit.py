@@ -32,9 +32,9 @@ class Audit:
     Attributes:
         size_bytes: Of the file.
         ops: How often each operation occurs, the most frequent first.
-        float_ops: Operations that compute in float, with their count. For .onnx these are
-            counted in the graph that ONNX Runtime makes of the file on this machine, after
-            its own fusions.
+        float_ops: Operations that compute in float, with their count, quantizers aside. For
+            .onnx these are counted in the graph that ONNX Runtime makes of the file on this
+            machine, after its own fusions.
         inputs: "name dtype shape" each.
         outputs: "name dtype shape" each.
     """
@@ -70,7 +70,7 @@ def _audit_tflite(path: Path) -> Audit:
             name = operator_name(model, operator)
             ops[name] += 1
             written = {_tflite_type(subgraph.tensors[index]) for index in operator.outputs}
-            if written & {"float32", "float16"}:
+            if written & {"float32", "float16"} and name != "DEQUANTIZE":
                 float_ops[name] += 1
         inputs = tuple(_describe(subgraph.tensors[index]) for index in subgraph.inputs)
         outputs = tuple(_describe(subgraph.tensors[index]) for index in subgraph.outputs)

@@ -144,10 +144,24 @@ def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...
                 f"{found.artifact}: drop {100 * found.drop:+.2f} points [95 %: {low:+.2f},"
                 f" {worst:+.2f}] on {certificate.images} images, at most {max_drop:g} was asked for"
             )
-    best = 100 * paired_drop_interval(0, 0, certificate.images).high
-    if broken and best > max_drop:
+    if broken and not can_promise(certificate, max_drop):
         broken.append(
-            f"{certificate.images} images cannot promise less than {best:.2f} points even where no"
-            " class changes; add validation images"
+            f"{certificate.images} images cannot promise less than"
+            f" {_best_promise(certificate):.2f} points even where no class changes; add validation"
+            " images"
         )
     return tuple(broken)
+
+
+def can_promise(certificate: Certificate, max_drop: float) -> bool:
+    """Whether there are images enough to promise a drop of at most `max_drop` points at all."""
+    return _best_promise(certificate) <= max_drop
+
+
+def _best_promise(certificate: Certificate) -> float:
+    """Points that so many images can promise if no class changes."""
+    n = certificate.images
+    best = (
+        wilson_interval(0, n) if certificate.float_top1 is None else paired_drop_interval(0, 0, n)
+    )
+    return 100 * best.high

@@ -51,7 +51,8 @@ def correct(
     """Round every layer's weights, then move every bias by the mean error of its channel.
 
     Activations are carried forward as int8 codes, so that memory holds one byte for each
-    value of the tensors that are still to be read, for all images.
+    value of the tensors that are still to be read, for all images; what is kept in float
+    takes four.
 
     Args:
         quantized: The graph with its integers.
@@ -70,19 +71,19 @@ def correct(
     }
     readers_left = count_readers(graph)
     for op in graph.ops:
-        if op.kind in LINEAR:
+        if op.kind in LINEAR and not graph.is_real(op.inputs[1]):
             if patches:
                 weights = _rounded_weights(graph, op, codes[op.inputs[0]], weights_of, patches)
                 graph = replace(graph, tensors={**graph.tensors, weights.name: weights})
             bias = _corrected_bias(graph, op, codes[op.inputs[0]], calibration.means[op.output])
             graph = replace(graph, tensors={**graph.tensors, bias.name: bias})
-        quant = graph.quant(op.output)
+        quant = graph.tensors[op.output].quant
         codes[op.output] = [
-            _int8(ACTIVATIONS[op.fused](unfused), quant) for unfused in _results(graph, op, codes)
+            _stored(ACTIVATIONS[op.fused](unfused), quant) for unfused in _results(graph, op, codes)
         ]
         for name in finished(op, readers_left):
             codes.pop(name, None)
-    scores = [reals_of_codes(found, graph.quant(graph.output)) for found in codes[graph.output]]
+    scores = [_reals(found, graph.tensors[graph.output].quant) for found in codes[graph.output]]
     return Corrected(
         quantized=replace(quantized, graph=graph),
         scores=np.concatenate([one.numpy() for one in scores]),
@@ -125,19 +126,27 @@ def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Arr
 def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[tf.Tensor]:
     """Real results of an operation, batch by batch, before its fused activation."""
     constants = {
-        name: reals_of_codes(graph.codes(name), graph.quant(name))
+        name: tf.constant(graph.data(name))
+        if graph.is_real(name)
+        else reals_of_codes(graph.codes(name), graph.quant(name))
         for name in op.inputs
         if graph.is_constant(name)
     }
     activations = [name for name in op.inputs if name not in constants]
     for batch in zip(*(codes[name] for name in activations), strict=True):
         reals = {
-            name: reals_of_codes(found, graph.quant(name))
+            name: _reals(found, graph.tensors[name].quant)
             for name, found in zip(activations, batch, strict=True)
         }
         yield compute_unfused(op, [(constants | reals)[name] for name in op.inputs], graph)
 
 
-def _int8(real: tf.Tensor, quant: QuantParams) -> Array:
-    codes: Array = tf.cast(codes_of_reals(real, quant), tf.int8).numpy()
-    return codes
+def _stored(real: tf.Tensor, quant: QuantParams | None) -> Array:
+    """int8 codes, or the reals themselves of what is not quantized."""
+    stored = real if quant is None else tf.cast(codes_of_reals(real, quant), tf.int8)
+    values: Array = stored.numpy()
+    return values
+
+
+def _reals(stored: Array, quant: QuantParams | None) -> tf.Tensor:
+    return tf.constant(stored) if quant is None else reals_of_codes(stored, quant)

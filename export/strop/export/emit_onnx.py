@@ -29,6 +29,7 @@ from strop.export.graph import (
     Kind,
     Op,
     Pads,
+    QuantParams,
     Tensor,
 )
 from strop.export.merge_columns import merge_columns
@@ -47,7 +48,8 @@ def emit_onnx(quantized: QuantizedGraph, metadata: Mapping[str, str]) -> bytes:
     """Write a .onnx: uint8 NHWC image in, float scores out, int8 in between.
 
     Args:
-        quantized: A graph with all integers decided.
+        quantized: A graph with all integers decided. Its operations in float stand between
+            DequantizeLinear and QuantizeLinear, their weights as they are.
         metadata: For the model's metadata_props.
 
     Returns:
@@ -69,6 +71,7 @@ class _Writer:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.known: set[str] = set()
+        self.reals: dict[str, str] = {}
 
     def add_image(self) -> None:
         self.node("Transpose", ["image"], codes_of(self.graph.input), perm=TO_NCHW)
@@ -97,16 +100,39 @@ class _Writer:
     def real(self, name: str, reader: Op | None) -> str:
         """Reals of an activation or constant operand; a node for each reader, as fusion needs."""
         tensor = self.graph.tensors[name]
+        rank = len(self.graph.tensors[reader.output if reader else name].shape)
+        if tensor.data is not None:
+            return self.constant(name, _to_nchw(tensor.data, rank))
+        if self.graph.is_real(name):
+            return self.reals[name]
         codes = codes_of(name)
         if tensor.codes is not None:
             values = tensor.codes.astype(np.int16) - CODE_MIN
-            self.constant(codes, _to_nchw(values.astype(np.uint8)))
+            self.constant(codes, _to_nchw(values.astype(np.uint8), rank))
         at = f"{name}:real:{reader.output if reader else 'output'}"
+        if reader and reader.kind in CONVOLUTIONS and self.graph.is_float(reader):
+            # ONNX Runtime quantizes float weights itself, and per tensor, where a convolution
+            # reads what is dequantized by one scale; so it is the same scale for each channel.
+            # Source: onnxruntime/core/optimizer/qdq_transformer/weight_bias_quantization.cc
+            return self.node("DequantizeLinear", [codes, *self.for_each_channel(name)], at, axis=1)
         return self.node("DequantizeLinear", [codes, *self.scale_and_zero_point(name)], at)
 
-    def channels(self, tensor: Tensor, codes: Array) -> str:
-        """Reals of weights or a bias, quantized along their first dimension in ONNX."""
+    def for_each_channel(self, name: str) -> list[str]:
+        """An activation's scale and uint8 zero point, once a channel."""
+        quant, channels = self.graph.quant(name), self.graph.tensors[name].shape[-1]
+        scales = np.full(channels, quant.scale, np.float32)
+        zero_points = np.full(channels, quant.zero_point - CODE_MIN, np.uint8)
+        return [
+            self.constant(f"{name}:scales", scales),
+            self.constant(f"{name}:zero_points", zero_points),
+        ]
+
+    def channels(self, tensor: Tensor, order: tuple[int, ...]) -> str:
+        """Reals of weights or a bias, transposed so that their channels are first."""
+        if tensor.data is not None:
+            return self.constant(tensor.name, tensor.data.transpose(order))
         quant = self.graph.quant(tensor.name)
+        codes = self.graph.codes(tensor.name).transpose(order)
         scales = self.constant(f"{tensor.name}:scale", np.array(quant.scales, np.float32))
         zeros = np.zeros(len(quant.scales), codes.dtype)
         zero_point = self.constant(f"{tensor.name}:zero_point", zeros)
@@ -116,17 +142,17 @@ class _Writer:
     def coded(self, real: str, op: Op) -> None:
         """Apply the fused activation where saturation does not, and quantize the result."""
         limited = self.limited(real, op)
+        if self.graph.is_real(op.output):
+            self.reals[op.output] = limited
+            return
         inputs = [limited, *self.scale_and_zero_point(op.output)]
         self.node("QuantizeLinear", inputs, codes_of(op.output))
 
     def limited(self, real: str, op: Op) -> str:
         if op.fused is Fused.NONE:
             return real
-        quant = self.graph.quant(op.output)
-        highest = (CODES + CODE_MIN - quant.zero_point) * quant.scale
-        # Half a step: the highest code rounds to 6 or below.
-        is_below_6 = highest <= RELU6_LIMIT + quant.scale / 2
-        if quant.zero_point == CODE_MIN and (op.fused is Fused.RELU or is_below_6):
+        quant = self.graph.tensors[op.output].quant
+        if quant is not None and _saturates(op.fused, quant):
             return real
         if op.fused is Fused.RELU:
             return self.node("Relu", [real], f"{op.output}:relu")
@@ -166,13 +192,24 @@ class _Writer:
         return model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
 
 
+def _saturates(fused: Fused, quant: QuantParams) -> bool:
+    """Whether the lowest and highest code are the activation's limits."""
+    highest = (CODES + CODE_MIN - quant.zero_point) * quant.scale
+    # Half a step: the highest code rounds to 6 or below.
+    is_below_6 = highest <= RELU6_LIMIT + quant.scale / 2
+    return quant.zero_point == CODE_MIN and (fused is Fused.RELU or is_below_6)
+
+
 def codes_of(name: str) -> str:
     """Name of the uint8 tensor that holds an activation's codes."""
     return f"{name}:codes"
 
 
-def _to_nchw(values: Array) -> Array:
-    return values.transpose(TO_NCHW) if values.ndim == 4 else values
+def _to_nchw(values: Array, rank: int) -> Array:
+    """A constant operand of a result of `rank`, for the same broadcasting in NCHW."""
+    if rank != 4 or values.size == 1:
+        return values
+    return values.reshape((1,) * (rank - values.ndim) + values.shape).transpose(TO_NCHW)
 
 
 def _onnx_pads(pads: Pads) -> list[int]:
@@ -185,16 +222,15 @@ def _emit_convolution(writer: _Writer, op: Op) -> None:
     is_depthwise = op.kind is Kind.DEPTHWISE
     # Ours are [out, h, w, in] and [1, h, w, out]; ONNX has [out, in / groups, h, w].
     order = (3, 0, 1, 2) if is_depthwise else TO_NCHW
-    kernel = writer.graph.codes(weights.name).transpose(order)
     result = writer.node(
         "Conv",
         [
             writer.real(image.name, op),
-            writer.channels(weights, kernel),
-            writer.channels(bias, writer.graph.codes(bias.name)),
+            writer.channels(weights, order),
+            writer.channels(bias, (0,)),
         ],
         f"{op.output}:conv",
-        kernel_shape=kernel.shape[2:],
+        kernel_shape=weights.shape[1:3],
         strides=op.stride,
         dilations=op.dilation,
         pads=_onnx_pads(op.pads),

@@ -57,8 +57,10 @@ VERSIONS = {
     Kind.RELU6: 2,
     Kind.SOFTMAX: 2,
 }
-QUANTIZE = "QUANTIZE"
-QUANTIZE_VERSION = 2  # int8 from uint8
+QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
+REQUANTIZE_VERSION = 2  # int8 from uint8
+QUANTIZE_VERSION = 1  # int8 from float
+DEQUANTIZE_VERSION = 2  # float from int8
 FUSED = {
     Fused.NONE: schema.ActivationFunctionType.NONE,
     Fused.RELU: schema.ActivationFunctionType.RELU,
@@ -68,14 +70,16 @@ DTYPES = {
     np.dtype(np.int8): schema.TensorType.INT8,
     np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.uint8): schema.TensorType.UINT8,
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
 }
 
 
 def emit_tflite(quantized: QuantizedGraph) -> bytes:
-    """Write a full-integer .tflite: uint8 image in, int8 scores out.
+    """Write a .tflite: uint8 image in, int8 scores out, or float ones where they are float.
 
     Args:
-        quantized: A graph with all integers decided.
+        quantized: A graph with all integers decided. Its operations in float stand between
+            DEQUANTIZE and QUANTIZE.
 
     Returns:
         The flatbuffer; the same graph gives the same bytes.
@@ -134,10 +138,16 @@ class _Writer:
         self.index: dict[str, int] = {}
         for name, tensor in graph.tensors.items():
             shown = "scores" if name == graph.output else name
-            dtype = np.dtype(np.int8) if tensor.codes is None else tensor.codes.dtype
+            values = tensor.data if tensor.codes is None else tensor.codes
+            dtype = np.dtype(np.float32 if graph.is_real(name) else np.int8)
             self.index[name] = self.add_tensor(
-                shown, tensor.shape, dtype, codes=tensor.codes, quant=tensor.quant
+                shown,
+                tensor.shape,
+                dtype if values is None else values.dtype,
+                values=values,
+                quant=tensor.quant,
             )
+        self.reals: dict[str, int] = {}
 
     def add_tensor(
         self,
@@ -145,7 +155,7 @@ class _Writer:
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
         *,
-        codes: Array | None = None,
+        values: Array | None = None,
         quant: QuantParams | None = None,
     ) -> int:
         tensor = schema.TensorT()
@@ -154,9 +164,9 @@ class _Writer:
         tensor.type = DTYPES[dtype]
         tensor.hasRank = True
         tensor.quantization = _quantization(quant) if quant is not None else None
-        if codes is not None:
+        if values is not None:
             buffer = schema.BufferT()
-            buffer.data = np.frombuffer(codes.tobytes(), np.uint8)
+            buffer.data = np.frombuffer(values.tobytes(), np.uint8)
             self.buffers.append(buffer)
             tensor.buffer = len(self.buffers) - 1
         self.tensors.append(tensor)
@@ -167,18 +177,36 @@ class _Writer:
         image = self.graph.tensors[self.graph.input]
         pixels = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset)
         index = self.add_tensor("image", image.shape, np.dtype(np.uint8), quant=pixels)
-        self._append(QUANTIZE, QUANTIZE_VERSION, [index], self.index[image.name], None)
+        self._append(QUANTIZE, REQUANTIZE_VERSION, [index], self.index[image.name], None)
         return index
 
     def add_op(self, op: Op) -> None:
-        inputs = [self.index[name] for name in op.inputs]
+        is_float = self.graph.is_float(op)
+        inputs = [self.real(name) if is_float else self.index[name] for name in op.inputs]
         inputs += [self._add_int32(op, values) for values in _shape_inputs(self.graph, op)]
         options = OPTIONS[op.kind](self.graph, op) if op.kind in OPTIONS else None
-        self._append(op.kind.value, VERSIONS[op.kind], inputs, self.index[op.output], options)
+        output = result = self.index[op.output]
+        if is_float and not self.graph.is_real(op.output):
+            output = self._add_real(op.output)
+        self._append(op.kind.value, VERSIONS[op.kind], inputs, output, options)
+        if output != result:
+            self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
+
+    def real(self, name: str) -> int:
+        """A tensor's reals; dequantized once, for all that read them."""
+        if self.graph.is_real(name):
+            return self.index[name]
+        if name not in self.reals:
+            self.reals[name] = self._add_real(name)
+            self._append(DEQUANTIZE, DEQUANTIZE_VERSION, [self.index[name]], self.reals[name], None)
+        return self.reals[name]
+
+    def _add_real(self, name: str) -> int:
+        return self.add_tensor(f"{name}/real", self.graph.tensors[name].shape, np.dtype(np.float32))
 
     def _add_int32(self, op: Op, values: Array) -> int:
         name = f"{op.output}/{op.kind.value.lower()}"
-        return self.add_tensor(name, values.shape, values.dtype, codes=values)
+        return self.add_tensor(name, values.shape, values.dtype, values=values)
 
     def _append(
         self, name: str, version: int, inputs: list[int], output: int, options: Any

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 from strop.export.graph import Array
 from strop.runtime import Classifier
@@ -21,7 +20,7 @@ IMAGES = 4  # 600 kB at 224 x 224
 CANDIDATES = 16
 
 
-def make_golden(artifacts: Sequence[Path], images: Sequence[Path]) -> Golden:
+def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: float) -> Golden:
     """Run the artifacts on the clearest of some images, and keep what they say.
 
     Clear is where the best class is far ahead of the next: other kernels, which round
@@ -30,6 +29,7 @@ def make_golden(artifacts: Sequence[Path], images: Sequence[Path]) -> Golden:
     Args:
         artifacts: int8 files of one quantization, at least one, their contract inside.
         images: To choose from, at least one.
+        step: One code of the scores in real units.
 
     Returns:
         The codes of the first artifact; all others are within `bound` of them.
@@ -38,7 +38,6 @@ def make_golden(artifacts: Sequence[Path], images: Sequence[Path]) -> Golden:
     with ExitStack() as stack:
         opened = [stack.enter_context(open_artifact(path)) for path in artifacts]
         (pixels,) = batches(some, opened[0].contract, batch_size=CANDIDATES)
-        step = next(map(_step, opened, artifacts))
         clear = pixels[_clearest(_codes(opened[0], pixels, step))]
         codes = [_codes(classifier, clear, step) for classifier in opened]
         kernels = {
@@ -71,13 +70,3 @@ def _clearest(codes: Array) -> Array:
     of_new_class = np.isin(np.arange(len(best)), first)
     chosen: Array = np.sort(np.concatenate([best[of_new_class], best[~of_new_class]])[:IMAGES])
     return chosen
-
-
-def _step(classifier: Classifier, path: Path) -> float:
-    """One code of the scores in real units; an .onnx has it in its last DequantizeLinear."""
-    if classifier.output.scale > 0:
-        return classifier.output.scale
-    graph = onnx.load(path).graph
-    last = [node for node in graph.node if node.op_type == "DequantizeLinear"][-1]
-    (scale,) = (found for found in graph.initializer if found.name == last.input[1])
-    return float(onnx.numpy_helper.to_array(scale))

@@ -95,7 +95,8 @@ class Tensor:
         shape: All dimensions; activations have batch 1 in front, images are NHWC.
         data: Real values of a constant, float32; None for an activation.
         codes: Integers of a quantized constant: int8, biases int32.
-        quant: What the codes mean; None in a float graph.
+        quant: What the codes mean; None in a float graph, and for what stays float in a
+            quantized one.
     """
 
     name: str
@@ -180,6 +181,14 @@ class Graph:
         if quant is None:
             raise KeyError(f"{name} is not quantized")
         return quant
+
+    def is_float(self, op: Op) -> bool:
+        """Whether an operation of a quantized graph reads or writes reals, so computes on them."""
+        return any(map(self.is_real, (*op.inputs, op.output)))
+
+    def is_real(self, name: str) -> bool:
+        """Whether a tensor has no codes."""
+        return self.tensors[name].quant is None
 
     def activations(self) -> tuple[str, ...]:
         """The input and every operation's result, in the order they are computed."""

@@ -11,16 +11,17 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from strop.export.audit import Audit
+from strop.export.bundle import MANIFEST_VERSION
 from strop.export.certify import Certificate
 from strop.export.options import ExportOptions
 from strop.export.overlap import content_hash
 from strop.export.precision import Precision
+from strop.export.promise import FloatLayer
 from strop.export.source import Source
 from strop.export.tune import Tuned
 from strop.runtime.artifact import sha256_file
 from strop.runtime.machine import machine
 
-FORMAT_VERSION = 1
 PACKAGES = (
     "strop",
     "tensorflow",
@@ -50,17 +51,33 @@ class Artifact:
     audit: Audit
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Int8Record:
+    """How the int8 files came to be.
+
+    Attributes:
+        tuned: The decisions.
+        golden: File of their golden vectors.
+        float_layers: What was tried in float for the sake of `max_drop`.
+        has_float_layers: Whether the files have these in float.
+    """
+
+    tuned: Tuned
+    golden: Path
+    float_layers: tuple[FloatLayer, ...]
+    has_float_layers: bool
+
+
 def manifest_json(
     source: Source,
     options: ExportOptions,
     artifacts: Iterable[Artifact],
     certificate: Certificate,
-    golden: Path | None,
-    tuned: Tuned | None,
+    int8: Int8Record | None,
 ) -> str:
     """The manifest as JSON text. Shares are 0..1, sizes in bytes, hashes SHA-256 in hex."""
     record = {
-        "format_version": FORMAT_VERSION,
+        "format_version": MANIFEST_VERSION,
         "versions": _versions(),
         "source": {
             "name": source.name,
@@ -76,13 +93,16 @@ def manifest_json(
             "crop_fraction": options.crop_fraction,
             "effort": options.effort.value,
             "max_drop": options.max_drop,
+            "max_float_layers": options.max_float_layers,
+            "result": options.result.value,
             "calibration": _images_record(options.calibration),
             "validation": _images_record(options.validation),
         },
         "artifacts": [_artifact_record(artifact) for artifact in artifacts],
-        "golden": None if golden is None else _golden_record(golden),
-        "int8_steps": [] if tuned is None else [asdict(step) for step in tuned.steps],
-        "sensitivity": [] if tuned is None else [asdict(cost) for cost in tuned.costs],
+        "golden": None if int8 is None else _golden_record(int8.golden),
+        "int8_steps": [] if int8 is None else [asdict(step) for step in int8.tuned.steps],
+        "sensitivity": [] if int8 is None else [asdict(cost) for cost in int8.tuned.costs],
+        "float_layers": _float_layers_record(int8),
         "certificate": asdict(certificate),
         "machine": asdict(machine()),
     }
@@ -99,6 +119,15 @@ def _artifact_record(artifact: Artifact) -> dict[str, object]:
         "float_ops": dict(artifact.audit.float_ops),
         "inputs": list(artifact.audit.inputs),
         "outputs": list(artifact.audit.outputs),
+    }
+
+
+def _float_layers_record(int8: Int8Record | None) -> dict[str, object]:
+    if int8 is None:
+        return {"kept": False, "tried": []}
+    return {
+        "kept": int8.has_float_layers,
+        "tried": [asdict(layer) for layer in int8.float_layers],
     }
 
 

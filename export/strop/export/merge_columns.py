@@ -53,7 +53,7 @@ def merge_columns(graph: Graph, columns: int) -> Graph:
         by anything but one convolution with stride 2 and few channels, or does not divide.
     """
     readers = graph.consumers(graph.input)
-    if len(readers) != 1 or readers[0].kind is not Kind.CONV:
+    if len(readers) != 1 or readers[0].kind is not Kind.CONV or graph.is_float(readers[0]):
         return graph
     conv = readers[0]
     blocks = _blocks(graph, conv, columns)

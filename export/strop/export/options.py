@@ -8,12 +8,15 @@ from pathlib import Path
 
 from strop.export.effort import Effort
 from strop.export.precision import Precision
+from strop.export.result import Result
 from strop.export.source import Source
 from strop.runtime.artifact import Format
 from strop.runtime.contract import ResizeRule
 from strop.runtime.errors import SourceError
 
 MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
+# Each try looks at the validation images again, and some promise comes true by luck.
+MAX_FLOAT_LAYERS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +40,8 @@ class ExportOptions:
         force: Replace a bundle that is there.
         effort: How much time the int8 files are worth.
         min_images: Fewest calibration images.
+        result: What an int8 file gives.
+        max_float_layers: How many roundings may be left out for the sake of `max_drop`.
     """
 
     output: Path
@@ -53,6 +58,8 @@ class ExportOptions:
     force: bool = False
     effort: Effort = Effort.DEFAULT
     min_images: int = MIN_CALIBRATION_IMAGES
+    result: Result = Result.SCORES
+    max_float_layers: int = MAX_FLOAT_LAYERS
 
 
 def check_labels(source: Source, labels: Sequence[str]) -> None:

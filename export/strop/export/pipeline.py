@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.export.audit import audit
 from strop.export.bundle import MANIFEST, bundle
 from strop.export.certify import Certificate, broken_promises
-from strop.export.emit_float_onnx import emit_float_onnx
-from strop.export.emit_onnx import emit_onnx
-from strop.export.emit_tflite import emit_tflite
 from strop.export.fold import cut_activation, fold
-from strop.export.front_end import convert, float_graph
+from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
-from strop.export.manifest import Artifact, manifest_json
+from strop.export.graph import Array
+from strop.export.manifest import Artifact, Int8Record, manifest_json
 from strop.export.options import ExportOptions, check_labels
 from strop.export.precision import FORMATS, Precision
+from strop.export.promise import FloatLayer, keep_promise, told
+from strop.export.result import Result
 from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
 from strop.export.source import Source
 from strop.export.tune import Step, Tuned, tune
-from strop.runtime.artifact import ONNX_CONTRACT_KEY, Format, append_contract
-from strop.runtime.contract import Activation, Contract
+from strop.export.write import Int8, contract_of, write_converted, write_int8
+from strop.runtime.contract import Activation
 from strop.runtime.dataset import batches
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.golden import SUFFIX
-from strop.runtime.record import installed_version
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
+PROBABILITY_STEP = 1 / 256  # of golden vectors of float probabilities; as fine as int8's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,20 +40,27 @@ class Export:
         certificate: What they are worth.
         broken: Why `max_drop` cannot be promised; empty if it can or was not asked for.
         steps: What was done for the int8 files, and what each step was worth.
+        float_layers: What was tried in float for the sake of `max_drop`.
+        has_float_layers: Whether the int8 files have these in float.
     """
 
     artifacts: tuple[Artifact, ...]
     certificate: Certificate
     broken: tuple[str, ...]
     steps: tuple[Step, ...]
+    float_layers: tuple[FloatLayer, ...] = ()
+    has_float_layers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Int8:
-    """The integers, and the contract of the files that carry them."""
+class _Quantized:
+    """The int8 model on its way: the decisions, their files' source, and the images in memory."""
 
     tuned: Tuned
-    contract: Contract
+    int8: Int8
+    sample: Sequence[Array]
+    float_layers: tuple[FloatLayer, ...] = ()
+    has_float_layers: bool = False
 
 
 def export(
@@ -83,49 +90,126 @@ def export(
     _check(source, options)
     with bundle(options.output, force=options.force) as folder:
         on_step("convert, fold, calibrate, tune")
-        int8 = (
-            _make_int8(source, options, progress) if Precision.INT8 in options.precisions else None
-        )
+        quantized = None
+        if Precision.INT8 in options.precisions:
+            quantized = _make_int8(source, options, progress)
         artifacts: dict[Path, Precision] = {}
         for precision in options.precisions:
             on_step(f"write {precision.value}")
-            for form, content in _contents(source, options, precision, int8):
-                path = folder / f"{source.name}.{precision.value}.{form.value}"
-                path.write_bytes(content)
-                artifacts[path] = precision
+            if quantized is not None and precision is Precision.INT8:
+                paths = write_int8(folder, source, options, quantized.int8)
+            else:
+                paths = write_converted(folder, source, options, precision)
+            artifacts |= dict.fromkeys(paths, precision)
         on_step("certify")
         certificate = certify(source, tuple(artifacts), options, progress)
-        broken: tuple[str, ...] = ()
-        if options.max_drop is not None:
-            broken = broken_promises(certificate, options.max_drop)
-        if broken and not options.keep_failed:
-            raise GateError(
-                "\n".join(broken) + "\nnothing was written; --keep-failed writes it all the same"
+        if quantized is not None:
+            quantized, certificate = _promised(
+                folder, source, options, quantized, certificate, on_step
             )
+        float_layers = () if quantized is None else quantized.float_layers
+        broken = _broken(certificate, options, float_layers)
         on_step("bundle")
         made = tuple(
             Artifact(path=path, precision=precision, audit=audit(path))
             for path, precision in artifacts.items()
         )
-        tuned = None if int8 is None else int8.tuned
-        golden = _write_golden(folder / f"{source.name}{SUFFIX}", artifacts, options)
-        manifest = manifest_json(source, options, made, certificate, golden, tuned)
-        (folder / MANIFEST).write_text(manifest)
+        record = None if quantized is None else _record(folder, source, options, quantized, made)
+        (folder / MANIFEST).write_text(manifest_json(source, options, made, certificate, record))
     moved = tuple(replace(artifact, path=options.output / artifact.path.name) for artifact in made)
-    steps = () if tuned is None else tuned.steps
-    return Export(artifacts=moved, certificate=certificate, broken=broken, steps=steps)
+    return Export(
+        artifacts=moved,
+        certificate=certificate,
+        broken=broken,
+        steps=() if quantized is None else quantized.tuned.steps,
+        float_layers=() if quantized is None else quantized.float_layers,
+        has_float_layers=quantized is not None and quantized.has_float_layers,
+    )
 
 
-def _write_golden(
-    path: Path, artifacts: Mapping[Path, Precision], options: ExportOptions
-) -> Path | None:
-    """Write golden vectors of the int8 artifacts; None where there are no such artifacts."""
-    quantized = [found for found, precision in artifacts.items() if precision is Precision.INT8]
-    if not quantized:
-        return None
-    golden = make_golden(quantized, options.validation or options.calibration)
+def _broken(
+    certificate: Certificate, options: ExportOptions, tried: Sequence[FloatLayer]
+) -> tuple[str, ...]:
+    """Why `max_drop` cannot be promised, and what was tried for it.
+
+    Raises:
+        GateError: For any reason, unless `keep_failed` is set.
+    """
+    if options.max_drop is None:
+        return ()
+    broken = broken_promises(certificate, options.max_drop)
+    if broken and tried:
+        broken += (told(tried),)
+    if broken and not options.keep_failed:
+        raise GateError(
+            "\n".join(broken) + "\nnothing was written; --keep-failed writes it all the same"
+        )
+    return broken
+
+
+def _promised(
+    folder: Path,
+    source: Source,
+    options: ExportOptions,
+    quantized: _Quantized,
+    certificate: Certificate,
+    on_step: Callable[[str], None],
+) -> tuple[_Quantized, Certificate]:
+    """Keep layers in float where the int8 files cannot keep `max_drop` without."""
+    if options.max_drop is None:
+        return quantized, certificate
+    prefix = f"{source.name}.{Precision.INT8.value}."
+    verdicts = tuple(one for one in certificate.verdicts if one.artifact.startswith(prefix))
+    of_int8 = replace(certificate, verdicts=verdicts)
+    if not broken_promises(of_int8, options.max_drop):
+        return quantized, certificate
+    attempt = keep_promise(
+        source,
+        options,
+        quantized.tuned,
+        quantized.int8,
+        of_int8,
+        quantized.sample,
+        on_step=on_step,
+    )
+    if attempt.is_kept:
+        write_int8(folder, source, options, attempt.int8)
+    found = {one.artifact: one for one in attempt.certificate.verdicts}
+    certified = replace(
+        certificate, verdicts=tuple(found.get(one.artifact, one) for one in certificate.verdicts)
+    )
+    return replace(
+        quantized,
+        int8=attempt.int8,
+        float_layers=attempt.layers,
+        has_float_layers=attempt.is_kept,
+    ), certified
+
+
+def _record(
+    folder: Path,
+    source: Source,
+    options: ExportOptions,
+    quantized: _Quantized,
+    artifacts: Sequence[Artifact],
+) -> Int8Record:
+    """What the manifest says of the int8 files, golden vectors written."""
+    paths = [one.path for one in artifacts if one.precision is Precision.INT8]
+    graph = quantized.int8.quantized.graph
+    is_scores = options.result is Result.SCORES
+    golden = make_golden(
+        paths,
+        options.validation or options.calibration,
+        step=graph.quant(graph.output).scale if is_scores else PROBABILITY_STEP,
+    )
+    path = folder / f"{source.name}{SUFFIX}"
     path.write_bytes(golden.to_bytes())
-    return path
+    return Int8Record(
+        tuned=quantized.tuned,
+        golden=path,
+        float_layers=quantized.float_layers,
+        has_float_layers=quantized.has_float_layers,
+    )
 
 
 def _check(source: Source, options: ExportOptions) -> None:
@@ -149,51 +233,21 @@ def _check(source: Source, options: ExportOptions) -> None:
         )
 
 
-def _contract(source: Source, options: ExportOptions, activation: Activation) -> Contract:
-    return Contract(
-        height=source.height,
-        width=source.width,
-        channels=source.channels,
-        resize=options.resize,
-        crop_fraction=options.crop_fraction,
-        activation=activation,
-        labels=options.labels,
-        source=source.name,
-        source_sha256=source.sha256,
-        strop_version=installed_version(),
-    )
-
-
-def _contents(
-    source: Source, options: ExportOptions, precision: Precision, int8: _Int8 | None
-) -> Iterator[tuple[Format, bytes]]:
-    """Every format of a precision, its contract inside."""
-    for form in (form for form in FORMATS[precision] if form in options.formats):
-        if int8 is not None and precision is Precision.INT8:
-            quantized = int8.tuned.quantized
-            if form is Format.ONNX:
-                yield form, emit_onnx(quantized, _metadata(int8.contract))
-            else:
-                yield form, append_contract(emit_tflite(quantized), int8.contract)
-            continue
-        # The converters' files keep the model's own last activation.
-        contract = _contract(source, options, Activation.NONE)
-        if form is Format.ONNX:
-            yield form, emit_float_onnx(source, _metadata(contract))
-        else:
-            yield form, append_contract(convert(source, precision), contract)
-
-
-def _metadata(contract: Contract) -> Mapping[str, str]:
-    return {ONNX_CONTRACT_KEY: contract.to_json()}
-
-
-def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Int8:
+def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Quantized:
     graph, activation = cut_activation(float_graph(source))
-    contract = _contract(source, options, activation)
+    ends_in_probabilities = options.result is Result.PROBABILITIES
+    if ends_in_probabilities and activation is Activation.NONE:
+        raise SourceError(
+            f"{source.name}: ends in no softmax or sigmoid, so its scores are no probabilities;"
+            f" export it with --result {Result.SCORES.value}"
+        )
+    contract = contract_of(
+        source, options, Activation.NONE if ends_in_probabilities else activation
+    )
     images = options.calibration
     # Evenly spread: folders are sorted by class.
     some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
+    sample = list(batches(some, contract, batch_size=BATCH_SIZE))
     tuned = tune(
         fold(graph),
         progress(
@@ -201,7 +255,12 @@ def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _I
             -(-len(images) // BATCH_SIZE),
             "calibrate",
         ),
-        list(batches(some, contract, batch_size=BATCH_SIZE)),
+        sample,
         options.effort,
     )
-    return _Int8(tuned=tuned, contract=contract)
+    int8 = Int8(
+        quantized=tuned.quantized,
+        contract=contract,
+        ending=activation if ends_in_probabilities else Activation.NONE,
+    )
+    return _Quantized(tuned=tuned, int8=int8, sample=sample)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,10 @@ BIAS_MAX = 2**30  # half of int32's: the accumulator has to hold the products as
 # Below this share of an output step per product, a channel's weights are nothing at all, and
 # kernels refuse the ratio (XNNPACK: input scale * weight scale / output scale >= 2^-32).
 SMALLEST_RATIO = 2.0**-24
+# From here on one step of the input is more than all codes of the output, so that larger weights
+# change nothing, and XNNPACK refuses the file. Source: its src/operators/convolution-nhwc.c,
+# "requantization scale ... is greater or equal to 256.0".
+LARGEST_RATIO = 255.0
 # The TFLite quantization specification fixes these outputs.
 FIXED = {
     Kind.LOGISTIC: QuantParams(scales=(1 / 256,), zero_point=-128),
@@ -36,7 +40,8 @@ class QuantizedGraph:
     """A graph with all of its integers decided.
 
     Attributes:
-        graph: Every tensor has `quant`; every constant has `codes`.
+        graph: Every tensor has `quant` and every constant `codes`, but for those that only
+            operations kept in float read or write.
         input_offset: Pixel that is the input's real 0: its code is pixel - 128.
         near_ties: Sums, products and means for which no scale keeps its distance from
             rounding ties, so that kernels may differ there by one code.
@@ -47,7 +52,9 @@ class QuantizedGraph:
     near_ties: tuple[str, ...] = ()
 
 
-def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
+def quantize(
+    deploy: DeployGraph, calibration: Calibration, *, kept: Collection[str] = ()
+) -> QuantizedGraph:
     """Turn ranges into scales, and weights and biases into integers.
 
     Activations are int8 per tensor, weights int8 per output channel and symmetric,
@@ -57,6 +64,8 @@ def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
     Args:
         deploy: The folded graph.
         calibration: A range for every activation of it.
+        kept: Results of the operations that are to compute in float. A result that only
+            these read is not quantized either.
 
     Returns:
         The graph that both emitters write.
@@ -67,13 +76,21 @@ def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
     graph = deploy.graph
     snapped = _activation_params(graph, calibration, deploy.input_offset)
     params = snapped.params
+    reals = _float_results(graph, kept)
     tensors = {
-        name: replace(tensor, quant=params[name]) if name in params else tensor
+        name: replace(tensor, quant=params[name])
+        if name in params and name not in reals
+        else tensor
         for name, tensor in graph.tensors.items()
     }
     ops = []
     for op in graph.ops:
-        if op.kind in LINEAR:
+        if op.output in kept:
+            constants = _float_constants(graph, op)
+            tensors |= {copy.name: copy for copy in constants.values()}
+            names = tuple(constants[name].name if name in constants else name for name in op.inputs)
+            ops.append(replace(op, inputs=names))
+        elif op.kind in LINEAR:
             weights, bias = _linear_constants(graph, op, params)
             tensors |= {weights.name: weights, bias.name: bias}
             ops.append(replace(op, inputs=(op.inputs[0], weights.name, bias.name)))
@@ -82,8 +99,29 @@ def quantize(deploy: DeployGraph, calibration: Calibration) -> QuantizedGraph:
                 if graph.is_constant(name):
                     tensors[name] = _elementwise_constant(graph.tensors[name], params[name])
             ops.append(op)
-    quantized = graph.rewired(ops, added=tensors.values())
-    return QuantizedGraph(graph=quantized, input_offset=deploy.input_offset, near_ties=snapped.left)
+    return QuantizedGraph(
+        graph=graph.rewired(ops, added=tensors.values()),
+        input_offset=deploy.input_offset,
+        near_ties=tuple(name for name in snapped.left if name not in kept),
+    )
+
+
+def _float_results(graph: Graph, kept: Collection[str]) -> frozenset[str]:
+    """Results of kept operations that no other operation reads."""
+    return frozenset(
+        name
+        for name in kept
+        if name != graph.output and all(reader.output in kept for reader in graph.consumers(name))
+    )
+
+
+def _float_constants(graph: Graph, op: Op) -> dict[str, Tensor]:
+    """An operation's constants by name, as copies: others may read the same in int8."""
+    return {
+        name: replace(graph.tensors[name], name=f"{op.output}/real{at}")
+        for at, name in enumerate(op.inputs)
+        if graph.is_constant(name)
+    }
 
 
 def params_from_range(found: Range) -> QuantParams:
@@ -177,7 +215,8 @@ def _weight_scales(
         np.abs(bias.astype(np.float64)) / (input_scale * BIAS_MAX),
         SMALLEST_RATIO * output_scale / input_scale,
     )
-    scales: Array = np.maximum(largest / WEIGHT_MAX, smallest).astype(np.float32)
+    enough = np.minimum(largest / WEIGHT_MAX, LARGEST_RATIO * output_scale / input_scale)
+    scales: Array = np.maximum(enough, smallest).astype(np.float32)
     return scales
 
 

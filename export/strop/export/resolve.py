@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TypeVar
 
-from strop.export.options import MIN_CALIBRATION_IMAGES, ExportOptions, check_labels
+from strop.export.options import (
+    MAX_FLOAT_LAYERS,
+    MIN_CALIBRATION_IMAGES,
+    ExportOptions,
+    check_labels,
+)
 from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
 from strop.export.source import Source, load_model_file
 from strop.export.zoo import ARCHITECTURES, build, default_source
@@ -76,6 +81,8 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
         precisions=tuple(dict.fromkeys(options.precision)),
         formats=tuple(dict.fromkeys(options.format)),
         max_drop=options.max_drop,
+        max_float_layers=_given(options.max_float_layers, MAX_FLOAT_LAYERS),
+        result=options.result,
         keep_failed=options.keep_failed,
         force=options.force,
         effort=options.effort,

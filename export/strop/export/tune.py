@@ -49,11 +49,17 @@ class Tuned:
         quantized: The graph.
         steps: What was tried, in order.
         costs: What each layer's rounding alone costs; empty with the least effort.
+        deploy: The float graph that was quantized.
+        calibration: Its ranges and means.
+        patches: How many inputs the weights were rounded against; 0 for to the nearest.
     """
 
     quantized: QuantizedGraph
     steps: tuple[Step, ...]
     costs: tuple[Cost, ...]
+    deploy: DeployGraph
+    calibration: Calibration
+    patches: int
 
 
 def tune(
@@ -84,13 +90,21 @@ def tune(
         run.consider("ranges", run.deploy, remeasured)
         run.consider("rounding", run.deploy, run.calibration, patches=PATCHES[effort])
         costs = sensitivity(run.deploy, run.best.quantized, judges)
-    return Tuned(quantized=run.best.quantized, steps=tuple(run.steps), costs=costs)
+    return Tuned(
+        quantized=run.best.quantized,
+        steps=tuple(run.steps),
+        costs=costs,
+        deploy=run.deploy,
+        calibration=run.calibration,
+        patches=run.patches,
+    )
 
 
 class _Run:
     """The best so far, and what was tried."""
 
     best: Corrected
+    patches: int
 
     def __init__(self, deploy: DeployGraph, sample: Sequence[Array]) -> None:
         self.sample = sample
@@ -120,6 +134,7 @@ class _Run:
         self.steps.append(Step(name=name, signal_to_noise_db=ratio, is_kept=is_kept))
         if is_kept:
             self.best, self.deploy, self.calibration = made, deploy, calibration
+            self.patches = patches
 
 
 def signal_to_noise_db(reference: Array, found: Array) -> float:

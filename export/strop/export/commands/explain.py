@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from strop import console
-from strop.export.bundle import MANIFEST
+from strop.export.bundle import MANIFEST, MANIFEST_VERSION
 from strop.runtime.errors import ArtifactError
 
 DEFAULT_ROWS = 15
@@ -35,9 +35,12 @@ def run(options: argparse.Namespace) -> int:
     """Print the manifest's record of steps and costs."""
     record = _read(options.bundle)
     if options.json:
-        console.json({"int8_steps": record["int8_steps"], "sensitivity": record["sensitivity"]})
+        console.json({name: record[name] for name in ("int8_steps", "sensitivity", "float_layers")})
         return 0
     print_steps(record["int8_steps"])
+    if record["float_layers"]["tried"]:
+        console.gap()
+        print_float_layers(record["float_layers"])
     console.gap()
     console.table(
         ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats"),
@@ -55,6 +58,33 @@ def print_steps(steps: Iterable[dict[str, Any]]) -> None:
             for step in steps
         ],
     )
+
+
+def print_float_layers(record: dict[str, Any]) -> None:
+    """Print what was tried in float for the sake of --max-drop, as the manifest has it."""
+    console.table(
+        (
+            "kept in float" if record["kept"] else "tried in float",
+            "for its",
+            "in",
+            "p50, ms",
+            "drop, points",
+        ),
+        [
+            (
+                layer["layer"],
+                layer["part"],
+                price["artifact"],
+                f"{price['ms_before']:.2f} -> {price['ms']:.2f}",
+                f"{100 * price['drop_before']:+.2f} -> {100 * price['drop']:+.2f}"
+                f" (at most {100 * price['drop_high']:+.2f})",
+            )
+            for layer in record["tried"]
+            for price in layer["prices"]
+        ],
+    )
+    if not record["kept"]:
+        console.note("the promise was not reached with these either; the files are int8 throughout")
 
 
 def _row(cost: dict[str, Any]) -> tuple[str, ...]:
@@ -78,6 +108,11 @@ def _read(bundle: Path) -> dict[str, Any]:
         raise ArtifactError(
             f"{path}: cannot be read ({err}); needed is the folder that strop export wrote"
         ) from err
+    if record.get("format_version") != MANIFEST_VERSION:
+        raise ArtifactError(
+            f"{path}: has format_version {record.get('format_version')!r}, this strop reads"
+            f" {MANIFEST_VERSION}; export again, or use the strop that wrote it"
+        )
     if not record.get("sensitivity"):
         raise ArtifactError(
             f"{path}: has no costs of layers; export with int8 and an --effort above fast"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from strop import console
-from strop.export.commands.explain import print_steps
+from strop.export.commands.explain import print_float_layers, print_steps
 from strop.export.effort import Effort
 from strop.export.precision import Precision
+from strop.export.result import Result
 from strop.runtime.artifact import Format
 from strop.runtime.contract import ResizeRule
 
@@ -135,6 +136,22 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         help="exit 1 unless the certificate promises at most this drop of top-1",
     )
     group.add_argument(
+        "--max-float-layers",
+        type=_count,
+        metavar="N",
+        help="where --max-drop cannot be promised, leave out the rounding of up to N layers"
+        " (default 3), and say what each costs",
+    )
+    group.add_argument(
+        "--result",
+        type=Result,
+        choices=list(Result),
+        default=Result.SCORES,
+        metavar="{scores,probabilities}",
+        help="what int8 files give: scores (default; the runtime makes probabilities of them), or"
+        " float probabilities, for other programs",
+    )
+    group.add_argument(
         "--keep-failed", action="store_true", help="write the artifacts even then, and exit 1"
     )
     group.add_argument("--force", action="store_true", help="replace an earlier export")
@@ -146,6 +163,12 @@ def _size(text: str) -> tuple[int, int]:
     if len(sides) not in (1, 2) or not all(side.isdigit() and int(side) > 0 for side in sides):
         raise argparse.ArgumentTypeError(f"{text!r}: needed is HEIGHTxWIDTH, like 224x224")
     return (int(sides[0]), int(sides[-1]))
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, 0 or more")
+    return int(text)
 
 
 def _names(text: str, kind: type[Name]) -> tuple[Name, ...]:
@@ -212,6 +235,7 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "calibration": f"{len(options.calibration)} images",
         "validation": f"{len(options.validation)} images, "
         + ("labelled" if options.truth is not None else "without labels"),
+        "result": options.result.value,
         "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
         "output": options.output,
     }
@@ -227,7 +251,7 @@ def _list(values: tuple[float, ...]) -> str:
     return ",".join(f"{value:g}" for value in values)
 
 
-def _record(made: Export) -> dict[str, object]:
+def _record(made: Export) -> dict[str, Any]:
     return {
         "artifacts": [
             {
@@ -239,6 +263,10 @@ def _record(made: Export) -> dict[str, object]:
         ],
         "int8_steps": [asdict(step) for step in made.steps],
         "certificate": asdict(made.certificate),
+        "float_layers": {
+            "kept": made.has_float_layers,
+            "tried": [asdict(layer) for layer in made.float_layers],
+        },
         "broken": list(made.broken),
     }
 
@@ -252,6 +280,9 @@ def _print(made: Export) -> None:
     if made.steps:
         console.gap()
         print_steps(asdict(step) for step in made.steps)
+    if made.float_layers:
+        console.gap()
+        print_float_layers(_record(made)["float_layers"])
     folder = made.artifacts[0].path.parent
     console.note(
         f"written to {folder}, certified on {certificate.images} {certificate.data} images"

@@ -1,0 +1,180 @@
+"""Keep layers in float until `--max-drop` can be promised, and say what each of them costs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from strop.export.certify import Certificate, broken_promises, can_promise
+from strop.export.graph import Array
+from strop.export.keep_float import Spared, keep_float, spare
+from strop.export.options import ExportOptions
+from strop.export.score import certify
+from strop.export.source import Source
+from strop.export.tune import Tuned
+from strop.export.write import Int8, write_int8
+from strop.runtime.engines import open_engine
+from strop.runtime.latency import MeasurePlan, measure
+
+# Prices are medians of two files in one interleaved run: a second holds 500 inferences at 2 ms.
+PLAN = MeasurePlan(min_duration_s=1.0)
+NS_PER_MS = 1e6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What one rounding less cost and bought in one file.
+
+    Attributes:
+        artifact: File name.
+        ms_before: Median latency with it in int8, on this machine, one thread.
+        ms: With it in float, from the same interleaved run.
+        drop_before: Of top-1, a share, with it in int8; see Verdict.
+        drop: With it in float.
+        drop_high: Worse end of the 95 % interval of `drop`.
+    """
+
+    artifact: str
+    ms_before: float
+    ms: float
+    drop_before: float
+    drop: float
+    drop_high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatLayer:
+    """A rounding that was left out, on top of those before it.
+
+    Attributes:
+        layer: Name of the layer's result.
+        part: "activation" (its result is not rounded) or "weights".
+        noise: What its rounding alone costs the scores, see Cost.
+        ops: How many operations compute in float from here on.
+        prices: One an int8 file.
+    """
+
+    layer: str
+    part: str
+    noise: float
+    ops: int
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """What came of keeping layers in float.
+
+    Attributes:
+        layers: Those that were tried, in order; empty where it was not worth trying.
+        int8: What to write from; as it was if the promise was not reached.
+        certificate: Of the int8 files written from that.
+        is_kept: Whether the promise can be given now.
+    """
+
+    layers: tuple[FloatLayer, ...]
+    int8: Int8
+    certificate: Certificate
+    is_kept: bool
+
+
+def keep_promise(
+    source: Source,
+    options: ExportOptions,
+    tuned: Tuned,
+    int8: Int8,
+    certificate: Certificate,
+    sample: Sequence[Array],
+    *,
+    on_step: Callable[[str], None],
+) -> Attempt:
+    """Leave out the costliest roundings, one by one, until the drop can be promised.
+
+    Args:
+        source: The float model.
+        options: With a `max_drop` that the certificate cannot promise.
+        tuned: The decisions, and what each rounding costs.
+        int8: What the files were written from.
+        certificate: Of the int8 files.
+        sample: uint8 [N, H, W, C] each, as `tune` was given.
+        on_step: Called with the name of each step as it begins.
+    """
+    failed = Attempt(layers=(), int8=int8, certificate=certificate, is_kept=False)
+    if options.max_drop is None or not can_promise(certificate, options.max_drop):
+        return failed
+    layers: list[FloatLayer] = []
+    with tempfile.TemporaryDirectory() as name:
+        before, last = _written(Path(name, "int8"), source, options, int8), certificate
+        for spared in islice(spare(tuned), options.max_float_layers):
+            on_step(f"keep {spared.cost.layer} ({spared.cost.part}) in float")
+            changed = replace(int8, quantized=keep_float(tuned, spared.kept, sample))
+            folder = Path(name, str(len(layers)))
+            after = _written(folder, source, options, changed)
+            found = certify(source, after, options)
+            prices = _prices(before, after, last, found, sample)
+            layers.append(_layer(spared, prices))
+            if not broken_promises(found, options.max_drop):
+                return Attempt(layers=tuple(layers), int8=changed, certificate=found, is_kept=True)
+            before, last = after, found
+    return replace(failed, layers=tuple(layers))
+
+
+def told(layers: Sequence[FloatLayer]) -> str:
+    """What was tried in vain, and how near it came."""
+    names = ", ".join(f"{layer.layer} ({layer.part})" for layer in layers)
+    best = min(max(price.drop_high for price in layer.prices) for layer in layers)
+    return (
+        f"kept in float, one on top of the other, {names} bring that to {100 * best:+.2f} points;"
+        " raise --max-float-layers or --max-drop, or add validation images"
+    )
+
+
+def _written(folder: Path, source: Source, options: ExportOptions, int8: Int8) -> list[Path]:
+    folder.mkdir()
+    return write_int8(folder, source, options, int8)
+
+
+def _layer(spared: Spared, prices: tuple[Price, ...]) -> FloatLayer:
+    return FloatLayer(
+        layer=spared.cost.layer,
+        part=spared.cost.part,
+        noise=spared.cost.noise,
+        ops=len(spared.kept),
+        prices=prices,
+    )
+
+
+def _prices(
+    before: Sequence[Path],
+    after: Sequence[Path],
+    last: Certificate,
+    found: Certificate,
+    sample: Sequence[Array],
+) -> tuple[Price, ...]:
+    prices = []
+    for old, new, was, now in zip(before, after, last.verdicts, found.verdicts, strict=True):
+        ms_before, ms = _medians_ms(old, new, sample)
+        prices.append(
+            Price(
+                artifact=new.name,
+                ms_before=ms_before,
+                ms=ms,
+                drop_before=was.drop,
+                drop=now.drop,
+                drop_high=now.drop_interval.high,
+            )
+        )
+    return tuple(prices)
+
+
+def _medians_ms(old: Path, new: Path, sample: Sequence[Array]) -> tuple[float, float]:
+    images = [image[None] for image in sample[0]]
+    with ExitStack() as stack:
+        engines = [stack.enter_context(open_engine(path)) for path in (old, new)]
+        before, after = measure(engines, [images, images], plan=PLAN)
+    return median(before.invoke_ns) / NS_PER_MS, median(after.invoke_ns) / NS_PER_MS
