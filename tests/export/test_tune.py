@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,6 +80,43 @@ def test_equalization_evens_out_channels_in_front_of_depthwise_convolutions(
             # A factor is limited, so that a silent channel is not blown up to noise.
             ratio = equalized.high[name] / np.maximum(calibration.high[name], 1e-9)
             assert ratio.max() <= LARGEST_FACTOR * 1.001
+
+
+def squeezed(activation: str) -> DeployGraph:
+    """A convolution whose channels are far apart, squeezed and excited."""
+    layers = keras.layers
+    keras.utils.set_random_seed(4)
+    image = keras.Input((24, 24, 3))
+    x = layers.Conv2D(8, 3, activation=activation, name="spread")(image)
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = layers.Conv2D(4, 1, activation="relu")(gate)
+    gate = layers.Conv2D(8, 1, activation="sigmoid")(gate)
+    x = layers.Conv2D(8, 1)(layers.Multiply()([x, gate]))
+    model = keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
+    kernel, bias = model.get_layer("spread").get_weights()
+    model.get_layer("spread").set_weights([kernel * np.logspace(-1, 0, 8), bias])
+    return steps(model).deploy
+
+
+@pytest.mark.parametrize(("activation", "is_carried"), [("relu", True), ("swish", False)])
+def test_factors_go_through_squeeze_and_excite_as_far_as_its_activation_lets_them(
+    activation: str, is_carried: bool, folded: tuple[DeployGraph, Array]
+) -> None:
+    deploy, images = squeezed(activation), folded[1]
+    calibration = calibrate(deploy, [images])
+    equalized = equalize(deploy, calibration)
+    before, after = scores(deploy, images), scores(equalized.deploy, images)
+    assert np.abs(after - before).max() < 1e-4 * np.abs(before).max()
+    gated = next(
+        op.output
+        for op in deploy.graph.ops
+        if op.kind is Kind.MUL
+        and any(deploy.graph.tensors[name].shape[1] == 1 for name in op.inputs)
+    )
+    found = [
+        spread(one.low[gated], one.high[gated]) for one in (calibration, equalized.calibration)
+    ]
+    assert (found[1] < 0.7 * found[0]) == is_carried
 
 
 def test_rounding_against_uncorrelated_inputs_is_rounding_to_the_nearest() -> None:

@@ -7,7 +7,9 @@ float and evens the channels out.
 
 Sources: M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
 Correction, ICCV 2019, section 4.1 (the idea, between pairs of layers); here along whole
-residual chains, and with ReLU6 kept exact below each channel's calibrated maximum.
+residual chains and through squeeze-and-excite, and with ReLU6 kept exact below each
+channel's calibrated maximum. Swish and hard-swish end a chain: f * x * gate(x) is no
+gate of f * x for a factor f of each channel.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def equalize(deploy: DeployGraph, calibration: Calibration) -> Equalized:
     """
     graph = deploy.graph
     factors: dict[str, Array] = {}
-    for chain in graph.joined_by(TRANSPARENT):
+    for chain in graph.joined_by(lambda op: _carried(graph, op)):
         found = _factors(graph, chain, calibration)
         if found is not None:
             factors |= dict.fromkeys(chain, found)
@@ -75,6 +77,27 @@ def equalize(deploy: DeployGraph, calibration: Calibration) -> Equalized:
         ops.append(replace(op, inputs=(op.inputs[0], weights.name, bias.name)))
     equalized = replace(deploy, graph=graph.rewired(ops, added=constants))
     return Equalized(deploy=equalized, calibration=calibration.scaled(factors))
+
+
+def _carried(graph: Graph, op: Op) -> tuple[str, ...]:
+    """The inputs whose factors, all the same, the result of an operation has as well.
+
+    Squeeze-and-excite multiplies every channel by a gate, [1, 1, 1, C]: what it multiplies
+    carries its factors through, and the gate is computed from their mean by a convolution,
+    which divides by them.
+    """
+    if op.kind in TRANSPARENT:
+        return op.inputs
+    if op.kind is not Kind.MUL or op.fused is Fused.RELU6:
+        return ()
+    gates = [name for name in op.inputs if _is_gate(graph, name)]
+    return tuple(name for name in op.inputs if name not in gates) if len(gates) == 1 else ()
+
+
+def _is_gate(graph: Graph, name: str) -> bool:
+    """Whether a tensor is computed, and has one value a channel."""
+    shape = graph.tensors[name].shape
+    return not graph.is_constant(name) and len(shape) == 4 and shape[:3] == (1, 1, 1)
 
 
 def _factors(graph: Graph, chain: list[str], calibration: Calibration) -> Array | None:
@@ -106,7 +129,7 @@ def _scales_its_result(graph: Graph, op: Op) -> bool:
     """Whether a factor per channel can be given to this operation's result."""
     if op.kind in CONVOLUTIONS:
         return True
-    if op.kind not in TRANSPARENT or op.fused is Fused.RELU6:
+    if not _carried(graph, op) or op.fused is Fused.RELU6:
         return False
     shapes = {graph.tensors[name].shape[-1] for name in (*op.inputs, op.output)}
     return len(shapes) == 1 and not any(graph.is_constant(name) for name in op.inputs)

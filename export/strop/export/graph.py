@@ -7,7 +7,7 @@ constant; one with `codes` has its integers decided.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
@@ -194,13 +194,15 @@ class Graph:
         """The input and every operation's result, in the order they are computed."""
         return (self.input, *(op.output for op in self.ops))
 
-    def joined_by(self, kinds: Collection[Kind]) -> list[list[str]]:
-        """All activations in disjoint groups: those that operations of these kinds connect."""
+    def joined_by(self, carried: Callable[[Op], Iterable[str]]) -> list[list[str]]:
+        """All activations in disjoint groups.
+
+        Args:
+            carried: Which of an operation's inputs are in one group with its result.
+        """
         group_of = {name: [name] for name in self.activations()}
         for op in self.ops:
-            if op.kind not in kinds:
-                continue
-            for name in op.inputs:
+            for name in carried(op):
                 if self.is_constant(name) or group_of[name] is group_of[op.output]:
                     continue
                 merged = group_of[name] + group_of[op.output]

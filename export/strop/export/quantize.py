@@ -143,7 +143,7 @@ def _activation_params(graph: Graph, calibration: Calibration, input_offset: int
     fixed = {op.output: FIXED[op.kind] for op in graph.ops if op.kind in FIXED}
     fixed[graph.input] = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset + CODE_MIN)
     params = _operand_params(graph)
-    groups = graph.joined_by(SHARING)
+    groups = graph.joined_by(lambda op: op.inputs if op.kind in SHARING else ())
     for group in groups:
         found = [fixed[name] for name in group if name in fixed]
         if any(other != found[0] for other in found):
