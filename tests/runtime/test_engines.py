@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.runtime.tiny_artifacts import onnx_bytes
 
-from strop.runtime.engines import ENGINES, TensorInfo, choose, open_engine
+from strop.runtime.engines import ENGINES, TensorInfo, choose, litert, open_engine
 from strop.runtime.engines.onnxruntime import needs_exact_products
 from strop.runtime.engines.tflite import TfliteEngine
 from strop.runtime.errors import ArtifactError, EngineError
@@ -89,6 +89,15 @@ def test_without_delegate_nodes_the_kernels_are_builtin(tiny_tflite: Path) -> No
         tiny_tflite, interpreter_type=without_delegates, engine="litert", version="", num_threads=1
     ) as engine:
         assert (engine.facts.kernels, engine.facts.partitions) == ("builtin", 0)
+        # QUANTIZE, CONV_2D, MEAN, FULLY_CONNECTED.
+        assert engine.undelegated() == (0, 1, 2, 3)
+
+
+def test_only_the_change_of_the_pixels_type_is_left_out_of_the_partition(
+    tiny_tflite: Path,
+) -> None:
+    with litert.open_artifact(tiny_tflite, num_threads=1) as engine:
+        assert engine.undelegated() == (0,)
 
 
 class PublicOnly:
@@ -115,6 +124,7 @@ class PublicOnly:
 def test_kernels_are_unknown_where_the_interpreter_does_not_tell() -> None:
     engine = TfliteEngine("m", interpreter_type=PublicOnly, engine="e", version="", num_threads=1)
     assert (engine.facts.kernels, engine.facts.partitions) == ("unknown", None)
+    assert engine.undelegated() is None
     assert engine.input == TensorInfo(shape=(1, 4), dtype="uint8", scale=0.5, zero_point=3)
 
 

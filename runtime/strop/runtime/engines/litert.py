@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from importlib.metadata import version
 
-from strop.runtime.engines.engine import Engine
 from strop.runtime.engines.tflite import TfliteEngine
 
 
-def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
+def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> TfliteEngine:
     """Load a .tflite.
 
     Raises:

@@ -93,6 +93,18 @@ class TfliteEngine:
         raw: Array = self._interpreter.get_tensor(self._result)
         return raw
 
+    def undelegated(self) -> tuple[int, ...] | None:
+        """Which of the file's operations run outside of every delegate partition.
+
+        Returns:
+            Their places among the file's operators, ascending; an operation whose result
+            nothing reads is not among them. None where the interpreter does not tell.
+        """
+        try:
+            return _undelegated(self._interpreter._interpreter)
+        except AttributeError:
+            return None
+
     def close(self) -> None:
         """Free the interpreter; the object is of no use afterwards."""
         self._interpreter = None
@@ -141,3 +153,23 @@ def _kernels(interpreter: Any) -> tuple[str, int | None]:
         return "unknown", None
     partitions = names.count(_DELEGATE)
     return ("xnnpack" if partitions else "builtin"), partitions
+
+
+def _undelegated(wrapper: Any) -> tuple[int, ...]:
+    """Walk from the outputs to the inputs through the nodes that really run.
+
+    A partition's results are the delegate node's, and from there the walk goes on at what
+    the delegate node reads: the nodes that it stands for are never met.
+    """
+    nodes = range(wrapper.NumNodes())
+    # Delegate nodes come last, so that theirs are the results that two nodes claim.
+    makers = {int(tensor): node for node in nodes for tensor in wrapper.NodeOutputs(node)}
+    met: set[int] = set()
+    tensors = [int(tensor) for tensor in wrapper.OutputIndices()]
+    while tensors:
+        node = makers.get(tensors.pop())
+        if node is None or node in met:
+            continue
+        met.add(node)
+        tensors += [int(tensor) for tensor in wrapper.NodeInputs(node)]
+    return tuple(sorted(node for node in met if wrapper.NodeName(node) != _DELEGATE))
