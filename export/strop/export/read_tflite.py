@@ -79,6 +79,20 @@ def operator_name(model: Any, operator: Any) -> str:
     return name
 
 
+def layer_name(name: str) -> str:
+    """The layer that a tensor's name speaks of.
+
+    The converter joins the names of all operations that it merged, with semicolons; the
+    convolution or product among them is the layer that the user knows.
+    """
+    parts = name.split(";")
+    main = [part for part in parts if part.endswith(MAIN_OPERATIONS)]
+    chosen = main[0] if main else parts[0]
+    for ending in MAIN_OPERATIONS:
+        chosen = chosen.removesuffix(ending)
+    return chosen
+
+
 class _Reader:
     """A model being read: its tensors by name, and those that reading adds."""
 
@@ -131,25 +145,11 @@ def _unique_names(tensors: list[Any], constants: set[int]) -> list[str]:
     names = [""] * len(tensors)
     seen: set[str] = set()
     for index in sorted(range(len(tensors)), key=lambda index: index in constants):
-        name = _layer_name((tensors[index].name or b"").decode("utf-8", "replace"))
+        name = layer_name((tensors[index].name or b"").decode("utf-8", "replace"))
         unique = f"{name}#{index}" if name in seen or not name else name
         seen.add(unique)
         names[index] = unique
     return names
-
-
-def _layer_name(name: str) -> str:
-    """The layer that a name speaks of.
-
-    The converter joins the names of all operations that it merged, with semicolons; the
-    convolution or product among them is the layer that the user knows.
-    """
-    parts = name.split(";")
-    main = [part for part in parts if part.endswith(MAIN_OPERATIONS)]
-    chosen = main[0] if main else parts[0]
-    for ending in MAIN_OPERATIONS:
-        chosen = chosen.removesuffix(ending)
-    return chosen
 
 
 def _fused(code: int, output: str) -> Fused:

@@ -1,0 +1,102 @@
+"""Which operations of a .tflite XNNPACK takes on this machine, and why not the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from strop.export.audit import TFLITE_TYPES
+from strop.export.read_tflite import layer_name, operator_name
+from strop.export.xnnpack import CODES, Operand, refusal
+from strop.runtime.engines.litert import open_artifact
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undelegated:
+    """An operation that the builtin kernels compute.
+
+    Attributes:
+        kind: TFLite's name of it.
+        layer: Name of its result; of the names that TFLiteConverter joined, the layer's.
+        reason: Why XNNPACK did not take it, as far as that is known.
+    """
+
+    kind: str
+    layer: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delegation:
+    """How LiteRT runs a file here: an observation, not a forecast.
+
+    Attributes:
+        partitions: Runs of operations that XNNPACK took as a whole.
+        undelegated: The operations outside of them, in the file's order.
+        is_whole: Whether there is one partition and nothing outside of it but the QUANTIZE
+            that turns the image's uint8 into int8.
+    """
+
+    partitions: int
+    undelegated: tuple[Undelegated, ...]
+    is_whole: bool
+
+
+def delegation(path: Path) -> Delegation | None:
+    """Load a .tflite and look which nodes its interpreter runs.
+
+    Args:
+        path: An artifact.
+
+    Returns:
+        What XNNPACK left; None for an .onnx, which has no delegates, and where the
+        interpreter does not tell.
+
+    Raises:
+        ArtifactError: LiteRT refuses the file.
+    """
+    if path.suffix == ".onnx":
+        return None
+    with open_artifact(path, num_threads=1) as engine:
+        partitions, places = engine.facts.partitions, engine.undelegated()
+    if partitions is None or places is None:
+        return None
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    operators = [model.subgraphs[0].operators[place] for place in places]
+    behind = [operator for operator in operators if not _takes_the_image(model, operator)]
+    return Delegation(
+        partitions=partitions,
+        undelegated=tuple(_undelegated(model, operator) for operator in operators),
+        is_whole=partitions == 1 and not behind,
+    )
+
+
+def _takes_the_image(model: Any, operator: Any) -> bool:
+    """Whether it is what turns the image's bytes into the graph's codes."""
+    if operator_name(model, operator) != "QUANTIZE":
+        return False
+    subgraph, image = model.subgraphs[0], operator.inputs[0]
+    tensors = (subgraph.tensors[index] for index in (image, operator.outputs[0]))
+    return image in subgraph.inputs and {TFLITE_TYPES[tensor.type] for tensor in tensors} == CODES
+
+
+def _undelegated(model: Any, operator: Any) -> Undelegated:
+    tensors = model.subgraphs[0].tensors
+    kind, result = operator_name(model, operator), tensors[operator.outputs[0]]
+    # -1 stands for an input that is left out.
+    inputs = [_operand(tensors[index]) for index in operator.inputs if index >= 0]
+    return Undelegated(
+        kind=kind,
+        layer=layer_name((result.name or b"").decode("utf-8", "replace")),
+        reason=refusal(kind, inputs, _operand(result)),
+    )
+
+
+def _operand(tensor: Any) -> Operand:
+    scales = [] if tensor.quantization is None else tensor.quantization.scale
+    # No scale is no array, not an empty one.
+    first = next(iter(scales if scales is not None else []), 0.0)
+    return Operand(dtype=TFLITE_TYPES[tensor.type], scale=float(first))
