@@ -12,6 +12,7 @@ from pathlib import Path
 from peers.catalogue import FLOATS, PEERS, STROP
 from peers.judge import Judged, Result
 
+from strop.export.audit import Audit
 from strop.export.certify import Verdict
 from strop.export.manifest import PACKAGES
 from strop.export.precision import Precision
@@ -165,10 +166,20 @@ def _peer_record(result: Result) -> dict[str, object]:
         "options": None if built is None else dict(built.options),
         "sha256": result.sha256,
         "size_bytes": result.size_bytes,
-        "audit": None if result.audit is None else asdict(result.audit),
+        "audit": None if result.audit is None else _audit_record(result.audit),
         "engine": None if result.facts is None else asdict(result.facts),
         "verdict": None if result.verdict is None else asdict(result.verdict),
         "samples": None if result.samples is None else asdict(result.samples),
+    }
+
+
+def _audit_record(contents: Audit) -> dict[str, object]:
+    return {
+        "size_bytes": contents.size_bytes,
+        "ops": contents.ops,
+        "float_ops": contents.float_ops,
+        "inputs": contents.inputs,
+        "outputs": contents.outputs,
     }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,36 +16,67 @@ from ai_edge_litert import schema_py_generated as schema
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
-from strop.export.read_tflite import operator_name
+from strop.export.read_tflite import layer_name, operator_name
+from strop.export.xnnpack import CODES
 from strop.runtime.errors import ArtifactError
 
 TFLITE_TYPES = {
     code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)
 }
 
+# What only moves values: to and from NCHW, and ONNX Runtime's own blocks of channels.
+TRANSPOSES = frozenset({"TRANSPOSE", "Transpose", "ReorderInput", "ReorderOutput"})
+QUANTIZED = ("QLinear", "Quantize", "Integer")  # in the names of ONNX's operations on codes
+REALS = frozenset({"float16", "float32"})
 DTYPE_NAMES = {"float": "float32"}  # ONNX's word for it, and everybody else's
+# What flatbuffers' own code runs into in a file that is cut off or none of its kind.
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error)
 ERRORS_ONLY = 3  # of ONNX Runtime's log severities
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedOp:
+    """An operation and where it is.
+
+    Attributes:
+        kind: The format's name of it.
+        layer: Name of its result; of the names that TFLiteConverter joined, the layer's.
+    """
+
+    kind: str
+    layer: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Audit:
     """The contents of one artifact.
 
+    For an .onnx, `in_float` and `transposes` are of the graph that ONNX Runtime makes of the
+    file on this machine, after its own fusions.
+
     Attributes:
         size_bytes: Of the file.
-        ops: How often each operation occurs, the most frequent first.
-        float_ops: Operations that compute in float, with their count, quantizers aside. For
-            .onnx these are counted in the graph that ONNX Runtime makes of the file on this
-            machine, after its own fusions.
+        ops: How often each operation occurs in the file, the most frequent first.
+        in_float: Operations that compute in float, in the order in which they run; quantizers
+            aside.
+        transposes: Operations that only bring values into another order of dimensions.
+        is_quantized: Whether any operation gives int8 or uint8 codes.
         inputs: "name dtype shape" each.
         outputs: "name dtype shape" each.
     """
 
     size_bytes: int
     ops: tuple[tuple[str, int], ...]
-    float_ops: tuple[tuple[str, int], ...]
+    in_float: tuple[NamedOp, ...]
+    transposes: tuple[NamedOp, ...]
+    is_quantized: bool
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+
+    @property
+    def float_ops(self) -> tuple[tuple[str, int], ...]:
+        """How often each operation computes in float, the most frequent first."""
+        return _counted(op.kind for op in self.in_float)
 
 
 def audit(path: Path) -> Audit:
@@ -65,26 +98,32 @@ def _audit_tflite(path: Path) -> Audit:
     try:
         model = schema.ModelT.InitFromPackedBuf(content, 0)
         subgraph = model.subgraphs[0]
-        ops, float_ops = Counter[str](), Counter[str]()
-        for operator in subgraph.operators:
-            name = operator_name(model, operator)
-            ops[name] += 1
-            written = {_tflite_type(subgraph.tensors[index]) for index in operator.outputs}
-            if written & {"float32", "float16"} and name != "DEQUANTIZE":
-                float_ops[name] += 1
+        written = [
+            (
+                NamedOp(kind=operator_name(model, operator), layer=_layer(subgraph, operator)),
+                {_tflite_type(subgraph.tensors[index]) for index in operator.outputs},
+            )
+            for operator in subgraph.operators
+        ]
         inputs = tuple(_describe(subgraph.tensors[index]) for index in subgraph.inputs)
         outputs = tuple(_describe(subgraph.tensors[index]) for index in subgraph.outputs)
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as err:
+    except UNREADABLE as err:
         raise ArtifactError(
             f"{path}: not a readable .tflite ({err}); export it again, or copy it again"
         ) from err
     return Audit(
         size_bytes=len(content),
-        ops=tuple(ops.most_common()),
-        float_ops=tuple(float_ops.most_common()),
+        ops=_counted(op.kind for op, _ in written),
+        in_float=tuple(op for op, types in written if types & REALS and op.kind != "DEQUANTIZE"),
+        transposes=tuple(op for op, _ in written if op.kind in TRANSPOSES),
+        is_quantized=any(types & CODES for _, types in written),
         inputs=inputs,
         outputs=outputs,
     )
+
+
+def _layer(subgraph: Any, operator: Any) -> str:
+    return layer_name(subgraph.tensors[operator.outputs[0]].name.decode("utf-8", "replace"))
 
 
 def _tflite_type(tensor: Any) -> str:
@@ -107,10 +146,16 @@ def _audit_onnx(path: Path) -> Audit:
             " or copy it again"
         ) from err
     graph = model.graph
+    nodes = _optimized(path).node
+    reals = {
+        value.name for value in graph.input if value.type.tensor_type.elem_type == TensorProto.FLOAT
+    }
     return Audit(
         size_bytes=path.stat().st_size,
-        ops=tuple(Counter(node.op_type for node in graph.node).most_common()),
-        float_ops=tuple(_float_ops(_optimized(path)).most_common()),
+        ops=_counted(node.op_type for node in graph.node),
+        in_float=tuple(_in_float(nodes, reals)),
+        transposes=tuple(_named(node) for node in nodes if node.op_type in TRANSPOSES),
+        is_quantized=any(word in node.op_type for node in nodes for word in QUANTIZED),
         inputs=tuple(_describe_value(value) for value in graph.input),
         outputs=tuple(_describe_value(value) for value in graph.output),
     )
@@ -126,19 +171,29 @@ def _optimized(path: Path) -> Any:
         return onnx.load(options.optimized_model_filepath).graph
 
 
-def _float_ops(graph: Any) -> Counter[str]:
-    """Operations on what a DequantizeLinear, or a float input, feeds; quantizers aside."""
-    reals = {
-        value.name for value in graph.input if value.type.tensor_type.elem_type == TensorProto.FLOAT
-    }
-    found = Counter[str]()
-    for node in graph.node:
-        if node.op_type == "DequantizeLinear":
+def _in_float(nodes: Iterable[Any], inputs: Iterable[str]) -> Iterator[NamedOp]:
+    """Operations on what a float input, a dequantizer or a cast feeds; quantizers aside."""
+    reals = set(inputs)
+    for node in nodes:
+        if node.op_type == "DequantizeLinear" or _casts_to_float(node):
             reals.update(node.output)
         elif node.op_type != "QuantizeLinear" and not reals.isdisjoint(node.input):
-            found[node.op_type] += 1
+            yield _named(node)
             reals.update(node.output)
-    return found
+
+
+def _casts_to_float(node: Any) -> bool:
+    return node.op_type == "Cast" and any(
+        given.name == "to" and given.i == TensorProto.FLOAT for given in node.attribute
+    )
+
+
+def _named(node: Any) -> NamedOp:
+    return NamedOp(kind=node.op_type, layer=node.output[0])
+
+
+def _counted(kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(Counter(kinds).most_common())
 
 
 def _describe_value(value: Any) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from strop import console
-from strop.export.audit import Audit, audit
+from strop.export.audit import Audit, NamedOp, audit
+from strop.export.delegation import Delegation, Undelegated, delegation
 from strop.runtime.artifact import read_contract, sha256_file
 from strop.runtime.contract import Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, open_engine
@@ -19,8 +22,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "inspect",
         help="show what is inside an artifact",
-        description="Show an artifact's operations, what stayed float, its contract, and how"
-        " many delegate partitions it runs in here.",
+        description="Show an artifact's operations, what stayed float, its contract, in how"
+        " many delegate partitions it runs here, and what runs outside of them and why.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
@@ -33,16 +36,20 @@ def run(options: argparse.Namespace) -> int:
     path: Path = options.artifact
     with open_engine(path) as engine:
         facts = engine.facts
-    contract, contents = read_contract(path), audit(path)
+    contract, contents, delegated = read_contract(path), audit(path), delegation(path)
     if options.json:
-        console.json(_record(path, contents, contract, facts))
+        console.json(_record(path, contents, contract, facts, delegated))
         return 0
-    _print(path, contents, contract, facts)
+    _print(path, contents, contract, facts, delegated)
     return 0
 
 
 def _record(
-    path: Path, contents: Audit, contract: Contract | None, facts: EngineFacts
+    path: Path,
+    contents: Audit,
+    contract: Contract | None,
+    facts: EngineFacts,
+    delegated: Delegation | None,
 ) -> dict[str, object]:
     return {
         "path": str(path),
@@ -52,12 +59,21 @@ def _record(
         "outputs": list(contents.outputs),
         "ops": dict(contents.ops),
         "float_ops": dict(contents.float_ops),
+        "in_float": [asdict(op) for op in contents.in_float],
+        "transposes": [asdict(op) for op in contents.transposes],
         "contract": None if contract is None else json.loads(contract.to_json()),
         "engine": asdict(facts),
+        "delegation": None if delegated is None else asdict(delegated),
     }
 
 
-def _print(path: Path, contents: Audit, contract: Contract | None, facts: EngineFacts) -> None:
+def _print(
+    path: Path,
+    contents: Audit,
+    contract: Contract | None,
+    facts: EngineFacts,
+    delegated: Delegation | None,
+) -> None:
     rows = [
         ("file", f"{path}, {contents.size_bytes / 2**20:.2f} MiB"),
         ("sha256", sha256_file(path)),
@@ -65,10 +81,26 @@ def _print(path: Path, contents: Audit, contract: Contract | None, facts: Engine
         ("output", ", ".join(contents.outputs)),
         ("operations", _counted(contents.ops)),
         ("in float", _counted(contents.float_ops) or "none"),
+        ("transposes", _counted_ops(contents.transposes)),
         ("runs here on", _engine(facts)),
+        *_delegation_rows(delegated, facts),
         *_contract_rows(contract),
     ]
     console.table(("", ""), rows)
+    findings = _findings(contents, delegated)
+    if findings:
+        console.gap()
+        console.table(("operation", "layer", "finding"), findings)
+
+
+def _findings(contents: Audit, delegated: Delegation | None) -> list[tuple[str, str, str]]:
+    """Every operation that keeps a file from running in int8, in one piece."""
+    left = delegated.undelegated if delegated is not None else ()
+    findings = [(op.kind, op.layer, f"not delegated: {op.reason}") for op in left]
+    if contents.is_quantized:
+        findings += [(op.kind, op.layer, "computes in float") for op in contents.in_float]
+        findings += [(op.kind, op.layer, "only moves values") for op in contents.transposes]
+    return findings
 
 
 def _counted(ops: tuple[tuple[str, int], ...]) -> str:
@@ -80,6 +112,16 @@ def _engine(facts: EngineFacts) -> str:
     if facts.partitions is not None:
         text += f", {facts.partitions} delegate partition{'' if facts.partitions == 1 else 's'}"
     return text
+
+
+def _counted_ops(ops: Iterable[NamedOp | Undelegated]) -> str:
+    return _counted(tuple(Counter(op.kind for op in ops).most_common())) or "none"
+
+
+def _delegation_rows(delegated: Delegation | None, facts: EngineFacts) -> list[tuple[str, str]]:
+    if delegated is not None:
+        return [("not delegated", _counted_ops(delegated.undelegated))]
+    return [] if facts.kernels == "mlas" else [("not delegated", "unknown; LiteRT does not tell")]
 
 
 def _contract_rows(contract: Contract | None) -> list[tuple[str, str]]:

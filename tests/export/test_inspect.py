@@ -1,0 +1,105 @@
+"""`strop inspect` names what keeps a file from running in int8, in one piece."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from tests.export.graphs import mobile_block, steps
+from tests.export.one_op import Side, write_one_op
+from tests.export.test_audit import with_a_real_detour
+
+from strop.cli import main
+from strop.export.emit_tflite import emit_tflite
+from strop.runtime.engines.tflite import TfliteEngine
+
+
+def inspected(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["inspect", str(path), "--json"]) == 0
+    record: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return record
+
+
+def shown(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines, with single blanks between words."""
+    assert main(["inspect", str(path)]) == 0
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ours") / "ours.tflite"
+    path.write_bytes(emit_tflite(steps(mobile_block()).quantized))
+    return path
+
+
+def test_what_xnnpack_left_is_named_with_layer_and_reason(
+    ours: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = shown(ours, capsys)
+    assert "not delegated 1 QUANTIZE" in lines
+    assert any(line.endswith("xnnpack kernels, 1 delegate partition") for line in lines)
+    assert lines[-2:] == [
+        "operation layer finding",
+        "QUANTIZE image not delegated: XNNPACK does not turn uint8 into int8",
+    ]
+
+
+def test_the_record_has_the_delegation(ours: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = inspected(ours, capsys)
+    assert record["engine"]["partitions"] == 1
+    assert record["delegation"] == {
+        "partitions": 1,
+        "undelegated": [
+            {
+                "kind": "QUANTIZE",
+                "layer": "image",
+                "reason": "XNNPACK does not turn uint8 into int8",
+            }
+        ],
+        "is_whole": True,
+    }
+    assert record["in_float"] == record["transposes"] == []
+
+
+def test_a_file_of_which_nothing_is_delegated_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_one_op(tmp_path, "RELU", [Side()], Side(), version=2)
+    lines = shown(path, capsys)
+    assert any(line.endswith("builtin kernels, 0 delegate partitions") for line in lines)
+    assert lines[-1] == "RELU side1 not delegated: XNNPACK has no int8 RELU"
+
+
+def test_an_unknown_reason_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = schema.L2NormOptionsT()
+    path = write_one_op(
+        *(tmp_path, "L2_NORMALIZATION", [Side()], Side(scale=1 / 128)), options=options, version=2
+    )
+    assert shown(path, capsys)[-1] == "L2_NORMALIZATION side1 not delegated: reason unknown"
+
+
+def test_an_onnx_names_what_is_in_float_and_what_only_moves_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "detour.onnx"
+    path.write_bytes(with_a_real_detour())
+    lines = shown(path, capsys)
+    assert "in float 1 Erf" in lines
+    assert "transposes 1 Transpose" in lines
+    assert not any(line.startswith("not delegated") for line in lines)
+    assert lines[-2:] == ["Erf bent computes in float", "Transpose turned only moves values"]
+    record = inspected(path, capsys)
+    assert record["in_float"] == [{"kind": "Erf", "layer": "bent"}]
+    assert record["transposes"] == [{"kind": "Transpose", "layer": "turned"}]
+    assert record["delegation"] is None
+
+
+def test_an_interpreter_that_does_not_tell_is_not_read_as_nothing_left(
+    ours: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(TfliteEngine, "undelegated", lambda engine: None)
+    assert "not delegated unknown; LiteRT does not tell" in shown(ours, capsys)
