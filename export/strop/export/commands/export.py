@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from strop import console
-from strop.export.commands.explain import print_float_layers, print_steps
+from strop.export.commands import outcome
 from strop.export.effort import Effort
 from strop.export.precision import Precision
 from strop.export.result import Result
@@ -16,9 +15,7 @@ from strop.runtime.artifact import Format
 from strop.runtime.contract import ResizeRule
 
 if TYPE_CHECKING:
-    from strop.export.certify import Certificate
     from strop.export.options import ExportOptions
-    from strop.export.pipeline import Export
     from strop.export.source import Source
 
 Name = TypeVar("Name", Precision, Format)
@@ -212,9 +209,9 @@ def run(options: argparse.Namespace) -> int:
         progress=console.progress,
     )
     if options.json:
-        console.json(_record(made))
+        console.json(outcome.record(made))
     else:
-        _print(made)
+        outcome.show(made)
     for reason in made.broken:
         console.error(reason)
     return 1 if made.broken else 0
@@ -249,78 +246,3 @@ def _normalization(source: Source) -> str:
 
 def _list(values: tuple[float, ...]) -> str:
     return ",".join(f"{value:g}" for value in values)
-
-
-def _record(made: Export) -> dict[str, Any]:
-    return {
-        "artifacts": [
-            {
-                "path": str(artifact.path),
-                "precision": artifact.precision.value,
-                "size_bytes": artifact.audit.size_bytes,
-            }
-            for artifact in made.artifacts
-        ],
-        "int8_steps": [asdict(step) for step in made.steps],
-        "certificate": asdict(made.certificate),
-        "float_layers": {
-            "kept": made.has_float_layers,
-            "tried": [asdict(layer) for layer in made.float_layers],
-        },
-        "broken": list(made.broken),
-    }
-
-
-def _print(made: Export) -> None:
-    certificate = made.certificate
-    console.table(
-        ("artifact", "MiB", "top-1", "top-5", "drop, points [95 %]", "agreement [95 %]", "kernels"),
-        (_float_row(certificate), *_rows(made)),
-    )
-    if made.steps:
-        console.gap()
-        print_steps(asdict(step) for step in made.steps)
-    if made.float_layers:
-        console.gap()
-        print_float_layers(_record(made)["float_layers"])
-    folder = made.artifacts[0].path.parent
-    console.note(
-        f"written to {folder}, certified on {certificate.images} {certificate.data} images"
-    )
-    if certificate.data == "validation" and certificate.overlap:
-        console.note(
-            f"{certificate.overlap} of these are calibration images as well, by content; the"
-            " ranges were chosen on them, so take them out of --validation-data"
-        )
-    if certificate.data == "calibration":
-        console.note(
-            "these are the images that the ranges were chosen on; give --validation-data for a"
-            " certificate that counts"
-        )
-
-
-def _float_row(certificate: Certificate) -> tuple[str, ...]:
-    shares = (certificate.float_top1, certificate.float_top5)
-    return ("float model", "", *(_percent(share) for share in shares), "", "", "tensorflow")
-
-
-def _rows(made: Export) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for artifact, found in zip(made.artifacts, made.certificate.verdicts, strict=True):
-        drop, agreed = found.drop_interval, found.agreement_interval
-        rows.append(
-            (
-                artifact.path.name,
-                f"{artifact.audit.size_bytes / 2**20:.2f}",
-                _percent(found.top1),
-                _percent(found.top5),
-                f"{100 * found.drop:+.2f} [{100 * drop.low:+.2f}, {100 * drop.high:+.2f}]",
-                f"{100 * found.agreement:.2f} [{100 * agreed.low:.2f}, {100 * agreed.high:.2f}]",
-                found.kernels,
-            )
-        )
-    return rows
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f} %"
