@@ -24,7 +24,12 @@ from strop.runtime.engines.tflite import TfliteEngine
 from strop.runtime.errors import ArtifactError
 
 layers = keras.layers
-IMAGE = Undelegated(kind="QUANTIZE", layer="image", reason="XNNPACK does not turn uint8 into int8")
+IMAGE = Undelegated(
+    kind="QUANTIZE",
+    layer="image",
+    reason="XNNPACK does not turn uint8 into int8",
+    takes_image=True,
+)
 
 
 def split_net() -> keras.Model:
@@ -118,7 +123,9 @@ def test_the_interpreters_memory_tells_the_same(split_tflite: Path) -> None:
 def test_an_int8_file_of_ours_is_whole_but_for_the_images_own_quantize(tmp_path: Path) -> None:
     path = tmp_path / "ours.tflite"
     path.write_bytes(emit_tflite(steps(mobile_block(activation="hard_swish")).quantized))
-    assert observed(path) == Delegation(partitions=1, undelegated=(IMAGE,), is_whole=True)
+    found = observed(path)
+    assert found == Delegation(partitions=1, undelegated=(IMAGE,))
+    assert found.is_whole
 
 
 def test_an_average_pooling_splits_a_file_of_ours(tmp_path: Path) -> None:
@@ -128,6 +135,7 @@ def test_an_average_pooling_splits_a_file_of_ours(tmp_path: Path) -> None:
     assert (found.partitions, found.is_whole) == (2, False)
     (image, pool) = found.undelegated
     assert image == IMAGE
+    assert found.left == (pool,)
     assert (pool.kind, pool.reason) == ("AVERAGE_POOL_2D", "XNNPACK has no int8 AVERAGE_POOL_2D")
     assert "pool" in pool.layer
 
@@ -141,7 +149,7 @@ def test_float_files_are_whole(
         path = tmp_path / f"{precision.value}.tflite"
         path.write_bytes(convert(source, precision))
         found[precision] = observed(path)
-    whole = Delegation(partitions=1, undelegated=(), is_whole=True)
+    whole = Delegation(partitions=1, undelegated=())
     assert found == {Precision.FLOAT32: whole, Precision.FLOAT16: whole}
 
 

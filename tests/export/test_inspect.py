@@ -58,6 +58,7 @@ def test_the_record_has_the_delegation(ours: Path, capsys: pytest.CaptureFixture
                 "kind": "QUANTIZE",
                 "layer": "image",
                 "reason": "XNNPACK does not turn uint8 into int8",
+                "takes_image": True,
             }
         ],
         "is_whole": True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,14 @@ class Undelegated:
         kind: TFLite's name of it.
         layer: Name of its result; of the names that TFLiteConverter joined, the layer's.
         reason: Why XNNPACK did not take it, as far as that is known.
+        takes_image: Whether it is the QUANTIZE that turns the image's uint8 into int8. Every
+            int8 file of ours has it, and it splits nothing.
     """
 
     kind: str
     layer: str
     reason: str
+    takes_image: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,13 +39,20 @@ class Delegation:
     Attributes:
         partitions: Runs of operations that XNNPACK took as a whole.
         undelegated: The operations outside of them, in the file's order.
-        is_whole: Whether there is one partition and nothing outside of it but the QUANTIZE
-            that turns the image's uint8 into int8.
     """
 
     partitions: int
     undelegated: tuple[Undelegated, ...]
-    is_whole: bool
+
+    @property
+    def left(self) -> tuple[Undelegated, ...]:
+        """What is outside of the partitions, but for what takes the image."""
+        return tuple(op for op in self.undelegated if not op.takes_image)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is one partition, and nothing is left outside of it."""
+        return self.partitions == 1 and not self.left
 
 
 def delegation(path: Path) -> Delegation | None:
@@ -66,16 +76,18 @@ def delegation(path: Path) -> Delegation | None:
         return None
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     operators = [model.subgraphs[0].operators[place] for place in places]
-    behind = [operator for operator in operators if not _takes_the_image(model, operator)]
     return Delegation(
         partitions=partitions,
         undelegated=tuple(_undelegated(model, operator) for operator in operators),
-        is_whole=partitions == 1 and not behind,
     )
 
 
-def _takes_the_image(model: Any, operator: Any) -> bool:
-    """Whether it is what turns the image's bytes into the graph's codes."""
+def delegation_record(found: Delegation | None) -> dict[str, object] | None:
+    """It as plain values for JSON; null where it is not known."""
+    return None if found is None else {**asdict(found), "is_whole": found.is_whole}
+
+
+def _takes_image(model: Any, operator: Any) -> bool:
     if operator_name(model, operator) != "QUANTIZE":
         return False
     subgraph, image = model.subgraphs[0], operator.inputs[0]
@@ -92,6 +104,7 @@ def _undelegated(model: Any, operator: Any) -> Undelegated:
         kind=kind,
         layer=layer_name((result.name or b"").decode("utf-8", "replace")),
         reason=refusal(kind, inputs, _operand(result)),
+        takes_image=_takes_image(model, operator),
     )
 
 

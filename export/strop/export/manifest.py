@@ -13,6 +13,7 @@ from pathlib import Path
 from strop.export.audit import Audit
 from strop.export.bundle import MANIFEST_VERSION
 from strop.export.certify import Certificate
+from strop.export.delegation import Delegation, delegation_record
 from strop.export.options import ExportOptions
 from strop.export.overlap import content_hash
 from strop.export.precision import Precision
@@ -44,11 +45,13 @@ class Artifact:
         path: Where it lies.
         precision: What it computes in.
         audit: What is in it.
+        delegation: How LiteRT runs it here; None for an .onnx, and where LiteRT does not tell.
     """
 
     path: Path
     precision: Precision
     audit: Audit
+    delegation: Delegation | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +122,7 @@ def _artifact_record(artifact: Artifact) -> dict[str, object]:
         "float_ops": dict(artifact.audit.float_ops),
         "inputs": list(artifact.audit.inputs),
         "outputs": list(artifact.audit.outputs),
+        "delegation": delegation_record(artifact.delegation),
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from strop.export.audit import audit
 from strop.export.bundle import MANIFEST, bundle
 from strop.export.certify import Certificate, broken_promises
+from strop.export.delegation import delegation
 from strop.export.fold import cut_activation, fold
 from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
@@ -111,7 +112,7 @@ def export(
         broken = _broken(certificate, options, float_layers)
         on_step("bundle")
         made = tuple(
-            Artifact(path=path, precision=precision, audit=audit(path))
+            Artifact(path=path, precision=precision, audit=audit(path), delegation=delegation(path))
             for path, precision in artifacts.items()
         )
         record = None if quantized is None else _record(folder, source, options, quantized, made)

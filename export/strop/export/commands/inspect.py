@@ -11,7 +11,7 @@ from pathlib import Path
 
 from strop import console
 from strop.export.audit import Audit, NamedOp, audit
-from strop.export.delegation import Delegation, Undelegated, delegation
+from strop.export.delegation import Delegation, Undelegated, delegation, delegation_record
 from strop.runtime.artifact import read_contract, sha256_file
 from strop.runtime.contract import Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, open_engine
@@ -63,7 +63,7 @@ def _record(
         "transposes": [asdict(op) for op in contents.transposes],
         "contract": None if contract is None else json.loads(contract.to_json()),
         "engine": asdict(facts),
-        "delegation": None if delegated is None else asdict(delegated),
+        "delegation": delegation_record(delegated),
     }
 
 

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from strop import console
 from strop.export.commands.explain import print_float_layers, print_steps
+from strop.export.delegation import delegation_record
+from strop.export.precision import Precision
+from strop.export.xnnpack import UNKNOWN
 
 if TYPE_CHECKING:
     from strop.export.certify import Certificate
+    from strop.export.delegation import Delegation
     from strop.export.pipeline import Export
 
 
@@ -21,6 +25,7 @@ def record(made: Export) -> dict[str, Any]:
                 "path": str(artifact.path),
                 "precision": artifact.precision.value,
                 "size_bytes": artifact.audit.size_bytes,
+                "delegation": delegation_record(artifact.delegation),
             }
             for artifact in made.artifacts
         ],
@@ -41,6 +46,7 @@ def show(made: Export) -> None:
         ("artifact", "MiB", "top-1", "top-5", "drop, points [95 %]", "agreement [95 %]", "kernels"),
         (_float_row(certificate), *_rows(made)),
     )
+    _show_splits(made)
     if made.steps:
         console.gap()
         print_steps(asdict(step) for step in made.steps)
@@ -61,6 +67,27 @@ def show(made: Export) -> None:
             "these are the images that the ranges were chosen on; give --validation-data for a"
             " certificate that counts"
         )
+
+
+def _show_splits(made: Export) -> None:
+    """Say what keeps an int8 .tflite from running in one delegate partition; else nothing."""
+    rows = [
+        row
+        for artifact in made.artifacts
+        if artifact.precision is Precision.INT8 and artifact.delegation is not None
+        for row in _split_rows(artifact.path.name, artifact.delegation)
+    ]
+    if rows:
+        console.gap()
+        console.table(("artifact", "partitions", "not delegated", "layer", "why"), rows)
+
+
+def _split_rows(name: str, found: Delegation) -> list[tuple[object, ...]]:
+    if found.is_whole:
+        return []
+    if not found.left:
+        return [(name, found.partitions, None, None, UNKNOWN)]
+    return [(name, found.partitions, op.kind, op.layer, op.reason) for op in found.left]
 
 
 def _float_row(certificate: Certificate) -> tuple[str, ...]:

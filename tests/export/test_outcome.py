@@ -1,0 +1,132 @@
+"""What `strop export` says of a file that is split, and else nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from tests.export.graphs import mobile_block
+
+from strop.cli import main
+from strop.export.commands import outcome
+from strop.export.delegation import Delegation
+from strop.export.effort import Effort
+from strop.export.options import ExportOptions
+from strop.export.pipeline import Export, export
+from strop.export.precision import Precision
+from strop.export.source import from_keras_model
+
+layers = keras.layers
+HEADING = "artifact partitions not delegated layer why"
+
+
+def awkward_net() -> keras.Model:
+    """An average pooling, which XNNPACK has not in int8."""
+    keras.utils.set_random_seed(2)
+    image = keras.Input((24, 24, 3))
+    x = layers.Conv2D(8, 3)(layers.Rescaling(1 / 255)(image))
+    x = layers.Conv2D(8, 1)(layers.AveragePooling2D(2, name="pool")(x))
+    x = layers.Add()([x, layers.Activation("swish", name="gate")(x)])
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 1)(x))
+    return keras.Model(image, layers.Dense(4, activation="softmax")(x))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for index in range(20):
+        coarse = Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        coarse.resize((24, 24), Image.Resampling.BILINEAR).save(folder / f"{index:02}.png")
+    return folder
+
+
+def exported(model: keras.Model, photos: Path, folder: Path, *flags: str) -> Path:
+    model.save(folder / "small.keras")
+    out = folder / "out"
+    words = [str(folder / "small.keras"), "--calibration-data", str(photos), "-o", str(out)]
+    assert main(["export", *words, "--effort", "fast", *flags]) == 0
+    return out
+
+
+def words(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_a_split_file_says_what_splits_it_with_layer_and_reason(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = exported(awkward_net(), photos, tmp_path)
+    printed = capsys.readouterr()
+    lines = words(printed.out)
+    split = lines[lines.index(HEADING) + 1].split(maxsplit=4)
+    assert split[:3] == ["small.int8.tflite", "2", "AVERAGE_POOL_2D"]
+    assert "pool" in split[3]
+    assert split[4] == "XNNPACK has no int8 AVERAGE_POOL_2D"
+    record = json.loads((out / "manifest.json").read_text())
+    tflite, onnx = (artifact["delegation"] for artifact in record["artifacts"])
+    assert onnx is None
+    assert (tflite["partitions"], tflite["is_whole"]) == (2, False)
+    image, pool = tflite["undelegated"]
+    assert image["takes_image"]
+    assert (pool["kind"], pool["layer"], pool["reason"]) == (split[2], split[3], split[4])
+
+
+def test_the_json_has_the_splits(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = exported(awkward_net(), photos, tmp_path, "--json")
+    said = json.loads(capsys.readouterr().out)
+    record = json.loads((out / "manifest.json").read_text())
+    assert [artifact["delegation"] for artifact in said["artifacts"]] == [
+        artifact["delegation"] for artifact in record["artifacts"]
+    ]
+
+
+def test_a_file_in_one_partition_says_nothing_more(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = exported(mobile_block(activation="hard_swish"), photos, tmp_path)
+    printed = capsys.readouterr()
+    assert HEADING not in words(printed.out)
+    record = json.loads((out / "manifest.json").read_text())
+    assert record["artifacts"][0]["delegation"]["is_whole"]
+
+
+@pytest.fixture(scope="module")
+def made(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    return export(
+        from_keras_model(mobile_block(), name="small"),
+        ExportOptions(
+            calibration=tuple(sorted(photos.iterdir())),
+            output=tmp_path_factory.mktemp("made") / "out",
+            effort=Effort.FAST,
+        ),
+    )
+
+
+def with_delegation(made: Export, **changes: Any) -> Export:
+    (artifact, *others) = made.artifacts
+    return replace(made, artifacts=(replace(artifact, **changes), *others))
+
+
+def test_several_partitions_with_nothing_between_them_are_not_passed_over(
+    made: Export, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = with_delegation(made, delegation=Delegation(partitions=2, undelegated=()))
+    outcome.show(split)
+    assert "small.int8.tflite 2 - - reason unknown" in words(capsys.readouterr().out)
+
+
+def test_only_an_int8_file_is_asked_to_be_whole(
+    made: Export, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = Delegation(partitions=2, undelegated=())
+    outcome.show(with_delegation(made, delegation=split, precision=Precision.DYNAMIC))
+    assert HEADING not in words(capsys.readouterr().out)
