@@ -1,4 +1,4 @@
-"""What `strop export` says of a file that is split, and else nothing."""
+"""What `strop export` says of a file that is split, or near rounding ties; else nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from strop.export.source import from_keras_model
 
 layers = keras.layers
 HEADING = "artifact partitions not delegated layer why"
+NEAR_TIES = "kernels may differ by one code at"
 
 
 def awkward_net() -> keras.Model:
-    """An average pooling, which XNNPACK has not in int8."""
+    """An average pooling, which XNNPACK has not, and x + swish(x), which no scales fit."""
     keras.utils.set_random_seed(2)
     image = keras.Input((24, 24, 3))
     x = layers.Conv2D(8, 3)(layers.Rescaling(1 / 255)(image))
@@ -59,7 +60,7 @@ def words(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_a_split_file_says_what_splits_it_with_layer_and_reason(
+def test_a_split_file_says_what_splits_it_and_near_ties_are_named(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = exported(awkward_net(), photos, tmp_path)
@@ -69,7 +70,11 @@ def test_a_split_file_says_what_splits_it_with_layer_and_reason(
     assert split[:3] == ["small.int8.tflite", "2", "AVERAGE_POOL_2D"]
     assert "pool" in split[3]
     assert split[4] == "XNNPACK has no int8 AVERAGE_POOL_2D"
+    (note,) = (line for line in printed.err.splitlines() if line.startswith(NEAR_TIES))
+    assert "gate" in note
     record = json.loads((out / "manifest.json").read_text())
+    assert len(record["near_ties"]) == 1
+    assert record["near_ties"][0] in note
     tflite, onnx = (artifact["delegation"] for artifact in record["artifacts"])
     assert onnx is None
     assert (tflite["partitions"], tflite["is_whole"]) == (2, False)
@@ -78,24 +83,27 @@ def test_a_split_file_says_what_splits_it_with_layer_and_reason(
     assert (pool["kind"], pool["layer"], pool["reason"]) == (split[2], split[3], split[4])
 
 
-def test_the_json_has_the_splits(
+def test_the_json_has_the_splits_and_the_near_ties(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = exported(awkward_net(), photos, tmp_path, "--json")
     said = json.loads(capsys.readouterr().out)
     record = json.loads((out / "manifest.json").read_text())
+    assert said["near_ties"] == record["near_ties"] != []
     assert [artifact["delegation"] for artifact in said["artifacts"]] == [
         artifact["delegation"] for artifact in record["artifacts"]
     ]
 
 
-def test_a_file_in_one_partition_says_nothing_more(
+def test_a_file_in_one_partition_and_away_from_ties_says_nothing_of_either(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = exported(mobile_block(activation="hard_swish"), photos, tmp_path)
     printed = capsys.readouterr()
     assert HEADING not in words(printed.out)
+    assert NEAR_TIES not in printed.err
     record = json.loads((out / "manifest.json").read_text())
+    assert record["near_ties"] == []
     assert record["artifacts"][0]["delegation"]["is_whole"]
 
 
@@ -130,3 +138,12 @@ def test_only_an_int8_file_is_asked_to_be_whole(
     split = Delegation(partitions=2, undelegated=())
     outcome.show(with_delegation(made, delegation=split, precision=Precision.DYNAMIC))
     assert HEADING not in words(capsys.readouterr().out)
+
+
+def test_more_than_five_near_ties_are_counted(
+    made: Export, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome.show(replace(made, near_ties=tuple("abcdefg")))
+    assert f"{NEAR_TIES} a, b, c, d, e and 2 more in manifest.json; no scale" in (
+        capsys.readouterr().err
+    )

@@ -60,12 +60,14 @@ class Int8Record:
 
     Attributes:
         tuned: The decisions.
+        near_ties: Layers at which kernels may differ by one code.
         golden: File of their golden vectors.
         float_layers: What was tried in float for the sake of `max_drop`.
         has_float_layers: Whether the files have these in float.
     """
 
     tuned: Tuned
+    near_ties: tuple[str, ...]
     golden: Path
     float_layers: tuple[FloatLayer, ...]
     has_float_layers: bool
@@ -104,6 +106,7 @@ def manifest_json(
         "artifacts": [_artifact_record(artifact) for artifact in artifacts],
         "golden": None if int8 is None else _golden_record(int8.golden),
         "int8_steps": [] if int8 is None else [asdict(step) for step in int8.tuned.steps],
+        "near_ties": [] if int8 is None else list(int8.near_ties),
         "sensitivity": [] if int8 is None else [asdict(cost) for cost in int8.tuned.costs],
         "float_layers": _float_layers_record(int8),
         "certificate": asdict(certificate),

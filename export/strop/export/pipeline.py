@@ -41,6 +41,8 @@ class Export:
         certificate: What they are worth.
         broken: Why `max_drop` cannot be promised; empty if it can or was not asked for.
         steps: What was done for the int8 files, and what each step was worth.
+        near_ties: Layers of theirs whose result comes so near to rounding ties that kernels
+            may differ there by one code.
         float_layers: What was tried in float for the sake of `max_drop`.
         has_float_layers: Whether the int8 files have these in float.
     """
@@ -49,6 +51,7 @@ class Export:
     certificate: Certificate
     broken: tuple[str, ...]
     steps: tuple[Step, ...]
+    near_ties: tuple[str, ...] = ()
     float_layers: tuple[FloatLayer, ...] = ()
     has_float_layers: bool = False
 
@@ -125,6 +128,7 @@ def export(
         steps=() if quantized is None else quantized.tuned.steps,
         float_layers=() if quantized is None else quantized.float_layers,
         has_float_layers=quantized is not None and quantized.has_float_layers,
+        near_ties=() if quantized is None else quantized.int8.quantized.near_ties,
     )
 
 
@@ -207,6 +211,7 @@ def _record(
     path.write_bytes(golden.to_bytes())
     return Int8Record(
         tuned=quantized.tuned,
+        near_ties=quantized.int8.quantized.near_ties,
         golden=path,
         float_layers=quantized.float_layers,
         has_float_layers=quantized.has_float_layers,

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from strop import console
+from strop.export.bundle import MANIFEST
 from strop.export.commands.explain import print_float_layers, print_steps
 from strop.export.delegation import delegation_record
 from strop.export.precision import Precision
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from strop.export.certify import Certificate
     from strop.export.delegation import Delegation
     from strop.export.pipeline import Export
+
+MAX_NAMES = 5
 
 
 def record(made: Export) -> dict[str, Any]:
@@ -30,6 +33,7 @@ def record(made: Export) -> dict[str, Any]:
             for artifact in made.artifacts
         ],
         "int8_steps": [asdict(step) for step in made.steps],
+        "near_ties": list(made.near_ties),
         "certificate": asdict(made.certificate),
         "float_layers": {
             "kept": made.has_float_layers,
@@ -67,6 +71,11 @@ def show(made: Export) -> None:
             "these are the images that the ranges were chosen on; give --validation-data for a"
             " certificate that counts"
         )
+    if made.near_ties:
+        console.note(
+            "kernels may differ by one code at"
+            f" {_some(made.near_ties)}; no scale keeps these away from rounding ties"
+        )
 
 
 def _show_splits(made: Export) -> None:
@@ -88,6 +97,12 @@ def _split_rows(name: str, found: Delegation) -> list[tuple[object, ...]]:
     if not found.left:
         return [(name, found.partitions, None, None, UNKNOWN)]
     return [(name, found.partitions, op.kind, op.layer, op.reason) for op in found.left]
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:MAX_NAMES])
+    rest = len(names) - MAX_NAMES
+    return shown + (f" and {rest} more in {MANIFEST}" if rest > 0 else "")
 
 
 def _float_row(certificate: Certificate) -> tuple[str, ...]:
