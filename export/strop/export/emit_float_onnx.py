@@ -8,8 +8,8 @@ import onnx
 import tf2onnx
 from onnx import helper
 
-from strop.export.emit_onnx import OPSET
 from strop.export.front_end import freeze
+from strop.export.onnx_writer import OPSET
 from strop.export.source import Source
 
 

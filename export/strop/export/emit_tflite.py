@@ -6,7 +6,6 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/li
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,20 +15,16 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.graph import (
     CONVOLUTIONS,
-    ELEMENTWISE,
     NO_PADS,
-    POOLS,
     Array,
-    Fused,
     Graph,
     Kind,
     Op,
-    Pads,
     QuantParams,
-    same_pads,
 )
 from strop.export.merge_columns import merge_columns
 from strop.export.quantize import PIXEL_SCALE, QuantizedGraph
+from strop.export.tflite_options import options_of, pads_of_same, shape_inputs
 
 # Six channels of eight that XNNPACK computes, in six windows, instead of three in nine: 0.985 of
 # MobileNetV2's and MobileNetV3-Small's latency on x86; 4 columns: 1.01 and 1.02.
@@ -61,11 +56,6 @@ QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
 REQUANTIZE_VERSION = 2  # int8 from uint8
 QUANTIZE_VERSION = 1  # int8 from float
 DEQUANTIZE_VERSION = 2  # float from int8
-FUSED = {
-    Fused.NONE: schema.ActivationFunctionType.NONE,
-    Fused.RELU: schema.ActivationFunctionType.RELU,
-    Fused.RELU6: schema.ActivationFunctionType.RELU6,
-}
 DTYPES = {
     np.dtype(np.int8): schema.TensorType.INT8,
     np.dtype(np.int32): schema.TensorType.INT32,
@@ -97,7 +87,7 @@ def _with_tflite_padding(graph: Graph) -> Graph:
     ops: list[Op] = []
     added = []
     for op in graph.ops:
-        if op.kind not in CONVOLUTIONS or op.pads in (NO_PADS, _same_pads(graph, op)):
+        if op.kind not in CONVOLUTIONS or op.pads in (NO_PADS, pads_of_same(graph, op)):
             ops.append(op)
             continue
         image = graph.tensors[op.inputs[0]]
@@ -114,16 +104,6 @@ def _with_tflite_padding(graph: Graph) -> Graph:
             replace(op, inputs=(padded.name, *op.inputs[1:]), pads=NO_PADS),
         ]
     return graph.rewired(ops, added=added)
-
-
-def _same_pads(graph: Graph, op: Op) -> Pads:
-    """What SAME means at this operation."""
-    _, rows, columns, _ = graph.tensors[op.inputs[0]].shape
-    window = op.window
-    if op.kind in CONVOLUTIONS:
-        _, *taps, _ = graph.tensors[op.inputs[1]].shape
-        window = (taps[0], taps[1])
-    return same_pads((rows, columns), window, op.stride, op.dilation)
 
 
 class _Writer:
@@ -183,11 +163,11 @@ class _Writer:
     def add_op(self, op: Op) -> None:
         is_float = self.graph.is_float(op)
         inputs = [self.real(name) if is_float else self.index[name] for name in op.inputs]
-        inputs += [self._add_int32(op, values) for values in _shape_inputs(self.graph, op)]
-        options = OPTIONS[op.kind](self.graph, op) if op.kind in OPTIONS else None
+        inputs += [self._add_int32(op, values) for values in shape_inputs(self.graph, op)]
         output = result = self.index[op.output]
         if is_float and not self.graph.is_real(op.output):
             output = self._add_real(op.output)
+        options = options_of(self.graph, op)
         self._append(op.kind.value, VERSIONS[op.kind], inputs, output, options)
         if output != result:
             self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
@@ -248,100 +228,3 @@ def _quantization(quant: QuantParams) -> Any:
     parameters.zeroPoint = [quant.zero_point] * len(quant.scales)
     parameters.quantizedDimension = quant.axis or 0
     return parameters
-
-
-def _shape_inputs(graph: Graph, op: Op) -> list[Array]:
-    """Constant int32 inputs that carry what are attributes in the deploy graph."""
-    if op.kind is Kind.RESHAPE:
-        return [np.array(graph.tensors[op.output].shape, np.int32)]
-    if op.kind is Kind.PAD:
-        return [np.array([(0, 0), *op.pads, (0, 0)], np.int32)]
-    if op.kind is Kind.MEAN:
-        return [np.array([1, 2], np.int32)]
-    return []
-
-
-def _padding(graph: Graph, op: Op) -> int:
-    is_same = op.pads != NO_PADS and op.pads == _same_pads(graph, op)
-    return int(schema.Padding.SAME if is_same else schema.Padding.VALID)
-
-
-def _conv_options(graph: Graph, op: Op) -> Any:
-    options = schema.Conv2DOptionsT()
-    _set_window_options(options, graph, op)
-    options.dilationHFactor, options.dilationWFactor = op.dilation
-    return options
-
-
-def _depthwise_options(graph: Graph, op: Op) -> Any:
-    options = schema.DepthwiseConv2DOptionsT()
-    _set_window_options(options, graph, op)
-    options.dilationHFactor, options.dilationWFactor = op.dilation
-    inputs = graph.tensors[op.inputs[0]].shape[3]
-    options.depthMultiplier = graph.tensors[op.output].shape[3] // inputs
-    return options
-
-
-def _pool_options(graph: Graph, op: Op) -> Any:
-    options = schema.Pool2DOptionsT()
-    _set_window_options(options, graph, op)
-    options.filterHeight, options.filterWidth = op.window
-    return options
-
-
-def _set_window_options(options: Any, graph: Graph, op: Op) -> None:
-    options.padding = _padding(graph, op)
-    options.strideH, options.strideW = op.stride
-    options.fusedActivationFunction = FUSED[op.fused]
-
-
-def _elementwise_options(graph: Graph, op: Op) -> Any:
-    del graph
-    kinds = {
-        Kind.ADD: schema.AddOptionsT,
-        Kind.SUB: schema.SubOptionsT,
-        Kind.MUL: schema.MulOptionsT,
-    }
-    options = kinds[op.kind]()
-    options.fusedActivationFunction = FUSED[op.fused]
-    return options
-
-
-def _mean_options(graph: Graph, op: Op) -> Any:
-    del graph
-    options = schema.ReducerOptionsT()
-    options.keepDims = op.keep_dims
-    return options
-
-
-def _reshape_options(graph: Graph, op: Op) -> Any:
-    options = schema.ReshapeOptionsT()
-    options.newShape = list(graph.tensors[op.output].shape)
-    return options
-
-
-def _concatenation_options(graph: Graph, op: Op) -> Any:
-    del graph
-    options = schema.ConcatenationOptionsT()
-    options.axis = op.axis
-    options.fusedActivationFunction = FUSED[op.fused]
-    return options
-
-
-def _softmax_options(graph: Graph, op: Op) -> Any:
-    del graph, op
-    options = schema.SoftmaxOptionsT()
-    options.beta = 1.0
-    return options
-
-
-OPTIONS: dict[Kind, Callable[[Graph, Op], Any]] = {
-    Kind.CONV: _conv_options,
-    Kind.DEPTHWISE: _depthwise_options,
-    **dict.fromkeys(POOLS, _pool_options),
-    **dict.fromkeys(ELEMENTWISE, _elementwise_options),
-    Kind.MEAN: _mean_options,
-    Kind.RESHAPE: _reshape_options,
-    Kind.CONCATENATION: _concatenation_options,
-    Kind.SOFTMAX: _softmax_options,
-}

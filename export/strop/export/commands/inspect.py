@@ -13,7 +13,7 @@ from strop import console
 from strop.export.audit import Audit, NamedOp, audit
 from strop.export.delegation import Delegation, Undelegated, delegation, delegation_record
 from strop.runtime.artifact import read_contract, sha256_file
-from strop.runtime.contract import Contract, ResizeRule
+from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, open_engine
 
 
@@ -124,6 +124,12 @@ def _delegation_rows(delegated: Delegation | None, facts: EngineFacts) -> list[t
     return [] if facts.kernels == "mlas" else [("not delegated", "unknown; LiteRT does not tell")]
 
 
+def _scores(contract: Contract) -> str:
+    if contract.activation is Activation.NONE:
+        return "final"
+    return f"become probabilities by {contract.activation.value}"
+
+
 def _contract_rows(contract: Contract | None) -> list[tuple[str, str]]:
     if contract is None:
         return [("contract", "none; strop did not write this file")]
@@ -133,7 +139,7 @@ def _contract_rows(contract: Contract | None) -> list[tuple[str, str]]:
     labels = f"{len(contract.labels)}, {contract.labels[0]} ..." if contract.labels else "none"
     return [
         ("image", f"{contract.height}x{contract.width}x{contract.channels}, {resize}"),
-        ("scores become", f"probabilities by {contract.activation.value}"),
+        ("scores", _scores(contract)),
         ("labels", labels),
         ("made from", f"{contract.source} {contract.source_sha256[:12]}"),
         ("made by", f"strop {contract.strop_version}"),
