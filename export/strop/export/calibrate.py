@@ -15,6 +15,10 @@ from strop.export.fold import DeployGraph
 from strop.export.graph import LINEAR, Array, Op
 from strop.runtime.errors import QuantizationError
 
+# Image i counts in group i % GROUPS: any half, quarter or eighth of the images can be
+# looked at afterwards, in memory that does not grow with the images.
+GROUPS = 8
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
@@ -39,6 +43,9 @@ class Calibration:
             operation: float64 [C].
         images: How many images were seen, > 0.
         limits: Ranges that were chosen instead of the extremes, by activation name.
+        group_low: `low` of every GROUPS-th image apart, by activation name: float64
+            [GROUPS, C]; infinite in a group without images.
+        group_high: `high` likewise, -infinite there.
     """
 
     low: Mapping[str, Array]
@@ -46,6 +53,8 @@ class Calibration:
     means: Mapping[str, Array]
     images: int
     limits: Mapping[str, Range] = field(default_factory=dict)
+    group_low: Mapping[str, Array] = field(default_factory=dict)
+    group_high: Mapping[str, Array] = field(default_factory=dict)
 
     def range(self, name: str) -> Range:
         """What int8 is to cover: the chosen range, or else all that any channel took."""
@@ -66,7 +75,12 @@ class Calibration:
             )
 
         return Calibration(
-            low=times(self.low), high=times(self.high), means=times(self.means), images=self.images
+            low=times(self.low),
+            high=times(self.high),
+            means=times(self.means),
+            images=self.images,
+            group_low=times(self.group_low),
+            group_high=times(self.group_high),
         )
 
 
@@ -83,30 +97,38 @@ def calibrate(deploy: DeployGraph, batches: Iterable[Array]) -> Calibration:
     low: dict[str, Array] = {}
     high: dict[str, Array] = {}
     sums: dict[str, Array] = {}
+    images = 0
 
     def observe(name: str, values: tf.Tensor) -> tf.Tensor:
-        channels = tf.reshape(values, (-1, values.shape[-1]))
-        least = tf.reduce_min(channels, 0).numpy().astype(np.float64)
-        most = tf.reduce_max(channels, 0).numpy().astype(np.float64)
+        pixels = tuple(range(1, len(values.shape) - 1))
+        least = tf.reduce_min(values, pixels).numpy().astype(np.float64)
+        most = tf.reduce_max(values, pixels).numpy().astype(np.float64)
         if not np.isfinite([least, most]).all():
             raise QuantizationError(
                 f"{name}: takes values {least.min()} to {most.max()} on the calibration images;"
                 " are --mean and --std the ones that the model was trained with?"
             )
-        low[name] = np.minimum(low.get(name, least), least)
-        high[name] = np.maximum(high.get(name, most), most)
+        groups = np.arange(images, images + len(least)) % GROUPS
+        np.minimum.at(low.setdefault(name, _each_group(least, np.inf)), groups, least)
+        np.maximum.at(high.setdefault(name, _each_group(most, -np.inf)), groups, most)
         return values
 
-    images = 0
     for batch in batches:
         execute(deploy.graph, deploy.reals(batch), observe, partial(_add_means, sums))
         images += len(batch)
     return Calibration(
-        low=MappingProxyType(low),
-        high=MappingProxyType(high),
+        low=MappingProxyType({name: found.min(0) for name, found in low.items()}),
+        high=MappingProxyType({name: found.max(0) for name, found in high.items()}),
         means=_divided(sums, images),
         images=images,
+        group_low=MappingProxyType(low),
+        group_high=MappingProxyType(high),
     )
+
+
+def _each_group(values: Array, start: float) -> Array:
+    """The same number for every channel of [N, C] in every group."""
+    return np.full((GROUPS, values.shape[-1]), start)
 
 
 def remeasure(

@@ -49,7 +49,9 @@ class Tuned:
         quantized: The graph.
         steps: What was tried, in order.
         costs: What each layer's rounding alone costs; empty with the least effort.
-        deploy: The float graph that was quantized.
+        folded: The float graph before equalization.
+        seen: What the images showed of `folded`.
+        deploy: The float graph that was quantized, equalized if that was kept.
         calibration: Its ranges and means.
         patches: How many inputs the weights were rounded against; 0 for to the nearest.
     """
@@ -57,6 +59,8 @@ class Tuned:
     quantized: QuantizedGraph
     steps: tuple[Step, ...]
     costs: tuple[Cost, ...]
+    folded: DeployGraph
+    seen: Calibration
     deploy: DeployGraph
     calibration: Calibration
     patches: int
@@ -94,6 +98,8 @@ def tune(
         quantized=run.best.quantized,
         steps=tuple(run.steps),
         costs=costs,
+        folded=deploy,
+        seen=calibration,
         deploy=run.deploy,
         calibration=run.calibration,
         patches=run.patches,
