@@ -21,7 +21,12 @@ from tests.export.graphs import mobile_block
 import strop.runtime
 from strop.cli import main
 from strop.export.bundle import MANIFEST_VERSION
-from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_MODEL
+from strop.export.shipped import (
+    SHIPPED_CALIBRATION,
+    SHIPPED_LABELS,
+    SHIPPED_MODEL,
+    SHIPPED_VALIDATION,
+)
 
 ROOT = Path(__file__).parents[2]
 SHARED = os.environ.get("STROP_SHARED")
@@ -142,6 +147,22 @@ def test_calibration_images_among_the_validation_images_are_told(
     assert "1 of these are calibration images as well" in capsys.readouterr().err
     record = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert record["certificate"]["overlap"] == 1
+
+
+def test_a_wrong_input_range_is_told_and_recorded_but_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = export(
+        *(SHIPPED_MODEL, "--mean", "127.5", "--std", "127.5", "--resize", "stretch"),
+        *("--calibration-data", SHIPPED_CALIBRATION, "--validation-data", SHIPPED_VALIDATION),
+        *("--labels", SHIPPED_LABELS, "--effort", "fast", "-o", tmp_path / "out"),
+    )
+    assert code == 0
+    assert "if it was trained so, leave out --mean and --std" in capsys.readouterr().err
+    checks = json.loads((tmp_path / "out" / "manifest.json").read_text())["calibration_checks"]
+    assert [found["name"] for found in checks] == ["input", "halves", "growth", "held_out"]
+    assert "leave out --mean and --std" in checks[0]["remedy"]
+    assert checks[0]["numbers"]["best_other"] == "pixel"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -299,8 +320,11 @@ def test_the_shipped_default_exports_in_fresh_processes_to_the_same_bytes(tmp_pa
         for verdict in certificate["verdicts"]:
             assert verdict["drop"] <= 0.01
             assert verdict["agreement"] >= 0.98
-        artifacts = json.loads((out / "manifest.json").read_text())["artifacts"]
-        hashes.append([artifact["sha256"] for artifact in artifacts])
+        record = json.loads((out / "manifest.json").read_text())
+        hashes.append([artifact["sha256"] for artifact in record["artifacts"]])
+        checks = record["calibration_checks"]
+        assert [found["name"] for found in checks] == ["input", "halves", "growth", "held_out"]
+        assert {found["remedy"] for found in checks} == {""}
     assert hashes[0] == hashes[1]
 
 
@@ -323,7 +347,9 @@ def test_a_real_mobilenet_v2_keeps_its_accuracy_in_both_formats(
         *("--labels", shared / "imagenet" / "labels.txt", "-o", tmp_path / "out", "--json"),
     )
     assert code == 0
-    certificate = json.loads(capsys.readouterr().out)["certificate"]
+    made = json.loads(capsys.readouterr().out)
+    assert {found["remedy"] for found in made["calibration_checks"]} == {""}
+    certificate = made["certificate"]
     assert certificate["images"] == 400
     # quantize_static loses 0.9 points on such images, TFLiteConverter 2.0.
     for verdict in certificate["verdicts"]:

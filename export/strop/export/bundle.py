@@ -12,8 +12,8 @@ from pathlib import Path
 from strop.runtime.errors import OutputError
 
 MANIFEST = "manifest.json"
-# History: 1, the first; 2 has float_layers, near_ties, and an artifact's
-# delegation.
+# History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
+# and an artifact's delegation.
 MANIFEST_VERSION = 2
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"

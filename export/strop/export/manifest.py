@@ -14,6 +14,7 @@ from strop.export.audit import Audit
 from strop.export.bundle import MANIFEST_VERSION
 from strop.export.certify import Certificate
 from strop.export.delegation import Delegation, delegation_record
+from strop.export.finding import Finding
 from strop.export.options import ExportOptions
 from strop.export.overlap import content_hash
 from strop.export.precision import Precision
@@ -79,6 +80,7 @@ def manifest_json(
     artifacts: Iterable[Artifact],
     certificate: Certificate,
     int8: Int8Record | None,
+    findings: Iterable[Finding],
 ) -> str:
     """The manifest as JSON text. Shares are 0..1, sizes in bytes, hashes SHA-256 in hex."""
     record = {
@@ -109,6 +111,7 @@ def manifest_json(
         "near_ties": [] if int8 is None else list(int8.near_ties),
         "sensitivity": [] if int8 is None else [asdict(cost) for cost in int8.tuned.costs],
         "float_layers": _float_layers_record(int8),
+        "calibration_checks": [asdict(found) for found in findings],
         "certificate": asdict(certificate),
         "machine": asdict(machine()),
     }

@@ -9,7 +9,9 @@ from pathlib import Path
 from strop.export.audit import audit
 from strop.export.bundle import MANIFEST, bundle
 from strop.export.certify import Certificate, broken_promises
+from strop.export.checks import check_images
 from strop.export.delegation import delegation
+from strop.export.finding import Finding
 from strop.export.fold import cut_activation, fold
 from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
@@ -45,6 +47,7 @@ class Export:
             may differ there by one code.
         float_layers: What was tried in float for the sake of `max_drop`.
         has_float_layers: Whether the int8 files have these in float.
+        findings: What the checks of the images measured; most have nothing to say.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -54,6 +57,7 @@ class Export:
     near_ties: tuple[str, ...] = ()
     float_layers: tuple[FloatLayer, ...] = ()
     has_float_layers: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +101,10 @@ def export(
         quantized = None
         if Precision.INT8 in options.precisions:
             quantized = _make_int8(source, options, progress)
+        on_step("check the images")
+        contract = contract_of(source, options, Activation.NONE)
+        tuned = None if quantized is None else quantized.tuned
+        findings = check_images(source, options, contract, tuned)
         artifacts: dict[Path, Precision] = {}
         for precision in options.precisions:
             on_step(f"write {precision.value}")
@@ -112,28 +120,33 @@ def export(
                 folder, source, options, quantized, certificate, on_step
             )
         float_layers = () if quantized is None else quantized.float_layers
-        broken = _broken(certificate, options, float_layers)
+        broken = _broken(certificate, options, float_layers, findings)
         on_step("bundle")
         made = tuple(
             Artifact(path=path, precision=precision, audit=audit(path), delegation=delegation(path))
             for path, precision in artifacts.items()
         )
         record = None if quantized is None else _record(folder, source, options, quantized, made)
-        (folder / MANIFEST).write_text(manifest_json(source, options, made, certificate, record))
+        manifest = manifest_json(source, options, made, certificate, record, findings)
+        (folder / MANIFEST).write_text(manifest)
     moved = tuple(replace(artifact, path=options.output / artifact.path.name) for artifact in made)
     return Export(
         artifacts=moved,
         certificate=certificate,
         broken=broken,
+        findings=findings,
         steps=() if quantized is None else quantized.tuned.steps,
-        float_layers=() if quantized is None else quantized.float_layers,
+        float_layers=float_layers,
         has_float_layers=quantized is not None and quantized.has_float_layers,
         near_ties=() if quantized is None else quantized.int8.quantized.near_ties,
     )
 
 
 def _broken(
-    certificate: Certificate, options: ExportOptions, tried: Sequence[FloatLayer]
+    certificate: Certificate,
+    options: ExportOptions,
+    tried: Sequence[FloatLayer],
+    findings: Sequence[Finding],
 ) -> tuple[str, ...]:
     """Why `max_drop` cannot be promised, and what was tried for it.
 
@@ -146,8 +159,10 @@ def _broken(
     if broken and tried:
         broken += (told(tried),)
     if broken and not options.keep_failed:
+        remedies = (found.remedy for found in findings if found.remedy)
         raise GateError(
-            "\n".join(broken) + "\nnothing was written; --keep-failed writes it all the same"
+            "\n".join((*broken, *remedies))
+            + "\nnothing was written; --keep-failed writes it all the same"
         )
     return broken
 

@@ -212,6 +212,9 @@ def run(options: argparse.Namespace) -> int:
         console.json(outcome.record(made))
     else:
         outcome.show(made)
+    for found in made.findings:
+        if found.remedy:
+            console.note(found.remedy)
     for reason in made.broken:
         console.error(reason)
     return 1 if made.broken else 0

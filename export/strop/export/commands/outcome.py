@@ -33,6 +33,7 @@ def record(made: Export) -> dict[str, Any]:
             for artifact in made.artifacts
         ],
         "int8_steps": [asdict(step) for step in made.steps],
+        "calibration_checks": [asdict(found) for found in made.findings],
         "near_ties": list(made.near_ties),
         "certificate": asdict(made.certificate),
         "float_layers": {
