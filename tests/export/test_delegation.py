@@ -33,12 +33,13 @@ IMAGE = Undelegated(
 
 
 def split_net() -> keras.Model:
-    """Two hard-swishes, an average pooling and a softmax between and behind convolutions."""
+    """Two hard-swishes, a padded average pooling and a softmax between and behind convolutions."""
     keras.utils.set_random_seed(2)
     image = keras.Input((24, 24, 3), batch_size=1)
     x = layers.Activation("hard_swish", name="first")(layers.Conv2D(8, 3, name="stem")(image))
     x = layers.Activation("hard_swish", name="second")(layers.Conv2D(8, 3, name="next")(x))
-    x = layers.AveragePooling2D(2, name="pool")(layers.Conv2D(8, 1, name="last")(x))
+    x = layers.Conv2D(8, 1, name="last")(x)
+    x = layers.AveragePooling2D(3, padding="same", name="pool")(x)
     x = layers.GlobalAveragePooling2D(name="mean")(layers.Conv2D(8, 1, name="top")(x))
     return keras.Model(image, layers.Dense(5, activation="softmax", name="scores")(x))
 
@@ -128,7 +129,7 @@ def test_an_int8_file_of_ours_is_whole_but_for_the_images_own_quantize(tmp_path:
     assert found.is_whole
 
 
-def test_an_average_pooling_splits_a_file_of_ours(tmp_path: Path) -> None:
+def test_a_padded_average_pooling_splits_a_file_of_ours(tmp_path: Path) -> None:
     path = tmp_path / "pooled.tflite"
     path.write_bytes(emit_tflite(steps(split_net()).quantized))
     found = observed(path)

@@ -28,11 +28,11 @@ NEAR_TIES = "kernels may differ by one code at"
 
 
 def awkward_net() -> keras.Model:
-    """An average pooling, which XNNPACK has not, and x + swish(x), which no scales fit."""
+    """A padded average pooling, which XNNPACK has not, and x + swish(x), which no scales fit."""
     keras.utils.set_random_seed(2)
     image = keras.Input((24, 24, 3))
     x = layers.Conv2D(8, 3)(layers.Rescaling(1 / 255)(image))
-    x = layers.Conv2D(8, 1)(layers.AveragePooling2D(2, name="pool")(x))
+    x = layers.Conv2D(8, 1)(layers.AveragePooling2D(3, padding="same", name="pool")(x))
     x = layers.Add()([x, layers.Activation("swish", name="gate")(x)])
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 1)(x))
     return keras.Model(image, layers.Dense(4, activation="softmax")(x))

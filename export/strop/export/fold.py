@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from strop.export.average_pool import replace_average_pools
 from strop.export.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
@@ -62,7 +63,7 @@ def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
 
 
 def fold(graph: Graph) -> DeployGraph:
-    """Fold padding, activations, hard-swish, dense layers and normalization.
+    """Fold padding, activations, pooling, hard-swish, dense layers and normalization.
 
     Args:
         graph: Float, its input stands for the pixel values 0..255.
@@ -73,6 +74,7 @@ def fold(graph: Graph) -> DeployGraph:
     for rewrite in (
         _fold_padding,
         _fuse_activations,
+        replace_average_pools,
         expand_hard_swish,
         _dense_as_convolution,
     ):
