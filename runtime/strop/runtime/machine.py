@@ -7,6 +7,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from strop.runtime.kernel_files import (
+    fields_of,
+    hertz_at,
+    load_average,
+    meminfo_bytes,
+    number_of,
+    text_at,
+)
+
 # From the Main ID Register, as /proc/cpuinfo gives it: Arm's MIDR_EL1 part numbers
 # (Linux, arch/arm64/include/asm/cputype.h); the first block is what Raspberry Pis have.
 ARM_LTD = 0x41
@@ -36,9 +45,6 @@ INT8_FLAGS = (
     *("avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16", "amx_int8"),
     *("neon", "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"),
 )
-
-KIB = 1024  # /proc/meminfo's kB
-HZ_PER_KHZ = 1000  # cpufreq's unit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,48 +91,30 @@ def machine(root: Path = Path("/")) -> Machine:
     Args:
         root: Where proc/, sys/ and etc/ are; another one than "/" for recorded files.
     """
-    cpuinfo = _fields(_text(root / "proc/cpuinfo") or "")
+    cpuinfo = fields_of(text_at(root / "proc/cpuinfo") or "")
     cpufreq = root / "sys/devices/system/cpu/cpu0/cpufreq"
     return Machine(
         cpu_model=_cpu_model(cpuinfo),
-        board=_text(root / "proc/device-tree/model") or next(iter(cpuinfo.get("Model", ())), None),
+        board=text_at(root / "proc/device-tree/model")
+        or next(iter(cpuinfo.get("Model", ())), None),
         arch=platform.machine(),
         isa=_isa(cpuinfo),
         cores_online=_cores_online(root, cpuinfo),
-        governor=_text(cpufreq / "scaling_governor"),
-        frequency_hz=_scaled(_text(cpufreq / "scaling_cur_freq"), HZ_PER_KHZ),
-        max_frequency_hz=_scaled(_text(cpufreq / "scaling_max_freq"), HZ_PER_KHZ),
-        memory_bytes=_memory_bytes(root),
+        governor=text_at(cpufreq / "scaling_governor"),
+        frequency_hz=hertz_at(cpufreq / "scaling_cur_freq"),
+        max_frequency_hz=hertz_at(cpufreq / "scaling_max_freq"),
+        memory_bytes=meminfo_bytes(root, "MemTotal"),
         os=_os_name(root),
-        kernel=_text(root / "proc/sys/kernel/osrelease"),
+        kernel=text_at(root / "proc/sys/kernel/osrelease"),
         python=_python(),
-        load_average=_load_average(root),
+        load_average=load_average(root),
     )
-
-
-def _text(path: Path) -> str | None:
-    """The file's text without the white space and NULs around it; None if unreadable."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip(" \t\n\0") or None
-    except OSError:
-        return None
-
-
-def _fields(cpuinfo: str) -> dict[str, list[str]]:
-    """Every different value of every key of /proc/cpuinfo, in the order of appearance."""
-    fields: dict[str, list[str]] = {}
-    for line in cpuinfo.splitlines():
-        key, colon, value = line.partition(":")
-        values = fields.setdefault(key.strip(), []) if colon else []
-        if value.strip() and value.strip() not in values:
-            values.append(value.strip())
-    return fields
 
 
 def _cpu_model(cpuinfo: dict[str, list[str]]) -> str | None:
     # Part numbers first: 32-bit ARM kernels have a "model name", which names no core.
-    parts = [_number(part) for part in cpuinfo.get("CPU part", ())]
-    implementer = _number(next(iter(cpuinfo.get("CPU implementer", ())), ""))
+    parts = [number_of(part) for part in cpuinfo.get("CPU part", ())]
+    implementer = number_of(next(iter(cpuinfo.get("CPU implementer", ())), ""))
     if parts and implementer is not None:
         return " + ".join(
             ARM_PARTS[part]
@@ -135,13 +123,6 @@ def _cpu_model(cpuinfo: dict[str, list[str]]) -> str | None:
             for part in parts
         )
     return next(iter(cpuinfo.get("model name", ())), None)
-
-
-def _number(text: str) -> int | None:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return None
 
 
 def _isa(cpuinfo: dict[str, list[str]]) -> tuple[str, ...]:
@@ -156,7 +137,7 @@ def _isa(cpuinfo: dict[str, list[str]]) -> tuple[str, ...]:
 
 def _cores_online(root: Path, cpuinfo: dict[str, list[str]]) -> int | None:
     """Count the ranges of "0-3,6"; /proc/cpuinfo's processors where there are none."""
-    ranges = _text(root / "sys/devices/system/cpu/online")
+    ranges = text_at(root / "sys/devices/system/cpu/online")
     if ranges is None:
         return len(cpuinfo.get("processor", ())) or None
     count = 0
@@ -166,18 +147,8 @@ def _cores_online(root: Path, cpuinfo: dict[str, list[str]]) -> int | None:
     return count
 
 
-def _scaled(text: str | None, factor: int) -> int | None:
-    number = _number(text or "")
-    return None if number is None else number * factor
-
-
-def _memory_bytes(root: Path) -> int | None:
-    total = _fields(_text(root / "proc/meminfo") or "").get("MemTotal", ["-"])[0]
-    return _scaled(total.split()[0], KIB)
-
-
 def _os_name(root: Path) -> str | None:
-    for line in (_text(root / "etc/os-release") or "").splitlines():
+    for line in (text_at(root / "etc/os-release") or "").splitlines():
         key, _, value = line.partition("=")
         if key == "PRETTY_NAME":
             return value.strip("\"'")
@@ -187,8 +158,3 @@ def _os_name(root: Path) -> str | None:
 def _python() -> str:
     bits = 64 if sys.maxsize > 2**32 else 32
     return f"{platform.python_implementation()} {platform.python_version()} ({bits}-bit)"
-
-
-def _load_average(root: Path) -> tuple[float, ...] | None:
-    text = _text(root / "proc/loadavg")
-    return tuple(float(value) for value in text.split()[:3]) if text else None
