@@ -84,7 +84,9 @@ def test_the_probe_can_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert "guilty loads tensorflow" in ended.stdout
 
 
-@pytest.mark.parametrize("arguments", [("-h",), ("run", "-h"), ("evaluate", "-h"), ("bench", "-h")])
+@pytest.mark.parametrize(
+    "arguments", [("-h",), ("run", "-h"), ("evaluate", "-h"), ("bench", "-h"), ("doctor", "-h")]
+)
 def test_help_needs_no_extra(arguments: tuple[str, ...]) -> None:
     extras = (*WORKSTATION_ONLY, "ai_edge_litert", "tflite_runtime", "onnxruntime", "rich")
     # None in sys.modules is Python's own way to say "not installed".

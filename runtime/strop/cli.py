@@ -59,6 +59,10 @@ COMMANDS = {
         module="strop.runtime.commands.bench",
         help="latency, cold start and memory of one or more artifacts",
     ),
+    "doctor": Command(
+        module="strop.runtime.commands.doctor",
+        help="what of strop runs on this machine, and what would spoil a measurement",
+    ),
     "inspect": Command(
         module="strop.export.commands.inspect",
         help="what is inside an artifact: operations, types, contract",

@@ -39,6 +39,7 @@ def _pi(
         ZONE + "trip_point_0_type": "critical\n",
         ZONE + "trip_point_0_temp": "110000\n",
         POLICY + "scaling_governor": "ondemand\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
         POLICY + "scaling_cur_freq": f"{cur_khz}\n",
         POLICY + "scaling_max_freq": f"{max_khz}\n",
         POLICY + "cpuinfo_max_freq": f"{max_khz}\n",

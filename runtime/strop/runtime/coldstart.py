@@ -78,7 +78,7 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
             " machine out of memory?"
         ) from err
     if child.returncode != 0:
-        raise MeasurementError(f"{path}: cold start failed: {_reason(child)}")
+        raise MeasurementError(f"{path}: cold start failed: {failure_reason(child)}")
     try:
         return ColdStart(**json.loads(child.stdout.splitlines()[-1]))
     except (IndexError, ValueError, TypeError) as err:
@@ -88,7 +88,8 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
         ) from err
 
 
-def _reason(child: subprocess.CompletedProcess[str]) -> str:
+def failure_reason(child: subprocess.CompletedProcess[str]) -> str:
+    """Why a process failed, in one line: the signal, and the last line of its stderr."""
     lines = child.stderr.strip().splitlines()
     if child.returncode < 0:  # subprocess's sign for "killed by signal"
         return f"killed by signal {-child.returncode}{': ' + lines[-1] if lines else ''}"
