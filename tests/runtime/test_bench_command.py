@@ -6,13 +6,16 @@ import argparse
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.runtime.boards import PI_4, recorded
 
 from strop import cli
+from strop.runtime.board import board_state
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.commands import bench
 from strop.runtime.contract import Contract
@@ -117,7 +120,40 @@ def test_json_has_the_figures_and_the_output_file_the_samples(
     assert shown["p50_ns"] == samples_ns[(len(samples_ns) + 1) // 2 - 1]
     assert measured.size_bytes == artifact.stat().st_size
     assert str(tmp_path) not in output.read_text()
+    assert figures["board_before"]["uptime_s"] == record.board_before.uptime_s
+    assert figures["board_after"]["uptime_s"] == record.board_after.uptime_s
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_a_run_that_was_disturbed_says_so(
+    artifact: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calm = replace(board_state(recorded(tmp_path / "pi", PI_4)), throttled=0)
+    states = [calm, replace(calm, throttled=0x50005)]
+    monkeypatch.setattr(bench, "board_state", lambda: states.pop(0))
+    assert cli.main(["bench", str(artifact), *QUICK, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "the run was disturbed (throttled): under-voltage, throttled" in printed.err
+    assert "use the supply made for this board" in printed.err
+    (found,) = json.loads(printed.out)["disturbances"]
+    assert found["name"] == "throttled"
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_a_calm_run_says_nothing_about_disturbance(
+    artifact: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calm = board_state(recorded(tmp_path / "pi", PI_4))
+    monkeypatch.setattr(bench, "board_state", lambda: calm)
+    assert cli.main(["bench", str(artifact), *QUICK]) == 0
+    assert "disturbed" not in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("no_cold_start")

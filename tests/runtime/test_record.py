@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runtime.boards import PI_4, recorded
 
+from strop.runtime.board import board_state
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import MeasurementError, OutputError
@@ -37,12 +39,15 @@ ARTIFACT = ArtifactRecord(
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> BenchRecord:
+def record(tmp_path_factory: pytest.TempPathFactory) -> BenchRecord:
+    pi, silent = tmp_path_factory.mktemp("pi"), tmp_path_factory.mktemp("silent")
     return BenchRecord(
         strop_version="0.1.0",
         inputs="8 images of validation",
         plan=MeasurePlan(),
-        machine=machine(tmp_path),
+        machine=machine(silent),
+        board_before=board_state(recorded(pi, PI_4)),
+        board_after=board_state(silent),
         artifacts=(ARTIFACT,),
     )
 
@@ -66,6 +71,8 @@ def test_this_machines_record_comes_back_unchanged() -> None:
         inputs="random",
         plan=MeasurePlan(min_duration_s=1),
         machine=machine(),
+        board_before=board_state(),
+        board_after=board_state(),
         artifacts=(ARTIFACT, ARTIFACT),
     )
     assert bench_record_from_json(record.to_json(), where="r.json") == record
@@ -84,7 +91,7 @@ def test_a_record_is_written_whole_or_not_at_all(record: BenchRecord, tmp_path: 
 
 def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
     text = changed(record, "format_version", value=FORMAT_VERSION + 1)
-    with pytest.raises(MeasurementError, match=r"r\.json: format_version is 2, this strop reads 1"):
+    with pytest.raises(MeasurementError, match=r"r\.json: format_version is 3, this strop reads 2"):
         bench_record_from_json(text, where="r.json")
 
 
@@ -110,6 +117,8 @@ def test_an_unknown_field_is_refused_by_name(record: BenchRecord) -> None:
         (("artifacts", 0, "facts", "partitions"), "1", 'partitions is "1", needed is int'),
         (("artifacts", 0, "facts"), None, "facts is null, needed is an object"),
         (("plan", "min_runs"), 0, "plan: plan: 0 runs"),
+        (("board_before", "throttled"), "0x0", 'throttled is "0x0", needed is int'),
+        (("board_before", "clocks", 0, "allowed_hz"), 1.5, "allowed_hz is 1.5, needed is int"),
     ],
 )
 def test_a_field_of_the_wrong_type_or_value_is_refused_by_name(

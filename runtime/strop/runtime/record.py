@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from strop.runtime.board import BoardState
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import MeasurementError, OutputError, StropError
 from strop.runtime.latency import LatencySamples, MeasurePlan
 from strop.runtime.machine import Machine
 
-# History: 1, the first.
-FORMAT_VERSION = 1
+# History: 1, the first; 2, the board's state before and after.
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +51,8 @@ class BenchRecord:
         inputs: What the artifacts were run on, in words.
         plan: How long was measured.
         machine: On what, and in what state it was before.
+        board_before: State of the board before the artifacts were opened.
+        board_after: State right after the last inference; `disturbances` compares the two.
         artifacts: In the order in which they were given.
     """
 
@@ -57,6 +60,8 @@ class BenchRecord:
     inputs: str
     plan: MeasurePlan
     machine: Machine
+    board_before: BoardState
+    board_after: BoardState
     artifacts: tuple[ArtifactRecord, ...]
 
     def to_json(self) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.artifact import read_contract, sha256_file
+from strop.runtime.board import board_state
 from strop.runtime.coldstart import measure_cold_start
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.dataset import list_images
+from strop.runtime.disturbance import disturbances
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import ContractError, OutputError
@@ -131,7 +133,7 @@ def _measure(
     inputs: str,
 ) -> BenchRecord:
     paths: Sequence[Path] = options.artifacts
-    before = machine()  # its load average must not count our own work
+    before, board_before = machine(), board_state()  # their load must not count our own work
     with ExitStack() as stack:
         engines = [
             stack.enter_context(
@@ -151,12 +153,15 @@ def _measure(
             for path in console.progress(paths, len(paths), "cold start")
         ]
         samples = measure(engines, tensors, plan=plan)
+        board_after = board_state()
         facts = [engine.facts for engine in engines]
     return BenchRecord(
         strop_version=installed_version(),
         inputs=inputs,
         plan=plan,
         machine=before,
+        board_before=board_before,
+        board_after=board_after,
         artifacts=tuple(
             ArtifactRecord(
                 name=path.name,
@@ -205,6 +210,9 @@ def _report(record: BenchRecord, *, as_json: bool) -> None:
                 f" {len(artifact.samples.invoke_ns)} runs; needed were {record.plan.min_runs} runs"
                 f" and {record.plan.min_duration_s:g} s"
             )
+    disturbed_by = disturbances(record.board_before, record.board_after)
+    for each in disturbed_by:
+        console.note(f"the run was disturbed ({each.name}): {each.found}; {each.remedy}")
     rows = figures(record)
     if as_json:
         console.json(
@@ -213,6 +221,9 @@ def _report(record: BenchRecord, *, as_json: bool) -> None:
                 "inputs": record.inputs,
                 "plan": asdict(record.plan),
                 "machine": asdict(record.machine),
+                "board_before": asdict(record.board_before),
+                "board_after": asdict(record.board_after),
+                "disturbances": [asdict(each) for each in disturbed_by],
                 "artifacts": [asdict(row) for row in rows],
             }
         )
