@@ -142,6 +142,11 @@ def test_stolen_and_waiting_time_are_counters(tmp_path: Path) -> None:
     assert found.waiting_us == 123_456
 
 
+def test_a_stat_without_stolen_time_says_nothing_of_busy_time(tmp_path: Path) -> None:
+    found = board_state(recorded(tmp_path, {"proc/stat": "cpu  1000 50 450 80000\n"}))
+    assert (found.busy_ticks, found.steal_ticks) == (None, None)
+
+
 def test_the_tightest_quota_of_the_cgroups_around_us_counts(tmp_path: Path) -> None:
     files = {
         "proc/self/cgroup": "0::/outer/inner\n",

@@ -205,7 +205,9 @@ def _clocks(root: Path) -> tuple[Clock, ...]:
 def _ticks(root: Path) -> list[int] | None:
     """All processors' time since boot, by what it went to."""
     name, *columns = (text_at(root / "proc/stat") or "-").splitlines()[0].split()
-    return [int(column) for column in columns] if name == "cpu" else None
+    # Sandboxes make up a shorter line.
+    is_whole = name == "cpu" and len(columns) > STEAL_COLUMN
+    return [int(column) for column in columns] if is_whole else None
 
 
 def _waiting_us(root: Path) -> int | None:
