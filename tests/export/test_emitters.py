@@ -14,6 +14,7 @@ from strop.export.emit_onnx import emit_onnx
 from strop.export.emit_tflite import emit_tflite
 from strop.export.execute import execute
 from strop.export.graph import Array, Kind
+from strop.export.interface import Input
 
 Layer = keras.layers.Layer
 
@@ -121,3 +122,19 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
     second = steps(mobile_block())
     assert emit_tflite(first.quantized) == emit_tflite(second.quantized)
     assert emit_onnx(first.quantized, {"a": "b"}) == emit_onnx(second.quantized, {"a": "b"})
+
+
+def test_an_int8_input_is_the_uint8_one_less_128() -> None:
+    made = steps(mobile_block())
+    interpreter = Interpreter(model_content=emit_tflite(made.quantized, Input.INT8))
+    interpreter.allocate_tensors()
+    (image,), (scores,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (image["name"], image["dtype"]) == ("image", np.int8)
+    expected, step = tflite_scores(made)
+    for pixels, row in zip(made.images, expected, strict=True):
+        interpreter.set_tensor(
+            image["index"], (pixels.astype(np.int16) - 128).astype(np.int8)[None]
+        )
+        interpreter.invoke()
+        codes = interpreter.get_tensor(scores["index"])[0].astype(np.float32)
+        np.testing.assert_array_equal((codes - scores["quantization"][1]) * step, row)

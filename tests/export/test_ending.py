@@ -11,9 +11,9 @@ from PIL import Image
 from tests.export.graphs import images_for, mobile_block
 
 import strop.runtime
+from strop.export.interface import Result
 from strop.export.options import ExportOptions
 from strop.export.pipeline import export
-from strop.export.result import Result
 from strop.export.source import Source, from_keras_model
 from strop.runtime.errors import SourceError
 

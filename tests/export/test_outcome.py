@@ -78,8 +78,7 @@ def test_a_split_file_says_what_splits_it_and_near_ties_are_named(
     tflite, onnx = (artifact["delegation"] for artifact in record["artifacts"])
     assert onnx is None
     assert (tflite["partitions"], tflite["is_whole"]) == (2, False)
-    image, pool = tflite["undelegated"]
-    assert image["takes_image"]
+    (pool,) = tflite["undelegated"]
     assert (pool["kind"], pool["layer"], pool["reason"]) == (split[2], split[3], split[4])
 
 

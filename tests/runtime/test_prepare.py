@@ -78,3 +78,16 @@ def test_one_mean_serves_all_channels() -> None:
 def test_an_integer_input_without_scale_is_refused(dtype: str, mean: float) -> None:
     with pytest.raises(ContractError, match="Export it with a uint8 or float32 input"):
         preparation(contract((mean,)), info(dtype))
+
+
+def test_pixels_less_128_are_a_flipped_bit() -> None:
+    # As strop writes it: codes of pixel - 114, of scale 1.
+    info = TensorInfo(shape=(1, 16, 16, 1), dtype="int8", scale=1.0, zero_point=114 - 128)
+    prepared = preparation(Contract(height=16, width=16, channels=1, mean=(114.0,)), info)
+    assert prepared.flips_sign
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    tensor = prepared.apply(pixels)
+    assert tensor.dtype == np.int8
+    assert tensor.flatten().tolist() == list(range(-128, 128))
+    assert prepared.table is not None
+    assert tensor.flatten().tolist() == prepared.table[0].tolist()

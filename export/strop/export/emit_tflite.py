@@ -22,6 +22,7 @@ from strop.export.graph import (
     Op,
     QuantParams,
 )
+from strop.export.interface import Input
 from strop.export.merge_columns import merge_columns
 from strop.export.quantize import PIXEL_SCALE, QuantizedGraph
 from strop.export.tflite_options import options_of, pads_of_same, shape_inputs
@@ -64,19 +65,21 @@ DTYPES = {
 }
 
 
-def emit_tflite(quantized: QuantizedGraph) -> bytes:
-    """Write a .tflite: uint8 image in, int8 scores out, or float ones where they are float.
+def emit_tflite(quantized: QuantizedGraph, input_type: Input = Input.UINT8) -> bytes:
+    """Write a .tflite: image in, int8 scores out, or float ones where they are float.
 
     Args:
         quantized: A graph with all integers decided. Its operations in float stand between
             DEQUANTIZE and QUANTIZE.
+        input_type: UINT8 takes pixels. INT8 takes pixels less 128: the codes of pixel -
+            input_offset, of scale 1.
 
     Returns:
         The flatbuffer; the same graph gives the same bytes.
     """
     graph = _with_tflite_padding(merge_columns(quantized.graph, COLUMNS))
     writer = _Writer(graph)
-    image = writer.add_image(quantized.input_offset)
+    image = writer.add_image(quantized.input_offset, input_type)
     for op in graph.ops:
         writer.add_op(op)
     return writer.finish(image)
@@ -152,9 +155,13 @@ class _Writer:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def add_image(self, input_offset: int) -> int:
-        """The uint8 input, and the QUANTIZE that shifts it to the graph's int8."""
+    def add_image(self, input_offset: int, input_type: Input) -> int:
+        """The input; a uint8 one with the QUANTIZE that shifts it to the graph's int8."""
         image = self.graph.tensors[self.graph.input]
+        if input_type is Input.INT8:
+            index = self.index[image.name]
+            self.tensors[index].name = b"image"
+            return index
         pixels = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset)
         index = self.add_tensor("image", image.shape, np.dtype(np.uint8), quant=pixels)
         self._append(QUANTIZE, REQUANTIZE_VERSION, [index], self.index[image.name], None)

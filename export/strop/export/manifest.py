@@ -101,6 +101,7 @@ def manifest_json(
             "effort": options.effort.value,
             "max_drop": options.max_drop,
             "max_float_layers": options.max_float_layers,
+            "input": options.input.value,
             "result": options.result.value,
             "calibration": _images_record(options.calibration),
             "validation": _images_record(options.validation),

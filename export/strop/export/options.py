@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.export.effort import Effort
+from strop.export.interface import Input, Result
 from strop.export.precision import Precision
-from strop.export.result import Result
 from strop.export.source import Source
 from strop.runtime.artifact import Format
 from strop.runtime.contract import ResizeRule
@@ -40,6 +40,7 @@ class ExportOptions:
         force: Replace a bundle that is there.
         effort: How much time the int8 files are worth.
         min_images: Fewest calibration images.
+        input: How an int8 .tflite takes the image.
         result: What an int8 file gives.
         max_float_layers: How many roundings may be left out for the sake of `max_drop`.
     """
@@ -58,6 +59,7 @@ class ExportOptions:
     force: bool = False
     effort: Effort = Effort.DEFAULT
     min_images: int = MIN_CALIBRATION_IMAGES
+    input: Input = Input.INT8
     result: Result = Result.SCORES
     max_float_layers: int = MAX_FLOAT_LAYERS
 

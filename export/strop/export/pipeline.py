@@ -16,11 +16,11 @@ from strop.export.fold import cut_activation, fold
 from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
 from strop.export.graph import Array
+from strop.export.interface import Result
 from strop.export.manifest import Artifact, Int8Record, manifest_json
 from strop.export.options import ExportOptions, check_labels
 from strop.export.precision import FORMATS, Precision
 from strop.export.promise import FloatLayer, keep_promise, told
-from strop.export.result import Result
 from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
 from strop.export.source import Source
 from strop.export.tune import Step, Tuned, tune

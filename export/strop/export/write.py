@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.export.emit_float_onnx import emit_float_onnx
@@ -11,6 +11,7 @@ from strop.export.emit_onnx import emit_onnx
 from strop.export.emit_tflite import emit_tflite
 from strop.export.ending import with_ending
 from strop.export.front_end import convert
+from strop.export.interface import Input
 from strop.export.options import ExportOptions
 from strop.export.precision import FORMATS, Precision
 from strop.export.quantize import QuantizedGraph
@@ -63,9 +64,17 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
         if form is Format.ONNX:
             path.write_bytes(emit_onnx(quantized, _metadata(int8.contract)))
         else:
-            path.write_bytes(append_contract(emit_tflite(quantized), int8.contract))
+            content = emit_tflite(quantized, options.input)
+            path.write_bytes(append_contract(content, _tflite_contract(int8, options.input)))
         paths.append(path)
     return paths
+
+
+def _tflite_contract(int8: Int8, input_type: Input) -> Contract:
+    """An int8 input's codes are those of pixel less offset, see `emit_tflite`."""
+    if input_type is Input.UINT8:
+        return int8.contract
+    return replace(int8.contract, mean=(float(int8.quantized.input_offset),))
 
 
 def write_converted(

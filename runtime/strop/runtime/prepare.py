@@ -12,6 +12,8 @@ from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import ContractError
 
 PIXEL_VALUES = 256
+SIGN_BIT = np.uint8(0x80)
+FLIPPED = np.arange(PIXEL_VALUES) - 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,10 +24,12 @@ class Preparation:
         table: [1 or channels, 256] of the tensor's dtype: what each pixel value becomes,
             for all channels or for each; None where the pixels go in as they are.
         shape: Of the tensor, [1, height, width, channels].
+        flips_sign: The table says int8(pixel - 128), which is one bit of every byte.
     """
 
     table: Array | None
     shape: tuple[int, ...]
+    flips_sign: bool = False
 
     def apply(self, pixels: NDArray[np.uint8]) -> Array:
         """The input tensor.
@@ -39,6 +43,9 @@ class Preparation:
         """
         if self.table is None:
             return pixels.reshape(self.shape)
+        if self.flips_sign:
+            # 5 us for 224 x 224 x 3, where looking every pixel up takes a hundred.
+            return np.bitwise_xor(pixels, SIGN_BIT).view(np.int8).reshape(self.shape)
         if len(self.table) == 1:
             looked_up: Array = np.take(self.table[0], pixels)
             return looked_up.reshape(self.shape)
@@ -78,6 +85,6 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
     steps = real / info.scale
     codes = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + info.zero_point
     limits = np.iinfo(info.dtype)
-    return Preparation(
-        table=codes.clip(limits.min, limits.max).astype(info.dtype), shape=info.shape
-    )
+    table = codes.clip(limits.min, limits.max).astype(info.dtype)
+    flips_sign = info.dtype == "int8" and np.array_equal(table[0], FLIPPED) and len(table) == 1
+    return Preparation(table=table, shape=info.shape, flips_sign=flips_sign)
