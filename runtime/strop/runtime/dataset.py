@@ -66,13 +66,23 @@ def list_images(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
             else:
                 others[path.suffix.lower() or "no suffix"] += 1
     if not images:
-        by_count = sorted(others.items(), key=lambda item: (-item[1], item[0]))
-        kinds = ", ".join(f"{n} {suffix}" for suffix, n in by_count[:MAX_NAMED])
-        raise ImageError(
-            f"{folder}: no images, but {kinds or 'nothing at all'}; needed are files named"
-            f" {', '.join(SUFFIXES)}"
-        )
+        raise ImageError(no_images(folder, others))
     return tuple(sorted(images, key=lambda path: path.relative_to(folder).as_posix()))
+
+
+def no_images(folder: str | os.PathLike[str], others: Counter[str]) -> str:
+    """The text that says what is in a folder without images, and what is needed.
+
+    Args:
+        folder: Where nothing was found.
+        others: How many files there are of each suffix.
+    """
+    by_count = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    kinds = ", ".join(f"{n} {suffix}" for suffix, n in by_count[:MAX_NAMED])
+    return (
+        f"{os.fspath(folder)}: no images, but {kinds or 'nothing at all'}; needed are files named"
+        f" {', '.join(SUFFIXES)}"
+    )
 
 
 def is_labelled(folder: str | os.PathLike[str]) -> bool:
