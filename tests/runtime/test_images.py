@@ -169,6 +169,18 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, times: float) -> None:
         load_image(path, RGB)
 
 
+def test_an_image_that_memory_does_not_hold_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convert(self: Image.Image, mode: str) -> Image.Image:
+        raise MemoryError
+
+    Image.new("L", (8, 8)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image.Image, "convert", convert)
+    with pytest.raises(ImageError, match=r"large.png: needs more memory than there is; scale"):
+        load_image(tmp_path / "large.png", RGB)
+
+
 def test_an_image_that_is_too_large_in_memory_is_refused_too() -> None:
     with pytest.raises(ImageError, match="the image given: 10000 x 10000 pixels"):
         load_image(Image.new("1", (10_000, 10_000)), RGB)

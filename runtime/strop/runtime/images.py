@@ -59,7 +59,7 @@ def load_image(
 
     Raises:
         ImageError: Missing, not an image of these formats, damaged, or more than
-            MAX_PIXELS large.
+            MAX_PIXELS or the memory large.
     """
     if isinstance(source, Image.Image):
         return _pixels(source, contract, where="the image given")
@@ -73,8 +73,9 @@ def load_image(
         raise ImageError(f"{where}: no such file; check the path") from err
     except IsADirectoryError as err:
         raise ImageError(f"{where}: a folder; needed is one image file") from err
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as err:
-        raise ImageError(f"{where}: {err}; scale the image down first") from err
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as err:
+        found = str(err) or "needs more memory than there is"
+        raise ImageError(f"{where}: {found}; scale the image down first") from err
     except UnidentifiedImageError as err:
         raise ImageError(
             f"{where}: not a JPEG, PNG, BMP or WebP, or its header is damaged; convert or remove it"
