@@ -14,6 +14,7 @@ from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, TensorInfo
 from strop.runtime.errors import (
     ArtifactError,
+    CameraError,
     ContractError,
     EngineError,
     GateError,
@@ -28,6 +29,7 @@ from strop.runtime.errors import (
 __all__ = [
     "Activation",
     "ArtifactError",
+    "CameraError",
     "Classifier",
     "Contract",
     "ContractError",

@@ -53,3 +53,9 @@ class MeasurementError(StropError):
     """A measurement could not be made."""
 
     exit_code = 3
+
+
+class CameraError(StropError):
+    """No camera can be used here, or it has stopped giving frames."""
+
+    exit_code = 3
