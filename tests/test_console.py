@@ -86,6 +86,24 @@ def test_json_is_all_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Übersee" in printed
 
 
+def test_a_line_of_a_stream_is_one_line_and_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf-8"))
+    console.line("grün  1.00 cat")
+    assert raw.getvalue() == "grün  1.00 cat\n".encode()
+    console.line("a\nb\x1b[2J\udcff")
+    assert raw.getvalue().splitlines()[1:] == [b"a\\nb\\x1b[2J\\udcff"]
+
+
+def test_a_json_line_is_valid_on_every_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    record = {"path": "Übersee\u2028\udcff.jpg", "error": None}
+    console.json_line(record)
+    assert json.loads(raw.getvalue()) == record
+    assert len(raw.getvalue().decode().splitlines()) == 1
+
+
 def test_a_label_that_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii"))

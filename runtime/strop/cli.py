@@ -92,8 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None takes the process's.
 
     Returns:
-        0 fine; 1 a gate failed; 2 the user's input; 3 could not be measured; 4 no
-        baseline; 130 interrupted; 141 the reader of our output went away.
+        0 fine; 1 a gate failed; 2 the user's input; 3 could not be measured, or no
+        camera; 4 no baseline; 130 interrupted; 141 the reader of our output went away;
+        143 terminated within a stream.
     """
     try:
         code = _dispatch(sys.argv[1:] if argv is None else argv)

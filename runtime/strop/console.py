@@ -66,6 +66,24 @@ def gap() -> None:
     _write(sys.stdout, "")
 
 
+def line(text: str) -> None:
+    """Print one line of a stream to stdout, at once; what would break the line is escaped."""
+    _write(sys.stdout, one_line(text))
+    sys.stdout.flush()
+
+
+def json_line(record: object) -> None:
+    """Print a record of plain Python values to stdout as one line of JSON, at once."""
+    # ASCII: no character of a path is a line break, or foreign to the reader's encoding.
+    _write(sys.stdout, dumps(record))
+    sys.stdout.flush()
+
+
+def one_line(text: str) -> str:
+    """The text; with its characters escaped where one is a line break or another control."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
 def json(record: object) -> None:
     """Print a record of plain Python values to stdout, as indented JSON, flat lists on a line."""
     text = dumps(record, ensure_ascii=False, indent=1)

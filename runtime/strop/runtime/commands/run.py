@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from strop.runtime.commands.contract_flags import (
     add_engine_flags,
     contract_from_flags,
 )
+from strop.runtime.commands.live import add_stream_flags, is_stream, stream
 from strop.runtime.errors import ImageError
 from strop.runtime.golden import golden_beside, read_golden
 from strop.runtime.record import installed_version
@@ -29,10 +29,25 @@ FORMAT_VERSION = 1
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser(
-        "run", help="classify images", description="Classify images with an artifact."
+        "run",
+        help="classify images",
+        description="Classify images with an artifact. Image files are answered in one table or"
+        " record. A folder, a pattern, - and --camera are answered image by image, a line each as"
+        " soon as it is known: image, time from file to labels, scores and labels. An image that"
+        " cannot be used is then an error line on stderr (with --jsonl a record), the others go"
+        " on, and the exit code is 2. Ctrl-C ends after the line that is being worked on.",
     )
     parser.add_argument("artifact", type=Path, help=".tflite or .onnx")
-    images = parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    images = parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="image files; or a folder, with its subfolders; a quoted pattern such as"
+        " 'photos/**/*.jpg'; or - for paths on standard input, one a line",
+    )
+    # Other flags bring their own images. With nargs="*" argparse would give up the images that
+    # stand behind an option.
+    images.required = False
     parser.add_argument(
         "--top",
         type=int,
@@ -42,8 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument(
         "--selftest",
-        action=_WithoutImages,
-        images=images,
+        action="store_true",
         help="run the golden vectors of the artifact's export instead of images; exit 1 unless the"
         " answers are the certified ones",
     )
@@ -53,56 +67,32 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="FILE",
         help="golden vectors (default: NAME.golden.npz beside the artifact)",
     )
-    parser.add_argument("--json", action="store_true", help="a record on stdout, not a table")
+    as_json = parser.add_mutually_exclusive_group()
+    as_json.add_argument("--json", action="store_true", help="a record on stdout, not a table")
+    as_json.add_argument(
+        "--jsonl",
+        action="store_true",
+        help="a record a line on stdout for every image, as soon as it is known",
+    )
+    add_stream_flags(parser)
     add_engine_flags(parser)
     add_contract_flags(parser)
     parser.set_defaults(run=run)
-
-
-class _WithoutImages(argparse.Action):
-    """A flag that takes the place of the images.
-
-    With nargs="*" argparse would give up the images that stand behind an option.
-    """
-
-    def __init__(
-        self,
-        option_strings: Sequence[str],
-        dest: str,
-        *,
-        images: argparse.Action,
-        help: str,  # noqa: A002  # argparse's own name
-    ) -> None:
-        super().__init__(option_strings, dest, nargs=0, default=False, help=help)
-        self._images = images
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        """Set the flag."""
-        setattr(namespace, self.dest, True)
-        self._images.required = False
 
 
 def run(options: argparse.Namespace) -> int:
     """Classify each image and print its labels and scores, or run the self-test.
 
     Returns:
-        0; 1 where the self-test's answers are not the certified ones.
+        0; 1 where the self-test's answers are not the certified ones; of a stream as
+        `stream`.
 
     Raises:
-        StropError: As `strop.runtime.open`, `Classifier.classify` and `selftest`; or
-            both images and --selftest.
+        StropError: As `strop.runtime.open`, `Classifier.classify`, `stream` and
+            `selftest`; or flags that contradict each other.
     """
-    if options.selftest and options.images:
-        raise ImageError(
-            f"{len(options.images)} images given with --selftest, which brings its own; leave"
-            " one of the two out"
-        )
+    _check_subject(options)
+    streams = is_stream(options)
     contract = contract_from_flags(options, options.artifact)
     with classifiers.open(
         options.artifact, engine=options.engine, num_threads=options.threads, contract=contract
@@ -110,7 +100,10 @@ def run(options: argparse.Namespace) -> int:
         console.settings(f"run {options.artifact}", settings(classifier))
         if options.selftest:
             return _selftest(options, classifier)
-        results = [(path, classifier.classify(path, top=options.top)) for path in options.images]
+        if streams:
+            return stream(options, classifier)
+        paths = [Path(image) for image in options.images]
+        results = [(path, classifier.classify(path, top=options.top)) for path in paths]
         if options.json:
             console.json(_record(options.artifact, classifier, results))
         else:
@@ -123,6 +116,29 @@ def run(options: argparse.Namespace) -> int:
                 ],
             )
     return 0
+
+
+def _check_subject(options: argparse.Namespace) -> None:
+    n_images = len(options.images or ())
+    others = [
+        flag
+        for flag, is_given in (
+            ("--camera", options.camera is not None),
+            ("--selftest", options.selftest),
+        )
+        if is_given
+    ]
+    if n_images and others:
+        raise ImageError(
+            f"{n_images} images given with {others[0]}, which brings its own; leave one of the two"
+            " out"
+        )
+    if len(others) > 1:
+        raise ImageError("--camera given with --selftest; leave one of the two out")
+    if not n_images and not others:
+        raise ImageError(
+            "no image given; needed are image files, a folder, a pattern, -, --camera or --selftest"
+        )
 
 
 def settings(classifier: Classifier) -> dict[str, object]:
