@@ -22,8 +22,8 @@ class Undelegated:
         kind: TFLite's name of it.
         layer: Name of its result; of the names that TFLiteConverter joined, the layer's.
         reason: Why XNNPACK did not take it, as far as that is known.
-        takes_image: Whether it is the QUANTIZE that turns the image's uint8 into int8. Every
-            int8 file of ours has it, and it splits nothing.
+        takes_image: Whether it is the QUANTIZE that turns the image's uint8 into int8, as files
+            with `--input uint8` have it; it splits nothing.
     """
 
     kind: str
