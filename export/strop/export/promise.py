@@ -18,8 +18,10 @@ from strop.export.score import certify
 from strop.export.source import Source
 from strop.export.tune import Tuned
 from strop.export.write import Int8, write_int8
-from strop.runtime.engines import open_engine
+from strop.runtime.artifact import read_contract
+from strop.runtime.engines import Engine, open_engine
 from strop.runtime.latency import MeasurePlan, measure
+from strop.runtime.prepare import preparation
 
 # Prices are medians of two files in one interleaved run: a second holds 500 inferences at 2 ms.
 PLAN = MeasurePlan(min_duration_s=1.0)
@@ -158,7 +160,7 @@ def _prices(
 ) -> tuple[Price, ...]:
     prices = []
     for old, new, was, now in zip(before, after, last.verdicts, found.verdicts, strict=True):
-        ms_before, ms = _medians_ms(old, new, sample)
+        ms_before, ms = _medians_ms((old, new), sample[0])
         prices.append(
             Price(
                 artifact=new.name,
@@ -172,9 +174,21 @@ def _prices(
     return tuple(prices)
 
 
-def _medians_ms(old: Path, new: Path, sample: Sequence[Array]) -> tuple[float, float]:
-    images = [image[None] for image in sample[0]]
+def _medians_ms(paths: Sequence[Path], images: Array) -> list[float]:
+    """Median latency of each file in one interleaved run, on uint8 [N, H, W, C]."""
     with ExitStack() as stack:
-        engines = [stack.enter_context(open_engine(path)) for path in (old, new)]
-        before, after = measure(engines, [images, images], plan=PLAN)
-    return median(before.invoke_ns) / NS_PER_MS, median(after.invoke_ns) / NS_PER_MS
+        engines = [stack.enter_context(open_engine(path)) for path in paths]
+        inputs = [
+            _inputs(path, engine, images) for path, engine in zip(paths, engines, strict=True)
+        ]
+        samples = measure(engines, inputs, plan=PLAN)
+    return [median(found.invoke_ns) / NS_PER_MS for found in samples]
+
+
+def _inputs(path: Path, engine: Engine, images: Array) -> list[Array]:
+    """What a file of ours takes for these images."""
+    contract = read_contract(path)
+    if contract is None:
+        raise KeyError(f"{path} carries no contract")
+    prepare = preparation(contract, engine.input)
+    return [prepare.apply(image) for image in images]
