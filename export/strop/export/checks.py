@@ -14,13 +14,13 @@ from strop.export.graph import Array
 from strop.export.held_out_check import check_held_out
 from strop.export.input_checks import check_input
 from strop.export.options import ExportOptions
+from strop.export.score import BATCH_SIZE
 from strop.export.source import Source
 from strop.export.tune import Tuned
 from strop.runtime.contract import Contract
 from strop.runtime.dataset import batches
 
 T = TypeVar("T")
-BATCH_SIZE = 25
 INPUT_IMAGES = 100  # 15 MB at 224 x 224
 HELD_OUT_IMAGES = 48
 

@@ -34,10 +34,10 @@ from strop.export.finding import Finding
 from strop.export.fold import DeployGraph
 from strop.export.graph import Array, QuantParams
 from strop.export.quantize import CODE_MAX, CODE_MIN
+from strop.export.score import BATCH_SIZE
 from strop.export.tune import Tuned
 
 MIN_IMAGES = 20
-BATCH_SIZE = 25
 UNLIKE = 2.0  # times the expectation; at most 1.3 with images of the same kind
 TOLERANCE = 1e-6  # of a range; float32 sums differ by that between batches
 NAMED = 3  # tensors in a message

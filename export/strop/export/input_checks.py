@@ -37,10 +37,10 @@ import tensorflow as tf
 from strop.export.finding import Finding
 from strop.export.graph import Array
 from strop.export.readings import Reading, given_reading, other_readings
+from strop.export.score import BATCH_SIZE
 from strop.export.source import Source
 from strop.runtime.statistics import paired_drop_interval
 
-BATCH_SIZE = 25
 MIN_IMAGES = 20  # fewer have no standard error to speak of
 SCREENED_IMAGES = 32  # for all readings; what looks better here is looked at with all images
 SCREENED_ERRORS = 1.0  # standard errors

@@ -15,10 +15,10 @@ from strop.export.bundle import MANIFEST_VERSION
 from strop.export.certify import Certificate
 from strop.export.delegation import Delegation, delegation_record
 from strop.export.finding import Finding
+from strop.export.float_layers import FloatLayer, float_layers_record
 from strop.export.options import ExportOptions
 from strop.export.overlap import content_hash
 from strop.export.precision import Precision
-from strop.export.promise import FloatLayer
 from strop.export.source import Source
 from strop.export.tune import Tuned
 from strop.runtime.artifact import sha256_file
@@ -111,7 +111,10 @@ def manifest_json(
         "int8_steps": [] if int8 is None else [asdict(step) for step in int8.tuned.steps],
         "near_ties": [] if int8 is None else list(int8.near_ties),
         "sensitivity": [] if int8 is None else [asdict(cost) for cost in int8.tuned.costs],
-        "float_layers": _float_layers_record(int8),
+        "float_layers": float_layers_record(
+            () if int8 is None else int8.float_layers,
+            are_kept=int8 is not None and int8.has_float_layers,
+        ),
         "calibration_checks": [asdict(found) for found in findings],
         "certificate": asdict(certificate),
         "machine": asdict(machine()),
@@ -130,15 +133,6 @@ def _artifact_record(artifact: Artifact) -> dict[str, object]:
         "inputs": list(artifact.audit.inputs),
         "outputs": list(artifact.audit.outputs),
         "delegation": delegation_record(artifact.delegation),
-    }
-
-
-def _float_layers_record(int8: Int8Record | None) -> dict[str, object]:
-    if int8 is None:
-        return {"kept": False, "tried": []}
-    return {
-        "kept": int8.has_float_layers,
-        "tried": [asdict(layer) for layer in int8.float_layers],
     }
 
 

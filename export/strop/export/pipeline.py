@@ -12,6 +12,7 @@ from strop.export.certify import Certificate, broken_promises
 from strop.export.checks import check_images
 from strop.export.delegation import delegation
 from strop.export.finding import Finding
+from strop.export.float_layers import FloatLayer
 from strop.export.fold import cut_activation, fold
 from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
@@ -20,7 +21,7 @@ from strop.export.interface import Result
 from strop.export.manifest import Artifact, Int8Record, manifest_json
 from strop.export.options import ExportOptions, check_labels
 from strop.export.precision import FORMATS, Precision
-from strop.export.promise import FloatLayer, keep_promise, told
+from strop.export.promise import keep_promise, told
 from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
 from strop.export.source import Source
 from strop.export.tune import Step, Tuned, tune

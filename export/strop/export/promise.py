@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from strop.export.certify import Certificate, broken_promises, can_promise
+from strop.export.float_layers import FloatLayer, Price
 from strop.export.graph import Array
 from strop.export.keep_float import Spared, keep_float, spare
 from strop.export.options import ExportOptions
@@ -26,46 +27,6 @@ from strop.runtime.prepare import preparation
 # Prices are medians of two files in one interleaved run: a second holds 500 inferences at 2 ms.
 PLAN = MeasurePlan(min_duration_s=1.0)
 NS_PER_MS = 1e6
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Price:
-    """What one rounding less cost and bought in one file.
-
-    Attributes:
-        artifact: File name.
-        ms_before: Median latency with it in int8, on this machine, one thread.
-        ms: With it in float, from the same interleaved run.
-        drop_before: Of top-1, a share, with it in int8; see Verdict.
-        drop: With it in float.
-        drop_high: Worse end of the 95 % interval of `drop`.
-    """
-
-    artifact: str
-    ms_before: float
-    ms: float
-    drop_before: float
-    drop: float
-    drop_high: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FloatLayer:
-    """A rounding that was left out, on top of those before it.
-
-    Attributes:
-        layer: Name of the layer's result.
-        part: "activation" (its result is not rounded) or "weights".
-        noise: What its rounding alone costs the scores, see Cost.
-        ops: How many operations compute in float from here on.
-        prices: One an int8 file.
-    """
-
-    layer: str
-    part: str
-    noise: float
-    ops: int
-    prices: tuple[Price, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

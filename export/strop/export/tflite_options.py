@@ -18,19 +18,15 @@ from strop.export.graph import (
     NO_PADS,
     POOLS,
     Array,
-    Fused,
     Graph,
     Kind,
     Op,
     Pads,
     same_pads,
 )
+from strop.export.read_tflite import FUSED
 
-FUSED = {
-    Fused.NONE: schema.ActivationFunctionType.NONE,
-    Fused.RELU: schema.ActivationFunctionType.RELU,
-    Fused.RELU6: schema.ActivationFunctionType.RELU6,
-}
+CODES = {fused: code for code, fused in FUSED.items()}
 
 
 def options_of(graph: Graph, op: Op) -> Any:
@@ -90,7 +86,7 @@ def _pool_options(graph: Graph, op: Op) -> Any:
 def _set_window_options(options: Any, graph: Graph, op: Op) -> None:
     options.padding = _padding(graph, op)
     options.strideH, options.strideW = op.stride
-    options.fusedActivationFunction = FUSED[op.fused]
+    options.fusedActivationFunction = CODES[op.fused]
 
 
 def _elementwise_options(graph: Graph, op: Op) -> Any:
@@ -101,7 +97,7 @@ def _elementwise_options(graph: Graph, op: Op) -> Any:
         Kind.MUL: schema.MulOptionsT,
     }
     options = kinds[op.kind]()
-    options.fusedActivationFunction = FUSED[op.fused]
+    options.fusedActivationFunction = CODES[op.fused]
     return options
 
 
@@ -122,7 +118,7 @@ def _concatenation_options(graph: Graph, op: Op) -> Any:
     del graph
     options = schema.ConcatenationOptionsT()
     options.axis = op.axis
-    options.fusedActivationFunction = FUSED[op.fused]
+    options.fusedActivationFunction = CODES[op.fused]
     return options
 
 

@@ -9,6 +9,7 @@ from strop import console
 from strop.export.bundle import MANIFEST
 from strop.export.commands.explain import print_float_layers, print_steps
 from strop.export.delegation import delegation_record
+from strop.export.float_layers import float_layers_record
 from strop.export.precision import Precision
 from strop.export.xnnpack import UNKNOWN
 
@@ -36,10 +37,7 @@ def record(made: Export) -> dict[str, Any]:
         "calibration_checks": [asdict(found) for found in made.findings],
         "near_ties": list(made.near_ties),
         "certificate": asdict(made.certificate),
-        "float_layers": {
-            "kept": made.has_float_layers,
-            "tried": [asdict(layer) for layer in made.float_layers],
-        },
+        "float_layers": float_layers_record(made.float_layers, are_kept=made.has_float_layers),
         "broken": list(made.broken),
     }
 

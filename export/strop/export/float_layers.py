@@ -1,0 +1,56 @@
+"""The roundings that were left out for the sake of `--max-drop`, and their prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What one rounding less cost and bought in one file.
+
+    Attributes:
+        artifact: File name.
+        ms_before: Median latency with it in int8, on this machine, one thread.
+        ms: With it in float, from the same interleaved run.
+        drop_before: Of top-1, a share, with it in int8; see Verdict.
+        drop: With it in float.
+        drop_high: Worse end of the 95 % interval of `drop`.
+    """
+
+    artifact: str
+    ms_before: float
+    ms: float
+    drop_before: float
+    drop: float
+    drop_high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatLayer:
+    """A rounding that was left out, on top of those before it.
+
+    Attributes:
+        layer: Name of the layer's result.
+        part: "activation" (its result is not rounded) or "weights".
+        noise: What its rounding alone costs the scores, see Cost.
+        ops: How many operations compute in float from here on.
+        prices: One an int8 file.
+    """
+
+    layer: str
+    part: str
+    noise: float
+    ops: int
+    prices: tuple[Price, ...]
+
+
+def float_layers_record(layers: Iterable[FloatLayer], *, are_kept: bool) -> dict[str, object]:
+    """What the manifest and `--json` say of them.
+
+    Args:
+        layers: Those that were tried, in order.
+        are_kept: Whether the files have them in float.
+    """
+    return {"kept": are_kept, "tried": [asdict(layer) for layer in layers]}
