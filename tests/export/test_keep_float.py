@@ -16,6 +16,7 @@ from strop.export.graph import Kind
 from strop.export.keep_float import keep_float, spare
 from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.tune import Tuned, tune
+from strop.runtime.contract import Activation
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,8 @@ def made() -> Steps:
 
 @pytest.fixture(scope="module")
 def tuned(made: Steps) -> Tuned:
-    return tune(made.deploy, [made.images], [made.images], Effort.DEFAULT)
+    images = [made.images]
+    return tune(made.deploy, images, images, activation=Activation.SOFTMAX, effort=Effort.DEFAULT)
 
 
 def with_kept(made: Steps, *kept: str) -> QuantizedGraph:

@@ -79,9 +79,9 @@ def test_int8_alone_breaks_the_promise(options: ExportOptions, tmp_path: Path) -
 
 
 def test_the_spoiled_layer_is_kept_in_float_and_the_promise_with_it(made: Export) -> None:
-    assert made.has_float_layers
+    assert made.float_layers.are_kept
     assert made.broken == ()
-    (layer,) = made.float_layers
+    (layer,) = made.float_layers.tried
     assert layer.layer.endswith("spoiled0_1")
     assert layer.part == "weights"
     for price, found in zip(layer.prices, made.certificate.verdicts, strict=True):
@@ -103,11 +103,13 @@ def test_the_manifest_and_explain_tell(made: Export, capsys: pytest.CaptureFixtu
     folder = made.artifacts[0].path.parent
     record = json.loads((folder / "manifest.json").read_text())["float_layers"]
     assert record["kept"] is True
-    assert [one["layer"] for one in record["tried"]] == [one.layer for one in made.float_layers]
+    assert [one["layer"] for one in record["tried"]] == [
+        one.layer for one in made.float_layers.tried
+    ]
     assert main(["explain", str(folder)]) == 0
     shown = capsys.readouterr().out
     assert "kept in float" in shown
-    assert made.float_layers[-1].layer in shown
+    assert made.float_layers.tried[-1].layer in shown
 
 
 def test_too_few_images_are_not_worth_a_try(options: ExportOptions, tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ def test_a_promise_out_of_reach_leaves_the_files_int8(
         options, output=tmp_path / "out", max_drop=4.6, keep_failed=True, max_float_layers=1
     )
     made = export(with_an_outlier(spoiled=2), kept)
-    assert not made.has_float_layers
+    assert not made.float_layers.are_kept
     assert made.artifacts[0].audit.float_ops == ()
-    assert len(made.float_layers) == 1
+    assert len(made.float_layers.tried) == 1
     assert "raise --max-float-layers" in made.broken[-1]

@@ -15,6 +15,7 @@ from strop.export.execute import execute
 from strop.export.quantize import quantize
 from strop.export.replay import replay, scores_from
 from strop.export.sensitivity import sensitivity
+from strop.runtime.contract import Activation
 
 
 def test_replay_reaches_the_same_scores_from_every_operation() -> None:
@@ -38,10 +39,11 @@ def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
             low=calibration.low, high=high, means=calibration.means, images=calibration.images
         ),
     )
-    costs = sensitivity(made.deploy, bad, made.images)
+    costs = sensitivity(made.deploy, bad, made.images, Activation.SOFTMAX)
     assert (costs[0].layer, costs[0].part) == (spoilt, "activation")
     assert costs[0].agreement <= 1
-    assert [cost.noise for cost in costs] == sorted((cost.noise for cost in costs), reverse=True)
+    nats = [cost.divergence for cost in costs]
+    assert nats == sorted(nats, reverse=True)
     parts = {(cost.layer, cost.part) for cost in costs}
     assert len(parts) == len(costs)
 
@@ -49,7 +51,7 @@ def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
 def test_every_cost_is_a_number_of_a_layer_that_exists() -> None:
     made = steps(mobile_block())
     graph = made.quantized.graph
-    for cost in sensitivity(made.deploy, made.quantized, made.images):
+    for cost in sensitivity(made.deploy, made.quantized, made.images, Activation.SOFTMAX):
         assert np.isfinite(cost.noise)
         assert cost.divergence >= 0
         assert cost.layer in graph.tensors
@@ -66,7 +68,12 @@ def test_explain_prints_the_manifests_costs(
         "agreement": 0.97,
         "divergence": 0.0123,
     }
-    step = {"name": "equalization", "signal_to_noise_db": 19.94, "is_kept": True}
+    step = {
+        "name": "equalization",
+        "divergence": 0.0456,
+        "signal_to_noise_db": 19.94,
+        "is_kept": True,
+    }
     record = {
         "format_version": MANIFEST_VERSION,
         "int8_steps": [step],
@@ -77,6 +84,7 @@ def test_explain_prints_the_manifests_costs(
     assert main(["explain", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "19.9" in printed
+    assert "0.04560" in printed
     assert "30.0" in printed
     assert "0.01230" in printed
     assert main(["explain", str(tmp_path / "nowhere")]) == 2

@@ -21,6 +21,7 @@ from strop.export.quantize import WEIGHT_MAX, quantize
 from strop.export.ranges import choose_ranges
 from strop.export.rounding import round_weights
 from strop.export.tune import signal_to_noise_db, tune
+from strop.runtime.contract import Activation
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,9 @@ def test_a_range_is_narrowed_only_where_the_scores_gain(folded: tuple[DeployGrap
     # One image was an accident: its values are eight times those of all others.
     name = next(op.output for op in deploy.graph.ops if op.kind is Kind.ADD)
     high = {**calibration.high, name: calibration.high[name] * 8}
-    chosen = choose_ranges(deploy, replace(calibration, high=high), images)
+    chosen = choose_ranges(
+        deploy, replace(calibration, high=high), images, scores(deploy, images), Activation.SOFTMAX
+    )
     assert chosen.range(name).high <= 0.3 * high[name].max()
     for other in deploy.graph.activations():
         found, full = chosen.range(other), replace(calibration, high=high).range(other)
@@ -195,16 +198,58 @@ def test_every_step_that_is_kept_makes_the_scores_better(
     folded: tuple[DeployGraph, Array],
 ) -> None:
     deploy, images = folded
-    made = tune(deploy, [images], [images], Effort.DEFAULT)
+    made, fast = (
+        tune(deploy, [images], [images], activation=Activation.SOFTMAX, effort=effort)
+        for effort in (Effort.DEFAULT, Effort.FAST)
+    )
     names = [step.name for step in made.steps]
-    assert names == ["bias correction", "equalization", "ranges", "rounding"]
-    best = -np.inf
+    assert names == ["to the nearest", "bias correction", "equalization", "ranges", "rounding"]
+    best = np.inf
     for step in made.steps:
-        assert step.is_kept == (step.signal_to_noise_db > best)
-        best = max(best, step.signal_to_noise_db)
-    fast = tune(deploy, [images], [images], Effort.FAST)
-    assert [step.name for step in fast.steps] == names[:2]
-    assert max(step.signal_to_noise_db for step in fast.steps) <= best
+        assert step.is_kept == (step.divergence < best)
+        best = min(best, step.divergence)
+    assert [step.name for step in fast.steps] == names[:3]
+    assert min(step.divergence for step in fast.steps) >= best
+
+
+def test_integers_are_those_of_the_steps_that_were_kept(
+    folded: tuple[DeployGraph, Array],
+) -> None:
+    deploy, images = folded
+    made = tune(deploy, [images], [images], activation=Activation.SOFTMAX, effort=Effort.DEFAULT)
+    again = correct(
+        quantize(made.deploy, made.calibration),
+        made.calibration,
+        [images],
+        weights_of=made.deploy.graph,
+        patches=made.patches,
+        moves_biases=made.moves_biases,
+    )
+    kept = {step.name for step in made.steps if step.is_kept}
+    assert ("bias correction" in kept, "rounding" in kept) == (
+        made.moves_biases,
+        made.patches > 0,
+    )
+    for name, tensor in made.quantized.graph.tensors.items():
+        other = again.quantized.graph.tensors[name]
+        assert tensor.quant == other.quant
+        assert (tensor.codes is None) == (other.codes is None)
+        if tensor.codes is not None and other.codes is not None:
+            assert np.array_equal(tensor.codes, other.codes)
+
+
+def test_a_range_that_is_chosen_holds_for_the_copies_of_its_codes(
+    folded: tuple[DeployGraph, Array],
+) -> None:
+    deploy, images = folded
+    graph = deploy.graph
+    reshaped = next(op for op in graph.ops if op.kind is Kind.RESHAPE)
+    chosen = Range(low=-1.0, high=2.0)
+    calibration = calibrate(deploy, [images]).limited({reshaped.inputs[0]: chosen})
+    made = quantize(deploy, calibration).graph
+    assert made.quant(reshaped.output) == made.quant(reshaped.inputs[0])
+    # Scales may grow a little, so that no sum comes near a rounding tie.
+    assert made.quant(reshaped.output).scale == pytest.approx(3.0 / 255, rel=0.03)
 
 
 def test_signal_to_noise_counts_ten_decibels_for_a_tenth_of_the_noise() -> None:

@@ -13,8 +13,9 @@ from strop.runtime.errors import OutputError
 
 MANIFEST = "manifest.json"
 # History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
-# and an artifact's delegation.
-MANIFEST_VERSION = 2
+# and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
+# and the costliest layers are those that diverge most.
+MANIFEST_VERSION = 3
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
 

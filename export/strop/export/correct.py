@@ -47,6 +47,7 @@ def correct(
     *,
     weights_of: Graph,
     patches: int = 0,
+    moves_biases: bool = True,
 ) -> Corrected:
     """Round every layer's weights, then move every bias by the mean error of its channel.
 
@@ -61,6 +62,7 @@ def correct(
         weights_of: The float graph that was quantized.
         patches: How many of a layer's inputs its weights are rounded against; 0 keeps
             their codes.
+        moves_biases: False keeps theirs.
 
     Returns:
         The same graph with other codes of weights and biases, and its scores.
@@ -75,8 +77,10 @@ def correct(
             if patches:
                 weights = _rounded_weights(graph, op, codes[op.inputs[0]], weights_of, patches)
                 graph = replace(graph, tensors={**graph.tensors, weights.name: weights})
-            bias = _corrected_bias(graph, op, codes[op.inputs[0]], calibration.means[op.output])
-            graph = replace(graph, tensors={**graph.tensors, bias.name: bias})
+            if moves_biases:
+                expected = calibration.means[op.output]
+                bias = _corrected_bias(graph, op, codes[op.inputs[0]], expected)
+                graph = replace(graph, tensors={**graph.tensors, bias.name: bias})
         quant = graph.tensors[op.output].quant
         codes[op.output] = [
             _stored(ACTIVATIONS[op.fused](unfused), quant) for unfused in _results(graph, op, codes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 
@@ -46,11 +45,22 @@ class FloatLayer:
     prices: tuple[Price, ...]
 
 
-def float_layers_record(layers: Iterable[FloatLayer], *, are_kept: bool) -> dict[str, object]:
-    """What the manifest and `--json` say of them.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatLayers:
+    """All that were tried, in order.
 
-    Args:
-        layers: Those that were tried, in order.
+    Attributes:
+        tried: Each on top of those before it; empty where it was not needed, or not worth it.
         are_kept: Whether the files have them in float.
     """
-    return {"kept": are_kept, "tried": [asdict(layer) for layer in layers]}
+
+    tried: tuple[FloatLayer, ...] = ()
+    are_kept: bool = False
+
+
+NO_FLOAT_LAYERS = FloatLayers()
+
+
+def float_layers_record(layers: FloatLayers) -> dict[str, object]:
+    """What the manifest and `--json` say of them."""
+    return {"kept": layers.are_kept, "tried": [asdict(layer) for layer in layers.tried]}

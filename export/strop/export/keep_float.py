@@ -61,6 +61,7 @@ def keep_float(tuned: Tuned, kept: frozenset[str], sample: Sequence[Array]) -> Q
         sample,
         weights_of=tuned.deploy.graph,
         patches=tuned.patches,
+        moves_biases=tuned.moves_biases,
     )
     return made.quantized
 

@@ -15,7 +15,7 @@ from strop.export.bundle import MANIFEST_VERSION
 from strop.export.certify import Certificate
 from strop.export.delegation import Delegation, delegation_record
 from strop.export.finding import Finding
-from strop.export.float_layers import FloatLayer, float_layers_record
+from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayers, float_layers_record
 from strop.export.options import ExportOptions
 from strop.export.overlap import content_hash
 from strop.export.precision import Precision
@@ -64,14 +64,12 @@ class Int8Record:
         near_ties: Layers at which kernels may differ by one code.
         golden: File of their golden vectors.
         float_layers: What was tried in float for the sake of `max_drop`.
-        has_float_layers: Whether the files have these in float.
     """
 
     tuned: Tuned
     near_ties: tuple[str, ...]
     golden: Path
-    float_layers: tuple[FloatLayer, ...]
-    has_float_layers: bool
+    float_layers: FloatLayers
 
 
 def manifest_json(
@@ -111,10 +109,7 @@ def manifest_json(
         "int8_steps": [] if int8 is None else [asdict(step) for step in int8.tuned.steps],
         "near_ties": [] if int8 is None else list(int8.near_ties),
         "sensitivity": [] if int8 is None else [asdict(cost) for cost in int8.tuned.costs],
-        "float_layers": float_layers_record(
-            () if int8 is None else int8.float_layers,
-            are_kept=int8 is not None and int8.has_float_layers,
-        ),
+        "float_layers": float_layers_record(NO_FLOAT_LAYERS if int8 is None else int8.float_layers),
         "calibration_checks": [asdict(found) for found in findings],
         "certificate": asdict(certificate),
         "machine": asdict(machine()),

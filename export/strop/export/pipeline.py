@@ -12,7 +12,7 @@ from strop.export.certify import Certificate, broken_promises
 from strop.export.checks import check_images
 from strop.export.delegation import delegation
 from strop.export.finding import Finding
-from strop.export.float_layers import FloatLayer
+from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers
 from strop.export.fold import cut_activation, fold
 from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
@@ -47,7 +47,6 @@ class Export:
         near_ties: Layers of theirs whose result comes so near to rounding ties that kernels
             may differ there by one code.
         float_layers: What was tried in float for the sake of `max_drop`.
-        has_float_layers: Whether the int8 files have these in float.
         findings: What the checks of the images measured; most have nothing to say.
     """
 
@@ -56,8 +55,7 @@ class Export:
     broken: tuple[str, ...]
     steps: tuple[Step, ...]
     near_ties: tuple[str, ...] = ()
-    float_layers: tuple[FloatLayer, ...] = ()
-    has_float_layers: bool = False
+    float_layers: FloatLayers = NO_FLOAT_LAYERS
     findings: tuple[Finding, ...] = ()
 
 
@@ -68,8 +66,7 @@ class _Quantized:
     tuned: Tuned
     int8: Int8
     sample: Sequence[Array]
-    float_layers: tuple[FloatLayer, ...] = ()
-    has_float_layers: bool = False
+    float_layers: FloatLayers = NO_FLOAT_LAYERS
 
 
 def export(
@@ -120,8 +117,8 @@ def export(
             quantized, certificate = _promised(
                 folder, source, options, quantized, certificate, on_step
             )
-        float_layers = () if quantized is None else quantized.float_layers
-        broken = _broken(certificate, options, float_layers, findings)
+        float_layers = NO_FLOAT_LAYERS if quantized is None else quantized.float_layers
+        broken = _broken(certificate, options, float_layers.tried, findings)
         on_step("bundle")
         made = tuple(
             Artifact(path=path, precision=precision, audit=audit(path), delegation=delegation(path))
@@ -138,7 +135,6 @@ def export(
         findings=findings,
         steps=() if quantized is None else quantized.tuned.steps,
         float_layers=float_layers,
-        has_float_layers=quantized is not None and quantized.has_float_layers,
         near_ties=() if quantized is None else quantized.int8.quantized.near_ties,
     )
 
@@ -193,18 +189,14 @@ def _promised(
         quantized.sample,
         on_step=on_step,
     )
-    if attempt.is_kept:
+    if attempt.float_layers.are_kept:
         write_int8(folder, source, options, attempt.int8)
     found = {one.artifact: one for one in attempt.certificate.verdicts}
     certified = replace(
         certificate, verdicts=tuple(found.get(one.artifact, one) for one in certificate.verdicts)
     )
-    return replace(
-        quantized,
-        int8=attempt.int8,
-        float_layers=attempt.layers,
-        has_float_layers=attempt.is_kept,
-    ), certified
+    changed = replace(quantized, int8=attempt.int8, float_layers=attempt.float_layers)
+    return changed, certified
 
 
 def _record(
@@ -230,7 +222,6 @@ def _record(
         near_ties=quantized.int8.quantized.near_ties,
         golden=path,
         float_layers=quantized.float_layers,
-        has_float_layers=quantized.has_float_layers,
     )
 
 
@@ -278,7 +269,8 @@ def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Q
             "calibrate",
         ),
         sample,
-        options.effort,
+        activation=activation,
+        effort=options.effort,
     )
     int8 = Int8(
         quantized=tuned.quantized,

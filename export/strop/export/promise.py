@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from strop.export.certify import Certificate, broken_promises, can_promise
-from strop.export.float_layers import FloatLayer, Price
+from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
 from strop.export.graph import Array
 from strop.export.keep_float import Spared, keep_float, spare
 from strop.export.options import ExportOptions
@@ -34,16 +34,14 @@ class Attempt:
     """What came of keeping layers in float.
 
     Attributes:
-        layers: Those that were tried, in order; empty where it was not worth trying.
-        int8: What to write from; as it was if the promise was not reached.
+        float_layers: What was tried; kept if the promise can be given with them.
+        int8: What to write from; as it was if not.
         certificate: Of the int8 files written from that.
-        is_kept: Whether the promise can be given now.
     """
 
-    layers: tuple[FloatLayer, ...]
+    float_layers: FloatLayers
     int8: Int8
     certificate: Certificate
-    is_kept: bool
 
 
 def keep_promise(
@@ -67,7 +65,7 @@ def keep_promise(
         sample: uint8 [N, H, W, C] each, as `tune` was given.
         on_step: Called with the name of each step as it begins.
     """
-    failed = Attempt(layers=(), int8=int8, certificate=certificate, is_kept=False)
+    failed = Attempt(float_layers=NO_FLOAT_LAYERS, int8=int8, certificate=certificate)
     if options.max_drop is None or not can_promise(certificate, options.max_drop):
         return failed
     layers: list[FloatLayer] = []
@@ -82,9 +80,10 @@ def keep_promise(
             prices = _prices(before, after, last, found, sample)
             layers.append(_layer(spared, prices))
             if not broken_promises(found, options.max_drop):
-                return Attempt(layers=tuple(layers), int8=changed, certificate=found, is_kept=True)
+                kept = FloatLayers(tried=tuple(layers), are_kept=True)
+                return Attempt(float_layers=kept, int8=changed, certificate=found)
             before, last = after, found
-    return replace(failed, layers=tuple(layers))
+    return replace(failed, float_layers=FloatLayers(tried=tuple(layers)))
 
 
 def told(layers: Sequence[FloatLayer]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -151,12 +152,23 @@ def _activation_params(graph: Graph, calibration: Calibration, input_offset: int
                 f"{', '.join(group)}: these are concatenated and must share one scale, but their"
                 " operations fix different ones; export with --precision float32"
             )
-        shared = calibration.range(group[0])
-        for name in group[1:]:
-            shared = shared.union(calibration.range(name))
+        shared = _covering(graph, group, calibration)
         chosen = found[0] if found else params_from_range(shared)
         params |= dict.fromkeys(group, chosen)
     return snap_scales(graph, params, groups, fixed)
+
+
+def _covering(graph: Graph, group: Sequence[str], calibration: Calibration) -> Range:
+    """A range for all of a group: what is copied takes no other values than where it is from.
+
+    Only the sources' ranges count, since these are the ones that may have been narrowed.
+    """
+    sources = [
+        name
+        for name in group
+        if (producer := graph.producer(name)) is None or producer.kind not in SHARING
+    ]
+    return reduce(Range.union, map(calibration.range, sources))
 
 
 def _operand_params(graph: Graph) -> dict[str, QuantParams]:

@@ -1,4 +1,4 @@
-"""Go from a folded graph to its integers, keeping each step only if the scores get better."""
+"""Go from a folded graph to its integers, keeping a step only if the answers get better."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from strop.export.calibrate import Calibration, calibrate, remeasure
 from strop.export.correct import Corrected, correct
+from strop.export.divergence import divergence
 from strop.export.effort import Effort
 from strop.export.equalize import equalize
 from strop.export.execute import execute
@@ -18,9 +19,12 @@ from strop.export.graph import Array
 from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.ranges import choose_ranges
 from strop.export.sensitivity import Cost, sensitivity
+from strop.runtime.contract import Activation
 
-# Images that ranges are chosen by.
-JUDGES = {Effort.DEFAULT: 32, Effort.HIGH: 128}
+# Pixels that ranges are chosen by: 32 images of 224 x 224, four times as many with high
+# effort. Of 64 x 64 they are all that there are in memory, and worth it: chosen by 100 instead
+# of 25, an EfficientNet-B0's ranges leave 0.007 instead of 0.015 nats on 4,000 images.
+JUDGE_PIXELS = {Effort.DEFAULT: 32 * 224 * 224, Effort.HIGH: 128 * 224 * 224}
 # Inputs of a layer that its weights are rounded against: several for each of the widest
 # layers' unknowns.
 PATCHES = {Effort.DEFAULT: 10_000, Effort.HIGH: 40_000}
@@ -28,15 +32,17 @@ PATCHES = {Effort.DEFAULT: 10_000, Effort.HIGH: 40_000}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """What a step made of the scores.
+    """What a step made of the scores, on calibration images.
 
     Attributes:
         name: The step, with all kept ones before it.
-        signal_to_noise_db: Of the int8 scores against the float graph's, on calibration images.
-        is_kept: Whether it was better than the best before it.
+        divergence: Of the int8 probabilities from the float graph's, in nats an image.
+        signal_to_noise_db: Of the int8 scores against the float graph's.
+        is_kept: Whether the divergence was less than the least before it.
     """
 
     name: str
+    divergence: float
     signal_to_noise_db: float
     is_kept: bool
 
@@ -54,6 +60,7 @@ class Tuned:
         deploy: The float graph that was quantized, equalized if that was kept.
         calibration: Its ranges and means.
         patches: How many inputs the weights were rounded against; 0 for to the nearest.
+        moves_biases: Whether biases were corrected.
     """
 
     quantized: QuantizedGraph
@@ -64,10 +71,16 @@ class Tuned:
     deploy: DeployGraph
     calibration: Calibration
     patches: int
+    moves_biases: bool
 
 
 def tune(
-    deploy: DeployGraph, batches: Iterable[Array], sample: Sequence[Array], effort: Effort
+    deploy: DeployGraph,
+    batches: Iterable[Array],
+    sample: Sequence[Array],
+    *,
+    activation: Activation,
+    effort: Effort,
 ) -> Tuned:
     """Calibrate, equalize, choose ranges, quantize, round and correct.
 
@@ -75,25 +88,30 @@ def tune(
         deploy: The folded graph.
         batches: All calibration images, uint8 [N, H, W, C] each; read once.
         sample: Some of them, held in memory, for the steps that need several passes.
+        activation: What makes probabilities of the scores.
         effort: Which steps to try.
 
     Returns:
-        The integers after the steps that made the scores better.
+        The integers after the steps that brought the probabilities nearer to the float
+        graph's.
     """
-    run = _Run(deploy, sample)
+    run = _Run(deploy, sample, activation)
     calibration = calibrate(deploy, batches)
-    run.consider("bias correction", deploy, calibration)
+    if calibration.images > sum(map(len, sample)):
+        # Biases are corrected on the sample, so the means to correct to are the sample's.
+        calibration = remeasure(deploy, calibration, sample)
+    run.consider("to the nearest", deploy, calibration)
+    run.consider("bias correction", deploy, calibration, moves_biases=True)
     equalized = equalize(deploy, calibration)
     run.consider("equalization", equalized.deploy, equalized.calibration)
     costs: tuple[Cost, ...] = ()
     if effort is not Effort.FAST:
-        judges = np.concatenate(list(sample))
-        judges = judges[:: -(-len(judges) // JUDGES[effort])]
-        narrowed = choose_ranges(run.deploy, run.calibration, judges)
+        judges = _evenly(np.concatenate(list(sample)), most_pixels=JUDGE_PIXELS[effort])
+        narrowed = choose_ranges(run.deploy, run.calibration, judges, run.reference, activation)
         remeasured = remeasure(run.deploy, narrowed, sample)
         run.consider("ranges", run.deploy, remeasured)
         run.consider("rounding", run.deploy, run.calibration, patches=PATCHES[effort])
-        costs = sensitivity(run.deploy, run.best.quantized, judges)
+        costs = sensitivity(run.deploy, run.best.quantized, judges, activation)
     return Tuned(
         quantized=run.best.quantized,
         steps=tuple(run.steps),
@@ -103,17 +121,30 @@ def tune(
         deploy=run.deploy,
         calibration=run.calibration,
         patches=run.patches,
+        moves_biases=run.moves_biases,
     )
+
+
+def _evenly(images: Array, *, most_pixels: int) -> Array:
+    """Images from all over [N, H, W, C], of so many pixels together, but one at least."""
+    height, width = images.shape[1:3]
+    count = min(max(most_pixels // (height * width), 1), len(images))
+    chosen: Array = images[np.arange(count) * len(images) // count]
+    return chosen
 
 
 class _Run:
     """The best so far, and what was tried."""
 
     best: Corrected
-    patches: int
 
-    def __init__(self, deploy: DeployGraph, sample: Sequence[Array]) -> None:
+    def __init__(
+        self, deploy: DeployGraph, sample: Sequence[Array], activation: Activation
+    ) -> None:
+        self.patches = 0
+        self.moves_biases = False
         self.sample = sample
+        self.activation = activation
         self.reference = np.concatenate(
             [execute(deploy.graph, deploy.reals(batch)) for batch in sample]
         )
@@ -126,21 +157,30 @@ class _Run:
         calibration: Calibration,
         *,
         patches: int = 0,
+        moves_biases: bool = False,
     ) -> None:
-        """Make the integers, and keep them if their scores are nearer to the float graph's."""
+        """Make the integers, and keep them if they diverge less; with all that was kept."""
+        patches, moves_biases = patches or self.patches, moves_biases or self.moves_biases
         made = correct(
             quantize(deploy, calibration),
             calibration,
             self.sample,
             weights_of=deploy.graph,
             patches=patches,
+            moves_biases=moves_biases,
         )
-        ratio = signal_to_noise_db(self.reference, made.scores)
-        is_kept = all(ratio > step.signal_to_noise_db for step in self.steps)
-        self.steps.append(Step(name=name, signal_to_noise_db=ratio, is_kept=is_kept))
+        found = divergence(self.reference, made.scores, self.activation)
+        is_kept = all(found < step.divergence for step in self.steps)
+        step = Step(
+            name=name,
+            divergence=found,
+            signal_to_noise_db=signal_to_noise_db(self.reference, made.scores),
+            is_kept=is_kept,
+        )
+        self.steps.append(step)
         if is_kept:
             self.best, self.deploy, self.calibration = made, deploy, calibration
-            self.patches = patches
+            self.patches, self.moves_biases = patches, moves_biases
 
 
 def signal_to_noise_db(reference: Array, found: Array) -> float:

@@ -52,9 +52,14 @@ def run(options: argparse.Namespace) -> int:
 def print_steps(steps: Iterable[dict[str, Any]]) -> None:
     """Print what each step of the quantization was worth, as the manifest has it."""
     console.table(
-        ("int8 step", "signal to noise of the scores, dB", "kept"),
+        ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept"),
         [
-            (step["name"], f"{step['signal_to_noise_db']:.1f}", "yes" if step["is_kept"] else "no")
+            (
+                step["name"],
+                f"{step['divergence']:.5f}",
+                f"{step['signal_to_noise_db']:.1f}",
+                "yes" if step["is_kept"] else "no",
+            )
             for step in steps
         ],
     )

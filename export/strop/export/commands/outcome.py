@@ -37,7 +37,7 @@ def record(made: Export) -> dict[str, Any]:
         "calibration_checks": [asdict(found) for found in made.findings],
         "near_ties": list(made.near_ties),
         "certificate": asdict(made.certificate),
-        "float_layers": float_layers_record(made.float_layers, are_kept=made.has_float_layers),
+        "float_layers": float_layers_record(made.float_layers),
         "broken": list(made.broken),
     }
 
@@ -53,7 +53,7 @@ def show(made: Export) -> None:
     if made.steps:
         console.gap()
         print_steps(asdict(step) for step in made.steps)
-    if made.float_layers:
+    if made.float_layers.tried:
         console.gap()
         print_float_layers(record(made)["float_layers"])
     folder = made.artifacts[0].path.parent
