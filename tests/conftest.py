@@ -1,0 +1,40 @@
+"""How the tests are shared out between two processes: slow ones first, the rest by file."""
+
+from __future__ import annotations
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadfile import LoadFileScheduling
+
+# Half a minute and more each; in the order in which they are started, or one process waits
+# for the other at the end. They share nothing with their file.
+SLOW = (
+    "tests/export/test_pipeline.py::test_the_families_export_and_run_in_both_engines",
+    "tests/export/test_pipeline.py::test_a_real_mobilenet_v2_keeps_its_accuracy",
+    "tests/export/test_pipeline.py::test_the_shipped_default_exports_in_fresh_processes",
+    "tests/export/test_input_checks.py::test_a_real_mobilenet_v2",
+)
+SLOW_FILES = ("tests/test_readme.py",)
+
+
+class SlowTestsAlone(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file goes to one process, whose fixtures are made once; a slow test to any."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = nodeid if nodeid.startswith(SLOW) else super()._split_scope(nodeid)
+        return scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Of all ways to share out, the one that tests/conftest.py is about."""
+    return SlowTestsAlone(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow ones first, the others in their order."""
+    order = (*SLOW, *SLOW_FILES)
+    items.sort(
+        key=lambda item: next(
+            (i for i, start in enumerate(order) if item.nodeid.startswith(start)), len(order)
+        )
+    )
