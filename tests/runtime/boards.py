@@ -3,13 +3,15 @@
 Sources: formats from the kernel's Documentation/admin-guide/pm/cpufreq.rst and
 driver-api/thermal/sysfs-api.rst, proc_stat(5), accounting/psi.rst, cgroup-v2.rst; clocks
 from raspberrypi.com/documentation/computers/config_txt.html#overclocking; zone names from
-the device trees bcm283x.dtsi, bcm2711.dtsi, bcm2712.dtsi; the word and the file
-get_throttled from raspberrypi.com/documentation/computers/os.html#get_throttled and
-raspberrypi/linux pull request 2397. None of them was read from a board here.
+the device trees bcm283x.dtsi, bcm2711.dtsi, bcm2712.dtsi; get_throttled and measure_clock
+from raspberrypi.com/documentation/computers/os.html#vcgencmd, the kernel's file
+get_throttled from raspberrypi/linux pull request 2397; thermal_throttle from the kernel's
+arch/x86/kernel/cpu/mce/therm_throt.c. None of them was read from a board here.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,6 +88,27 @@ def recorded(root: Path, *files: Mapping[str, str]) -> Path:
     return root
 
 
-def vcgencmd(answer: str, *, code: int = 0) -> dict[str, str]:
-    """A program in vcgencmd's place that gives this answer to get_throttled only."""
-    return {VCGENCMD: f'#!/bin/sh\n[ "$*" = get_throttled ] && echo "{answer}"; exit {code}\n'}
+def vcgencmd(answer: str, *, clock: str = "", code: int = 0) -> dict[str, str]:
+    """A program in vcgencmd's place, which answers nothing else.
+
+    Args:
+        answer: To get_throttled.
+        clock: To measure_clock arm.
+        code: That it ends with.
+    """
+    return {
+        VCGENCMD: "#!/bin/sh\n"
+        'case "$*" in\n'
+        f"    get_throttled) echo {shlex.quote(answer)} ;;\n"
+        f"    'measure_clock arm') echo {shlex.quote(clock)} ;;\n"
+        f"esac\nexit {code}\n"
+    }
+
+
+def x86_throttle_counts(*, core: tuple[int, int], package: tuple[int, int]) -> dict[str, str]:
+    """The counters of an x86 machine's two processors."""
+    return {
+        f"sys/devices/system/cpu/cpu{cpu}/thermal_throttle/{name}_throttle_count": f"{count}\n"
+        for name, counts in (("core", core), ("package", package))
+        for cpu, count in enumerate(counts)
+    }

@@ -14,15 +14,13 @@ from tests.runtime.boards import (
     POLICY,
     PRESSURE,
     STAT,
-    THROTTLED_FILE,
     ZERO_2_W,
     ZONE,
     recorded,
     vcgencmd,
 )
 
-from strop.runtime import board
-from strop.runtime.board import Clock, board_state, throttle_names
+from strop.runtime.board import Clock, board_state
 
 
 @pytest.mark.parametrize(
@@ -52,58 +50,9 @@ def test_a_pi_tells_its_heat_and_its_clock(
     assert found.load_average == (0.42, 0.17, 0.05)
 
 
-def test_vcgencmd_is_asked_for_the_firmwares_word(tmp_path: Path) -> None:
+def test_the_firmwares_word_is_part_of_the_state(tmp_path: Path) -> None:
     files = vcgencmd("throttled=0x50005")
     assert board_state(recorded(tmp_path, PI_4, files)).throttled == 0x50005
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        vcgencmd("VCHI initialization failed", code=255),
-        vcgencmd("Can't open device file: /dev/vcio", code=255),
-        vcgencmd('error=1 error_msg="Command not registered"'),
-        {},
-    ],
-)
-@pytest.mark.parametrize(
-    "place", [THROTTLED_FILE, THROTTLED_FILE.replace("soc/soc:", "soc@107c000000/soc@107c000000:")]
-)
-def test_without_vcgencmds_answer_the_kernels_file_is_read(
-    tmp_path: Path, files: dict[str, str], place: str
-) -> None:
-    assert board_state(recorded(tmp_path, PI_5, files)).throttled is None
-    assert board_state(recorded(tmp_path, {place: "50000\n"})).throttled == 0x50000
-
-
-def test_vcgencmds_answer_comes_before_the_kernels_file(tmp_path: Path) -> None:
-    files = vcgencmd("throttled=0x0") | {THROTTLED_FILE: "50005\n"}
-    assert board_state(recorded(tmp_path, PI_4, files)).throttled == 0
-
-
-def test_a_vcgencmd_that_hangs_does_not_hold_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(board, "VCGENCMD_TIMEOUT_S", 0.1)
-    files = {"usr/bin/vcgencmd": "#!/bin/sh\nexec sleep 5\n", THROTTLED_FILE: "4\n"}
-    assert board_state(recorded(tmp_path, PI_4, files)).throttled == 4
-
-
-@pytest.mark.parametrize(
-    ("word", "now", "since_boot"),
-    [
-        (0, (), ()),
-        (0x50005, ("under-voltage", "throttled"), ("under-voltage", "throttled")),
-        (0x50000, (), ("under-voltage", "throttled")),
-        (0xE0008, ("soft temperature limit",), ("clock capped", "throttled")),
-        (0x2, ("clock capped",), ()),
-    ],
-)
-def test_the_firmwares_word_has_bits_for_now_and_since_boot(
-    word: int, now: tuple[str, ...], since_boot: tuple[str, ...]
-) -> None:
-    assert throttle_names(word) == now
-    assert set(since_boot) <= set(throttle_names(word, since_boot=True))
 
 
 def test_only_zones_that_measure_processors_count(tmp_path: Path) -> None:

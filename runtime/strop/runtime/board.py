@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
+from strop.runtime.firmware import throttled
 from strop.runtime.kernel_files import (
     hertz_at,
     load_average,
@@ -14,13 +13,6 @@ from strop.runtime.kernel_files import (
     number_of,
     text_at,
 )
-
-# What the firmware's bits say; the same 16 bits higher is "has happened since boot".
-# Source: raspberrypi.com/documentation/computers/os.html#get_throttled
-THROTTLE_BITS = MappingProxyType(
-    {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
-)
-SINCE_BOOT_SHIFT = 16
 
 # Where a Raspberry Pi's firmware starts to slow down, in degrees Celsius.
 # Source: raspberrypi.com/documentation/computers/config_txt.html#monitoring-core-temperature
@@ -32,9 +24,6 @@ PI_3_PLUS = ("Raspberry Pi 3 Model A Plus", "Raspberry Pi 3 Model B Plus")
 # "bigcore0-thermal", "soc-thermal" and "CPU-therm" on other boards, "x86_pkg_temp".
 CPU_ZONES = ("cpu", "core", "soc", "x86_pkg_temp")
 MILLI = 1000  # thermal's unit is a thousandth of a degree
-
-VCGENCMD_PLACES = ("usr/bin/vcgencmd", "opt/vc/bin/vcgencmd")  # the second up to Debian 10
-VCGENCMD_TIMEOUT_S = 2  # it takes milliseconds; a firmware that hangs must not hold us up
 
 # Columns of /proc/stat's first line; source: proc_stat(5). Guests are part of user and nice.
 BUSY_COLUMNS = (0, 1, 2, 5, 6, 7)  # all but idle and iowait
@@ -58,6 +47,19 @@ class Clock:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ticks:
+    """Counters of processors' time, in the kernel's ticks since boot.
+
+    Attributes:
+        busy: In which the processors worked or were kept from it.
+        steal: The part of it in which the host ran somebody else.
+    """
+
+    busy: int
+    steal: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BoardState:
     """The board at one moment; None is "it does not say", never "all is well".
 
@@ -65,7 +67,7 @@ class BoardState:
 
     Attributes:
         uptime_s: Since boot.
-        throttled: The firmware's word on a Raspberry Pi, see THROTTLE_BITS.
+        throttled: The firmware's word on a Raspberry Pi, see firmware.THROTTLE_BITS.
         temperature_c: Of the hottest zone that measures processors, degrees Celsius.
         temperature_limit_c: Where the firmware or the kernel starts to slow down.
         clocks: One an independent clock; empty without cpufreq.
@@ -99,18 +101,18 @@ def board_state(root: Path = Path("/")) -> BoardState:
         root: Where proc/, sys/ and usr/bin/vcgencmd are; another one than "/" for
             recorded files.
     """
-    zones = [zone for zone in sorted(root.glob("sys/class/thermal/thermal_zone*")) if _is_cpu(zone)]
-    ticks = _ticks(root)
+    zones = cpu_zones(root)
+    ticks = stat_ticks(root)
     cgroups = _cgroups(root)
     uptime = text_at(root / "proc/uptime")
     return BoardState(
         uptime_s=float(uptime.split()[0]) if uptime else None,
-        throttled=_throttled(root),
-        temperature_c=max(_degrees(zones, "temp"), default=None),
+        throttled=throttled(root),
+        temperature_c=max(degrees_at(zones, "temp"), default=None),
         temperature_limit_c=_temperature_limit_c(root, zones),
         clocks=_clocks(root),
-        busy_ticks=sum(ticks[column] for column in BUSY_COLUMNS) if ticks else None,
-        steal_ticks=ticks[STEAL_COLUMN] if ticks else None,
+        busy_ticks=ticks.busy if ticks else None,
+        steal_ticks=ticks.steal if ticks else None,
         waiting_us=_waiting_us(root),
         quota_cpus=min(filter(None, map(_quota_cpus, cgroups)), default=None),
         quota_stopped_us=max(
@@ -122,43 +124,9 @@ def board_state(root: Path = Path("/")) -> BoardState:
     )
 
 
-def throttle_names(word: int, *, since_boot: bool = False) -> tuple[str, ...]:
-    """What the firmware's word says.
-
-    Args:
-        word: `BoardState.throttled`.
-        since_boot: What has happened since boot, not what is so now.
-    """
-    bits = word >> SINCE_BOOT_SHIFT if since_boot else word
-    return tuple(name for bit, name in THROTTLE_BITS.items() if bits >> bit & 1)
-
-
-def _throttled(root: Path) -> int | None:
-    """From vcgencmd; the kernel's file, whose reading logs a warning, only without it."""
-    asked = (_ask_vcgencmd(root / place) for place in VCGENCMD_PLACES)
-    word = next((word for word in asked if word is not None), None)
-    if word is not None:
-        return word
-    # soc/soc:firmware up to the Pi 4, soc@107c000000/... on the Pi 5.
-    files = sorted(root.glob("sys/devices/platform/soc*/soc*:firmware/get_throttled"))
-    return number_of(text_at(files[0]), base=16) if files else None
-
-
-def _ask_vcgencmd(program: Path) -> int | None:
-    """The word; None where there is no such program, or it may not ask the firmware."""
-    try:
-        answer = subprocess.run(
-            [str(program), "get_throttled"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=VCGENCMD_TIMEOUT_S,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    name, _, word = answer.strip().partition("=")
-    return number_of(word, base=16) if name == "throttled" else None
+def cpu_zones(root: Path) -> list[Path]:
+    """Folders of the thermal zones that measure processors, below root."""
+    return [zone for zone in sorted(root.glob("sys/class/thermal/thermal_zone*")) if _is_cpu(zone)]
 
 
 def _is_cpu(zone: Path) -> bool:
@@ -166,7 +134,13 @@ def _is_cpu(zone: Path) -> bool:
     return any(word in kind for word in CPU_ZONES)
 
 
-def _degrees(zones: list[Path], name: str) -> list[float]:
+def degrees_at(zones: list[Path], name: str) -> list[float]:
+    """What those of the zones tell that can be read, in degrees Celsius.
+
+    Args:
+        zones: Folders.
+        name: Of the file in each: "temp", "trip_point_0_temp".
+    """
     readings = [number_of(text_at(zone / name)) for zone in zones]
     return [reading / MILLI for reading in readings if reading is not None]
 
@@ -185,10 +159,15 @@ def _temperature_limit_c(root: Path, zones: list[Path]) -> float | None:
         if text_at(zone / "type") != "x86_pkg_temp"
         for kind in sorted(zone.glob("trip_point_*_type"))
         if text_at(kind) == "passive"
-        for limit in _degrees([zone], kind.name.replace("_type", "_temp"))
+        for limit in degrees_at([zone], kind.name.replace("_type", "_temp"))
         if limit > 0
     ]
     return min(limits, default=None)
+
+
+def cpufreq_policies(root: Path) -> list[Path]:
+    """Folders of the independent clocks, below root."""
+    return sorted(root.glob("sys/devices/system/cpu/cpufreq/policy*"))
 
 
 def _clocks(root: Path) -> tuple[Clock, ...]:
@@ -198,16 +177,19 @@ def _clocks(root: Path) -> tuple[Clock, ...]:
             allowed_hz=hertz_at(policy / "scaling_max_freq"),
             hardware_hz=hertz_at(policy / "cpuinfo_max_freq"),
         )
-        for policy in sorted(root.glob("sys/devices/system/cpu/cpufreq/policy*"))
+        for policy in cpufreq_policies(root)
     )
 
 
-def _ticks(root: Path) -> list[int] | None:
-    """All processors' time since boot, by what it went to."""
+def stat_ticks(root: Path) -> Ticks | None:
+    """All processors' time since boot, from /proc/stat below root."""
     name, *columns = (text_at(root / "proc/stat") or "-").splitlines()[0].split()
     # Sandboxes make up a shorter line.
     is_whole = name == "cpu" and len(columns) > STEAL_COLUMN
-    return [int(column) for column in columns] if is_whole else None
+    if not is_whole:
+        return None
+    ticks = [int(column) for column in columns]
+    return Ticks(busy=sum(ticks[column] for column in BUSY_COLUMNS), steal=ticks[STEAL_COLUMN])
 
 
 def _waiting_us(root: Path) -> int | None:

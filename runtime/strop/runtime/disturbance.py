@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strop.runtime.board import BoardState, throttle_names
+from strop.runtime.board import BoardState
+from strop.runtime.firmware import throttle_names
 
 HZ_PER_GHZ = 1_000_000_000
 US_PER_S = 1_000_000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from strop.runtime.board import BoardState, throttle_names
+from strop.runtime.board import BoardState
 from strop.runtime.disturbance import QUOTA_REMEDY, Finding, capped, hot, throttle_remedy
+from strop.runtime.firmware import throttle_names
 from strop.runtime.machine import Machine
 from strop.runtime.wheels import Userland
 

@@ -6,9 +6,10 @@ import argparse
 from dataclasses import asdict
 
 from strop import console
-from strop.runtime.board import BoardState, throttle_names
+from strop.runtime.board import BoardState
 from strop.runtime.doctor import Diagnosis, EngineCheck, diagnose
 from strop.runtime.errors import MeasurementError
+from strop.runtime.firmware import throttle_names
 from strop.runtime.machine import Machine
 from strop.runtime.record import installed_version
 
