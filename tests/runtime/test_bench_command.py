@@ -15,13 +15,14 @@ from PIL import Image
 from tests.runtime.boards import PI_4, recorded
 
 from strop import cli
+from strop.runtime.block_timer import Clock
 from strop.runtime.board import board_state
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.commands import bench
 from strop.runtime.contract import Contract
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import MeasurementError
-from strop.runtime.latency import Clock, LatencySamples, MeasurePlan
+from strop.runtime.latency import LatencySamples, MeasurePlan
 from strop.runtime.record import bench_record_from_json
 
 onnx = pytest.importorskip("onnx", reason="onnx, which makes the test's artifact, is not installed")

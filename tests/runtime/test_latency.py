@@ -3,77 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
-from types import TracebackType
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.runtime.fake_engines import MS, FakeClock, FakeEngine, tensors
 
-from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
+from strop.runtime.block_state import MIN_INTERVAL_NS, BoardWatch
+from strop.runtime.engines.engine import TensorInfo
 from strop.runtime.errors import MeasurementError
 from strop.runtime.latency import LatencySamples, MeasurePlan, measure, random_input
-
-MS = 1_000_000  # ns
-PIXELS = TensorInfo(shape=(1, 2, 2, 3), dtype="uint8")
-
-
-class FakeClock:
-    """Nanoseconds that pass only when someone spends them; each reading costs 1."""
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def __call__(self) -> int:
-        self.now += 1
-        return self.now
-
-
-class FakeEngine:
-    """Spends a fixed time in `invoke` and much more in `write`; keeps a diary."""
-
-    facts = EngineFacts(engine="fake", version="0", kernels="none", partitions=None, num_threads=1)
-    input = PIXELS
-    output = PIXELS
-
-    def __init__(
-        self, name: str, clock: FakeClock, invoke_ns: int, diary: list[str] | None = None
-    ) -> None:
-        self.name = name
-        self.clock = clock
-        self.invoke_ns = invoke_ns
-        self.diary = [] if diary is None else diary
-        self.written: list[int] = []
-        self.collected_during_invoke = False
-
-    def write(self, tensor: Array) -> None:
-        self.clock.now += 7 * MS
-        self.written.append(int(tensor.flat[0]))
-
-    def invoke(self) -> None:
-        self.collected_during_invoke |= gc.isenabled()
-        self.diary.append(self.name)
-        self.clock.now += self.invoke_ns
-
-    def read(self) -> Array:
-        return np.zeros(PIXELS.shape, np.uint8)
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-    def __enter__(self) -> FakeEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def tensors(*values: int) -> Sequence[Array]:
-    return [np.full(PIXELS.shape, value, np.uint8) for value in values]
 
 
 def measured(
@@ -157,6 +96,45 @@ def test_the_lead_in_lasts_its_time_and_one_invoke_at_least() -> None:
     (fast, slow), _ = measured(1 * MS, 20 * MS, plan=plan)
     assert len(fast.warmup_ns) == 5
     assert len(slow.warmup_ns) == 1
+
+
+def watched(
+    root: Path, *invoke_ns: int, plan: MeasurePlan
+) -> tuple[tuple[LatencySamples, ...], BoardWatch]:
+    clock = FakeClock()
+    watch = BoardWatch(root, clock=clock)
+    engines = [FakeEngine(str(ns), clock, ns) for ns in invoke_ns]
+    found = measure(engines, [tensors(0)] * len(engines), plan=plan, clock=clock, watch=watch)
+    return found, watch
+
+
+def test_every_block_lies_between_two_readings_of_the_board(tmp_path: Path) -> None:
+    plan = MeasurePlan(min_runs=1, min_duration_s=1.0)
+    (first, second), watch = watched(tmp_path, 5 * MS, 8 * MS, plan=plan)
+    rounds = [state.rounds for state in watch.states]
+    assert rounds[0] == 0
+    assert rounds == sorted(set(rounds))
+    assert rounds[-1] == len(first.blocks) == len(second.blocks)
+    between_ns = [
+        after.elapsed_ns - before.elapsed_ns
+        for before, after in zip(watch.states, watch.states[1:], strict=False)
+    ]
+    # A round of blocks is not cut short; the last reading comes when it comes.
+    assert min(between_ns[:-1]) >= MIN_INTERVAL_NS
+
+
+def test_after_a_reading_even_an_engine_that_is_alone_leads_in(tmp_path: Path) -> None:
+    plan = MeasurePlan(
+        min_runs=1,
+        min_duration_s=2.0,
+        warmup_runs=0,
+        warmup_duration_s=0.0,
+        lead_in_duration_s=0.015,
+    )
+    (samples,), watch = watched(tmp_path, 5 * MS, plan=plan)
+    before_a_block = len(watch.states) - 1
+    assert 1 < before_a_block < len(samples.blocks)
+    assert len(samples.warmup_ns) == 3 * before_a_block
 
 
 def test_every_input_is_written_in_turn() -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from strop.runtime.block_state import BoardWatch
+from strop.runtime.block_timer import NS_PER_S, Block, BlockTimer, Clock
 from strop.runtime.engines.engine import Array, Engine, TensorInfo
 from strop.runtime.errors import MeasurementError
 
-NS_PER_S = 1_000_000_000
 WARMUP_SHARE = 0.5  # of max_duration_s; a slow model must leave time to be measured
 INPUT_SEED = 0
-
-Clock = Callable[[], int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +32,7 @@ class MeasurePlan:
         block_duration_s: How long one engine runs before the next one's turn.
         lead_in_duration_s: Time at the start of each block, one invoke at least, that
             counts as warm-up: the engine before has filled the caches. An engine that is
-            measured alone has none.
+            measured alone has one only after a reading of the board.
     """
 
     min_runs: int = 100  # a p99 needs 299, which min_duration_s gives to models under 6 ms
@@ -59,6 +56,16 @@ class MeasurePlan:
         for name in ("max_duration_s", "block_duration_s"):
             if not getattr(self, name) > 0:
                 raise MeasurementError(f"plan: {name} is {getattr(self, name)}; needed is > 0")
+
+    def timer(self, engine: Engine, inputs: Sequence[Array], *, clock: Clock) -> BlockTimer:
+        """A timer with this plan's blocks."""
+        return BlockTimer(
+            engine,
+            inputs,
+            block_ns=int(self.block_duration_s * NS_PER_S),
+            lead_in_ns=int(self.lead_in_duration_s * NS_PER_S),
+            clock=clock,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +97,7 @@ def measure(
     *,
     plan: MeasurePlan,
     clock: Clock = time.perf_counter_ns,
+    watch: BoardWatch | None = None,
 ) -> tuple[LatencySamples, ...]:
     """Time `invoke` on every engine in turn until each has what the plan asks for.
 
@@ -101,6 +109,7 @@ def measure(
         inputs: For each engine, tensors of its input's shape and dtype, taken in turn.
         plan: How long.
         clock: Nanoseconds, monotonic.
+        watch: Reads the board before the first block, between rounds, and after the last.
 
     Returns:
         One record an engine, in the order given. Where `max_duration_s` ended the
@@ -116,88 +125,55 @@ def measure(
         )
     start = clock()
     timers = [
-        _Timer(engine, tensors, clock) for engine, tensors in zip(engines, inputs, strict=True)
+        plan.timer(engine, tensors, clock=clock)
+        for engine, tensors in zip(engines, inputs, strict=True)
     ]
+    collected = [_Collected() for _ in timers]
     warmup_budget_ns = int(plan.max_duration_s * WARMUP_SHARE * NS_PER_S) // len(timers)
-    for timer in timers:
-        timer.warm_up(plan, budget_ns=warmup_budget_ns)
-    is_alone = len(timers) == 1
+    for timer, found in zip(timers, collected, strict=True):
+        found.warmup_ns += timer.warm_up(
+            min_runs=plan.warmup_runs,
+            min_ns=int(plan.warmup_duration_s * NS_PER_S),
+            budget_ns=warmup_budget_ns,
+        )
     deadline = start + int(plan.max_duration_s * NS_PER_S)
-    for first in itertools.cycle(range(len(timers))):
-        for timer in timers[first:] + timers[:first]:
-            timer.run_block(plan, leads_in=not is_alone)
-        if clock() >= deadline or all(timer.is_done(plan) for timer in timers):
+    pairs = list(zip(timers, collected, strict=True))
+    for rounds in itertools.count():
+        was_read = watch is not None and watch.look(rounds)
+        first = rounds % len(pairs)
+        for timer, found in pairs[first:] + pairs[:first]:
+            found.add(timer.run_block(leads_in=was_read or len(pairs) > 1))
+        if clock() >= deadline or all(found.is_enough_for(plan) for found in collected):
             break
-    return tuple(timer.samples() for timer in timers)
+    if watch is not None:
+        watch.look(rounds + 1, is_last=True)
+    return tuple(found.samples() for found in collected)
 
 
-class _Timer:
-    """Collects the samples of one engine."""
+class _Collected:
+    """The samples of one engine so far."""
 
-    def __init__(self, engine: Engine, inputs: Sequence[Array], clock: Clock) -> None:
-        self._engine = engine
-        self._inputs = itertools.cycle(inputs)
-        self._clock = clock
-        self._warmup_ns: list[int] = []
+    def __init__(self) -> None:
+        self.warmup_ns: list[int] = []
         self._invoke_ns: list[int] = []
         self._blocks: list[int] = []
         self._total_ns = 0
 
-    def is_done(self, plan: MeasurePlan) -> bool:
+    def add(self, block: Block) -> None:
+        self.warmup_ns += block.lead_in_ns
+        self._invoke_ns += block.invoke_ns
+        self._blocks.append(len(block.invoke_ns))
+        self._total_ns += sum(block.invoke_ns)
+
+    def is_enough_for(self, plan: MeasurePlan) -> bool:
         return _is_enough(len(self._invoke_ns), self._total_ns, plan)
 
     def samples(self) -> LatencySamples:
         return LatencySamples(
-            warmup_ns=tuple(self._warmup_ns),
+            warmup_ns=tuple(self.warmup_ns),
             invoke_ns=tuple(self._invoke_ns),
             blocks=tuple(self._blocks),
         )
-
-    def warm_up(self, plan: MeasurePlan, *, budget_ns: int) -> None:
-        needed_ns = plan.warmup_duration_s * NS_PER_S
-        total_ns = 0
-        while total_ns < budget_ns and (
-            len(self._warmup_ns) < plan.warmup_runs or total_ns < needed_ns
-        ):
-            total_ns += self._run(self._warmup_ns)
-
-    def run_block(self, plan: MeasurePlan, *, leads_in: bool) -> None:
-        needed_ns = plan.block_duration_s * NS_PER_S
-        with _collector_paused():
-            if leads_in:
-                lead_in_ns = self._run(self._warmup_ns)
-                while lead_in_ns < plan.lead_in_duration_s * NS_PER_S:
-                    lead_in_ns += self._run(self._warmup_ns)
-            block_ns = self._run(self._invoke_ns)
-            runs = 1
-            while block_ns < needed_ns:
-                block_ns += self._run(self._invoke_ns)
-                runs += 1
-        self._blocks.append(runs)
-        self._total_ns += block_ns
-
-    def _run(self, into: list[int]) -> int:
-        """One invoke on the next input; writing it and keeping the sample are not timed."""
-        self._engine.write(next(self._inputs))
-        clock = self._clock
-        invoke = self._engine.invoke
-        start = clock()
-        invoke()
-        stop = clock()
-        into.append(stop - start)
-        return stop - start
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A collection inside the timed region would be counted as inference."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def random_input(info: TensorInfo, *, seed: int = INPUT_SEED) -> Array:

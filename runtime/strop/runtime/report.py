@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strop.runtime.block_timer import NS_PER_S
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.engines.engine import EngineFacts
-from strop.runtime.latency import NS_PER_S
 from strop.runtime.record import ArtifactRecord, BenchRecord
 from strop.runtime.statistics import Interval, percentile_ns, quantile_interval
 

@@ -1,0 +1,101 @@
+"""Times one engine's `invoke` in short blocks; nothing else is inside the timed region."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from strop.runtime.engines.engine import Array, Engine
+
+NS_PER_S = 1_000_000_000
+
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One engine's turn.
+
+    Attributes:
+        lead_in_ns: Invokes at its start that count as warm-up.
+        invoke_ns: Timed invokes, one at least.
+    """
+
+    lead_in_ns: list[int]
+    invoke_ns: list[int]
+
+
+class BlockTimer:
+    """Runs one engine's blocks.
+
+    Args:
+        engine: Open.
+        inputs: Tensors of its input's shape and dtype, taken in turn.
+        block_ns: How long a block lasts, at least.
+        lead_in_ns: How long its lead-in lasts, at least, where it has one.
+        clock: Nanoseconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        inputs: Sequence[Array],
+        *,
+        block_ns: int,
+        lead_in_ns: int,
+        clock: Clock,
+    ) -> None:
+        self._engine = engine
+        self._inputs = itertools.cycle(inputs)
+        self._block_ns = block_ns
+        self._lead_in_ns = lead_in_ns
+        self._clock = clock
+
+    def warm_up(self, *, min_runs: int, min_ns: int, budget_ns: int) -> list[int]:
+        """Invoke until both minima are met, or the budget is spent."""
+        taken_ns: list[int] = []
+        total_ns = 0
+        while total_ns < budget_ns and (len(taken_ns) < min_runs or total_ns < min_ns):
+            total_ns += self._run(taken_ns)
+        return taken_ns
+
+    def run_block(self, *, leads_in: bool) -> Block:
+        """Invoke for a block's time, after a lead-in if asked for."""
+        block = Block(lead_in_ns=[], invoke_ns=[])
+        with _collector_paused():
+            if leads_in:
+                self._run_for(self._lead_in_ns, into=block.lead_in_ns)
+            self._run_for(self._block_ns, into=block.invoke_ns)
+        return block
+
+    def _run_for(self, min_ns: int, *, into: list[int]) -> None:
+        """As many invokes as it takes, one at least."""
+        total_ns = self._run(into)
+        while total_ns < min_ns:
+            total_ns += self._run(into)
+
+    def _run(self, into: list[int]) -> int:
+        """One invoke on the next input; writing it and keeping the sample are not timed."""
+        self._engine.write(next(self._inputs))
+        clock = self._clock
+        invoke = self._engine.invoke
+        start = clock()
+        invoke()
+        stop = clock()
+        into.append(stop - start)
+        return stop - start
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A collection inside the timed region would be counted as inference."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
