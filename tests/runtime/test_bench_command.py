@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from PIL import Image
 from tests.runtime.boards import PI_4, recorded
 
 from strop import cli
-from strop.runtime.block_timer import Clock
+from strop.runtime.block_state import BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.commands import bench
 from strop.runtime.contract import Contract
+from strop.runtime.cooldown import cool_down
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import MeasurementError
 from strop.runtime.latency import LatencySamples, MeasurePlan
@@ -28,7 +30,7 @@ from strop.runtime.record import bench_record_from_json
 onnx = pytest.importorskip("onnx", reason="onnx, which makes the test's artifact, is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
-QUICK = ("--runs", "30", "--duration", "0", "--warmup", "0")
+QUICK = ("--runs", "30", "--duration", "0", "--warmup", "0", "--cool-down", "0")
 SIDE = 8
 
 
@@ -123,6 +125,9 @@ def test_json_has_the_figures_and_the_output_file_the_samples(
     assert str(tmp_path) not in output.read_text()
     assert figures["board_before"]["uptime_s"] == record.board_before.uptime_s
     assert figures["board_after"]["uptime_s"] == record.board_after.uptime_s
+    assert len(figures["block_states"]) == len(record.block_states) >= 2
+    assert len(measured.samples.blocks) == record.block_states[-1].rounds
+    assert shown["sustained"] is None
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -158,6 +163,43 @@ def test_a_calm_run_says_nothing_about_disturbance(
 
 
 @pytest.mark.usefixtures("no_cold_start")
+def test_burst_and_sustained_speed_are_two_figures(
+    artifact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_artifact(tmp_path / "b.onnx")
+    words = ["bench", str(artifact), str(other), *QUICK, "--sustained", "0.3"]
+    output = tmp_path / "record.json"
+    assert cli.main([*words, "--output", str(output)]) == 0
+    printed = capsys.readouterr()
+    headings, *rows = table(printed.out)
+    for row in rows:
+        assert float(dict(zip(headings, row, strict=True))["sustained ms"]) >= 0
+    assert "then 0.3 s for each artifact, alone" in printed.err
+    assert "b.onnx: in the last 0.06 of 0.3 s" in printed.err
+    record = bench_record_from_json(output.read_text(), where=str(output))
+    for measured in record.artifacts:
+        assert measured.sustained is not None
+        assert measured.sustained.states[-1].rounds == len(measured.sustained.block_runs)
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_a_hot_board_is_waited_for_and_the_wait_recorded(
+    artifact: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hot = replace(board_state(recorded(tmp_path / "pi", PI_4)), temperature_c=70.0)
+    monkeypatch.setattr(bench, "cool_down", partial(cool_down, read=lambda: hot))
+    words = ["bench", str(artifact), *QUICK, "--cool-down", "0.01", "--json"]
+    assert cli.main(words) == 0
+    printed = capsys.readouterr()
+    assert "70.0 °C: waiting 0.01 s at most to get below 65 °C" in printed.err
+    assert "still 70.0 °C after 0 s" in printed.err
+    assert json.loads(printed.out)["cool_down"]["from_c"] == 70
+
+
+@pytest.mark.usefixtures("no_cold_start")
 def test_images_are_used_where_given(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +216,7 @@ def test_images_are_used_where_given(
         inputs: Sequence[Sequence[Array]],
         *,
         plan: MeasurePlan,
+        watch: BoardWatch,
     ) -> tuple[LatencySamples, ...]:
         given.append(inputs)
         return (LatencySamples(warmup_ns=(), invoke_ns=(1,) * 30, blocks=(30,)),)
@@ -203,7 +246,7 @@ def test_a_measurement_that_the_limit_ended_says_so(
         inputs: Sequence[Sequence[Array]],
         *,
         plan: MeasurePlan,
-        clock: Clock | None = None,
+        watch: BoardWatch,
     ) -> tuple[LatencySamples, ...]:
         return (LatencySamples(warmup_ns=(), invoke_ns=(4_000_000,) * 3, blocks=(3,)),)
 
@@ -267,6 +310,9 @@ def test_an_output_without_a_folder_is_refused_before_the_work(
     [
         (("--runs", "0"), "--runs: 0 is less than 1"),
         (("--warmup", "-1"), "--warmup: -1 is less than 0"),
+        (("--sustained", "0"), "--sustained: 0 is not a number of seconds > 0"),
+        (("--sustained", "m.onnx"), "without one, --sustained stands last"),
+        (("--cool-down", "-1"), "--cool-down: -1 is not a number of seconds"),
         (("--duration", "nan"), "--duration: nan is not a number of seconds"),
         (("--threads", "0"), "num_threads is 0; needed is 1 or more"),
     ],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.runtime.boards import PI_4, recorded
 
+from strop.runtime.block_state import BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.coldstart import ColdStart
+from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import MeasurementError, OutputError
 from strop.runtime.latency import LatencySamples, MeasurePlan
@@ -23,6 +26,7 @@ from strop.runtime.record import (
     installed_version,
     write_bench_record,
 )
+from strop.runtime.sustained import SustainedSamples
 
 ARTIFACT = ArtifactRecord(
     name="m.int8.tflite",
@@ -35,20 +39,35 @@ ARTIFACT = ArtifactRecord(
         import_ns=1, load_ns=2, first_invoke_ns=3, second_invoke_ns=4, peak_rss_bytes=5
     ),
     samples=LatencySamples(warmup_ns=(9, 8), invoke_ns=(7, 6, 5), blocks=(2, 1)),
+    sustained=None,
 )
 
 
 @pytest.fixture
 def record(tmp_path_factory: pytest.TempPathFactory) -> BenchRecord:
     pi, silent = tmp_path_factory.mktemp("pi"), tmp_path_factory.mktemp("silent")
+    watch = BoardWatch(recorded(pi, PI_4))
+    watch.look(0)
+    sustained = SustainedSamples(
+        load_s=1.0,
+        window_s=0.2,
+        block_runs=(2, 1),
+        block_p50_ns=(5, 9),
+        window_block=1,
+        raw_stride=1,
+        invoke_ns=(9,),
+        states=watch.states,
+    )
     return BenchRecord(
         strop_version="0.1.0",
         inputs="8 images of validation",
         plan=MeasurePlan(),
         machine=machine(silent),
-        board_before=board_state(recorded(pi, PI_4)),
+        cool_down=CoolDown(waited_s=2.5, from_c=70, to_c=64, cool_c=65),
+        board_before=board_state(pi),
         board_after=board_state(silent),
-        artifacts=(ARTIFACT,),
+        block_states=watch.states,
+        artifacts=(replace(ARTIFACT, sustained=sustained),),
     )
 
 
@@ -66,13 +85,18 @@ def test_a_record_comes_back_unchanged(record: BenchRecord) -> None:
 
 
 def test_this_machines_record_comes_back_unchanged() -> None:
+    watch = BoardWatch()
+    watch.look(0)
+    watch.look(1, is_last=True)
     record = BenchRecord(
         strop_version=installed_version(),
         inputs="random",
         plan=MeasurePlan(min_duration_s=1),
         machine=machine(),
+        cool_down=None,
         board_before=board_state(),
         board_after=board_state(),
+        block_states=watch.states,
         artifacts=(ARTIFACT, ARTIFACT),
     )
     assert bench_record_from_json(record.to_json(), where="r.json") == record
@@ -91,8 +115,23 @@ def test_a_record_is_written_whole_or_not_at_all(record: BenchRecord, tmp_path: 
 
 def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
     text = changed(record, "format_version", value=FORMAT_VERSION + 1)
-    with pytest.raises(MeasurementError, match=r"r\.json: format_version is 3, this strop reads 2"):
+    with pytest.raises(
+        MeasurementError, match=r"r\.json: format_version is 4, this strop reads 2 and 3"
+    ):
         bench_record_from_json(text, where="r.json")
+
+
+def test_a_record_of_version_2_is_read_as_one_without_what_came_later(record: BenchRecord) -> None:
+    old = json.loads(record.to_json()) | {"format_version": 2}
+    del old["cool_down"], old["block_states"], old["artifacts"][0]["sustained"]
+    expected = replace(record, cool_down=None, block_states=(), artifacts=(ARTIFACT,))
+    assert bench_record_from_json(json.dumps(old), where="r.json") == expected
+
+
+def test_a_record_of_version_2_is_checked_as_any(record: BenchRecord) -> None:
+    old = json.loads(record.to_json()) | {"format_version": 2, "artifacts": [3]}
+    with pytest.raises(MeasurementError, match=r"artifacts\[0\] is 3, needed is an object"):
+        bench_record_from_json(json.dumps(old), where="r.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "null", '{"artifacts": []}'])
@@ -117,6 +156,8 @@ def test_an_unknown_field_is_refused_by_name(record: BenchRecord) -> None:
         (("artifacts", 0, "facts", "partitions"), "1", 'partitions is "1", needed is int'),
         (("artifacts", 0, "facts"), None, "facts is null, needed is an object"),
         (("plan", "min_runs"), 0, "plan: plan: 0 runs"),
+        (("block_states", 0, "allowed_hz", 0), "1", 'allowed_hz.0. is "1", needed is int'),
+        (("artifacts", 0, "sustained", "window_block"), 2, "window_block is 2 of 2 blocks"),
         (("board_before", "throttled"), "0x0", 'throttled is "0x0", needed is int'),
         (("board_before", "clocks", 0, "allowed_hz"), 1.5, "allowed_hz is 1.5, needed is int"),
     ],

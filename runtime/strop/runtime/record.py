@@ -10,15 +10,19 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from strop.runtime.block_state import BlockState
 from strop.runtime.board import BoardState
 from strop.runtime.coldstart import ColdStart
+from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import MeasurementError, OutputError, StropError
 from strop.runtime.latency import LatencySamples, MeasurePlan
 from strop.runtime.machine import Machine
+from strop.runtime.sustained import SustainedSamples
 
-# History: 1, the first; 2, the board's state before and after.
-FORMAT_VERSION = 2
+# History: 1, the first; 2, the board's state before and after; 3, its state between the
+# blocks, the wait for a cool board, and sustained speed.
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +36,7 @@ class ArtifactRecord:
         facts: What ran it.
         cold_start: Load and first inference in a fresh process.
         samples: Warm inference, interleaved with the record's other artifacts.
+        sustained: After minutes of load by this artifact alone; None if not asked for.
     """
 
     name: str
@@ -40,6 +45,7 @@ class ArtifactRecord:
     facts: EngineFacts
     cold_start: ColdStart
     samples: LatencySamples
+    sustained: SustainedSamples | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +57,12 @@ class BenchRecord:
         inputs: What the artifacts were run on, in words.
         plan: How long was measured.
         machine: On what, and in what state it was before.
+        cool_down: The wait before; None where the board tells no temperature.
         board_before: State of the board before the artifacts were opened.
-        board_after: State right after the last inference; `disturbances` compares the two.
+        board_after: State right after the last interleaved block; `disturbances` compares
+            the two.
+        block_states: The board between the blocks, which `validity` judges; empty in
+            records of version 2.
         artifacts: In the order in which they were given.
     """
 
@@ -60,8 +70,10 @@ class BenchRecord:
     inputs: str
     plan: MeasurePlan
     machine: Machine
+    cool_down: CoolDown | None
     board_before: BoardState
     board_after: BoardState
+    block_states: tuple[BlockState, ...]
     artifacts: tuple[ArtifactRecord, ...]
 
     def to_json(self) -> str:
@@ -114,12 +126,25 @@ def bench_record_from_json(text: str, *, where: str) -> BenchRecord:
             f"{where}: no format_version; needed is what strop bench --output writes"
         )
     found = record.pop("format_version")
-    if found != FORMAT_VERSION:
+    if found == 2:
+        record = _from_version_2(record)
+    elif found != FORMAT_VERSION:
         raise MeasurementError(
-            f"{where}: format_version is {found!r}, this strop reads {FORMAT_VERSION}; use the"
-            " strop that wrote it, or measure again"
+            f"{where}: format_version is {found!r}, this strop reads 2 and {FORMAT_VERSION}; use"
+            " the strop that wrote it, or measure again"
         )
     return typing.cast("BenchRecord", _read(record, BenchRecord, at=where))
+
+
+def _from_version_2(record: dict[str, object]) -> dict[str, object]:
+    """The same in version 3, where what was not read then is absent; checked by `_read`."""
+    artifacts = record.get("artifacts")
+    if isinstance(artifacts, list):
+        artifacts = [
+            {**artifact, "sustained": None} if isinstance(artifact, dict) else artifact
+            for artifact in artifacts
+        ]
+    return {**record, "artifacts": artifacts, "block_states": [], "cool_down": None}
 
 
 def _read(value: object, kind: typing.Any, *, at: str) -> object:

@@ -9,6 +9,28 @@ from strop.runtime.coldstart import ColdStart
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.record import ArtifactRecord, BenchRecord
 from strop.runtime.statistics import Interval, percentile_ns, quantile_interval
+from strop.runtime.sustained import SustainedSamples
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SustainedFigures:
+    """What is said about one artifact after minutes of load.
+
+    Attributes:
+        load_s: How long it ran alone.
+        window_s: How much at the end the figures are of.
+        p50_ns: Median inference in the window; None where the samples are too few.
+        p50_interval_ns: 95 % interval of it within this run.
+        n: Timed inferences in the window.
+        p50_ratio: p50 over the artifact's own p50 before the load; above 1 is slower.
+    """
+
+    load_s: float
+    window_s: float
+    p50_ns: int | None
+    p50_interval_ns: Interval | None
+    n: int
+    p50_ratio: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +51,7 @@ class Figures:
         throughput_per_s: Inferences per second, one after the other.
         n: Timed inferences.
         p50_ratio: p50 over the p50 of the record's first artifact; below 1 is faster.
+        sustained: After minutes of load; None if that was not measured.
     """
 
     name: str
@@ -43,6 +66,7 @@ class Figures:
     throughput_per_s: float
     n: int
     p50_ratio: float | None
+    sustained: SustainedFigures | None
 
 
 def figures(record: BenchRecord) -> tuple[Figures, ...]:
@@ -66,5 +90,26 @@ def _figures(artifact: ArtifactRecord, *, first_p50_ns: int | None) -> Figures:
         p50_interval_ns=quantile_interval(samples_ns),
         throughput_per_s=len(samples_ns) * NS_PER_S / sum(samples_ns),
         n=len(samples_ns),
-        p50_ratio=p50_ns / first_p50_ns if p50_ns and first_p50_ns else None,
+        p50_ratio=_ratio(p50_ns, first_p50_ns),
+        sustained=_sustained(artifact.sustained, burst_p50_ns=p50_ns),
     )
+
+
+def _sustained(
+    samples: SustainedSamples | None, *, burst_p50_ns: int | None
+) -> SustainedFigures | None:
+    if samples is None:
+        return None
+    p50_ns = percentile_ns(samples.invoke_ns, 0.5)
+    return SustainedFigures(
+        load_s=samples.load_s,
+        window_s=samples.window_s,
+        p50_ns=p50_ns,
+        p50_interval_ns=quantile_interval(samples.invoke_ns),
+        n=samples.window_runs,
+        p50_ratio=_ratio(p50_ns, burst_p50_ns),
+    )
+
+
+def _ratio(of_ns: int | None, to_ns: int | None) -> float | None:
+    return of_ns / to_ns if of_ns and to_ns else None

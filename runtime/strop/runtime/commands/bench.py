@@ -6,16 +6,19 @@ import argparse
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from strop import console
 from strop.runtime.artifact import read_contract, sha256_file
+from strop.runtime.block_state import BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.coldstart import measure_cold_start
+from strop.runtime.commands.bench_report import print_record
 from strop.runtime.commands.contract_flags import add_engine_flags
+from strop.runtime.cooldown import DEFAULT_LIMIT_S, CoolDown, cool_down
 from strop.runtime.dataset import list_images
-from strop.runtime.disturbance import disturbances
+from strop.runtime.disturbance import COOL_REMEDY
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import ContractError, OutputError
@@ -29,16 +32,10 @@ from strop.runtime.record import (
     installed_version,
     write_bench_record,
 )
-from strop.runtime.report import Figures, figures
+from strop.runtime.sustained import DEFAULT_LOAD_S, SustainedSamples, measure_sustained
 
 MAX_IMAGES = 32  # decoded once and kept: 5 MB at 224 x 224
 LIMIT_FACTOR = 4  # over the timed inferences; warm-up, lead-ins and inputs take under 1 more
-NS_PER_MS = 1_000_000
-BYTES_PER_MIB = 1 << 20
-COLUMNS = (
-    *("artifact", "engine", "threads", "load ms", "first ms", "p50 ms", "p90 ms", "p99 ms"),
-    *("1/s", "peak MiB", "n", "p50 ratio"),
-)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -80,6 +77,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="inferences before the first timed one, at least; 0 for none (default: %(default)s)",
     )
     parser.add_argument(
+        "--sustained",
+        type=_load_seconds,
+        nargs="?",
+        const=DEFAULT_LOAD_S,
+        metavar="SECONDS",
+        help="then run each artifact alone for so long, and state its speed at the end of it"
+        " (without SECONDS: %(const)g)",
+    )
+    parser.add_argument(
+        "--cool-down",
+        type=_seconds,
+        default=DEFAULT_LIMIT_S,
+        metavar="SECONDS",
+        help="wait at most so long for a hot board to cool down first (default: %(default)g)",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print the figures as JSON instead of a table"
     )
     parser.add_argument(
@@ -106,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
         else f"{len(images)} images of {options.images.resolve().name}"
     )
     record = _measure(options, plan=plan, images=images, inputs=inputs)
-    _report(record, as_json=options.json)
+    print_record(record, as_json=options.json)
     if options.output is not None:
         write_bench_record(record, options.output)
         console.note(f"raw samples: {options.output}")
@@ -133,6 +146,7 @@ def _measure(
     inputs: str,
 ) -> BenchRecord:
     paths: Sequence[Path] = options.artifacts
+    cooled = _cool_down(options.cool_down)
     before, board_before = machine(), board_state()  # their load must not count our own work
     with ExitStack() as stack:
         engines = [
@@ -152,16 +166,20 @@ def _measure(
             measure_cold_start(path, engine=options.engine, num_threads=options.threads)
             for path in console.progress(paths, len(paths), "cold start")
         ]
-        samples = measure(engines, tensors, plan=plan)
+        watch = BoardWatch()
+        samples = measure(engines, tensors, plan=plan, watch=watch)
         board_after = board_state()
+        sustained = _sustained(engines, tensors, load_s=options.sustained)
         facts = [engine.facts for engine in engines]
     return BenchRecord(
         strop_version=installed_version(),
         inputs=inputs,
         plan=plan,
         machine=before,
+        cool_down=cooled,
         board_before=board_before,
         board_after=board_after,
+        block_states=watch.states,
         artifacts=tuple(
             ArtifactRecord(
                 name=path.name,
@@ -170,10 +188,38 @@ def _measure(
                 facts=facts[i],
                 cold_start=cold_starts[i],
                 samples=samples[i],
+                sustained=sustained[i],
             )
             for i, path in enumerate(paths)
         ),
     )
+
+
+def _cool_down(limit_s: float) -> CoolDown | None:
+    def say(now_c: float, cool_c: float) -> None:
+        console.note(f"{now_c:.1f} °C: waiting {limit_s:g} s at most to get below {cool_c:g} °C")
+
+    cooled = cool_down(limit_s=limit_s, on_wait=say)
+    if cooled is not None and not cooled.is_cool:
+        console.note(
+            f"still {cooled.to_c:.1f} °C after {cooled.waited_s:.0f} s: what follows may be slower"
+            f" than the board can be; {COOL_REMEDY}"
+        )
+    return cooled
+
+
+def _sustained(
+    engines: Sequence[Engine], inputs: Sequence[Sequence[Array]], *, load_s: float | None
+) -> list[SustainedSamples | None]:
+    """Each engine alone: beside another one it would not heat the board as it does in use."""
+    if load_s is None:
+        return [None] * len(engines)
+    return [
+        measure_sustained(engine, tensors, load_s=load_s, watch=BoardWatch())
+        for engine, tensors in console.progress(
+            zip(engines, inputs, strict=True), len(engines), "sustained"
+        )
+    ]
 
 
 def _settings(
@@ -187,6 +233,9 @@ def _settings(
         "runs": f"at least {plan.min_runs} and {plan.min_duration_s:g} s, for each artifact",
         "warm-up": f"at least {plan.warmup_runs} runs and {plan.warmup_duration_s:g} s",
         "limit": f"{plan.max_duration_s:g} s in all",
+        "sustained": None
+        if options.sustained is None
+        else f"then {options.sustained:g} s for each artifact, alone",
         "output": options.output,
     }
 
@@ -200,61 +249,6 @@ def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list
         )
     prepare = preparation(contract, engine.input)
     return [prepare.apply(load_image(image, contract)) for image in images]
-
-
-def _report(record: BenchRecord, *, as_json: bool) -> None:
-    for artifact in record.artifacts:
-        if not artifact.samples.meet(record.plan):
-            console.note(
-                f"{artifact.name}: stopped by the limit of {record.plan.max_duration_s:g} s after"
-                f" {len(artifact.samples.invoke_ns)} runs; needed were {record.plan.min_runs} runs"
-                f" and {record.plan.min_duration_s:g} s"
-            )
-    disturbed_by = disturbances(record.board_before, record.board_after)
-    for each in disturbed_by:
-        console.note(f"the run was disturbed ({each.name}): {each.found}; {each.remedy}")
-    rows = figures(record)
-    if as_json:
-        console.json(
-            {
-                "strop_version": record.strop_version,
-                "inputs": record.inputs,
-                "plan": asdict(record.plan),
-                "machine": asdict(record.machine),
-                "board_before": asdict(record.board_before),
-                "board_after": asdict(record.board_after),
-                "disturbances": [asdict(each) for each in disturbed_by],
-                "artifacts": [asdict(row) for row in rows],
-            }
-        )
-        return
-    # A ratio to itself says nothing: the last column is for several artifacts.
-    shown = len(COLUMNS) if len(rows) > 1 else len(COLUMNS) - 1
-    console.table(COLUMNS[:shown], [_cells(row)[:shown] for row in rows])
-
-
-def _cells(row: Figures) -> tuple[object, ...]:
-    """The figures in the units of COLUMNS."""
-    facts = row.facts
-    partitions = "" if facts.partitions is None else f", partitions: {facts.partitions}"
-    return (
-        row.name,
-        f"{facts.engine} ({facts.kernels}{partitions})",
-        facts.num_threads,
-        _milliseconds(row.cold_start.load_ns),
-        _milliseconds(row.cold_start.first_invoke_ns),
-        _milliseconds(row.p50_ns),
-        _milliseconds(row.p90_ns),
-        _milliseconds(row.p99_ns),
-        f"{row.throughput_per_s:.1f}",
-        f"{row.cold_start.peak_rss_bytes / BYTES_PER_MIB:.0f}",
-        row.n,
-        None if row.p50_ratio is None else f"{row.p50_ratio:.2f}",
-    )
-
-
-def _milliseconds(value_ns: int | None) -> str | None:
-    return None if value_ns is None else f"{value_ns / NS_PER_MS:.2f}"
 
 
 def _check_output(path: Path, *, force: bool) -> None:
@@ -283,4 +277,16 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds >= 0")
+    return value
+
+
+def _load_seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number of seconds > 0; without one, --sustained stands last"
+        )
     return value

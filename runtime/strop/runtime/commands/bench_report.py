@@ -1,0 +1,97 @@
+"""How `strop bench` says what it measured: a table or JSON, and notes on what spoiled it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from strop import console
+from strop.runtime.disturbance import disturbances
+from strop.runtime.record import ArtifactRecord, BenchRecord
+from strop.runtime.report import Figures, figures
+
+NS_PER_MS = 1_000_000
+BYTES_PER_MIB = 1 << 20
+
+
+def print_record(record: BenchRecord, *, as_json: bool) -> None:
+    """Print the figures to stdout, and to stderr what speaks against them."""
+    for artifact in record.artifacts:
+        _note_limit(artifact, record)
+    for each in disturbances(record.board_before, record.board_after):
+        console.note(f"the run was disturbed ({each.name}): {each.found}; {each.remedy}")
+    rows = figures(record)
+    if as_json:
+        console.json(_as_json(record, rows))
+        return
+    for row in rows:
+        _note_sustained(row)
+    cells = [_cells(row) for row in rows]
+    # A ratio to itself says nothing: that column is for several artifacts.
+    left_out = set() if len(rows) > 1 else {"p50 ratio"}
+    if all(row.sustained is None for row in rows):
+        left_out.add("sustained ms")
+    shown = [name for name in cells[0] if name not in left_out]
+    console.table(shown, [[row[name] for name in shown] for row in cells])
+
+
+def _as_json(record: BenchRecord, rows: Sequence[Figures]) -> dict[str, object]:
+    return {
+        "strop_version": record.strop_version,
+        "inputs": record.inputs,
+        "plan": asdict(record.plan),
+        "machine": asdict(record.machine),
+        "cool_down": None if record.cool_down is None else asdict(record.cool_down),
+        "board_before": asdict(record.board_before),
+        "board_after": asdict(record.board_after),
+        "block_states": [asdict(state) for state in record.block_states],
+        "disturbances": [
+            asdict(each) for each in disturbances(record.board_before, record.board_after)
+        ],
+        "artifacts": [asdict(row) for row in rows],
+    }
+
+
+def _note_limit(artifact: ArtifactRecord, record: BenchRecord) -> None:
+    if artifact.samples.meet(record.plan):
+        return
+    console.note(
+        f"{artifact.name}: stopped by the limit of {record.plan.max_duration_s:g} s after"
+        f" {len(artifact.samples.invoke_ns)} runs; needed were {record.plan.min_runs} runs"
+        f" and {record.plan.min_duration_s:g} s"
+    )
+
+
+def _note_sustained(row: Figures) -> None:
+    found = row.sustained
+    if found is None or found.p50_ratio is None:
+        return
+    console.note(
+        f"{row.name}: in the last {found.window_s:g} of {found.load_s:g} s"
+        f" {found.p50_ratio:.2f} times the p50 before"
+    )
+
+
+def _cells(row: Figures) -> dict[str, object]:
+    """The figures by the table's headings, in their units."""
+    facts = row.facts
+    partitions = "" if facts.partitions is None else f", partitions: {facts.partitions}"
+    return {
+        "artifact": row.name,
+        "engine": f"{facts.engine} ({facts.kernels}{partitions})",
+        "threads": facts.num_threads,
+        "load ms": _milliseconds(row.cold_start.load_ns),
+        "first ms": _milliseconds(row.cold_start.first_invoke_ns),
+        "p50 ms": _milliseconds(row.p50_ns),
+        "p90 ms": _milliseconds(row.p90_ns),
+        "p99 ms": _milliseconds(row.p99_ns),
+        "sustained ms": _milliseconds(row.sustained.p50_ns if row.sustained else None),
+        "1/s": f"{row.throughput_per_s:.1f}",
+        "peak MiB": f"{row.cold_start.peak_rss_bytes / BYTES_PER_MIB:.0f}",
+        "n": row.n,
+        "p50 ratio": None if row.p50_ratio is None else f"{row.p50_ratio:.2f}",
+    }
+
+
+def _milliseconds(value_ns: int | None) -> str | None:
+    return None if value_ns is None else f"{value_ns / NS_PER_MS:.2f}"
