@@ -16,7 +16,7 @@ from PIL import Image
 from tests.runtime.boards import PI_4, recorded
 
 from strop import cli
-from strop.runtime.block_state import BoardWatch
+from strop.runtime.block_state import BlockState, BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.commands import bench
@@ -126,7 +126,7 @@ def test_json_has_the_figures_and_the_output_file_the_samples(
     assert figures["board_before"]["uptime_s"] == record.board_before.uptime_s
     assert figures["board_after"]["uptime_s"] == record.board_after.uptime_s
     assert len(figures["block_states"]) == len(record.block_states) >= 2
-    assert len(measured.samples.blocks) == record.block_states[-1].rounds
+    assert figures["blocks"] == len(measured.samples.blocks) == record.block_states[-1].rounds
     assert shown["sustained"] is None
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -160,6 +160,29 @@ def test_a_calm_run_says_nothing_about_disturbance(
     monkeypatch.setattr(bench, "board_state", lambda: calm)
     assert cli.main(["bench", str(artifact), *QUICK]) == 0
     assert "disturbed" not in capsys.readouterr().err
+
+
+class HotWatch(BoardWatch):
+    """Reads a board that is throttled in all readings but the first."""
+
+    @property
+    def states(self) -> tuple[BlockState, ...]:
+        first, *others = super().states
+        return (replace(first, throttled=0), *(replace(each, throttled=0x4) for each in others))
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_blocks_that_do_not_count_are_counted_and_named(
+    artifact: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "BoardWatch", HotWatch)
+    assert cli.main(["bench", str(artifact), *QUICK, "--json"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert found["is_usable"] is False
+    assert [each["block"] for each in found["invalid_blocks"]] == list(range(found["blocks"]))
+    assert f"{found['blocks']} of {found['blocks']} blocks do not count (throttled" in printed.err
+    assert "no gate will take this run" in printed.err
 
 
 @pytest.mark.usefixtures("no_cold_start")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strop.runtime.board import BoardState
-from strop.runtime.firmware import throttle_names
+from strop.runtime.firmware import new_throttle_names, throttle_names
 
 HZ_PER_GHZ = 1_000_000_000
 US_PER_S = 1_000_000
@@ -86,8 +86,7 @@ def _throttled(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
     words = [state.throttled for state in (before, after) if state.throttled is not None]
     names = [name for word in words for name in throttle_names(word)]
     if len(words) == 2:
-        already, since = (set(throttle_names(word, since_boot=True)) for word in words)
-        names += sorted(since - already)
+        names += new_throttle_names(*words)
     if not names:
         return ()
     distinct = tuple(dict.fromkeys(names))

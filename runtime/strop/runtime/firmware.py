@@ -65,6 +65,11 @@ def throttle_names(word: int, *, since_boot: bool = False) -> tuple[str, ...]:
     return tuple(name for bit, name in THROTTLE_BITS.items() if bits >> bit & 1)
 
 
+def new_throttle_names(before: int, after: int) -> tuple[str, ...]:
+    """What happened for the first time since boot between two of the firmware's words."""
+    return throttle_names(after & ~before, since_boot=True)
+
+
 def _ask(root: Path, *words: str, answer: re.Pattern[str]) -> str | None:
     """What vcgencmd answers; None where there is none, or it may not ask the firmware."""
     # Most machines have none: to look costs microseconds, to start what is not there a fork.

@@ -10,6 +10,7 @@ from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.record import ArtifactRecord, BenchRecord
 from strop.runtime.statistics import Interval, percentile_ns, quantile_interval
 from strop.runtime.sustained import SustainedSamples
+from strop.runtime.validity import throttled_share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,8 @@ class SustainedFigures:
         p50_interval_ns: 95 % interval of it within this run.
         n: Timed inferences in the window.
         p50_ratio: p50 over the artifact's own p50 before the load; above 1 is slower.
+        throttled_share: Share of the window's blocks below the board's full speed, 0..1;
+            None where the board does not tell.
     """
 
     load_s: float
@@ -31,6 +34,7 @@ class SustainedFigures:
     p50_interval_ns: Interval | None
     n: int
     p50_ratio: float | None
+    throttled_share: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,10 +76,13 @@ class Figures:
 def figures(record: BenchRecord) -> tuple[Figures, ...]:
     """One entry for each of the record's artifacts, in its order."""
     first_p50_ns = percentile_ns(record.artifacts[0].samples.invoke_ns, 0.5)
-    return tuple(_figures(artifact, first_p50_ns=first_p50_ns) for artifact in record.artifacts)
+    return tuple(
+        _figures(artifact, record=record, first_p50_ns=first_p50_ns)
+        for artifact in record.artifacts
+    )
 
 
-def _figures(artifact: ArtifactRecord, *, first_p50_ns: int | None) -> Figures:
+def _figures(artifact: ArtifactRecord, *, record: BenchRecord, first_p50_ns: int | None) -> Figures:
     samples_ns = artifact.samples.invoke_ns
     p50_ns = percentile_ns(samples_ns, 0.5)
     return Figures(
@@ -91,12 +98,12 @@ def _figures(artifact: ArtifactRecord, *, first_p50_ns: int | None) -> Figures:
         throughput_per_s=len(samples_ns) * NS_PER_S / sum(samples_ns),
         n=len(samples_ns),
         p50_ratio=_ratio(p50_ns, first_p50_ns),
-        sustained=_sustained(artifact.sustained, burst_p50_ns=p50_ns),
+        sustained=_sustained(artifact.sustained, record=record, burst_p50_ns=p50_ns),
     )
 
 
 def _sustained(
-    samples: SustainedSamples | None, *, burst_p50_ns: int | None
+    samples: SustainedSamples | None, *, record: BenchRecord, burst_p50_ns: int | None
 ) -> SustainedFigures | None:
     if samples is None:
         return None
@@ -108,6 +115,7 @@ def _sustained(
         p50_interval_ns=quantile_interval(samples.invoke_ns),
         n=samples.window_runs,
         p50_ratio=_ratio(p50_ns, burst_p50_ns),
+        throttled_share=throttled_share(samples, record=record),
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from strop import console
-from strop.runtime.disturbance import disturbances
 from strop.runtime.record import ArtifactRecord, BenchRecord
 from strop.runtime.report import Figures, figures
+from strop.runtime.validity import MAX_INVALID_SHARE, Validity, validity
 
 NS_PER_MS = 1_000_000
 BYTES_PER_MIB = 1 << 20
@@ -18,11 +18,11 @@ def print_record(record: BenchRecord, *, as_json: bool) -> None:
     """Print the figures to stdout, and to stderr what speaks against them."""
     for artifact in record.artifacts:
         _note_limit(artifact, record)
-    for each in disturbances(record.board_before, record.board_after):
-        console.note(f"the run was disturbed ({each.name}): {each.found}; {each.remedy}")
+    found = validity(record)
+    _note_validity(found)
     rows = figures(record)
     if as_json:
-        console.json(_as_json(record, rows))
+        console.json(_as_json(record, found, rows))
         return
     for row in rows:
         _note_sustained(row)
@@ -35,7 +35,7 @@ def print_record(record: BenchRecord, *, as_json: bool) -> None:
     console.table(shown, [[row[name] for name in shown] for row in cells])
 
 
-def _as_json(record: BenchRecord, rows: Sequence[Figures]) -> dict[str, object]:
+def _as_json(record: BenchRecord, found: Validity, rows: Sequence[Figures]) -> dict[str, object]:
     return {
         "strop_version": record.strop_version,
         "inputs": record.inputs,
@@ -45,9 +45,11 @@ def _as_json(record: BenchRecord, rows: Sequence[Figures]) -> dict[str, object]:
         "board_before": asdict(record.board_before),
         "board_after": asdict(record.board_after),
         "block_states": [asdict(state) for state in record.block_states],
-        "disturbances": [
-            asdict(each) for each in disturbances(record.board_before, record.board_after)
-        ],
+        "is_usable": found.is_usable,
+        "blocks": found.blocks,
+        "invalid_blocks": [asdict(block) for block in found.invalid_blocks],
+        "not_told": found.not_told,
+        "disturbances": [asdict(each) for each in found.disturbances],
         "artifacts": [asdict(row) for row in rows],
     }
 
@@ -62,13 +64,32 @@ def _note_limit(artifact: ArtifactRecord, record: BenchRecord) -> None:
     )
 
 
+def _note_validity(found: Validity) -> None:
+    for each in found.disturbances:
+        console.note(f"the run was disturbed ({each.name}): {each.found}; {each.remedy}")
+    if found.invalid_blocks:
+        reasons = ", ".join(f"{name}: {count}" for name, count in found.counts.items())
+        console.note(
+            f"{len(found.invalid_blocks)} of {found.blocks} blocks do not count ({reasons});"
+            f" a gate takes {MAX_INVALID_SHARE:.0%}"
+        )
+    if found.is_usable is False:
+        console.note("no gate will take this run: measure again without what is named above")
+
+
 def _note_sustained(row: Figures) -> None:
     found = row.sustained
     if found is None or found.p50_ratio is None:
         return
+    share = found.throttled_share
+    told = (
+        "the board does not tell whether it was throttled"
+        if share is None
+        else f"{share:.0%} of that time below full speed"
+    )
     console.note(
         f"{row.name}: in the last {found.window_s:g} of {found.load_s:g} s"
-        f" {found.p50_ratio:.2f} times the p50 before"
+        f" {found.p50_ratio:.2f} times the p50 before; {told}"
     )
 
 
