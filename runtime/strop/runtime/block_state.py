@@ -14,7 +14,7 @@ from strop.runtime.kernel_files import hertz_at, load_average, number_of, text_a
 # Boards throttle for seconds, not for blocks. A reading takes 0.4 ms on x86, and some more
 # where vcgencmd has to be started twice (2.6 ms there). Behind it the first inference of
 # 0.1 ms takes 22 % longer (63 % behind vcgencmd), of 3.1 ms 2 to 4 % (4 to 7 %); after
-# the 15 ms of the plan's lead-in it is under 0.5 %.
+# the 15 ms of the plan's lead-in it is under 2 %.
 MIN_INTERVAL_NS = NS_PER_S // 4
 MAX_COST_SHARE = 0.05  # of the time; where reading is slow, it is done less often
 
