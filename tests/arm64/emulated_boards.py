@@ -1,0 +1,85 @@
+"""What Raspberry Pis say of their processors, for the processors that QEMU emulates.
+
+XNNPACK and ONNX Runtime choose their kernels by it. Without these files XNNPACK is not used;
+with the host's it crashes; where they promise instructions that QEMU_CPU lacks, ONNX Runtime
+does.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.runtime.boards import PI_3_PLUS, PI_4, PI_5, THROTTLED_FILE, ZONE, recorded
+
+CORES = 4
+CPU = "sys/devices/system/cpu/"
+# Read through to this host, where /.proc is mounted.
+LIVE = ("loadavg", "mounts", "pressure", "self", "stat", "sys", "thread-self", "uptime")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatedBoard:
+    """A Raspberry Pi with this processor.
+
+    Attributes:
+        files: Its own account of clocks, temperature, memory and model.
+        midr: Variant, part and revision, as in /proc/cpuinfo.
+        features: What its kernel lists; QEMU_CPU has all of them.
+    """
+
+    files: Mapping[str, str]
+    midr: tuple[str, str, int]
+    features: str
+
+
+# By QEMU_CPU. Features and registers are those of 64-bit Raspberry Pi OS.
+BOARDS = {
+    "cortex-a53": EmulatedBoard(  # the Zero 2 W has the same processor
+        files=PI_3_PLUS, midr=("0x0", "0xd03", 4), features="fp asimd evtstrm crc32 cpuid"
+    ),
+    "cortex-a72": EmulatedBoard(
+        files=PI_4, midr=("0x0", "0xd08", 3), features="fp asimd evtstrm crc32 cpuid"
+    ),
+    "cortex-a76": EmulatedBoard(
+        files=PI_5,
+        midr=("0x4", "0xd0b", 1),
+        features="fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm"
+        " lrcpc dcpop asimddp",
+    ),
+}
+
+
+def write_board(cpu: str, folder: Path) -> None:
+    """Write the board's proc/ and sys/ below folder, over what an earlier board left.
+
+    Args:
+        cpu: A name in BOARDS.
+        folder: For these two only.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    board = BOARDS[cpu]
+    cool = {ZONE + "temp": "42000\n", THROTTLED_FILE: "0\n"}
+    recorded(folder, board.files, cool, _processors(board))
+    for name in LIVE:
+        path = folder / "proc" / name
+        path.unlink(missing_ok=True)
+        path.symlink_to(f"/.proc/{name}")
+
+
+def _processors(board: EmulatedBoard) -> dict[str, str]:
+    variant, part, revision = board.midr
+    files = {CPU + name: f"0-{CORES - 1}\n" for name in ("online", "possible", "present")}
+    cpuinfo = ""
+    for core in range(CORES):
+        files[f"{CPU}cpu{core}/topology/physical_package_id"] = "0\n"
+        files[f"{CPU}cpu{core}/topology/core_id"] = f"{core}\n"
+        cpuinfo += (
+            f"processor\t: {core}\nBogoMIPS\t: 108.00\nFeatures\t: {board.features}\n"
+            f"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: {variant}\n"
+            f"CPU part\t: {part}\nCPU revision\t: {revision}\n\n"
+        )
+    model = board.files["proc/device-tree/model"].rstrip("\0")
+    return files | {"proc/cpuinfo": f"{cpuinfo}Model\t\t: {model}\n"}

@@ -1,0 +1,160 @@
+"""Makes a Raspberry Pi's root file system of Debian's packages and of real wheels, and keeps it.
+
+Packages are unpacked, never configured: nothing runs under emulation. Wheels are those that
+pip would choose on the board, in the versions of uv.lock.
+"""
+
+from __future__ import annotations
+
+import compileall
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# What Raspberry Pi OS Lite has too and a shell, Python, the wheels or a login may need.
+PACKAGES = (
+    *("base-files", "bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname"),
+    *("libstdc++6", "procps", "python3", "sed", "tar", "util-linux"),
+)
+# $1 is the root; bookworm's packages still bring files for both places.
+MERGE_USR = 'cd "$1" && for name in bin lib sbin; do mkdir -p usr/$name && ln -s usr/$name; done'
+NOT_NEEDED = ("doc", "info", "locale", "man")  # below usr/share
+ACCOUNTS = {
+    "passwd": "root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000::/home/pi:/bin/bash\n",
+    "group": "root:x:0:\npi:x:1000:\n",
+    "hosts": "127.0.0.1 localhost\n",
+}
+MOUNT_POINTS = (".proc", "home/pi", "mnt", "opt/strop")
+ENGINES = {"litert": ("litert",), "onnx": ("onnx",), "both": ("litert", "onnx"), "none": ()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class System:
+    """A release of Raspberry Pi OS, as far as Debian is the same.
+
+    Attributes:
+        suite: Debian's name of it.
+        arch: Debian's name of the architecture.
+        python: Major and minor of its Python.
+        platform: uv's name of the wheels that fit, which states the glibc.
+    """
+
+    suite: str
+    arch: str
+    python: tuple[int, int]
+    platform: str
+
+    @property
+    def site(self) -> str:
+        """Where its Python looks for what pip installed for everybody."""
+        return "usr/local/lib/python{}.{}/dist-packages".format(*self.python)
+
+
+BOOKWORM = System(suite="bookworm", arch="arm64", python=(3, 11), platform="aarch64-manylinux_2_36")
+TRIXIE = System(suite="trixie", arch="arm64", python=(3, 13), platform="aarch64-manylinux_2_40")
+SYSTEMS = {system.suite: system for system in (BOOKWORM, TRIXIE)}
+
+
+def root_filesystem(system: System) -> Path:
+    """The system's root folder, made when it is not in the cache.
+
+    It holds the wheels as opt/sites/NAME, for each name in ENGINES the folder that
+    `pip install 'strop[...]'` leaves, without strop. Its name is a hash of what goes in.
+    Half-made folders have another name, and are removed by the next run.
+
+    Raises:
+        subprocess.CalledProcessError: A package cannot be had; the text is on stderr.
+    """
+    requirements = {name: _requirements(extras) for name, extras in ENGINES.items()}
+    content = repr((system, requirements)).encode() + Path(__file__).read_bytes()
+    key = hashlib.sha256(content).hexdigest()[:16]
+    cache = Path(os.environ.get("STROP_CACHE") or Path.home() / ".cache/strop")
+    root = cache / f"{system.suite}-{system.arch}-{key}"
+    with _locked(cache / f"{root.name}.lock"):
+        if not root.is_dir():
+            partial = root.with_name(f"{root.name}.part")
+            shutil.rmtree(partial, ignore_errors=True)
+            try:
+                _unpack_packages(system, partial)
+                _settle(system, partial)
+                for name, lines in requirements.items():
+                    _unpack_wheels(system, lines, partial / "opt/sites" / name)
+                _compile(system, partial)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+            partial.rename(root)
+    return root
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One at a time, of all processes; the kernel lets go of it when a process ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _requirements(extras: tuple[str, ...]) -> str:
+    """What uv.lock has for the base install and these extras, for every Python."""
+    command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+    command += ["--no-header", "--no-annotate", "--no-hashes", "--project", str(REPOSITORY)]
+    for extra in extras:
+        command += ["--extra", extra]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _unpack_packages(system: System, root: Path) -> None:
+    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--architectures={system.arch}"]
+    command += [f"--include={','.join(PACKAGES)}", f"--setup-hook={MERGE_USR}"]
+    settings = subprocess.run(["apt-config", "dump"], check=True, stdout=subprocess.PIPE, text=True)
+    # How this host reaches the mirror; mmdebstrap does not look.
+    for line in settings.stdout.splitlines():
+        if line.startswith(("Acquire::http", "Acquire::Retries", "Acquire::Check-")):
+            command.append(f"--aptopt={line}")
+    subprocess.run([*command, system.suite, str(root)], check=True, stdout=subprocess.DEVNULL)
+
+
+def _settle(system: System, root: Path) -> None:
+    """Do what the packages' own scripts would have done, as far as it is needed."""
+    for folder in NOT_NEEDED:
+        shutil.rmtree(root / "usr/share" / folder, ignore_errors=True)
+    for name, text in ACCOUNTS.items():
+        (root / "etc" / name).write_text(text)
+    for name in ("hostname", "resolv.conf"):  # this host's
+        (root / "etc" / name).unlink(missing_ok=True)
+    for folder in (*MOUNT_POINTS, system.site):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+
+
+def _unpack_wheels(system: System, requirements: str, site: Path) -> None:
+    site.mkdir(parents=True)
+    subprocess.run(
+        [
+            *("uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"),
+            *("--python-platform", system.platform),
+            *("--python-version", "{}.{}".format(*system.python)),
+            *("--target", str(site), "--link-mode", "hardlink", "--requirements", "-"),
+        ],
+        input=requirements,
+        text=True,
+        check=True,
+    )
+    # strop itself is mounted there, or not, when something runs.
+    (site / "strop.pth").write_text("/opt/strop\n")
+
+
+def _compile(system: System, root: Path) -> None:
+    """Spare the emulated Python its compiler, where ours writes the same byte code."""
+    if sys.version_info[:2] == system.python:
+        for folder in ("usr/lib", "opt/sites"):
+            compileall.compile_dir(root / folder, maxlevels=20, stripdir=str(root), quiet=2)

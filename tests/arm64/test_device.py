@@ -1,0 +1,239 @@
+"""The device half on the Raspberry Pis' own processors, emulated, with the real wheels.
+
+The reference is this host: the same files, the same images.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.arm64.conftest import Board
+from tests.arm64.emulated_boards import BOARDS
+from tests.arm64.environment import Environment
+
+from strop.export.shipped import SHIPPED_VALIDATION
+from strop.runtime.record import bench_record_from_json
+
+KINDS = {  # what has to run each of them: engine, kernels, partitions
+    "tflite": ("litert", "xnnpack", 1),
+    "onnx": ("onnxruntime", "mlas", None),
+}
+IMAGES = 20
+# Everything that an answer is made of, bit for bit.
+ANSWERS = """
+import json, sys
+from dataclasses import asdict
+import strop.runtime
+from strop.runtime.images import load_image
+artifact, *images = sys.argv[1:]
+with strop.runtime.open(artifact) as classifier:
+    contract = classifier.contract
+    scores = [classifier.scores(load_image(image, contract)).tolist() for image in images]
+    pixels = [load_image(image, contract).tobytes().hex() for image in images]
+    answers = {"facts": asdict(classifier.facts), "contract": contract.to_json()}
+print(json.dumps({**answers, "pixels": pixels, "scores": scores}))
+"""
+
+
+@pytest.fixture(scope="session")
+def images(emulated: Environment) -> list[str]:
+    """In the board's home: one of each class as it ships, and photos larger than the input."""
+    folder = emulated.home / "images"
+    folder.mkdir()
+    random = np.random.default_rng(7)
+    for at, of_class in enumerate(sorted(SHIPPED_VALIDATION.iterdir())):
+        image = sorted(of_class.iterdir())[0]
+        shutil.copy(image, folder / f"{of_class.name}.png")
+        with Image.open(image) as small:
+            pixels = np.array(small.convert("RGB").resize((200 + 40 * at, 300 - 20 * at)), np.int16)
+        noisy = (pixels + random.integers(-20, 20, pixels.shape)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(folder / f"{of_class.name}.jpg")
+    names = [f"images/{path.name}" for path in sorted(folder.iterdir())]
+    assert len(names) == IMAGES
+    return names
+
+
+def here(emulated: Environment, *words: str) -> Any:
+    """What this host's strop prints as JSON, in the same folder."""
+    ended = subprocess.run(
+        [sys.executable, *words], cwd=emulated.home, capture_output=True, text=True, check=True
+    )
+    return json.loads(ended.stdout)
+
+
+def there(board: Environment, *words: str) -> Any:
+    """The same of the board's."""
+    ended = board.run("python3", *words)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def name(board: Environment, artifact: Path) -> str:
+    return str(artifact.relative_to(board.home))
+
+
+def predictions(record: Any) -> list[tuple[str, str, object]]:
+    """Of `strop run --json`; numpy's exponential may differ in its last bit."""
+    return [
+        (image["path"], each["label"], pytest.approx(each["score"], rel=1e-12))
+        for image in record["images"]
+        for each in image["predictions"]
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cpu", BOARDS)
+def test_a_board_gives_the_certified_codes(
+    board: Board, artifacts: dict[str, Path], cpu: str, kind: str
+) -> None:
+    pi = board(cpu)
+    words = ("run", name(pi, artifacts[kind]), "--selftest", "--json")
+    record = there(pi, "-m", "strop", *words)
+    facts = record["engine"]
+    assert (facts["engine"], facts["kernels"], facts["partitions"]) == KINDS[kind]
+    found = record["selftest"]
+    assert found["is_passed"]
+    assert found["kernels"] == found["certified_kernels"]
+    assert set(found["differences"]) == {0}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a76"])
+def test_pixels_contract_and_scores_are_this_host_s_bit_for_bit(
+    board: Board, artifacts: dict[str, Path], images: list[str], cpu: str, kind: str
+) -> None:
+    pi = board(cpu)
+    words = ("-c", ANSWERS, name(pi, artifacts[kind]), *images)
+    expected, found = here(pi, *words), there(pi, *words)
+    assert found["contract"] == expected["contract"]
+    assert found["pixels"] == expected["pixels"]
+    assert found["facts"] == expected["facts"]
+    assert found["scores"] == expected["scores"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_classify_and_evaluate_print_what_they_print_here(
+    board: Board, artifacts: dict[str, Path], images: list[str], kind: str
+) -> None:
+    pi = board()
+    artifact = name(pi, artifacts[kind])
+    words = ("-m", "strop", "run", artifact, *images[:3], "--json")
+    expected, found = here(pi, *words), there(pi, *words)
+    assert found["engine"] == expected["engine"]
+    assert predictions(found) == predictions(expected)
+    labelled = pi.home / "labelled"
+    if not labelled.is_dir():
+        shutil.copytree(SHIPPED_VALIDATION, labelled)
+    words = ("-m", "strop", "evaluate", artifact, "labelled", "--limit", "20", "--json")
+    expected, found = here(pi, *words), there(pi, *words)
+    assert found["n"] == 20
+    assert [found[key] for key in ("truth", "ranked")] == [expected["truth"], expected["ranked"]]
+
+
+def test_a_bench_record_says_what_measured(board: Board, artifacts: dict[str, Path]) -> None:
+    pi = board()
+    files = [name(pi, artifact) for artifact in artifacts.values()]
+    ended = pi.run(
+        *("python3", "-m", "strop", "bench", *files, "--runs", "5", "--duration", "0"),
+        *("--warmup", "1", "--output", "record.json"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    path = pi.home / "record.json"
+    record = bench_record_from_json(path.read_text(), where="record.json")
+    assert record.machine.arch == "aarch64"
+    assert record.machine.cpu_model == "Cortex-A72"
+    assert record.machine.board == "Raspberry Pi 4 Model B Rev 1.4"
+    assert (record.board_before.throttled, record.board_before.temperature_limit_c) == (0, 80)
+    for measured, expected in zip(record.artifacts, KINDS.values(), strict=True):
+        facts = measured.facts
+        assert (facts.engine, facts.kernels, facts.partitions) == expected
+        assert measured.cold_start.first_invoke_ns > 0
+        assert len(measured.samples.invoke_ns) >= 5
+
+
+def test_without_cpuinfo_the_builtin_kernels_are_named_and_not_called_certified(
+    board: Board, artifacts: dict[str, Path]
+) -> None:
+    pi = board()
+    for folder in ("proc", "sys"):
+        shutil.rmtree(pi.folder / "board" / folder)
+        (pi.folder / "board" / folder).mkdir()
+    ended = pi.run("python3", "-m", "strop", "run", name(pi, artifacts["tflite"]), "--selftest")
+    assert "certified with the kernels xnnpack, here are builtin" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("cpu", "dot_product"),
+    [("cortex-a53", "no"), ("cortex-a72", "no"), ("cortex-a76", "asimddp")],
+)
+def test_doctor_knows_the_board_and_what_can_be_installed(
+    board: Board, cpu: str, dot_product: str
+) -> None:
+    ended = board(cpu, engines="none").run("python3", "-m", "strop", "doctor")
+    assert ended.returncode == 0, ended.stderr
+    lines = {line[:16].strip(): line[16:].strip() for line in ended.stdout.splitlines()}
+    assert lines["board"] == BOARDS[cpu].files["proc/device-tree/model"].rstrip("\0")
+    assert lines["processor"].lower() == cpu
+    assert lines["int8 dot product"].split()[-1] == dot_product
+    for engine, extra in (
+        ("litert", "litert"),
+        ("tflite-runtime", "tflite"),
+        ("onnxruntime", "onnx"),
+    ):
+        assert f"pip install 'strop[{extra}]' (has a wheel" in lines[engine], ended.stdout
+
+
+def test_doctor_sees_the_engines_run(board: Board) -> None:
+    record = there(board(), "-m", "strop", "doctor", "--json")
+    running = {engine["name"] for engine in record["engines"] if engine["is_running"]}
+    assert running == {"litert", "onnxruntime"}
+    assert record["python"]["arch"] == "aarch64"
+
+
+@pytest.mark.parametrize(
+    ("engines", "kind", "remedy"),
+    [("onnx", "tflite", "strop[litert]"), ("litert", "onnx", "strop[onnx]")],
+)
+def test_a_missing_engine_is_named_with_the_command_that_installs_it(
+    board: Board, artifacts: dict[str, Path], engines: str, kind: str, remedy: str
+) -> None:
+    pi = board(engines=engines)
+    ended = pi.run("python3", "-m", "strop", "run", name(pi, artifacts[kind]), "--selftest")
+    assert ended.returncode == 2
+    assert f"is not installed here; run: pip install '{remedy}'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_engine_is_enough_and_a_damaged_file_is_refused(
+    board: Board, artifacts: dict[str, Path], images: list[str], kind: str
+) -> None:
+    pi = board(engines={"tflite": "litert", "onnx": "onnx"}[kind])
+    artifact = name(pi, artifacts[kind])
+    words = ("-m", "strop", "run", artifact, images[0], "--json")
+    assert predictions(there(pi, *words)) == predictions(here(pi, *words))
+    damaged = pi.home / f"damaged.{kind}"
+    content = bytearray(artifacts[kind].read_bytes())
+    content[100 : len(content) // 2] = bytes(len(content) // 2 - 100)
+    damaged.write_bytes(content)
+    ended = pi.run("python3", "-m", "strop", "run", damaged.name, images[0])
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert f"damaged.{kind}: " in ended.stderr
+
+
+def test_the_board_is_gone_when_a_command_ends(board: Board) -> None:
+    pi = board()
+    assert pi.run("test", "-e", "/proc/cpuinfo").returncode == 0
+    assert str(pi.root) not in Path("/proc/mounts").read_text()
+    # What a command writes outside of the board's own folder would stay in the cache.
+    ended = pi.run("touch", "/usr/lib/left")
+    assert "Read-only file system" in ended.stderr
