@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.arm64.emulated_boards import write_board
 from tests.arm64.environment import Environment, make, obstacle
+from tests.arm64.root_filesystem import site_packages
 
 from strop.export.shipped import MODEL_NAME
 
@@ -48,6 +49,6 @@ def board(emulated: Environment) -> Board:
 
     def switch_on(cpu: str = "cortex-a72", *, engines: str = "both") -> Environment:
         write_board(cpu, emulated.folder / "board")
-        return replace(emulated, cpu=cpu, engines=engines)
+        return replace(emulated, cpu=cpu, site=site_packages(emulated.system, engines))
 
     return switch_on

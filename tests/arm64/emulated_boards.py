@@ -69,6 +69,13 @@ def write_board(cpu: str, folder: Path) -> None:
         path.symlink_to(f"/.proc/{name}")
 
 
+def hide_board(folder: Path) -> None:
+    """Leave proc/ and sys/ below folder empty, as in a container without them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("proc", "sys"):
+        (folder / name).mkdir(parents=True)
+
+
 def _processors(board: EmulatedBoard) -> dict[str, str]:
     variant, part, revision = board.midr
     files = {CPU + name: f"0-{CORES - 1}\n" for name in ("online", "possible", "present")}

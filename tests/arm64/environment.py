@@ -26,6 +26,7 @@ from tests.arm64.root_filesystem import (
     SYSTEMS,
     System,
     root_filesystem,
+    site_packages,
 )
 
 ENTER = Path(__file__).with_name("enter.sh")
@@ -46,7 +47,7 @@ class Environment:
         root: Its root file system, shared and never written to.
         folder: What is its own: home/ is /home/pi, where commands start, and tmp/ is /tmp.
         cpu: Its processor, a name in BOARDS.
-        engines: What pip installed, a name in root_filesystem.ENGINES.
+        site: What pip installed, a folder of root_filesystem.site_packages.
         has_strop: Whether strop's wheel is installed too.
         mounts: Folders of this host, each to be found as /mnt/NAME.
     """
@@ -55,7 +56,7 @@ class Environment:
     root: Path
     folder: Path
     cpu: str
-    engines: str
+    site: Path
     has_strop: bool
     mounts: tuple[Path, ...] = ()
 
@@ -75,7 +76,7 @@ class Environment:
             self.folder / "board/sys": "sys",
             self.folder / "tmp": "tmp",
             self.home: "home/pi",
-            self.root / "opt/sites" / self.engines: self.system.site,
+            self.site: self.system.site,
             **{folder.resolve(): f"mnt/{folder.resolve().name}" for folder in self.mounts},
         }
         if self.has_strop:
@@ -135,7 +136,7 @@ def make(
         root=root_filesystem(system),
         folder=folder,
         cpu=cpu,
-        engines=engines,
+        site=site_packages(system, engines),
         has_strop=has_strop,
         mounts=tuple(mounts),
     )

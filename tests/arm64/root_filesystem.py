@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,14 @@ ACCOUNTS = {
     "hosts": "127.0.0.1 localhost\n",
 }
 MOUNT_POINTS = (".proc", "home/pi", "mnt", "opt/strop")
-ENGINES = {"litert": ("litert",), "onnx": ("onnx",), "both": ("litert", "onnx"), "none": ()}
+# strop's extras, by a name for them; tflite is for Python 3.11 and below.
+ENGINES = {
+    "both": ("litert", "onnx"),
+    "litert": ("litert",),
+    "onnx": ("onnx",),
+    "tflite": ("tflite",),
+    "none": (),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,35 +71,59 @@ SYSTEMS = {system.suite: system for system in (BOOKWORM, TRIXIE)}
 
 
 def root_filesystem(system: System) -> Path:
-    """The system's root folder, made when it is not in the cache.
-
-    It holds the wheels as opt/sites/NAME, for each name in ENGINES the folder that
-    `pip install 'strop[...]'` leaves, without strop. Its name is a hash of what goes in.
-    Half-made folders have another name, and are removed by the next run.
+    """The system's root folder, with no more than its packages; from the cache if it is there.
 
     Raises:
         subprocess.CalledProcessError: A package cannot be had; the text is on stderr.
     """
-    requirements = {name: _requirements(extras) for name, extras in ENGINES.items()}
-    content = repr((system, requirements)).encode() + Path(__file__).read_bytes()
-    key = hashlib.sha256(content).hexdigest()[:16]
+
+    def build(root: Path) -> None:
+        _unpack_packages(system, root)
+        _settle(system, root)
+        _compile(system, root / "usr/lib", root)
+
+    return _kept(f"{system.suite}-{system.arch}", repr(system), build)
+
+
+def site_packages(system: System, engines: str) -> Path:
+    """What `pip install 'strop[...]'` puts into the system, without strop; as above.
+
+    Args:
+        system: It has the Python that the wheels are for.
+        engines: A name in ENGINES.
+
+    Raises:
+        subprocess.CalledProcessError: A wheel cannot be had; the text is on stderr.
+    """
+    requirements = _requirements(ENGINES[engines])
+
+    def build(site: Path) -> None:
+        _unpack_wheels(system, requirements, site)
+        _compile(system, site, site)
+
+    name = f"{system.suite}-{system.arch}-{engines}"
+    return _kept(name, repr((system, requirements)), build)
+
+
+def _kept(name: str, content: str, build: Callable[[Path], None]) -> Path:
+    """The folder from the cache, or built. Its name ends in a hash of what goes in.
+
+    A half-built folder has another name, and is removed by the next run.
+    """
+    key = hashlib.sha256(content.encode() + Path(__file__).read_bytes()).hexdigest()[:16]
     cache = Path(os.environ.get("STROP_CACHE") or Path.home() / ".cache/strop")
-    root = cache / f"{system.suite}-{system.arch}-{key}"
-    with _locked(cache / f"{root.name}.lock"):
-        if not root.is_dir():
-            partial = root.with_name(f"{root.name}.part")
+    folder = cache / f"{name}-{key}"
+    with _locked(cache / f"{folder.name}.lock"):
+        if not folder.is_dir():
+            partial = folder.with_name(f"{folder.name}.part")
             shutil.rmtree(partial, ignore_errors=True)
             try:
-                _unpack_packages(system, partial)
-                _settle(system, partial)
-                for name, lines in requirements.items():
-                    _unpack_wheels(system, lines, partial / "opt/sites" / name)
-                _compile(system, partial)
+                build(partial)
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
-            partial.rename(root)
-    return root
+            partial.rename(folder)
+    return folder
 
 
 @contextmanager
@@ -153,8 +184,7 @@ def _unpack_wheels(system: System, requirements: str, site: Path) -> None:
     (site / "strop.pth").write_text("/opt/strop\n")
 
 
-def _compile(system: System, root: Path) -> None:
+def _compile(system: System, folder: Path, root: Path) -> None:
     """Spare the emulated Python its compiler, where ours writes the same byte code."""
     if sys.version_info[:2] == system.python:
-        for folder in ("usr/lib", "opt/sites"):
-            compileall.compile_dir(root / folder, maxlevels=20, stripdir=str(root), quiet=2)
+        compileall.compile_dir(folder, maxlevels=20, stripdir=str(root), quiet=2)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.arm64.conftest import Board
-from tests.arm64.emulated_boards import BOARDS
+from tests.arm64.emulated_boards import BOARDS, hide_board
 from tests.arm64.environment import Environment
 
 from strop.export.shipped import SHIPPED_VALIDATION
@@ -163,9 +163,7 @@ def test_without_cpuinfo_the_builtin_kernels_are_named_and_not_called_certified(
     board: Board, artifacts: dict[str, Path]
 ) -> None:
     pi = board()
-    for folder in ("proc", "sys"):
-        shutil.rmtree(pi.folder / "board" / folder)
-        (pi.folder / "board" / folder).mkdir()
+    hide_board(pi.folder / "board")
     ended = pi.run("python3", "-m", "strop", "run", name(pi, artifacts["tflite"]), "--selftest")
     assert "certified with the kernels xnnpack, here are builtin" in ended.stderr
 
