@@ -60,17 +60,19 @@ def test_a_folder_is_answered_in_a_line_an_image(
     assert printed.err.splitlines()[-1] == "6 images classified, 0 failed"
 
 
-def test_json_lines_hold_what_the_table_holds_and_the_latency(
+def test_json_lines_hold_what_the_record_holds_and_the_latency(
     tiny_onnx: Path, image_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = [str(image_folder / "n1" / "a.png"), str(image_folder / "n2" / "a.png")]
     assert main(["run", str(tiny_onnx), *images, "--json", "--top", "2"]) == 0
-    expected = json.loads(capsys.readouterr().out)["images"]
+    expected = json.loads(capsys.readouterr().out)
     pattern = str(image_folder / "n[12]" / "*.png")
     assert main(["run", str(tiny_onnx), pattern, "--jsonl", "--top", "2"]) == 0
     found = records(capsys.readouterr().out)
     assert all(record.pop("latency_ns") > 0 for record in found)
-    assert found == expected
+    assert [record.pop("engine") for record in found] == [expected["engine"]] * 2
+    assert expected["engine"]["kernels"] == "mlas"
+    assert found == expected["images"]
 
 
 def test_a_bad_image_is_an_error_line_and_the_others_are_answered(

@@ -79,6 +79,7 @@ def test_the_file_reads_back_unchanged_and_is_the_same_bytes(
 def test_the_same_device_passes(classifier: Classifier, golden: Golden, tiny_tflite: Path) -> None:
     result = selftest(classifier, golden, sha256=sha256_file(tiny_tflite))
     assert result.is_passed
+    assert result.is_certified
     assert result.differences == (0, 0, 0)
     assert result.found == result.expected == (0, 1, 2)
 
@@ -97,7 +98,8 @@ def test_with_other_kernels_only_the_classes_count(
     classifier: Classifier, golden: Golden, tiny_tflite: Path
 ) -> None:
     sha256, other = sha256_file(tiny_tflite), in_other_kernels(golden)
-    assert selftest(classifier, nudged(other, 1), sha256=sha256).is_passed
+    passed = selftest(classifier, nudged(other, 1), sha256=sha256)
+    assert (passed.is_passed, passed.is_certified) == (True, False)
     result = selftest(classifier, nudged(other, 1000), sha256=sha256)
     assert not result.has_same_classes
     assert not result.is_passed
@@ -112,6 +114,7 @@ def test_the_command_passes_and_prints_the_largest_difference(
     assert printed.out.splitlines()[1].split() == ["1", "0", "0", "0"]
     assert "self-test passed: largest code difference 0" in printed.err
     assert "every class is the same" in printed.err
+    assert "NOT CERTIFIED" not in printed.err
 
 
 def test_the_command_exits_with_1_where_codes_differ(
@@ -127,13 +130,19 @@ def test_the_command_exits_with_1_where_codes_differ(
     assert "self-test FAILED: largest code difference 3, at most 0" in printed.err
 
 
-def test_other_kernels_are_named(
+def test_other_kernels_are_named_and_not_called_certified(
     tiny_tflite: Path, golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(nudged(in_other_kernels(golden), 3), tmp_path)
-    assert main(["run", str(tiny_tflite), "--selftest", "--golden", path]) == 0
+    words = ["run", str(tiny_tflite), "--selftest", "--golden", path]
+    assert main(words) == 0
     printed = capsys.readouterr().err
-    assert "certified with the kernels other, here are xnnpack: codes may differ" in printed
+    assert "NOT CERTIFIED: certified with the kernels other, here are xnnpack: codes" in printed
+    assert "strop evaluate says how accurate it is" in printed
+    assert main([*words, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["engine"]["kernels"], record["engine"]["partitions"]) == ("xnnpack", 1)
+    assert record["selftest"]["is_certified"] is False
 
 
 def test_the_golden_file_is_looked_for_beside_the_artifact(

@@ -96,10 +96,9 @@ def _note_sustained(row: Figures) -> None:
 def _cells(row: Figures) -> dict[str, object]:
     """The figures by the table's headings, in their units."""
     facts = row.facts
-    partitions = "" if facts.partitions is None else f", partitions: {facts.partitions}"
     return {
         "artifact": row.name,
-        "engine": f"{facts.engine} ({facts.kernels}{partitions})",
+        "engine": f"{facts.engine} ({facts.kernels_in_words})",
         "threads": facts.num_threads,
         "load ms": _milliseconds(row.cold_start.load_ns),
         "first ms": _milliseconds(row.cold_start.first_invoke_ns),

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from signal import Signals
 
 from strop import console
@@ -74,7 +75,7 @@ def stream(options: argparse.Namespace, classifier: Classifier) -> int:
         CameraError: No camera can be used, or it stops.
         StropError: As `classify_each`.
     """
-    show = _show_json if options.jsonl else _show_line
+    show = partial(_show_json, asdict(classifier.facts)) if options.jsonl else _show_line
     n_classified = n_failed = 0
     with ExitStack() as stack:
         items = _items(options, stack)
@@ -114,7 +115,7 @@ def _show_line(answer: Answer) -> None:
     console.line(console.COLUMN_GAP.join((source, latency, *classes)))
 
 
-def _show_json(answer: Answer) -> None:
+def _show_json(engine: dict[str, object], answer: Answer) -> None:
     record: dict[str, object] = {
         "frame" if isinstance(answer.source, int) else "path": answer.source
     }
@@ -122,7 +123,8 @@ def _show_json(answer: Answer) -> None:
         console.json_line(record | {"error": answer.error})
         return
     predictions = [asdict(each) for each in answer.predictions]
-    console.json_line(record | {"predictions": predictions, "latency_ns": answer.latency_ns})
+    result = {"predictions": predictions, "latency_ns": answer.latency_ns, "engine": engine}
+    console.json_line(record | result)
 
 
 def _summary(n_classified: int, n_failed: int, received: Signals | None = None) -> str:

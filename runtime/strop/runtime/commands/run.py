@@ -20,7 +20,7 @@ from strop.runtime.commands.live import add_stream_flags, is_stream, stream
 from strop.runtime.errors import ImageError
 from strop.runtime.golden import golden_beside, read_golden
 from strop.runtime.record import installed_version
-from strop.runtime.selftest import selftest
+from strop.runtime.selftest import SelfTest, selftest
 
 # History: 1, the first.
 FORMAT_VERSION = 1
@@ -145,7 +145,7 @@ def settings(classifier: Classifier) -> dict[str, object]:
     """What a command echoes of an opened artifact."""
     contract, facts = classifier.contract, classifier.facts
     return {
-        "engine": f"{facts.engine} {facts.version}, {facts.kernels}",
+        "engine": f"{facts.engine} {facts.version}, {facts.kernels_in_words}",
         "threads": facts.num_threads,
         "input": f"{classifier.input.dtype} {list(classifier.input.shape)}",
         "resize": f"{contract.resize.value}, crop fraction {contract.crop_fraction}",
@@ -160,23 +160,29 @@ def _selftest(options: argparse.Namespace, classifier: Classifier) -> int:
     sha256 = sha256_file(options.artifact)
     result = selftest(classifier, read_golden(path), sha256=sha256)
     if options.json:
-        answers = {"is_passed": result.is_passed, **asdict(result)}
+        verdict = {"is_certified": result.is_certified, "is_passed": result.is_passed}
+        answers = verdict | asdict(result)
         console.json(_header(options.artifact, classifier) | {"selftest": answers})
     else:
         images = zip(result.expected, result.found, result.differences, strict=True)
         columns = ("image", "certified class", "class here", "largest code difference")
         console.table(columns, [(at, *row) for at, row in enumerate(images, 1)])
+    console.note(_verdict(result))
     if not result.has_certified_kernels:
         console.note(
-            f"certified with the kernels {result.certified_kernels}, here are {result.kernels}:"
-            " codes may differ, the classes must not"
+            f"NOT CERTIFIED: certified with the kernels {result.certified_kernels}, here are"
+            f" {result.kernels}: codes may differ, the classes must not. strop evaluate says how"
+            " accurate it is with them"
         )
+    return 0 if result.is_passed else 1
+
+
+def _verdict(result: SelfTest) -> str:
     same = "every class is the same" if result.has_same_classes else "not every class is the same"
-    console.note(
+    return (
         f"self-test {'passed' if result.is_passed else 'FAILED'}: largest code difference"
         f" {max(result.differences)}, at most {result.bound} with the certified kernels; {same}"
     )
-    return 0 if result.is_passed else 1
 
 
 def _header(artifact: Path, classifier: Classifier) -> dict[str, object]:

@@ -48,6 +48,13 @@ class EngineFacts:
     partitions: int | None
     num_threads: int
 
+    @property
+    def kernels_in_words(self) -> str:
+        """What computes, for people: "xnnpack, partitions: 1"."""
+        return self.kernels + (
+            "" if self.partitions is None else f", partitions: {self.partitions}"
+        )
+
 
 class Engine(Protocol):
     """One loaded artifact: write the input, invoke, read the output.
