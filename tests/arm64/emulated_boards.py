@@ -28,14 +28,17 @@ class EmulatedBoard:
         files: Its own account of clocks, temperature, memory and model.
         midr: Variant, part and revision, as in /proc/cpuinfo.
         features: What its kernel lists; QEMU_CPU has all of them.
+        architecture: 8, or 7 for 32 bits.
     """
 
     files: Mapping[str, str]
     midr: tuple[str, str, int]
     features: str
+    architecture: int = 8
 
 
-# By QEMU_CPU. Features and registers are those of 64-bit Raspberry Pi OS.
+# By QEMU_CPU. Features and registers are those that Raspberry Pi OS shows.
+PI_2 = {**PI_3_PLUS, "proc/device-tree/model": "Raspberry Pi 2 Model B Rev 1.1\0"}
 BOARDS = {
     "cortex-a53": EmulatedBoard(  # the Zero 2 W has the same processor
         files=PI_3_PLUS, midr=("0x0", "0xd03", 4), features="fp asimd evtstrm crc32 cpuid"
@@ -49,7 +52,15 @@ BOARDS = {
         features="fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm"
         " lrcpc dcpop asimddp",
     ),
+    "cortex-a7": EmulatedBoard(
+        files=PI_2,
+        midr=("0x0", "0xc07", 5),
+        features="half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae"
+        " evtstrm",
+        architecture=7,
+    ),
 }
+BOARDS_64 = tuple(cpu for cpu, board in BOARDS.items() if board.architecture == 8)
 
 
 def write_board(cpu: str, folder: Path) -> None:
@@ -85,7 +96,8 @@ def _processors(board: EmulatedBoard) -> dict[str, str]:
         files[f"{CPU}cpu{core}/topology/core_id"] = f"{core}\n"
         cpuinfo += (
             f"processor\t: {core}\nBogoMIPS\t: 108.00\nFeatures\t: {board.features}\n"
-            f"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: {variant}\n"
+            f"CPU implementer\t: 0x41\nCPU architecture: {board.architecture}\n"
+            f"CPU variant\t: {variant}\n"
             f"CPU part\t: {part}\nCPU revision\t: {revision}\n\n"
         )
     model = board.files["proc/device-tree/model"].rstrip("\0")

@@ -87,7 +87,16 @@ class Environment:
             "PATH=/usr/local/bin:/usr/bin:/bin",
         )
         return [
-            *("unshare", "--mount", "sh", str(ENTER), str(self.root), "qemu-aarch64", *pairs, "--"),
+            *(
+                "unshare",
+                "--mount",
+                "sh",
+                str(ENTER),
+                str(self.root),
+                self.system.binfmt,
+                *pairs,
+                "--",
+            ),
             *("/usr/bin/env", "-i", "--chdir=/home/pi", *settings, *words),
         ]
 
@@ -176,7 +185,7 @@ def main() -> int:
     """Run one command on a board and end with its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.arm64.environment", allow_abbrev=False)
     parser.add_argument("--cpu", choices=BOARDS, default="cortex-a72")
-    parser.add_argument("--suite", choices=SYSTEMS, default=BOOKWORM.suite)
+    parser.add_argument("--system", choices=SYSTEMS, default="bookworm")
     parser.add_argument("--engines", choices=ENGINES, default="both")
     parser.add_argument("--without-strop", action="store_true", help="strop is not installed")
     parser.add_argument(
@@ -199,7 +208,7 @@ def main() -> int:
         board = make(
             options.folder or Path(temporary),
             cpu=options.cpu,
-            system=SYSTEMS[options.suite],
+            system=SYSTEMS[options.system],
             engines=options.engines,
             has_strop=not options.without_strop,
             mounts=options.mount,

@@ -13,12 +13,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# The point release alone: it changes a few times a year, its security updates every day.
+MIRROR = "http://deb.debian.org/debian"
 # What Raspberry Pi OS Lite has too and a shell, Python, the wheels or a login may need.
 PACKAGES = (
     *("base-files", "bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname"),
@@ -32,6 +35,7 @@ ACCOUNTS = {
     "group": "root:x:0:\npi:x:1000:\n",
     "hosts": "127.0.0.1 localhost\n",
 }
+ALTERNATIVES = ("blas", "lapack")  # folders of what NumPy needs
 MOUNT_POINTS = (".proc", "home/pi", "mnt", "opt/strop")
 # strop's extras, by a name for them; tflite is for Python 3.11 and below.
 ENGINES = {
@@ -51,13 +55,18 @@ class System:
         suite: Debian's name of it.
         arch: Debian's name of the architecture.
         python: Major and minor of its Python.
-        platform: uv's name of the wheels that fit, which states the glibc.
+        platform: Wheels that fit, which states the glibc; as uv calls them, for 32 bits as
+            pip does.
+        binfmt: The entry of binfmt_misc that runs its programs.
+        packages: More than PACKAGES: there are no 32-bit wheels of NumPy and Pillow.
     """
 
     suite: str
     arch: str
     python: tuple[int, int]
     platform: str
+    binfmt: str = "qemu-aarch64"
+    packages: tuple[str, ...] = ()
 
     @property
     def site(self) -> str:
@@ -67,7 +76,15 @@ class System:
 
 BOOKWORM = System(suite="bookworm", arch="arm64", python=(3, 11), platform="aarch64-manylinux_2_36")
 TRIXIE = System(suite="trixie", arch="arm64", python=(3, 13), platform="aarch64-manylinux_2_40")
-SYSTEMS = {system.suite: system for system in (BOOKWORM, TRIXIE)}
+BOOKWORM_32 = System(
+    suite="bookworm",
+    arch="armhf",
+    python=(3, 11),
+    platform="manylinux_2_34_armv7l",
+    binfmt="qemu-arm",
+    packages=("python3-numpy", "python3-pil"),
+)
+SYSTEMS = {"bookworm": BOOKWORM, "trixie": TRIXIE, "bookworm-32": BOOKWORM_32}
 
 
 def root_filesystem(system: System) -> Path:
@@ -146,13 +163,15 @@ def _requirements(extras: tuple[str, ...]) -> str:
 
 def _unpack_packages(system: System, root: Path) -> None:
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--architectures={system.arch}"]
-    command += [f"--include={','.join(PACKAGES)}", f"--setup-hook={MERGE_USR}"]
+    command += [f"--include={','.join(PACKAGES + system.packages)}", f"--setup-hook={MERGE_USR}"]
     settings = subprocess.run(["apt-config", "dump"], check=True, stdout=subprocess.PIPE, text=True)
     # How this host reaches the mirror; mmdebstrap does not look.
     for line in settings.stdout.splitlines():
         if line.startswith(("Acquire::http", "Acquire::Retries", "Acquire::Check-")):
             command.append(f"--aptopt={line}")
-    subprocess.run([*command, system.suite, str(root)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*command, system.suite, str(root), MIRROR], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def _settle(system: System, root: Path) -> None:
@@ -163,23 +182,26 @@ def _settle(system: System, root: Path) -> None:
         (root / "etc" / name).write_text(text)
     for name in ("hostname", "resolv.conf"):  # this host's
         (root / "etc" / name).unlink(missing_ok=True)
+    for library in root.glob("usr/lib/*/*/lib*.so.3"):  # one of several alternatives
+        if library.parent.name in ALTERNATIVES:
+            (library.parents[1] / library.name).symlink_to(library.relative_to(library.parents[1]))
     for folder in (*MOUNT_POINTS, system.site):
         (root / folder).mkdir(parents=True, exist_ok=True)
 
 
 def _unpack_wheels(system: System, requirements: str, site: Path) -> None:
     site.mkdir(parents=True)
-    subprocess.run(
-        [
-            *("uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"),
-            *("--python-platform", system.platform),
-            *("--python-version", "{}.{}".format(*system.python)),
-            *("--target", str(site), "--link-mode", "hardlink", "--requirements", "-"),
-        ],
-        input=requirements,
-        text=True,
-        check=True,
-    )
+    python = "{}.{}".format(*system.python)
+    command = ["uv", "pip", "install", "--python-platform", system.platform, "--link-mode=hardlink"]
+    if system.packages:  # uv knows no 32-bit ARM
+        command = ["uv", "tool", "run", "pip", "install", "--platform", system.platform]
+        lines = requirements.splitlines()
+        requirements = "\n".join(line for line in lines if not line.startswith(("numpy", "pillow")))
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(requirements)
+        file.flush()
+        command += ["--quiet", "--no-deps", "--only-binary=:all:", "--python-version", python]
+        subprocess.run([*command, "--target", site, "--requirement", file.name], check=True)
     # strop itself is mounted there, or not, when something runs.
     (site / "strop.pth").write_text("/opt/strop\n")
 

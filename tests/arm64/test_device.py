@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.arm64.conftest import Board
-from tests.arm64.emulated_boards import BOARDS, hide_board
-from tests.arm64.environment import Environment
+from tests.arm64.emulated_boards import BOARDS, BOARDS_64, hide_board
+from tests.arm64.environment import Environment, make
+from tests.arm64.root_filesystem import SYSTEMS
 
 from strop.export.shipped import SHIPPED_VALIDATION
 from strop.runtime.record import bench_record_from_json
@@ -90,7 +91,7 @@ def predictions(record: Any) -> list[tuple[str, str, object]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cpu", BOARDS)
+@pytest.mark.parametrize("cpu", BOARDS_64)
 def test_a_board_gives_the_certified_codes(
     board: Board, artifacts: dict[str, Path], cpu: str, kind: str
 ) -> None:
@@ -157,6 +158,33 @@ def test_a_bench_record_says_what_measured(board: Board, artifacts: dict[str, Pa
         assert (facts.engine, facts.kernels, facts.partitions) == expected
         assert measured.cold_start.first_invoke_ns > 0
         assert len(measured.samples.invoke_ns) >= 5
+
+
+@pytest.mark.parametrize(
+    ("system", "cpu", "engines", "kind", "kernels"),
+    [
+        ("trixie", "cortex-a76", "both", "tflite", "xnnpack"),
+        ("trixie", "cortex-a76", "both", "onnx", "mlas"),
+        ("bookworm", "cortex-a53", "tflite", "tflite", "builtin"),
+        ("bookworm-32", "cortex-a7", "tflite", "tflite", "builtin"),
+    ],
+)
+def test_other_systems_and_engines_give_the_certified_classes(
+    emulated: Environment,
+    artifacts: dict[str, Path],
+    system: str,
+    cpu: str,
+    engines: str,
+    kind: str,
+    kernels: str,
+) -> None:
+    pi = make(emulated.folder, cpu=cpu, system=SYSTEMS[system], engines=engines)
+    record = there(pi, "-m", "strop", "run", name(pi, artifacts[kind]), "--selftest", "--json")
+    found = record["selftest"]
+    assert found["found"] == found["expected"]
+    assert found["kernels"] == kernels
+    # Builtin kernels round otherwise.
+    assert found["is_certified"] == (kernels != "builtin")
 
 
 def test_without_cpuinfo_the_builtin_kernels_are_named_and_not_called_certified(
