@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import types
 import typing
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,14 +14,16 @@ from strop.runtime.board import BoardState
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines.engine import EngineFacts
-from strop.runtime.errors import MeasurementError, OutputError, StropError
+from strop.runtime.errors import MeasurementError, OutputError
 from strop.runtime.latency import LatencySamples, MeasurePlan
 from strop.runtime.machine import Machine
 from strop.runtime.sustained import SustainedSamples
+from strop.runtime.typed_json import read_typed
 
 # History: 1, the first; 2, the board's state before and after; 3, its state between the
 # blocks, the wait for a cool board, and sustained speed.
 FORMAT_VERSION = 3
+UNKNOWN_VERSION = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,11 +98,11 @@ def write_bench_record(record: BenchRecord, path: Path) -> None:
 
 
 def installed_version() -> str:
-    """The version of strop itself; "unknown" in a source tree that was never installed."""
+    """The version of strop itself; UNKNOWN_VERSION in a source tree that was never installed."""
     try:
         return version("strop")
     except PackageNotFoundError:
-        return "unknown"
+        return UNKNOWN_VERSION
 
 
 def bench_record_from_json(text: str, *, where: str) -> BenchRecord:
@@ -133,11 +134,11 @@ def bench_record_from_json(text: str, *, where: str) -> BenchRecord:
             f"{where}: format_version is {found!r}, this strop reads 2 and {FORMAT_VERSION}; use"
             " the strop that wrote it, or measure again"
         )
-    return typing.cast("BenchRecord", _read(record, BenchRecord, at=where))
+    return typing.cast("BenchRecord", read_typed(record, BenchRecord, at=where))
 
 
 def _from_version_2(record: dict[str, object]) -> dict[str, object]:
-    """The same in version 3, where what was not read then is absent; checked by `_read`."""
+    """The same in version 3, where what was not read then is absent; checked by `read_typed`."""
     artifacts = record.get("artifacts")
     if isinstance(artifacts, list):
         artifacts = [
@@ -145,42 +146,3 @@ def _from_version_2(record: dict[str, object]) -> dict[str, object]:
             for artifact in artifacts
         ]
     return {**record, "artifacts": artifacts, "block_states": [], "cool_down": None}
-
-
-def _read(value: object, kind: typing.Any, *, at: str) -> object:
-    """`value`, as parsed from JSON, as the annotated type `kind`."""
-    arguments = typing.get_args(kind)
-    if is_dataclass(kind):
-        return _read_dataclass(value, typing.cast("type", kind), at=at)
-    if typing.get_origin(kind) is tuple:
-        if not isinstance(value, list):
-            raise _mismatch(value, "a list", at=at)
-        return tuple(_read(item, arguments[0], at=f"{at}[{i}]") for i, item in enumerate(value))
-    if isinstance(kind, types.UnionType):
-        # Every union here is "X | None".
-        return None if value is None else _read(value, arguments[0], at=at)
-    if kind is float and type(value) is int:
-        return float(value)
-    # Not isinstance: JSON's true is an int to Python.
-    if type(value) is not kind:
-        raise _mismatch(value, kind.__name__, at=at)
-    return value
-
-
-def _read_dataclass(value: object, kind: type, *, at: str) -> object:
-    if not isinstance(value, dict):
-        raise _mismatch(value, "an object", at=at)
-    hints = typing.get_type_hints(kind)
-    names = {field.name for field in fields(kind)}
-    wrong = sorted(value.keys() ^ names)
-    if wrong:
-        raise MeasurementError(f"{at}: lacks or adds {', '.join(wrong)}; measure again")
-    values = {name: _read(value[name], hints[name], at=f"{at}: {name}") for name in names}
-    try:
-        return kind(**values)
-    except StropError as err:
-        raise MeasurementError(f"{at}: {err}") from err
-
-
-def _mismatch(value: object, needed: str, *, at: str) -> MeasurementError:
-    return MeasurementError(f"{at} is {json.dumps(value)[:80]}, needed is {needed}; measure again")
