@@ -24,6 +24,7 @@ from strop.runtime.errors import (
     QuantizationError,
     SourceError,
     StropError,
+    TargetError,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "ResizeRule",
     "SourceError",
     "StropError",
+    "TargetError",
     "TensorInfo",
     "open",
 ]

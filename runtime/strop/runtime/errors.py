@@ -31,6 +31,10 @@ class EngineError(StropError):
     """No installed engine can run the artifact."""
 
 
+class TargetError(StropError):
+    """A board cannot be reached, or lacks what strop needs there."""
+
+
 class SourceError(StropError):
     """A model, its weights or the settings given for it cannot be used."""
 

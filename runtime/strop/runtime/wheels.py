@@ -122,16 +122,20 @@ WHEELS = MappingProxyType(
 def userland() -> Userland:
     """What pip looks at here when it chooses a wheel."""
     bits = 64 if sys.maxsize > 2**32 else 32
-    kernel_arch = platform.machine()
     return Userland(
         implementation=sys.implementation.name,
         version=sys.version_info[:2],
         is_free_threaded=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         bits=bits,
         system=platform.system(),
-        arch=ARCH_OF_32_BITS.get(kernel_arch, kernel_arch) if bits == 32 else kernel_arch,
+        arch=python_arch(platform.machine(), bits=bits),
         glibc=_glibc(),
     )
+
+
+def python_arch(kernel_arch: str, *, bits: int) -> str:
+    """The architecture of a Python, of what its kernel calls the machine's."""
+    return ARCH_OF_32_BITS.get(kernel_arch, kernel_arch) if bits == 32 else kernel_arch
 
 
 def fitting_wheel(engine: str, here: Userland) -> Wheel:
@@ -176,11 +180,15 @@ def fitting_wheel(engine: str, here: Userland) -> Wheel:
 
 
 def _glibc() -> tuple[int, int] | None:
-    """From "glibc 2.36"; source: confstr(3), _CS_GNU_LIBC_VERSION."""
     try:
-        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        return glibc_version(os.confstr("CS_GNU_LIBC_VERSION") or "")
     except (AttributeError, OSError, ValueError):  # Windows; another C library
         return None
+
+
+def glibc_version(text: str) -> tuple[int, int] | None:
+    """From "glibc 2.36"; source: confstr(3), _CS_GNU_LIBC_VERSION."""
+    name, _, version = text.partition(" ")
     major, _, minor = version.partition(".")
     return (int(major), int(minor)) if name == "glibc" and minor.isdigit() else None
 

@@ -1,0 +1,44 @@
+"""Performs one task on the board: `python -m strop.runtime.target.perform`, task on stdin."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from strop import console
+from strop.runtime.errors import StropError
+from strop.runtime.target.task import AT_HOME
+
+
+def main() -> int:
+    """Run the command of the task; the exit code is the command's.
+
+    That is its module's `perform`, where the result that goes home is not what `run` prints.
+    """
+    task = json.load(sys.stdin)
+    command = import_module(f"strop.runtime.commands.{task['command']}")
+    options = argparse.Namespace(**dict.fromkeys(AT_HOME))
+    for name, value in task["options"].items():
+        setattr(options, name, _value(value))
+    try:
+        code: int = getattr(command, "perform", command.run)(options)
+    except StropError as err:
+        console.error(str(err))
+        return err.exit_code
+    return code
+
+
+def _value(value: object) -> object:
+    """An option as `make_task` found it."""
+    if isinstance(value, list):
+        return [_value(item) for item in value]
+    if isinstance(value, dict):
+        return Path(value["path"])
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
