@@ -1,13 +1,16 @@
-"""Tiny real artifacts: 16 x 16 RGB pixels in, scores of four classes out."""
+"""Tiny real artifacts, 16 x 16 RGB pixels in, scores of four classes out; and a board for them."""
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.runtime.ssh_board import SshBoard, ssh_board
 from tests.runtime.tiny_artifacts import COLOURS, LABELS, WEIGHTS, onnx_bytes
 
 from strop.runtime.artifact import append_contract
@@ -81,3 +84,12 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.new("RGB", (40, 30), colour).save(folder / name / "a.png")
         Image.new("RGB", (16, 16), colour).save(folder / name / "b.BMP", "BMP")
     return folder
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshBoard]:
+    """An sshd on loopback, which the `ssh` on PATH reaches as "board"."""
+    (tmp_path / "board").mkdir()
+    with ssh_board(tmp_path / "board") as started:
+        monkeypatch.setenv("PATH", f"{started.folder}/client:{os.environ['PATH']}")
+        yield started

@@ -13,6 +13,7 @@ from tests.runtime.tiny_artifacts import COLOURS
 from strop.runtime.classifier import Classifier, Prediction
 from strop.runtime.classifier import open as open_classifier
 from strop.runtime.contract import Contract
+from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ContractError
 from strop.runtime.image_paths import Unusable
 from strop.runtime.stream import Frame, classify_each, frames
@@ -86,6 +87,9 @@ def test_frames_are_numbered_from_one_up_to_the_limit(classifier: Classifier) ->
 def test_a_frame_becomes_grey_where_the_artifact_is_grey() -> None:
     class Grey:
         contract = Contract(height=8, width=8, channels=1)
+        facts = EngineFacts(
+            engine="fake", version="1", kernels="fake", partitions=None, num_threads=1
+        )
 
         def classify(self, image: object, *, top: int) -> tuple[Prediction, ...]:
             assert isinstance(image, Image.Image)
@@ -95,6 +99,7 @@ def test_a_frame_becomes_grey_where_the_artifact_is_grey() -> None:
     frame = Frame(number=1, pixels=StillCamera((1, 2, 3)).pixels)
     (answer,) = classify_each(Grey(), [frame])  # type: ignore[arg-type]  # what is used of it
     assert answer.error is None
+    assert answer.engine == Grey.facts
 
 
 def test_a_top_below_one_is_no_images_fault(classifier: Classifier, image_folder: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.camera import Camera
 from strop.runtime.classifier import DEFAULT_TOP, Classifier, Prediction
+from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.image_paths import Unusable
 
@@ -42,12 +43,14 @@ class Answer:
         predictions: Best first; empty where there is an error.
         latency_ns: From the file or frame to the labels; None where there is an error.
         error: What is wrong with the image, and what to do; None where nothing is.
+        engine: What computed; None where there is an error.
     """
 
     source: str | int
     predictions: tuple[Prediction, ...] = ()
     latency_ns: int | None = None
     error: str | None = None
+    engine: EngineFacts | None = None
 
 
 def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
@@ -92,7 +95,9 @@ def classify_each(
             yield Answer(source=source, error=str(err))
             continue
         latency_ns = time.perf_counter_ns() - started_ns
-        yield Answer(source=source, predictions=predictions, latency_ns=latency_ns)
+        yield Answer(
+            source=source, predictions=predictions, latency_ns=latency_ns, engine=classifier.facts
+        )
 
 
 def _image(item: str | Frame, classifier: Classifier) -> str | NDArray[np.uint8] | Image:

@@ -14,8 +14,10 @@ from strop.runtime.artifact import read_contract, sha256_file
 from strop.runtime.block_state import BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.coldstart import measure_cold_start
+from strop.runtime.commands.bench_on_board import measure_on_board
 from strop.runtime.commands.bench_report import print_record
 from strop.runtime.commands.contract_flags import add_engine_flags
+from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.cooldown import DEFAULT_LIMIT_S, CoolDown, cool_down
 from strop.runtime.dataset import list_images
 from strop.runtime.disturbance import COOL_REMEDY
@@ -99,6 +101,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--output", type=Path, metavar="FILE.json", help="keep the record with all raw samples here"
     )
     parser.add_argument("--force", action="store_true", help="overwrite --output")
+    add_target_flags(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -111,19 +114,30 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.output is not None:
         _check_output(options.output, force=options.force)
-    plan = _plan(options)
-    images = None if options.images is None else list_images(options.images)[:MAX_IMAGES]
-    inputs = (
-        f"random pixels, seed {INPUT_SEED}"
-        if images is None
-        else f"{len(images)} images of {options.images.resolve().name}"
-    )
-    record = _measure(options, plan=plan, images=images, inputs=inputs)
+    _plan(options)  # what is wrong in it shall not wait for a board
+    if has_target(options):
+        record = measure_on_board(options, images=_images(options))
+    else:
+        record = _measure(options)
     print_record(record, as_json=options.json)
     if options.output is not None:
         write_bench_record(record, options.output)
         console.note(f"raw samples: {options.output}")
     return 0
+
+
+def perform(options: argparse.Namespace) -> int:
+    """What a board does for `--target`: measure, and print the record with all raw samples.
+
+    Raises:
+        StropError: As `run`.
+    """
+    console.line(_measure(options).to_json().rstrip())
+    return 0
+
+
+def _images(options: argparse.Namespace) -> Sequence[Path] | None:
+    return None if options.images is None else list_images(options.images)[:MAX_IMAGES]
 
 
 def _plan(options: argparse.Namespace) -> MeasurePlan:
@@ -138,13 +152,14 @@ def _plan(options: argparse.Namespace) -> MeasurePlan:
     return plan if options.warmup else replace(plan, warmup_duration_s=0.0)
 
 
-def _measure(
-    options: argparse.Namespace,
-    *,
-    plan: MeasurePlan,
-    images: Sequence[Path] | None,
-    inputs: str,
-) -> BenchRecord:
+def _measure(options: argparse.Namespace) -> BenchRecord:
+    plan = _plan(options)
+    images = _images(options)
+    inputs = (
+        f"random pixels, seed {INPUT_SEED}"
+        if images is None
+        else f"{len(images)} images of {options.images.resolve().name}"
+    )
     paths: Sequence[Path] = options.artifacts
     cooled = _cool_down(options.cool_down)
     before, board_before = machine(), board_state()  # their load must not count our own work

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict
+from typing import cast
 
 from strop import console
 from strop.runtime.board import BoardState
+from strop.runtime.commands.target_flags import add_target_flags, has_target, started, target_of
 from strop.runtime.doctor import Diagnosis, EngineCheck, diagnose
 from strop.runtime.errors import MeasurementError
 from strop.runtime.firmware import throttle_names
 from strop.runtime.machine import Machine
 from strop.runtime.record import installed_version
+from strop.runtime.target import make_task
+from strop.runtime.typed_json import read_typed
 
 # History: 1, the first.
 FORMAT_VERSION = 1
@@ -31,6 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " and none can be installed.",
     )
     parser.add_argument("--json", action="store_true", help="a record on stdout, not tables")
+    add_target_flags(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,15 +44,17 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         MeasurementError: No engine runs here, and none can be installed.
+        TargetError: The board cannot be reached, or has no numpy and Pillow.
     """
-    diagnosis = diagnose()
+    diagnosis = _diagnose_board(options) if has_target(options) else diagnose()
     if options.json:
         console.json(_record(diagnosis))
     else:
-        _print(diagnosis)
+        _print(diagnosis, title=options.target or "this machine")
     if not any(engine.is_usable for engine in diagnosis.engines):
+        where = "here" if options.target is None else "there"
         reasons = "\n".join(f"  {engine.obstacle}" for engine in diagnosis.engines)
-        raise MeasurementError(f"no engine runs here, and none can be installed:\n{reasons}")
+        raise MeasurementError(f"no engine runs {where}, and none can be installed:\n{reasons}")
     return 0
 
 
@@ -56,8 +64,35 @@ def _record(diagnosis: Diagnosis) -> dict[str, object]:
     return header | asdict(diagnosis) | {"engines": engines}
 
 
-def _print(diagnosis: Diagnosis) -> None:
-    console.table(("this machine", ""), list(_facts(diagnosis).items()))
+def _diagnose_board(options: argparse.Namespace) -> Diagnosis:
+    target = target_of(options)
+    task = make_task("doctor", options, replaced={"json": True})
+    with started(target, task) as running:
+        text = running.whole()
+        if running.exit_code != MeasurementError.exit_code:  # that is for the caller to raise
+            running.check()
+    return _diagnosis(text, where=f"{target}: what strop doctor says there")
+
+
+def _diagnosis(text: str, *, where: str) -> Diagnosis:
+    """The record of a board's doctor, taken apart again.
+
+    Raises:
+        MeasurementError: It is not what `_record` makes.
+    """
+    try:
+        record = json.loads(text)
+        for name in ("format_version", "strop_version"):
+            del record[name]
+        for engine in record["engines"]:
+            del engine["is_running"]
+    except (ValueError, RecursionError, KeyError, TypeError) as err:
+        raise MeasurementError(f"{where}: no record ({err}); does it run there by hand?") from err
+    return cast("Diagnosis", read_typed(record, Diagnosis, at=where))
+
+
+def _print(diagnosis: Diagnosis, *, title: str) -> None:
+    console.table((title, ""), list(_facts(diagnosis).items()))
     console.gap()
     console.table(
         ("engine", "installed", "runs", "how to install it, or why not"),

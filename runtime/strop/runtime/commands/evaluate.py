@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from strop import console
 from strop.runtime import classifier as classifiers
@@ -18,14 +18,17 @@ from strop.runtime.commands.contract_flags import (
     add_engine_flags,
     contract_from_flags,
 )
+from strop.runtime.commands.evaluate_on_board import evaluate_on_board
 from strop.runtime.commands.run import settings
+from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.dataset import LabelledImage, is_labelled, labelled_images, list_images
-from strop.runtime.engines import ENGINES
+from strop.runtime.engines import ENGINES, EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.evaluate import Evaluation, evaluate
 from strop.runtime.record import installed_version
 from strop.runtime.statistics import Interval, paired_drop_interval, wilson_interval
 
+T = TypeVar("T")
 # History: 1, the first.
 FORMAT_VERSION = 1
 
@@ -49,6 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--json", action="store_true", help="a record on stdout, not a table")
     add_engine_flags(parser)
     add_contract_flags(parser)
+    add_target_flags(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,8 +60,22 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate and print shares with 95 % intervals.
 
     Raises:
-        StropError: As `strop.runtime.open`, `labelled_images` and `evaluate`.
+        StropError: As `strop.runtime.open`, `labelled_images`, `evaluate` and
+            `evaluate_on_board`.
     """
+    if has_target(options):
+        images = _spread(list_images(options.folder), options.limit)
+        facts, against_facts, result = evaluate_on_board(options, images)
+    else:
+        facts, against_facts, result = _evaluate(options)
+    if options.json:
+        console.json(_record(options, facts, against_facts, result))
+    else:
+        console.table(("", "share", "95 % interval", "images"), _rows(result))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> tuple[EngineFacts, EngineFacts | None, Evaluation]:
     with ExitStack() as stack:
         classifier = stack.enter_context(_open(options, options.artifact))
         against = (
@@ -76,12 +94,7 @@ def run(options: argparse.Namespace) -> int:
             return console.progress(steps, len(images), "classifying")
 
         result = evaluate(classifier, images, against=against, progress=progress)
-        rows = _rows(result)
-        if options.json:
-            console.json(_record(options, classifier, against, result))
-        else:
-            console.table(("", "share", "95 % interval", "images"), rows)
-    return 0
+        return classifier.facts, None if against is None else against.facts, result
 
 
 def _open(options: argparse.Namespace, path: Path) -> Classifier:
@@ -109,7 +122,7 @@ def _images(options: argparse.Namespace, classifier: Classifier) -> tuple[Labell
     return _spread(images, options.limit)
 
 
-def _spread(images: tuple[LabelledImage, ...], limit: int | None) -> tuple[LabelledImage, ...]:
+def _spread(images: tuple[T, ...], limit: int | None) -> tuple[T, ...]:
     """At most `limit` images; the first ones would be of the first classes only."""
     if limit is None or limit >= len(images):
         return images
@@ -163,8 +176,8 @@ def _interval(interval: Interval) -> str:
 
 def _record(
     options: argparse.Namespace,
-    classifier: Classifier,
-    against: Classifier | None,
+    facts: EngineFacts,
+    against_facts: EngineFacts | None,
     result: Evaluation,
 ) -> dict[str, object]:
     def counted(hits: int | None) -> dict[str, object] | None:
@@ -178,7 +191,7 @@ def _record(
         "strop_version": installed_version(),
         "artifact": options.artifact.name,
         "sha256": sha256_file(options.artifact),
-        "engine": asdict(classifier.facts),
+        "engine": asdict(facts),
         "n": result.n,
         "top1": counted(result.top1_hits),
         "top5": counted(result.top5_hits),
@@ -186,12 +199,12 @@ def _record(
         "truth": result.truth,
         "ranked": result.ranked,
     }
-    if against is not None:
+    if against_facts is not None:
         drop = _drop(result)
         record["against"] = {
             "artifact": options.against.name,
             "sha256": sha256_file(options.against),
-            "engine": asdict(against.facts),
+            "engine": asdict(against_facts),
             "top1": counted(result.against_top1_hits),
             "agreed": counted(result.agreed),
             "drop": None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import partial
 from signal import Signals
 
 from strop import console
@@ -62,39 +61,71 @@ def is_stream(options: argparse.Namespace) -> bool:
     return many is not None or bool(options.jsonl)
 
 
-def stream(options: argparse.Namespace, classifier: Classifier) -> int:
+def stream(options: argparse.Namespace, classifier: Classifier, *, sums_up: bool = True) -> int:
     """Print an answer for every image as soon as it is known, and at the end how many.
 
     SIGINT and SIGTERM end the stream after the line that is being worked on.
+
+    Args:
+        options: Of `strop run`.
+        classifier: Opened.
+        sums_up: Whether to say at the end how many.
+
+    Returns:
+        As `show_answers`.
+
+    Raises:
+        CameraError: No camera can be used, or it stops.
+        StropError: As `classify_each`.
+    """
+    with ExitStack() as stack:
+        items = _items(options, stack)
+
+        def answers(stop: StopSignals) -> Iterator[Answer]:
+            return classify_each(classifier, stop.until_stopped(items), top=options.top)
+
+        return show_answers(answers, as_json=options.jsonl, sums_up=sums_up)
+
+
+def show_answers(
+    answers: Callable[[StopSignals], Iterator[Answer]], *, as_json: bool, sums_up: bool = True
+) -> int:
+    """Print each answer as it comes, and at the end how many.
+
+    Args:
+        answers: Is given the signals, and ends its answers when one has come.
+        as_json: Records, not text.
+        sums_up: Whether to say at the end how many.
 
     Returns:
         0; 2 where an image could not be used or there was none; 128 and the signal's
         number where one ended the stream.
 
     Raises:
-        CameraError: No camera can be used, or it stops.
-        StropError: As `classify_each`.
+        StropError: As the answers raise it.
     """
-    show = partial(_show_json, asdict(classifier.facts)) if options.jsonl else _show_line
+    show = _show_json if as_json else _show_line
+    say = console.note if sums_up else _say_nothing
     n_classified = n_failed = 0
-    with ExitStack() as stack:
-        items = _items(options, stack)
-        stop = stack.enter_context(StopSignals())
+    with StopSignals() as stop, warnings.catch_warnings():
         # Python remembers every warning's text; Pillow's differ from image to image.
-        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         try:
-            for answer in classify_each(classifier, stop.until_stopped(items), top=options.top):
+            for answer in answers(stop):
                 show(answer)
                 n_classified += answer.error is None
                 n_failed += answer.error is not None
         except StropError:
-            console.note(_summary(n_classified, n_failed))
+            say(_summary(n_classified, n_failed))
             raise
-    console.note(_summary(n_classified, n_failed, stop.received))
+    say(_summary(n_classified, n_failed, stop.received))
     if stop.received is not None:
         return SIGNAL_EXIT + stop.received
     return IMAGES_FAILED if n_failed else 0
+
+
+def _say_nothing(text: str) -> None:
+    pass
 
 
 def _items(options: argparse.Namespace, stack: ExitStack) -> Iterator[str | Unusable | Frame]:
@@ -115,7 +146,7 @@ def _show_line(answer: Answer) -> None:
     console.line(console.COLUMN_GAP.join((source, latency, *classes)))
 
 
-def _show_json(engine: dict[str, object], answer: Answer) -> None:
+def _show_json(answer: Answer) -> None:
     record: dict[str, object] = {
         "frame" if isinstance(answer.source, int) else "path": answer.source
     }
@@ -123,6 +154,7 @@ def _show_json(engine: dict[str, object], answer: Answer) -> None:
         console.json_line(record | {"error": answer.error})
         return
     predictions = [asdict(each) for each in answer.predictions]
+    engine = None if answer.engine is None else asdict(answer.engine)
     result = {"predictions": predictions, "latency_ns": answer.latency_ns, "engine": engine}
     console.json_line(record | result)
 

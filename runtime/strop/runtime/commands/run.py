@@ -16,7 +16,14 @@ from strop.runtime.commands.contract_flags import (
     add_engine_flags,
     contract_from_flags,
 )
-from strop.runtime.commands.live import add_stream_flags, is_stream, stream
+from strop.runtime.commands.live import add_stream_flags, is_stream, show_answers, stream
+from strop.runtime.commands.run_on_board import (
+    classify_on_board,
+    selftest_on_board,
+    stream_on_board,
+)
+from strop.runtime.commands.target_flags import add_target_flags, has_target
+from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.golden import golden_beside, read_golden
 from strop.runtime.record import installed_version
@@ -77,6 +84,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     add_stream_flags(parser)
     add_engine_flags(parser)
     add_contract_flags(parser)
+    add_target_flags(parser)
     parser.set_defaults(run=run)
 
 
@@ -88,34 +96,73 @@ def run(options: argparse.Namespace) -> int:
         `stream`.
 
     Raises:
-        StropError: As `strop.runtime.open`, `Classifier.classify`, `stream` and
-            `selftest`; or flags that contradict each other.
+        StropError: As `strop.runtime.open`, `Classifier.classify`, `stream`, `selftest` and
+            those on a board; or flags that contradict each other.
     """
     _check_subject(options)
     streams = is_stream(options)
+    if has_target(options):
+        return _run_on_board(options, streams=streams)
+    return _run_here(options, streams=streams)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """What a board does for `--target`: `run`, but the workstation sums up."""
+    return _run_here(options, streams=is_stream(options), sums_up=False)
+
+
+def _run_here(options: argparse.Namespace, *, streams: bool, sums_up: bool = True) -> int:
     contract = contract_from_flags(options, options.artifact)
     with classifiers.open(
         options.artifact, engine=options.engine, num_threads=options.threads, contract=contract
     ) as classifier:
         console.settings(f"run {options.artifact}", settings(classifier))
         if options.selftest:
-            return _selftest(options, classifier)
+            golden = read_golden(_golden_path(options))
+            result = selftest(classifier, golden, sha256=sha256_file(options.artifact))
+            return _report_selftest(options, classifier.facts, result, sums_up=sums_up)
         if streams:
-            return stream(options, classifier)
+            return stream(options, classifier, sums_up=sums_up)
         paths = [Path(image) for image in options.images]
         results = [(path, classifier.classify(path, top=options.top)) for path in paths]
-        if options.json:
-            console.json(_record(options.artifact, classifier, results))
-        else:
-            console.table(
-                ("image", "score", "label"),
-                [
-                    (str(path), f"{prediction.score:.4f}", prediction.label)
-                    for path, predictions in results
-                    for prediction in predictions
-                ],
-            )
+        _report(options, classifier.facts, results)
     return 0
+
+
+def _run_on_board(options: argparse.Namespace, *, streams: bool) -> int:
+    if options.selftest:
+        facts, result = selftest_on_board(options, golden=_golden_path(options))
+        return _report_selftest(options, facts, result)
+    if streams:
+        with stream_on_board(options) as answers:
+            return show_answers(lambda stop: stop.until_stopped(answers), as_json=options.jsonl)
+    facts, answered = classify_on_board(options)
+    paths = [Path(image) for image in options.images]
+    _report(options, facts, list(zip(paths, answered, strict=True)))
+    return 0
+
+
+def _golden_path(options: argparse.Namespace) -> Path:
+    path: Path = options.golden or golden_beside(options.artifact)
+    return path
+
+
+def _report(
+    options: argparse.Namespace,
+    facts: EngineFacts,
+    results: list[tuple[Path, tuple[Prediction, ...]]],
+) -> None:
+    if options.json:
+        console.json(_record(options.artifact, facts, results))
+        return
+    console.table(
+        ("image", "score", "label"),
+        [
+            (str(path), f"{prediction.score:.4f}", prediction.label)
+            for path, predictions in results
+            for prediction in predictions
+        ],
+    )
 
 
 def _check_subject(options: argparse.Namespace) -> None:
@@ -155,18 +202,23 @@ def settings(classifier: Classifier) -> dict[str, object]:
     }
 
 
-def _selftest(options: argparse.Namespace, classifier: Classifier) -> int:
-    path = options.golden or golden_beside(options.artifact)
-    sha256 = sha256_file(options.artifact)
-    result = selftest(classifier, read_golden(path), sha256=sha256)
+def _report_selftest(
+    options: argparse.Namespace, facts: EngineFacts, result: SelfTest, *, sums_up: bool = True
+) -> int:
     if options.json:
         verdict = {"is_certified": result.is_certified, "is_passed": result.is_passed}
         answers = verdict | asdict(result)
-        console.json(_header(options.artifact, classifier) | {"selftest": answers})
+        console.json(_header(options.artifact, facts) | {"selftest": answers})
     else:
         images = zip(result.expected, result.found, result.differences, strict=True)
         columns = ("image", "certified class", "class here", "largest code difference")
         console.table(columns, [(at, *row) for at, row in enumerate(images, 1)])
+    if sums_up:
+        _sum_up(result)
+    return 0 if result.is_passed else 1
+
+
+def _sum_up(result: SelfTest) -> None:
     console.note(_verdict(result))
     if not result.has_certified_kernels:
         console.note(
@@ -174,7 +226,6 @@ def _selftest(options: argparse.Namespace, classifier: Classifier) -> int:
             f" {result.kernels}: codes may differ, the classes must not. strop evaluate says how"
             " accurate it is with them"
         )
-    return 0 if result.is_passed else 1
 
 
 def _verdict(result: SelfTest) -> str:
@@ -185,20 +236,20 @@ def _verdict(result: SelfTest) -> str:
     )
 
 
-def _header(artifact: Path, classifier: Classifier) -> dict[str, object]:
+def _header(artifact: Path, facts: EngineFacts) -> dict[str, object]:
     return {
         "format_version": FORMAT_VERSION,
         "strop_version": installed_version(),
         "artifact": artifact.name,
         "sha256": sha256_file(artifact),
-        "engine": asdict(classifier.facts),
+        "engine": asdict(facts),
     }
 
 
 def _record(
-    artifact: Path, classifier: Classifier, results: list[tuple[Path, tuple[Prediction, ...]]]
+    artifact: Path, facts: EngineFacts, results: list[tuple[Path, tuple[Prediction, ...]]]
 ) -> dict[str, object]:
-    return _header(artifact, classifier) | {
+    return _header(artifact, facts) | {
         "images": [
             {
                 "path": str(path),

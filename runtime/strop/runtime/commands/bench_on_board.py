@@ -1,0 +1,53 @@
+"""`strop bench --target`: the same record, measured on a board."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from strop.runtime.artifact import detect_format, sha256_file
+from strop.runtime.commands.target_flags import started, target_of
+from strop.runtime.errors import MeasurementError
+from strop.runtime.record import BenchRecord, bench_record_from_json
+from strop.runtime.target import ImageFolder, Target, make_task
+
+
+def measure_on_board(
+    options: argparse.Namespace, *, images: Sequence[Path] | None = None
+) -> BenchRecord:
+    """Have a board measure, and bring its record home.
+
+    Args:
+        options: Of `strop bench`.
+        images: Those of the folder that are used; None for random pixels.
+
+    Raises:
+        ArtifactError: A file is no artifact.
+        TargetError: The board cannot be reached, lacks something, or its disk is full.
+        MeasurementError: The connection was lost, or the record is not of these artifacts.
+        StropError: As `strop bench` raised it there.
+    """
+    target = target_of(options)
+    replaced: dict[str, object] = {"output": None}
+    if images is not None:
+        replaced["images"] = ImageFolder(path=options.images, images=tuple(images))
+    formats = {detect_format(path) for path in options.artifacts}
+    task = make_task("bench", options, replaced=replaced)
+    with started(target, task, formats=formats, engine=options.engine) as running:
+        text = running.whole()
+        running.check()
+    record = bench_record_from_json(text, where=f"{target}: the record")
+    _check_artifacts(record, options.artifacts, target)
+    return record
+
+
+def _check_artifacts(record: BenchRecord, paths: Sequence[Path], target: Target) -> None:
+    sent = [(path.name, sha256_file(path)) for path in paths]
+    found = [(artifact.name, artifact.sha256) for artifact in record.artifacts]
+    if found != sent:
+        names = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in found)
+        raise MeasurementError(
+            f"{target}: the record is of {names or 'nothing'}, sent was something else; is that"
+            " board yours?"
+        )
