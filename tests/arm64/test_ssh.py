@@ -1,0 +1,100 @@
+"""strop on an emulated Raspberry Pi that is reached with ssh, and has no strop of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.arm64.conftest import Board
+from tests.runtime.ssh_board import MISSING, SshBoard, ssh_board, wait_until
+
+from strop.cli import main
+from strop.export.shipped import SHIPPED_VALIDATION
+from strop.runtime.artifact import sha256_file
+from strop.runtime.record import bench_record_from_json
+
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+
+QUICK = ("--runs", "5", "--duration", "0", "--warmup", "1")
+
+
+@pytest.fixture
+def pi(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[SshBoard]:
+    """A Pi 4 behind an sshd; with both engines, or those of the parameter."""
+    computer = replace(board(engines=getattr(request, "param", "both")), has_strop=False)
+    with ssh_board(tmp_path, home=computer.home, home_there="/home/pi") as started:
+        started.login_by(computer.command("sh", "-c"))
+        monkeypatch.setenv("PATH", f"{started.folder}/client:{os.environ['PATH']}")
+        yield started
+
+
+@pytest.mark.parametrize(("kind", "kernels"), [("tflite", "xnnpack"), ("onnx", "mlas")])
+def test_a_record_of_the_pi_comes_home(
+    pi: SshBoard,
+    artifacts: dict[str, Path],
+    kind: str,
+    kernels: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "record.json"
+    words = ["bench", str(artifacts[kind]), "--target", pi.url, *QUICK, "--output", str(output)]
+    copied = []
+    for _ in range(2):
+        assert main([*words, "--force"]) == 0
+        copied += re.findall(r"(\d) of 1 files copied", capsys.readouterr().err)
+    assert copied == ["1", "0"]
+    record = bench_record_from_json(output.read_text(), where="record")
+    (measured,) = record.artifacts
+    assert measured.sha256 == sha256_file(artifacts[kind])
+    assert measured.facts.kernels == kernels
+    assert record.machine.arch == "aarch64"
+    assert "Raspberry Pi 4" in str(record.machine.board)
+    assert wait_until(pi.is_empty)
+
+
+def test_classes_on_the_pi_are_those_here(
+    pi: SshBoard, artifacts: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", str(artifacts["tflite"]), str(SHIPPED_VALIDATION), "--limit", "20"]
+    found = []
+    for flags in ((), ("--target", pi.url)):
+        assert main([*words, "--json", *flags]) == 0
+        record = json.loads(capsys.readouterr().out)
+        found.append({name: record[name] for name in ("top1", "truth", "ranked")})
+    assert found[0] == found[1]
+
+
+def test_ctrl_c_leaves_nothing_running_on_the_pi(pi: SshBoard, artifacts: dict[str, Path]) -> None:
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        " from strop.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = ("bench", str(artifacts["tflite"]), "--target", pi.url, "--duration", "600")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True
+    ) as here:
+        assert pi.measures(here)
+        here.send_signal(signal.SIGINT)
+        assert here.wait(timeout=60) == 130
+    assert wait_until(pi.is_empty)
+
+
+@pytest.mark.parametrize("pi", ["onnx"], indirect=True)
+def test_a_missing_engine_is_known_before_anything_is_copied(
+    pi: SshBoard, artifacts: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(artifacts["tflite"]), "--target", pi.url, *QUICK]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "has no litert or tflite-runtime for .tflite" in error
+    assert "pip install ai-edge-litert" in error
