@@ -9,7 +9,8 @@ from PIL import Image
 
 from strop.runtime.contract import Contract, ResizeRule
 from strop.runtime.errors import ImageError
-from strop.runtime.images import BACKGROUND, MAX_PIXELS, check_array, load_image
+from strop.runtime.frames import check_array
+from strop.runtime.images import BACKGROUND, MAX_PIXELS, _crop_box, load_image
 
 RGB = Contract(height=8, width=8)
 GREY = Contract(height=8, width=8, channels=1)
@@ -19,6 +20,43 @@ STRETCH = Contract(height=8, width=8, resize=ResizeRule.STRETCH)
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
     generator = np.random.default_rng(seed)
     return Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def photograph(width: int, height: int, *, grain: float = 4.0) -> Image.Image:
+    """Edges, a gradient and a sensor's noise, in colour; what is far away has finer detail."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    period = 8 + 40 * y / height
+    stripes = np.where(np.sin(2 * np.pi * (x + y / 3) / period) > 0, 45.0, -45.0)
+    planes = [120 + 90 * x / width + stripes, 110 + 60 * y / height + stripes, 140 - stripes]
+    pixels = np.stack(planes, -1) + np.random.default_rng(0).normal(0, grain, (height, width, 1))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def errors(ours: NDArray[np.uint8], exact: NDArray[np.uint8]) -> tuple[float, float, float]:
+    """Largest and mean difference in codes, and the peak signal to noise ratio in dB."""
+    difference = np.abs(ours.astype(np.float64) - exact)
+    noise = float((difference**2).mean())
+    psnr = 10 * np.log10(255**2 / noise) if noise else np.inf
+    return float(difference.max()), float(difference.mean()), float(psnr)
+
+
+def saved(path: Path, image: Image.Image, orientation: int = 1) -> Path:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(path, quality=90, exif=exif)
+    return path
+
+
+def decoded_in_full(path: Path, contract: Contract) -> NDArray[np.uint8]:
+    """One step: all pixels, upright, then Pillow's resize of the crop."""
+    from PIL import ImageOps
+
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image).convert("L" if contract.channels == 1 else "RGB")
+    box = _crop_box(upright.size, contract)
+    size = (contract.width, contract.height)
+    pixels = np.asarray(upright.resize(size, Image.Resampling.BILINEAR, box=box))
+    return pixels if contract.channels == 3 else pixels[..., np.newaxis]
 
 
 def resized_then_cropped(image: Image.Image, short: int, side: int) -> NDArray[np.uint8]:
@@ -57,7 +95,7 @@ def test_an_input_that_is_not_square_is_filled_from_the_centre() -> None:
 
 
 def test_stretch_is_pillows_plain_bilinear_resize() -> None:
-    image = noise(50, 20)
+    image = noise(31, 20)
     expected = np.asarray(image.resize((8, 8), Image.Resampling.BILINEAR))
     assert np.array_equal(load_image(image, STRETCH), expected)
 
@@ -89,6 +127,69 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     with Image.open(path) as opened:
         expected = np.asarray(ImageOps.exif_transpose(opened))
     assert np.array_equal(load_image(path, contract), expected)
+
+
+@pytest.mark.parametrize("size", [(511, 383), (1001, 803), (1600, 1200)])
+@pytest.mark.parametrize("channels", [3, 1])
+def test_a_large_jpeg_is_within_the_stated_error_of_one_step(
+    tmp_path: Path, size: tuple[int, int], channels: int
+) -> None:
+    path = saved(tmp_path / "large.jpg", photograph(*size))
+    contract = Contract(height=64, width=80, channels=channels)
+    ours, exact = load_image(path, contract), decoded_in_full(path, contract)
+    largest, mean, psnr = errors(ours, exact)
+    assert 0 < largest <= 14
+    assert mean <= 1.3
+    assert psnr >= 43
+
+
+def test_a_large_image_or_array_is_within_the_stated_error_of_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    photograph(1001, 803).save(path)
+    contract = Contract(height=64, width=80)
+    exact = decoded_in_full(path, contract)
+    with Image.open(path) as image:
+        for ours in (load_image(path, contract), check_array(np.asarray(image), contract)):
+            largest, mean, psnr = errors(ours, exact)
+            assert 0 < largest <= 6
+            assert mean <= 0.8
+            assert psnr >= 46
+
+
+def test_an_image_below_four_times_the_size_is_decoded_in_full(tmp_path: Path) -> None:
+    contract = Contract(height=64, width=64, crop_fraction=1.0)
+    for height, is_exact in ((255, True), (256, False)):
+        path = saved(tmp_path / f"{height}.jpg", photograph(400, height))
+        exact = decoded_in_full(path, contract)
+        assert np.array_equal(load_image(path, contract), exact) is is_exact
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_turned_without_a_shift(tmp_path: Path, orientation: int) -> None:
+    # Sides of 8 n + 1: an eighth of the last pixel is in the image, and that end may be first.
+    path = saved(tmp_path / "turned.jpg", photograph(1009, 801, grain=0), orientation)
+    contract = Contract(height=40, width=48, crop_fraction=1.0)
+    largest, mean, _ = errors(load_image(path, contract), decoded_in_full(path, contract))
+    assert largest <= 14
+    assert mean <= 1.3
+
+
+def test_an_open_jpeg_is_left_as_it_is(tmp_path: Path) -> None:
+    path = saved(tmp_path / "large.jpg", photograph(640, 480))
+    with Image.open(path) as image:
+        load_image(image, RGB)
+        assert image.size == (640, 480)
+
+
+def test_a_large_print_and_a_large_pair_of_pictures_are_read(tmp_path: Path) -> None:
+    colour = (200, 100, 50)
+    Image.new("RGB", (640, 480), colour).convert("CMYK").save(tmp_path / "print.jpg")
+    pair = [Image.new("RGB", (640, 480), colour), Image.new("RGB", (640, 480))]
+    pair[0].save(tmp_path / "pair.jpg", "MPO", save_all=True, append_images=pair[1:])
+    for name in ("print.jpg", "pair.jpg"):
+        pixels = load_image(tmp_path / name, RGB)
+        # A few codes for JPEG.
+        assert np.abs(pixels.astype(int) - colour).max() <= 3
 
 
 def test_grey_becomes_three_equal_channels_and_back() -> None:

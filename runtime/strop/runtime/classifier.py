@@ -14,6 +14,7 @@ from strop.runtime.artifact import read_contract
 from strop.runtime.contract import Contract
 from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ContractError
+from strop.runtime.frames import check_array
 from strop.runtime.prepare import Preparation, preparation
 from strop.runtime.scores import activate, dequantize, top_k
 
@@ -106,12 +107,12 @@ class Classifier:
             ImageError: The image cannot be used.
             ArtifactError: The engine fails, or a score is not finite.
         """
-        # Pillow is not needed to import strop.runtime, nor to bench an artifact.
-        from strop.runtime.images import check_array, load_image
-
         if isinstance(image, np.ndarray):
             pixels = check_array(image, self.contract)
         else:
+            # Pillow is not needed to import strop.runtime, nor for frames that fit.
+            from strop.runtime.images import load_image
+
             pixels = load_image(image, self.contract)
         self._engine.write(self._preparation.apply(pixels))
         self._engine.invoke()
