@@ -46,6 +46,9 @@ class FakeEngine:
         self.clock.now += 7 * MS
         self.written.append(int(tensor.flat[0]))
 
+    def input_view(self) -> Array:
+        return np.zeros(PIXELS.shape, np.uint8)
+
     def invoke(self) -> None:
         self.collected_during_invoke |= gc.isenabled()
         self.diary.append(self.name)

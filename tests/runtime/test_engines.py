@@ -46,6 +46,14 @@ def test_what_is_written_is_what_is_run(tiny: Path) -> None:
         assert winners == [0, 1, 2]
 
 
+def test_what_is_filled_in_place_is_what_is_run(tiny: Path) -> None:
+    with open_engine(tiny) as engine:
+        for channels, winner in (((0, 1, 2), 0), ((2, 0, 1), 1)):
+            engine.input_view()[...] = RED[..., list(channels)]
+            engine.invoke()
+            assert int(engine.read().argmax()) == winner
+
+
 def test_read_gives_a_copy(tiny: Path) -> None:
     with open_engine(tiny) as engine:
         engine.write(RED)

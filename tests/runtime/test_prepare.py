@@ -91,3 +91,24 @@ def test_pixels_less_128_are_a_flipped_bit() -> None:
     assert tensor.flatten().tolist() == list(range(-128, 128))
     assert prepared.table is not None
     assert tensor.flatten().tolist() == prepared.table[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("tensor_info", "mean"),
+    [
+        (info("uint8"), (0.0,)),
+        (info("int8", 1.0, -128), (0.0,)),
+        (info("int8", 0.5, 3), (7.0,)),
+        (info("float32"), (7.0,)),
+        (info("float32"), (1.0, 2.0, 3.0)),
+    ],
+)
+def test_a_tensor_filled_in_place_is_the_one_that_is_made(
+    tensor_info: TensorInfo, mean: tuple[float, ...]
+) -> None:
+    prepared = preparation(contract(mean), tensor_info)
+    backwards = PIXELS[..., ::-1]  # a camera's BGR, not contiguous
+    tensor = np.zeros(SHAPE, tensor_info.dtype)
+    prepared.fill(backwards, tensor)
+    assert tensor.any()
+    assert np.array_equal(tensor, prepared.apply(backwards.copy()))

@@ -52,5 +52,12 @@ def test_of_equal_scores_the_lower_index_comes_first() -> None:
     assert top_k(np.array([1, 5, 5, 0, 5], np.float32), 4) == (1, 2, 4, 0)
 
 
+def test_the_best_are_those_of_a_stable_sort() -> None:
+    # Codes of few values: most scores are tied with others, at the last place too.
+    scores = np.random.default_rng(0).integers(0, 20, 1000).astype(np.float32)
+    for k in (1, 5, 70, 1000):
+        assert top_k(scores, k) == tuple(np.argsort(-scores, kind="stable")[:k].tolist())
+
+
 def test_more_classes_than_there_are_gives_all() -> None:
     assert top_k(np.array([1, 2], np.float32), 9) == (1, 0)

@@ -114,7 +114,7 @@ class Classifier:
             from strop.runtime.images import load_image
 
             pixels = load_image(image, self.contract)
-        self._engine.write(self._preparation.apply(pixels))
+        self._preparation.fill(pixels, self._engine.input_view())
         self._engine.invoke()
         return dequantize(self._engine.read(), self.output).reshape(-1)
 

@@ -43,16 +43,29 @@ class Preparation:
         """
         if self.table is None:
             return pixels.reshape(self.shape)
-        if self.flips_sign:
+        tensor: Array = np.empty(self.shape, self.table.dtype)
+        self.fill(pixels, tensor)
+        return tensor
+
+    def fill(self, pixels: NDArray[np.uint8], tensor: Array) -> None:
+        """Overwrite an input tensor, usually the engine's own.
+
+        Args:
+            pixels: uint8 [height, width, channels].
+            tensor: Of the input's shape and dtype, C-contiguous.
+        """
+        into = tensor.reshape(pixels.shape)
+        if self.table is None:
+            np.copyto(into, pixels)
+        elif self.flips_sign:
             # 5 us for 224 x 224 x 3, where looking every pixel up takes a hundred.
-            return np.bitwise_xor(pixels, SIGN_BIT).view(np.int8).reshape(self.shape)
-        if len(self.table) == 1:
-            looked_up: Array = np.take(self.table[0], pixels)
-            return looked_up.reshape(self.shape)
-        tensor: Array = np.empty(pixels.shape, self.table.dtype)
-        for channel, values in enumerate(self.table):
-            np.take(values, pixels[..., channel], out=tensor[..., channel])
-        return tensor.reshape(self.shape)
+            np.bitwise_xor(pixels, SIGN_BIT, out=into.view(np.uint8))
+        elif len(self.table) == 1:
+            # "clip" only so that numpy writes into the tensor without a buffer of its own.
+            np.take(self.table[0], pixels, out=into, mode="clip")
+        else:
+            for channel, values in enumerate(self.table):
+                into[..., channel] = np.take(values, pixels[..., channel])
 
 
 def preparation(contract: Contract, info: TensorInfo) -> Preparation:

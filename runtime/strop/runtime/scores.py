@@ -78,6 +78,10 @@ def top_k(scores: Floats, k: int) -> tuple[int, ...]:
         scores: [classes], no NaN.
         k: At least 1; more than there are classes gives all.
     """
+    k = min(k, len(scores))
+    # Sorting a thousand scores for five takes three times as long as finding the fifth.
+    least = np.partition(scores, -k)[-k]
+    found = np.flatnonzero(scores >= least)
     # Quantized scores tie often, and a tie must not fall differently on another machine.
-    order = np.argsort(-scores, kind="stable")
-    return tuple(int(index) for index in order[:k])
+    order = np.argsort(-scores[found], kind="stable")
+    return tuple(found[order[:k]].tolist())

@@ -70,6 +70,9 @@ class Engine(Protocol):
     def write(self, tensor: Array) -> None:
         """Copy `tensor`, of the input's shape and dtype, into the input buffer."""
 
+    def input_view(self) -> Array:
+        """The input buffer itself, to be filled in place; let go of it before `invoke`."""
+
     def invoke(self) -> None:
         """Run once on what was written."""
 

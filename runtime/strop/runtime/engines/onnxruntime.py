@@ -104,6 +104,10 @@ class OnnxRuntimeEngine:
             )
         np.copyto(self._written, tensor)
 
+    def input_view(self) -> Array:
+        """The input buffer itself, to be filled in place; let go of it before `invoke`."""
+        return self._written
+
     def invoke(self) -> None:
         """Run once on what was written."""
         try:

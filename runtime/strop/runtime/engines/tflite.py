@@ -81,6 +81,11 @@ class TfliteEngine:
         """Copy `tensor`, of the input's shape and dtype, into the input buffer."""
         self._interpreter.set_tensor(self._source, tensor)
 
+    def input_view(self) -> Array:
+        """The input buffer itself, to be filled in place; let go of it before `invoke`."""
+        view: Array = self._interpreter.tensor(self._source)()
+        return view
+
     def invoke(self) -> None:
         """Run once on what was written."""
         try:
