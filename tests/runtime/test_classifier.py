@@ -145,3 +145,17 @@ def test_importing_the_runtime_loads_no_engine_and_no_pillow() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert ended.stdout.strip() == b"[]"
+
+
+def test_a_frame_that_fits_is_classified_without_pillow_or_openssl(tiny: Path) -> None:
+    program = (
+        "import sys, numpy, strop.runtime\n"
+        "with strop.runtime.open(sys.argv[1]) as classifier:\n"
+        "    classifier.classify(numpy.zeros((16, 16, 3), numpy.uint8))\n"
+        "    print(sorted(set(sys.modules) & {'PIL', '_hashlib'}))\n"
+        "    classifier.classify(numpy.zeros((20, 20, 3), numpy.uint8))\n"
+        "    print('PIL' in sys.modules)"
+    )
+    command = (sys.executable, "-c", program, str(tiny))
+    ended = subprocess.run(command, capture_output=True, check=True)
+    assert ended.stdout.split() == [b"[]", b"True"]

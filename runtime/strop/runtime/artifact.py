@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from enum import Enum
 from pathlib import Path
@@ -92,6 +91,8 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     Raises:
         ArtifactError: Missing or unreadable.
     """
+    import hashlib  # brings OpenSSL, 4 MiB that opening an artifact does not need
+
     digest = hashlib.sha256()
     try:
         with Path(path).open("rb") as file:

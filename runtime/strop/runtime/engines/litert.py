@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 
 from strop.runtime.engines.tflite import TfliteEngine
 
@@ -14,12 +13,13 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> TfliteEn
     Raises:
         ArtifactError: LiteRT refuses the file.
     """
+    import ai_edge_litert
     from ai_edge_litert.interpreter import Interpreter
 
     return TfliteEngine(
         path,
         interpreter_type=Interpreter,
         engine="litert",
-        version=version("ai-edge-litert"),
+        version=ai_edge_litert.__version__,
         num_threads=num_threads,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 
 from strop.runtime.engines.engine import Engine
 from strop.runtime.engines.tflite import TfliteEngine
@@ -15,12 +14,13 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
     Raises:
         ArtifactError: tflite-runtime refuses the file.
     """
+    import tflite_runtime
     from tflite_runtime.interpreter import Interpreter
 
     return TfliteEngine(
         path,
         interpreter_type=Interpreter,
         engine="tflite-runtime",
-        version=version("tflite-runtime"),
+        version=tflite_runtime.__version__,
         num_threads=num_threads,
     )
