@@ -14,7 +14,8 @@ from peers.catalogue import DEFAULT_PEERS, NNCF, PEERS
 from peers.judge import Judged, judge
 from peers.models import untrained_with_statistics
 from peers.peer import Task, build_each, with_needs
-from peers.publish import COLUMNS, MAX_SPREAD, disturbed, record, rows, write_record
+from peers.publish import COLUMNS, MAX_SPREAD, disturbed, record, rows
+from record_file import write_record
 
 from strop import console
 from strop.export.source import Source, load_model_file

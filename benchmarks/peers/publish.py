@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import distributions
-from pathlib import Path
 
 from peers.catalogue import FLOATS, PEERS, STROP
 from peers.judge import Judged, Result
@@ -16,7 +13,6 @@ from strop.export.audit import Audit
 from strop.export.certify import Verdict
 from strop.export.manifest import PACKAGES
 from strop.export.precision import Precision
-from strop.runtime.errors import OutputError
 from strop.runtime.statistics import percentile_ns, quantile
 
 # History: 1, the first.
@@ -188,18 +184,3 @@ def _versions() -> dict[str, str]:
     wanted = {name.lower() for name in (*PACKAGES, "sympy")}
     found = ((each.name.lower().replace("_", "-"), each.version) for each in distributions())
     return dict(sorted((name, version) for name, version in found if name in wanted))
-
-
-def write_record(content: Mapping[str, object], path: Path) -> None:
-    """Write the record as JSON, all of it or nothing, over whatever is there.
-
-    Raises:
-        OutputError: The folder or the file cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as err:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {err.strerror}; choose another place for it") from err
