@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from pictures import PixelError, enlarged, pixel_error
+from PIL.Image import Resampling
 from record_file import artifact as about_artifact
 from record_file import origin, write_record
 from usual import Pixels, five_best, load, open_usual
@@ -32,6 +33,7 @@ N_RUNS = 5
 N_CALLS = 300
 MIN_RATIO = 3.0
 MAX_INVOKE_NS = 20_000
+RESAMPLINGS = (Resampling.BICUBIC, Resampling.BILINEAR)
 MISSED = 1  # the exit code
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
@@ -66,7 +68,7 @@ class Compared:
 class Pair:
     """One artifact opened twice: by the usual script and by strop; a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resample: Resampling = Resampling.BICUBIC) -> None:
         contract = read_contract(path)
         if contract is None:
             raise ContractError(f"{path}: carries no contract; needed is an artifact by strop")
@@ -74,13 +76,15 @@ class Pair:
         self.engine = open_engine(path)
         self._classifier = Classifier(self.engine, contract, where=str(path))
         self._usual = open_usual(path, contract)
+        self._load = partial(load, contract=contract, resample=resample)
 
     def from_file(self, path: Path, *, n: int) -> Compared:
         """A JPEG file to the five best labels."""
-        exact, ours = load(path, self.contract), load_image(path, self.contract)
+        exact = load(path, self.contract, Resampling.BILINEAR)
+        ours = load_image(path, self.contract)
 
         def usually() -> object:
-            return self._best(load(path, self.contract))
+            return self._best(self._load(path))
 
         return self._compared(
             "file",
@@ -107,7 +111,7 @@ class Pair:
     def _compared(
         self, start: str, path: Path, samples: Samples, *, pixels: PixelError | None = None
     ) -> Compared:
-        usual = self._usual.scores(load(path, self.contract))
+        usual = self._usual.scores(self._load(path))
         usual_ns, strop_ns = samples
         return Compared(
             start=start,
@@ -183,6 +187,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=IMAGES,
         help="folder; pictures of it are enlarged to 12 megapixels (default: the shipped ones)",
     )
+    parser.add_argument(
+        "--resample",
+        choices=[name.name.lower() for name in RESAMPLINGS],
+        default="bicubic",
+        help="of the usual script; strop's is bilinear (default: Pillow's own, %(default)s)",
+    )
     parser.add_argument("--n", type=int, default=N_IMAGES, help="of them (default: %(default)s)")
     parser.add_argument(
         "--runs", type=int, default=N_RUNS, help="of each file (default: %(default)s)"
@@ -196,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         paths = [options.image] if options.image else enlarged(options.images, options.n, folder)
         for path in options.artifacts:
-            with Pair(path) as pair:
+            with Pair(path, Resampling[options.resample.upper()]) as pair:
                 measured[path] = (
                     pair.engine.facts,
                     [pair.from_file(image, n=options.runs) for image in paths],
@@ -221,7 +231,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for path, (facts, *groups) in measured.items()
         ]
         record = {"format_version": FORMAT_VERSION, **origin(), "artifacts": entries}
-        write_record({**record, "jpeg_bytes": sizes}, options.output)
+        about = {"jpeg_bytes": sizes, "usual_resample": options.resample}
+        write_record({**record, **about}, options.output)
     fits = [is_within_limits(group) for _, *groups in measured.values() for group in groups]
     return 0 if all(fits) else MISSED
 

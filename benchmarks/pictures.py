@@ -18,7 +18,7 @@ JPEG_QUALITY = 90
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PixelError:
-    """Strop's pixels against the usual script's, in codes of 255.
+    """Strop's pixels against one bilinear resize of the whole image, in codes of 255.
 
     Attributes:
         largest: Of all channels of all pixels.
