@@ -91,7 +91,7 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     Raises:
         ArtifactError: Missing or unreadable.
     """
-    import hashlib  # brings OpenSSL, 4 MiB that opening an artifact does not need
+    import hashlib  # brings OpenSSL, 3.5 MiB that opening an artifact does not need
 
     digest = hashlib.sha256()
     try:

@@ -37,7 +37,7 @@ def check_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uint
         )
     if array.shape[:2] == (contract.height, contract.width):
         return array
-    # Pillow takes as long to import as all of strop, and 8 MiB; frames that fit need none.
+    # Pillow takes as long to import as all of strop, and 5 MiB; frames that fit need none.
     from strop.runtime.images import resize_array
 
     return resize_array(array, contract)
