@@ -128,9 +128,8 @@ def tune(
 def _evenly(images: Array, *, most_pixels: int) -> Array:
     """Images from all over [N, H, W, C], of so many pixels together, but one at least."""
     height, width = images.shape[1:3]
-    count = min(max(most_pixels // (height * width), 1), len(images))
-    chosen: Array = images[np.arange(count) * len(images) // count]
-    return chosen
+    most = max(most_pixels // (height * width), 1)
+    return images[:: -(-len(images) // most)]
 
 
 class _Run:
