@@ -1,0 +1,1 @@
+"""`strop check`: whether one artifact is slower than another, without false alarms."""
