@@ -37,6 +37,7 @@ class BlockTimer:
         block_ns: How long a block lasts, at least.
         lead_in_ns: How long its lead-in lasts, at least, where it has one.
         clock: Nanoseconds, monotonic.
+        min_runs: Timed invokes in a block, at least.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class BlockTimer:
         block_ns: int,
         lead_in_ns: int,
         clock: Clock,
+        min_runs: int = 1,
     ) -> None:
         self._engine = engine
         self._inputs = itertools.cycle(inputs)
         self._block_ns = block_ns
         self._lead_in_ns = lead_in_ns
         self._clock = clock
+        self._min_runs = min_runs
 
     def warm_up(self, *, min_runs: int, min_ns: int, budget_ns: int) -> list[int]:
         """Invoke until both minima are met, or the budget is spent."""
@@ -67,14 +70,14 @@ class BlockTimer:
         block = Block(lead_in_ns=[], invoke_ns=[])
         with _collector_paused():
             if leads_in:
-                self._run_for(self._lead_in_ns, into=block.lead_in_ns)
-            self._run_for(self._block_ns, into=block.invoke_ns)
+                self._run_for(self._lead_in_ns, into=block.lead_in_ns, min_runs=1)
+            self._run_for(self._block_ns, into=block.invoke_ns, min_runs=self._min_runs)
         return block
 
-    def _run_for(self, min_ns: int, *, into: list[int]) -> None:
-        """As many invokes as it takes, one at least."""
-        total_ns = self._run(into)
-        while total_ns < min_ns:
+    def _run_for(self, min_ns: int, *, into: list[int], min_runs: int) -> None:
+        """As many invokes as it takes to meet both minima."""
+        total_ns = 0
+        while len(into) < min_runs or total_ns < min_ns:
             total_ns += self._run(into)
 
     def _run(self, into: list[int]) -> int:

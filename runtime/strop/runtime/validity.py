@@ -96,7 +96,7 @@ def validity(record: BenchRecord) -> Validity:
     blocks = max((len(each.samples.blocks) for each in record.artifacts), default=0)
     return Validity(
         blocks=blocks,
-        invalid_blocks=_invalid_blocks(states, blocks=blocks, record=record),
+        invalid_blocks=invalid_blocks(states, blocks=blocks, full=_full_speed(record)),
         not_told=_not_told(states),
         disturbances=disturbances(record.board_before, record.board_after),
     )
@@ -115,7 +115,7 @@ def throttled_share(sustained: SustainedSamples, *, record: BenchRecord) -> floa
     if _not_told(sustained.states) == TOLD:
         return None
     blocks = len(sustained.block_runs)
-    invalid = _invalid_blocks(sustained.states, blocks=blocks, record=record)
+    invalid = invalid_blocks(sustained.states, blocks=blocks, full=_full_speed(record))
     in_window = sum(each.block >= sustained.window_block for each in invalid)
     return in_window / (blocks - sustained.window_block)
 
@@ -132,14 +132,55 @@ def _not_told(states: Sequence[BlockState]) -> tuple[str, ...]:
     return tuple(name for name in TOLD if name not in told)
 
 
-def _invalid_blocks(
-    states: Sequence[BlockState], *, blocks: int, record: BenchRecord
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FullSpeed:
+    """What a board that nothing slows down tells.
+
+    Attributes:
+        clock_hz: Measured clock; 0 where the board tells none.
+        allowed_hz: The most that may be asked of each clock.
+        temperature_limit_c: Where the board starts to be slowed down.
+    """
+
+    clock_hz: int
+    allowed_hz: tuple[int | None, ...]
+    temperature_limit_c: float | None
+
+
+def full_speed(states: Sequence[BlockState], *, temperature_limit_c: float | None) -> FullSpeed:
+    """Full speed is that of the first block.
+
+    Args:
+        states: Those around the first block come first.
+        temperature_limit_c: Of the board's state.
+    """
+    first = states[:2]
+    return FullSpeed(
+        clock_hz=max((each.arm_clock_hz or 0 for each in first), default=0),
+        allowed_hz=first[0].allowed_hz if first else (),
+        temperature_limit_c=temperature_limit_c,
+    )
+
+
+def _full_speed(record: BenchRecord) -> FullSpeed:
+    limit_c = record.board_before.temperature_limit_c
+    return full_speed(record.block_states, temperature_limit_c=limit_c)
+
+
+def invalid_blocks(
+    states: Sequence[BlockState], *, blocks: int, full: FullSpeed
 ) -> tuple[InvalidBlock, ...]:
-    """Blocks with something amiss in the readings around them, or between these two."""
+    """Blocks with something amiss in the readings around them, or between these two.
+
+    Args:
+        states: In order.
+        blocks: How many have run.
+        full: What is amiss is measured by it.
+    """
     found = []
     for before, after in pairwise(states):
         reasons = dict.fromkeys(
-            reason for state in (before, after) for reason in _reasons(state, record)
+            reason for state in (before, after) for reason in _reasons(state, full)
         )
         reasons |= dict.fromkeys(_new_since(before, after))
         if reasons:
@@ -157,17 +198,14 @@ def _new_since(before: BlockState, after: BlockState) -> Iterator[str]:
         yield "throttled"
 
 
-def _reasons(state: BlockState, record: BenchRecord) -> Iterator[str]:
-    temperature_c, limit_c = state.temperature_c, record.board_before.temperature_limit_c
-    first = record.block_states[:2]  # the readings around the first block
+def _reasons(state: BlockState, full: FullSpeed) -> Iterator[str]:
+    temperature_c, limit_c = state.temperature_c, full.temperature_limit_c
     if state.throttled is not None:
         yield from throttle_names(state.throttled)
     if temperature_c is not None and limit_c is not None and temperature_c >= limit_c - MARGIN_C:
         yield "hot"
-    full_hz = max((each.arm_clock_hz or 0 for each in first), default=0)
-    if state.arm_clock_hz is not None and state.arm_clock_hz < MIN_CLOCK_SHARE * full_hz:
+    if state.arm_clock_hz is not None and state.arm_clock_hz < MIN_CLOCK_SHARE * full.clock_hz:
         yield "slow clock"
-    allowed_hz = first[0].allowed_hz if first else ()
-    for now_hz, first_hz in zip(state.allowed_hz, allowed_hz, strict=False):
+    for now_hz, first_hz in zip(state.allowed_hz, full.allowed_hz, strict=False):
         if now_hz is not None and first_hz is not None and now_hz < MIN_CLOCK_SHARE * first_hz:
             yield "lowered clock"

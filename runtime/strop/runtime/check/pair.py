@@ -1,0 +1,179 @@
+"""Measures one pair of fresh processes, block by block in turn."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from strop.runtime.block_state import BoardWatch
+from strop.runtime.block_timer import NS_PER_S
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.process import WorkerProcess, worker_command
+from strop.runtime.check.reasons import reasons
+from strop.runtime.check.samples import ORDERS, BlockSamples, Pair, Quad, Start
+from strop.runtime.check.surroundings import fresh_copy, padded_environment, processors
+
+A, B = ARMS = ("A", "B")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contender:
+    """One artifact of a comparison, and what runs it.
+
+    Attributes:
+        artifact: The file.
+        engine: Its name; None lets strop choose.
+    """
+
+    artifact: Path
+    engine: str | None = None
+
+
+class Worker(Protocol):
+    """A fresh process with one artifact."""
+
+    def open(self) -> dict[str, Any]:
+        """Load it."""
+
+    def warm_up(self) -> dict[str, Any]:
+        """Run until the latency has settled."""
+
+    def block(self) -> BlockSamples:
+        """Run one block."""
+
+
+class PairRunner:
+    """Measures pairs of one baseline and one new artifact.
+
+    Args:
+        old: The baseline.
+        new: What is held against it.
+        plan: How long.
+        lots: For all that is drawn by lot.
+        watch: Reads the board between quads, of all pairs.
+        temperature_limit_c: Where the board starts to be slowed down.
+    """
+
+    def __init__(
+        self,
+        old: Contender,
+        new: Contender,
+        *,
+        plan: CheckPlan,
+        lots: random.Random,
+        watch: BoardWatch,
+        temperature_limit_c: float | None,
+    ) -> None:
+        self._contenders = {A: old, B: new}
+        self._plan = plan
+        self._lots = lots
+        self._watch = watch
+        self._temperature_limit_c = temperature_limit_c
+        self._quads = 0
+
+    def run(self) -> Pair:
+        """Start both, measure, end both.
+
+        Raises:
+            MeasurementError: A process failed or gave no answer.
+            OutputError: No room for the copies of the artifacts.
+        """
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="strop-check-")))
+            begun = time.monotonic()
+            # Both import at the same time; nothing is timed yet.
+            workers: dict[str, Worker] = {
+                arm: stack.enter_context(self._start(self._contenders[arm], folder))
+                for arm in self._shuffled()
+            }
+            starts, difference = begin(workers, order=self._shuffled())
+            quads = self._run_quads(workers)
+            return Pair(
+                old=starts[A],
+                new=starts[B],
+                max_output_diff=difference,
+                duration_s=time.monotonic() - begun,
+                quads=quads,
+            )
+
+    def _shuffled(self) -> list[str]:
+        return self._lots.sample(ARMS, len(ARMS))
+
+    def _start(self, contender: Contender, folder: Path) -> WorkerProcess:
+        plan = self._plan
+        return WorkerProcess(
+            [
+                *worker_command(),
+                *([] if contender.engine is None else ["--engine", contender.engine]),
+                *_flags(plan),
+                "--",
+                str(fresh_copy(contender.artifact, folder, self._lots)),
+            ],
+            name=str(contender.artifact),
+            folder=folder,
+            environment=padded_environment(self._lots),
+            is_stopped_between=plan.num_threads > 1,
+        )
+
+    def _run_quads(self, workers: dict[str, Worker]) -> tuple[Quad, ...]:
+        first = self._quads
+        quads = []
+        for _ in range(self._plan.quads):
+            self._watch.look(self._quads)
+            order = self._lots.choice(ORDERS)
+            quads.append(Quad(order=order, blocks=tuple(workers[arm].block() for arm in order)))
+            self._quads += 1
+        self._watch.look(self._quads, is_last=True)
+        found = reasons(
+            quads,
+            first=first,
+            states=self._watch.states,
+            temperature_limit_c=self._temperature_limit_c,
+        )
+        return tuple(replace(quad, reasons=why) for quad, why in zip(quads, found, strict=True))
+
+
+def begin(
+    workers: dict[str, Worker], *, order: Sequence[str]
+) -> tuple[dict[str, Start], float | None]:
+    """Open and warm up each worker while the other one waits.
+
+    Returns:
+        How each began, and the largest difference between their scores.
+    """
+    opened = {arm: workers[arm].open() for arm in order}
+    warm = {arm: workers[arm].warm_up() for arm in order}
+    scores = {arm: np.array(opened[arm].pop("scores")) for arm in order}
+    starts = {
+        arm: Start(
+            **opened[arm],
+            warmup_ns=tuple(warm[arm]["warmup_ns"]),
+            peak_rss_bytes=warm[arm]["peak_rss_bytes"],
+        )
+        for arm in order
+    }
+    is_comparable = scores[A].shape == scores[B].shape
+    return starts, float(np.abs(scores[A] - scores[B]).max()) if is_comparable else None
+
+
+def _flags(plan: CheckPlan) -> list[str]:
+    values = {
+        "threads": plan.num_threads,
+        "seed": plan.seed,
+        "inputs": plan.inputs,
+        "block-runs": plan.block_runs,
+        "block-ns": int(plan.block_duration_s * NS_PER_S),
+        "lead-in-ns": int(plan.lead_in_duration_s * NS_PER_S),
+        "warmup-ns": int(plan.warmup_duration_s * NS_PER_S),
+        "max-warmup-ns": int(plan.max_warmup_duration_s * NS_PER_S),
+        "cpus": ",".join(map(str, processors(plan.num_threads))),
+    }
+    return [f"--{name}={value}" for name, value in values.items()]

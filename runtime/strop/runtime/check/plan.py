@@ -1,0 +1,76 @@
+"""How a check measures and when it decides; every number of it in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strop.runtime.errors import MeasurementError
+
+MIN_PAIRS = 7  # with 6, P(T = 0) is 1/64: no regression could be found at 1 %
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckPlan:
+    """Thresholds and durations of one check.
+
+    Attributes:
+        tolerance: Relative increase of p50 up to which nothing is called a regression.
+        limit: Relative increase that a pass excludes, > tolerance.
+        alpha: What the bounds may miss, one-sided, for all artifacts of the check together.
+        stage1_pairs: After these a check may end, but only with a pass.
+        max_pairs: Pairs of processes at most.
+        pairs: How many; None fits them into `budget_s`.
+        budget_s: For one artifact's pairs.
+        quads: Groups of four blocks in a pair, ABBA or BAAB.
+        min_valid_quads: A pair with fewer does not count.
+        max_invalid_share: Of all quads; with more, nothing is decided.
+        block_runs: Timed inferences in a block, at least.
+        block_duration_s: Sum of these, at least.
+        lead_in_duration_s: What is run before them in every block and not counted.
+        warmup_duration_s: Inferences of a fresh process before its first block, at least.
+        max_warmup_duration_s: The same where they have not settled before.
+        inputs: Different tensors, taken in turn; the same for both artifacts.
+        seed: Of every lot that is drawn, and of the inputs.
+        num_threads: Within one inference.
+    """
+
+    tolerance: float = 0.02
+    limit: float = 0.05
+    alpha: float = 0.01
+    stage1_pairs: int = 6
+    max_pairs: int = 16
+    pairs: int | None = None
+    budget_s: float = 90.0
+    quads: int = 4
+    min_valid_quads: int = 3
+    max_invalid_share: float = 0.25
+    block_runs: int = 5
+    block_duration_s: float = 0.1
+    lead_in_duration_s: float = 0.05  # caches, and the clock of governors that follow the load
+    warmup_duration_s: float = 0.5  # TensorFlow Lite's benchmark_model, --warmup_min_secs
+    max_warmup_duration_s: float = 2.0
+    inputs: int = 4
+    seed: int = 0
+    num_threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance < self.limit < 1:
+            raise MeasurementError(
+                f"plan: tolerance {self.tolerance:g} and limit {self.limit:g}; needed are"
+                " 0 <= tolerance < limit < 1. Between the two lies what is neither"
+            )
+        if not 0 < self.alpha < 0.5:
+            raise MeasurementError(f"plan: alpha is {self.alpha:g}; needed is 0 to 0.5")
+        if self.pairs is not None and self.pairs < MIN_PAIRS:
+            raise MeasurementError(
+                f"plan: {self.pairs} pairs cannot show a regression, whatever it is; needed are"
+                f" {MIN_PAIRS} or more"
+            )
+        for name in ("stage1_pairs", "quads", "min_valid_quads", "block_runs", "inputs"):
+            if getattr(self, name) < 1:
+                raise MeasurementError(
+                    f"plan: {name} is {getattr(self, name)}; needed is 1 or more"
+                )
+        for name in ("budget_s", "block_duration_s", "warmup_duration_s"):
+            if not getattr(self, name) > 0:
+                raise MeasurementError(f"plan: {name} is {getattr(self, name):g}; needed is > 0")

@@ -1,0 +1,197 @@
+"""The process that runs one artifact of a pair, when its parent tells it to.
+
+Run as `python -m strop.runtime.check.worker ARTIFACT`. It reads one command a line from
+stdin ("open", "warm_up", "block") and answers each with one line of JSON; the end of stdin
+ends it. Between commands it waits and uses no processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from strop.runtime.block_timer import BlockTimer
+from strop.runtime.coldstart import peak_rss_bytes
+from strop.runtime.engines import Engine, open_engine
+from strop.runtime.engines.engine import Array
+from strop.runtime.errors import StropError
+from strop.runtime.latency import random_input
+from strop.runtime.scores import dequantize
+
+PR_SET_PDEATHSIG = 1  # Source: Linux, include/uapi/linux/prctl.h
+SETTLED = 0.03  # of the last third of the warm-up from the third before it
+MIN_THIRD = 3  # inferences; the median of fewer tells nothing
+
+
+class Worker:
+    """One open artifact, and its blocks.
+
+    Args:
+        options: As `main` parses them.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._engine: Engine | None = None
+        self._timer: BlockTimer | None = None
+
+    def open(self) -> dict[str, Any]:
+        """Load, run once, then once on every input."""
+        options = self._options
+        before = time.perf_counter_ns()
+        engine = open_engine(options.artifact, engine=options.engine, num_threads=options.threads)
+        loaded = time.perf_counter_ns()
+        inputs = [random_input(engine.input, seed=options.seed + i) for i in range(options.inputs)]
+        engine.write(inputs[0])
+        before_first = time.perf_counter_ns()
+        engine.invoke()
+        after_first = time.perf_counter_ns()
+        outputs = [_answer(engine, tensor) for tensor in inputs]
+        self._engine = engine
+        self._timer = BlockTimer(
+            engine,
+            inputs,
+            block_ns=options.block_ns,
+            lead_in_ns=options.lead_in_ns,
+            clock=time.perf_counter_ns,
+            min_runs=options.block_runs,
+        )
+        return {
+            "load_ns": loaded - before,
+            "first_invoke_ns": after_first - before_first,
+            "inputs_sha256": _sha256(inputs),
+            "outputs_sha256": _sha256(outputs),
+            "scores": [_scores(engine, raw) for raw in outputs],
+        }
+
+    def warm_up(self) -> dict[str, Any]:
+        """Run until the latency has settled; see `settle`."""
+        options = self._options
+        taken_ns = settle(self._opened(), min_ns=options.warmup_ns, max_ns=options.max_warmup_ns)
+        gc.collect()
+        gc.freeze()
+        return {"warmup_ns": taken_ns, "peak_rss_bytes": peak_rss_bytes()}
+
+    def block(self) -> dict[str, Any]:
+        """One block."""
+        timer = self._opened()
+        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+        cpu, start = time.process_time_ns(), time.perf_counter_ns()
+        found = timer.run_block(leads_in=True)
+        stop, cpu_stop = time.perf_counter_ns(), time.process_time_ns()
+        return {
+            "invoke_ns": found.invoke_ns,
+            "lead_in_runs": len(found.lead_in_ns),
+            "elapsed_ns": stop - start,
+            "cpu_ns": cpu_stop - cpu,
+            "switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches,
+        }
+
+    def _opened(self) -> BlockTimer:
+        if self._timer is None:
+            raise ValueError("the first command is open")
+        return self._timer
+
+
+def settle(timer: BlockTimer, *, min_ns: int, max_ns: int) -> list[int]:
+    """Warm up for `min_ns`, and on to `max_ns` while the latency still changes.
+
+    It has settled where the medians of the last two thirds are within SETTLED.
+    """
+    taken_ns = timer.warm_up(min_runs=1, min_ns=min_ns, budget_ns=max_ns)
+    while sum(taken_ns) < max_ns and not _is_settled(taken_ns):
+        taken_ns += timer.warm_up(min_runs=1, min_ns=min_ns // 4, budget_ns=max_ns - sum(taken_ns))
+    return taken_ns
+
+
+def _is_settled(taken_ns: Sequence[int]) -> bool:
+    third = len(taken_ns) // 3
+    if third < MIN_THIRD:
+        return False
+    before, last = median(taken_ns[-2 * third : -third]), median(taken_ns[-third:])
+    return abs(last - before) <= SETTLED * before
+
+
+def _answer(engine: Engine, tensor: Array) -> Array:
+    engine.write(tensor)
+    engine.invoke()
+    return engine.read()
+
+
+def _scores(engine: Engine, raw: Array) -> list[float]:
+    """Scores in reals; the codes themselves where the file does not say what they stand for."""
+    is_known = raw.dtype.kind == "f" or engine.output.scale > 0
+    scores = dequantize(raw, engine.output) if is_known else raw
+    return [float(score) for score in scores.ravel()]
+
+
+def _sha256(tensors: Sequence[Array]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def _end_with_parent() -> None:
+    """A stopped process would not see the end of stdin, and stay for ever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _own_stdout() -> int:
+    """Where the answers go; what an engine prints goes to stderr instead."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    return answers
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="strop.runtime.check.worker", allow_abbrev=False)
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--engine")
+    parser.add_argument("--cpus", default="", help="processors to stay on, with commas")
+    for name in ("threads", "seed", "inputs", "block-runs"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    for name in ("block-ns", "lead-in-ns", "warmup-ns", "max-warmup-ns"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer commands until stdin ends."""
+    _end_with_parent()
+    options = _parser().parse_args(argv)
+    if options.cpus:
+        os.sched_setaffinity(0, {int(cpu) for cpu in options.cpus.split(",")})
+    worker = Worker(options)
+    commands: dict[str, Callable[[], dict[str, Any]]] = {
+        "open": worker.open,
+        "warm_up": worker.warm_up,
+        "block": worker.block,
+    }
+    gc.disable()
+    with os.fdopen(_own_stdout(), "w", encoding="ascii") as answers:
+        try:
+            for line in sys.stdin:
+                answers.write(json.dumps(commands[line.strip()]()) + "\n")
+                answers.flush()
+        except StropError as err:
+            sys.stderr.write(f"{err}\n")
+            return err.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
