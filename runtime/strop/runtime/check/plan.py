@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from strop.runtime.errors import MeasurementError
-
-MIN_PAIRS = 7  # with 6, P(T = 0) is 1/64: no regression could be found at 1 %
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +60,14 @@ class CheckPlan:
             )
         if not 0 < self.alpha < 0.5:
             raise MeasurementError(f"plan: alpha is {self.alpha:g}; needed is 0 to 0.5")
-        if self.pairs is not None and self.pairs < MIN_PAIRS:
-            raise MeasurementError(
-                f"plan: {self.pairs} pairs cannot show a regression, whatever it is; needed are"
-                f" {MIN_PAIRS} or more"
-            )
-        for name in ("stage1_pairs", "quads", "min_valid_quads", "block_runs", "inputs"):
+        for name in (
+            "stage1_pairs",
+            "max_pairs",
+            "quads",
+            "min_valid_quads",
+            "block_runs",
+            "inputs",
+        ):
             if getattr(self, name) < 1:
                 raise MeasurementError(
                     f"plan: {name} is {getattr(self, name)}; needed is 1 or more"
@@ -74,3 +75,12 @@ class CheckPlan:
         for name in ("budget_s", "block_duration_s", "warmup_duration_s"):
             if not getattr(self, name) > 0:
                 raise MeasurementError(f"plan: {name} is {getattr(self, name):g}; needed is > 0")
+
+    def least_pairs(self, artifacts: int) -> int:
+        """The fewest pairs that can show a regression, be it ever so large.
+
+        Args:
+            artifacts: How many are tested together.
+        """
+        # All n pairs slower has probability 2^-n in equal files.
+        return max(self.stage1_pairs, math.ceil(math.log2(artifacts / self.alpha)))

@@ -1,0 +1,71 @@
+"""Measures pairs one after the other until they are enough, or as many as planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from strop.runtime.check.decide import is_spoiled, passes_early
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.samples import Pair
+from strop.runtime.errors import MeasurementError
+
+NOTHING: Callable[[int, int], None] = lambda done, planned: None  # noqa: E731
+
+
+def measure_pairs(
+    run: Callable[[], Pair],
+    plan: CheckPlan,
+    *,
+    artifacts: int = 1,
+    on_pair: Callable[[int, int], None] = NOTHING,
+) -> tuple[Pair, ...]:
+    """Run pairs: the first stage, and the second unless the first is enough for a pass.
+
+    How many there may be is fixed after the first one, by its duration only: what it
+    measured has no part in it. Nothing but a pass, or blocks that do not count, ends them
+    earlier, so that looking at them in between makes no false alarm.
+
+    Args:
+        run: Measures one pair.
+        plan: How many.
+        artifacts: How many are tested together.
+        on_pair: Is told how many are done, and how many are planned.
+
+    Raises:
+        MeasurementError: The budget or `pairs` allows too few to show anything.
+    """
+    if plan.pairs is not None:
+        _check_enough(plan.pairs, plan, artifacts, why=f"--pairs {plan.pairs}")
+    pairs = [run()]
+    planned = _planned(pairs[0], plan, artifacts)
+    on_pair(1, planned)
+    while (
+        len(pairs) < planned
+        and not passes_early(pairs, plan)
+        and not is_spoiled(pairs, plan, planned_pairs=planned)
+    ):
+        pairs.append(run())
+        on_pair(len(pairs), planned)
+    return tuple(pairs)
+
+
+def _planned(first: Pair, plan: CheckPlan, artifacts: int) -> int:
+    if plan.pairs is not None:
+        return plan.pairs
+    planned = min(plan.max_pairs, int(plan.budget_s / first.duration_s))
+    least = plan.least_pairs(artifacts)
+    why = (
+        f"a pair takes {first.duration_s:.1f} s, so --budget {plan.budget_s:g} is enough for"
+        f" {planned}; give --budget {least * first.duration_s * 1.1:.0f}, or fewer artifacts"
+    )
+    _check_enough(planned, plan, artifacts, why=why)
+    return planned
+
+
+def _check_enough(planned: int, plan: CheckPlan, artifacts: int, *, why: str) -> None:
+    least = plan.least_pairs(artifacts)
+    if planned < least:
+        raise MeasurementError(
+            f"{why}. Fewer than {least} pairs cannot show a regression of {artifacts}"
+            f" {'artifact' if artifacts == 1 else 'artifacts'}, whatever it is"
+        )
