@@ -19,7 +19,7 @@ from strop import cli
 from strop.runtime.block_state import BlockState, BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.coldstart import ColdStart
-from strop.runtime.commands import bench
+from strop.runtime.commands import bench, cool_board
 from strop.runtime.contract import Contract
 from strop.runtime.cooldown import cool_down
 from strop.runtime.engines.engine import Array, Engine
@@ -213,7 +213,7 @@ def test_a_hot_board_is_waited_for_and_the_wait_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hot = replace(board_state(recorded(tmp_path / "pi", PI_4)), temperature_c=70.0)
-    monkeypatch.setattr(bench, "cool_down", partial(cool_down, read=lambda: hot))
+    monkeypatch.setattr(cool_board, "cool_down", partial(cool_down, read=lambda: hot))
     words = ["bench", str(artifact), *QUICK, "--cool-down", "0.01", "--json"]
     assert cli.main(words) == 0
     printed = capsys.readouterr()

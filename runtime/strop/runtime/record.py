@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import typing
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +13,7 @@ from strop.runtime.board import BoardState
 from strop.runtime.coldstart import ColdStart
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines.engine import EngineFacts
-from strop.runtime.errors import MeasurementError, OutputError
+from strop.runtime.json_records import versioned, write_whole
 from strop.runtime.latency import LatencySamples, MeasurePlan
 from strop.runtime.machine import Machine
 from strop.runtime.sustained import SustainedSamples
@@ -88,13 +87,7 @@ def write_bench_record(record: BenchRecord, path: Path) -> None:
     Raises:
         OutputError: The folder or the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(record.to_json(), encoding="utf-8")
-        partial.replace(path)
-    except OSError as err:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {err.strerror}; choose another place for it") from err
+    write_whole(record.to_json(), path)
 
 
 def installed_version() -> str:
@@ -116,24 +109,11 @@ def bench_record_from_json(text: str, *, where: str) -> BenchRecord:
         MeasurementError: Not JSON, another format version, or a field missing, unknown
             or of the wrong type.
     """
-    try:
-        record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as err:
-        raise MeasurementError(
-            f"{where}: not JSON ({err}); needed is what strop bench --output writes"
-        ) from err
-    if not isinstance(record, dict) or "format_version" not in record:
-        raise MeasurementError(
-            f"{where}: no format_version; needed is what strop bench --output writes"
-        )
-    found = record.pop("format_version")
+    found, record = versioned(
+        text, where=where, known=(2, FORMAT_VERSION), writer="strop bench --output"
+    )
     if found == 2:
         record = _from_version_2(record)
-    elif found != FORMAT_VERSION:
-        raise MeasurementError(
-            f"{where}: format_version is {found!r}, this strop reads 2 and {FORMAT_VERSION}; use"
-            " the strop that wrote it, or measure again"
-        )
     return typing.cast("BenchRecord", read_typed(record, BenchRecord, at=where))
 
 

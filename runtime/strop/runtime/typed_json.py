@@ -6,6 +6,7 @@ import json
 import types
 import typing
 from dataclasses import fields, is_dataclass
+from enum import Enum
 
 from strop.runtime.errors import MeasurementError, StropError
 
@@ -15,7 +16,7 @@ def read_typed(value: object, kind: typing.Any, *, at: str) -> object:
 
     Args:
         value: Of whatever type; it may come from a stranger.
-        kind: A dataclass, tuple[X, ...], "X | None", str, int, float or bool.
+        kind: A dataclass, tuple[X, ...], "X | None", str, int, float, bool or an Enum.
         at: Names the value in the error.
 
     Raises:
@@ -35,6 +36,8 @@ def read_typed(value: object, kind: typing.Any, *, at: str) -> object:
         return None if value is None else read_typed(value, arguments[0], at=at)
     if kind is float and type(value) is int:
         return float(value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _read_enum(value, kind, at=at)
     # Not isinstance: JSON's true is an int to Python.
     if type(value) is not kind:
         raise _mismatch(value, kind.__name__, at=at)
@@ -54,6 +57,14 @@ def _read_dataclass(value: object, kind: type, *, at: str) -> object:
         return kind(**values)
     except StropError as err:
         raise MeasurementError(f"{at}: {err}") from err
+
+
+def _read_enum(value: object, kind: type[Enum], *, at: str) -> object:
+    try:
+        return kind(value)
+    except ValueError as err:
+        values = ", ".join(str(each.value) for each in kind)
+        raise _mismatch(value, f"one of {values}", at=at) from err
 
 
 def _mismatch(value: object, needed: str, *, at: str) -> MeasurementError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,14 +16,15 @@ from strop.runtime.coldstart import measure_cold_start
 from strop.runtime.commands.bench_on_board import measure_on_board
 from strop.runtime.commands.bench_report import print_record
 from strop.runtime.commands.contract_flags import add_engine_flags
+from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.commands.target_flags import add_target_flags, has_target
-from strop.runtime.cooldown import DEFAULT_LIMIT_S, CoolDown, cool_down
+from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.dataset import list_images
-from strop.runtime.disturbance import COOL_REMEDY
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Array, Engine
-from strop.runtime.errors import ContractError, OutputError
+from strop.runtime.errors import ContractError
 from strop.runtime.images import load_image
+from strop.runtime.json_records import require_writable
 from strop.runtime.latency import INPUT_SEED, MeasurePlan, measure, random_input
 from strop.runtime.machine import machine
 from strop.runtime.prepare import preparation
@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
         MeasurementError: A cold start failed.
     """
     if options.output is not None:
-        _check_output(options.output, force=options.force)
+        require_writable(options.output, force=options.force)
     _plan(options)  # what is wrong in it shall not wait for a board
     if has_target(options):
         record = measure_on_board(options, images=_images(options))
@@ -161,7 +161,7 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
         else f"{len(images)} images of {options.images.resolve().name}"
     )
     paths: Sequence[Path] = options.artifacts
-    cooled = _cool_down(options.cool_down)
+    cooled = cool_board(options.cool_down)
     before, board_before = machine(), board_state()  # their load must not count our own work
     with ExitStack() as stack:
         engines = [
@@ -210,19 +210,6 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
     )
 
 
-def _cool_down(limit_s: float) -> CoolDown | None:
-    def say(now_c: float, cool_c: float) -> None:
-        console.note(f"{now_c:.1f} °C: waiting {limit_s:g} s at most to get below {cool_c:g} °C")
-
-    cooled = cool_down(limit_s=limit_s, on_wait=say)
-    if cooled is not None and not cooled.is_cool:
-        console.note(
-            f"still {cooled.to_c:.1f} °C after {cooled.waited_s:.0f} s: what follows may be slower"
-            f" than the board can be; {COOL_REMEDY}"
-        )
-    return cooled
-
-
 def _sustained(
     engines: Sequence[Engine], inputs: Sequence[Sequence[Array]], *, load_s: float | None
 ) -> list[SustainedSamples | None]:
@@ -264,14 +251,6 @@ def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list
         )
     prepare = preparation(contract, engine.input)
     return [prepare.apply(load_image(image, contract)) for image in images]
-
-
-def _check_output(path: Path, *, force: bool) -> None:
-    """Before the work, not after it."""
-    if path.exists() and not force:
-        raise OutputError(f"{path}: exists; give another name, or --force to overwrite it")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path.parent}: not a folder that can be written to; make it first")
 
 
 def _positive(text: str) -> int:
