@@ -85,7 +85,15 @@ def test_the_probe_can_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments", [("-h",), ("run", "-h"), ("evaluate", "-h"), ("bench", "-h"), ("doctor", "-h")]
+    "arguments",
+    [
+        ("-h",),
+        ("run", "-h"),
+        ("evaluate", "-h"),
+        ("bench", "-h"),
+        ("check", "-h"),
+        ("doctor", "-h"),
+    ],
 )
 def test_help_needs_no_extra(arguments: tuple[str, ...]) -> None:
     extras = (*WORKSTATION_ONLY, "ai_edge_litert", "tflite_runtime", "onnxruntime", "rich")

@@ -59,6 +59,10 @@ COMMANDS = {
         module="strop.runtime.commands.bench",
         help="latency, cold start and memory of one or more artifacts",
     ),
+    "check": Command(
+        module="strop.runtime.commands.check",
+        help="whether an artifact is slower than a baseline, for CI",
+    ),
     "doctor": Command(
         module="strop.runtime.commands.doctor",
         help="what of strop runs on this machine, and what would spoil a measurement",

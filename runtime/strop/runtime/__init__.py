@@ -14,6 +14,7 @@ from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, TensorInfo
 from strop.runtime.errors import (
     ArtifactError,
+    BaselineError,
     CameraError,
     ContractError,
     EngineError,
@@ -30,6 +31,7 @@ from strop.runtime.errors import (
 __all__ = [
     "Activation",
     "ArtifactError",
+    "BaselineError",
     "CameraError",
     "Classifier",
     "Contract",

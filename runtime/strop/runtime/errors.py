@@ -63,3 +63,9 @@ class CameraError(StropError):
     """No camera can be used here, or it has stopped giving frames."""
 
     exit_code = 3
+
+
+class BaselineError(StropError):
+    """There is nothing to compare with."""
+
+    exit_code = 4

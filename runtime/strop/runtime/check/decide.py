@@ -41,7 +41,7 @@ class Decision:
         ratio: p50 of the new artifact over the old one's, Hodges-Lehmann.
         low: Its lower bound.
         high: Its upper bound.
-        confidence: Of each bound alone, 0..1.
+        confidence: Of each bound alone, at least, 0..1.
         p_value: Of a slowdown by no more than the tolerance, one-sided.
         detectable_increase: The slowdown that would have been found 95 times in 100.
         pair_deviation: Standard deviation of the pairs' logarithms.
@@ -169,7 +169,7 @@ def _decision(
         ratio=None if bounds is None else math.exp(bounds.centre),
         low=None if bounds is None else math.exp(bounds.low),
         high=None if bounds is None else math.exp(bounds.high),
-        confidence=None if bounds is None else bounds.confidence,
+        confidence=None if bounds is None else min(bounds.confidence, 1 - plan.alpha),
         p_value=p_value if values else None,
         detectable_increase=detectable,
         pair_deviation=deviation(values) if len(values) > 1 else None,

@@ -1,0 +1,21 @@
+"""What a check's verdicts make of the build: distinct codes for distinct ends."""
+
+from __future__ import annotations
+
+from strop.runtime.check.decide import Verdict
+from strop.runtime.check.report import CheckReport
+
+FINE, REGRESSION, NOT_MEASURED = 0, 1, 3
+
+
+def exit_code(report: CheckReport, *, is_strict: bool) -> int:
+    """1 for any regression; 3 where a verdict is invalid, or inconclusive and that is strict.
+
+    Invalid is never 0: nothing was measured that counts.
+    """
+    found = {checked.decision.verdict for checked in report.artifacts}
+    if Verdict.REGRESSION in found:
+        return REGRESSION
+    if Verdict.INVALID in found or (is_strict and Verdict.INCONCLUSIVE in found):
+        return NOT_MEASURED
+    return FINE

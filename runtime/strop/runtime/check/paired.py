@@ -1,0 +1,102 @@
+"""The mode `paired`: the baseline is a file, and is measured again beside the new ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from strop.runtime.artifact import sha256_file
+from strop.runtime.block_state import BoardWatch
+from strop.runtime.board import board_state
+from strop.runtime.check.decide import decide
+from strop.runtime.check.pair import Contender, PairRunner
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.report import Checked, CheckReport, Subject
+from strop.runtime.check.session import NOTHING, measure_pairs
+from strop.runtime.cooldown import CoolDown
+from strop.runtime.engines import open_engine
+from strop.runtime.errors import BaselineError
+from strop.runtime.machine import machine
+from strop.runtime.record import installed_version
+
+MODE = "paired"
+
+
+def check_paired(
+    baseline: Contender,
+    news: Sequence[Contender],
+    *,
+    plan: CheckPlan,
+    cooled: CoolDown | None = None,
+    on_pair: Callable[[Path, int, int], None] | None = None,
+) -> CheckReport:
+    """Hold each new artifact against the baseline on this machine.
+
+    Args:
+        baseline: The old artifact.
+        news: At least one.
+        plan: Thresholds and durations.
+        cooled: The wait before, for the report.
+        on_pair: Is told, for a new artifact, how many pairs are done and planned.
+
+    Raises:
+        BaselineError: There is no baseline file.
+        ArtifactError, EngineError: A file cannot be run.
+        MeasurementError: It could not be measured, or the budget is too small.
+    """
+    if not baseline.artifact.exists():
+        raise BaselineError(
+            f"{baseline.artifact}: no such file; needed is the released artifact to compare with"
+        )
+    # Also looks whether all of them can be run before any is measured.
+    old, *subjects = (subject(each, plan) for each in (baseline, *news))
+    before, board_before = machine(), board_state()
+    lots = random.Random(plan.seed)
+    measured = []
+    for new in news:
+        watch = BoardWatch()
+        runner = PairRunner(
+            baseline,
+            new,
+            plan=plan,
+            lots=lots,
+            watch=watch,
+            temperature_limit_c=board_before.temperature_limit_c,
+        )
+        told = NOTHING if on_pair is None else _about(new.artifact, on_pair)
+        pairs = measure_pairs(runner.run, plan, artifacts=len(news), on_pair=told)
+        measured.append((pairs, watch.states))
+    decisions = decide([pairs for pairs, _ in measured], plan)
+    return CheckReport(
+        strop_version=installed_version(),
+        mode=MODE,
+        plan=plan,
+        machine=before,
+        cool_down=cooled,
+        board_before=board_before,
+        board_after=board_state(),
+        baseline=old,
+        artifacts=tuple(
+            Checked(subject=new, decision=decision, block_states=states, pairs=pairs)
+            for new, decision, (pairs, states) in zip(subjects, decisions, measured, strict=True)
+        ),
+    )
+
+
+def subject(contender: Contender, plan: CheckPlan) -> Subject:
+    """Open the artifact once and say what it is.
+
+    Raises:
+        ArtifactError, EngineError: It cannot be run.
+    """
+    path = contender.artifact
+    with open_engine(path, engine=contender.engine, num_threads=plan.num_threads) as engine:
+        facts = engine.facts
+    return Subject(
+        name=path.name, sha256=sha256_file(path), size_bytes=path.stat().st_size, facts=facts
+    )
+
+
+def _about(artifact: Path, on_pair: Callable[[Path, int, int], None]) -> Callable[[int, int], None]:
+    return lambda done, planned: on_pair(artifact, done, planned)

@@ -1,0 +1,102 @@
+"""The check report: what was measured and decided, as a file that outlives the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from strop.runtime.block_state import BlockState
+from strop.runtime.board import BoardState
+from strop.runtime.check.decide import Decision
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.samples import Pair
+from strop.runtime.cooldown import CoolDown
+from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.json_records import versioned
+from strop.runtime.machine import Machine
+from strop.runtime.typed_json import read_typed
+
+# History: 1, the first.
+FORMAT_VERSION = 1
+WRITER = "strop check --output"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """One artifact that was run.
+
+    Attributes:
+        name: File name, without the folders: reports are published.
+        sha256: Of the file, hex.
+        size_bytes: Of the file.
+        facts: What ran it.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    facts: EngineFacts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """One new artifact held against the baseline.
+
+    Attributes:
+        subject: The new artifact.
+        decision: The verdict on its latency.
+        block_states: The board between its quads; a quad is one round.
+        pairs: Raw samples.
+    """
+
+    subject: Subject
+    decision: Decision
+    block_states: tuple[BlockState, ...]
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckReport:
+    """One run of `strop check`.
+
+    Attributes:
+        strop_version: Version that measured and decided.
+        mode: "paired": both artifacts in turn, on this machine.
+        plan: Thresholds, durations, seed.
+        machine: On what, and in what state it was before.
+        cool_down: The wait before; None where the board tells no temperature.
+        board_before: State of the board before the first pair.
+        board_after: State after the last one.
+        baseline: The old artifact.
+        artifacts: In the order in which they were given.
+    """
+
+    strop_version: str
+    mode: str
+    plan: CheckPlan
+    machine: Machine
+    cool_down: CoolDown | None
+    board_before: BoardState
+    board_after: BoardState
+    baseline: Subject
+    artifacts: tuple[Checked, ...]
+
+    def to_json(self) -> str:
+        """The report as JSON text that `check_report_from_json` reads back unchanged."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
+
+
+def check_report_from_json(text: str, *, where: str) -> CheckReport:
+    """Parse what `CheckReport.to_json` wrote; refuse anything else by name.
+
+    Args:
+        text: JSON.
+        where: Named in the error, usually the file's path.
+
+    Raises:
+        MeasurementError: Not JSON, another format version, or a field missing, unknown
+            or of the wrong type.
+    """
+    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
+    return cast("CheckReport", read_typed(record, CheckReport, at=where))

@@ -1,0 +1,151 @@
+"""`strop check`: whether an artifact is slower than a baseline, for CI."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from strop import console
+from strop.runtime.check.exit_code import exit_code
+from strop.runtime.check.pair import Contender
+from strop.runtime.check.paired import check_paired
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.commands.check_report import print_report
+from strop.runtime.commands.contract_flags import add_engine_flags
+from strop.runtime.commands.cool_board import cool_board
+from strop.runtime.cooldown import DEFAULT_LIMIT_S
+from strop.runtime.json_records import require_writable, write_whole
+
+PERCENT = 100
+SEED_BITS = 32
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `strop check`."""
+    plan = CheckPlan()
+    parser = subparsers.add_parser(
+        "check",
+        help="whether an artifact is slower than a baseline, for CI",
+        description="Measure artifacts beside a baseline file, in pairs of fresh processes, and"
+        " say whether they are slower. Exit code 1: a regression is shown; 3: nothing that"
+        " counts was measured; 4: no baseline.",
+    )
+    parser.add_argument("artifacts", nargs="+", type=Path, metavar="NEW")
+    parser.add_argument(
+        "--baseline", type=Path, required=True, metavar="OLD", help="the artifact to compare with"
+    )
+    add_engine_flags(parser)
+    parser.add_argument(
+        "--tol",
+        type=_percent,
+        default=plan.tolerance,
+        metavar="PERCENT",
+        help=f"slower by no more is no regression (default: {plan.tolerance * PERCENT:g})",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_percent,
+        default=plan.limit,
+        metavar="PERCENT",
+        help=f"a pass excludes that it is slower by so much (default: {plan.limit * PERCENT:g})",
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--budget",
+        type=float,
+        default=plan.budget_s,
+        metavar="SECONDS",
+        help="for each artifact, at most (default: %(default)g)",
+    )
+    length.add_argument(
+        "--pairs", type=int, metavar="N", help="pairs of processes at most, in place of --budget"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of all that is drawn by lot (default: by chance)"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit code 3 for an inconclusive check, not 0"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE.json", help="keep the report with all raw samples here"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite --output")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, decide, print, keep the report.
+
+    Raises:
+        BaselineError: There is no baseline file.
+        ArtifactError, EngineError: What was given cannot be run.
+        OutputError: `--output` exists or cannot be written.
+        MeasurementError: It could not be measured.
+    """
+    if options.output is not None:
+        require_writable(options.output, force=options.force)
+    plan = _plan(options)
+    console.settings("check", _settings(options, plan))
+    with ending_on_sigterm():
+        report = check_paired(
+            Contender(artifact=options.baseline, engine=options.engine),
+            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
+            plan=plan,
+            cooled=cool_board(DEFAULT_LIMIT_S),
+            on_pair=lambda path, done, planned: _say(path, done, planned, plan),
+        )
+    code = exit_code(report, is_strict=options.strict)
+    print_report(report, code=code, as_json=options.json)
+    if options.output is not None:
+        write_whole(report.to_json(), options.output)
+        console.note(f"raw samples: {options.output}")
+    return code
+
+
+def _plan(options: argparse.Namespace) -> CheckPlan:
+    seed = secrets.randbits(SEED_BITS) if options.seed is None else options.seed
+    return replace(
+        CheckPlan(),
+        tolerance=options.tol,
+        limit=options.limit,
+        pairs=options.pairs,
+        budget_s=options.budget,
+        num_threads=options.threads,
+        seed=seed,
+    )
+
+
+def _settings(options: argparse.Namespace, plan: CheckPlan) -> dict[str, object]:
+    length = (
+        f"{plan.stage1_pairs} to {plan.max_pairs} within {plan.budget_s:g} s for each artifact"
+        if plan.pairs is None
+        else f"{plan.stage1_pairs} to {plan.pairs}"
+    )
+    return {
+        "artifacts": [str(path) for path in options.artifacts],
+        "baseline": options.baseline,
+        "threads": plan.num_threads,
+        "tolerance": f"{plan.tolerance:.1%}",
+        "limit": f"{plan.limit:.1%}",
+        "pairs": length,
+        "inputs": f"{plan.inputs} of random pixels",
+        "seed": plan.seed,
+        "output": options.output,
+    }
+
+
+def _say(path: Path, done: int, planned: int, plan: CheckPlan) -> None:
+    if done == plan.stage1_pairs + 1:
+        console.note(
+            f"{path.name}: {plan.stage1_pairs} pairs are no clear pass; measuring {planned} at most"
+        )
+
+
+def _percent(text: str) -> float:
+    value = float(text) / PERCENT
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in 0 to 100")
+    return value

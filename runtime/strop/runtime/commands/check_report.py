@@ -1,0 +1,115 @@
+"""How `strop check` says what it found: a line for each artifact, or JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from strop import console
+from strop.runtime.check.decide import Decision, Verdict
+from strop.runtime.check.figures import PairFigures, pair_figures
+from strop.runtime.check.report import Checked, CheckReport
+
+NS_PER_MS = 1_000_000
+BYTES_PER_MIB = 1 << 20
+PERCENT = 100
+REMEDIES = {
+    Verdict.INCONCLUSIVE: "give it more --budget, or a quieter machine; this is no pass",
+    Verdict.INVALID: "end what else runs there, or measure on another machine; nothing was shown",
+}
+
+
+def print_report(report: CheckReport, *, code: int, as_json: bool) -> None:
+    """Print verdicts to stdout, and what goes with them to stderr.
+
+    Args:
+        report: As measured.
+        code: Exit code, for the JSON.
+        as_json: All figures, in place of the lines.
+    """
+    if as_json:
+        console.json(_as_json(report, code))
+    for checked in report.artifacts:
+        if not as_json:
+            console.line(summary(checked))
+        _notes(checked)
+
+
+def summary(checked: Checked) -> str:
+    """The verdict and what it rests on, in one line."""
+    decision = checked.decision
+    parts = [f"{decision.verdict.value.upper()} {checked.subject.name} {_change(decision)}"]
+    parts.append(f"{decision.pairs} pairs")
+    if decision.detectable_increase is not None:
+        parts.append(f"detectable {decision.detectable_increase * PERCENT:.1f} %")
+    figures = pair_figures(checked.pairs)
+    if figures.old.p50_ns is not None and figures.new.p50_ns is not None:
+        parts.append(
+            f"{_milliseconds(figures.old.p50_ns)} -> {_milliseconds(figures.new.p50_ns)} ms"
+        )
+    parts.append(_machine(decision))
+    return ", ".join(parts)
+
+
+def _change(decision: Decision) -> str:
+    ratio, low, high = decision.ratio, decision.low, decision.high
+    if ratio is None or low is None or high is None or decision.confidence is None:
+        return "p50 not measured"
+    # + 0.0: no "-0.0".
+    change, least, most = (round((each - 1) * PERCENT, 1) + 0.0 for each in (ratio, low, high))
+    confidence = f"{decision.confidence * PERCENT:.3g}"
+    return f"p50 {change:+.1f} % [{confidence} %: {least:+.1f}, {most:+.1f}]"
+
+
+def _machine(decision: Decision) -> str:
+    if not decision.dropped_quads:
+        return "machine ok"
+    return f"{decision.dropped_quads} of {decision.quads} quads dropped"
+
+
+def _notes(checked: Checked) -> None:
+    decision, name = checked.decision, checked.subject.name
+    if decision.verdict in REMEDIES:
+        reasons = "; ".join(decision.reasons)
+        console.note(
+            f"warning: {name} is {decision.verdict.value}: {reasons}; {REMEDIES[decision.verdict]}"
+        )
+    figures = pair_figures(checked.pairs)
+    if not figures.has_same_inputs:
+        console.note(f"{name}: its input is another one than the baseline's")
+    if figures.has_same_inputs and not figures.has_same_outputs:
+        console.note(f"{name}: {_output_note(figures)}")
+    cpu = decision.cpu_ratio
+    if decision.verdict is Verdict.REGRESSION and cpu is not None:
+        console.note(f"{name}: processor time {(cpu - 1) * PERCENT:+.1f} %")
+
+
+def _output_note(figures: PairFigures) -> str:
+    if figures.max_output_diff is None:
+        return "its output has another shape than the baseline's"
+    return f"its scores differ from the baseline's by {figures.max_output_diff:g} at most"
+
+
+def _as_json(report: CheckReport, code: int) -> dict[str, object]:
+    return {
+        "strop_version": report.strop_version,
+        "exit_code": code,
+        "mode": report.mode,
+        "plan": asdict(report.plan),
+        "machine": asdict(report.machine),
+        "board_before": asdict(report.board_before),
+        "board_after": asdict(report.board_after),
+        "baseline": asdict(report.baseline),
+        "artifacts": [
+            {
+                "subject": asdict(checked.subject),
+                "decision": asdict(checked.decision),
+                "figures": asdict(pair_figures(checked.pairs)),
+                "summary": summary(checked),
+            }
+            for checked in report.artifacts
+        ],
+    }
+
+
+def _milliseconds(duration_ns: float) -> str:
+    return f"{duration_ns / NS_PER_MS:.3g}"

@@ -1,0 +1,59 @@
+"""Check reports of pairs that nobody measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.runtime.boards import PI_4, recorded
+from tests.runtime.test_validity import CALM, every
+
+from strop.runtime.board import board_state
+from strop.runtime.check.decide import decide
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.report import Checked, CheckReport, Subject
+from strop.runtime.check.samples import Pair
+from strop.runtime.cooldown import CoolDown
+from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.machine import machine
+
+FACTS = EngineFacts(
+    engine="litert", version="2.3.0", kernels="xnnpack", partitions=1, num_threads=1
+)
+PLAN = CheckPlan(pairs=16, seed=3)
+
+
+def subject(name: str) -> Subject:
+    return Subject(name=name, sha256="ab" * 32, size_bytes=3_500_000, facts=FACTS)
+
+
+def report_of(root: Path, *artifacts: Sequence[Pair], plan: CheckPlan = PLAN) -> CheckReport:
+    """A report on new0.tflite, new1.tflite and so on, measured on a Raspberry Pi 4.
+
+    Args:
+        root: A new folder, for the board's files.
+        artifacts: The pairs of each.
+        plan: Thresholds.
+    """
+    recorded(root, PI_4)
+    return CheckReport(
+        strop_version="0.1.0",
+        mode="paired",
+        plan=plan,
+        machine=machine(root),
+        cool_down=CoolDown(waited_s=2.5, from_c=70.0, to_c=64.0, cool_c=65.0),
+        board_before=board_state(root),
+        board_after=board_state(root),
+        baseline=subject("old.tflite"),
+        artifacts=tuple(
+            Checked(
+                subject=subject(f"new{i}.tflite"),
+                decision=decision,
+                block_states=every(1, CALM, CALM),
+                pairs=tuple(pairs),
+            )
+            for i, (pairs, decision) in enumerate(
+                zip(artifacts, decide(artifacts, plan), strict=True)
+            )
+        ),
+    )

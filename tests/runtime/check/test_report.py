@@ -1,0 +1,82 @@
+"""The check report comes back unchanged, and what is none is refused by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.runtime.check.pairs import MS, pair
+from tests.runtime.check.reports import report_of
+
+from strop.runtime.check.exit_code import exit_code
+from strop.runtime.check.figures import pair_figures
+from strop.runtime.check.report import FORMAT_VERSION, CheckReport, check_report_from_json
+from strop.runtime.errors import MeasurementError
+
+PASSED = [pair(0.0)] * 6
+SLOWER = [pair(0.1)] * 16
+FASTER = [pair(-0.1)] * 16
+UNCLEAR = [pair(0.3 if i % 2 else -0.3) for i in range(16)]
+SPOILED = [pair(0.0, valid=1)] * 16
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> CheckReport:
+    return report_of(tmp_path / "pi", PASSED, SLOWER, SPOILED)
+
+
+def test_a_report_comes_back_unchanged(report: CheckReport) -> None:
+    assert check_report_from_json(report.to_json(), where="r.json") == report
+
+
+def test_another_format_version_is_refused_by_name(report: CheckReport) -> None:
+    text = json.dumps(json.loads(report.to_json()) | {"format_version": FORMAT_VERSION + 1})
+    with pytest.raises(
+        MeasurementError, match=r"r\.json: format_version is 2, this strop reads 1;"
+    ):
+        check_report_from_json(text, where="r.json")
+
+
+def test_a_verdict_that_is_none_is_refused_with_the_choices(report: CheckReport) -> None:
+    content = json.loads(report.to_json())
+    content["artifacts"][1]["decision"]["verdict"] = "fine"
+    with pytest.raises(MeasurementError, match='verdict is "fine", needed is one of pass'):
+        check_report_from_json(json.dumps(content), where="r.json")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}"])
+def test_what_is_no_report_is_refused(text: str) -> None:
+    with pytest.raises(MeasurementError, match="needed is what strop check --output writes"):
+        check_report_from_json(text, where="r.json")
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "code", "strict_code"),
+    [
+        ([PASSED], 0, 0),
+        ([FASTER], 0, 0),
+        ([SLOWER], 1, 1),
+        ([UNCLEAR], 0, 3),
+        ([SPOILED], 3, 3),
+        ([PASSED, SLOWER], 1, 1),
+        ([SPOILED, SLOWER], 1, 1),
+        ([PASSED, SPOILED], 3, 3),
+    ],
+)
+def test_each_end_has_its_own_exit_code(
+    tmp_path: Path, artifacts: list[list[object]], code: int, strict_code: int
+) -> None:
+    found = report_of(tmp_path / "pi", *artifacts)  # type: ignore[arg-type] # lists of Pair
+    assert exit_code(found, is_strict=False) == code
+    assert exit_code(found, is_strict=True) == strict_code
+
+
+def test_figures_are_of_the_quads_that_count() -> None:
+    found = pair_figures([pair(0.0, p50_ns=5 * MS), pair(0.0, p50_ns=5 * MS, valid=0)])
+    assert found.old.p50_ns == found.new.p50_ns == 5 * MS
+    # Four quads of two blocks of five.
+    assert found.old.n == 40
+    assert found.old.p90_ns == 5 * MS
+    assert found.old.p99_ns is None
+    assert found.has_same_outputs
