@@ -10,9 +10,11 @@ from tests.runtime.test_validity import CALM, every
 
 from strop.runtime.board import board_state
 from strop.runtime.check.decide import decide
+from strop.runtime.check.gates import Anatomy, Change
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import Checked, CheckReport, Subject
 from strop.runtime.check.samples import Pair
+from strop.runtime.check.structure import OpCount, Structure
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine import machine
@@ -20,20 +22,36 @@ from strop.runtime.machine import machine
 FACTS = EngineFacts(
     engine="litert", version="2.3.0", kernels="xnnpack", partitions=1, num_threads=1
 )
+ANATOMY = Anatomy(
+    size_bytes=3_500_000,
+    facts=FACTS,
+    structure=Structure(
+        ops=(OpCount(kind="CONV_2D", count=36), OpCount(kind="MEAN", count=1)),
+        float_ops=(),
+        undelegated=(),
+        macs=300_000_000,
+    ),
+)
 PLAN = CheckPlan(pairs=16, seed=3)
 
 
 def subject(name: str) -> Subject:
-    return Subject(name=name, sha256="ab" * 32, size_bytes=3_500_000, facts=FACTS)
+    return Subject(name=name, sha256="ab" * 32, anatomy=ANATOMY)
 
 
-def report_of(root: Path, *artifacts: Sequence[Pair], plan: CheckPlan = PLAN) -> CheckReport:
+def report_of(
+    root: Path,
+    *artifacts: Sequence[Pair],
+    plan: CheckPlan = PLAN,
+    gates: Sequence[Change] = (),
+) -> CheckReport:
     """A report on new0.tflite, new1.tflite and so on, measured on a Raspberry Pi 4.
 
     Args:
         root: A new folder, for the board's files.
         artifacts: The pairs of each.
         plan: Thresholds.
+        gates: What else changed in each.
     """
     recorded(root, PI_4)
     return CheckReport(
@@ -49,6 +67,7 @@ def report_of(root: Path, *artifacts: Sequence[Pair], plan: CheckPlan = PLAN) ->
             Checked(
                 subject=subject(f"new{i}.tflite"),
                 decision=decision,
+                changes=tuple(gates),
                 block_states=every(1, CALM, CALM),
                 pairs=tuple(pairs),
             )

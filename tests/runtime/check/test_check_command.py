@@ -20,6 +20,7 @@ from tests.runtime.check.reports import report_of
 from tests.runtime.check.test_report import FASTER, PASSED, SLOWER, SPOILED, UNCLEAR
 
 from strop import cli
+from strop.runtime.check.gates import Change
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport, check_report_from_json
 from strop.runtime.check.samples import Pair
@@ -143,6 +144,32 @@ def test_answers_that_differ_are_said(
     assert expected in capsys.readouterr().err
 
 
+def test_what_changed_is_named_below_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates = [
+        Change(gate="size", text="10 -> 11 KiB", is_worse=True, is_allowed=True),
+        Change(gate="operations", text="ADD 1 -> 2", is_worse=False, is_allowed=False),
+        Change(gate="float", text="ADD 0 -> 1", is_worse=True, is_allowed=False),
+    ]
+    report = report_of(tmp_path / "pi", PASSED, gates=gates)
+    monkeypatch.setattr(check, "check_paired", lambda *_, **__: report)
+    assert ended() == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  allowed size: 10 -> 11 KiB",
+        "  changed operations: ADD 1 -> 2",
+        "  WORSE float: ADD 0 -> 1",
+    ]
+
+
+def test_an_accuracy_gate_without_a_certificate_is_an_error_before_the_work(
+    tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", str(tiny_onnx), "--baseline", str(tiny_onnx), "--max-drop", "1"]
+    assert cli.main(words) == 2
+    assert "manifest.json: No such file" in capsys.readouterr().err
+
+
 def test_a_missing_baseline_has_a_code_of_its_own(
     tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +189,7 @@ def test_a_new_artifact_that_is_none_is_the_users_error(
     [
         (("--tol", "5", "--limit", "2"), 3, "tolerance 0.05 and limit 0.02"),
         (("--tol", "-1"), 2, "-1 is not in 0 to 100"),
+        (("--allow", "size,speed"), 2, "speed is none of size, macs"),
         (("--budget", "0"), 3, "budget_s is 0"),
         (("--pairs", "9", "--budget", "9"), 2, "not allowed with argument"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.runtime.check.reports import report_of
 
 from strop.runtime.check.exit_code import exit_code
 from strop.runtime.check.figures import pair_figures
+from strop.runtime.check.gates import Change
 from strop.runtime.check.report import FORMAT_VERSION, CheckReport, check_report_from_json
 from strop.runtime.errors import MeasurementError
 
@@ -80,3 +82,12 @@ def test_figures_are_of_the_quads_that_count() -> None:
     assert found.old.p90_ns == 5 * MS
     assert found.old.p99_ns is None
     assert found.has_same_outputs
+
+
+def test_a_failed_gate_is_a_failure_whatever_the_latency(tmp_path: Path) -> None:
+    grown = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
+    found = report_of(tmp_path / "pi", FASTER, gates=[grown])
+    assert exit_code(found, is_strict=False) == 1
+    assert check_report_from_json(found.to_json(), where="r.json") == found
+    allowed = report_of(tmp_path / "pi2", FASTER, gates=[replace(grown, is_allowed=True)])
+    assert exit_code(allowed, is_strict=True) == 0

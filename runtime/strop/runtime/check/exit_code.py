@@ -9,12 +9,13 @@ FINE, REGRESSION, NOT_MEASURED = 0, 1, 3
 
 
 def exit_code(report: CheckReport, *, is_strict: bool) -> int:
-    """1 for any regression; 3 where a verdict is invalid, or inconclusive and that is strict.
+    """1 for any regression or failed gate; 3 where nothing was shown, and that is an error.
 
-    Invalid is never 0: nothing was measured that counts.
+    Invalid is never 0: nothing was measured that counts. Inconclusive is 0 unless strict.
     """
     found = {checked.decision.verdict for checked in report.artifacts}
-    if Verdict.REGRESSION in found:
+    has_failed = any(checked.failed_gates for checked in report.artifacts)
+    if has_failed or Verdict.REGRESSION in found:
         return REGRESSION
     if Verdict.INVALID in found or (is_strict and Verdict.INCONCLUSIVE in found):
         return NOT_MEASURED

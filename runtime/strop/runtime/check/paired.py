@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from strop.runtime.artifact import sha256_file
 from strop.runtime.block_state import BoardWatch
 from strop.runtime.board import board_state
+from strop.runtime.check.certified import Certified, certified
 from strop.runtime.check.decide import decide
+from strop.runtime.check.gates import Anatomy, changes
 from strop.runtime.check.pair import Contender, PairRunner
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import Checked, CheckReport, Subject
 from strop.runtime.check.session import NOTHING, measure_pairs
+from strop.runtime.check.structure import structure
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import BaselineError
@@ -23,11 +27,25 @@ from strop.runtime.record import installed_version
 MODE = "paired"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateOptions:
+    """What may change beside the latency.
+
+    Attributes:
+        allowed: Gates that may be worse.
+        max_drop: The largest certified drop of accuracy, a share; None for no such gate.
+    """
+
+    allowed: tuple[str, ...] = ()
+    max_drop: float | None = None
+
+
 def check_paired(
     baseline: Contender,
     news: Sequence[Contender],
     *,
     plan: CheckPlan,
+    gates: GateOptions = GateOptions(),
     cooled: CoolDown | None = None,
     on_pair: Callable[[Path, int, int], None] | None = None,
 ) -> CheckReport:
@@ -37,11 +55,13 @@ def check_paired(
         baseline: The old artifact.
         news: At least one.
         plan: Thresholds and durations.
+        gates: What may change beside the latency.
         cooled: The wait before, for the report.
         on_pair: Is told, for a new artifact, how many pairs are done and planned.
 
     Raises:
         BaselineError: There is no baseline file.
+        ContractError: There is no certificate where one is asked for.
         ArtifactError, EngineError: A file cannot be run.
         MeasurementError: It could not be measured, or the budget is too small.
     """
@@ -51,6 +71,10 @@ def check_paired(
         )
     # Also looks whether all of them can be run before any is measured.
     old, *subjects = (subject(each, plan) for each in (baseline, *news))
+    certificates = [
+        certified(each.artifact, about.sha256) if gates.max_drop is not None else None
+        for each, about in zip(news, subjects, strict=True)
+    ]
     before, board_before = machine(), board_state()
     lots = random.Random(plan.seed)
     measured = []
@@ -78,8 +102,22 @@ def check_paired(
         board_after=board_state(),
         baseline=old,
         artifacts=tuple(
-            Checked(subject=new, decision=decision, block_states=states, pairs=pairs)
-            for new, decision, (pairs, states) in zip(subjects, decisions, measured, strict=True)
+            Checked(
+                subject=new,
+                decision=decision,
+                changes=changes(
+                    old.anatomy,
+                    new.anatomy,
+                    pairs,
+                    allowed=gates.allowed,
+                    accuracy=_accuracy(certificate, gates.max_drop),
+                ),
+                block_states=states,
+                pairs=pairs,
+            )
+            for new, decision, certificate, (pairs, states) in zip(
+                subjects, decisions, certificates, measured, strict=True
+            )
         ),
     )
 
@@ -92,10 +130,16 @@ def subject(contender: Contender, plan: CheckPlan) -> Subject:
     """
     path = contender.artifact
     with open_engine(path, engine=contender.engine, num_threads=plan.num_threads) as engine:
-        facts = engine.facts
-    return Subject(
-        name=path.name, sha256=sha256_file(path), size_bytes=path.stat().st_size, facts=facts
-    )
+        anatomy = Anatomy(
+            size_bytes=path.stat().st_size, facts=engine.facts, structure=structure(engine)
+        )
+    return Subject(name=path.name, sha256=sha256_file(path), anatomy=anatomy)
+
+
+def _accuracy(
+    certificate: Certified | None, max_drop: float | None
+) -> tuple[Certified, float] | None:
+    return None if certificate is None or max_drop is None else (certificate, max_drop)
 
 
 def _about(artifact: Path, on_pair: Callable[[Path, int, int], None]) -> Callable[[int, int], None]:

@@ -9,10 +9,10 @@ from typing import cast
 from strop.runtime.block_state import BlockState
 from strop.runtime.board import BoardState
 from strop.runtime.check.decide import Decision
+from strop.runtime.check.gates import Anatomy, Change
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import Pair
 from strop.runtime.cooldown import CoolDown
-from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.json_records import versioned
 from strop.runtime.machine import Machine
 from strop.runtime.typed_json import read_typed
@@ -29,14 +29,12 @@ class Subject:
     Attributes:
         name: File name, without the folders: reports are published.
         sha256: Of the file, hex.
-        size_bytes: Of the file.
-        facts: What ran it.
+        anatomy: What is known of it without timing it.
     """
 
     name: str
     sha256: str
-    size_bytes: int
-    facts: EngineFacts
+    anatomy: Anatomy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,14 +44,21 @@ class Checked:
     Attributes:
         subject: The new artifact.
         decision: The verdict on its latency.
+        changes: What else is not as in the baseline.
         block_states: The board between its quads; a quad is one round.
         pairs: Raw samples.
     """
 
     subject: Subject
     decision: Decision
+    changes: tuple[Change, ...]
     block_states: tuple[BlockState, ...]
     pairs: tuple[Pair, ...]
+
+    @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Names of the gates without statistics by which it fails."""
+        return tuple(change.gate for change in self.changes if change.fails)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

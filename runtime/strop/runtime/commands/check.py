@@ -9,8 +9,9 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.check.exit_code import exit_code
+from strop.runtime.check.gates import GATES
 from strop.runtime.check.pair import Contender
-from strop.runtime.check.paired import check_paired
+from strop.runtime.check.paired import GateOptions, check_paired
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.termination import ending_on_sigterm
 from strop.runtime.commands.check_report import print_report
@@ -67,6 +68,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--seed", type=int, metavar="N", help="of all that is drawn by lot (default: by chance)"
     )
     parser.add_argument(
+        "--allow",
+        type=_gates,
+        default=(),
+        metavar="GATE[,GATE]",
+        help=f"what may be worse than in the baseline: {', '.join(GATES)}",
+    )
+    parser.add_argument(
+        "--max-drop",
+        type=_percent,
+        metavar="POINTS",
+        help="of accuracy, as the manifest.json beside NEW certifies it, at most",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="exit code 3 for an inconclusive check, not 0"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -94,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
             Contender(artifact=options.baseline, engine=options.engine),
             [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
             plan=plan,
+            gates=GateOptions(allowed=options.allow, max_drop=options.max_drop),
             cooled=cool_board(DEFAULT_LIMIT_S),
             on_pair=lambda path, done, planned: _say(path, done, planned, plan),
         )
@@ -142,6 +157,14 @@ def _say(path: Path, done: int, planned: int, plan: CheckPlan) -> None:
         console.note(
             f"{path.name}: {plan.stage1_pairs} pairs are no clear pass; measuring {planned} at most"
         )
+
+
+def _gates(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    unknown = [name for name in names if name not in GATES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is none of {', '.join(GATES)}")
+    return names
 
 
 def _percent(text: str) -> float:

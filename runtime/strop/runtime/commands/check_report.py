@@ -30,8 +30,15 @@ def print_report(report: CheckReport, *, code: int, as_json: bool) -> None:
         console.json(_as_json(report, code))
     for checked in report.artifacts:
         if not as_json:
-            console.line(summary(checked))
+            _print(checked)
         _notes(checked)
+
+
+def _print(checked: Checked) -> None:
+    console.line(summary(checked))
+    for change in checked.changes:
+        word = "WORSE" if change.fails else "allowed" if change.is_worse else "changed"
+        console.line(f"  {word} {change.gate}: {change.text}")
 
 
 def summary(checked: Checked) -> str:
@@ -103,6 +110,8 @@ def _as_json(report: CheckReport, code: int) -> dict[str, object]:
             {
                 "subject": asdict(checked.subject),
                 "decision": asdict(checked.decision),
+                "changes": [asdict(change) for change in checked.changes],
+                "failed_gates": checked.failed_gates,
                 "figures": asdict(pair_figures(checked.pairs)),
                 "summary": summary(checked),
             }

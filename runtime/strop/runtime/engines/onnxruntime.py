@@ -13,8 +13,10 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
+from strop.runtime.engines.operation import Operation
 from strop.runtime.engines.tensors import check_tensor, the_only
 from strop.runtime.errors import ArtifactError
+from strop.runtime.onnx_graph import computes_in_float, read_onnx_graph
 
 CPUINFO = Path("/proc/cpuinfo")
 VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "avx_vnni_int8"})  # as Linux names them
@@ -118,6 +120,21 @@ class OnnxRuntimeEngine:
     def read(self) -> Array:
         """The output of the last invoke, a copy."""
         return self._result.copy()
+
+    def operations(self) -> tuple[Operation, ...]:
+        """What ONNX Runtime makes of the file's operations on this machine; loads it again."""
+        import tempfile  # with what it imports, it would delay every first inference
+
+        with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
+            target = Path(folder) / "optimized.onnx"
+            options = _session_options(self.facts.num_threads)
+            options.optimized_model_filepath = str(target)
+            onnxruntime.InferenceSession(self._where, options, providers=["CPUExecutionProvider"])
+            graph = read_onnx_graph(target)
+        return tuple(
+            Operation(kind=node.kind, is_float=is_float, is_delegated=None, macs=None)
+            for node, is_float in zip(graph.nodes, computes_in_float(graph), strict=True)
+        )
 
     def close(self) -> None:
         """Free the session; the object is of no use afterwards."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from types import TracebackType
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
+from strop.runtime.engines.operation import Operation
 from strop.runtime.engines.tensors import check_tensor, the_only
 from strop.runtime.errors import ArtifactError
 
 _DELEGATE = "DELEGATE"  # Source: tensorflow/lite schema.fbs, BuiltinOperator 51
+# Dimensions of the weights, input 1, over which one result is not summed up.
+_RESULT_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
 
 class TfliteEngine:
@@ -110,6 +114,25 @@ class TfliteEngine:
         except AttributeError:
             return None
 
+    def operations(self) -> tuple[Operation, ...] | None:
+        """The file's operations, in its order; None where the interpreter does not tell."""
+        left = self.undelegated()
+        if left is None:
+            return None
+        wrapper = self._interpreter._interpreter
+        tensors = {each["index"]: each for each in self._interpreter.get_tensor_details()}
+        nodes = [(node, str(wrapper.NodeName(node))) for node in range(wrapper.NumNodes())]
+        return tuple(
+            _operation(
+                name,
+                inputs=[tensors.get(int(tensor)) for tensor in wrapper.NodeInputs(node)],
+                results=[tensors.get(int(tensor)) for tensor in wrapper.NodeOutputs(node)],
+                is_delegated=node not in left,
+            )
+            for node, name in nodes
+            if name != _DELEGATE
+        )
+
     def close(self) -> None:
         """Free the interpreter; the object is of no use afterwards."""
         self._interpreter = None
@@ -178,3 +201,27 @@ def _undelegated(wrapper: Any) -> tuple[int, ...]:
         met.add(node)
         tensors += [int(tensor) for tensor in wrapper.NodeInputs(node)]
     return tuple(sorted(node for node in met if wrapper.NodeName(node) != _DELEGATE))
+
+
+def _operation(
+    kind: str, *, inputs: list[Any], results: list[Any], is_delegated: bool
+) -> Operation:
+    """From tensors' details, None for one that is left out or not told of."""
+    is_real = any(result and np.dtype(result["dtype"]).kind == "f" for result in results)
+    return Operation(
+        kind=kind,
+        is_float=is_real and kind != "DEQUANTIZE",
+        is_delegated=is_delegated,
+        macs=_macs(kind, inputs, results),
+    )
+
+
+def _macs(kind: str, inputs: list[Any], results: list[Any]) -> int | None:
+    axis = _RESULT_AXES.get(kind)
+    if axis is None:
+        return 0
+    weights = inputs[1]
+    if weights is None or results[0] is None:
+        return None
+    made, taken = (math.prod(map(int, each["shape"])) for each in (results[0], weights))
+    return made * taken // int(weights["shape"][axis])

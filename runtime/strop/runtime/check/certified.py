@@ -1,0 +1,80 @@
+"""The accuracy that an artifact's manifest certifies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from strop.runtime.errors import ContractError
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSIONS = (2, 3)  # the certificate is the same in both
+MAX_MANIFEST_BYTES = 16 << 20
+REMEDY = "strop export writes it beside its artifacts: copy both, or leave out --max-drop"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certified:
+    """The drop from the float model, as shares.
+
+    Attributes:
+        drop: As measured on the validation images.
+        high: Upper end of its 95 % interval.
+        images: How many.
+    """
+
+    drop: float
+    high: float
+    images: int
+
+
+def certified(artifact: Path, sha256: str) -> Certified:
+    """Read the certificate from the manifest beside the artifact.
+
+    Args:
+        artifact: The file.
+        sha256: Its hash, which the manifest has to name.
+
+    Raises:
+        ContractError: There is no manifest, or it is damaged, of another version, or about
+            another file.
+    """
+    path = artifact.parent / MANIFEST
+    record = _read(path)
+    try:
+        if record["format_version"] not in MANIFEST_VERSIONS:
+            raise ContractError(
+                f"{path}: format_version is {record['format_version']!r}, this strop reads"
+                f" {' and '.join(map(str, MANIFEST_VERSIONS))}; export again"
+            )
+        names = {each["file"] for each in record["artifacts"] if each["sha256"] == sha256}
+        certificate = record["certificate"]
+        verdicts = [each for each in certificate["verdicts"] if each["artifact"] in names]
+        if not verdicts:
+            raise ContractError(
+                f"{path}: certifies no file with the content of {artifact.name}; {REMEDY}"
+            )
+        return Certified(
+            drop=float(verdicts[0]["drop"]),
+            high=float(verdicts[0]["drop_interval"]["high"]),
+            images=int(certificate["images"]),
+        )
+    except (KeyError, TypeError, ValueError) as err:
+        raise ContractError(f"{path}: damaged ({err!r}); {REMEDY}") from err
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_MANIFEST_BYTES)
+        record = json.loads(content)
+    except OSError as err:
+        raise ContractError(f"{path}: {err.strerror}; {REMEDY}") from err
+    except (ValueError, RecursionError) as err:
+        raise ContractError(f"{path}: not JSON ({err}); {REMEDY}") from err
+    if not isinstance(record, dict):
+        raise ContractError(f"{path}: not a manifest; {REMEDY}")
+    return record
