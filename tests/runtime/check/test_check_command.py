@@ -177,6 +177,20 @@ def test_a_missing_baseline_has_a_code_of_its_own(
     assert "gone.onnx: no such file; needed is the released artifact" in capsys.readouterr().err
 
 
+def test_a_check_without_a_baseline_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "new.tflite"]) == 4
+    assert "no --baseline is given" in capsys.readouterr().err
+
+
+def test_earlier_trials_on_the_machine_are_quoted(
+    measured: Measured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured(PASSED)
+    ended()
+    expected = "tried on this machine, equal files: 0 of 9 called a regression (at most 28.3 %)"
+    assert expected in capsys.readouterr().err
+
+
 def test_a_new_artifact_that_is_none_is_the_users_error(
     tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

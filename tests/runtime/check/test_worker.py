@@ -136,3 +136,18 @@ def test_a_block_has_its_least_number_of_inferences_however_long_they_take() -> 
     timer = BlockTimer(engine, tensors(1), block_ns=1, lead_in_ns=1, clock=clock, min_runs=5)
     block = timer.run_block(leads_in=True)
     assert (len(block.lead_in_ns), len(block.invoke_ns)) == (1, 5)
+
+
+def test_a_slowed_copy_is_measured_as_slower(tiny_onnx: Path) -> None:
+    plan = replace(SHORT, block_duration_s=0.02)
+    lots = random.Random(1)
+    measured = PairRunner(
+        Contender(artifact=tiny_onnx),
+        Contender(artifact=tiny_onnx, slowdown=3.0),
+        plan=plan,
+        lots=lots,
+        watch=BoardWatch(),
+        temperature_limit_c=None,
+    ).run()
+    # Four times as long, and some for the spinning itself.
+    assert all(quad.log_ratio > 1.0 for quad in measured.quads)

@@ -31,10 +31,12 @@ class Contender:
     Attributes:
         artifact: The file.
         engine: Its name; None lets strop choose.
+        slowdown: By which every inference takes longer than it does; to try a check on.
     """
 
     artifact: Path
     engine: str | None = None
+    slowdown: float = 0.0
 
 
 class Worker(Protocol):
@@ -113,6 +115,7 @@ class PairRunner:
             [
                 *worker_command(),
                 *([] if contender.engine is None else ["--engine", contender.engine]),
+                f"--slowdown={contender.slowdown}",
                 *_flags(plan),
                 "--",
                 str(fresh_copy(contender.artifact, folder, self._lots)),

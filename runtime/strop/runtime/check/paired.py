@@ -15,13 +15,14 @@ from strop.runtime.check.decide import decide
 from strop.runtime.check.gates import Anatomy, changes
 from strop.runtime.check.pair import Contender, PairRunner
 from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.qualification import Qualification, findings, qualification_beside
 from strop.runtime.check.report import Checked, CheckReport, Subject
 from strop.runtime.check.session import NOTHING, measure_pairs
 from strop.runtime.check.structure import structure
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import BaselineError
-from strop.runtime.machine import machine
+from strop.runtime.machine import Machine, machine
 from strop.runtime.record import installed_version
 
 MODE = "paired"
@@ -63,12 +64,14 @@ def check_paired(
         BaselineError: There is no baseline file.
         ContractError: There is no certificate where one is asked for.
         ArtifactError, EngineError: A file cannot be run.
-        MeasurementError: It could not be measured, or the budget is too small.
+        MeasurementError: It could not be measured, the budget is too small, or the
+            qualification beside the baseline cannot be read.
     """
     if not baseline.artifact.exists():
         raise BaselineError(
             f"{baseline.artifact}: no such file; needed is the released artifact to compare with"
         )
+    qualified = qualification_beside(baseline.artifact)
     # Also looks whether all of them can be run before any is measured.
     old, *subjects = (subject(each, plan) for each in (baseline, *news))
     certificates = [
@@ -119,6 +122,7 @@ def check_paired(
                 subjects, decisions, certificates, measured, strict=True
             )
         ),
+        qualification=_qualification(qualified, before, plan),
     )
 
 
@@ -134,6 +138,12 @@ def subject(contender: Contender, plan: CheckPlan) -> Subject:
             size_bytes=path.stat().st_size, facts=engine.facts, structure=structure(engine)
         )
     return Subject(name=path.name, sha256=sha256_file(path), anatomy=anatomy)
+
+
+def _qualification(
+    found: Qualification | None, machine: Machine, plan: CheckPlan
+) -> tuple[str, ...]:
+    return findings(found.trials) if found is not None and found.is_of(machine, plan) else ()
 
 
 def _accuracy(

@@ -75,6 +75,8 @@ class CheckReport:
         board_after: State after the last one.
         baseline: The old artifact.
         artifacts: In the order in which they were given.
+        qualification: What trials of such checks on this machine had shown before, in
+            words; empty where there were none.
     """
 
     strop_version: str
@@ -86,6 +88,7 @@ class CheckReport:
     board_after: BoardState
     baseline: Subject
     artifacts: tuple[Checked, ...]
+    qualification: tuple[str, ...]
 
     def to_json(self) -> str:
         """The report as JSON text that `check_report_from_json` reads back unchanged."""

@@ -23,6 +23,7 @@ from statistics import median
 from typing import Any
 
 from strop.runtime.block_timer import BlockTimer
+from strop.runtime.check.slowed import SlowedEngine
 from strop.runtime.coldstart import peak_rss_bytes
 from strop.runtime.engines import Engine, open_engine
 from strop.runtime.engines.engine import Array
@@ -51,7 +52,11 @@ class Worker:
         """Load, run once, then once on every input."""
         options = self._options
         before = time.perf_counter_ns()
-        engine = open_engine(options.artifact, engine=options.engine, num_threads=options.threads)
+        engine: Engine = open_engine(
+            options.artifact, engine=options.engine, num_threads=options.threads
+        )
+        if options.slowdown:
+            engine = SlowedEngine(engine, rel_increase=options.slowdown)
         loaded = time.perf_counter_ns()
         inputs = [random_input(engine.input, seed=options.seed + i) for i in range(options.inputs)]
         engine.write(inputs[0])
@@ -161,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="strop.runtime.check.worker", allow_abbrev=False)
     parser.add_argument("artifact", type=Path)
     parser.add_argument("--engine")
+    parser.add_argument("--slowdown", type=float, default=0.0, help="to try a check on")
     parser.add_argument("--cpus", default="", help="processors to stay on, with commas")
     for name in ("threads", "seed", "inputs", "block-runs"):
         parser.add_argument(f"--{name}", type=int, required=True)

@@ -15,9 +15,11 @@ from strop.runtime.check.paired import GateOptions, check_paired
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.termination import ending_on_sigterm
 from strop.runtime.commands.check_report import print_report
+from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, run_self_test
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
+from strop.runtime.errors import BaselineError
 from strop.runtime.json_records import require_writable, write_whole
 
 PERCENT = 100
@@ -35,9 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " counts was measured; 4: no baseline.",
     )
     parser.add_argument("artifacts", nargs="+", type=Path, metavar="NEW")
-    parser.add_argument(
-        "--baseline", type=Path, required=True, metavar="OLD", help="the artifact to compare with"
-    )
+    parser.add_argument("--baseline", type=Path, metavar="OLD", help="the artifact to compare with")
     add_engine_flags(parser)
     parser.add_argument(
         "--tol",
@@ -83,6 +83,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--strict", action="store_true", help="exit code 3 for an inconclusive check, not 0"
     )
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        help="try the check on this machine: NEW against its copy, equal and slowed down",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=DEFAULT_MINUTES,
+        metavar="N",
+        help="for --self-test (default: %(default)g)",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(
         "--output", type=Path, metavar="FILE.json", help="keep the report with all raw samples here"
@@ -95,13 +107,20 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         BaselineError: There is no baseline file.
-        ArtifactError, EngineError: What was given cannot be run.
+        ArtifactError, EngineError, ContractError: What was given cannot be run, or has no
+            certificate where one is asked for.
         OutputError: `--output` exists or cannot be written.
         MeasurementError: It could not be measured.
     """
+    plan = _plan(options)
+    if options.self_test:
+        return run_self_test(options, plan)
+    if options.baseline is None:
+        raise BaselineError(
+            "no --baseline is given; needed is the released artifact to compare with"
+        )
     if options.output is not None:
         require_writable(options.output, force=options.force)
-    plan = _plan(options)
     console.settings("check", _settings(options, plan))
     with ending_on_sigterm():
         report = check_paired(

@@ -32,6 +32,8 @@ def print_report(report: CheckReport, *, code: int, as_json: bool) -> None:
         if not as_json:
             _print(checked)
         _notes(checked)
+    for line in report.qualification:
+        console.note(f"tried on this machine, {line}")
 
 
 def _print(checked: Checked) -> None:
@@ -106,6 +108,7 @@ def _as_json(report: CheckReport, code: int) -> dict[str, object]:
         "board_before": asdict(report.board_before),
         "board_after": asdict(report.board_after),
         "baseline": asdict(report.baseline),
+        "qualification": report.qualification,
         "artifacts": [
             {
                 "subject": asdict(checked.subject),

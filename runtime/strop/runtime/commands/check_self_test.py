@@ -1,0 +1,88 @@
+"""`strop check --self-test`: what a check is worth on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from strop import console
+from strop.runtime.check.decide import Decision
+from strop.runtime.check.pair import Contender
+from strop.runtime.check.paired import check_paired, subject
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.qualification import (
+    FILE_NAME,
+    Qualification,
+    Trial,
+    findings,
+    try_out,
+)
+from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.commands.cool_board import cool_board
+from strop.runtime.cooldown import DEFAULT_LIMIT_S
+from strop.runtime.errors import MeasurementError
+from strop.runtime.json_records import require_writable, write_whole
+from strop.runtime.machine import machine
+from strop.runtime.record import installed_version
+
+DEFAULT_MINUTES = 10.0
+S_PER_MINUTE = 60
+PERCENT = 100
+
+
+def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
+    """Try equal files and known slowdowns, print what came of it, keep it.
+
+    Args:
+        options: As `strop check` parses them; one artifact.
+        plan: Of every trial.
+
+    Raises:
+        ArtifactError, EngineError: The artifact cannot be run.
+        OutputError: The qualification exists or cannot be written.
+        MeasurementError: More than one artifact, or too little time.
+    """
+    if len(options.artifacts) != 1:
+        raise MeasurementError(
+            f"--self-test: {len(options.artifacts)} artifacts; needed is one, typical of those"
+            " that will be checked"
+        )
+    artifact: Path = options.artifacts[0]
+    output = artifact.parent / FILE_NAME if options.output is None else options.output
+    require_writable(output, force=options.force)
+    contender = Contender(artifact=artifact, engine=options.engine)
+    tried = subject(contender, plan)
+    before = machine()
+    cool_board(DEFAULT_LIMIT_S)
+
+    def check(rel_increase: float, trial_plan: CheckPlan) -> Decision:
+        slowed = Contender(artifact=artifact, engine=options.engine, slowdown=rel_increase)
+        return check_paired(contender, [slowed], plan=trial_plan).artifacts[0].decision
+
+    with ending_on_sigterm():
+        trials = try_out(check, plan, budget_s=options.minutes * S_PER_MINUTE, on_trial=_say)
+    qualification = Qualification(
+        strop_version=installed_version(),
+        artifact=tried.name,
+        sha256=tried.sha256,
+        facts=tried.anatomy.facts,
+        plan=plan,
+        machine=before,
+        trials=trials,
+    )
+    write_whole(qualification.to_json(), output)
+    lines = findings(trials)
+    if options.json:
+        console.json({"output": str(output), "trials": len(trials), "findings": lines})
+    else:
+        for line in lines:
+            console.line(line)
+    console.note(f"{len(trials)} trials: {output}; checks with a baseline beside it quote them")
+    return 0
+
+
+def _say(trial: Trial) -> None:
+    console.note(
+        f"{trial.rel_increase * PERCENT:+g} %: {trial.decision.verdict.value},"
+        f" {trial.decision.pairs} pairs, {trial.duration_s:.0f} s"
+    )
