@@ -65,6 +65,10 @@ class CameraError(StropError):
     exit_code = 3
 
 
+class PlanError(StropError):
+    """Options that contradict each other, or ask for what cannot be shown."""
+
+
 class BaselineError(StropError):
     """There is nothing to compare with."""
 

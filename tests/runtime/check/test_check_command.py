@@ -201,10 +201,10 @@ def test_a_new_artifact_that_is_none_is_the_users_error(
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--tol", "5", "--limit", "2"), 3, "tolerance 0.05 and limit 0.02"),
+        (("--tol", "5", "--limit", "2"), 2, "tolerance 0.05 and limit 0.02"),
         (("--tol", "-1"), 2, "-1 is not in 0 to 100"),
         (("--allow", "size,speed"), 2, "speed is none of size, macs"),
-        (("--budget", "0"), 3, "budget_s is 0"),
+        (("--budget", "0"), 2, "budget_s is 0"),
         (("--pairs", "9", "--budget", "9"), 2, "not allowed with argument"),
     ],
 )

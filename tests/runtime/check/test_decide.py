@@ -14,7 +14,7 @@ from strop.runtime.check.decide import Decision, Verdict, decide, passes_early
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import Pair
 from strop.runtime.check.session import measure_pairs
-from strop.runtime.errors import MeasurementError
+from strop.runtime.errors import MeasurementError, PlanError
 
 PLAN = CheckPlan(pairs=16)
 
@@ -120,12 +120,12 @@ def test_the_budget_fixes_how_many_by_the_first_pairs_duration() -> None:
 
 def test_a_budget_for_too_few_pairs_is_refused_with_the_one_that_is_needed() -> None:
     plan = replace(PLAN, pairs=None, budget_s=90.0)
-    with pytest.raises(MeasurementError, match=r"enough for 4; give --budget 154.*than 7 pairs"):
+    with pytest.raises(MeasurementError, match=r"enough for 4: fewer than 7 pairs.*--budget 154"):
         measure_pairs(counted(iter([0.2] * 99), duration_s=20.0), plan)
 
 
 def test_two_artifacts_need_one_pair_more() -> None:
-    with pytest.raises(MeasurementError, match=r"--pairs 7\. Fewer than 8 pairs"):
+    with pytest.raises(PlanError, match=r"--pairs 7: fewer than 8 pairs .* 2 artifacts"):
         measure_pairs(counted(iter([0.2] * 99)), replace(PLAN, pairs=7), artifacts=2)
 
 
@@ -203,5 +203,5 @@ def test_equal_files_alarm_as_seldom_in_either_direction() -> None:
 
 
 def test_a_plan_whose_thresholds_cross_is_refused() -> None:
-    with pytest.raises(MeasurementError, match=r"tolerance 0\.05 and limit 0\.02"):
+    with pytest.raises(PlanError, match=r"tolerance 0\.05 and limit 0\.02"):
         CheckPlan(tolerance=0.05, limit=0.02)

@@ -93,7 +93,7 @@ class PairRunner:
             begun = time.monotonic()
             # Both import at the same time; nothing is timed yet.
             workers: dict[str, Worker] = {
-                arm: stack.enter_context(self._start(self._contenders[arm], folder))
+                arm: stack.enter_context(self.start(self._contenders[arm], folder))
                 for arm in self._shuffled()
             }
             starts, difference = begin(workers, order=self._shuffled())
@@ -109,7 +109,8 @@ class PairRunner:
     def _shuffled(self) -> list[str]:
         return self._lots.sample(ARMS, len(ARMS))
 
-    def _start(self, contender: Contender, folder: Path) -> WorkerProcess:
+    def start(self, contender: Contender, folder: Path) -> WorkerProcess:
+        """A fresh process for one artifact; its copy lies in the folder."""
         plan = self._plan
         return WorkerProcess(
             [

@@ -17,7 +17,7 @@ from strop.runtime.check.pair import Contender, PairRunner
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.qualification import Qualification, findings, qualification_beside
 from strop.runtime.check.report import Checked, CheckReport, Subject
-from strop.runtime.check.session import NOTHING, measure_pairs
+from strop.runtime.check.session import measure_pairs, tell_nobody
 from strop.runtime.check.structure import structure
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines import open_engine
@@ -91,7 +91,7 @@ def check_paired(
             watch=watch,
             temperature_limit_c=board_before.temperature_limit_c,
         )
-        told = NOTHING if on_pair is None else _about(new.artifact, on_pair)
+        told = tell_nobody if on_pair is None else _about(new.artifact, on_pair)
         pairs = measure_pairs(runner.run, plan, artifacts=len(news), on_pair=told)
         measured.append((pairs, watch.states))
     decisions = decide([pairs for pairs, _ in measured], plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from strop.runtime.errors import MeasurementError
+from strop.runtime.errors import PlanError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,12 +54,12 @@ class CheckPlan:
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance < self.limit < 1:
-            raise MeasurementError(
+            raise PlanError(
                 f"plan: tolerance {self.tolerance:g} and limit {self.limit:g}; needed are"
                 " 0 <= tolerance < limit < 1. Between the two lies what is neither"
             )
         if not 0 < self.alpha < 0.5:
-            raise MeasurementError(f"plan: alpha is {self.alpha:g}; needed is 0 to 0.5")
+            raise PlanError(f"plan: alpha is {self.alpha:g}; needed is 0 to 0.5")
         for name in (
             "stage1_pairs",
             "max_pairs",
@@ -69,12 +69,10 @@ class CheckPlan:
             "inputs",
         ):
             if getattr(self, name) < 1:
-                raise MeasurementError(
-                    f"plan: {name} is {getattr(self, name)}; needed is 1 or more"
-                )
+                raise PlanError(f"plan: {name} is {getattr(self, name)}; needed is 1 or more")
         for name in ("budget_s", "block_duration_s", "warmup_duration_s"):
             if not getattr(self, name) > 0:
-                raise MeasurementError(f"plan: {name} is {getattr(self, name):g}; needed is > 0")
+                raise PlanError(f"plan: {name} is {getattr(self, name):g}; needed is > 0")
 
     def least_pairs(self, artifacts: int) -> int:
         """The fewest pairs that can show a regression, be it ever so large.

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from strop.runtime.check.decide import is_spoiled, passes_early
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import Pair
-from strop.runtime.errors import MeasurementError
+from strop.runtime.errors import MeasurementError, PlanError
 
-NOTHING: Callable[[int, int], None] = lambda done, planned: None  # noqa: E731
+SPARE = 1.1  # of the time that the first pair took; pairs differ
+
+
+def tell_nobody(done: int, planned: int) -> None:
+    """For callers that do not want to be told."""
 
 
 def measure_pairs(
@@ -17,7 +21,7 @@ def measure_pairs(
     plan: CheckPlan,
     *,
     artifacts: int = 1,
-    on_pair: Callable[[int, int], None] = NOTHING,
+    on_pair: Callable[[int, int], None] = tell_nobody,
 ) -> tuple[Pair, ...]:
     """Run pairs: the first stage, and the second unless the first is enough for a pass.
 
@@ -32,10 +36,12 @@ def measure_pairs(
         on_pair: Is told how many are done, and how many are planned.
 
     Raises:
-        MeasurementError: The budget or `pairs` allows too few to show anything.
+        PlanError: `pairs` are too few to show anything.
+        MeasurementError: The budget allows too few.
     """
-    if plan.pairs is not None:
-        _check_enough(plan.pairs, plan, artifacts, why=f"--pairs {plan.pairs}")
+    least = plan.least_pairs(artifacts)
+    if plan.pairs is not None and plan.pairs < least:
+        raise PlanError(f"--pairs {plan.pairs}: {_too_few(least, artifacts)}")
     pairs = [run()]
     planned = _planned(pairs[0], plan, artifacts)
     on_pair(1, planned)
@@ -54,18 +60,15 @@ def _planned(first: Pair, plan: CheckPlan, artifacts: int) -> int:
         return plan.pairs
     planned = min(plan.max_pairs, int(plan.budget_s / first.duration_s))
     least = plan.least_pairs(artifacts)
-    why = (
-        f"a pair takes {first.duration_s:.1f} s, so --budget {plan.budget_s:g} is enough for"
-        f" {planned}; give --budget {least * first.duration_s * 1.1:.0f}, or fewer artifacts"
-    )
-    _check_enough(planned, plan, artifacts, why=why)
+    if planned < least:
+        raise MeasurementError(
+            f"a pair takes {first.duration_s:.1f} s, so --budget {plan.budget_s:g} is enough for"
+            f" {planned}: {_too_few(least, artifacts)}; give --budget"
+            f" {least * first.duration_s * SPARE:.0f}"
+        )
     return planned
 
 
-def _check_enough(planned: int, plan: CheckPlan, artifacts: int, *, why: str) -> None:
-    least = plan.least_pairs(artifacts)
-    if planned < least:
-        raise MeasurementError(
-            f"{why}. Fewer than {least} pairs cannot show a regression of {artifacts}"
-            f" {'artifact' if artifacts == 1 else 'artifacts'}, whatever it is"
-        )
+def _too_few(least: int, artifacts: int) -> str:
+    of = "an artifact" if artifacts == 1 else f"{artifacts} artifacts together"
+    return f"fewer than {least} pairs cannot show a regression of {of}, whatever it is"

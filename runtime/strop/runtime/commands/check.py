@@ -110,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
         ArtifactError, EngineError, ContractError: What was given cannot be run, or has no
             certificate where one is asked for.
         OutputError: `--output` exists or cannot be written.
+        PlanError: Options contradict each other, or ask for what cannot be shown.
         MeasurementError: It could not be measured.
     """
     plan = _plan(options)

@@ -20,7 +20,7 @@ from strop.runtime.check.qualification import (
 from strop.runtime.check.termination import ending_on_sigterm
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
-from strop.runtime.errors import MeasurementError
+from strop.runtime.errors import PlanError
 from strop.runtime.json_records import require_writable, write_whole
 from strop.runtime.machine import machine
 from strop.runtime.record import installed_version
@@ -40,10 +40,11 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
     Raises:
         ArtifactError, EngineError: The artifact cannot be run.
         OutputError: The qualification exists or cannot be written.
-        MeasurementError: More than one artifact, or too little time.
+        PlanError: More than one artifact.
+        MeasurementError: Too little time, or it could not be measured.
     """
     if len(options.artifacts) != 1:
-        raise MeasurementError(
+        raise PlanError(
             f"--self-test: {len(options.artifacts)} artifacts; needed is one, typical of those"
             " that will be checked"
         )
