@@ -106,7 +106,8 @@ def _rounded_weights(
     image = graph.quant(op.inputs[0])
     per_batch = -(-patches // len(inputs))
     moments = sum(
-        second_moments(op, real, reals_of_codes(batch, image), most=per_batch) for batch in inputs
+        second_moments(op, real, reals_of_codes(batch, image).numpy(), most=per_batch)
+        for batch in inputs
     )
     rows = rows_of(op, real)
     codes = round_weights(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.graph import Array, Kind, Op
 
@@ -22,7 +21,7 @@ def from_rows(op: Op, rows: Array, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(rows.T if op.kind is Kind.DEPTHWISE else rows).reshape(shape)
 
 
-def second_moments(op: Op, weights: Array, image: tf.Tensor, *, most: int) -> Array:
+def second_moments(op: Op, weights: Array, image: Array, *, most: int) -> Array:
     """Sum of x x^T over patches of an input, in the order of `rows_of`.
 
     Args:
@@ -39,24 +38,25 @@ def second_moments(op: Op, weights: Array, image: tf.Tensor, *, most: int) -> Ar
         flat = patches.reshape(len(patches), -1)
         return (flat.T @ flat).astype(np.float64)
     # [n, taps, channels] -> one small matrix a channel, repeated for its multiples.
-    taps = patches.astype(np.float64).transpose(2, 1, 0)
+    taps = np.ascontiguousarray(patches.transpose(2, 1, 0), np.float64)
     moments = taps @ taps.transpose(0, 2, 1)
     return np.repeat(moments, weights.shape[3] // len(moments), axis=0)
 
 
-def _patches(op: Op, weights: Array, image: tf.Tensor, most: int) -> Array:
+def _patches(op: Op, weights: Array, image: Array, most: int) -> Array:
     """float32 [n, taps, C], n <= most."""
-    rows, columns = weights.shape[1:3]
-    channels = image.shape[3]
-    padded = tf.pad(image, ((0, 0), *op.pads, (0, 0)))
-    found = tf.image.extract_patches(
-        padded,
-        sizes=(1, rows, columns, 1),
-        strides=(1, *op.stride, 1),
-        rates=(1, *op.dilation, 1),
-        padding="VALID",
+    taps = weights.shape[1:3]
+    padded = np.pad(image, ((0, 0), *op.pads, (0, 0)))
+    reach = [(size - 1) * rate for size, rate in zip(taps, op.dilation, strict=True)]
+    placed = tuple(
+        (length - last - 1) // step + 1
+        for length, last, step in zip(padded.shape[1:3], reach, op.stride, strict=True)
     )
-    flat: Array = tf.reshape(found, (-1, rows * columns, channels)).numpy()
-    if len(flat) > most:
-        flat = flat[np.random.default_rng(PATCH_SEED).choice(len(flat), most, replace=False)]
-    return flat
+    found = np.arange(len(padded) * placed[0] * placed[1])
+    if len(found) > most:
+        found = np.random.default_rng(PATCH_SEED).choice(len(found), most, replace=False)
+    images, top, left = np.unravel_index(found, (len(padded), *placed))
+    rows = top[:, None] * op.stride[0] + np.arange(taps[0]) * op.dilation[0]
+    columns = left[:, None] * op.stride[1] + np.arange(taps[1]) * op.dilation[1]
+    patches: Array = padded[images[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return patches.reshape(len(found), taps[0] * taps[1], padded.shape[3])

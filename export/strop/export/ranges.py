@@ -17,7 +17,7 @@ from strop.export.divergence import divergence, information
 from strop.export.fold import DeployGraph
 from strop.export.graph import Array
 from strop.export.quantize import FIXED, SHARING, params_from_range
-from strop.export.replay import Values, replay, scores_from
+from strop.export.replay import Rest, Values, replay
 from strop.runtime.contract import Activation
 
 # Shares of the calibrated range that are tried, widest first.
@@ -58,7 +58,8 @@ def choose_ranges(
     """
     graph = deploy.graph
     image = deploy.reals(images)
-    reference = scores_from(graph, 0, {graph.input: image})
+    rest = Rest(graph)
+    reference = rest.scores_from(0, {graph.input: image})
     negligible = NEGLIGIBLE * information(reference, activation)
     last = max(index for index, op in enumerate(graph.ops) if op.kind not in SHARING)
     chosen: dict[str, Range] = {}
@@ -73,7 +74,7 @@ def choose_ranges(
                 return divergence(scores, rounded(scores, quant), activation)
             name = graph.ops[index].output
             left = {**values, name: rounded(values[name], quant)}
-            return divergence(reference, scores_from(graph, index + 1, left), activation)
+            return divergence(reference, rest.scores_from(index + 1, left), activation)
 
         found = _narrowed(calibration.range(op.output), cost, negligible)
         if found is not None:

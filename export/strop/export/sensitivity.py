@@ -12,7 +12,7 @@ from strop.export.divergence import divergence
 from strop.export.fold import DeployGraph
 from strop.export.graph import LINEAR, Array, Graph, Op, Tensor
 from strop.export.quantize import FIXED, SHARING, QuantizedGraph
-from strop.export.replay import replay, scores_from
+from strop.export.replay import Rest, Values, replay, result_of
 from strop.runtime.contract import Activation
 
 
@@ -53,22 +53,23 @@ def sensitivity(
     """
     graph = deploy.graph
     image = deploy.reals(images)
-    reference = scores_from(graph, 0, {graph.input: image}).numpy()
+    rest = Rest(graph)
+    reference = rest.scores_from(0, {graph.input: image}).numpy()
     costs = []
 
-    def add(op: Op, part: str, scores: tf.Tensor) -> None:
-        costs.append(_cost(op, part, reference, scores.numpy(), activation))
+    def add(index: int, values: Values, part: str, changed: tf.Tensor) -> None:
+        op = graph.ops[index]
+        scores = rest.scores_from(index + 1, {**values, op.output: changed}).numpy()
+        costs.append(_cost(op, part, reference, scores, activation))
 
     for index, values in replay(graph, image):
         op = graph.ops[index]
         if op.kind not in SHARING and op.kind not in FIXED:
-            left = rounded(values[op.output], quantized.graph.quant(op.output))
-            scores = scores_from(graph, index + 1, {**values, op.output: left})
-            add(op, "activation", scores)
+            changed = rounded(values[op.output], quantized.graph.quant(op.output))
+            add(index, values, "activation", changed)
         if op.kind in LINEAR:
-            changed = _with_rounded_weights(graph, op, quantized.graph)
-            scores = scores_from(changed, index, values)
-            add(op, "weights", scores)
+            changed = result_of(_with_rounded_weights(graph, op, quantized.graph), index, values)
+            add(index, values, "weights", changed)
     return tuple(sorted(costs, key=lambda cost: -cost.divergence))
 
 
