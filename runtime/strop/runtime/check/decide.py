@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
-from statistics import median
+from statistics import median, stdev
 
-from strop.runtime.check.detectable import detectable_increase, deviation
+from strop.runtime.check.detectable import detectable_increase
 from strop.runtime.check.estimate import Estimate, estimate
 from strop.runtime.check.holm import holm
 from strop.runtime.check.plan import CheckPlan
@@ -154,8 +154,14 @@ def _decision(
     bounds = estimate(values, alpha=plan.alpha) if values else None
     stage = 1 if passes_early(pairs, plan) else 2
     detectable = (
-        detectable_increase(values, tolerance=plan.tolerance, alpha=plan.alpha)
-        if len(values) > 1
+        detectable_increase(
+            bounds,
+            pairs=len(values),
+            planned=plan.planned_pairs(pairs[0].duration_s) if stage == 1 else len(values),
+            tolerance=plan.tolerance,
+            alpha=plan.alpha,
+        )
+        if bounds is not None and len(values) > 1
         else None
     )
     verdict, why = _verdict(pairs, found, bounds, plan, is_rejected=is_rejected)
@@ -172,7 +178,7 @@ def _decision(
         confidence=None if bounds is None else min(bounds.confidence, 1 - plan.alpha),
         p_value=p_value if values else None,
         detectable_increase=detectable,
-        pair_deviation=deviation(values) if len(values) > 1 else None,
+        pair_deviation=stdev(values) if len(values) > 1 else None,
         cpu_ratio=_cpu_ratio(pairs),
     )
 

@@ -82,3 +82,7 @@ class CheckPlan:
         """
         # All n pairs slower has probability 2^-n in equal files.
         return max(self.stage1_pairs, math.ceil(math.log2(artifacts / self.alpha)))
+
+    def planned_pairs(self, duration_s: float) -> int:
+        """How many pairs there are at most, by how long the first took."""
+        return self.pairs or min(self.max_pairs, int(self.budget_s / duration_s))

@@ -56,11 +56,9 @@ def measure_pairs(
 
 
 def _planned(first: Pair, plan: CheckPlan, artifacts: int) -> int:
-    if plan.pairs is not None:
-        return plan.pairs
-    planned = min(plan.max_pairs, int(plan.budget_s / first.duration_s))
+    planned = plan.planned_pairs(first.duration_s)
     least = plan.least_pairs(artifacts)
-    if planned < least:
+    if plan.pairs is None and planned < least:
         raise MeasurementError(
             f"a pair takes {first.duration_s:.1f} s, so --budget {plan.budget_s:g} is enough for"
             f" {planned}: {_too_few(least, artifacts)}; give --budget"
