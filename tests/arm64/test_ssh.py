@@ -6,19 +6,22 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.arm64.conftest import Board
+from tests.runtime.check.test_check_command import SHORT, WIDE
 from tests.runtime.ssh_board import MISSING, SshBoard, ssh_board, wait_until
+from tests.runtime.test_ssh_board import start
 
 from strop.cli import main
 from strop.export.shipped import SHIPPED_VALIDATION
 from strop.runtime.artifact import sha256_file
+from strop.runtime.check.exit_code import exit_code
+from strop.runtime.check.report import check_report_from_json
+from strop.runtime.commands import check
 from strop.runtime.record import bench_record_from_json
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
@@ -76,15 +79,44 @@ def test_classes_on_the_pi_are_those_here(
 
 
 def test_ctrl_c_leaves_nothing_running_on_the_pi(pi: SshBoard, artifacts: dict[str, Path]) -> None:
-    program = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        " from strop.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
     words = ("bench", str(artifacts["tflite"]), "--target", pi.url, "--duration", "600")
-    with subprocess.Popen(
-        [sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True
-    ) as here:
+    with start(*words) as here:
         assert pi.measures(here)
+        here.send_signal(signal.SIGINT)
+        assert here.wait(timeout=60) == 130
+    assert wait_until(pi.is_empty)
+
+
+def test_a_check_is_made_on_the_pi(
+    pi: SshBoard,
+    artifacts: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plan = replace(SHORT, quads=1)
+    monkeypatch.setattr(check, "CheckPlan", lambda: plan)
+    new, output = artifacts["tflite"], tmp_path / "report.json"
+    words = ["check", str(new), "--baseline", str(new), "--target", pi.url, *WIDE, "--pairs", "7"]
+    code = main([*words, "--max-drop", "5", "--output", str(output)])
+    printed = capsys.readouterr().out
+    report = check_report_from_json(output.read_text(), where="report")
+    (checked,) = report.artifacts
+    # An emulated board is a busy one: its quads may all be disturbed.
+    assert code == exit_code(report, is_strict=False)
+    assert printed.startswith(f"{checked.decision.verdict.value.upper()} {new.name} p50 ")
+    assert report.plan == replace(plan, tolerance=0.8, limit=0.99, pairs=7, seed=report.plan.seed)
+    assert checked.subject.anatomy.facts.kernels == "xnnpack"
+    assert "Raspberry Pi 4" in str(report.machine.board)
+    assert wait_until(pi.is_empty)
+
+
+def test_a_check_ended_by_ctrl_c_leaves_nothing_running_on_the_pi(
+    pi: SshBoard, artifacts: dict[str, Path]
+) -> None:
+    new = str(artifacts["tflite"])
+    with start("check", new, "--baseline", new, "--target", pi.url, "--threads", "2") as here:
+        assert wait_until(lambda: pi.runs("strop.runtime.check.worker"))
         here.send_signal(signal.SIGINT)
         assert here.wait(timeout=60) == 130
     assert wait_until(pi.is_empty)

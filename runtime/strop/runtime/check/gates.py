@@ -97,6 +97,23 @@ def changes(
     )
 
 
+def accuracy_change(
+    found: Certified, max_drop: float, *, allowed: Collection[str] = ()
+) -> Change | None:
+    """The gate `accuracy` alone, which nothing has to be run for; None where it is kept.
+
+    Args:
+        found: The new artifact's certificate.
+        max_drop: The largest drop that it may have, a share.
+        allowed: Gates that may be worse.
+    """
+    worse = _accuracy(found, max_drop)
+    if worse is None:
+        return None
+    gate, text, is_worse = worse
+    return Change(gate=gate, text=text, is_worse=is_worse, is_allowed=gate in allowed)
+
+
 Found = tuple[str, str, bool]
 
 

@@ -15,14 +15,14 @@ from strop.runtime.check.decide import decide
 from strop.runtime.check.gates import Anatomy, changes
 from strop.runtime.check.pair import Contender, PairRunner
 from strop.runtime.check.plan import CheckPlan
-from strop.runtime.check.qualification import Qualification, findings, qualification_beside
+from strop.runtime.check.qualification import findings_for, qualification_beside
 from strop.runtime.check.report import Checked, CheckReport, Subject
 from strop.runtime.check.session import measure_pairs, tell_nobody
 from strop.runtime.check.structure import structure
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import BaselineError
-from strop.runtime.machine import Machine, machine
+from strop.runtime.machine import machine
 from strop.runtime.record import installed_version
 
 MODE = "paired"
@@ -67,10 +67,7 @@ def check_paired(
         MeasurementError: It could not be measured, the budget is too small, or the
             qualification beside the baseline cannot be read.
     """
-    if not baseline.artifact.exists():
-        raise BaselineError(
-            f"{baseline.artifact}: no such file; needed is the released artifact to compare with"
-        )
+    require_baseline(baseline.artifact)
     qualified = qualification_beside(baseline.artifact)
     # Also looks whether all of them can be run before any is measured.
     old, *subjects = (subject(each, plan) for each in (baseline, *news))
@@ -122,8 +119,20 @@ def check_paired(
                 subjects, decisions, certificates, measured, strict=True
             )
         ),
-        qualification=_qualification(qualified, before, plan),
+        qualification=findings_for(qualified, before, plan),
     )
+
+
+def require_baseline(path: Path) -> None:
+    """Pass a baseline that is there.
+
+    Raises:
+        BaselineError: It is not.
+    """
+    if not path.exists():
+        raise BaselineError(
+            f"{path}: no such file; needed is the released artifact to compare with"
+        )
 
 
 def subject(contender: Contender, plan: CheckPlan) -> Subject:
@@ -138,12 +147,6 @@ def subject(contender: Contender, plan: CheckPlan) -> Subject:
             size_bytes=path.stat().st_size, facts=engine.facts, structure=structure(engine)
         )
     return Subject(name=path.name, sha256=sha256_file(path), anatomy=anatomy)
-
-
-def _qualification(
-    found: Qualification | None, machine: Machine, plan: CheckPlan
-) -> tuple[str, ...]:
-    return findings(found.trials) if found is not None and found.is_of(machine, plan) else ()
 
 
 def _accuracy(

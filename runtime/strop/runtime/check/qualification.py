@@ -153,6 +153,11 @@ def findings(trials: Sequence[Trial]) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def findings_for(found: Qualification | None, machine: Machine, plan: CheckPlan) -> tuple[str, ...]:
+    """What trials have shown of checks by this plan on this machine; nothing where none have."""
+    return findings(found.trials) if found is not None and found.is_of(machine, plan) else ()
+
+
 def qualification_beside(path: Path) -> Qualification | None:
     """The qualification in an artifact's folder; None where there is none.
 

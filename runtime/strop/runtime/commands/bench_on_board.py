@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from strop.runtime.artifact import detect_format, sha256_file
-from strop.runtime.commands.target_flags import started, target_of
-from strop.runtime.errors import MeasurementError
+from strop.runtime.artifact import detect_format
+from strop.runtime.commands.target_flags import require_same_files, started, target_of
 from strop.runtime.record import BenchRecord, bench_record_from_json
-from strop.runtime.target import ImageFolder, Target, make_task
+from strop.runtime.target import ImageFolder, make_task
 
 
 def measure_on_board(
@@ -38,16 +37,6 @@ def measure_on_board(
         text = running.whole()
         running.check()
     record = bench_record_from_json(text, where=f"{target}: the record")
-    _check_artifacts(record, options.artifacts, target)
-    return record
-
-
-def _check_artifacts(record: BenchRecord, paths: Sequence[Path], target: Target) -> None:
-    sent = [(path.name, sha256_file(path)) for path in paths]
     found = [(artifact.name, artifact.sha256) for artifact in record.artifacts]
-    if found != sent:
-        names = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in found)
-        raise MeasurementError(
-            f"{target}: the record is of {names or 'nothing'}, sent was something else; is that"
-            " board yours?"
-        )
+    require_same_files(target, found, options.artifacts)
+    return record

@@ -13,11 +13,14 @@ from strop.runtime.check.gates import GATES
 from strop.runtime.check.pair import Contender
 from strop.runtime.check.paired import GateOptions, check_paired
 from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.report import CheckReport
 from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.commands.check_on_board import check_on_board, plan_there
 from strop.runtime.commands.check_report import print_report
-from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, run_self_test
+from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, qualify, run_self_test
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
+from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.errors import BaselineError
 from strop.runtime.json_records import require_writable, write_whole
@@ -100,6 +103,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--output", type=Path, metavar="FILE.json", help="keep the report with all raw samples here"
     )
     parser.add_argument("--force", action="store_true", help="overwrite --output")
+    add_target_flags(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -111,9 +115,11 @@ def run(options: argparse.Namespace) -> int:
             certificate where one is asked for.
         OutputError: `--output` exists or cannot be written.
         PlanError: Options contradict each other, or ask for what cannot be shown.
+        TargetError: The board cannot be reached, or lacks something.
         MeasurementError: It could not be measured.
     """
     plan = _plan(options)
+    is_elsewhere = has_target(options)
     if options.self_test:
         return run_self_test(options, plan)
     if options.baseline is None:
@@ -123,21 +129,43 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         require_writable(options.output, force=options.force)
     console.settings("check", _settings(options, plan))
-    with ending_on_sigterm():
-        report = check_paired(
-            Contender(artifact=options.baseline, engine=options.engine),
-            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
-            plan=plan,
-            gates=GateOptions(allowed=options.allow, max_drop=options.max_drop),
-            cooled=cool_board(DEFAULT_LIMIT_S),
-            on_pair=lambda path, done, planned: _say(path, done, planned, plan),
-        )
+    gates = GateOptions(allowed=options.allow, max_drop=options.max_drop)
+    measure = check_on_board if is_elsewhere else _measure
+    report = measure(options, plan, gates)
     code = exit_code(report, is_strict=options.strict)
     print_report(report, code=code, as_json=options.json)
     if options.output is not None:
         write_whole(report.to_json(), options.output)
         console.note(f"raw samples: {options.output}")
     return code
+
+
+def perform(options: argparse.Namespace) -> int:
+    """What a board does for `--target`: measure, and print the report with all raw samples.
+
+    Raises:
+        StropError: As `run`.
+    """
+    plan = plan_there(options)
+    made = (
+        qualify(options, plan)
+        if options.self_test
+        else _measure(options, plan, GateOptions(allowed=tuple(options.allow)))
+    )
+    console.line(made.to_json().rstrip())
+    return 0
+
+
+def _measure(options: argparse.Namespace, plan: CheckPlan, gates: GateOptions) -> CheckReport:
+    with ending_on_sigterm():
+        return check_paired(
+            Contender(artifact=options.baseline, engine=options.engine),
+            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
+            plan=plan,
+            gates=gates,
+            cooled=cool_board(DEFAULT_LIMIT_S),
+            on_pair=lambda path, done, planned: _say(path, done, planned, plan),
+        )
 
 
 def _plan(options: argparse.Namespace) -> CheckPlan:

@@ -18,7 +18,9 @@ from strop.runtime.check.qualification import (
     try_out,
 )
 from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.commands.check_on_board import qualify_on_board
 from strop.runtime.commands.cool_board import cool_board
+from strop.runtime.commands.target_flags import has_target
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.errors import PlanError
 from strop.runtime.json_records import require_writable, write_whole
@@ -41,6 +43,7 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
         ArtifactError, EngineError: The artifact cannot be run.
         OutputError: The qualification exists or cannot be written.
         PlanError: More than one artifact.
+        TargetError: The board cannot be reached, or lacks something.
         MeasurementError: Too little time, or it could not be measured.
     """
     if len(options.artifacts) != 1:
@@ -51,6 +54,32 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
     artifact: Path = options.artifacts[0]
     output = artifact.parent / FILE_NAME if options.output is None else options.output
     require_writable(output, force=options.force)
+    try_it = qualify_on_board if has_target(options) else qualify
+    qualification = try_it(options, plan)
+    trials = qualification.trials
+    write_whole(qualification.to_json(), output)
+    lines = findings(trials)
+    if options.json:
+        console.json({"output": str(output), "trials": len(trials), "findings": lines})
+    else:
+        for line in lines:
+            console.line(line)
+    console.note(f"{len(trials)} trials: {output}; checks with a baseline beside it quote them")
+    return 0
+
+
+def qualify(options: argparse.Namespace, plan: CheckPlan) -> Qualification:
+    """Try checks of one artifact against its copy on this machine.
+
+    Args:
+        options: Of `strop check --self-test`: `artifacts`, `engine` and `minutes` of it.
+        plan: Of every trial.
+
+    Raises:
+        ArtifactError, EngineError: The artifact cannot be run.
+        MeasurementError: Too little time, or it could not be measured.
+    """
+    (artifact,) = options.artifacts
     contender = Contender(artifact=artifact, engine=options.engine)
     tried = subject(contender, plan)
     before = machine()
@@ -62,7 +91,7 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
 
     with ending_on_sigterm():
         trials = try_out(check, plan, budget_s=options.minutes * S_PER_MINUTE, on_trial=_say)
-    qualification = Qualification(
+    return Qualification(
         strop_version=installed_version(),
         artifact=tried.name,
         sha256=tried.sha256,
@@ -71,15 +100,6 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
         machine=before,
         trials=trials,
     )
-    write_whole(qualification.to_json(), output)
-    lines = findings(trials)
-    if options.json:
-        console.json({"output": str(output), "trials": len(trials), "findings": lines})
-    else:
-        for line in lines:
-            console.line(line)
-    console.note(f"{len(trials)} trials: {output}; checks with a baseline beside it quote them")
-    return 0
 
 
 def _say(trial: Trial) -> None:

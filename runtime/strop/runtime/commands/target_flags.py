@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from strop import console
-from strop.runtime.artifact import Format
-from strop.runtime.errors import TargetError
+from strop.runtime.artifact import Format, sha256_file
+from strop.runtime.errors import MeasurementError, TargetError
 from strop.runtime.target import Running, Target, Task, open_session, target_from_url
 from strop.runtime.target.address import DEFAULT_PYTHON
 
@@ -87,3 +88,25 @@ def started(
             counted = f"{copied} of {len(task.files)} files copied"
             console.note(f"{target}: {counted} to {session.facts.cache}")
         yield session.run(task, note=console.note)
+
+
+def require_same_files(
+    target: Target, found: Sequence[tuple[str, str]], paths: Sequence[Path]
+) -> None:
+    """Pass what a board says that it measured, where that is what was sent.
+
+    Args:
+        target: The board.
+        found: Name and hash of each artifact in its record.
+        paths: What was sent.
+
+    Raises:
+        MeasurementError: It is of something else.
+    """
+    sent = [(path.name, sha256_file(path)) for path in paths]
+    if list(found) != sent:
+        names = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in found)
+        raise MeasurementError(
+            f"{target}: the record is of {names or 'nothing'}, sent was something else; is that"
+            " board yours?"
+        )
