@@ -11,11 +11,13 @@ usage: build_and_run.sh [--target runtime|export|both] [--engine litert|onnx] [-
                         ARTIFACT IMAGE [-- FLAG...]
 
 Builds the target (default: runtime) and checks it; in the runtime image, and not as root,
-`strop run ARTIFACT IMAGE FLAG...` must work. FLAGs are for an artifact that carries no contract:
+`strop run ARTIFACT IMAGE FLAG...` and `strop doctor` must work, and `strop run ARTIFACT --selftest`
+where the golden vectors lie beside the artifact. FLAGs are for an artifact that carries no contract:
 `-- --mean 127.5 --std 127.5 --resize crop --activation softmax`.
 
 --arch (default: this machine's): another one needs apt-get install qemu-user-static and its
-binfmt_misc entry (update-binfmts --enable qemu-aarch64), and takes some minutes.
+binfmt_misc entry (update-binfmts --enable qemu-aarch64), and takes 6 minutes for the runtime, 35
+for the export.
 
 Needs root, and: apt-get install buildah debootstrap
 STROP_CACHE (default: ~/.cache/strop) keeps the base image.
@@ -218,6 +220,12 @@ check_runtime() {
         in_store copy -q --chown strop:strop "$container" "$name" /data/ >/dev/null
     done
     inside strop run "${files[@]##*/}" "${run_flags[@]}"
+    inside strop doctor
+    name=${files[0]%.int8.*}.golden.npz
+    if [ -f "$name" ]; then
+        in_store copy -q --chown strop:strop "$container" "$name" /data/ >/dev/null
+        inside strop run "${files[0]##*/}" --selftest
+    fi
 }
 
 check_export() {
