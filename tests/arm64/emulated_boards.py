@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.runtime.boards import PI_3_PLUS, PI_4, PI_5, THROTTLED_FILE, ZONE, recorded
@@ -28,17 +28,22 @@ class EmulatedBoard:
         files: Its own account of clocks, temperature, memory and model.
         midr: Variant, part and revision, as in /proc/cpuinfo.
         features: What its kernel lists; QEMU_CPU has all of them.
-        architecture: 8, or 7 for 32 bits.
+        architecture: 8, or 7 where the processor knows 32 bits only.
+        has_32_bits: Whether its programs are 32-bit ones.
+        qemu_cpu: QEMU's processor, where it has not this very one.
     """
 
     files: Mapping[str, str]
     midr: tuple[str, str, int]
     features: str
     architecture: int = 8
+    has_32_bits: bool = False
+    qemu_cpu: str | None = None
 
 
-# By QEMU_CPU. Features and registers are those that Raspberry Pi OS shows.
 PI_2 = {**PI_3_PLUS, "proc/device-tree/model": "Raspberry Pi 2 Model B Rev 1.1\0"}
+# By QEMU_CPU, with -32 behind it for a 32-bit system. Features and registers are those that
+# Raspberry Pi OS shows.
 BOARDS = {
     "cortex-a53": EmulatedBoard(  # the Zero 2 W has the same processor
         files=PI_3_PLUS, midr=("0x0", "0xd03", 4), features="fp asimd evtstrm crc32 cpuid"
@@ -58,9 +63,21 @@ BOARDS = {
         features="half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae"
         " evtstrm",
         architecture=7,
+        has_32_bits=True,
     ),
 }
-BOARDS_64 = tuple(cpu for cpu, board in BOARDS.items() if board.architecture == 8)
+# A 64-bit processor under a 32-bit system: ARMv8 in AArch32, of which QEMU has only "max".
+BOARDS |= {
+    f"{cpu}-32": replace(
+        BOARDS[cpu],
+        features="half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae"
+        " evtstrm crc32",
+        has_32_bits=True,
+        qemu_cpu="max",
+    )
+    for cpu in ("cortex-a53", "cortex-a72", "cortex-a76")
+}
+BOARDS_64 = tuple(cpu for cpu, board in BOARDS.items() if not board.has_32_bits)
 
 
 def write_board(cpu: str, folder: Path) -> None:

@@ -82,8 +82,9 @@ class Environment:
         if self.has_strop:
             places[self.folder / "strop"] = "opt/strop"
         pairs = [text for pair in places.items() for text in map(str, pair)]
+        qemu_cpu = BOARDS[self.cpu].qemu_cpu or self.cpu
         settings = (
-            *("HOME=/home/pi", "USER=pi", "LANG=C.UTF-8", f"QEMU_CPU={self.cpu}"),
+            *("HOME=/home/pi", "USER=pi", "LANG=C.UTF-8", f"QEMU_CPU={qemu_cpu}"),
             "PATH=/usr/local/bin:/usr/bin:/bin",
         )
         return [

@@ -167,6 +167,7 @@ def test_a_bench_record_says_what_measured(board: Board, artifacts: dict[str, Pa
         ("trixie", "cortex-a76", "both", "onnx", "mlas"),
         ("bookworm", "cortex-a53", "tflite", "tflite", "builtin"),
         ("bookworm-32", "cortex-a7", "tflite", "tflite", "builtin"),
+        ("bookworm-32", "cortex-a53-32", "tflite", "tflite", "builtin"),
     ],
 )
 def test_other_systems_and_engines_give_the_certified_classes(
