@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from strop.export.architectures import Architecture, architecture
+from strop.export.architectures import architecture
 from strop.export.graph import Array
 from strop.export.source import Source, from_keras_model
+from strop.export.zoo import untrained
 from strop.export.zoo_weights import randomize
 from strop.runtime.contract import Contract, ResizeRule
 from strop.runtime.dataset import pixels_in_order
@@ -36,7 +37,7 @@ def untrained_with_statistics(
         crop_fraction: See Contract.
     """
     member = architecture(name)
-    model = _untrained(member)
+    model = untrained(member)
     randomize(model, SEED)
     contract = Contract(
         height=member.default_size,
@@ -48,14 +49,6 @@ def untrained_with_statistics(
     pixels = np.stack(list(pixels_in_order(some, contract))).astype(np.float32)
     set_statistics(model, (pixels - member.mean) / member.std)
     return from_keras_model(model, name=name, mean=member.mean, std=member.std)
-
-
-def _untrained(member: Architecture) -> Any:
-    function = getattr(keras.applications, member.function)
-    shape = (member.default_size, member.default_size, 3)
-    if member.is_minimalistic:
-        return function(weights=None, input_shape=shape, minimalistic=True)
-    return function(weights=None, input_shape=shape)
 
 
 def set_statistics(model: Any, images: Array) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,8 @@ from tests.export.model_fixtures import KERAS_WARNINGS, images, saved, small_mod
 
 from strop.cli import main
 from strop.export.architectures import ARCHITECTURES, architecture, input_size
-from strop.export.zoo import build
+from strop.export.source import load_model_file
+from strop.export.zoo import build, untrained
 from strop.runtime.errors import SourceError
 
 pytestmark = [pytest.mark.filterwarnings(warning) for warning in KERAS_WARNINGS]
@@ -24,14 +27,72 @@ pytestmark = [pytest.mark.filterwarnings(warning) for warning in KERAS_WARNINGS]
 SMALL: dict[str, Any] = {"alpha": 0.25, "resolution": 32 / 224, "classes": 7, "weights": "random"}
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+# Of a network that differs in a number only, one is run: they take seconds each.
+SIBLINGS = re.compile("efficientnet_(b[2-7]|lite[1-4])|shufflenet_v1_g[1248]")
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if not SIBLINGS.fullmatch(name)])
 def test_every_member_builds_with_random_weights(name: str) -> None:
-    alpha = 0.5 if ARCHITECTURES[name].has_alpha else 1.0
-    source = build(name, alpha=alpha, resolution=64 / 224, classes=7, weights="random")
+    member = ARCHITECTURES[name]
+    alpha = 0.5 if member.has_alpha else 1.0
+    resolution = 64 / member.default_size
+    source = build(name, alpha=alpha, resolution=resolution, classes=7, weights="random")
     assert (source.height, source.width, source.channels, source.classes) == (64, 64, 3, 7)
     scores = source.forward(tf.constant(images(2, side=64))).numpy()
     assert scores.shape == (2, 7)
     np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)  # softmax, in float32
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "published"),
+    [
+        # Papers' tables, millions: EfficientNet table 2, MobileNets table 4, and the tables
+        # of EfficientNet-Lite's repository.
+        ("efficientnet_b1", 1.0, 7.8e6),
+        ("efficientnet_b7", 1.0, 66e6),
+        ("efficientnet_lite0", 1.0, 4.7e6),
+        ("efficientnet_lite1", 1.0, 5.4e6),
+        ("efficientnet_lite2", 1.0, 6.1e6),
+        ("efficientnet_lite3", 1.0, 8.2e6),
+        ("efficientnet_lite4", 1.0, 13.0e6),
+        ("conv_mobilenet", 1.0, 29.3e6),
+        # ShuffleNetV2: torchvision's, to the last one.
+        ("shufflenet_v2", 0.5, 1_366_792),
+        ("shufflenet_v2", 1.0, 2_278_604),
+        ("shufflenet_v2", 1.5, 3_503_624),
+        ("shufflenet_v2", 2.0, 7_393_996),
+        # ShuffleNetV1's paper does not count them: pytorchcv's, to the last one.
+        ("shufflenet_v1_g1", 1.0, 1_531_936),
+        ("shufflenet_v1_g2", 1.0, 1_733_848),
+        ("shufflenet_v1_g3", 1.0, 1_865_728),
+        ("shufflenet_v1_g4", 1.0, 1_968_344),
+        ("shufflenet_v1_g8", 1.0, 2_434_768),
+        ("shufflenet_v1_g3", 0.25, 305_902),
+        ("shufflenet_v1_g3", 0.5, 718_324),
+    ],
+)
+def test_members_have_the_published_number_of_parameters(
+    name: str, alpha: float, published: float
+) -> None:
+    model = untrained(ARCHITECTURES[name], alpha=alpha, size=64)
+    found = sum(math.prod(variable.shape) for variable in model.trainable_weights)
+    # Floats are millions, rounded to two or three digits in print.
+    assert found == (
+        published if isinstance(published, int) else pytest.approx(published, rel=0.012)
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["conv_mobilenet", "efficientnet_lite0", "shufflenet_v1_g3", "shufflenet_v2"]
+)
+def test_our_own_networks_are_saved_with_layers_of_keras_only(name: str, tmp_path: Path) -> None:
+    member = ARCHITECTURES[name]
+    alpha = 0.5 if member.has_alpha else 1.0
+    model = untrained(member, alpha=alpha, size=32, classes=7)
+    loaded = load_model_file(saved(model, tmp_path / f"{name}.keras"))
+    pixels = images(2, side=32)
+    expected = model(pixels, training=False)
+    np.testing.assert_allclose(loaded.forward(tf.constant(pixels)), expected, atol=1e-5)
 
 
 def test_random_weights_follow_their_seed() -> None:
@@ -75,11 +136,28 @@ def test_a_width_multiplier_is_refused_where_there_is_none() -> None:
         build("efficientnet_b0", alpha=0.5, weights="random")
 
 
+def test_a_width_multiplier_that_the_paper_does_not_have_is_refused() -> None:
+    with pytest.raises(SourceError, match=r"alpha is 0\.75; its paper has 0\.5, 1, 1\.5, 2"):
+        build("shufflenet_v2", alpha=0.75, weights="random")
+
+
+@pytest.mark.parametrize("name", ["shufflenet_v1_g3", "efficientnet_lite0", "conv_mobilenet"])
+def test_imagenet_weights_that_nobody_publishes_are_refused(name: str) -> None:
+    remedy = "Keras publishes no ImageNet weights for it; .*--weights FILE.*--weights random"
+    with pytest.raises(SourceError, match=f"{name}: {remedy}"):
+        build(name)
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(
         SourceError, match=r"not in the zoo, which has mobilenet_v1, .*efficientnet_b0"
     ):
         build("resnet50")
+
+
+def test_the_default_size_is_the_papers_even_where_it_is_no_multiple_of_32() -> None:
+    assert input_size(architecture("efficientnet_b1"), 1.0) == 240
+    assert input_size(architecture("efficientnet_b1"), 0.999) == 224
 
 
 def test_weights_that_cannot_be_downloaded_are_never_replaced(

@@ -20,27 +20,36 @@ class Architecture:
     Attributes:
         name: What `build` and the command line take.
         title: The name in its paper.
-        function: What builds it in keras.applications.
+        function: What builds it, in `module`.
+        module: keras.applications, or one of `strop.export.networks`.
         default_size: Side of the input in pixels at resolution 1.
-        imagenet_alphas: Width multipliers that Keras publishes ImageNet weights for.
+        imagenet_alphas: Width multipliers that Keras publishes ImageNet weights for; none
+            where it has none of this architecture.
         imagenet_sizes: Sides in pixels that Keras publishes ImageNet weights for.
         mean: Subtracted in front of the model; 0 where it normalizes by itself.
         std: Divided by in front of the model; 1 where it normalizes by itself.
-        has_alpha: Whether there is a width multiplier; any value > 0 with own weights.
+        has_alpha: Whether there is a width multiplier.
+        alphas: Its values, where the paper has a table of them; otherwise any > 0.
         is_minimalistic: Without squeeze-and-excite, hard-swish and 5 x 5 kernels.
+        groups: ShuffleNetV1: of its 1x1 convolutions.
+        number: EfficientNet-Lite: 0 to 4.
         source: The paper.
     """
 
     name: str
     title: str
     function: str
+    module: str = "keras.applications"
     default_size: int = 224
     imagenet_alphas: tuple[float, ...] = (1.0,)
     imagenet_sizes: tuple[int, ...] = (224,)
     mean: float = 0.0
     std: float = 1.0
     has_alpha: bool = True
+    alphas: tuple[float, ...] = ()
     is_minimalistic: bool = False
+    groups: int | None = None
+    number: int | None = None
     source: str
 
 
@@ -48,6 +57,14 @@ _V1 = "A. Howard et al., MobileNets, arXiv:1704.04861"
 _V2 = "M. Sandler et al., MobileNetV2, arXiv:1801.04381"
 _V3 = "A. Howard et al., Searching for MobileNetV3, arXiv:1905.02244"
 _EFFICIENTNET = "M. Tan and Q. Le, EfficientNet, arXiv:1905.11946"
+_LITE = "R. Liu, EfficientNet-Lite, TensorFlow blog, 2020"
+_SHUFFLENET_V1 = "X. Zhang et al., ShuffleNet, arXiv:1707.01083"
+_SHUFFLENET_V2 = "N. Ma et al., ShuffleNet V2, arXiv:1807.11164"
+
+_NETWORKS = "strop.export.networks"
+# Sides in pixels that the compound scaling gives, by the network's number.
+_EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
+_LITE_SIZES = (224, 240, 260, 280, 300)
 
 _MEMBERS = (
     Architecture(
@@ -56,6 +73,17 @@ _MEMBERS = (
         function="MobileNet",
         imagenet_alphas=(0.25, 0.5, 0.75, 1.0),
         imagenet_sizes=(128, 160, 192, 224),
+        mean=127.5,
+        std=127.5,
+        source=_V1,
+    ),
+    Architecture(
+        name="conv_mobilenet",
+        title="MobileNetV1 with standard convolutions",
+        function="conv_mobilenet",
+        module=f"{_NETWORKS}.conv_mobilenet",
+        imagenet_alphas=(),
+        imagenet_sizes=(),
         mean=127.5,
         std=127.5,
         source=_V1,
@@ -98,12 +126,61 @@ _MEMBERS = (
         is_minimalistic=True,
         source=_V3,
     ),
+    *(
+        Architecture(
+            name=f"efficientnet_b{number}",
+            title=f"EfficientNet-B{number}",
+            function=f"EfficientNetB{number}",
+            default_size=size,
+            imagenet_sizes=(size,),
+            has_alpha=False,
+            source=_EFFICIENTNET,
+        )
+        for number, size in enumerate(_EFFICIENTNET_SIZES)
+    ),
+    *(
+        Architecture(
+            name=f"efficientnet_lite{number}",
+            title=f"EfficientNet-Lite{number}",
+            function="efficientnet_lite",
+            module=f"{_NETWORKS}.efficientnet_lite",
+            default_size=size,
+            imagenet_alphas=(),
+            imagenet_sizes=(),
+            mean=127.0,
+            std=128.0,
+            has_alpha=False,
+            number=number,
+            source=_LITE,
+        )
+        for number, size in enumerate(_LITE_SIZES)
+    ),
+    *(
+        Architecture(
+            name=f"shufflenet_v1_g{groups}",
+            title=f"ShuffleNetV1, {groups} group{'s' if groups > 1 else ''}",
+            function="shufflenet_v1",
+            module=f"{_NETWORKS}.shufflenet_v1",
+            imagenet_alphas=(),
+            imagenet_sizes=(),
+            mean=127.5,
+            std=127.5,
+            groups=groups,
+            source=_SHUFFLENET_V1,
+        )
+        for groups in (1, 2, 3, 4, 8)
+    ),
     Architecture(
-        name="efficientnet_b0",
-        title="EfficientNet-B0",
-        function="EfficientNetB0",
-        has_alpha=False,
-        source=_EFFICIENTNET,
+        name="shufflenet_v2",
+        title="ShuffleNetV2",
+        function="shufflenet_v2",
+        module=f"{_NETWORKS}.shufflenet_v2",
+        imagenet_alphas=(),
+        imagenet_sizes=(),
+        mean=127.5,
+        std=127.5,
+        alphas=(0.5, 1.0, 1.5, 2.0),
+        source=_SHUFFLENET_V2,
     ),
 )
 
@@ -125,7 +202,9 @@ def architecture(name: str) -> Architecture:
 
 
 def input_size(member: Architecture, resolution: float) -> int:
-    """Side of the input in pixels at a resolution multiplier: a multiple of 32, at least 32.
+    """Side of the input in pixels at a resolution multiplier.
+
+    At 1 the default; otherwise a multiple of 32, at least 32.
 
     Raises:
         SourceError: The multiplier is not above 0, or the input would be too large.
@@ -135,5 +214,7 @@ def input_size(member: Architecture, resolution: float) -> int:
             f"{member.name}: resolution is {resolution}; needed is a multiplier above 0, such as"
             f" {160 / 224:.3f} for {member.default_size} to 160 pixels"
         )
+    if resolution == 1:
+        return member.default_size
     steps = math.floor(member.default_size * resolution / SIZE_STEP + 0.5)
     return max(1, steps) * SIZE_STEP

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from strop.runtime.errors import SourceError
 if TYPE_CHECKING:
     from strop.export.source import Source
 
-__all__ = ["ARCHITECTURES", "Architecture", "build", "default_source"]
+__all__ = ["ARCHITECTURES", "Architecture", "build", "default_source", "untrained"]
 
 IMAGENET = "imagenet"
 RANDOM = "random"
@@ -36,7 +37,7 @@ def build(
         name: As in `ARCHITECTURES`.
         alpha: Width multiplier, > 0.
         resolution: Resolution multiplier, > 0: times the default size, rounded to a
-            multiple of 32 pixels.
+            multiple of 32 pixels unless it is 1.
         classes: Length of a row of scores.
         weights: "imagenet" (downloaded by Keras, or from its cache), "random", or the path
             of a .keras, .h5 or .weights.h5 file for this very architecture.
@@ -63,7 +64,7 @@ def build(
         _check_published(member, alpha, size, classes)
         model = _imagenet(member, alpha, size)
     else:
-        model = _untrained(member, alpha, size, classes)
+        model = untrained(member, alpha=alpha, size=size, classes=classes)
     if weights == RANDOM:
         randomize(model, seed)
     elif weights != IMAGENET:
@@ -72,6 +73,34 @@ def build(
     is_default = alpha == 1 and size == member.default_size
     full_name = name if is_default else f"{name}_{alpha:g}_{size}"
     return from_keras_model(model, name=full_name, mean=member.mean, std=member.std)
+
+
+def untrained(
+    member: Architecture,
+    *,
+    alpha: float = 1.0,
+    size: int | None = None,
+    classes: int = IMAGENET_CLASSES,
+) -> Any:
+    """A member as a keras.Model with the weights that Keras starts with.
+
+    Args:
+        member: The architecture.
+        alpha: Width multiplier.
+        size: Side of the input in pixels; the member's default without it.
+        classes: Length of a row of scores.
+
+    Raises:
+        SourceError: Keras cannot build it so small.
+    """
+    size = size or member.default_size
+    try:
+        return _builder(member, alpha, size)(None, classes)
+    except ValueError as err:
+        raise SourceError(
+            f"{member.name}: Keras cannot build it with alpha {alpha:g} and {size} pixels"
+            f" ({str(err).splitlines()[0]}); use a larger one"
+        ) from err
 
 
 def default_source() -> Source:
@@ -94,11 +123,20 @@ def _check_settings(member: Architecture, alpha: float, classes: int) -> None:
         )
     if not 0 < alpha <= MAX_ALPHA:
         raise SourceError(f"{member.name}: alpha is {alpha}; needed is above 0, to {MAX_ALPHA:g}")
+    if member.alphas and alpha not in member.alphas:
+        raise SourceError(
+            f"{member.name}: alpha is {alpha:g}; its paper has {_listed(member.alphas)}"
+        )
     if classes < 1:
         raise SourceError(f"{member.name}: {classes} classes; needed is at least 1")
 
 
 def _check_published(member: Architecture, alpha: float, size: int, classes: int) -> None:
+    if not member.imagenet_sizes:
+        raise SourceError(
+            f"{member.name}: Keras publishes no ImageNet weights for it; give weights of your own"
+            " with --weights FILE, or try things out with --weights random"
+        )
     remedy = "; or give weights of your own with --weights FILE"
     if classes != IMAGENET_CLASSES:
         raise SourceError(
@@ -106,17 +144,19 @@ def _check_published(member: Architecture, alpha: float, size: int, classes: int
             f" leave out --classes{remedy}"
         )
     if alpha not in member.imagenet_alphas:
-        listed = ", ".join(f"{value:g}" for value in member.imagenet_alphas)
         raise SourceError(
             f"{member.name}: no ImageNet weights are published for alpha {alpha:g}; use one of"
-            f" {listed}{remedy}"
+            f" {_listed(member.imagenet_alphas)}{remedy}"
         )
     if size not in member.imagenet_sizes:
-        listed = ", ".join(map(str, member.imagenet_sizes))
         raise SourceError(
             f"{member.name}: no ImageNet weights are published for {size} pixels; use a"
-            f" --resolution that gives one of {listed}{remedy}"
+            f" --resolution that gives one of {_listed(member.imagenet_sizes)}{remedy}"
         )
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _imagenet(member: Architecture, alpha: float, size: int) -> Any:
@@ -133,24 +173,18 @@ def _imagenet(member: Architecture, alpha: float, size: int) -> Any:
         ) from err
 
 
-def _untrained(member: Architecture, alpha: float, size: int, classes: int) -> Any:
-    try:
-        return _builder(member, alpha, size)(None, classes)
-    except ValueError as err:
-        raise SourceError(
-            f"{member.name}: Keras cannot build it with alpha {alpha:g} and {size} pixels"
-            f" ({str(err).splitlines()[0]}); use a larger one"
-        ) from err
-
-
 def _builder(member: Architecture, alpha: float, size: int) -> Callable[[str | None, int], Any]:
-    import keras
-
-    function = getattr(keras.applications, member.function)
+    function = getattr(import_module(member.module), member.function)
     # Always with its shape: without one, MobileNetV3 gets an input of any size.
     fixed: dict[str, Any] = {"input_shape": (size, size, 3)}
     if member.has_alpha:
         fixed["alpha"] = alpha
     if member.is_minimalistic:
         fixed["minimalistic"] = True
+    if member.groups is not None:
+        fixed["groups"] = member.groups
+    if member.number is not None:
+        fixed["number"] = member.number
+    if not member.imagenet_sizes:
+        return lambda weights, classes: function(classes=classes, **fixed)
     return lambda weights, classes: function(weights=weights, classes=classes, **fixed)

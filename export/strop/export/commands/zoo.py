@@ -39,8 +39,14 @@ def _row(member: Architecture) -> tuple[object, ...]:
     return (
         member.name,
         member.default_size,
-        "any > 0" if member.has_alpha else None,
+        _alphas(member),
         [f"{alpha:g}" for alpha in member.imagenet_alphas],
         member.imagenet_sizes,
         member.source,
     )
+
+
+def _alphas(member: Architecture) -> object:
+    if not member.has_alpha:
+        return None
+    return [f"{alpha:g}" for alpha in member.alphas] or "any > 0"
