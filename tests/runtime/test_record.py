@@ -27,6 +27,7 @@ from strop.runtime.record import (
     write_bench_record,
 )
 from strop.runtime.sustained import SustainedSamples
+from strop.runtime.timestamps import timestamp
 
 ARTIFACT = ArtifactRecord(
     name="m.int8.tflite",
@@ -60,6 +61,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> BenchRecord:
     )
     return BenchRecord(
         strop_version="0.1.0",
+        created_at="2026-01-31T12:00:00Z",
         inputs="8 images of validation",
         plan=MeasurePlan(),
         machine=machine(silent),
@@ -90,6 +92,7 @@ def test_this_machines_record_comes_back_unchanged() -> None:
     watch.look(1, is_last=True)
     record = BenchRecord(
         strop_version=installed_version(),
+        created_at=timestamp(),
         inputs="random",
         plan=MeasurePlan(min_duration_s=1),
         machine=machine(),
@@ -116,7 +119,7 @@ def test_a_record_is_written_whole_or_not_at_all(record: BenchRecord, tmp_path: 
 def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
     text = changed(record, "format_version", value=FORMAT_VERSION + 1)
     with pytest.raises(
-        MeasurementError, match=r"r\.json: format_version is 4, this strop reads 2 and 3"
+        MeasurementError, match=r"r\.json: format_version is 5, this strop reads 2 and 3 and 4"
     ):
         bench_record_from_json(text, where="r.json")
 
@@ -124,7 +127,17 @@ def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
 def test_a_record_of_version_2_is_read_as_one_without_what_came_later(record: BenchRecord) -> None:
     old = json.loads(record.to_json()) | {"format_version": 2}
     del old["cool_down"], old["block_states"], old["artifacts"][0]["sustained"]
-    expected = replace(record, cool_down=None, block_states=(), artifacts=(ARTIFACT,))
+    del old["created_at"]
+    expected = replace(
+        record, created_at=None, cool_down=None, block_states=(), artifacts=(ARTIFACT,)
+    )
+    assert bench_record_from_json(json.dumps(old), where="r.json") == expected
+
+
+def test_a_record_of_version_3_is_read_as_one_without_a_time(record: BenchRecord) -> None:
+    old = json.loads(record.to_json()) | {"format_version": 3}
+    del old["created_at"]
+    expected = replace(record, created_at=None)
     assert bench_record_from_json(json.dumps(old), where="r.json") == expected
 
 
@@ -150,6 +163,7 @@ def test_an_unknown_field_is_refused_by_name(record: BenchRecord) -> None:
     ("path", "value", "message"),
     [
         (("inputs",), 3, "inputs is 3, needed is str"),
+        (("created_at",), "1 May", "r.json: created_at is '1 May', needed is a time such as"),
         (("artifacts",), {}, "artifacts is {}, needed is a list"),
         (("artifacts", 0, "size_bytes"), True, "size_bytes is true, needed is int"),
         (("artifacts", 0, "samples", "invoke_ns", 1), 1.5, "1.* is 1.5, needed is int"),

@@ -64,6 +64,7 @@ def bench_record(board: BoardState, states: Sequence[BlockState]) -> BenchRecord
     )
     return BenchRecord(
         strop_version="0",
+        created_at=None,
         inputs="",
         plan=MeasurePlan(),
         machine=machine(Path("/nowhere")),

@@ -17,11 +17,12 @@ from strop.runtime.json_records import versioned, write_whole
 from strop.runtime.latency import LatencySamples, MeasurePlan
 from strop.runtime.machine import Machine
 from strop.runtime.sustained import SustainedSamples
+from strop.runtime.timestamps import moment_of
 from strop.runtime.typed_json import read_typed
 
 # History: 1, the first; 2, the board's state before and after; 3, its state between the
-# blocks, the wait for a cool board, and sustained speed.
-FORMAT_VERSION = 3
+# blocks, the wait for a cool board, and sustained speed; 4, when it was measured.
+FORMAT_VERSION = 4
 UNKNOWN_VERSION = "unknown"
 
 
@@ -54,6 +55,8 @@ class BenchRecord:
 
     Attributes:
         strop_version: Version that measured.
+        created_at: When the measurement began, by the clock of the machine that measured,
+            as `timestamp` writes it; None in records of versions 2 and 3.
         inputs: What the artifacts were run on, in words.
         plan: How long was measured.
         machine: On what, and in what state it was before.
@@ -67,6 +70,7 @@ class BenchRecord:
     """
 
     strop_version: str
+    created_at: str | None
     inputs: str
     plan: MeasurePlan
     machine: Machine
@@ -75,6 +79,10 @@ class BenchRecord:
     board_after: BoardState
     block_states: tuple[BlockState, ...]
     artifacts: tuple[ArtifactRecord, ...]
+
+    def __post_init__(self) -> None:
+        if self.created_at is not None:
+            moment_of(self.created_at)
 
     def to_json(self) -> str:
         """The record as JSON text that `bench_record_from_json` reads back unchanged."""
@@ -110,10 +118,12 @@ def bench_record_from_json(text: str, *, where: str) -> BenchRecord:
             or of the wrong type.
     """
     found, record = versioned(
-        text, where=where, known=(2, FORMAT_VERSION), writer="strop bench --output"
+        text, where=where, known=(2, 3, FORMAT_VERSION), writer="strop bench --output"
     )
     if found == 2:
         record = _from_version_2(record)
+    if found < FORMAT_VERSION:
+        record = {**record, "created_at": None}
     return typing.cast("BenchRecord", read_typed(record, BenchRecord, at=where))
 
 

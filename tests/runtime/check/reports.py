@@ -56,6 +56,7 @@ def report_of(
     recorded(root, PI_4)
     return CheckReport(
         strop_version="0.1.0",
+        created_at="2026-01-31T12:00:00Z",
         mode="paired",
         plan=plan,
         machine=machine(root),

@@ -35,8 +35,21 @@ def test_a_report_comes_back_unchanged(report: CheckReport) -> None:
 def test_another_format_version_is_refused_by_name(report: CheckReport) -> None:
     text = json.dumps(json.loads(report.to_json()) | {"format_version": FORMAT_VERSION + 1})
     with pytest.raises(
-        MeasurementError, match=r"r\.json: format_version is 2, this strop reads 1;"
+        MeasurementError, match=r"r\.json: format_version is 3, this strop reads 1 and 2;"
     ):
+        check_report_from_json(text, where="r.json")
+
+
+def test_a_report_of_version_1_is_read_as_one_without_a_time(report: CheckReport) -> None:
+    old = json.loads(report.to_json()) | {"format_version": 1}
+    del old["created_at"]
+    expected = replace(report, created_at=None)
+    assert check_report_from_json(json.dumps(old), where="r.json") == expected
+
+
+def test_a_time_that_is_none_is_refused(report: CheckReport) -> None:
+    text = json.dumps(json.loads(report.to_json()) | {"created_at": "yesterday"})
+    with pytest.raises(MeasurementError, match=r"r\.json: created_at is 'yesterday', needed is a"):
         check_report_from_json(text, where="r.json")
 
 

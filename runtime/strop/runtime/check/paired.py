@@ -24,6 +24,7 @@ from strop.runtime.engines import open_engine
 from strop.runtime.errors import BaselineError
 from strop.runtime.machine import machine
 from strop.runtime.record import installed_version
+from strop.runtime.timestamps import timestamp
 
 MODE = "paired"
 
@@ -75,6 +76,7 @@ def check_paired(
         certified(each.artifact, about.sha256) if gates.max_drop is not None else None
         for each, about in zip(news, subjects, strict=True)
     ]
+    created_at = timestamp()
     before, board_before = machine(), board_state()
     lots = random.Random(plan.seed)
     measured = []
@@ -94,6 +96,7 @@ def check_paired(
     decisions = decide([pairs for pairs, _ in measured], plan)
     return CheckReport(
         strop_version=installed_version(),
+        created_at=created_at,
         mode=MODE,
         plan=plan,
         machine=before,

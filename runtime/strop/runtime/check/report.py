@@ -15,10 +15,11 @@ from strop.runtime.check.samples import Pair
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.json_records import versioned
 from strop.runtime.machine import Machine
+from strop.runtime.timestamps import moment_of
 from strop.runtime.typed_json import read_typed
 
-# History: 1, the first.
-FORMAT_VERSION = 1
+# History: 1, the first; 2, when it was measured.
+FORMAT_VERSION = 2
 WRITER = "strop check --output"
 
 
@@ -67,6 +68,8 @@ class CheckReport:
 
     Attributes:
         strop_version: Version that measured and decided.
+        created_at: When the measurement began, by the clock of the machine that measured,
+            as `timestamp` writes it; None in reports of version 1.
         mode: "paired": both artifacts in turn, on this machine.
         plan: Thresholds, durations, seed.
         machine: On what, and in what state it was before.
@@ -80,6 +83,7 @@ class CheckReport:
     """
 
     strop_version: str
+    created_at: str | None
     mode: str
     plan: CheckPlan
     machine: Machine
@@ -89,6 +93,10 @@ class CheckReport:
     baseline: Subject
     artifacts: tuple[Checked, ...]
     qualification: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.created_at is not None:
+            moment_of(self.created_at)
 
     def to_json(self) -> str:
         """The report as JSON text that `check_report_from_json` reads back unchanged."""
@@ -106,5 +114,7 @@ def check_report_from_json(text: str, *, where: str) -> CheckReport:
         MeasurementError: Not JSON, another format version, or a field missing, unknown
             or of the wrong type.
     """
-    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
+    found, record = versioned(text, where=where, known=(1, FORMAT_VERSION), writer=WRITER)
+    if found < FORMAT_VERSION:
+        record = {**record, "created_at": None}
     return cast("CheckReport", read_typed(record, CheckReport, at=where))

@@ -35,6 +35,7 @@ from strop.runtime.record import (
     write_bench_record,
 )
 from strop.runtime.sustained import DEFAULT_LOAD_S, SustainedSamples, measure_sustained
+from strop.runtime.timestamps import timestamp
 
 MAX_IMAGES = 32  # decoded once and kept: 5 MB at 224 x 224
 LIMIT_FACTOR = 4  # over the timed inferences; warm-up, lead-ins and inputs take under 1 more
@@ -162,6 +163,7 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
     )
     paths: Sequence[Path] = options.artifacts
     cooled = cool_board(options.cool_down)
+    created_at = timestamp()
     before, board_before = machine(), board_state()  # their load must not count our own work
     with ExitStack() as stack:
         engines = [
@@ -188,6 +190,7 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
         facts = [engine.facts for engine in engines]
     return BenchRecord(
         strop_version=installed_version(),
+        created_at=created_at,
         inputs=inputs,
         plan=plan,
         machine=before,
