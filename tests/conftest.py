@@ -1,4 +1,7 @@
-"""How the tests are shared out between two processes: slow ones first, the rest by file."""
+"""How the tests are shared out between two processes: slow ones first, the rest by file.
+
+And what none of them may see of the machine.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,13 @@ class SlowTestsAlone(LoadFileScheduling):  # type: ignore[misc]  # xdist has no 
     def _split_scope(self, nodeid: str) -> str:
         scope: str = nodeid if nodeid.startswith(SLOW) else super()._split_scope(nodeid)
         return scope
+
+
+@pytest.fixture(autouse=True)
+def _no_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the tests themselves run on GitHub, their checks are not to tell it anything."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport
 from strop.runtime.check.termination import ending_on_sigterm
 from strop.runtime.commands.check_on_board import check_on_board, plan_there
+from strop.runtime.commands.check_outputs import add_output_flags, check_outputs
 from strop.runtime.commands.check_report import print_report
 from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, qualify, run_self_test
 from strop.runtime.commands.contract_flags import add_engine_flags
@@ -104,20 +106,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--force", action="store_true", help="overwrite --output")
     add_target_flags(parser)
+    add_output_flags(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, decide, print, keep the report.
+    """Measure, decide, print, keep the report, tell CI.
 
     Raises:
         BaselineError: There is no baseline file.
         ArtifactError, EngineError, ContractError: What was given cannot be run, or has no
             certificate where one is asked for.
-        OutputError: `--output` exists or cannot be written.
+        OutputError: `--output` exists, or a file cannot be written.
         PlanError: Options contradict each other, or ask for what cannot be shown.
         TargetError: The board cannot be reached, or lacks something.
         MeasurementError: It could not be measured.
     """
+    with check_outputs(options) as tell:
+        return _run(options, tell)
+
+
+def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> int:
     plan = _plan(options)
     is_elsewhere = has_target(options)
     if options.self_test:
@@ -137,6 +145,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         write_whole(report.to_json(), options.output)
         console.note(f"raw samples: {options.output}")
+    tell(report)
     return code
 
 

@@ -52,9 +52,7 @@ def summary(checked: Checked) -> str:
         parts.append(f"detectable {decision.detectable_increase * PERCENT:.1f} %")
     figures = pair_figures(checked.pairs)
     if figures.old.p50_ns is not None and figures.new.p50_ns is not None:
-        parts.append(
-            f"{_milliseconds(figures.old.p50_ns)} -> {_milliseconds(figures.new.p50_ns)} ms"
-        )
+        parts.append(f"{milliseconds(figures.old.p50_ns)} -> {milliseconds(figures.new.p50_ns)} ms")
     parts.append(_machine(decision))
     return ", ".join(parts)
 
@@ -63,10 +61,14 @@ def _change(decision: Decision) -> str:
     ratio, low, high = decision.ratio, decision.low, decision.high
     if ratio is None or low is None or high is None or decision.confidence is None:
         return "p50 not measured"
+    change, least, most = map(percent_change, (ratio, low, high))
+    return f"p50 {change} % [{decision.confidence * PERCENT:.3g} %: {least}, {most}]"
+
+
+def percent_change(ratio: float) -> str:
+    """By how many percent, signed."""
     # + 0.0: no "-0.0".
-    change, least, most = (round((each - 1) * PERCENT, 1) + 0.0 for each in (ratio, low, high))
-    confidence = f"{decision.confidence * PERCENT:.3g}"
-    return f"p50 {change:+.1f} % [{confidence} %: {least:+.1f}, {most:+.1f}]"
+    return f"{round((ratio - 1) * PERCENT, 1) + 0.0:+.1f}"
 
 
 def _machine(decision: Decision) -> str:
@@ -123,5 +125,6 @@ def _as_json(report: CheckReport, code: int) -> dict[str, object]:
     }
 
 
-def _milliseconds(duration_ns: float) -> str:
+def milliseconds(duration_ns: float) -> str:
+    """Three digits of it."""
     return f"{duration_ns / NS_PER_MS:.3g}"

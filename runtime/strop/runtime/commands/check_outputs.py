@@ -1,0 +1,97 @@
+"""Where a check is told besides the terminal: files for CI, and GitHub."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from strop import console
+from strop.runtime.check.report import CheckReport
+from strop.runtime.commands.check_github import tell_github_error, tell_github_report
+from strop.runtime.commands.check_junit import junit_of_error, junit_of_report
+from strop.runtime.commands.check_markdown import markdown_of_error, markdown_of_report
+from strop.runtime.errors import MeasurementError, OutputError, PlanError, StropError
+from strop.runtime.json_records import require_writable, write_whole
+
+
+def add_output_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --junit and --markdown."""
+    group = parser.add_argument_group(
+        "CI",
+        "written over what is there; on GitHub also annotations, the step's summary, and its"
+        " outputs verdict and ratio",
+    )
+    group.add_argument("--junit", type=Path, metavar="FILE.xml", help="the check as JUnit tests")
+    group.add_argument("--markdown", type=Path, metavar="FILE.md", help="the check as a table")
+
+
+@contextmanager
+def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[CheckReport], None]]:
+    """Tell what the block hands over, or else by what it ended; a context manager.
+
+    From its beginning on --junit says that there is no answer, so that a check that is
+    killed leaves neither nothing nor the file of the last one, which may be green.
+
+    Args:
+        options: As `strop check` parses them.
+
+    Yields:
+        What tells of a report, once.
+
+    Raises:
+        OutputError: A file cannot be written.
+        PlanError: Files are asked for, and no check is to run.
+        StropError: As the block raised it.
+    """
+    if options.self_test:
+        _refuse(options)
+        yield lambda report: None
+        return
+    try:
+        for path in filter(None, (options.junit, options.markdown)):
+            require_writable(path, force=True)
+        _write(_junit(options, MeasurementError("ended before it had an answer")), options.junit)
+        yield partial(_tell, options)
+    except StropError as err:
+        _tell_error(options, err)
+        raise
+
+
+def _refuse(options: argparse.Namespace) -> None:
+    for name in ("junit", "markdown"):
+        if getattr(options, name) is not None:
+            raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
+
+
+def _tell(options: argparse.Namespace, report: CheckReport) -> None:
+    junit = junit_of_report(
+        report, is_strict=options.strict, has_accuracy=options.max_drop is not None
+    )
+    _write(junit, options.junit)
+    _write(markdown_of_report(report), options.markdown)
+    tell_github_report(report, options.artifacts, is_strict=options.strict, is_json=options.json)
+
+
+def _tell_error(options: argparse.Namespace, error: StropError) -> None:
+    _try_to_write(_junit(options, error), options.junit)
+    _try_to_write(markdown_of_error(error), options.markdown)
+    tell_github_error(error, is_json=options.json)
+
+
+def _junit(options: argparse.Namespace, error: StropError) -> str:
+    return junit_of_error([path.name for path in options.artifacts], error)
+
+
+def _try_to_write(text: str, path: Path | None) -> None:
+    try:
+        _write(text, path)
+    except OutputError as err:  # the check has to end with its own error, not with this one
+        console.note(str(err))
+
+
+def _write(text: str, path: Path | None) -> None:
+    if path is not None:
+        write_whole(text, path)

@@ -1,0 +1,98 @@
+"""A check as tests and as one word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.runtime.check.reports import ANATOMY, FACTS, report_of
+from tests.runtime.check.test_report import FASTER, PASSED, SLOWER, SPOILED, UNCLEAR
+
+from strop.runtime.check.gates import GATES, Anatomy, Change
+from strop.runtime.check.report import CheckReport
+from strop.runtime.check.results import largest_ratio, overall, results
+from strop.runtime.check.samples import Pair
+
+GROWN = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
+
+
+def outcomes(
+    report: CheckReport, *, is_strict: bool = False, baseline: Anatomy = ANATOMY
+) -> dict[str, str]:
+    found = results(report.artifacts[0], baseline, is_strict=is_strict, has_accuracy=False)
+    return {result.metric: result.outcome.value for result in found}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "outcome", "strict"),
+    [
+        (PASSED, "passed", "passed"),
+        (FASTER, "passed", "passed"),
+        (SLOWER, "failed", "failed"),
+        (UNCLEAR, "unknown", "error"),
+        (SPOILED, "error", "error"),
+    ],
+)
+def test_a_verdict_is_an_outcome_of_p50(
+    tmp_path: Path, pairs: Sequence[Pair], outcome: str, strict: str
+) -> None:
+    report = report_of(tmp_path / "pi", pairs)
+    assert outcomes(report)["p50"] == outcome
+    assert outcomes(report, is_strict=True)["p50"] == strict
+
+
+def test_every_gate_is_a_test_and_accuracy_where_it_is_asked_for(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "pi", PASSED)
+    assert list(outcomes(report)) == ["p50", *(gate for gate in GATES if gate != "accuracy")]
+    found = results(report.artifacts[0], ANATOMY, is_strict=False, has_accuracy=True)
+    assert [result.metric for result in found] == ["p50", *GATES]
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (GROWN, "failed"),
+        (replace(GROWN, is_allowed=True), "passed"),
+        (replace(GROWN, is_worse=False), "passed"),
+    ],
+)
+def test_a_gate_fails_only_by_what_is_worse_and_not_allowed(
+    tmp_path: Path, change: Change, outcome: str
+) -> None:
+    assert outcomes(report_of(tmp_path / "pi", PASSED, gates=[change]))["size"] == outcome
+
+
+def test_what_could_not_be_compared_is_no_pass(tmp_path: Path) -> None:
+    report = report_of(tmp_path / "pi", PASSED)
+    other = replace(ANATOMY, facts=replace(FACTS, engine="onnxruntime"))
+    unknown = {gate for gate, end in outcomes(report, baseline=other).items() if end == "unknown"}
+    assert unknown == {"macs", "operations", "float", "partitions", "undelegated"}
+    assert ANATOMY.structure is not None
+    silent = replace(ANATOMY, structure=replace(ANATOMY.structure, macs=None))
+    unknown = {gate for gate, end in outcomes(report, baseline=silent).items() if end == "unknown"}
+    assert unknown == {"macs"}
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "gates", "word"),
+    [
+        ([PASSED], [], "pass"),
+        ([FASTER], [], "improved"),
+        ([FASTER, PASSED], [], "pass"),
+        ([PASSED, UNCLEAR], [], "inconclusive"),
+        ([UNCLEAR, SPOILED], [], "invalid"),
+        ([SPOILED, PASSED], [GROWN], "worse"),
+        ([PASSED, SLOWER], [GROWN], "regression"),
+    ],
+)
+def test_a_check_is_what_its_worst_artifact_is(
+    tmp_path: Path, artifacts: list[list[Pair]], gates: list[Change], word: str
+) -> None:
+    assert overall(report_of(tmp_path / "pi", *artifacts, gates=gates)) == word
+
+
+def test_the_ratio_of_a_check_is_its_slowest_artifacts(tmp_path: Path) -> None:
+    assert largest_ratio(report_of(tmp_path / "pi", PASSED, SLOWER)) == pytest.approx(1.105171)
+    assert largest_ratio(report_of(tmp_path / "pi2", SPOILED)) is None
