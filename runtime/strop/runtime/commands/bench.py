@@ -17,6 +17,11 @@ from strop.runtime.commands.bench_on_board import measure_on_board
 from strop.runtime.commands.bench_report import print_record
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
+from strop.runtime.commands.export_flags import (
+    add_export_flag,
+    require_exports_writable,
+    write_exports,
+)
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.dataset import list_images
@@ -27,6 +32,7 @@ from strop.runtime.images import load_image
 from strop.runtime.json_records import require_writable
 from strop.runtime.latency import INPUT_SEED, MeasurePlan, measure, random_input
 from strop.runtime.machine import machine
+from strop.runtime.measured import measured_by_bench
 from strop.runtime.prepare import preparation
 from strop.runtime.record import (
     ArtifactRecord,
@@ -101,7 +107,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--output", type=Path, metavar="FILE.json", help="keep the record with all raw samples here"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite --output")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite the files of --output and --export"
+    )
+    add_export_flag(parser)
     add_target_flags(parser)
 
 
@@ -110,11 +119,12 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ArtifactError, EngineError, ImageError, ContractError: What was given cannot be run.
-        OutputError: `--output` exists or cannot be written.
+        OutputError: A file exists or cannot be written.
         MeasurementError: A cold start failed.
     """
     if options.output is not None:
         require_writable(options.output, force=options.force)
+    require_exports_writable(options)
     _plan(options)  # what is wrong in it shall not wait for a board
     if has_target(options):
         record = measure_on_board(options, images=_images(options))
@@ -124,6 +134,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         write_bench_record(record, options.output)
         console.note(f"raw samples: {options.output}")
+    write_exports(options, measured_by_bench(record))
     return 0
 
 

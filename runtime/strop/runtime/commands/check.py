@@ -104,7 +104,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--output", type=Path, metavar="FILE.json", help="keep the report with all raw samples here"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite --output")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite the files of --output and --export"
+    )
     add_target_flags(parser)
     add_output_flags(parser)
 

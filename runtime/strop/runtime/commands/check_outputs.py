@@ -13,12 +13,19 @@ from strop.runtime.check.report import CheckReport
 from strop.runtime.commands.check_github import tell_github_error, tell_github_report
 from strop.runtime.commands.check_junit import junit_of_error, junit_of_report
 from strop.runtime.commands.check_markdown import markdown_of_error, markdown_of_report
+from strop.runtime.commands.export_flags import (
+    add_export_flag,
+    require_exports_writable,
+    write_exports,
+)
 from strop.runtime.errors import MeasurementError, OutputError, PlanError, StropError
 from strop.runtime.json_records import require_writable, write_whole
+from strop.runtime.measured import measured_by_check
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --junit and --markdown."""
+    """Add --junit, --markdown and --export."""
+    add_export_flag(parser)
     group = parser.add_argument_group(
         "CI",
         "written over what is there; on GitHub also annotations, the step's summary, and its"
@@ -53,6 +60,7 @@ def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[CheckReport
     try:
         for path in filter(None, (options.junit, options.markdown)):
             require_writable(path, force=True)
+        require_exports_writable(options)
         _write(_junit(options, MeasurementError("ended before it had an answer")), options.junit)
         yield partial(_tell, options)
     except StropError as err:
@@ -61,8 +69,8 @@ def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[CheckReport
 
 
 def _refuse(options: argparse.Namespace) -> None:
-    for name in ("junit", "markdown"):
-        if getattr(options, name) is not None:
+    for name in ("junit", "markdown", "export"):
+        if getattr(options, name):
             raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
 
 
@@ -72,6 +80,7 @@ def _tell(options: argparse.Namespace, report: CheckReport) -> None:
     )
     _write(junit, options.junit)
     _write(markdown_of_report(report), options.markdown)
+    write_exports(options, measured_by_check(report))
     tell_github_report(report, options.artifacts, is_strict=options.strict, is_json=options.json)
 
 

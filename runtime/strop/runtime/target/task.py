@@ -13,7 +13,10 @@ from strop.runtime.dataset import list_images
 # A file lies on the board as "@3/cat.jpg": the third path, without the folders before it.
 PLACE = re.compile(r"@(\d+)/")
 # Of the options, what is for the workstation alone.
-AT_HOME = ("command", "run", "version", "target", "target_python", "target_cache")
+AT_HOME = (
+    *("command", "run", "version", "target", "target_python", "target_cache"),
+    *("export", "junit", "markdown"),
+)
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
