@@ -92,6 +92,7 @@ def test_the_probe_can_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         ("evaluate", "-h"),
         ("bench", "-h"),
         ("check", "-h"),
+        ("history", "-h"),
         ("doctor", "-h"),
     ],
 )

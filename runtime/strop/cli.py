@@ -63,6 +63,10 @@ COMMANDS = {
         module="strop.runtime.commands.check",
         help="whether an artifact is slower than a baseline, for CI",
     ),
+    "history": Command(
+        module="strop.runtime.commands.history",
+        help="p50 over time, from the records of bench and check in a folder",
+    ),
     "doctor": Command(
         module="strop.runtime.commands.doctor",
         help="what of strop runs on this machine, and what would spoil a measurement",

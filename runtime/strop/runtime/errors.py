@@ -43,6 +43,10 @@ class QuantizationError(StropError):
     """The model holds something that cannot be quantized or calibrated."""
 
 
+class RecordError(StropError):
+    """A folder of records holds none that can be used."""
+
+
 class OutputError(StropError):
     """The output cannot be written where it was asked for."""
 
