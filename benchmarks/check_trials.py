@@ -23,9 +23,8 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact import sha256_file
-from strop.runtime.block_state import BoardWatch
 from strop.runtime.check.exact_bounds import at_least, at_most
-from strop.runtime.check.pair import Contender, PairRunner
+from strop.runtime.check.pair import Contender, start_worker
 from strop.runtime.check.paired import check_paired
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.errors import MeasurementError
@@ -102,19 +101,12 @@ def run_trial(artifact: Path, kind: Kind, plan: CheckPlan) -> dict[str, Any]:
 
 def measure_sequential(old: Contender, new: Contender, plan: CheckPlan) -> Sequential:
     """The runs that a simpler gate compares."""
-    runner = PairRunner(
-        old,
-        new,
-        plan=plan,
-        lots=random.Random(plan.seed),
-        watch=BoardWatch(),
-        temperature_limit_c=None,
-    )
+    lots = random.Random(plan.seed)
     found = []
     for contender in (old, new):
         with (
             tempfile.TemporaryDirectory(prefix="strop-check-") as folder,
-            runner.start(contender, Path(folder)) as worker,
+            start_worker(contender, Path(folder), plan=plan, lots=lots) as worker,
         ):
             worker.open()
             cold = first_second(worker.warm_up()["warmup_ns"])

@@ -93,6 +93,8 @@ def test_the_probe_can_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         ("bench", "-h"),
         ("check", "-h"),
         ("history", "-h"),
+        ("baseline", "-h"),
+        ("baseline", "record", "-h"),
         ("doctor", "-h"),
     ],
 )

@@ -67,6 +67,10 @@ COMMANDS = {
         module="strop.runtime.commands.history",
         help="p50 over time, from the records of bench and check in a folder",
     ),
+    "baseline": Command(
+        module="strop.runtime.commands.baseline",
+        help="record, promote and show the baselines that a repository keeps",
+    ),
     "doctor": Command(
         module="strop.runtime.commands.doctor",
         help="what of strop runs on this machine, and what would spoil a measurement",

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.runtime.boards import PI_4, recorded
 from tests.runtime.test_validity import CALM, every
 
+from strop.runtime.baseline.place import place
 from strop.runtime.board import board_state
 from strop.runtime.check.decide import decide
 from strop.runtime.check.gates import Anatomy, Change
@@ -60,6 +61,7 @@ def report_of(
         mode="paired",
         plan=plan,
         machine=machine(root),
+        place=place(root),
         cool_down=CoolDown(waited_s=2.5, from_c=70.0, to_c=64.0, cool_c=65.0),
         board_before=board_state(root),
         board_after=board_state(root),

@@ -35,15 +35,21 @@ def test_a_report_comes_back_unchanged(report: CheckReport) -> None:
 def test_another_format_version_is_refused_by_name(report: CheckReport) -> None:
     text = json.dumps(json.loads(report.to_json()) | {"format_version": FORMAT_VERSION + 1})
     with pytest.raises(
-        MeasurementError, match=r"r\.json: format_version is 3, this strop reads 1 and 2;"
+        MeasurementError, match=r"r\.json: format_version is 4, this strop reads 1 and 2 and 3;"
     ):
         check_report_from_json(text, where="r.json")
 
 
-def test_a_report_of_version_1_is_read_as_one_without_a_time(report: CheckReport) -> None:
-    old = json.loads(report.to_json()) | {"format_version": 1}
-    del old["created_at"]
-    expected = replace(report, created_at=None)
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_earlier_report_is_read_without_what_it_did_not_say(
+    report: CheckReport, version: int
+) -> None:
+    old = json.loads(report.to_json()) | {"format_version": version}
+    del old["place"]
+    expected = replace(report, place=None)
+    if version == 1:
+        del old["created_at"]
+        expected = replace(expected, created_at=None)
     assert check_report_from_json(json.dumps(old), where="r.json") == expected
 
 

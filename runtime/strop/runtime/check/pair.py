@@ -93,7 +93,9 @@ class PairRunner:
             begun = time.monotonic()
             # Both import at the same time; nothing is timed yet.
             workers: dict[str, Worker] = {
-                arm: stack.enter_context(self.start(self._contenders[arm], folder))
+                arm: stack.enter_context(
+                    start_worker(self._contenders[arm], folder, plan=self._plan, lots=self._lots)
+                )
                 for arm in self._shuffled()
             }
             starts, difference = begin(workers, order=self._shuffled())
@@ -108,24 +110,6 @@ class PairRunner:
 
     def _shuffled(self) -> list[str]:
         return self._lots.sample(ARMS, len(ARMS))
-
-    def start(self, contender: Contender, folder: Path) -> WorkerProcess:
-        """A fresh process for one artifact; its copy lies in the folder."""
-        plan = self._plan
-        return WorkerProcess(
-            [
-                *worker_command(),
-                *([] if contender.engine is None else ["--engine", contender.engine]),
-                f"--slowdown={contender.slowdown}",
-                *_flags(plan),
-                "--",
-                str(fresh_copy(contender.artifact, folder, self._lots)),
-            ],
-            name=str(contender.artifact),
-            folder=folder,
-            environment=padded_environment(self._lots),
-            is_stopped_between=plan.num_threads > 1,
-        )
 
     def _run_quads(self, workers: dict[str, Worker]) -> tuple[Quad, ...]:
         first = self._quads
@@ -143,6 +127,30 @@ class PairRunner:
             temperature_limit_c=self._temperature_limit_c,
         )
         return tuple(replace(quad, reasons=why) for quad, why in zip(quads, found, strict=True))
+
+
+def start_worker(
+    contender: Contender, folder: Path, *, plan: CheckPlan, lots: random.Random
+) -> WorkerProcess:
+    """A fresh process for one artifact; its copy lies in the folder.
+
+    Raises:
+        OutputError: No room for the copy.
+    """
+    return WorkerProcess(
+        [
+            *worker_command(),
+            *([] if contender.engine is None else ["--engine", contender.engine]),
+            f"--slowdown={contender.slowdown}",
+            *_flags(plan),
+            "--",
+            str(fresh_copy(contender.artifact, folder, lots)),
+        ],
+        name=str(contender.artifact),
+        folder=folder,
+        environment=padded_environment(lots),
+        is_stopped_between=plan.num_threads > 1,
+    )
 
 
 def begin(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.runtime.artifact import sha256_file
+from strop.runtime.baseline.place import place
 from strop.runtime.block_state import BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.check.certified import Certified, certified
@@ -77,7 +78,7 @@ def check_paired(
         for each, about in zip(news, subjects, strict=True)
     ]
     created_at = timestamp()
-    before, board_before = machine(), board_state()
+    before, here, board_before = machine(), place(), board_state()
     lots = random.Random(plan.seed)
     measured = []
     for new in news:
@@ -100,6 +101,7 @@ def check_paired(
         mode=MODE,
         plan=plan,
         machine=before,
+        place=here,
         cool_down=cooled,
         board_before=board_before,
         board_after=board_state(),

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import cast
 
+from strop.runtime.baseline.place import Place
 from strop.runtime.block_state import BlockState
 from strop.runtime.board import BoardState
 from strop.runtime.check.decide import Decision
@@ -18,8 +19,8 @@ from strop.runtime.machine import Machine
 from strop.runtime.timestamps import moment_of
 from strop.runtime.typed_json import read_typed
 
-# History: 1, the first; 2, when it was measured.
-FORMAT_VERSION = 2
+# History: 1, the first; 2, when it was measured; 3, what of the machine does not change.
+FORMAT_VERSION = 3
 WRITER = "strop check --output"
 
 
@@ -73,6 +74,8 @@ class CheckReport:
         mode: "paired": both artifacts in turn, on this machine.
         plan: Thresholds, durations, seed.
         machine: On what, and in what state it was before.
+        place: What of the machine and its software does not change by itself, and in which
+            boot; None in reports of versions 1 and 2.
         cool_down: The wait before; None where the board tells no temperature.
         board_before: State of the board before the first pair.
         board_after: State after the last one.
@@ -87,6 +90,7 @@ class CheckReport:
     mode: str
     plan: CheckPlan
     machine: Machine
+    place: Place | None
     cool_down: CoolDown | None
     board_before: BoardState
     board_after: BoardState
@@ -114,7 +118,9 @@ def check_report_from_json(text: str, *, where: str) -> CheckReport:
         MeasurementError: Not JSON, another format version, or a field missing, unknown
             or of the wrong type.
     """
-    found, record = versioned(text, where=where, known=(1, FORMAT_VERSION), writer=WRITER)
-    if found < FORMAT_VERSION:
+    found, record = versioned(text, where=where, known=(1, 2, FORMAT_VERSION), writer=WRITER)
+    if found == 1:
         record = {**record, "created_at": None}
+    if found < FORMAT_VERSION:
+        record = {**record, "place": None}
     return cast("CheckReport", read_typed(record, CheckReport, at=where))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop import console
+from strop.runtime.baseline.resolve import baseline_file
 from strop.runtime.check.exit_code import exit_code
 from strop.runtime.check.gates import GATES
 from strop.runtime.check.pair import Contender
@@ -42,7 +43,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " counts was measured; 4: no baseline.",
     )
     parser.add_argument("artifacts", nargs="+", type=Path, metavar="NEW")
-    parser.add_argument("--baseline", type=Path, metavar="OLD", help="the artifact to compare with")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="OLD",
+        help="the artifact to compare with; or DIR#MODEL, by strop baseline",
+    )
     add_engine_flags(parser)
     parser.add_argument(
         "--tol",
@@ -139,6 +145,7 @@ def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> in
     if options.output is not None:
         require_writable(options.output, force=options.force)
     console.settings("check", _settings(options, plan))
+    options.baseline = baseline_file(options.baseline)
     gates = GateOptions(allowed=options.allow, max_drop=options.max_drop)
     measure = check_on_board if is_elsewhere else _measure
     report = measure(options, plan, gates)

@@ -1,0 +1,116 @@
+"""The index of a baseline directory: which artifact is the baseline of which model, and why."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from strop.runtime.errors import BaselineError, MeasurementError, PlanError
+from strop.runtime.json_records import versioned
+from strop.runtime.typed_json import read_typed
+
+# History: 1, the first.
+FORMAT_VERSION = 1
+WRITER = "strop baseline promote"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MAX_TEXT = 500  # characters
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promotion:
+    """What made an artifact the baseline of a model.
+
+    Attributes:
+        model: The model's name, as in DIR#name.
+        sha256: Of the artifact, hex.
+        replaces: Of the one before; None for the first.
+        reason: In the words of whoever promoted it.
+        promoted_by: Who, as they call themselves.
+        promoted_at: UTC, to the second.
+        evidence: What the check reports said, a line each; empty for the first.
+    """
+
+    model: str
+    sha256: str
+    replaces: str | None
+    reason: str
+    promoted_by: str
+    promoted_at: str
+    evidence: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        require_name(self.model)
+        for value in (self.sha256, self.replaces):
+            if value is not None and not SHA256.fullmatch(value):
+                raise PlanError(f"sha256 is {value[:80]!r}; needed are 64 hexadecimal digits")
+        for name in ("reason", "promoted_by"):
+            value = getattr(self, name)
+            if not value.strip() or len(value) > MAX_TEXT or not value.isprintable():
+                raise PlanError(
+                    f"{name} is {value[:80]!r}; needed is one line of 1 to {MAX_TEXT} characters,"
+                    " for those who review it"
+                )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """All promoted artifacts, by the model's name.
+
+    Attributes:
+        models: One a name, sorted.
+    """
+
+    models: tuple[Promotion, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [each.model for each in self.models]
+        if sorted(set(names)) != names:
+            raise PlanError(f"models are {', '.join(names)}; needed is each once, sorted")
+
+    def of(self, model: str) -> Promotion | None:
+        """The promoted artifact of a model; None where there is none."""
+        return next((each for each in self.models if each.model == model), None)
+
+    def with_promotion(self, new: Promotion) -> Index:
+        """The index with this one in the place of the model's earlier one."""
+        others = [each for each in self.models if each.model != new.model]
+        return Index(models=tuple(sorted([*others, new], key=lambda each: each.model)))
+
+    def to_json(self) -> str:
+        """JSON with a field a line, so that a review shows what was promoted."""
+        record = {"format_version": FORMAT_VERSION, **asdict(self)}
+        return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+def index_from_json(text: str, *, where: str) -> Index:
+    """Parse what `Index.to_json` wrote; refuse anything else by name.
+
+    Args:
+        text: JSON.
+        where: Named in the error, usually the file's path.
+
+    Raises:
+        BaselineError: Not JSON, another format version, or a field missing, unknown or
+            of the wrong type.
+    """
+    try:
+        _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
+        return cast("Index", read_typed(record, Index, at=where))
+    except MeasurementError as err:
+        raise BaselineError(f"{err}; or take the file from the last good commit") from err
+
+
+def require_name(model: str) -> None:
+    """Pass a model's name.
+
+    Raises:
+        PlanError: It is none.
+    """
+    if not NAME.fullmatch(model):
+        raise PlanError(
+            f"model name {model[:120]!r}: needed are 1 to 100 letters, digits, dots, dashes and"
+            " underscores, the first a letter or a digit"
+        )

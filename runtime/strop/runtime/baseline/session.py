@@ -1,0 +1,196 @@
+"""A baseline session: one artifact's numbers, of fresh processes, on one occasion."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import Enum
+from statistics import median
+from typing import cast
+
+from strop.runtime.baseline.place import Occasion, Place, place
+from strop.runtime.baseline.yardstick import Yardstick, yardstick
+from strop.runtime.board import board_state
+from strop.runtime.check.pair import Contender
+from strop.runtime.check.paired import subject
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.report import Subject
+from strop.runtime.check.solo import Solo, SoloRunner
+from strop.runtime.errors import PlanError
+from strop.runtime.json_records import versioned
+from strop.runtime.record import installed_version
+from strop.runtime.timestamps import moment_of, timestamp
+from strop.runtime.typed_json import read_typed
+
+# History: 1, the first.
+FORMAT_VERSION = 1
+WRITER = "strop baseline record"
+DEFAULT_PROCESSES = 8
+BLOCKS_OF_PROCESS = 8  # as many as an artifact has in a pair
+
+
+class MachineClass(str, Enum):
+    """What the user says of the machine; nothing that it tells itself shows it."""
+
+    DEDICATED = "dedicated"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessFigures:
+    """One fresh process; of its samples only the medians are kept: repositories stay small.
+
+    Attributes:
+        p50_ns: Median of the medians of the blocks that count; None where none does.
+        block_p50_ns: Medians of all blocks.
+        block_runs: Timed inferences of each.
+        invalid_blocks: How many do not count.
+        load_ns: Opening the artifact.
+        first_invoke_ns: The first inference.
+        peak_rss_bytes: Most physical memory held at once.
+        yardstick: Run before it, by another process.
+    """
+
+    p50_ns: float | None
+    block_p50_ns: tuple[int, ...]
+    block_runs: tuple[int, ...]
+    invalid_blocks: int
+    load_ns: int
+    first_invoke_ns: int
+    peak_rss_bytes: int
+    yardstick: Yardstick
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaselineSession:
+    """One measurement of one artifact.
+
+    Attributes:
+        strop_version: Version that measured.
+        subject: The artifact.
+        machine_class: As the user says.
+        created_at: When it began, as `timestamp` writes it.
+        place: On what.
+        plan: Threads, durations, seed; thresholds have no part in it.
+        processes: In order.
+    """
+
+    strop_version: str
+    subject: Subject
+    machine_class: MachineClass
+    created_at: str
+    place: Place
+    plan: CheckPlan
+    processes: tuple[ProcessFigures, ...]
+
+    def __post_init__(self) -> None:
+        moment_of(self.created_at)
+
+    @property
+    def occasion(self) -> Occasion:
+        """When and where."""
+        return Occasion(created_at=self.created_at, place=self.place)
+
+    @property
+    def stack_id(self) -> str:
+        """Of the software that ran it."""
+        return self.place.stack.id(self.subject.anatomy.facts)
+
+    @property
+    def invalid_share(self) -> float:
+        """Of all blocks, 0..1."""
+        blocks = sum(len(process.block_p50_ns) for process in self.processes)
+        invalid = sum(process.invalid_blocks for process in self.processes)
+        return invalid / blocks if blocks else 1.0
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether its numbers are the machine's own."""
+        return self.p50_ns is not None and self.invalid_share <= self.plan.max_invalid_share
+
+    @property
+    def p50_ns(self) -> float | None:
+        """Median of the processes' medians; None where no block counts."""
+        found = [process.p50_ns for process in self.processes if process.p50_ns is not None]
+        return median(found) if found else None
+
+    def to_json(self) -> str:
+        """The record as JSON text that `session_from_json` reads back unchanged."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
+
+
+def session_from_json(text: str, *, where: str) -> BaselineSession:
+    """Parse what `BaselineSession.to_json` wrote; refuse anything else by name.
+
+    Args:
+        text: JSON.
+        where: Named in the error, usually the file's path.
+
+    Raises:
+        MeasurementError: Not JSON, another format version, or a field missing, unknown
+            or of the wrong type.
+    """
+    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
+    return cast("BaselineSession", read_typed(record, BaselineSession, at=where))
+
+
+def measure_session(
+    contender: Contender,
+    *,
+    plan: CheckPlan,
+    machine_class: MachineClass,
+    processes: int = DEFAULT_PROCESSES,
+    on_process: Callable[[int, int], None] = lambda done, planned: None,
+) -> BaselineSession:
+    """Measure one artifact alone.
+
+    Args:
+        contender: It.
+        plan: How long.
+        machine_class: As the user says.
+        processes: How many fresh ones.
+        on_process: Is told how many are done, of how many.
+
+    Raises:
+        ArtifactError, EngineError: It cannot be run.
+        PlanError: No processes.
+        MeasurementError: It could not be measured.
+    """
+    if processes < 1:
+        raise PlanError(f"--processes {processes}; needed is 1 or more")
+    about = subject(contender, plan)
+    created_at, here = timestamp(), place()
+    runner = SoloRunner(
+        plan,
+        lots=random.Random(plan.seed),
+        temperature_limit_c=board_state().temperature_limit_c,
+    )
+    found = []
+    for number in range(processes):
+        before = yardstick()
+        found.append(_figures(runner.run(contender, blocks=BLOCKS_OF_PROCESS), before))
+        on_process(number + 1, processes)
+    return BaselineSession(
+        strop_version=installed_version(),
+        subject=about,
+        machine_class=machine_class,
+        created_at=created_at,
+        place=here,
+        plan=plan,
+        processes=tuple(found),
+    )
+
+
+def _figures(solo: Solo, before: Yardstick) -> ProcessFigures:
+    return ProcessFigures(
+        p50_ns=solo.p50_ns,
+        block_p50_ns=tuple(block.samples.p50_ns for block in solo.blocks),
+        block_runs=tuple(len(block.samples.invoke_ns) for block in solo.blocks),
+        invalid_blocks=len(solo.blocks) - len(solo.valid_blocks),
+        load_ns=solo.start.load_ns,
+        first_invoke_ns=solo.start.first_invoke_ns,
+        peak_rss_bytes=solo.start.peak_rss_bytes,
+        yardstick=before,
+    )
