@@ -183,7 +183,7 @@ def quantile_interval(samples: Sequence[int], q: float = 0.5) -> Interval | None
     n = len(samples)
     if n == 0:
         return None
-    at_most = _binomial_cumulative(n, q)  # at_most[k] = P(count <= k)
+    at_most = binomial_cumulative(n, q)  # at_most[k] = P(count <= k)
     tail = (1 - CONFIDENCE) / 2
     below = int(np.searchsorted(at_most, tail, side="right"))  # counts k with P(<= k) <= tail
     above = int(np.searchsorted(at_most, 1 - tail, side="left"))  # first k with P(<= k) >= 1 - tail
@@ -193,7 +193,7 @@ def quantile_interval(samples: Sequence[int], q: float = 0.5) -> Interval | None
     return Interval(low=ordered[below - 1], high=ordered[above])
 
 
-def _binomial_cumulative(n: int, q: float) -> NDArray[np.float64]:
+def binomial_cumulative(n: int, q: float) -> NDArray[np.float64]:
     """P(count <= k) for k = 0..n: float64 [n + 1]."""
     log_factorial = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, n + 1)))))
     k = np.arange(n + 1)

@@ -12,11 +12,14 @@ from strop import console
 from strop.runtime.baseline.resolve import baseline_file
 from strop.runtime.check.exit_code import exit_code
 from strop.runtime.check.gates import GATES
+from strop.runtime.check.mode import Mode
 from strop.runtime.check.pair import Contender
 from strop.runtime.check.paired import GateOptions, check_paired
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport
 from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.commands.check_budget import run_budget
+from strop.runtime.commands.check_modes import add_mode_flags, chosen_mode
 from strop.runtime.commands.check_on_board import check_on_board, plan_there
 from strop.runtime.commands.check_outputs import add_output_flags, check_outputs
 from strop.runtime.commands.check_report import print_report
@@ -49,6 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="OLD",
         help="the artifact to compare with; or DIR#MODEL, by strop baseline",
     )
+    add_mode_flags(parser)
     add_engine_flags(parser)
     parser.add_argument(
         "--tol",
@@ -138,6 +142,9 @@ def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> in
     is_elsewhere = has_target(options)
     if options.self_test:
         return run_self_test(options, plan)
+    mode = chosen_mode(options)
+    if mode is Mode.BUDGET:
+        return run_budget(options, plan)
     if options.baseline is None:
         raise BaselineError(
             "no --baseline is given; needed is the released artifact to compare with"

@@ -1,0 +1,145 @@
+"""Absolute limits: held, missed or neither; on made-up processes, and once on a real file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.runtime.check.pairs import MS
+from tests.runtime.check.solos import solo
+from tests.runtime.check.test_check_command import SHORT
+
+from strop import cli
+from strop.runtime.check import budget
+from strop.runtime.check.budget import SloVerdict, budget_report_from_json, judge
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.slo import slo_from_text
+from strop.runtime.check.solo import Solo
+from strop.runtime.commands import check
+from strop.runtime.errors import MeasurementError
+
+PLAN = CheckPlan()
+# 10 in 100 take twice as long: 160 samples a process.
+TAIL = [[MS] * 18 + [2 * MS] * 2] * 8
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"),
+    [
+        ("p95<=2ms", SloVerdict.HELD),
+        ("p50<=1ms", SloVerdict.HELD),
+        ("p95<=1.9ms", SloVerdict.MISSED),
+        ("p90<=1.5ms", SloVerdict.INCONCLUSIVE),
+        ("p99.9<=9ms", SloVerdict.INCONCLUSIVE),  # 640 inferences are too few
+    ],
+)
+def test_a_limit_is_held_missed_or_neither(limit: str, verdict: SloVerdict) -> None:
+    assert judge([solo(TAIL)] * 4, slo_from_text(limit), PLAN).verdict is verdict
+
+
+def test_what_disturbs_the_machine_misses_no_limit_but_may_spoil_a_pass() -> None:
+    calm, disturbed = [[MS] * 20] * 7, [[9 * MS] * 20]
+    found = judge([solo(calm + disturbed, invalid=1)] * 4, slo_from_text("p95<=2ms"), PLAN)
+    assert found.verdict is SloVerdict.INCONCLUSIVE
+    assert found.low_ns == MS
+    assert found.high_ns == found.worst_process_ns == 9 * MS
+
+
+def test_a_limit_that_too_few_blocks_count_for_is_invalid_unless_all_hold_it() -> None:
+    processes = [solo([[2 * MS] * 20] * 8, invalid=3)] * 4
+    assert judge(processes, slo_from_text("p95<=1ms"), PLAN).verdict is SloVerdict.INVALID
+    assert judge(processes, slo_from_text("p95<=2ms"), PLAN).verdict is SloVerdict.HELD
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(budget, "MAX_PROCESSES", 4)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_real_file_is_held_against_limits_and_the_report_is_kept(
+    tiny_onnx: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "r.json"
+    limits = ("--slo", "p95<=10s", "--slo", "p50<=1us")
+    assert cli.main(["check", str(tiny_onnx), *limits, "--output", str(output)]) == 1
+    held, missed = capsys.readouterr().out.splitlines()
+    assert held.startswith("HELD tiny.int8.onnx p95<=10s: ")
+    assert missed.startswith("MISSED tiny.int8.onnx p50<=1us: ")
+    assert "inferences of 4 processes, the worst " in held
+    report = budget_report_from_json(output.read_text(), where="r.json")
+    (checked,) = report.artifacts
+    assert sum(len(b.samples.invoke_ns) for s in checked.processes for b in s.blocks) >= 130
+    assert report.to_json() == output.read_text()
+
+
+@pytest.mark.usefixtures("short")
+def test_json_has_the_findings_and_the_exit_code(
+    tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", str(tiny_onnx), "--slo", "p95<=10s", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["mode"], record["exit_code"]) == ("budget", 0)
+    assert record["artifacts"][0]["findings"][0]["verdict"] == "held"
+
+
+Measured = Callable[..., None]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
+    """Puts made-up processes in the place of a measurement."""
+
+    def put(*processes: Solo) -> None:
+        monkeypatch.setattr(budget, "_measure", lambda *_: processes)
+
+    return put
+
+
+def test_what_shows_nothing_warns_and_is_3_where_that_is_strict(
+    measured: Measured, tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured(*[solo(TAIL)] * 4)
+    words = ["check", str(tiny_onnx), "--slo", "p90<=1.5ms"]
+    assert cli.main(words) == 0
+    assert "is neither shown to be held nor to be missed" in capsys.readouterr().err
+    assert cli.main([*words, "--strict"]) == 3
+
+
+def test_an_invalid_check_is_3_and_names_the_causes(
+    measured: Measured, tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured(*[solo(TAIL, invalid=8)] * 4)
+    assert cli.main(["check", str(tiny_onnx), "--slo", "p90<=1.5ms"]) == 3
+    assert "32 of 32 blocks do not count (hot: 32)" in capsys.readouterr().err
+
+
+def test_a_budget_for_too_few_processes_is_an_error_that_says_enough(
+    tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", str(tiny_onnx), "--slo", "p50<=1s", "--budget", "0.1"]) == 3
+    assert "is enough for 0, needed are 4: one alone may be lucky" in capsys.readouterr().err
+
+
+def test_another_file_is_no_report() -> None:
+    with pytest.raises(MeasurementError, match="needed is what strop check --slo --output"):
+        budget_report_from_json("{}", where="r.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--slo", "p95<=fast"), "needed is a percentile"),
+        (("--slo", "p95<=1ms", "--baseline", "old.onnx"), "two questions, with two answers"),
+        (("--slo", "p95<=1ms", "--mode", "paired"), "limits are for --mode budget alone"),
+        (("--mode", "budget"), "no limit is given"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
+) -> None:
+    assert cli.main(["check", "new.onnx", *words]) == 2
+    assert message in capsys.readouterr().err
