@@ -15,6 +15,7 @@ import numpy as np
 
 from strop.runtime.block_state import BoardWatch
 from strop.runtime.block_timer import NS_PER_S
+from strop.runtime.check.interpreter import Interpreter
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.process import WorkerProcess, worker_command
 from strop.runtime.check.reasons import reasons
@@ -32,11 +33,13 @@ class Contender:
         artifact: The file.
         engine: Its name; None lets strop choose.
         slowdown: By which every inference takes longer than it does; to try a check on.
+        interpreter: Whose process runs it; None is the Python that runs strop.
     """
 
     artifact: Path
     engine: str | None = None
     slowdown: float = 0.0
+    interpreter: Interpreter | None = None
 
 
 class Worker(Protocol):
@@ -137,9 +140,14 @@ def start_worker(
     Raises:
         OutputError: No room for the copy.
     """
+    environment = padded_environment(lots)
+    command = worker_command()
+    if contender.interpreter is not None:
+        environment = contender.interpreter.environment(environment)
+        command = worker_command(contender.interpreter.python)
     return WorkerProcess(
         [
-            *worker_command(),
+            *command,
             *([] if contender.engine is None else ["--engine", contender.engine]),
             f"--slowdown={contender.slowdown}",
             *_flags(plan),
@@ -148,7 +156,7 @@ def start_worker(
         ],
         name=str(contender.artifact),
         folder=folder,
-        environment=padded_environment(lots),
+        environment=environment,
         is_stopped_between=plan.num_threads > 1,
     )
 

@@ -13,15 +13,14 @@ from strop.runtime.block_state import BoardWatch
 from strop.runtime.board import board_state
 from strop.runtime.check.certified import Certified, certified
 from strop.runtime.check.decide import decide
-from strop.runtime.check.gates import Anatomy, changes
+from strop.runtime.check.described import anatomy, anatomy_there
+from strop.runtime.check.gates import changes
 from strop.runtime.check.pair import Contender, PairRunner
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.qualification import findings_for, qualification_beside
 from strop.runtime.check.report import Checked, CheckReport, Subject
 from strop.runtime.check.session import measure_pairs, tell_nobody
-from strop.runtime.check.structure import structure
 from strop.runtime.cooldown import CoolDown
-from strop.runtime.engines import open_engine
 from strop.runtime.errors import BaselineError
 from strop.runtime.machine import machine
 from strop.runtime.record import installed_version
@@ -146,12 +145,12 @@ def subject(contender: Contender, plan: CheckPlan) -> Subject:
     Raises:
         ArtifactError, EngineError: It cannot be run.
     """
-    path = contender.artifact
-    with open_engine(path, engine=contender.engine, num_threads=plan.num_threads) as engine:
-        anatomy = Anatomy(
-            size_bytes=path.stat().st_size, facts=engine.facts, structure=structure(engine)
-        )
-    return Subject(name=path.name, sha256=sha256_file(path), anatomy=anatomy)
+    path, engine, threads = contender.artifact, contender.engine, plan.num_threads
+    if contender.interpreter is None:
+        found = anatomy(path, engine=engine, num_threads=threads)
+    else:
+        found = anatomy_there(contender.interpreter, path, engine=engine, num_threads=threads)
+    return Subject(name=path.name, sha256=sha256_file(path), anatomy=found)
 
 
 def _accuracy(

@@ -9,17 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop import console
-from strop.runtime.baseline.resolve import baseline_file
 from strop.runtime.check.exit_code import exit_code
 from strop.runtime.check.gates import GATES
 from strop.runtime.check.mode import Mode
-from strop.runtime.check.pair import Contender
 from strop.runtime.check.paired import GateOptions, check_paired
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport
 from strop.runtime.check.termination import ending_on_sigterm
 from strop.runtime.commands.check_budget import run_budget
-from strop.runtime.commands.check_modes import add_mode_flags, chosen_mode
+from strop.runtime.commands.check_modes import (
+    add_mode_flags,
+    baseline_of,
+    chosen_mode,
+    contenders,
+    note_engines,
+)
 from strop.runtime.commands.check_on_board import check_on_board, plan_there
 from strop.runtime.commands.check_outputs import add_output_flags, check_outputs
 from strop.runtime.commands.check_report import print_report
@@ -28,7 +32,6 @@ from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
-from strop.runtime.errors import BaselineError
 from strop.runtime.json_records import require_writable, write_whole
 
 PERCENT = 100
@@ -145,19 +148,16 @@ def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> in
     mode = chosen_mode(options)
     if mode is Mode.BUDGET:
         return run_budget(options, plan)
-    if options.baseline is None:
-        raise BaselineError(
-            "no --baseline is given; needed is the released artifact to compare with"
-        )
+    options.baseline = baseline_of(options)
     if options.output is not None:
         require_writable(options.output, force=options.force)
     console.settings("check", _settings(options, plan))
-    options.baseline = baseline_file(options.baseline)
     gates = GateOptions(allowed=options.allow, max_drop=options.max_drop)
     measure = check_on_board if is_elsewhere else _measure
     report = measure(options, plan, gates)
     code = exit_code(report, is_strict=options.strict)
     print_report(report, code=code, as_json=options.json)
+    note_engines(report)
     if options.output is not None:
         write_whole(report.to_json(), options.output)
         console.note(f"raw samples: {options.output}")
@@ -182,10 +182,10 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def _measure(options: argparse.Namespace, plan: CheckPlan, gates: GateOptions) -> CheckReport:
-    with ending_on_sigterm():
+    with ending_on_sigterm(), contenders(options, options.baseline) as (old, news):
         return check_paired(
-            Contender(artifact=options.baseline, engine=options.engine),
-            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
+            old,
+            news,
             plan=plan,
             gates=gates,
             cooled=cool_board(DEFAULT_LIMIT_S),

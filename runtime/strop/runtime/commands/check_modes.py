@@ -1,16 +1,25 @@
-"""Which mode a check runs in: as asked for, or by what there is to compare with."""
+"""What a check compares with, and how: as asked for, or by what there is."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from strop import console
+from strop.runtime.baseline.resolve import baseline_file
+from strop.runtime.check.interpreter import two_interpreters
 from strop.runtime.check.mode import Mode
+from strop.runtime.check.pair import Contender
+from strop.runtime.check.report import CheckReport
 from strop.runtime.check.slo import Slo, slo_from_text
-from strop.runtime.errors import PlanError
+from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.errors import BaselineError, PlanError
 
 
 def add_mode_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --mode and --slo."""
+    """Add --mode, --slo and --baseline-python."""
     parser.add_argument(
         "--mode",
         type=Mode,
@@ -25,6 +34,13 @@ def add_mode_flags(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="P<=TIME",
         help="in place of --baseline: an absolute limit, as p95<=50ms; several times for several",
+    )
+    parser.add_argument(
+        "--baseline-python",
+        type=Path,
+        metavar="PYTHON",
+        help="run the baseline by this Python and its engine, as VENV/bin/python; without"
+        " --baseline on NEW itself",
     )
 
 
@@ -43,9 +59,66 @@ def chosen_mode(options: argparse.Namespace) -> Mode:
         raise PlanError(
             "--slo and --baseline: two questions, with two answers; check twice, once with each"
         )
+    if options.slo and options.baseline_python is not None:
+        raise PlanError("--slo and --baseline-python: a limit has no baseline; leave one out")
     if options.slo:
         return Mode.BUDGET
     return Mode.PAIRED if asked is None else asked
+
+
+def baseline_of(options: argparse.Namespace) -> Path:
+    """The file that is compared with.
+
+    Raises:
+        BaselineError: None is given, or a directory has none.
+        PlanError: A name in a directory is none.
+    """
+    if options.baseline is not None:
+        return baseline_file(options.baseline)
+    if options.baseline_python is not None and len(options.artifacts) == 1:
+        itself: Path = options.artifacts[0]
+        return itself
+    raise BaselineError("no --baseline is given; needed is the released artifact to compare with")
+
+
+@contextmanager
+def contenders(
+    options: argparse.Namespace, baseline: Path
+) -> Iterator[tuple[Contender, list[Contender]]]:
+    """The baseline and the new artifacts, each with what runs it; a context manager.
+
+    Raises:
+        PlanError: `--baseline-python` is none.
+        OutputError: No room for what it needs.
+    """
+    if options.baseline_python is None:
+        yield (
+            Contender(artifact=baseline, engine=options.engine),
+            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
+        )
+        return
+    with two_interpreters(options.baseline_python) as (theirs, ours):
+        yield (
+            # Their engine is the one that they have; --engine is ours.
+            Contender(artifact=baseline, interpreter=theirs),
+            [
+                Contender(artifact=path, engine=options.engine, interpreter=ours)
+                for path in options.artifacts
+            ],
+        )
+
+
+def note_engines(report: CheckReport) -> None:
+    """Say what ran both sides, where that was not the same."""
+    old = report.baseline.anatomy.facts
+    for checked in report.artifacts:
+        new = checked.subject.anatomy.facts
+        if (old.engine, old.version) != (new.engine, new.version):
+            console.note(f"{checked.subject.name}: by {_named(new)}, its baseline by {_named(old)}")
+
+
+def _named(facts: EngineFacts) -> str:
+    return f"{facts.engine} {facts.version} ({facts.kernels_in_words})"
 
 
 def _slo(text: str) -> Slo:

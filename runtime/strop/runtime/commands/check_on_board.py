@@ -106,7 +106,9 @@ def _performed(
 ) -> str:
     """What the board prints."""
     sent = {name: getattr(options, name) for name in SENT}
-    there = argparse.Namespace(**sent, baseline=baseline, plan=json.dumps(asdict(plan)))
+    there = argparse.Namespace(
+        **sent, baseline=baseline, baseline_python=None, plan=json.dumps(asdict(plan))
+    )
     formats = {detect_format(path) for path in (*options.artifacts, baseline) if path is not None}
     task = make_task("check", there)
     # Ended by SIGTERM, ssh ends with us, and with it what runs there.

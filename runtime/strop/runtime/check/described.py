@@ -1,0 +1,95 @@
+"""What an artifact is to another interpreter's engine.
+
+Run as `python -m strop.runtime.check.described ARTIFACT`, this module is the process that
+opens it there and prints one line of JSON, an `Anatomy`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+from strop.runtime.check.gates import Anatomy
+from strop.runtime.check.interpreter import Interpreter
+from strop.runtime.check.structure import structure
+from strop.runtime.coldstart import CHILD_TIMEOUT_S, failure_reason
+from strop.runtime.engines import open_engine
+from strop.runtime.errors import EngineError, MeasurementError, StropError
+from strop.runtime.typed_json import read_typed
+
+
+def anatomy(path: Path, *, engine: str | None, num_threads: int) -> Anatomy:
+    """Open the artifact once, in this process.
+
+    Raises:
+        ArtifactError, EngineError: It cannot be run.
+    """
+    with open_engine(path, engine=engine, num_threads=num_threads) as opened:
+        return Anatomy(
+            size_bytes=path.stat().st_size, facts=opened.facts, structure=structure(opened)
+        )
+
+
+def anatomy_there(
+    interpreter: Interpreter, path: Path, *, engine: str | None, num_threads: int
+) -> Anatomy:
+    """The same by another interpreter.
+
+    Raises:
+        EngineError: It cannot be run there.
+        MeasurementError: The process gave no answer.
+    """
+    command = [interpreter.python, "-m", __name__, "--threads", str(num_threads)]
+    if engine is not None:
+        command += ["--engine", engine]
+    try:
+        child = subprocess.run(
+            [*command, "--", str(path)],
+            env=interpreter.environment({**os.environ, "PYTHONSAFEPATH": "1"}),
+            capture_output=True,
+            text=True,
+            timeout=CHILD_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as err:
+        raise MeasurementError(
+            f"{path}: not opened by {interpreter.python} in {CHILD_TIMEOUT_S} s; is the machine out"
+            " of memory?"
+        ) from err
+    if child.returncode != 0:
+        raise EngineError(f"by {interpreter.python}: {failure_reason(child)}")
+    try:
+        record = json.loads(child.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as err:
+        raise MeasurementError(
+            f"{path}: {interpreter.python} printed {child.stdout[-200:]!r}, needed is a record;"
+            " does something print when it starts?"
+        ) from err
+    return cast("Anatomy", read_typed(record, Anatomy, at=interpreter.python))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The process: print an `Anatomy` as one line of JSON."""
+    parser = argparse.ArgumentParser(prog="strop.runtime.check.described", allow_abbrev=False)
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--engine")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(argv)
+    try:
+        found = anatomy(options.artifact, engine=options.engine, num_threads=options.threads)
+    except StropError as err:
+        sys.stderr.write(f"{err}\n")
+        return err.exit_code
+    sys.stdout.write(json.dumps(asdict(found)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
