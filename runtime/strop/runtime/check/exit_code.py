@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from strop.runtime.check.decide import Verdict
 from strop.runtime.check.report import CheckReport
+from strop.runtime.check.stored_report import StoredReport
 
 FINE, REGRESSION, NOT_MEASURED = 0, 1, 3
 
 
-def exit_code(report: CheckReport, *, is_strict: bool) -> int:
+def exit_code(report: CheckReport | StoredReport, *, is_strict: bool) -> int:
     """1 for any regression or failed gate; 3 where nothing was shown, and that is an error.
 
     Invalid is never 0: nothing was measured that counts. Inconclusive is 0 unless strict.

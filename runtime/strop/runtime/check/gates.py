@@ -78,15 +78,27 @@ def changes(
         accuracy: The new artifact's certificate, and the largest drop that it may have (a
             share); None where accuracy is no gate.
     """
+    peaks = (
+        median(pair.old.peak_rss_bytes for pair in pairs),
+        median(pair.new.peak_rss_bytes for pair in pairs),
+    )
+    return changes_between(old, new, peaks, allowed=allowed, accuracy=accuracy)
+
+
+def changes_between(
+    old: Anatomy,
+    new: Anatomy,
+    peaks_bytes: tuple[float, float],
+    *,
+    allowed: Collection[str] = (),
+    accuracy: tuple[Certified, float] | None = None,
+) -> tuple[Change, ...]:
+    """The same of artifacts whose peak memory, old and new, was measured in another way."""
     found = [_growth(SIZE, old.size_bytes, new.size_bytes, unit="KiB", divisor=BYTES_PER_KIB)]
     if old.facts.engine == new.facts.engine and old.structure and new.structure:
         found += _structural(old.structure, new.structure)
         found.append(_counts(PARTITIONS, old.facts.partitions, new.facts.partitions))
-    old_peak, new_peak = (
-        median(start.peak_rss_bytes for start in starts)
-        for starts in ([pair.old for pair in pairs], [pair.new for pair in pairs])
-    )
-    found.append(_growth(MEMORY, old_peak, new_peak, unit="MiB", divisor=BYTES_PER_MIB))
+    found.append(_growth(MEMORY, *peaks_bytes, unit="MiB", divisor=BYTES_PER_MIB))
     if accuracy is not None:
         found.append(_accuracy(*accuracy))
     named = [each for each in found if each is not None]

@@ -28,6 +28,7 @@ from strop.runtime.commands.check_on_board import check_on_board, plan_there
 from strop.runtime.commands.check_outputs import add_output_flags, check_outputs
 from strop.runtime.commands.check_report import print_report
 from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, qualify, run_self_test
+from strop.runtime.commands.check_stored import run_stored
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.commands.target_flags import add_target_flags, has_target
@@ -148,6 +149,8 @@ def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> in
     mode = chosen_mode(options)
     if mode is Mode.BUDGET:
         return run_budget(options, plan)
+    if mode is Mode.STORED:
+        return run_stored(options, plan)
     options.baseline = baseline_of(options)
     if options.output is not None:
         require_writable(options.output, force=options.force)

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from strop import console
-from strop.runtime.baseline.resolve import baseline_file
+from strop.runtime.baseline.resolve import baseline_file, promoted_of
 from strop.runtime.check.interpreter import two_interpreters
 from strop.runtime.check.mode import Mode
 from strop.runtime.check.pair import Contender
 from strop.runtime.check.report import CheckReport
 from strop.runtime.check.slo import Slo, slo_from_text
+from strop.runtime.check.stored import MIN_SESSIONS
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import BaselineError, PlanError
 
@@ -63,7 +64,19 @@ def chosen_mode(options: argparse.Namespace) -> Mode:
         raise PlanError("--slo and --baseline-python: a limit has no baseline; leave one out")
     if options.slo:
         return Mode.BUDGET
-    return Mode.PAIRED if asked is None else asked
+    if asked is Mode.STORED and options.baseline_python is not None:
+        raise PlanError("--mode stored and --baseline-python: numbers run nowhere; leave one out")
+    if asked is not None:
+        return asked
+    return Mode.STORED if _has_only_numbers(options.baseline) else Mode.PAIRED
+
+
+def _has_only_numbers(baseline: Path | None) -> bool:
+    """Whether the baseline's file is not there, and its sessions are enough without it."""
+    found = None if baseline is None else promoted_of(baseline)
+    if found is None or found.artifact is not None:
+        return False
+    return len(found.directory.sessions(found.promotion.sha256)) >= MIN_SESSIONS
 
 
 def baseline_of(options: argparse.Namespace) -> Path:
