@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from strop.runtime.block_state import BoardWatch
+from strop.runtime.block_state import BlockState, BoardWatch
 from strop.runtime.block_timer import NS_PER_S
 from strop.runtime.check.interpreter import Interpreter
 from strop.runtime.check.plan import CheckPlan
@@ -83,6 +83,11 @@ class PairRunner:
         self._watch = watch
         self._temperature_limit_c = temperature_limit_c
         self._quads = 0
+
+    @property
+    def states(self) -> tuple[BlockState, ...]:
+        """Readings of the board; a quad is one round."""
+        return self._watch.states
 
     def run(self) -> Pair:
         """Start both, measure, end both.

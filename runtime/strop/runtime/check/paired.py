@@ -1,4 +1,4 @@
-"""The mode `paired`: the baseline is a file, and is measured again beside the new ones."""
+"""The baseline is a file, and is measured again beside the new ones: the modes `paired...`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from strop.runtime.check.certified import Certified, certified
 from strop.runtime.check.decide import decide
 from strop.runtime.check.described import anatomy, anatomy_there
 from strop.runtime.check.gates import changes
+from strop.runtime.check.mode import Mode
 from strop.runtime.check.pair import Contender, PairRunner
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.qualification import findings_for, qualification_beside
 from strop.runtime.check.report import Checked, CheckReport, Subject
+from strop.runtime.check.serial import SerialRunner
 from strop.runtime.check.session import measure_pairs, tell_nobody
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.errors import BaselineError
 from strop.runtime.machine import machine
 from strop.runtime.record import installed_version
 from strop.runtime.timestamps import timestamp
-
-MODE = "paired"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +50,7 @@ def check_paired(
     gates: GateOptions = GateOptions(),
     cooled: CoolDown | None = None,
     on_pair: Callable[[Path, int, int], None] | None = None,
+    mode: Mode = Mode.PAIRED,
 ) -> CheckReport:
     """Hold each new artifact against the baseline on this machine.
 
@@ -60,6 +61,7 @@ def check_paired(
         gates: What may change beside the latency.
         cooled: The wait before, for the report.
         on_pair: Is told, for a new artifact, how many pairs are done and planned.
+        mode: PAIRED, or PAIRED_SERIAL for one process at a time.
 
     Raises:
         BaselineError: There is no baseline file.
@@ -78,26 +80,18 @@ def check_paired(
     ]
     created_at = timestamp()
     before, here, board_before = machine(), place(), board_state()
-    lots = random.Random(plan.seed)
+    lots, limit_c = random.Random(plan.seed), board_before.temperature_limit_c
     measured = []
     for new in news:
-        watch = BoardWatch()
-        runner = PairRunner(
-            baseline,
-            new,
-            plan=plan,
-            lots=lots,
-            watch=watch,
-            temperature_limit_c=board_before.temperature_limit_c,
-        )
+        runner = _runner(baseline, new, plan=plan, lots=lots, limit_c=limit_c, mode=mode)
         told = tell_nobody if on_pair is None else _about(new.artifact, on_pair)
         pairs = measure_pairs(runner.run, plan, artifacts=len(news), on_pair=told)
-        measured.append((pairs, watch.states))
+        measured.append((pairs, runner.states))
     decisions = decide([pairs for pairs, _ in measured], plan)
     return CheckReport(
         strop_version=installed_version(),
         created_at=created_at,
-        mode=MODE,
+        mode=mode.value,
         plan=plan,
         machine=before,
         place=here,
@@ -137,6 +131,21 @@ def require_baseline(path: Path) -> None:
         raise BaselineError(
             f"{path}: no such file; needed is the released artifact to compare with"
         )
+
+
+def _runner(
+    old: Contender,
+    new: Contender,
+    *,
+    plan: CheckPlan,
+    lots: random.Random,
+    limit_c: float | None,
+    mode: Mode,
+) -> PairRunner | SerialRunner:
+    if mode is Mode.PAIRED_SERIAL:
+        return SerialRunner(old, new, plan=plan, lots=lots, temperature_limit_c=limit_c)
+    watch = BoardWatch()
+    return PairRunner(old, new, plan=plan, lots=lots, watch=watch, temperature_limit_c=limit_c)
 
 
 def subject(contender: Contender, plan: CheckPlan) -> Subject:

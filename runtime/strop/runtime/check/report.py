@@ -47,7 +47,8 @@ class Checked:
         subject: The new artifact.
         decision: The verdict on its latency.
         changes: What else is not as in the baseline.
-        block_states: The board between its quads; a quad is one round.
+        block_states: The board between its quads, each one round; between its blocks in
+            paired-serial.
         pairs: Raw samples.
     """
 
@@ -71,7 +72,8 @@ class CheckReport:
         strop_version: Version that measured and decided.
         created_at: When the measurement began, by the clock of the machine that measured,
             as `timestamp` writes it; None in reports of version 1.
-        mode: "paired": both artifacts in turn, on this machine.
+        mode: "paired": both artifacts in turn, block by block; "paired-serial": process by
+            process. On this machine.
         plan: Thresholds, durations, seed.
         machine: On what, and in what state it was before.
         place: What of the machine and its software does not change by itself, and in which

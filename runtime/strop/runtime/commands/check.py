@@ -22,7 +22,9 @@ from strop.runtime.commands.check_modes import (
     baseline_of,
     chosen_mode,
     contenders,
+    mode_by_memory,
     note_engines,
+    refuse_elsewhere,
 )
 from strop.runtime.commands.check_on_board import check_on_board, plan_there
 from strop.runtime.commands.check_outputs import add_output_flags, check_outputs
@@ -147,6 +149,8 @@ def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> in
     if options.self_test:
         return run_self_test(options, plan)
     mode = chosen_mode(options)
+    if is_elsewhere:
+        refuse_elsewhere(options, mode)
     if mode is Mode.BUDGET:
         return run_budget(options, plan)
     if mode is Mode.STORED:
@@ -154,6 +158,9 @@ def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> in
     options.baseline = baseline_of(options)
     if options.output is not None:
         require_writable(options.output, force=options.force)
+    if mode is None and not is_elsewhere:
+        mode = mode_by_memory(options)
+    options.mode = mode
     console.settings("check", _settings(options, plan))
     gates = GateOptions(allowed=options.allow, max_drop=options.max_drop)
     measure = check_on_board if is_elsewhere else _measure
@@ -193,6 +200,8 @@ def _measure(options: argparse.Namespace, plan: CheckPlan, gates: GateOptions) -
             gates=gates,
             cooled=cool_board(DEFAULT_LIMIT_S),
             on_pair=lambda path, done, planned: _say(path, done, planned, plan),
+            # A board gets it as text.
+            mode=Mode(options.mode) if options.mode else mode_by_memory(options),
         )
 
 
@@ -218,6 +227,7 @@ def _settings(options: argparse.Namespace, plan: CheckPlan) -> dict[str, object]
     return {
         "artifacts": [str(path) for path in options.artifacts],
         "baseline": options.baseline,
+        "mode": options.mode.value if options.mode else "paired, as far as the board's memory goes",
         "threads": plan.num_threads,
         "tolerance": f"{plan.tolerance:.1%}",
         "limit": f"{plan.limit:.1%}",

@@ -13,6 +13,7 @@ from strop.runtime.check.interpreter import two_interpreters
 from strop.runtime.check.mode import Mode
 from strop.runtime.check.pair import Contender
 from strop.runtime.check.report import CheckReport
+from strop.runtime.check.serial import has_room_for_two
 from strop.runtime.check.slo import Slo, slo_from_text
 from strop.runtime.check.stored import MIN_SESSIONS
 from strop.runtime.engines.engine import EngineFacts
@@ -45,13 +46,45 @@ def add_mode_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_mode(options: argparse.Namespace) -> Mode:
-    """The mode of this check.
+def chosen_mode(options: argparse.Namespace) -> Mode | None:
+    """The mode of this check; None for `mode_by_memory`, of the machine that measures.
 
     Raises:
+        BaselineError: There is no baseline.
         PlanError: The options contradict each other.
     """
     asked: Mode | None = options.mode
+    _refuse_contradictions(asked, options)
+    if options.slo:
+        return Mode.BUDGET
+    if asked is None and _has_only_numbers(options.baseline):
+        return Mode.STORED
+    return asked
+
+
+def mode_by_memory(options: argparse.Namespace) -> Mode:
+    """PAIRED where this machine's memory holds two of the processes.
+
+    Args:
+        options: `baseline` is a file by now.
+    """
+    files = [path for path in (*options.artifacts, options.baseline) if path.is_file()]
+    return Mode.PAIRED if has_room_for_two(files) else Mode.PAIRED_SERIAL
+
+
+def refuse_elsewhere(options: argparse.Namespace, mode: Mode | None) -> None:
+    """Pass what a board can be asked for.
+
+    Raises:
+        PlanError: It cannot be.
+    """
+    if mode in (Mode.BUDGET, Mode.STORED):
+        raise PlanError(f"--target and the mode {mode.value}: not over ssh; run strop check there")
+    if options.baseline_python is not None:
+        raise PlanError("--target and --baseline-python: that Python is not there; leave one out")
+
+
+def _refuse_contradictions(asked: Mode | None, options: argparse.Namespace) -> None:
     if asked not in (None, Mode.BUDGET) and options.slo:
         raise PlanError(f"--slo and --mode {asked.value}: limits are for --mode budget alone")
     if asked is Mode.BUDGET and not options.slo:
@@ -62,13 +95,8 @@ def chosen_mode(options: argparse.Namespace) -> Mode:
         )
     if options.slo and options.baseline_python is not None:
         raise PlanError("--slo and --baseline-python: a limit has no baseline; leave one out")
-    if options.slo:
-        return Mode.BUDGET
     if asked is Mode.STORED and options.baseline_python is not None:
         raise PlanError("--mode stored and --baseline-python: numbers run nowhere; leave one out")
-    if asked is not None:
-        return asked
-    return Mode.STORED if _has_only_numbers(options.baseline) else Mode.PAIRED
 
 
 def _has_only_numbers(baseline: Path | None) -> bool:

@@ -27,7 +27,7 @@ from strop.runtime.target import Target, make_task
 from strop.runtime.typed_json import read_typed
 
 # Of the options, what is needed there; the plan has the rest.
-SENT = ("artifacts", "engine", "allow", "self_test", "minutes")
+SENT = ("artifacts", "engine", "allow", "mode", "self_test", "minutes")
 
 
 def check_on_board(options: argparse.Namespace, plan: CheckPlan, gates: GateOptions) -> CheckReport:
