@@ -159,6 +159,31 @@ def test_a_board_without_target_is_refused(
     assert "no board is named; add --target" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--slo", "p50<=1s"], "--target and the mode budget: not over ssh"),
+        (["--baseline-python", "python3"], "--target and --baseline-python: that Python is not"),
+    ],
+)
+def test_what_a_board_cannot_be_asked_for_is_refused(
+    tiny_onnx: Path, capsys: pytest.CaptureFixture[str], words: list[str], why: str
+) -> None:
+    assert cli.main(["check", str(tiny_onnx), "--target", "ssh://nowhere", *words]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_mode_that_is_asked_for_is_the_boards(
+    pi: SshBoard, tiny_onnx: Path, new: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    words = ("--mode", "paired-serial", "--output", str(report))
+    # Under load a board may have measured nothing that counts.
+    assert checked(pi, tiny_onnx, new, *words, "--allow", "size,memory") in (0, 3)
+    assert json.loads(report.read_text())["mode"] == "paired-serial"
+
+
 @pytest.mark.usefixtures("quick")
 def test_what_cannot_be_run_there_is_said_with_the_files_name_here(
     pi: SshBoard, tiny_onnx: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -231,6 +231,15 @@ def test_a_self_test_takes_none_of_these_files(
     assert "--junit is of a check; leave it out, or --self-test" in capsys.readouterr().err
 
 
+def test_absolute_limits_have_no_junit_and_say_so_in_it(
+    tiny_onnx: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", str(tiny_onnx), "--slo", "p50<=1s", "--junit", str(tmp_path / "j.xml")]
+    assert cli.main(words) == 2
+    assert "and the mode is budget; take --json or --output" in capsys.readouterr().err
+    assert "take --json or --output" in (tmp_path / "j.xml").read_text()
+
+
 def test_github_gets_annotations_summary_and_outputs(
     measured: Measured, github: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

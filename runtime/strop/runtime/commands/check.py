@@ -27,7 +27,11 @@ from strop.runtime.commands.check_modes import (
     refuse_elsewhere,
 )
 from strop.runtime.commands.check_on_board import check_on_board, plan_there
-from strop.runtime.commands.check_outputs import add_output_flags, check_outputs
+from strop.runtime.commands.check_outputs import (
+    add_output_flags,
+    check_outputs,
+    refuse_outputs,
+)
 from strop.runtime.commands.check_report import print_report
 from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, qualify, run_self_test
 from strop.runtime.commands.check_stored import run_stored
@@ -149,12 +153,11 @@ def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> in
     if options.self_test:
         return run_self_test(options, plan)
     mode = chosen_mode(options)
-    if is_elsewhere:
+    if mode in (Mode.BUDGET, Mode.STORED):
+        refuse_outputs(options, mode)
         refuse_elsewhere(options, mode)
-    if mode is Mode.BUDGET:
-        return run_budget(options, plan)
-    if mode is Mode.STORED:
-        return run_stored(options, plan)
+        return (run_budget if mode is Mode.BUDGET else run_stored)(options, plan)
+    refuse_elsewhere(options, mode)
     options.baseline = baseline_of(options)
     if options.output is not None:
         require_writable(options.output, force=options.force)

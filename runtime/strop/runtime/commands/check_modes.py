@@ -16,6 +16,7 @@ from strop.runtime.check.report import CheckReport
 from strop.runtime.check.serial import has_room_for_two
 from strop.runtime.check.slo import Slo, slo_from_text
 from strop.runtime.check.stored import MIN_SESSIONS
+from strop.runtime.commands.target_flags import has_target
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import BaselineError, PlanError
 
@@ -73,11 +74,13 @@ def mode_by_memory(options: argparse.Namespace) -> Mode:
 
 
 def refuse_elsewhere(options: argparse.Namespace, mode: Mode | None) -> None:
-    """Pass what a board can be asked for.
+    """Pass what a board can be asked for, where `--target` names one.
 
     Raises:
         PlanError: It cannot be.
     """
+    if not has_target(options):
+        return
     if mode in (Mode.BUDGET, Mode.STORED):
         raise PlanError(f"--target and the mode {mode.value}: not over ssh; run strop check there")
     if options.baseline_python is not None:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from strop import console
+from strop.runtime.check.mode import Mode
 from strop.runtime.check.report import CheckReport
 from strop.runtime.commands.check_github import tell_github_error, tell_github_report
 from strop.runtime.commands.check_junit import junit_of_error, junit_of_report
@@ -68,10 +69,26 @@ def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[CheckReport
         raise
 
 
+def refuse_outputs(options: argparse.Namespace, mode: Mode) -> None:
+    """Pass a check without pairs where none of these files is asked for.
+
+    Raises:
+        PlanError: One is.
+    """
+    for name in _asked(options):
+        raise PlanError(
+            f"--{name} is of a check against a baseline's file, and the mode is {mode.value};"
+            " take --json or --output"
+        )
+
+
 def _refuse(options: argparse.Namespace) -> None:
-    for name in ("junit", "markdown", "export"):
-        if getattr(options, name):
-            raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
+    for name in _asked(options):
+        raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
+
+
+def _asked(options: argparse.Namespace) -> list[str]:
+    return [name for name in ("junit", "markdown", "export") if getattr(options, name)]
 
 
 def _tell(options: argparse.Namespace, report: CheckReport) -> None:
