@@ -59,8 +59,8 @@ def build(
 
     member = architecture(name)
     size = input_size(member, resolution)
-    _check_settings(member, alpha, classes)
     if weights == IMAGENET:
+        _check_settings(member, alpha, classes)
         _check_published(member, alpha, size, classes)
         model = _imagenet(member, alpha, size)
     else:
@@ -91,8 +91,9 @@ def untrained(
         classes: Length of a row of scores.
 
     Raises:
-        SourceError: Keras cannot build it so small.
+        SourceError: A setting is out of range, or Keras cannot build it so small.
     """
+    _check_settings(member, alpha, classes)
     size = size or member.default_size
     try:
         return _builder(member, alpha, size)(None, classes)

@@ -1,4 +1,4 @@
-"""`strop zoo`: the architectures that `strop export` takes by name."""
+"""`strop zoo`: the architectures that `strop export` takes by name, and what they cost."""
 
 from __future__ import annotations
 
@@ -7,27 +7,54 @@ from dataclasses import asdict
 from typing import Any
 
 from strop import console
-from strop.export.architectures import ARCHITECTURES, Architecture
+from strop.export.architectures import ARCHITECTURES, Architecture, architecture, input_size
+from strop.export.commands.zoo_member import member_record, print_member
 from strop.export.shipped import MODEL_NAME
+from strop.export.zoo_counts import COUNTS
+from strop.runtime.errors import SourceError
 
-COLUMNS = ("name", "size px", "alpha", "alphas with ImageNet weights", "sizes with them", "paper")
+MILLION = 1_000_000
+COLUMNS = (
+    *("name", "size px", "alpha", "parameters, million", "multiply-adds, million"),
+    *("alphas with ImageNet weights", "sizes with them", "paper"),
+)
+MEMBER_FLAGS = ("alpha", "resolution", "classes")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser(
         "zoo",
-        help="the models that export can start from",
-        description="List the architectures that `strop export` takes by name.",
+        help="the models that export can start from, and what they cost",
+        description="List the architectures that `strop export` takes by name, or count the"
+        " parameters, multiply-adds and activations of one.",
+        allow_abbrev=False,
     )
+    parser.add_argument("name", nargs="?", help="one of them, to be counted")
+    parser.add_argument("--alpha", type=float, help="width multiplier (default 1.0)")
+    parser.add_argument("--resolution", type=float, help="resolution multiplier (default 1.0)")
+    parser.add_argument("--classes", type=int, help="number of classes (default 1000)")
+    parser.add_argument("--layers", action="store_true", help="list every layer that multiplies")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table or the record."""
+    """Print the table or the record.
+
+    Raises:
+        SourceError: There is no such member, or a setting is out of range.
+    """
+    if options.name is not None:
+        return _count(options)
+    given = [name for name in MEMBER_FLAGS if getattr(options, name) is not None]
+    if given or options.layers:
+        raise SourceError(
+            f"--{(given or ['layers'])[0]} is of one member; give its name:"
+            f" {', '.join(ARCHITECTURES)}"
+        )
     if options.json:
-        members = [asdict(member) for member in ARCHITECTURES.values()]
+        members = [_record(member) for member in ARCHITECTURES.values()]
         console.json({"format_version": 1, "default": MODEL_NAME, "architectures": members})
         return 0
     console.table(COLUMNS, [_row(member) for member in ARCHITECTURES.values()])
@@ -35,11 +62,44 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _count(options: argparse.Namespace) -> int:
+    # Before Keras is loaded, which takes seconds.
+    member = architecture(options.name)
+    alpha = 1.0 if options.alpha is None else options.alpha
+    size = input_size(member, 1.0 if options.resolution is None else options.resolution)
+    classes = 1000 if options.classes is None else options.classes
+
+    from strop.export.silence import quiet_tensorflow
+
+    quiet_tensorflow()
+    from strop.export.count_keras import count_keras
+    from strop.export.zoo import untrained
+
+    count = count_keras(untrained(member, alpha=alpha, size=size, classes=classes))
+    if options.json:
+        settings = {"alpha": alpha, "size": size, "classes": classes}
+        about = {"format_version": 1, "name": member.name, **settings}
+        console.json({**about, **member_record(count)})
+        return 0
+    width = f", alpha {alpha:g}" if member.has_alpha else ""
+    title = f"{size}x{size}x3{width}, {classes} classes"
+    print_member(member, count, title=title, has_layers=options.layers)
+    return 0
+
+
+def _record(member: Architecture) -> dict[str, object]:
+    parameters, multiply_adds = COUNTS[member.name]
+    return {**asdict(member), "parameters": parameters, "multiply_adds": multiply_adds}
+
+
 def _row(member: Architecture) -> tuple[object, ...]:
+    parameters, multiply_adds = COUNTS[member.name]
     return (
         member.name,
         member.default_size,
         _alphas(member),
+        f"{parameters / MILLION:.2f}",
+        f"{multiply_adds / MILLION:.0f}",
         [f"{alpha:g}" for alpha in member.imagenet_alphas],
         member.imagenet_sizes,
         member.source,

@@ -1,0 +1,93 @@
+"""`strop zoo NAME`: what a member of the zoo costs, before anything is trained or exported."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from strop import console
+from strop.export.architectures import Architecture
+from strop.export.count import Count, Role
+from strop.export.precision import Precision
+
+MIB = 1 << 20
+MILLION = 1_000_000
+PERCENT = 100
+
+
+def print_member(member: Architecture, count: Count, *, title: str, has_layers: bool) -> None:
+    """Print the shares of each role, the sums, and with `has_layers` every layer.
+
+    Args:
+        member: The architecture.
+        count: Of the member that was asked for.
+        title: Its size and width.
+        has_layers: Whether to list the layers that multiply.
+    """
+    console.line(f"{member.title}, {title}")
+    console.line(f"  {member.source}")
+    console.gap()
+    rows = [_row(role.value, count.of(role), count) for role in Role if count.of(role).parameters]
+    console.table(
+        ("layers", "count", "parameters", "%", "multiply-adds, million", "%", "activations"),
+        [*rows, _row("all", count, count)],
+    )
+    console.gap()
+    sizes = [
+        (precision.value, f"{count.weight_bytes(precision) / MIB:.2f}") for precision in Precision
+    ]
+    console.table(("weights in", "MiB"), sizes)
+    if has_layers:
+        console.gap()
+        console.table(
+            ("layer", "role", "kernel", "result", "parameters", "multiply-adds, million"),
+            [
+                (
+                    layer.name,
+                    layer.role.value,
+                    "x".join(map(str, layer.kernel)),
+                    "x".join(map(str, layer.shape)),
+                    layer.parameters,
+                    f"{layer.multiply_adds / MILLION:.3f}",
+                )
+                for layer in count.layers
+                if layer.multiply_adds
+            ],
+        )
+
+
+def member_record(count: Count) -> dict[str, Any]:
+    """The same for `--json`, with all layers."""
+    return {
+        **_sums(count),
+        "roles": {role.value: _sums(count.of(role)) for role in Role},
+        "weight_bytes": {precision.value: count.weight_bytes(precision) for precision in Precision},
+        "layers": [
+            {**asdict(layer), "role": layer.role.value, "activations": layer.activations}
+            for layer in count.layers
+        ],
+    }
+
+
+def _sums(count: Count) -> dict[str, int]:
+    return {
+        "parameters": count.parameters,
+        "multiply_adds": count.multiply_adds,
+        "activations": count.activations,
+    }
+
+
+def _row(name: str, part: Count, whole: Count) -> tuple[object, ...]:
+    return (
+        name,
+        sum(1 for layer in part.layers if layer.parameters),
+        part.parameters,
+        _share(part.parameters, whole.parameters),
+        f"{part.multiply_adds / MILLION:.1f}",
+        _share(part.multiply_adds, whole.multiply_adds),
+        part.activations,
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{PERCENT * part / whole:.1f}" if whole else "-"

@@ -1,0 +1,40 @@
+"""Parameters and multiply-adds of each architecture at its default, for lists without Keras.
+
+The tests count every one of them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+COUNTS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "mobilenet_v1": (4231976, 568740352),
+        "conv_mobilenet": (29294088, 4867293184),
+        "mobilenet_v2": (3504872, 300774272),
+        "mobilenet_v3_small": (2542856, 56510400),
+        "mobilenet_v3_large": (5483032, 216589760),
+        "mobilenet_v3_small_minimalistic": (2044736, 52288448),
+        "mobilenet_v3_large_minimalistic": (3924288, 209136704),
+        "efficientnet_b0": (5288548, 385814752),
+        "efficientnet_b1": (7794184, 686802832),
+        "efficientnet_b2": (9109994, 993561872),
+        "efficientnet_b3": (12233232, 1827141392),
+        "efficientnet_b4": (19341616, 4393771024),
+        "efficientnet_b5": (30389784, 10266384752),
+        "efficientnet_b6": (43040704, 19067593536),
+        "efficientnet_b7": (66347960, 37745884192),
+        "efficientnet_lite0": (4652008, 385187552),
+        "efficientnet_lite1": (5416680, 600185232),
+        "efficientnet_lite2": (6092072, 859736272),
+        "efficientnet_lite3": (8197096, 1383321872),
+        "efficientnet_lite4": (13006568, 2553034336),
+        "shufflenet_v1_g1": (1531936, 143078976),
+        "shufflenet_v1_g2": (1733848, 140836512),
+        "shufflenet_v1_g3": (1865728, 137460672),
+        "shufflenet_v1_g4": (1968344, 134339776),
+        "shufflenet_v1_g8": (2434768, 138365952),
+        "shufflenet_v2": (2278604, 144907992),
+    }
+)
