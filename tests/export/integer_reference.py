@@ -121,10 +121,13 @@ def _windows(image: Array, op: Op, taps: tuple[int, int]) -> Array:
 
 
 def _conv(offset: Array, weights: Array, op: Op) -> Array:
-    outputs, rows, columns, _ = weights.shape
+    outputs, rows, columns, size = weights.shape
     windows = _windows(offset, op, (rows, columns)).transpose(0, 1, 3, 4, 2)
-    flat = windows.reshape(prod(windows.shape[:2]), -1)
-    return _products(flat, weights.reshape(outputs, -1)).reshape(*windows.shape[:2], outputs)
+    groups = windows.shape[4] // size
+    flat = [part.reshape(prod(windows.shape[:2]), -1) for part in np.split(windows, groups, axis=4)]
+    own = np.split(weights.reshape(outputs, -1), groups)
+    parts = [_products(*pair) for pair in zip(flat, own, strict=True)]
+    return np.concatenate(parts, axis=1).reshape(*windows.shape[:2], outputs)
 
 
 def _depthwise(offset: Array, weights: Array, op: Op) -> Array:
@@ -213,6 +216,18 @@ def _concatenate(graph: Graph, op: Op, operands: list[Array]) -> Array:
     return np.concatenate(operands, op.axis)
 
 
+def _slice(graph: Graph, op: Op, operands: list[Array]) -> Array:
+    count = graph.tensors[op.output].shape[3]
+    return operands[0][..., op.begin : op.begin + count]
+
+
+def _shuffle(graph: Graph, op: Op, operands: list[Array]) -> Array:
+    del graph
+    codes = operands[0]
+    grouped = codes.reshape(*codes.shape[:3], op.groups, -1)
+    return grouped.swapaxes(3, 4).reshape(codes.shape)
+
+
 def _look_up(graph: Graph, op: Op, codes: Array) -> Array:
     """By a table of all 256 codes, computed in float64."""
     source, output = _quant(graph, op.inputs[0]), _quant(graph, op.output)
@@ -242,5 +257,7 @@ OPERATIONS: dict[Kind, Callable[[Graph, Op, list[Array]], Array]] = {
     Kind.PAD: _pad,
     Kind.RESHAPE: _reshape,
     Kind.CONCATENATION: _concatenate,
+    Kind.SLICE: _slice,
+    Kind.SHUFFLE: _shuffle,
     Kind.SOFTMAX: _softmax,
 }

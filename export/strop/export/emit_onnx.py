@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from strop.export.channel_shuffle import expand_shuffles
 from strop.export.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
@@ -23,6 +24,7 @@ from strop.export.graph import (
     Kind,
     Op,
     Pads,
+    conv_groups,
 )
 from strop.export.merge_columns import merge_columns
 from strop.export.onnx_writer import TO_NCHW, TO_NHWC, OnnxWriter, codes_of
@@ -45,7 +47,7 @@ def emit_onnx(quantized: QuantizedGraph, metadata: Mapping[str, str]) -> bytes:
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
     """
-    graph = merge_columns(quantized.graph, COLUMNS)
+    graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
     writer = OnnxWriter(graph)
     writer.add_image()
     for op in graph.ops:
@@ -75,7 +77,7 @@ def _emit_convolution(writer: OnnxWriter, op: Op) -> None:
         strides=op.stride,
         dilations=op.dilation,
         pads=_onnx_pads(op.pads),
-        group=image.shape[3] if is_depthwise else 1,
+        group=image.shape[3] if is_depthwise else conv_groups(writer.graph, op),
     )
     writer.coded(result, op)
 
@@ -153,6 +155,20 @@ def _emit_concatenation(writer: OnnxWriter, op: Op) -> None:
     writer.node("Concat", [codes_of(name) for name in op.inputs], codes_of(op.output), axis=axis)
 
 
+def _emit_slice(writer: OnnxWriter, op: Op) -> None:
+    end = op.begin + writer.graph.tensors[op.output].shape[3]
+    bounds = [
+        writer.constant(f"{op.output}:{name}", np.array([value], np.int64))
+        for name, value in (("begin", op.begin), ("end", end), ("axis", NCHW_AXIS[3]))
+    ]
+    writer.node("Slice", [codes_of(op.inputs[0]), *bounds], codes_of(op.output))
+
+
+def _emit_transpose(writer: OnnxWriter, op: Op) -> None:
+    """Of the three dimensions of a shuffle, which are as they are in NHWC."""
+    writer.node("Transpose", [codes_of(op.inputs[0])], codes_of(op.output), perm=op.order)
+
+
 def _emit_softmax(writer: OnnxWriter, op: Op) -> None:
     # The channels are dimension 1 in NCHW and in [N, C]; last in ranks between.
     rank = len(writer.graph.tensors[op.output].shape)
@@ -169,6 +185,8 @@ EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     Kind.PAD: _emit_pad,
     Kind.RESHAPE: _emit_reshape,
     Kind.CONCATENATION: _emit_concatenation,
+    Kind.SLICE: _emit_slice,
+    Kind.TRANSPOSE: _emit_transpose,
     Kind.LOGISTIC: _emit_unary("Sigmoid"),
     Kind.TANH: _emit_unary("Tanh"),
     Kind.HARD_SWISH: _emit_unary("HardSwish"),

@@ -13,19 +13,23 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from strop.export.channel_shuffle import expand_shuffles
 from strop.export.graph import (
     CONVOLUTIONS,
     NO_PADS,
     Array,
+    Fused,
     Graph,
     Kind,
     Op,
     QuantParams,
+    conv_groups,
 )
 from strop.export.interface import Input
 from strop.export.merge_columns import merge_columns
 from strop.export.quantize import PIXEL_SCALE, QuantizedGraph
 from strop.export.tflite_options import options_of, pads_of_same, shape_inputs
+from strop.export.xnnpack import MOST_CONCATENATED
 
 # Six channels of eight that XNNPACK computes, in six windows, instead of three in nine: 0.985 of
 # MobileNetV2's and MobileNetV3-Small's latency on x86; 4 columns: 1.01 and 1.02.
@@ -46,6 +50,8 @@ VERSIONS = {
     Kind.PAD: 2,
     Kind.RESHAPE: 1,
     Kind.CONCATENATION: 2,
+    Kind.SLICE: 2,
+    Kind.TRANSPOSE: 2,
     Kind.LOGISTIC: 2,
     Kind.TANH: 2,
     Kind.HARD_SWISH: 1,
@@ -53,6 +59,7 @@ VERSIONS = {
     Kind.RELU6: 2,
     Kind.SOFTMAX: 2,
 }
+GROUPED_VERSION = 6  # of CONV_2D
 QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
 REQUANTIZE_VERSION = 2  # int8 from uint8
 QUANTIZE_VERSION = 1  # int8 from float
@@ -77,7 +84,8 @@ def emit_tflite(quantized: QuantizedGraph, input_type: Input = Input.UINT8) -> b
     Returns:
         The flatbuffer; the same graph gives the same bytes.
     """
-    graph = _with_tflite_padding(merge_columns(quantized.graph, COLUMNS))
+    graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
+    graph = _with_small_concatenations(_with_tflite_padding(graph))
     writer = _Writer(graph)
     image = writer.add_image(quantized.input_offset, input_type)
     for op in graph.ops:
@@ -107,6 +115,25 @@ def _with_tflite_padding(graph: Graph) -> Graph:
             replace(op, inputs=(padded.name, *op.inputs[1:]), pads=NO_PADS),
         ]
     return graph.rewired(ops, added=added)
+
+
+def _with_small_concatenations(graph: Graph) -> Graph:
+    """Concatenations of more tensors than XNNPACK takes become several."""
+    for op in graph.ops:
+        if op.kind is not Kind.CONCATENATION or len(op.inputs) <= MOST_CONCATENATED:
+            continue
+        # The last ones: where strop chose the order, these are the smallest, and copied twice.
+        first, last = op.inputs[: MOST_CONCATENATED - 1], op.inputs[MOST_CONCATENATED - 1 :]
+        shape = list(graph.tensors[op.output].shape)
+        shape[op.axis] = sum(graph.tensors[name].shape[op.axis] for name in last)
+        rest = replace(graph.tensors[op.output], name=f"{op.output}/rest", shape=tuple(shape))
+        new = [
+            replace(op, inputs=last, output=rest.name, fused=Fused.NONE),
+            replace(op, inputs=(*first, rest.name)),
+        ]
+        ops = [step for other in graph.ops for step in (new if other is op else [other])]
+        return _with_small_concatenations(graph.rewired(ops, added=[rest]))
+    return graph
 
 
 class _Writer:
@@ -175,7 +202,9 @@ class _Writer:
         if is_float and not self.graph.is_real(op.output):
             output = self._add_real(op.output)
         options = options_of(self.graph, op)
-        self._append(op.kind.value, VERSIONS[op.kind], inputs, output, options)
+        is_grouped = op.kind is Kind.CONV and conv_groups(self.graph, op) > 1
+        version = GROUPED_VERSION if is_grouped else VERSIONS[op.kind]
+        self._append(op.kind.value, version, inputs, output, options)
         if output != result:
             self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
 

@@ -30,6 +30,7 @@ from strop.export.graph import (
     Kind,
     Op,
     Tensor,
+    conv_groups,
     float_constant,
 )
 
@@ -145,7 +146,10 @@ def _scaled_constants(graph: Graph, op: Op, factors: dict[str, Array]) -> tuple[
         multiplier = weights.shape[3] // graph.tensors[op.inputs[0]].shape[3]
         scaled = weights * after / np.repeat(before, multiplier if len(before) > 1 else 1)
     else:
-        scaled = weights / before * after.reshape(-1, 1, 1, 1)
+        groups = conv_groups(graph, op) if len(before) > 1 else 1
+        # Every output channel reads its group's factors.
+        read = np.repeat(before.reshape(groups, 1, 1, -1), len(weights) // groups, axis=0)
+        scaled = weights / read * after.reshape(-1, 1, 1, 1)
     return (
         float_constant(f"{op.output}/weights", scaled),
         float_constant(f"{op.output}/bias", bias * after),

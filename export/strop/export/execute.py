@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import tensorflow as tf
 
+from strop.export.channel_shuffle import shuffle_order
 from strop.export.graph import Fused, Graph, Kind, Op, Pads
 
 Observer = Callable[[str, tf.Tensor], tf.Tensor]
@@ -104,8 +105,13 @@ def _conv(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
     del graph
     image, weights, bias = operands
     kernel = tf.transpose(weights, (1, 2, 3, 0))
-    result = tf.nn.conv2d(image, kernel, op.stride, _tf_pads(op.pads), dilations=op.dilation)
-    return result + bias
+    # TensorFlow's own kernel has groups on some processors only.
+    groups = image.shape[3] // kernel.shape[2]
+    parts = [
+        tf.nn.conv2d(part, own, op.stride, _tf_pads(op.pads), dilations=op.dilation)
+        for part, own in zip(tf.split(image, groups, 3), tf.split(kernel, groups, 3), strict=True)
+    ]
+    return (parts[0] if groups == 1 else tf.concat(parts, 3)) + bias
 
 
 def _depthwise(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
@@ -166,6 +172,15 @@ def _concatenate(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
     return tf.concat(operands, op.axis)
 
 
+def _slice(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+    return operands[0][..., op.begin :][..., : graph.tensors[op.output].shape[-1]]
+
+
+def _shuffle(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+    del graph
+    return tf.gather(operands[0], shuffle_order(operands[0].shape[-1], op.groups), axis=-1)
+
+
 def _tf_pads(pads: Pads) -> list[tuple[int, int]]:
     return [(0, 0), *pads, (0, 0)]
 
@@ -180,4 +195,6 @@ STRUCTURED: dict[Kind, Callable[[Op, list[tf.Tensor], Graph], tf.Tensor]] = {
     Kind.PAD: _pad,
     Kind.RESHAPE: _reshape,
     Kind.CONCATENATION: _concatenate,
+    Kind.SLICE: _slice,
+    Kind.SHUFFLE: _shuffle,
 }

@@ -25,6 +25,7 @@ from strop.export.graph import (
     renamed,
 )
 from strop.export.hard_swish import expand_hard_swish
+from strop.export.place_channels import place_channels
 from strop.runtime.contract import Activation
 
 FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
@@ -72,11 +73,13 @@ def fold(graph: Graph) -> DeployGraph:
         The graph to quantize.
     """
     for rewrite in (
-        _fold_padding,
-        _fuse_activations,
         replace_average_pools,
+        _fold_padding,
+        _activate_before_joining,
+        _fuse_activations,
         expand_hard_swish,
         _dense_as_convolution,
+        place_channels,
     ):
         graph = rewrite(graph)
     return _fold_normalization(graph)
@@ -104,6 +107,34 @@ def _padded_further(op: Op, pad: Op) -> Op:
     (more_top, more_bottom), (more_left, more_right) = pad.pads
     rows, columns = (top + more_top, bottom + more_bottom), (left + more_left, right + more_right)
     return replace(op, pads=(rows, columns))
+
+
+def _activate_before_joining(graph: Graph) -> Graph:
+    """A RELU or RELU6 of a concatenation goes to what is concatenated, where it can be fused."""
+    for activation in graph.ops:
+        joined = graph.producer(activation.inputs[0])
+        if activation.kind not in STANDALONE or joined is None:
+            continue
+        is_shared = len(graph.consumers(joined.output)) > 1 or joined.output == graph.output
+        if joined.kind is not Kind.CONCATENATION or joined.fused is not Fused.NONE or is_shared:
+            continue
+        parts = {
+            name: replace(graph.tensors[name], name=f"{activation.output}/{at}")
+            for at, name in enumerate(dict.fromkeys(joined.inputs))
+        }
+        activated = [
+            replace(activation, inputs=(name,), output=part.name) for name, part in parts.items()
+        ]
+        names = tuple(parts[name].name for name in joined.inputs)
+        new = [*activated, replace(joined, inputs=names, output=activation.output)]
+        ops = [
+            step
+            for op in graph.ops
+            if op is not activation
+            for step in (new if op is joined else [op])
+        ]
+        return _activate_before_joining(graph.rewired(ops, added=parts.values()))
+    return graph
 
 
 def _fuse_activations(graph: Graph) -> Graph:

@@ -24,7 +24,10 @@ NO_PADS: Pads = ((0, 0), (0, 0))
 
 
 class Kind(str, Enum):
-    """Operations of the deploy graph; the values are TFLite's names of them."""
+    """Operations of the deploy graph; the values are TFLite's names of them.
+
+    TFLite and ONNX have no SHUFFLE: there it is RESHAPE, TRANSPOSE and RESHAPE.
+    """
 
     CONV = "CONV_2D"
     DEPTHWISE = "DEPTHWISE_CONV_2D"
@@ -38,6 +41,9 @@ class Kind(str, Enum):
     PAD = "PAD"
     RESHAPE = "RESHAPE"
     CONCATENATION = "CONCATENATION"
+    SLICE = "SLICE"
+    SHUFFLE = "SHUFFLE"
+    TRANSPOSE = "TRANSPOSE"
     LOGISTIC = "LOGISTIC"
     TANH = "TANH"
     HARD_SWISH = "HARD_SWISH"
@@ -112,7 +118,7 @@ class Op:
 
     Attributes:
         kind: What it computes.
-        inputs: Tensor names. CONV: input, weights [out, h, w, in], bias [out].
+        inputs: Tensor names. CONV: input, weights [out, h, w, in / groups], bias [out].
             DEPTHWISE: input, weights [1, h, w, in * multiplier], bias. DENSE: input,
             weights [out, in], bias. CONCATENATION: any number. Others: one or two.
         output: Tensor name.
@@ -122,6 +128,9 @@ class Op:
         pads: CONV, DEPTHWISE, pools and PAD: zeros (for pools: nothing) around rows and columns.
         window: Pools: rows, columns.
         axis: CONCATENATION: dimension, >= 0.
+        begin: SLICE: the first channel; the result's shape says how many.
+        groups: SHUFFLE: channel k of group i becomes channel k * groups + i.
+        order: TRANSPOSE: dimensions of the input.
         keep_dims: MEAN over rows and columns: whether the result is [1, 1, 1, C] or [1, C].
     """
 
@@ -134,6 +143,9 @@ class Op:
     pads: Pads = NO_PADS
     window: tuple[int, int] = (1, 1)
     axis: int = 0
+    begin: int = 0
+    groups: int = 1
+    order: tuple[int, ...] = ()
     keep_dims: bool = True
 
 
@@ -233,6 +245,12 @@ class Graph:
             used.update(op.inputs, (op.output,))
         kept = {name: tensor for name, tensor in tensors.items() if name in used}
         return Graph(ops=kept_ops, tensors=kept, input=self.input, output=result)
+
+
+def conv_groups(graph: Graph, conv: Op) -> int:
+    """In how many groups of channels a CONV reads its input."""
+    image, weights = (graph.tensors[name] for name in conv.inputs[:2])
+    return image.shape[3] // weights.shape[3]
 
 
 def same_pads(

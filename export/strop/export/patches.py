@@ -31,12 +31,15 @@ def second_moments(op: Op, weights: Array, image: Array, *, most: int) -> Array:
         most: How many patches to use at most; drawn at random, the same every time.
 
     Returns:
-        float64 [inputs, inputs]; for DEPTHWISE [output channels, inputs, inputs].
+        float64 [inputs, inputs]; of a convolution in groups [groups, inputs, inputs], for
+        DEPTHWISE [output channels, inputs, inputs].
     """
     patches = _patches(op, weights, image, most)
     if op.kind is not Kind.DEPTHWISE:
-        flat = patches.reshape(len(patches), -1)
-        return (flat.T @ flat).astype(np.float64)
+        groups = image.shape[3] // weights.shape[3]
+        flat = [part.reshape(len(patches), -1) for part in np.split(patches, groups, axis=2)]
+        moments = np.stack([(part.T @ part).astype(np.float64) for part in flat])
+        return moments if groups > 1 else moments[0]
     # [n, taps, channels] -> one small matrix a channel, repeated for its multiples.
     taps = np.ascontiguousarray(patches.transpose(2, 1, 0), np.float64)
     moments = taps @ taps.transpose(0, 2, 1)

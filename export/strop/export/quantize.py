@@ -32,7 +32,17 @@ FIXED = {
     Kind.TANH: QuantParams(scales=(1 / 128,), zero_point=0),
 }
 # Their kernels copy codes, so that what goes in and what comes out share scale and zero point.
-SHARING = frozenset({Kind.PAD, Kind.RESHAPE, Kind.MAX_POOL, Kind.AVERAGE_POOL, Kind.CONCATENATION})
+SHARING = frozenset(
+    {
+        Kind.PAD,
+        Kind.RESHAPE,
+        Kind.MAX_POOL,
+        Kind.AVERAGE_POOL,
+        Kind.CONCATENATION,
+        Kind.SLICE,
+        Kind.SHUFFLE,
+    }
+)
 PIXEL_SCALE = 1.0
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from strop.export.channel_shuffle import join_shuffles
 from strop.export.graph import (
     NO_PADS,
     Array,
@@ -61,14 +62,14 @@ def read_tflite(model: bytes) -> Graph:
             place in the model that it came from.
     """
     reader = _Reader(schema.ModelT.InitFromPackedBuf(model, 0))
-    ops = [reader.op(op) for op in reader.subgraph.operators]
+    ops = [step for op in reader.subgraph.operators for step in reader.ops(op)]
     graph = Graph(
         ops=(),
         tensors=reader.tensors,
         input=reader.names[reader.subgraph.inputs[0]],
         output=reader.names[reader.subgraph.outputs[0]],
     )
-    return graph.rewired(ops)
+    return join_shuffles(graph.rewired(ops))
 
 
 def operator_name(model: Any, operator: Any) -> str:
@@ -121,16 +122,17 @@ class _Reader:
         values: Array = np.frombuffer(bytes(data), DTYPES[tensor.type]).reshape(shape)
         return values
 
-    def op(self, packed: Any) -> Op:
+    def ops(self, packed: Any) -> list[Op]:
+        """One operation for every result."""
         name = operator_name(self.model, packed)
-        output = self.names[packed.outputs[0]]
+        outputs = [self.names[index] for index in packed.outputs]
         read = READERS.get(name)
         if read is None:
             raise QuantizationError(
-                f"{output}: the model uses {name}, which strop cannot write in int8;"
+                f"{outputs[0]}: the model uses {name}, which strop cannot write in int8;"
                 " replace the layer, or export with --precision float32"
             )
-        return read(self, packed, output)
+        return [read(self, packed, output) for output in outputs]
 
     def activations(self, packed: Any) -> tuple[str, ...]:
         """Names of all inputs."""
@@ -184,11 +186,6 @@ def _pads(
 def _read_convolution(reader: _Reader, packed: Any, output: str, *, kind: Kind) -> Op:
     options = packed.builtinOptions
     image, weights = reader.shape(packed.inputs[0]), reader.shape(packed.inputs[1])
-    if kind is Kind.CONV and weights[3] != image[3]:
-        raise QuantizationError(
-            f"{output}: a convolution in {image[3] // weights[3]} groups; strop writes int8"
-            " convolutions with groups 1 (Conv2D) or one a channel (DepthwiseConv2D)"
-        )
     stride, dilation = _stride(options), _dilation(options)
     return Op(
         kind=kind,
@@ -311,6 +308,59 @@ def _read_concatenation(reader: _Reader, packed: Any, output: str) -> Op:
     return Op(kind=Kind.CONCATENATION, inputs=names, output=output, axis=axis, fused=fused)
 
 
+def _read_slice(reader: _Reader, packed: Any, output: str) -> Op:
+    begins = reader.constant(packed.inputs[1])
+    return _sliced(reader, packed.inputs[0], output, begins)
+
+
+def _read_strided_slice(reader: _Reader, packed: Any, output: str) -> Op:
+    options = packed.builtinOptions
+    begins, strides = reader.constant(packed.inputs[1]), reader.constant(packed.inputs[3])
+    is_plain = not options.ellipsisMask and not options.newAxisMask and not options.shrinkAxisMask
+    if begins is None or strides is None or not is_plain or np.any(strides != 1):
+        return _sliced(reader, packed.inputs[0], output, None)
+    is_masked = (options.beginMask >> np.arange(len(begins))) & 1
+    return _sliced(reader, packed.inputs[0], output, np.where(is_masked, 0, begins))
+
+
+def _read_split(reader: _Reader, packed: Any, output: str) -> Op:
+    is_even = operator_name(reader.model, packed) == "SPLIT"
+    image, axis = (packed.inputs[1], packed.inputs[0]) if is_even else packed.inputs[::2]
+    dimension = reader.constant(axis)
+    names = [reader.names[index] for index in packed.outputs]
+    before = names[: names.index(output)]
+    if dimension is None:
+        return _sliced(reader, image, output, None)
+    begins = np.zeros(len(reader.shape(image)), np.int64)
+    along = int(dimension.item())
+    begins[along] = sum(reader.tensors[name].shape[along] for name in before)
+    return _sliced(reader, image, output, begins)
+
+
+def _sliced(reader: _Reader, image: int, output: str, begins: Array | None) -> Op:
+    """Channels of an image, beginning with these coordinates."""
+    shape, found = reader.shape(image), reader.tensors[output].shape
+    if begins is None or len(shape) != 4 or found[:3] != shape[:3]:
+        raise QuantizationError(
+            f"{output}: a slice of {shape} that is {found}; strop writes int8 slices of"
+            " neighbouring channels of an image only, such as x[..., :8]; crop the image in front"
+            " of the model, or export with --precision float32"
+        )
+    # Keras counts from the end as well.
+    begin = int(begins[3]) % shape[3]
+    return Op(kind=Kind.SLICE, inputs=(reader.names[image],), output=output, begin=begin)
+
+
+def _read_transpose(reader: _Reader, packed: Any, output: str) -> Op:
+    order = reader.constant(packed.inputs[1])
+    return Op(
+        kind=Kind.TRANSPOSE,
+        inputs=reader.activations(packed)[:1],
+        output=output,
+        order=() if order is None else tuple(order.tolist()),
+    )
+
+
 def _read_unary(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
     def read(reader: _Reader, packed: Any, output: str) -> Op:
         return Op(kind=kind, inputs=reader.activations(packed)[:1], output=output)
@@ -331,6 +381,11 @@ READERS: dict[str, Callable[[_Reader, Any, str], Op]] = {
     "AVERAGE_POOL_2D": _read_pool(Kind.AVERAGE_POOL),
     "PAD": _read_pad,
     "CONCATENATION": _read_concatenation,
+    "TRANSPOSE": _read_transpose,
+    "SLICE": _read_slice,
+    "STRIDED_SLICE": _read_strided_slice,
+    "SPLIT": _read_split,
+    "SPLIT_V": _read_split,
     **{name: _read_unary(Kind.RESHAPE) for name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")},
     **{
         kind.value: _read_unary(kind)

@@ -27,12 +27,16 @@ def round_weights(weights: Array, scales: Array, moments: Array, *, largest: int
         weights: float [rows, inputs], one row an output channel.
         scales: float [rows], one code step of each row.
         moments: Mean of x x^T over the layer's inputs: float [inputs, inputs], or
-            [rows, inputs, inputs] where every row has inputs of its own.
+            [groups, inputs, inputs] where every group of rows has inputs of its own.
         largest: Codes are limited to -largest..largest.
 
     Returns:
         int8 [rows, inputs].
     """
+    if moments.ndim == 3 and len(moments) < len(weights):
+        groups = len(moments)
+        parts = zip(np.split(weights, groups), np.split(scales, groups), moments, strict=True)
+        return np.concatenate([round_weights(*part, largest=largest) for part in parts])
     left = weights.astype(np.float64).copy()
     steps = scales.astype(np.float64)
     # Rows and columns of the upper factor of the inverse: what an error at input i asks of

@@ -80,8 +80,13 @@ def snap_scales(
     scales = _Scales(graph, params, groups, fixed)
     left: list[str] = []
     for sums in scales.joined_sums():
-        if not scales.snap_sums(sums):
-            left += [op.output for op in sums]
+        if scales.snap_sums(sums):
+            continue
+        # No unit suits all of a long chain. One by one, each has the scales before it as they are.
+        for op in sums:
+            if not scales.snap_sums([op]):
+                left.append(op.output)
+            scales.settle(op)
     for op in graph.ops:
         if op.kind in (Kind.MUL, Kind.MEAN) and not scales.snap_factor(op):
             left.append(op.output)
@@ -156,11 +161,16 @@ class _Scales:
                 continue
             best, best_cost = multiples * unit, float(change.max())
         self.scale |= dict(zip(members, best.tolist(), strict=True))
-        is_snapped = best_cost < MAX_GROWTH
-        if is_settled.any() or not is_snapped:
+        if best_cost == MAX_GROWTH:
+            return False
+        if is_settled.any():
             self.settled |= set(members)
         self.moving |= dict.fromkeys(members, frozenset(members))
-        return is_snapped
+        return True
+
+    def settle(self, op: Op) -> None:
+        """Keep the scales of a sum as they are from now on."""
+        self.settled |= self._members(op)
 
     def snap_factor(self, op: Op) -> bool:
         """Give a product's or mean's result a scale that makes its factor m / k, k odd."""

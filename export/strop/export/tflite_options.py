@@ -42,6 +42,11 @@ def shape_inputs(graph: Graph, op: Op) -> list[Array]:
         return [np.array([(0, 0), *op.pads, (0, 0)], np.int32)]
     if op.kind is Kind.MEAN:
         return [np.array([1, 2], np.int32)]
+    if op.kind is Kind.TRANSPOSE:
+        return [np.array(op.order, np.int32)]
+    if op.kind is Kind.SLICE:
+        shape = graph.tensors[op.output].shape
+        return [np.array((0, 0, 0, op.begin), np.int32), np.array(shape, np.int32)]
     return []
 
 
@@ -122,6 +127,16 @@ def _concatenation_options(graph: Graph, op: Op) -> Any:
     return options
 
 
+def _transpose_options(graph: Graph, op: Op) -> Any:
+    del graph, op
+    return schema.TransposeOptionsT()
+
+
+def _slice_options(graph: Graph, op: Op) -> Any:
+    del graph, op
+    return schema.SliceOptionsT()
+
+
 def _softmax_options(graph: Graph, op: Op) -> Any:
     del graph, op
     options = schema.SoftmaxOptionsT()
@@ -137,5 +152,7 @@ OPTIONS: dict[Kind, Callable[[Graph, Op], Any]] = {
     Kind.MEAN: _mean_options,
     Kind.RESHAPE: _reshape_options,
     Kind.CONCATENATION: _concatenation_options,
+    Kind.TRANSPOSE: _transpose_options,
+    Kind.SLICE: _slice_options,
     Kind.SOFTMAX: _softmax_options,
 }
