@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from tests.export.graphs import Steps, mobile_block, signal_to_noise_db, steps
+from tests.export.graphs import Steps, images_for, mobile_block, signal_to_noise_db, steps
+from tests.export.shuffled_nets import in_groups
 
+from strop.export.delegation import delegation
+from strop.export.emit_float_onnx import emit_float_onnx
 from strop.export.emit_onnx import emit_onnx
 from strop.export.emit_tflite import emit_tflite
 from strop.export.execute import execute
 from strop.export.graph import Array, Kind
 from strop.export.interface import Input
+from strop.export.source import from_keras_model
 
 Layer = keras.layers.Layer
 
@@ -138,3 +144,28 @@ def test_an_int8_input_is_the_uint8_one_less_128() -> None:
         interpreter.invoke()
         codes = interpreter.get_tensor(scores["index"])[0].astype(np.float32)
         np.testing.assert_array_equal((codes - scores["quantization"][1]) * step, row)
+
+
+def test_more_tensors_than_xnnpack_joins_are_joined_in_steps(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 3))
+    parts = [keras.layers.Conv2D(count, 1)(image) for count in range(1, 13)]
+    x = keras.layers.Conv2D(8, 1)(keras.layers.Concatenate()(parts))
+    made = steps(keras.Model(image, keras.layers.GlobalAveragePooling2D()(x)))
+    path = tmp_path / "joined.tflite"
+    path.write_bytes(emit_tflite(made.quantized, Input.INT8))
+    found = delegation(path)
+    assert found is not None
+    assert found.is_whole
+    np.testing.assert_array_equal(tflite_scores(made)[0], onnx_scores(made))
+
+
+def test_convolutions_in_groups_have_a_float_onnx() -> None:
+    model = in_groups()
+    source = from_keras_model(model, name="small")
+    session = onnxruntime.InferenceSession(
+        emit_float_onnx(source, {}), providers=["CPUExecutionProvider"]
+    )
+    pixels = images_for(source, count=1).astype(np.float32)
+    (image,) = session.get_inputs()
+    (scores,) = session.run(None, {image.name: pixels})
+    np.testing.assert_allclose(scores, source.forward(tf.constant(pixels)), rtol=1e-4, atol=1e-4)

@@ -15,15 +15,22 @@ import numpy as np
 import pytest
 from tests.export import integer_reference
 from tests.export.every_tensor import by_litert, by_onnxruntime
-from tests.export.graphs import Steps, mobile_block, steps
+from tests.export.graphs import Steps, mobile_block, steps, with_live_statistics
+from tests.export.shuffled_nets import NETS
 from tests.export.test_emitters import KINDS, variety
 
+from strop.export.architectures import ARCHITECTURES
 from strop.export.calibrate import calibrate
+from strop.export.delegation import delegation
+from strop.export.emit_tflite import emit_tflite
 from strop.export.fold import cut_activation, fold
 from strop.export.front_end import float_graph
 from strop.export.graph import Array, Kind
+from strop.export.interface import Input
 from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.source import load_model_file
+from strop.export.zoo import untrained
+from strop.export.zoo_weights import randomize
 from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.dataset import batches
 
@@ -61,15 +68,42 @@ def check(quantized: QuantizedGraph, found: Codes) -> None:
         assert np.mean(gap > 0) <= allowed, kind
 
 
-@pytest.fixture(scope="module", params=["mobile", *KINDS])
+@pytest.fixture(scope="module", params=["mobile", *KINDS, *NETS])
 def made(request: pytest.FixtureRequest) -> Steps:
     kind = request.param
+    if kind in NETS:
+        return steps(NETS[kind]())
     return steps(mobile_block() if kind == "mobile" else variety(kind))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_operation_gives_the_integers_of_the_reference(made: Steps, engine: str) -> None:
     check(made.quantized, ENGINES[engine](made.quantized, made.images[:IMAGES]))
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha"),
+    [("shufflenet_v1_g3", 0.25), ("shufflenet_v2", 0.5), ("efficientnet_lite0", 1.0)],
+)
+def test_members_of_the_zoo_are_the_reference_in_both_files_and_one_partition(
+    name: str, alpha: float, tmp_path: Path
+) -> None:
+    member = ARCHITECTURES[name]
+    model = untrained(member, alpha=alpha, size=64, classes=7)
+    randomize(model, 0)
+    made = steps(with_live_statistics(model), mean=(member.mean,) * 3, std=(member.std,) * 3)
+    assert made.quantized.near_ties == ()
+    codes = [compute(made.quantized, made.images[:2]) for compute in ENGINES.values()]
+    for found in codes:
+        check(made.quantized, found)
+    output = made.quantized.graph.output
+    for tflite, onnx in zip(*codes, strict=True):
+        np.testing.assert_array_equal(tflite[output], onnx[output])
+    path = tmp_path / "member.tflite"
+    path.write_bytes(emit_tflite(made.quantized, Input.INT8))
+    delegated = delegation(path)
+    assert delegated is not None
+    assert delegated.is_whole
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -42,6 +42,16 @@ def test_second_moments_of_the_patches_are_the_results_power(
     assert found == pytest.approx(power, rel=1e-5)
 
 
+def test_second_moments_in_groups_are_those_of_each_groups_channels() -> None:
+    image = np.random.default_rng(7).normal(size=(2, 5, 5, 6)).astype(np.float32)
+    weights = np.zeros((4, 1, 1, 3), np.float32)
+    op = Op(kind=Kind.CONV, inputs=("image", "weights", "bias"), output="result")
+    first, second = second_moments(op, weights, image, most=50)
+    flat = image.reshape(-1, 6).astype(np.float64)
+    np.testing.assert_allclose(first, flat[:, :3].T @ flat[:, :3], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(second, flat[:, 3:].T @ flat[:, 3:], rtol=1e-5, atol=1e-5)
+
+
 def test_fewer_patches_are_some_of_them_and_always_the_same() -> None:
     image = np.zeros((3, 8, 8, 2), np.float32)
     image[..., 0] = 1

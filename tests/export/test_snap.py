@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from strop.export.snap import (
     MAX_GROWTH,
     MAX_MULTIPLE,
     MAX_RELU6_GROWTH,
+    SAME_SCALE,
     Snapped,
     snap_scales,
 )
@@ -201,6 +204,27 @@ def test_below_relu6_a_scale_never_grows_past_its_limit(seed: int) -> None:
     found = snapped(graph_of(add("image", "b", "sum", Fused.RELU6)), before, zero_point=-128)
     # Above it the emitters need a clip of its own, and kernels are not fused.
     assert scales_of(found)["sum"] <= before["sum"] * (1 + MAX_RELU6_GROWTH + 1e-6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_sum_of_a_long_chain_is_near_a_tie(seed: int) -> None:
+    # As in ShuffleNetV1's third stage, where each is larger than the one before: from the first to
+    # the last by more than what multiples of one unit span.
+    links = [f"x{place}" for place in range(8)]
+    added = [f"y{place}" for place in range(7)]
+    chain = [add(*names) for names in zip(links, added, links[1:], strict=False)]
+    graph = replace(graph_of(*chain), input="x0")
+    before = random_scales(seed, *links, *added, spread=2)
+    for place, names in enumerate(zip(links, added, strict=False)):
+        before |= {name: before[name] * 2**place for name in names}
+    found = snapped(graph, before)
+    assert found.left == ()
+    after = scales_of(found)
+    for op in chain:
+        left, right = op.inputs
+        check_sums(after[left], after[right], after[op.output], (-7, 31))
+    for name, scale in before.items():
+        assert np.float32(scale) * (1 - SAME_SCALE) <= after[name] <= scale * (1 + MAX_GROWTH)
 
 
 def test_scales_that_fit_no_unit_are_left_and_named() -> None:

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import Steps, mobile_block, steps
+from tests.export.shuffled_nets import in_groups
 
 from strop.export.calibrate import Range, calibrate, remeasure
 from strop.export.correct import correct
@@ -16,7 +17,7 @@ from strop.export.effort import Effort
 from strop.export.equalize import LARGEST_FACTOR, equalize
 from strop.export.execute import execute
 from strop.export.fold import DeployGraph
-from strop.export.graph import Array, Kind
+from strop.export.graph import Array, Kind, Op, conv_groups
 from strop.export.quantize import WEIGHT_MAX, quantize
 from strop.export.ranges import choose_ranges
 from strop.export.rounding import round_weights
@@ -141,6 +142,38 @@ def test_rounding_against_correlated_inputs_makes_the_result_better() -> None:
 
     assert error(codes) < 0.3 * error(nearest)
     assert np.abs(codes).max() <= 7
+
+
+def test_rounding_in_groups_is_rounding_each_group_on_its_own_inputs() -> None:
+    random = np.random.default_rng(2)
+    weights, scales = random.normal(size=(6, 4)), random.uniform(0.1, 0.3, 6)
+    inputs = [random.normal(size=(50, 1)) + 0.2 * random.normal(size=(50, 4)) for _ in range(2)]
+    moments = np.stack([part.T @ part for part in inputs])
+    together = round_weights(weights, scales, moments, largest=7)
+    alone = [
+        round_weights(weights[rows], scales[rows], moments[group], largest=7)
+        for group, rows in enumerate((slice(3), slice(3, 6)))
+    ]
+    assert together.tolist() == np.concatenate(alone).tolist()
+
+
+def test_equalization_keeps_the_float_function_of_convolutions_in_groups() -> None:
+    made = steps(in_groups())
+    calibration = calibrate(made.deploy, [made.images])
+    equalized = equalize(made.deploy, calibration)
+    before, after = scores(made.deploy, made.images), scores(equalized.deploy, made.images)
+    assert np.abs(after - before).max() < 1e-4 * np.abs(before).max()
+    # Not by leaving them alone.
+    assert set(equalized.calibration.high) == set(calibration.high)
+    assert any(
+        not np.array_equal(equalized.calibration.high[name], calibration.high[name])
+        for name in (op.inputs[0] for op in made.deploy.graph.ops if is_grouped(made, op))
+    )
+
+
+def is_grouped(made: Steps, op: Op) -> bool:
+    graph = made.deploy.graph
+    return op.kind is Kind.CONV and conv_groups(graph, op) > 1
 
 
 def test_rounding_takes_inputs_that_are_always_zero() -> None:

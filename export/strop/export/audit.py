@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
-from strop.export.read_tflite import layer_name, operator_name
+from strop.export.tflite_names import layer_name, operator_name
 from strop.export.xnnpack import CODES
 from strop.runtime.errors import ArtifactError
 

@@ -9,7 +9,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.audit import TFLITE_TYPES
-from strop.export.read_tflite import layer_name, operator_name
+from strop.export.tflite_names import layer_name, operator_name
 from strop.export.xnnpack import CODES, Operand, refusal
 from strop.runtime.engines.litert import open_artifact
 

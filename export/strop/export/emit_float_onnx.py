@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import onnx
 import tf2onnx
@@ -11,6 +12,9 @@ from onnx import helper
 from strop.export.front_end import freeze
 from strop.export.onnx_writer import OPSET
 from strop.export.source import Source
+
+# On functions that Keras compiles, as it does convolutions in groups.
+KEPT_AS_CALLS = ("_XlaMustCompile", "_noinline")
 
 
 def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
@@ -25,8 +29,10 @@ def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
     """
     # From the frozen graph: of a function, tf2onnx makes every captured constant an input.
     frozen = freeze(source)
+    graph_def = frozen.graph.as_graph_def()
+    _allow_inlining(graph_def)
     model, _ = tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(),
+        graph_def,
         input_names=[tensor.name for tensor in frozen.inputs],
         output_names=[tensor.name for tensor in frozen.outputs],
         opset=OPSET,
@@ -35,3 +41,12 @@ def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     serialized: bytes = model.SerializeToString(deterministic=True)
     return serialized
+
+
+def _allow_inlining(graph_def: Any) -> None:
+    """Take off the marks for which TensorFlow leaves functions as calls: tf2onnx reads none."""
+    library = graph_def.library.function
+    nodes = [node for function in library for node in function.node_def]
+    for item in (*library, *nodes, *graph_def.node):
+        for mark in KEPT_AS_CALLS:
+            item.attr.pop(mark, None)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from strop.export.average_pool import replace_average_pools
+from strop.export.fuse_activations import fuse_activations
 from strop.export.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
-    LINEAR,
     Array,
     Fused,
     Graph,
@@ -29,7 +29,6 @@ from strop.export.place_channels import place_channels
 from strop.runtime.contract import Activation
 
 FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
-STANDALONE = {Kind.RELU: Fused.RELU, Kind.RELU6: Fused.RELU6}
 MAX_PIXEL = 255
 
 
@@ -75,8 +74,7 @@ def fold(graph: Graph) -> DeployGraph:
     for rewrite in (
         replace_average_pools,
         _fold_padding,
-        _activate_before_joining,
-        _fuse_activations,
+        fuse_activations,
         expand_hard_swish,
         _dense_as_convolution,
         place_channels,
@@ -107,51 +105,6 @@ def _padded_further(op: Op, pad: Op) -> Op:
     (more_top, more_bottom), (more_left, more_right) = pad.pads
     rows, columns = (top + more_top, bottom + more_bottom), (left + more_left, right + more_right)
     return replace(op, pads=(rows, columns))
-
-
-def _activate_before_joining(graph: Graph) -> Graph:
-    """A RELU or RELU6 of a concatenation goes to what is concatenated, where it can be fused."""
-    for activation in graph.ops:
-        joined = graph.producer(activation.inputs[0])
-        if activation.kind not in STANDALONE or joined is None:
-            continue
-        is_shared = len(graph.consumers(joined.output)) > 1 or joined.output == graph.output
-        if joined.kind is not Kind.CONCATENATION or joined.fused is not Fused.NONE or is_shared:
-            continue
-        parts = {
-            name: replace(graph.tensors[name], name=f"{activation.output}/{at}")
-            for at, name in enumerate(dict.fromkeys(joined.inputs))
-        }
-        activated = [
-            replace(activation, inputs=(name,), output=part.name) for name, part in parts.items()
-        ]
-        names = tuple(parts[name].name for name in joined.inputs)
-        new = [*activated, replace(joined, inputs=names, output=activation.output)]
-        ops = [
-            step
-            for op in graph.ops
-            if op is not activation
-            for step in (new if op is joined else [op])
-        ]
-        return _activate_before_joining(graph.rewired(ops, added=parts.values()))
-    return graph
-
-
-def _fuse_activations(graph: Graph) -> Graph:
-    """A RELU or RELU6 on its own becomes the activation of what it reads, if only it reads it."""
-    for activation in graph.ops:
-        if activation.kind not in STANDALONE:
-            continue
-        source = graph.producer(activation.inputs[0])
-        if source is None or source.kind not in LINEAR | ELEMENTWISE:
-            continue
-        is_shared = len(graph.consumers(source.output)) > 1 or source.output == graph.output
-        if source.fused is not Fused.NONE or is_shared:
-            continue
-        fused = replace(source, fused=STANDALONE[activation.kind], output=activation.output)
-        ops = [fused if op is source else op for op in graph.ops if op is not activation]
-        return _fuse_activations(graph.rewired(ops))
-    return graph
 
 
 def _dense_as_convolution(graph: Graph) -> Graph:

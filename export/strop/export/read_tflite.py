@@ -29,11 +29,9 @@ from strop.export.graph import (
     float_constant,
     same_pads,
 )
+from strop.export.tflite_names import operator_name, unique_names
 from strop.runtime.errors import QuantizationError
 
-OPERATOR_NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
-}
 FUSED = {
     schema.ActivationFunctionType.NONE: Fused.NONE,
     schema.ActivationFunctionType.RELU: Fused.RELU,
@@ -45,7 +43,6 @@ DTYPES: dict[int, np.dtype[Any]] = {
     schema.TensorType.INT64: np.dtype(np.int64),
 }
 SPATIAL_AXES = {1, 2}
-MAIN_OPERATIONS = ("/convolution", "/depthwise", "/MatMul")
 
 
 def read_tflite(model: bytes) -> Graph:
@@ -72,28 +69,6 @@ def read_tflite(model: bytes) -> Graph:
     return join_shuffles(graph.rewired(ops))
 
 
-def operator_name(model: Any, operator: Any) -> str:
-    """TFLite's name of an operator."""
-    code = model.operatorCodes[operator.opcodeIndex]
-    # Codes up to 127 are kept in the old, 8-bit field too; the larger one is the true one.
-    name: str = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
-    return name
-
-
-def layer_name(name: str) -> str:
-    """The layer that a tensor's name speaks of.
-
-    The converter joins the names of all operations that it merged, with semicolons; the
-    convolution or product among them is the layer that the user knows.
-    """
-    parts = name.split(";")
-    main = [part for part in parts if part.endswith(MAIN_OPERATIONS)]
-    chosen = main[0] if main else parts[0]
-    for ending in MAIN_OPERATIONS:
-        chosen = chosen.removesuffix(ending)
-    return chosen
-
-
 class _Reader:
     """A model being read: its tensors by name, and those that reading adds."""
 
@@ -102,7 +77,7 @@ class _Reader:
         self.subgraph = model.subgraphs[0]
         tensors = self.subgraph.tensors
         constants = {index for index in range(len(tensors)) if self.constant(index) is not None}
-        self.names = _unique_names(tensors, constants)
+        self.names = unique_names(tensors, constants)
         self.tensors: dict[str, Tensor] = {}
         for index, name in enumerate(self.names):
             data = self.constant(index)
@@ -140,18 +115,6 @@ class _Reader:
 
     def shape(self, index: int) -> tuple[int, ...]:
         return tuple(int(side) for side in self.subgraph.tensors[index].shape)
-
-
-def _unique_names(tensors: list[Any], constants: set[int]) -> list[str]:
-    """One name a tensor; where several have the same, the activation keeps it."""
-    names = [""] * len(tensors)
-    seen: set[str] = set()
-    for index in sorted(range(len(tensors)), key=lambda index: index in constants):
-        name = layer_name((tensors[index].name or b"").decode("utf-8", "replace"))
-        unique = f"{name}#{index}" if name in seen or not name else name
-        seen.add(unique)
-        names[index] = unique
-    return names
 
 
 def _fused(code: int, output: str) -> Fused:

@@ -80,16 +80,13 @@ def snap_scales(
     scales = _Scales(graph, params, groups, fixed)
     left: list[str] = []
     for sums in scales.joined_sums():
-        if scales.snap_sums(sums):
-            continue
-        # No unit suits all of a long chain. One by one, each has the scales before it as they are.
-        for op in sums:
-            if not scales.snap_sums([op]):
-                left.append(op.output)
-            scales.settle(op)
-    for op in graph.ops:
-        if op.kind in (Kind.MUL, Kind.MEAN) and not scales.snap_factor(op):
-            left.append(op.output)
+        if not scales.snap_sums(sums):
+            left += scales.snap_one_by_one(sums)
+    left += [
+        op.output
+        for op in graph.ops
+        if op.kind in (Kind.MUL, Kind.MEAN) and not scales.snap_factor(op)
+    ]
     return Snapped(params=scales.params(), left=tuple(left))
 
 
@@ -168,9 +165,18 @@ class _Scales:
         self.moving |= dict.fromkeys(members, frozenset(members))
         return True
 
-    def settle(self, op: Op) -> None:
-        """Keep the scales of a sum as they are from now on."""
-        self.settled |= self._members(op)
+    def snap_one_by_one(self, sums: Sequence[Op]) -> list[str]:
+        """Make the scales of each sum multiples of a unit of its own; those that fit none.
+
+        No unit suits all of a long chain; but the next sum only needs one that suits the
+        result of the sum before it as that is.
+        """
+        left = []
+        for op in sums:
+            if not self.snap_sums([op]):
+                left.append(op.output)
+            self.settled |= self._members(op)
+        return left
 
     def snap_factor(self, op: Op) -> bool:
         """Give a product's or mean's result a scale that makes its factor m / k, k odd."""

@@ -1,0 +1,46 @@
+"""What operations and tensors of a .tflite are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+OPERATOR_NAMES = {
+    code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
+}
+MAIN_OPERATIONS = ("/convolution", "/depthwise", "/MatMul")
+
+
+def operator_name(model: Any, operator: Any) -> str:
+    """TFLite's name of an operator."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    # Codes up to 127 are kept in the old, 8-bit field too; the larger one is the true one.
+    name: str = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return name
+
+
+def layer_name(name: str) -> str:
+    """The layer that a tensor's name speaks of.
+
+    The converter joins the names of all operations that it merged, with semicolons; the
+    convolution or product among them is the layer that the user knows.
+    """
+    parts = name.split(";")
+    main = [part for part in parts if part.endswith(MAIN_OPERATIONS)]
+    chosen = main[0] if main else parts[0]
+    for ending in MAIN_OPERATIONS:
+        chosen = chosen.removesuffix(ending)
+    return chosen
+
+
+def unique_names(tensors: list[Any], constants: set[int]) -> list[str]:
+    """One name a tensor; where several have the same, the activation keeps it."""
+    names = [""] * len(tensors)
+    seen: set[str] = set()
+    for index in sorted(range(len(tensors)), key=lambda index: index in constants):
+        name = layer_name((tensors[index].name or b"").decode("utf-8", "replace"))
+        unique = f"{name}#{index}" if name in seen or not name else name
+        seen.add(unique)
+        names[index] = unique
+    return names
