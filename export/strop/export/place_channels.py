@@ -106,19 +106,13 @@ class _Placing:
             self.in_any_order(op.inputs[0]) if groups == 1 else self.in_groups(op.inputs[0], groups)
         )
         weights, bias = (self.graph.data(name) for name in op.inputs[1:])
-        # In a group, where each channel of the image comes from.
+        # In each group, which of its channels stands at which place of the image.
         size = weights.shape[CHANNELS]
         sources = np.argsort(places).reshape(groups, size) % size
-        moved = np.concatenate(
-            [
-                own[..., source]
-                for own, source in zip(np.split(weights, groups), sources, strict=True)
-            ]
-        )
-        outputs = len(weights)
-        # A group's results stay behind those of the group before.
-        order = np.arange(outputs)
-        if groups == 1:
+        parts = zip(np.split(weights, groups), sources, strict=True)
+        moved = np.concatenate([own[..., source] for own, source in parts])
+        order = np.arange(len(weights))
+        if groups == 1:  # Otherwise the model's own shuffle is the cheapest way on.
             order = np.array(sorted(order, key=self.readers[op.output].__getitem__))
         self.write(op, image, moved[order], bias[order])
         self.views[op.output] = [(op.output, place) for place in np.argsort(order).tolist()]
@@ -184,9 +178,8 @@ class _Placing:
         if count == self.tensor(source).shape[-1]:
             return source
         name = f"{source}/{begin}_{begin + count}"
-        return self.add(
-            piece, Op(kind=Kind.SLICE, inputs=(source,), output=name, begin=begin), count
-        )
+        part = Op(kind=Kind.SLICE, inputs=(source,), output=name, begin=begin)
+        return self.add(piece, part, count)
 
     def add(self, made_of: object, op: Op, channels: int) -> str:
         """Add an operation and its result, unless the same is there already."""
