@@ -250,14 +250,7 @@ def test_flags_that_belong_to_another_kind_of_source_are_refused(
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "mobilenet_v3_small",
-        "mobilenet_v3_large",
-        "mobilenet_v1",
-        "efficientnet_b0",
-        "shufflenet_v1_g3",
-    ],
+    "name", ["mobilenet_v3_small", "mobilenet_v3_large", "mobilenet_v1", "efficientnet_b0"]
 )
 def test_the_families_export_and_run_in_both_engines(name: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
