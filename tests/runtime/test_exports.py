@@ -178,7 +178,9 @@ def test_what_does_not_count_is_no_point_on_a_dashboard(
     put(report_of(tmp_path / "pi", SPOILED))
     assert ended("--export", f"bencher={path}", "--force") == 3
     assert not path.exists()
-    assert "new0.tflite: not exported, for the run does not count" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "new0.tflite: not exported, for the run does not count" in told
+    assert "b.json: not written, for nothing counts" in told
 
 
 def test_a_bench_is_exported_without_what_has_no_p50(

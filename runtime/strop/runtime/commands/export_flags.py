@@ -67,6 +67,7 @@ def write_exports(options: argparse.Namespace, measured: Measured) -> None:
             console.note(f"{export.kind}: {export.path}")
         else:
             export.path.unlink(missing_ok=True)
+            console.note(f"{export.path}: not written, for nothing counts")
 
 
 def _export(text: str) -> Export:
