@@ -22,7 +22,7 @@ from strop.runtime.baseline.session import (
 from strop.runtime.check.pair import Contender
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport, check_report_from_json
-from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
@@ -116,7 +116,7 @@ def _record(options: argparse.Namespace) -> int:
         },
     )
     contender = Contender(artifact=options.artifact, engine=options.engine)
-    with ending_on_sigterm():
+    with ending_on_signals():
         cool_board(DEFAULT_LIMIT_S)
         session = measure_session(
             contender, plan=plan, machine_class=options.machine, processes=options.processes

@@ -15,7 +15,7 @@ from strop.runtime.check.mode import Mode
 from strop.runtime.check.paired import GateOptions, check_paired
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport
-from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.check_budget import run_budget
 from strop.runtime.commands.check_modes import (
     add_mode_flags,
@@ -195,7 +195,7 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def _measure(options: argparse.Namespace, plan: CheckPlan, gates: GateOptions) -> CheckReport:
-    with ending_on_sigterm(), contenders(options, options.baseline) as (old, news):
+    with ending_on_signals(), contenders(options, options.baseline) as (old, news):
         return check_paired(
             old,
             news,

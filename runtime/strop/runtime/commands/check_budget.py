@@ -18,7 +18,7 @@ from strop.runtime.check.exit_code import FINE, NOT_MEASURED, REGRESSION
 from strop.runtime.check.pair import Contender
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.slo import inferences_needed
-from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.json_records import require_writable, write_whole
@@ -53,7 +53,7 @@ def run_budget(options: argparse.Namespace, plan: CheckPlan) -> int:
             "output": options.output,
         },
     )
-    with ending_on_sigterm():
+    with ending_on_signals():
         report = check_budget(
             [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
             options.slo,

@@ -20,7 +20,7 @@ from strop.runtime.check.qualification import (
     qualification_from_json,
 )
 from strop.runtime.check.report import Checked, CheckReport, check_report_from_json
-from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.target_flags import require_same_files, started, target_of
 from strop.runtime.errors import MeasurementError
 from strop.runtime.target import Target, make_task
@@ -113,7 +113,7 @@ def _performed(
     task = make_task("check", there)
     # Ended by SIGTERM, ssh ends with us, and with it what runs there.
     with (
-        ending_on_sigterm(),
+        ending_on_signals(),
         started(target, task, formats=formats, engine=options.engine) as running,
     ):
         text = running.whole()

@@ -17,7 +17,7 @@ from strop.runtime.check.qualification import (
     findings,
     try_out,
 )
-from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.check_on_board import qualify_on_board
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.commands.target_flags import has_target
@@ -89,7 +89,7 @@ def qualify(options: argparse.Namespace, plan: CheckPlan) -> Qualification:
         slowed = Contender(artifact=artifact, engine=options.engine, slowdown=rel_increase)
         return check_paired(contender, [slowed], plan=trial_plan).artifacts[0].decision
 
-    with ending_on_sigterm():
+    with ending_on_signals():
         trials = try_out(check, plan, budget_s=options.minutes * S_PER_MINUTE, on_trial=_say)
     return Qualification(
         strop_version=installed_version(),

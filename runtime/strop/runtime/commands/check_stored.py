@@ -15,7 +15,7 @@ from strop.runtime.check.paired import GateOptions
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.stored import MIN_SESSIONS, StoredDecision
 from strop.runtime.check.stored_report import StoredChecked, StoredReport, check_stored
-from strop.runtime.check.termination import ending_on_sigterm
+from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.errors import PlanError
@@ -49,7 +49,7 @@ def run_stored(options: argparse.Namespace, plan: CheckPlan) -> int:
     if options.output is not None:
         require_writable(options.output, force=options.force)
     console.settings("check", _settings(options, plan, promoted))
-    with ending_on_sigterm():
+    with ending_on_signals():
         cool_board(DEFAULT_LIMIT_S)
         report = check_stored(
             promoted,
