@@ -23,13 +23,13 @@ from strop.runtime.check.pair import Contender
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport, check_report_from_json
 from strop.runtime.check.termination import ending_on_signals
+from strop.runtime.commands.check_report import milliseconds
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.errors import BaselineError, MeasurementError
 
 SEED_BITS = 32
-NS_PER_MS = 1_000_000
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -223,7 +223,7 @@ def _as_json(
 
 
 def _milliseconds(session: BaselineSession) -> str | None:
-    return None if session.p50_ns is None else f"{session.p50_ns / NS_PER_MS:.3g}"
+    return None if session.p50_ns is None else milliseconds(session.p50_ns)
 
 
 def _report(path: Path) -> CheckReport:

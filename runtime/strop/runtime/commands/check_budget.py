@@ -19,11 +19,10 @@ from strop.runtime.check.pair import Contender
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.slo import inferences_needed
 from strop.runtime.check.termination import ending_on_signals
+from strop.runtime.commands.check_report import milliseconds
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.json_records import require_writable, write_whole
-
-NS_PER_MS = 1_000_000
 
 
 def run_budget(options: argparse.Namespace, plan: CheckPlan) -> int:
@@ -101,15 +100,15 @@ def _print(checked: BudgetChecked, *, is_quiet: bool) -> None:
 def summary(checked: BudgetChecked, finding: SloFinding) -> str:
     """The verdict on one limit, and what it rests on, in one line."""
     bounds = [
-        f"{_milliseconds(value)} {side}"
+        f"{milliseconds(value)} {side}"
         for value, side in ((finding.low_ns, "at least"), (finding.high_ns, "at most"))
         if value is not None
     ]
     return (
         f"{finding.verdict.value.upper()} {checked.subject.name} {finding.slo.text}:"
-        f" {_milliseconds(finding.p_ns)} ms [99 %: {', '.join(bounds) or 'too few'}],"
+        f" {milliseconds(finding.p_ns)} ms [99 %: {', '.join(bounds) or 'too few'}],"
         f" {finding.inferences} inferences of {len(checked.processes)} processes, the worst"
-        f" {_milliseconds(finding.worst_process_ns)}"
+        f" {milliseconds(finding.worst_process_ns)}"
     )
 
 
@@ -141,7 +140,3 @@ def _as_json(report: BudgetReport, code: int) -> dict[str, object]:
             for checked in report.artifacts
         ],
     }
-
-
-def _milliseconds(duration_ns: float) -> str:
-    return f"{duration_ns / NS_PER_MS:.3g}"

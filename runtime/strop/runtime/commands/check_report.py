@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from strop import console
 from strop.runtime.check.decide import Decision, Verdict
 from strop.runtime.check.figures import PairFigures, pair_figures
+from strop.runtime.check.gates import Change
 from strop.runtime.check.report import Checked, CheckReport
 
 NS_PER_MS = 1_000_000
@@ -38,7 +40,12 @@ def print_report(report: CheckReport, *, code: int, as_json: bool) -> None:
 
 def _print(checked: Checked) -> None:
     console.line(summary(checked))
-    for change in checked.changes:
+    print_changes(checked.changes)
+
+
+def print_changes(changes: Sequence[Change]) -> None:
+    """What else is not as in the baseline, a line each."""
+    for change in changes:
         word = "WORSE" if change.fails else "allowed" if change.is_worse else "changed"
         console.line(f"  {word} {change.gate}: {change.text}")
 

@@ -16,13 +16,13 @@ from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.stored import MIN_SESSIONS, StoredDecision
 from strop.runtime.check.stored_report import StoredChecked, StoredReport, check_stored
 from strop.runtime.check.termination import ending_on_signals
+from strop.runtime.commands.check_report import milliseconds, percent_change, print_changes
 from strop.runtime.commands.cool_board import cool_board
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.errors import PlanError
 from strop.runtime.json_records import require_writable, write_whole
 
 PERCENT = 100
-NS_PER_MS = 1_000_000
 REMEDIES = {
     Verdict.INCONCLUSIVE: "compare with the file itself (--mode paired), or record more sessions;"
     " this is no pass",
@@ -97,9 +97,7 @@ def _settings(
 def _print(checked: StoredChecked, *, is_quiet: bool) -> None:
     if not is_quiet:
         console.line(summary(checked))
-        for change in checked.changes:
-            word = "WORSE" if change.fails else "allowed" if change.is_worse else "changed"
-            console.line(f"  {word} {change.gate}: {change.text}")
+        print_changes(checked.changes)
     verdict, reasons = checked.decision.verdict, "; ".join(checked.decision.reasons)
     if verdict in REMEDIES:
         name = checked.session.subject.name
@@ -116,7 +114,7 @@ def summary(checked: StoredChecked) -> str:
     if decision.detectable_increase is not None:
         parts.append(f"detectable {decision.detectable_increase * PERCENT:.1f} %")
     if decision.ratio is not None and p50_ns is not None:
-        parts.append(f"{_milliseconds(p50_ns / decision.ratio)} -> {_milliseconds(p50_ns)} ms")
+        parts.append(f"{milliseconds(p50_ns / decision.ratio)} -> {milliseconds(p50_ns)} ms")
     return ", ".join(parts)
 
 
@@ -124,10 +122,9 @@ def _change(decision: StoredDecision) -> str:
     ratio, low, high = decision.ratio, decision.low, decision.high
     if ratio is None or low is None or high is None:
         return "p50 not compared"
-    # + 0.0: no "-0.0".
-    change, least, most = (round((each - 1) * PERCENT, 1) + 0.0 for each in (ratio, low, high))
+    change, least, most = map(percent_change, (ratio, low, high))
     confidence = f"{decision.confidence * PERCENT:.3g}"
-    return f"p50 {change:+.1f} % [{confidence} %: {least:+.1f}, {most:+.1f}]"
+    return f"p50 {change} % [{confidence} %: {least}, {most}]"
 
 
 def _as_json(report: StoredReport, code: int) -> dict[str, object]:
@@ -150,7 +147,3 @@ def _as_json(report: StoredReport, code: int) -> dict[str, object]:
             for checked in report.artifacts
         ],
     }
-
-
-def _milliseconds(duration_ns: float) -> str:
-    return f"{duration_ns / NS_PER_MS:.3g}"
