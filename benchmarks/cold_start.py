@@ -126,6 +126,8 @@ def compare(artifact: Path, *, n_runs: int) -> Compared:
 def first_result(script: Path, artifact: Path) -> tuple[str, int, int]:
     """One fresh process: what it printed, the nanoseconds until then, its peak memory."""
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    # Both would be compiled anew every time, which is not how they are installed.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter_ns()
     with subprocess.Popen(
         (sys.executable, str(script), str(artifact)),

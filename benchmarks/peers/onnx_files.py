@@ -24,7 +24,7 @@ from peers.peer import Built, Quantization, Task, first_line
 from strop.export.front_end import freeze
 from strop.export.graph import Array
 from strop.export.silence import native_stderr_held
-from strop.runtime.engines.onnxruntime import CPUINFO, X86, needs_exact_products
+from strop.runtime.engines.onnxruntime import X86, needs_exact_products, read_cpuinfo
 
 OPSET = 17  # has what these networks need; per-channel DequantizeLinear came with 13
 INPUT = "image:0"  # as `freeze` names it
@@ -92,9 +92,8 @@ def _static(
     with native_stderr_held():
         has_symbolic_shapes, notes = _pre_process(made["onnx-float"].path, prepared)
         is_x86 = platform.machine().lower() in X86
-        cpuinfo = CPUINFO.read_text(errors="replace") if CPUINFO.is_file() else ""
         activation = QuantType.QUInt8 if is_x86 else QuantType.QInt8
-        reduce_range = needs_exact_products(cpuinfo, platform.machine())
+        reduce_range = needs_exact_products(read_cpuinfo(), platform.machine())
         quantize_static(
             str(prepared),
             str(path),

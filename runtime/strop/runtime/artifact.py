@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from enum import Enum
-from pathlib import Path
 
 from strop.runtime.contract import Contract, contract_from_json
 from strop.runtime.contract_zip import append_contract, read_zipped_contract
@@ -43,14 +42,14 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
         ArtifactError: Missing, not a file, unreadable, empty, neither format, cut short
             as far as the outer structure shows, or named for another format.
     """
-    path = Path(path)
+    path = os.fspath(path)
     head = _read_head(path)
     named = _named_format(path)
     if not head:
         raise ArtifactError(f"{path}: empty, 0 bytes; copy or export it again")
     if head[4:8] == TFLITE_IDENTIFIER:
         found = Format.TFLITE
-        if path.stat().st_size < SMALLEST_FLATBUFFER:
+        if os.path.getsize(path) < SMALLEST_FLATBUFFER:
             raise ArtifactError(f"{path}: ends inside its first table; copy it again, it was cut")
     elif named is Format.TFLITE and not _is_onnx(path):
         raise ArtifactError(
@@ -63,7 +62,7 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
     if named not in (None, found):
         raise ArtifactError(
             f"{path}: named .{named.value if named else ''}, but its content is {found.value};"
-            f" rename it to {path.with_suffix('.' + found.value).name}"
+            f" rename it to {os.path.splitext(os.path.basename(path))[0]}.{found.value}"
         )
     return found
 
@@ -77,12 +76,12 @@ def read_contract(path: str | os.PathLike[str]) -> Contract | None:
         ArtifactError: The file is not an artifact.
         ContractError: It carries a contract that is too large, damaged, or not ours.
     """
-    path = Path(path)
+    path = os.fspath(path)
     if detect_format(path) is Format.TFLITE:
         text = read_zipped_contract(path)
     else:
         text = read_metadata(path, ONNX_CONTRACT_KEY)
-    return None if text is None else contract_from_json(text, where=str(path))
+    return None if text is None else contract_from_json(text, where=path)
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:
@@ -95,7 +94,7 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
 
     digest = hashlib.sha256()
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             while chunk := file.read(HASH_CHUNK):
                 digest.update(chunk)
     except OSError as err:
@@ -103,11 +102,11 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def _read_head(path: Path) -> bytes:
-    if path.is_dir():
+def _read_head(path: str) -> bytes:
+    if os.path.isdir(path):
         raise ArtifactError(f"{path}: a folder; needed is one .tflite or .onnx file")
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return file.read(SMALLEST_FLATBUFFER)
     except FileNotFoundError as err:
         raise ArtifactError(f"{path}: no such file; check the path, or export it first") from err
@@ -117,14 +116,14 @@ def _read_head(path: Path) -> bytes:
         ) from err
 
 
-def _named_format(path: Path) -> Format | None:
+def _named_format(path: str) -> Format | None:
     try:
-        return Format(path.suffix.lower().lstrip("."))
+        return Format(os.path.splitext(path)[1].lower().lstrip("."))
     except ValueError:
         return None
 
 
-def _is_onnx(path: Path) -> bool:
+def _is_onnx(path: str) -> bool:
     try:
         check_onnx(path)
     except ArtifactError:

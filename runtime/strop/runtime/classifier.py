@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from strop.runtime.artifact import read_contract
 from strop.runtime.contract import Contract
@@ -19,6 +18,7 @@ from strop.runtime.prepare import Preparation, preparation
 from strop.runtime.scores import activate, dequantize, top_k
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 DEFAULT_TOP = 5

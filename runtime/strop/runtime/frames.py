@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from strop.runtime.contract import Contract
 from strop.runtime.errors import ImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def check_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uint8]:

@@ -8,8 +8,8 @@ https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from strop.runtime.errors import ArtifactError, ContractError
@@ -37,7 +37,7 @@ MAX_FIELDS = 100_000
 MAX_METADATA_BYTES = 16 << 20  # as much as a contract behind a .tflite may have
 
 
-def check_onnx(path: Path) -> None:
+def check_onnx(path: str) -> None:
     """Pass an ONNX model; only the outermost structure is looked at.
 
     Raises:
@@ -47,7 +47,7 @@ def check_onnx(path: Path) -> None:
         pass
 
 
-def read_metadata(path: Path, key: str) -> str | None:
+def read_metadata(path: str, key: str) -> str | None:
     """The value of `key` in the model's metadata_props, or None if there is none.
 
     Raises:
@@ -71,11 +71,11 @@ def read_metadata(path: Path, key: str) -> str | None:
     return None
 
 
-def _model_fields(path: Path) -> Iterator[tuple[int, int, BinaryIO]]:
+def _model_fields(path: str) -> Iterator[tuple[int, int, BinaryIO]]:
     """Field number, size of its content, and the file at the start of that content."""
-    size = path.stat().st_size
+    size = os.path.getsize(path)
     seen: set[int] = set()
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         at, count = 0, 0
         while at < size:
             try:
@@ -104,7 +104,7 @@ def _model_fields(path: Path) -> Iterator[tuple[int, int, BinaryIO]]:
         raise ArtifactError(_not_onnx(path))
 
 
-def _not_onnx(path: Path) -> str:
+def _not_onnx(path: str) -> str:
     return f"{path}: neither a .tflite nor an ONNX model; needed is one of the two"
 
 

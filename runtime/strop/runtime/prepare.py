@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from strop.runtime.contract import Contract
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import ContractError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PIXEL_VALUES = 256
 SIGN_BIT = np.uint8(0x80)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from strop.runtime.contract import Activation
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import ArtifactError
 
-Floats = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Floats: TypeAlias = "NDArray[np.floating[Any]]"
 
 
 def dequantize(raw: Array, info: TensorInfo) -> NDArray[np.float32]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import cast
+from typing import NamedTuple, cast
 
 from strop.runtime.artifact import Format, detect_format
 from strop.runtime.engines.engine import Engine
 from strop.runtime.errors import EngineError
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EngineChoice:
+class EngineChoice(NamedTuple):
     """An engine that strop knows.
 
     Attributes:

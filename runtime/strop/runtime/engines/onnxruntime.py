@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
-from strop.runtime.engines.operation import Operation
 from strop.runtime.engines.tensors import check_tensor, the_only
 from strop.runtime.errors import ArtifactError
-from strop.runtime.onnx_graph import computes_in_float, read_onnx_graph
 
-CPUINFO = Path("/proc/cpuinfo")
+if TYPE_CHECKING:
+    from strop.runtime.engines.operation import Operation
+
+CPUINFO = "/proc/cpuinfo"
 VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "avx_vnni_int8"})  # as Linux names them
 X86 = ("x86_64", "amd64", "i386", "i686")
 
@@ -123,7 +123,12 @@ class OnnxRuntimeEngine:
 
     def operations(self) -> tuple[Operation, ...]:
         """What ONNX Runtime makes of the file's operations on this machine; loads it again."""
-        import tempfile  # with what it imports, it would delay every first inference
+        # Here, because with what they import they would delay every first inference.
+        import tempfile
+        from pathlib import Path
+
+        from strop.runtime.engines.operation import Operation
+        from strop.runtime.onnx_graph import computes_in_float, read_onnx_graph
 
         with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
             target = Path(folder) / "optimized.onnx"
@@ -179,10 +184,18 @@ def _session_options(num_threads: int) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _ERRORS_ONLY
-    cpuinfo = CPUINFO.read_text(errors="replace") if CPUINFO.is_file() else ""
-    if needs_exact_products(cpuinfo, platform.machine()):
+    if needs_exact_products(read_cpuinfo(), platform.machine()):
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
+
+
+def read_cpuinfo() -> str:
+    """Text of /proc/cpuinfo, empty where there is none."""
+    try:
+        with open(CPUINFO, errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _tensor_info(tensor: Any, *, where: str) -> TensorInfo:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import os
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
-from strop.runtime.engines.operation import Operation
 from strop.runtime.engines.tensors import check_tensor, the_only
 from strop.runtime.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from strop.runtime.engines.operation import Operation
 
 _DELEGATE = "DELEGATE"  # Source: tensorflow/lite schema.fbs, BuiltinOperator 51
 # Dimensions of the weights, input 1, over which one result is not summed up.
@@ -207,6 +209,8 @@ def _operation(
     kind: str, *, inputs: list[Any], results: list[Any], is_delegated: bool
 ) -> Operation:
     """From tensors' details, None for one that is left out or not told of."""
+    from strop.runtime.engines.operation import Operation
+
     is_real = any(result and np.dtype(result["dtype"]).kind == "f" for result in results)
     return Operation(
         kind=kind,
