@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
 from tests.runtime.check.pairs import MS, block, pair, quad
 
-from strop.runtime.check.samples import Quad
+from strop.runtime.check.samples import Quad, draw_orders
 
 
 @pytest.mark.parametrize("order", ["ABBA", "BAAB"])
@@ -17,11 +18,35 @@ def test_a_slower_new_artifact_has_a_positive_ratio_in_either_order(order: str) 
     assert quad(100 * MS, 110 * MS, order=order).cpu_log_ratio == pytest.approx(math.log(1.1))
 
 
-@pytest.mark.parametrize("order", ["ABBA", "BAAB"])
-def test_a_steady_drift_cancels_out(order: str) -> None:
-    drifting = Quad(order=order, blocks=tuple(block(round(MS * 1.1**i)) for i in range(4)))
+def test_a_steady_drift_cancels_out() -> None:
     # Whole nanoseconds of a millisecond.
-    assert drifting.log_ratio == pytest.approx(0.0, abs=1e-6)
+    drift = [[block(round(MS * 1.1 ** (4 * q + i))) for i in range(4)] for q in range(4)]
+    for seed in range(6):
+        orders = draw_orders(4, random.Random(seed))
+        quads = tuple(
+            Quad(order=order, blocks=tuple(blocks))
+            for order, blocks in zip(orders, drift, strict=True)
+        )
+        drifting = replace(pair(), quads=quads)
+        assert drifting.log_ratio(min_quads=4) == pytest.approx(0.0, abs=1e-6)
+        assert [quad.cpu_log_ratio for quad in quads] == pytest.approx([0.0] * 4, abs=1e-6)
+
+
+@pytest.mark.parametrize("order", ["ABBA", "BAAB"])
+@pytest.mark.parametrize("disturbed", range(4))
+def test_a_disturbed_block_does_not_change_a_quad(order: str, disturbed: int) -> None:
+    times = [MS] * 4
+    times[disturbed] = 3 * MS
+    assert Quad(order=order, blocks=tuple(map(block, times))).log_ratio == 0
+
+
+@pytest.mark.parametrize(("quads", "fewest"), [(4, 2), (5, 2), (1, 0)])
+def test_orders_are_drawn_as_often_one_as_the_other(quads: int, fewest: int) -> None:
+    drawn = [draw_orders(quads, random.Random(seed)) for seed in range(64)]
+    assert all(len(orders) == quads for orders in drawn)
+    assert all(orders.count("ABBA") in (fewest, quads - fewest) for orders in drawn)
+    first = [orders[0] for orders in drawn].count("ABBA")
+    assert 16 < first < 48
 
 
 def test_a_blocks_median_does_not_see_one_interrupted_inference() -> None:

@@ -19,7 +19,7 @@ from strop.runtime.check.interpreter import Interpreter
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.process import WorkerProcess, worker_command
 from strop.runtime.check.reasons import reasons
-from strop.runtime.check.samples import ORDERS, BlockSamples, Pair, Quad, Start
+from strop.runtime.check.samples import BlockSamples, Pair, Quad, Start, draw_orders
 from strop.runtime.check.surroundings import fresh_copy, padded_environment, processors
 
 A, B = ARMS = ("A", "B")
@@ -122,9 +122,8 @@ class PairRunner:
     def _run_quads(self, workers: dict[str, Worker]) -> tuple[Quad, ...]:
         first = self._quads
         quads = []
-        for _ in range(self._plan.quads):
+        for order in draw_orders(self._plan.quads, self._lots):
             self._watch.look(self._quads)
-            order = self._lots.choice(ORDERS)
             quads.append(Quad(order=order, blocks=tuple(workers[arm].block() for arm in order)))
             self._quads += 1
         self._watch.look(self._quads, is_last=True)

@@ -20,7 +20,7 @@ class CheckPlan:
         max_pairs: Pairs of processes at most.
         pairs: How many; None fits them into `budget_s`.
         budget_s: For one artifact's pairs.
-        quads: Groups of four blocks in a pair, ABBA or BAAB.
+        quads: Groups of four blocks in a pair, half of them ABBA and half BAAB.
         min_valid_quads: A pair with fewer does not count.
         max_invalid_share: Of all quads; with more, nothing is decided.
         block_runs: Timed inferences in a block, at least.

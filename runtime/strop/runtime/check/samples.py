@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -47,7 +49,7 @@ class BlockSamples:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quad:
-    """Four blocks, in an order in which a steady drift cancels out.
+    """Four blocks, close together.
 
     Attributes:
         order: One of ORDERS, drawn by lot.
@@ -66,20 +68,28 @@ class Quad:
 
     @property
     def log_ratio(self) -> float:
-        """Natural logarithm of new over old."""
-        return self._log_ratio([block.p50_ns for block in self.blocks])
+        """Natural logarithm of new over old, each by the faster of its two blocks.
+
+        What disturbs a block makes it slower, never faster: of equal files on a shared
+        machine, this scatters half as much as the mean of both, or a fifth.
+        """
+        old, new = (min(block.p50_ns for block in self.of(arm)) for arm in "AB")
+        return math.log(new / old)
 
     @property
     def cpu_log_ratio(self) -> float:
-        """The same of processor time."""
+        """The same of processor time, by the mean of both."""
         # A clock of 10 ms may tell 0 for a short block.
-        return self._log_ratio([max(block.cpu_per_run_ns, 1.0) for block in self.blocks])
+        return self.mean_log_ratio([max(block.cpu_per_run_ns, 1.0) for block in self.blocks])
 
-    def _log_ratio(self, values: list[int] | list[float]) -> float:
+    def mean_log_ratio(self, values: Sequence[float]) -> float:
+        """Logarithm of new over old, by the mean of both; a steady drift cancels out.
+
+        Args:
+            values: One a block, > 0.
+        """
         signs = [1 if name == "B" else -1 for name in self.order]
-        return sum(sign * math.log(value) for sign, value in zip(signs, values, strict=True)) / (
-            len(values) / 2
-        )
+        return sum(sign * math.log(value) for sign, value in zip(signs, values, strict=True)) / 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +138,15 @@ class Pair:
         return tuple(quad for quad in self.quads if not quad.reasons)
 
     def log_ratio(self, *, min_quads: int) -> float | None:
-        """Median over the valid quads; None with fewer than `min_quads`."""
+        """Median over the valid quads; None with fewer than `min_quads`.
+
+        Of quads in both orders a steady drift cancels out.
+        """
         found = [quad.log_ratio for quad in self.valid_quads]
         return median(found) if len(found) >= min_quads else None
+
+
+def draw_orders(quads: int, lots: random.Random) -> tuple[str, ...]:
+    """An order for each quad by lot: as many of one as of the other, or one more."""
+    orders = [*ORDERS * (quads // 2), *([lots.choice(ORDERS)] if quads % 2 else [])]
+    return tuple(lots.sample(orders, quads))

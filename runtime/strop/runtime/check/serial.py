@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -89,10 +90,23 @@ def has_room_for_two(artifacts: Sequence[Path], root: Path = Path("/")) -> bool:
     return available is None or needed <= available
 
 
-def _quad(order: str, solos: Sequence[Solo], number: int) -> Quad:
-    """The blocks of one number of the four processes: a steady drift cancels out in them too."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SerialQuad(Quad):
+    """The blocks of one number of four processes, seconds apart from each other.
+
+    A board that warms up drifts more between them than it is disturbed, and all quads of a
+    pair have one order.
+    """
+
+    @property
+    def log_ratio(self) -> float:
+        """By the mean of each artifact's blocks."""
+        return self.mean_log_ratio([block.p50_ns for block in self.blocks])
+
+
+def _quad(order: str, solos: Sequence[Solo], number: int) -> SerialQuad:
     blocks = [solo.blocks[number] for solo in solos]
-    return Quad(
+    return SerialQuad(
         order=order,
         blocks=tuple(block.samples for block in blocks),
         reasons=tuple(dict.fromkeys(reason for block in blocks for reason in block.reasons)),
