@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from tests.runtime.check.pairs import MS
@@ -74,6 +75,28 @@ def test_a_real_file_is_held_against_limits_and_the_report_is_kept(
     (checked,) = report.artifacts
     assert sum(len(b.samples.invoke_ns) for s in checked.processes for b in s.blocks) >= 130
     assert report.to_json() == output.read_text()
+
+
+@pytest.mark.usefixtures("short")
+def test_every_limit_is_a_test_for_ci(
+    tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = tmp_path / "outputs"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    junit, table = tmp_path / "j.xml", tmp_path / "t.md"
+    limits = ("--slo", "p95<=10s", "--slo", "p50<=1us")
+    files = ("--junit", str(junit), "--markdown", str(table))
+    assert cli.main(["check", str(tiny_onnx), *limits, *files]) == 1
+    (suite,) = ElementTree.fromstring(junit.read_text())
+    held, missed = suite.iter("testcase")
+    assert held.attrib["name"] == "tiny.int8.onnx p95<=10s"
+    assert held.find("failure") is None
+    (failure,) = missed
+    assert failure.attrib["message"].startswith("MISSED tiny.int8.onnx p50<=1us: ")
+    rows = [line for line in table.read_text().splitlines() if "tiny.int8.onnx</code>" in line]
+    assert "| p95\\<=10s | **held** |" in rows[0]
+    assert "| p50\\<=1us | **missed** |" in rows[1]
+    assert outputs.read_text() == "verdict=missed\nratio=\n"
 
 
 @pytest.mark.usefixtures("short")

@@ -18,8 +18,9 @@ from strop.runtime.check.report import CheckReport
 from strop.runtime.check.samples import Pair
 from strop.runtime.commands import check
 from strop.runtime.commands.check_github import MAX_SUMMARY_BYTES, annotation
-from strop.runtime.commands.check_junit import junit_of_error, junit_of_report
+from strop.runtime.commands.check_junit import junit_of, junit_of_error
 from strop.runtime.commands.check_markdown import markdown_of_report
+from strop.runtime.commands.check_told import told_by_check
 from strop.runtime.errors import BaselineError, MeasurementError
 
 GROWN = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
@@ -96,7 +97,7 @@ def ends(root: Element) -> dict[str, str]:
 
 def test_every_artifact_and_metric_is_a_test(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", PASSED, SLOWER, UNCLEAR, SPOILED, gates=[GROWN])
-    root = parsed(junit_of_report(report, is_strict=False, has_accuracy=False))
+    root = parsed(junit_of(told_by_check(report, is_strict=False, has_accuracy=False)))
     found = ends(root)
     assert [found[f"new{i}.tflite p50"] for i in range(4)] == [
         *("passed", "failure", "skipped", "error")
@@ -113,7 +114,7 @@ def test_every_artifact_and_metric_is_a_test(tmp_path: Path) -> None:
 
 def test_the_suite_has_the_figures(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", SLOWER)
-    (suite,) = parsed(junit_of_report(report, is_strict=False, has_accuracy=False))
+    (suite,) = parsed(junit_of(told_by_check(report, is_strict=False, has_accuracy=False)))
     found = {each.attrib["name"]: each.attrib["value"] for each in suite.iter("property")}
     decision = report.artifacts[0].decision
     assert float(found["ratio"]) == decision.ratio
@@ -128,7 +129,7 @@ def test_the_suite_has_the_figures(tmp_path: Path) -> None:
 
 def test_an_inconclusive_check_is_an_error_where_that_is_strict(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", UNCLEAR)
-    root = parsed(junit_of_report(report, is_strict=True, has_accuracy=False))
+    root = parsed(junit_of(told_by_check(report, is_strict=True, has_accuracy=False)))
     assert ends(root)["new0.tflite p50"] == "error"
 
 
@@ -138,7 +139,7 @@ def test_no_name_breaks_the_xml(tmp_path: Path) -> None:
     report = replace(report, artifacts=(replace(report.artifacts[0], subject=subject),))
     shown = HOSTILE.replace("\x00", "\\x00").replace("\x1b", "\\x1b").replace("\udcff", "\\udcff")
     for xml in (
-        junit_of_report(report, is_strict=False, has_accuracy=True),
+        junit_of(told_by_check(report, is_strict=False, has_accuracy=True)),
         junit_of_error([HOSTILE], MeasurementError(HOSTILE)),
     ):
         (suite,) = parsed(xml.encode().decode())
@@ -231,13 +232,12 @@ def test_a_self_test_takes_none_of_these_files(
     assert "--junit is of a check; leave it out, or --self-test" in capsys.readouterr().err
 
 
-def test_absolute_limits_have_no_junit_and_say_so_in_it(
+def test_absolute_limits_are_not_exported_and_say_so(
     tiny_onnx: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["check", str(tiny_onnx), "--slo", "p50<=1s", "--junit", str(tmp_path / "j.xml")]
-    assert cli.main(words) == 2
+    exported = f"pyperf={tmp_path / 'p.json'}"
+    assert cli.main(["check", str(tiny_onnx), "--slo", "p50<=1s", "--export", exported]) == 2
     assert "and the mode is budget; take --json or --output" in capsys.readouterr().err
-    assert "take --json or --output" in (tmp_path / "j.xml").read_text()
 
 
 def test_github_gets_annotations_summary_and_outputs(

@@ -12,8 +12,8 @@ from tests.runtime.check.test_report import FASTER, PASSED, SLOWER, SPOILED, UNC
 
 from strop.runtime.check.gates import GATES, Anatomy, Change
 from strop.runtime.check.report import CheckReport
-from strop.runtime.check.results import largest_ratio, overall, results
 from strop.runtime.check.samples import Pair
+from strop.runtime.commands.check_told import Told, largest_ratio, overall, told_by_check
 
 GROWN = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
 
@@ -21,8 +21,15 @@ GROWN = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
 def outcomes(
     report: CheckReport, *, is_strict: bool = False, baseline: Anatomy = ANATOMY
 ) -> dict[str, str]:
-    found = results(report.artifacts[0], baseline, is_strict=is_strict, has_accuracy=False)
-    return {result.metric: result.outcome.value for result in found}
+    subject = replace(report.baseline, anatomy=baseline)
+    (told,) = told_of(replace(report, baseline=subject), is_strict=is_strict)
+    return {result.metric: result.outcome.value for result in told.results}
+
+
+def told_of(
+    report: CheckReport, *, is_strict: bool = False, has_accuracy: bool = False
+) -> tuple[Told, ...]:
+    return told_by_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +53,8 @@ def test_a_verdict_is_an_outcome_of_p50(
 def test_every_gate_is_a_test_and_accuracy_where_it_is_asked_for(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", PASSED)
     assert list(outcomes(report)) == ["p50", *(gate for gate in GATES if gate != "accuracy")]
-    found = results(report.artifacts[0], ANATOMY, is_strict=False, has_accuracy=True)
-    assert [result.metric for result in found] == ["p50", *GATES]
+    (told,) = told_of(report, has_accuracy=True)
+    assert [result.metric for result in told.results] == ["p50", *GATES]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +97,10 @@ def test_what_could_not_be_compared_is_no_pass(tmp_path: Path) -> None:
 def test_a_check_is_what_its_worst_artifact_is(
     tmp_path: Path, artifacts: list[list[Pair]], gates: list[Change], word: str
 ) -> None:
-    assert overall(report_of(tmp_path / "pi", *artifacts, gates=gates)) == word
+    assert overall(told_of(report_of(tmp_path / "pi", *artifacts, gates=gates))) == word
 
 
 def test_the_ratio_of_a_check_is_its_slowest_artifacts(tmp_path: Path) -> None:
-    assert largest_ratio(report_of(tmp_path / "pi", PASSED, SLOWER)) == pytest.approx(1.105171)
-    assert largest_ratio(report_of(tmp_path / "pi2", SPOILED)) is None
+    slower = told_of(report_of(tmp_path / "pi", PASSED, SLOWER))
+    assert largest_ratio(slower) == pytest.approx(1.105171)
+    assert largest_ratio(told_of(report_of(tmp_path / "pi2", SPOILED))) is None

@@ -173,6 +173,13 @@ def test_numbers_are_compared_with_where_there_is_no_file(
     assert "mode       stored" in printed.err
     report = stored_report_from_json((tmp_path / "r.json").read_text(), where="r.json")
     assert report.sessions == tuple(OLDS)
+    junit, table = tmp_path / "j.xml", tmp_path / "t.md"
+    assert cli.main([*words, "--junit", str(junit), "--markdown", str(table)]) == 1
+    assert 'message="REGRESSION model.tflite p50 +20.0 %' in junit.read_text()
+    assert "| **regression** | +20.0 % | +19.2 % to +20.8 % (99 %) | 5 → 6 | 5 |" in (
+        table.read_text()
+    )
+    capsys.readouterr()
     assert cli.main([*words, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["artifacts"][0]["decision"]["sessions"] == 5
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from strop.runtime.check.decide import Decision, Verdict
+from strop.runtime.check.decide import Verdict
 from strop.runtime.check.gates import (
     ACCURACY,
     FLOAT,
@@ -16,16 +16,10 @@ from strop.runtime.check.gates import (
     PARTITIONS,
     UNDELEGATED,
     Anatomy,
+    Change,
 )
-from strop.runtime.check.report import Checked, CheckReport
 
 P50 = "p50"
-WORSE = "worse"  # a gate without statistics fails, and the latency does not
-# From bad to good: a check of several artifacts is what its worst one is.
-ORDER = (
-    *(Verdict.REGRESSION.value, WORSE, Verdict.INVALID.value, Verdict.INCONCLUSIVE.value),
-    *(Verdict.PASS.value, Verdict.IMPROVED.value),
-)
 
 
 class Outcome(str, Enum):
@@ -42,7 +36,7 @@ class Result:
     """One artifact in one respect.
 
     Attributes:
-        metric: P50, or one of GATES.
+        metric: P50, an absolute limit, or one of GATES.
         outcome: UNKNOWN where nothing is shown, ERROR where that ends the build.
         text: What was found; empty where there is nothing to say.
     """
@@ -52,52 +46,46 @@ class Result:
     text: str
 
 
-def results(
-    checked: Checked, baseline: Anatomy, *, is_strict: bool, has_accuracy: bool
-) -> tuple[Result, ...]:
-    """p50, and then every gate, in the order of GATES.
+def latency_result(verdict: Verdict, *, text: str, is_strict: bool, metric: str = P50) -> Result:
+    """What a verdict on latency is as a test.
 
     Args:
-        checked: One new artifact.
-        baseline: What it was held against.
+        verdict: Of any mode.
+        text: The line that says so.
         is_strict: Whether an inconclusive check ends the build.
-        has_accuracy: Whether accuracy is a gate.
+        metric: What it is about.
     """
-    gates = [gate for gate in GATES if has_accuracy or gate != ACCURACY]
-    return (_p50(checked.decision, is_strict=is_strict), *_gates(checked, baseline, gates))
-
-
-def overall(report: CheckReport) -> str:
-    """The check in one word of ORDER."""
-    return min(map(_word, report.artifacts), key=ORDER.index)
-
-
-def largest_ratio(report: CheckReport) -> float | None:
-    """p50 over the baseline's, of the artifact that is slowest by it; None if none has one."""
-    ratios = [checked.decision.ratio for checked in report.artifacts]
-    return max((ratio for ratio in ratios if ratio is not None), default=None)
-
-
-def _word(checked: Checked) -> str:
-    if checked.decision.verdict is not Verdict.REGRESSION and checked.failed_gates:
-        return WORSE
-    return checked.decision.verdict.value
-
-
-def _p50(decision: Decision, *, is_strict: bool) -> Result:
     outcome = {
         Verdict.REGRESSION: Outcome.FAILED,
         Verdict.INVALID: Outcome.ERROR,
         Verdict.INCONCLUSIVE: Outcome.ERROR if is_strict else Outcome.UNKNOWN,
-    }.get(decision.verdict, Outcome.PASSED)
-    return Result(metric=P50, outcome=outcome, text="; ".join(decision.reasons))
+    }.get(verdict, Outcome.PASSED)
+    return Result(metric=metric, outcome=outcome, text=text)
 
 
-def _gates(checked: Checked, baseline: Anatomy, gates: list[str]) -> Iterator[Result]:
-    changes = {change.gate: change for change in checked.changes}
-    not_compared = _not_compared(baseline, checked.subject.anatomy)
-    for gate in gates:
+def gate_results(
+    found: Sequence[Change], old: Anatomy, new: Anatomy, *, has_accuracy: bool
+) -> tuple[Result, ...]:
+    """Every gate without statistics, in the order of GATES.
+
+    Args:
+        found: What is not as in the baseline.
+        old: The baseline.
+        new: What was held against it.
+        has_accuracy: Whether accuracy is a gate.
+    """
+    return tuple(_gates(found, old, new, has_accuracy=has_accuracy))
+
+
+def _gates(
+    found: Sequence[Change], old: Anatomy, new: Anatomy, *, has_accuracy: bool
+) -> Iterator[Result]:
+    changes = {change.gate: change for change in found}
+    not_compared = _not_compared(old, new)
+    for gate in GATES:
         change = changes.get(gate)
+        if gate == ACCURACY and not has_accuracy:
+            continue
         if change is not None:
             outcome = Outcome.FAILED if change.fails else Outcome.PASSED
             yield Result(metric=gate, outcome=outcome, text=change.text)

@@ -28,9 +28,10 @@ from strop.runtime.commands.check_modes import (
 )
 from strop.runtime.commands.check_on_board import check_on_board, plan_there
 from strop.runtime.commands.check_outputs import (
+    Report,
     add_output_flags,
     check_outputs,
-    refuse_outputs,
+    refuse_exports,
 )
 from strop.runtime.commands.check_report import print_report
 from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, qualify, run_self_test
@@ -147,16 +148,16 @@ def run(options: argparse.Namespace) -> int:
         return _run(options, tell)
 
 
-def _run(options: argparse.Namespace, tell: Callable[[CheckReport], None]) -> int:
+def _run(options: argparse.Namespace, tell: Callable[[Report], None]) -> int:
     plan = _plan(options)
     is_elsewhere = has_target(options)
     if options.self_test:
         return run_self_test(options, plan)
     mode = chosen_mode(options)
     if mode in (Mode.BUDGET, Mode.STORED):
-        refuse_outputs(options, mode)
+        refuse_exports(options, mode)
         refuse_elsewhere(options, mode)
-        return (run_budget if mode is Mode.BUDGET else run_stored)(options, plan)
+        return (run_budget if mode is Mode.BUDGET else run_stored)(options, plan, tell)
     refuse_elsewhere(options, mode)
     options.baseline = baseline_of(options)
     if options.output is not None:

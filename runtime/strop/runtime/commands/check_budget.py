@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 
 from strop import console
@@ -25,12 +26,15 @@ from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.json_records import require_writable, write_whole
 
 
-def run_budget(options: argparse.Namespace, plan: CheckPlan) -> int:
-    """Measure, judge, print, keep the report.
+def run_budget(
+    options: argparse.Namespace, plan: CheckPlan, tell: Callable[[BudgetReport], None]
+) -> int:
+    """Measure, judge, print, keep the report, tell CI.
 
     Args:
         options: As `strop check` parses them.
         plan: How long.
+        tell: Tells CI.
 
     Raises:
         ArtifactError, EngineError: What was given cannot be run.
@@ -67,6 +71,7 @@ def run_budget(options: argparse.Namespace, plan: CheckPlan) -> int:
     if options.output is not None:
         write_whole(report.to_json(), options.output)
         console.note(f"raw samples: {options.output}")
+    tell(report)
     return code
 
 
@@ -84,17 +89,24 @@ def _print(checked: BudgetChecked, *, is_quiet: bool) -> None:
     for finding in checked.findings:
         if not is_quiet:
             console.line(summary(checked, finding))
-        name = f"{checked.subject.name}: {finding.slo.text}"
-        if finding.verdict is SloVerdict.INCONCLUSIVE:
-            console.note(
-                f"warning: {name} is neither shown to be held nor to be missed; give it more"
-                " --budget, or a quieter machine; this is no pass"
-            )
-        if finding.verdict is SloVerdict.INVALID:
-            console.note(
-                f"warning: {name} is invalid: {_causes(checked)}; end what else runs there, or"
-                " measure on another machine; nothing was shown"
-            )
+        text = remedy(checked, finding)
+        if text:
+            console.note(f"warning: {checked.subject.name}: {finding.slo.text} {text}")
+
+
+def remedy(checked: BudgetChecked, finding: SloFinding) -> str:
+    """What to do about a limit of which nothing was shown; empty for others."""
+    if finding.verdict is SloVerdict.INCONCLUSIVE:
+        return (
+            "is neither shown to be held nor to be missed; give it more --budget, or a quieter"
+            " machine; this is no pass"
+        )
+    if finding.verdict is SloVerdict.INVALID:
+        return (
+            f"is invalid: {_causes(checked)}; end what else runs there, or measure on another"
+            " machine; nothing was shown"
+        )
+    return ""
 
 
 def summary(checked: BudgetChecked, finding: SloFinding) -> str:

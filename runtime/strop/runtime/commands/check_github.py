@@ -7,14 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strop import console
-from strop.runtime.check.report import CheckReport
-from strop.runtime.check.results import P50, Outcome, largest_ratio, overall, results
-from strop.runtime.commands.check_markdown import (
-    markdown_of_error,
-    markdown_of_report,
-    verdicts_alone,
-)
-from strop.runtime.commands.check_report import summary
+from strop.runtime.check.results import Outcome
+from strop.runtime.commands.check_markdown import markdown_of_error, verdicts_alone
+from strop.runtime.commands.check_told import Told, largest_ratio, overall
 from strop.runtime.errors import StropError
 
 MAX_ANNOTATIONS = 10  # of each kind and step; GitHub drops those after them without a word
@@ -24,22 +19,21 @@ TITLE = "strop check"
 KINDS = {Outcome.FAILED: ERROR, Outcome.ERROR: ERROR, Outcome.UNKNOWN: WARNING}
 
 
-def tell_github_report(
-    report: CheckReport, paths: Sequence[Path], *, is_strict: bool, is_json: bool
+def tell_github(
+    told: Sequence[Told], markdown: str, paths: Sequence[Path], *, is_json: bool
 ) -> None:
     """Tell it what was found, as far as the environment says that it listens.
 
     Args:
-        report: As measured.
-        paths: Of its artifacts, as they were given.
-        is_strict: Whether an inconclusive check ends the build.
+        told: The artifacts.
+        markdown: For the summary.
+        paths: Of the artifacts, as they were given.
         is_json: Whether stdout is JSON: then the annotations go to stderr.
     """
-    found = _annotations(report, paths, is_strict=is_strict) if _is_github() else []
-    _print_annotations(found, is_json=is_json)
-    _append_summary(markdown_of_report(report), verdicts_alone(report))
-    ratio = largest_ratio(report)
-    _append_outputs(verdict=overall(report), ratio="" if ratio is None else f"{ratio:.6f}")
+    _print_annotations(_annotations(told, paths) if _is_github() else [], is_json=is_json)
+    _append_summary(markdown, verdicts_alone(told))
+    ratio = largest_ratio(told)
+    _append_outputs(verdict=overall(told), ratio="" if ratio is None else f"{ratio:.6f}")
 
 
 def tell_github_error(error: StropError, *, is_json: bool) -> None:
@@ -66,26 +60,21 @@ def annotation(kind: str, text: str, *, file: str | None = None) -> str:
     return f"::{kind} {written}::{_data(text)}"
 
 
-def _annotations(report: CheckReport, paths: Sequence[Path], *, is_strict: bool) -> list[str]:
-    told: dict[str, list[str]] = {ERROR: [], WARNING: []}
-    for checked, path in zip(report.artifacts, paths, strict=True):
-        for result in results(
-            checked, report.baseline.anatomy, is_strict=is_strict, has_accuracy=True
-        ):
-            is_p50 = result.metric == P50
-            # A gate that compares nothing is no news on every run.
-            if result.outcome is Outcome.PASSED or (
-                result.outcome is Outcome.UNKNOWN and not is_p50
-            ):
-                continue
-            text = (
-                summary(checked)
-                if is_p50
-                else f"{checked.subject.name}: WORSE {result.metric}: {result.text}"
-            )
-            kind = KINDS[result.outcome]
-            told[kind].append(annotation(kind, text, file=str(path)))
-    return [line for kind, lines in told.items() for line in _first(lines, kind)]
+def _annotations(told: Sequence[Told], paths: Sequence[Path]) -> list[str]:
+    found: dict[str, list[str]] = {ERROR: [], WARNING: []}
+    for each, path in zip(told, paths, strict=True):
+        texts = [(result.outcome, result.text) for result in each.latency]
+        # A gate that compares nothing is no news on every run.
+        texts += [
+            (gate.outcome, f"{each.name}: WORSE {gate.metric}: {gate.text}")
+            for gate in each.gates
+            if gate.outcome is Outcome.FAILED
+        ]
+        for outcome, text in texts:
+            kind = KINDS.get(outcome)
+            if kind is not None:
+                found[kind].append(annotation(kind, text, file=str(path)))
+    return [line for kind, lines in found.items() for line in _first(lines, kind)]
 
 
 def _first(lines: list[str], kind: str) -> list[str]:

@@ -3,27 +3,88 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from strop import console
-from strop.runtime.check.figures import PairFigures, pair_figures
-from strop.runtime.check.report import Checked, CheckReport
+from strop.runtime.check.budget import BudgetChecked, BudgetReport, SloFinding
+from strop.runtime.check.decide import Decision
+from strop.runtime.check.figures import pair_figures
+from strop.runtime.check.gates import Change
+from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.report import CheckReport, Subject
+from strop.runtime.check.stored import StoredDecision
+from strop.runtime.check.stored_report import StoredReport
+from strop.runtime.commands import check_stored
+from strop.runtime.commands.check_budget import remedy
 from strop.runtime.commands.check_report import REMEDIES, milliseconds, percent_change
+from strop.runtime.commands.check_told import Told
 from strop.runtime.errors import StropError
+from strop.runtime.machine import Machine
 
 PERCENT = 100
 TITLE = "### strop check"
-COLUMNS = ("artifact", "verdict", "p50", "bounds", "p50, ms", "pairs", "detectable")
+COLUMNS = ("artifact", "verdict", "p50", "bounds", "p50, ms")
+SLO_COLUMNS = ("artifact", "limit", "verdict", "found, ms", "bounds, ms", "inferences", "processes")
 # Whatever means something to GitHub's Markdown or to HTML in the middle of a line.
 MARKUP = re.compile(r"[\\`*_{}\[\]<>|&~#!:$@]")
 
 
 def markdown_of_report(report: CheckReport) -> str:
     """Verdicts as a table, what else changed below it, and what it was held against."""
-    lines = [TITLE, "", _row(COLUMNS), _row(["---"] * len(COLUMNS))]
-    lines += [_row(_cells(checked)) for checked in report.artifacts]
-    notes = [note for checked in report.artifacts for note in _notes(checked)]
-    lines += ["", *notes, *([""] if notes else []), _against(report)]
-    return "\n".join(lines) + "\n"
+    rows, notes = [], []
+    for checked in report.artifacts:
+        decision, figures = checked.decision, pair_figures(checked.pairs)
+        name = checked.subject.name
+        p50s_ns = (figures.old.p50_ns, figures.new.p50_ns)
+        rows.append(_cells(name, decision, p50s_ns, decision.pairs))
+        if decision.verdict in REMEDIES:
+            notes.append(_doubt(name, decision, REMEDIES[decision.verdict]))
+        notes += _changes(name, checked.changes)
+    return _page(
+        (*COLUMNS, "pairs", "detectable"),
+        rows,
+        notes,
+        f"Against {_code(report.baseline.name)}; {_thresholds(report.plan)}"
+        f" {_surroundings(report.baseline, report.machine, report.strop_version)}",
+    )
+
+
+def markdown_of_stored(report: StoredReport) -> str:
+    """The same of a check against stored numbers."""
+    rows, notes = [], []
+    for checked in report.artifacts:
+        decision, session = checked.decision, checked.session
+        name, p50_ns, ratio = session.subject.name, session.p50_ns, decision.ratio
+        old_ns = None if p50_ns is None or ratio is None else p50_ns / ratio
+        rows.append(_cells(name, decision, (old_ns, p50_ns), decision.sessions))
+        if decision.verdict in check_stored.REMEDIES:
+            notes.append(_doubt(name, decision, check_stored.REMEDIES[decision.verdict]))
+        notes += _changes(name, checked.changes)
+    return _page(
+        (*COLUMNS, "sessions", "detectable"),
+        rows,
+        notes,
+        f"Against stored sessions of {_code(report.baseline.name)};"
+        f" {_thresholds(report.plan)}"
+        f" {_surroundings(report.baseline, None, report.strop_version)}",
+    )
+
+
+def markdown_of_budget(report: BudgetReport) -> str:
+    """Limits as a table, and what to do about those that nothing was shown of."""
+    both = [(checked, each) for checked in report.artifacts for each in checked.findings]
+    notes = [
+        f"- {_code(checked.subject.name)} {_plain(finding.slo.text)} {_plain(text)}"
+        for checked, finding in both
+        if (text := remedy(checked, finding))
+    ]
+    subject = report.artifacts[0].subject
+    return _page(
+        SLO_COLUMNS,
+        [_slo_cells(checked, finding) for checked, finding in both],
+        notes,
+        f"Bounds are of 99 %. {_surroundings(subject, report.machine, report.strop_version)}",
+    )
 
 
 def markdown_of_error(error: StropError) -> str:
@@ -31,67 +92,92 @@ def markdown_of_error(error: StropError) -> str:
     return f"{TITLE}\n\n**error**: {_plain(str(error))}\n"
 
 
-def verdicts_alone(report: CheckReport) -> str:
+def verdicts_alone(told: Sequence[Told]) -> str:
     """A line an artifact, for a summary that has no room for more."""
-    lines = [
-        f"- **{checked.decision.verdict.value}** {_code(checked.subject.name)}"
-        for checked in report.artifacts
-    ]
+    lines = [f"- **{each.word}** {_code(each.name)}" for each in told]
     return "\n".join([TITLE, "", *lines]) + "\n"
 
 
-def _cells(checked: Checked) -> list[str]:
-    decision = checked.decision
+def _page(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str], foot: str
+) -> str:
+    lines = [TITLE, "", _row(columns), _row(["---"] * len(columns)), *map(_row, rows)]
+    lines += ["", *notes, *([""] if notes else []), foot]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(
+    name: str,
+    decision: Decision | StoredDecision,
+    p50s_ns: tuple[float | None, float | None],
+    count: int,
+) -> list[str]:
     bounds = "-"
-    if decision.confidence is not None:
+    if decision.low is not None and decision.confidence is not None:
         least, most = _change(decision.low), _change(decision.high)
         bounds = f"{least} to {most} ({decision.confidence * PERCENT:.3g} %)"
+    old_ns, new_ns = p50s_ns
+    is_known = old_ns is not None and new_ns is not None
     detectable = decision.detectable_increase
     return [
-        _code(checked.subject.name),
+        _code(name),
         f"**{decision.verdict.value}**",
         _change(decision.ratio),
         bounds,
-        _milliseconds(pair_figures(checked.pairs)),
-        str(decision.pairs),
+        f"{_milliseconds(old_ns)} → {_milliseconds(new_ns)}" if is_known else "-",
+        str(count),
         "-" if detectable is None else f"{detectable * PERCENT:.1f} %",
     ]
 
 
-def _notes(checked: Checked) -> list[str]:
-    name, decision = _code(checked.subject.name), checked.decision
+def _slo_cells(checked: BudgetChecked, finding: SloFinding) -> list[str]:
+    low, high = _milliseconds(finding.low_ns), _milliseconds(finding.high_ns)
+    return [
+        _code(checked.subject.name),
+        _plain(finding.slo.text),
+        f"**{finding.verdict.value}**",
+        milliseconds(finding.p_ns),
+        f"{low} to {high}",
+        str(finding.inferences),
+        str(len(checked.processes)),
+    ]
+
+
+def _doubt(name: str, decision: Decision | StoredDecision, remedy: str) -> str:
+    why = _plain("; ".join((*decision.reasons, remedy)))
+    return f"- {_code(name)} is {decision.verdict.value}: {why}"
+
+
+def _changes(name: str, changes: Sequence[Change]) -> list[str]:
     lines = []
-    if decision.verdict in REMEDIES:
-        why = _plain("; ".join((*decision.reasons, REMEDIES[decision.verdict])))
-        lines.append(f"- {name} is {decision.verdict.value}: {why}")
-    for found in checked.changes:
+    for found in changes:
         word = "**WORSE**" if found.fails else "allowed" if found.is_worse else "changed"
-        lines.append(f"- {name} {word} {found.gate}: {_plain(found.text)}")
+        lines.append(f"- {_code(name)} {word} {found.gate}: {_plain(found.text)}")
     return lines
 
 
-def _against(report: CheckReport) -> str:
-    machine, facts, plan = report.machine, report.baseline.anatomy.facts, report.plan
+def _thresholds(plan: CheckPlan) -> str:
+    return f"more than {plan.tolerance:.1%} is a regression, a pass excludes {plan.limit:.1%}."
+
+
+def _surroundings(subject: Subject, machine: Machine | None, strop_version: str) -> str:
+    facts = subject.anatomy.facts
+    where = f"{_plain(machine.board or machine.cpu_model or machine.arch)}, " if machine else ""
     return (
-        f"Against {_code(report.baseline.name)}; more than {plan.tolerance:.1%} is a regression,"
-        f" a pass excludes {plan.limit:.1%}."
-        f" {_plain(machine.board or machine.cpu_model or machine.arch)},"
-        f" {_plain(f'{facts.engine} {facts.version}')}, threads: {facts.num_threads},"
-        f" strop {_plain(report.strop_version)}."
+        f"{where}{_plain(f'{facts.engine} {facts.version}')}, threads: {facts.num_threads},"
+        f" strop {_plain(strop_version)}."
     )
 
 
-def _milliseconds(figures: PairFigures) -> str:
-    if figures.old.p50_ns is None or figures.new.p50_ns is None:
-        return "-"
-    return f"{milliseconds(figures.old.p50_ns)} → {milliseconds(figures.new.p50_ns)}"
+def _milliseconds(duration_ns: float | None) -> str:
+    return "-" if duration_ns is None else milliseconds(duration_ns)
 
 
 def _change(ratio: float | None) -> str:
     return "-" if ratio is None else f"{percent_change(ratio)} %"
 
 
-def _row(cells: list[str] | tuple[str, ...]) -> str:
+def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -9,11 +9,19 @@ from functools import partial
 from pathlib import Path
 
 from strop import console
+from strop.runtime.check.budget import BudgetReport
 from strop.runtime.check.mode import Mode
 from strop.runtime.check.report import CheckReport
-from strop.runtime.commands.check_github import tell_github_error, tell_github_report
-from strop.runtime.commands.check_junit import junit_of_error, junit_of_report
-from strop.runtime.commands.check_markdown import markdown_of_error, markdown_of_report
+from strop.runtime.check.stored_report import StoredReport
+from strop.runtime.commands.check_github import tell_github, tell_github_error
+from strop.runtime.commands.check_junit import junit_of, junit_of_error
+from strop.runtime.commands.check_markdown import (
+    markdown_of_budget,
+    markdown_of_error,
+    markdown_of_report,
+    markdown_of_stored,
+)
+from strop.runtime.commands.check_told import told_by_budget, told_by_check, told_by_stored
 from strop.runtime.commands.export_flags import (
     add_export_flag,
     require_exports_writable,
@@ -22,6 +30,8 @@ from strop.runtime.commands.export_flags import (
 from strop.runtime.errors import MeasurementError, OutputError, PlanError, StropError
 from strop.runtime.json_records import require_writable, write_whole
 from strop.runtime.measured import measured_by_check
+
+Report = CheckReport | StoredReport | BudgetReport
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +47,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[CheckReport], None]]:
+def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[Report], None]]:
     """Tell what the block hands over, or else by what it ended; a context manager.
 
     From its beginning on --junit says that there is no answer, so that a check that is
@@ -69,36 +79,40 @@ def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[CheckReport
         raise
 
 
-def refuse_outputs(options: argparse.Namespace, mode: Mode) -> None:
-    """Pass a check without pairs where none of these files is asked for.
+def refuse_exports(options: argparse.Namespace, mode: Mode) -> None:
+    """Pass a check without pairs where no --export is asked for.
 
     Raises:
         PlanError: One is.
     """
-    for name in _asked(options):
+    if options.export:
         raise PlanError(
-            f"--{name} is of a check against a baseline's file, and the mode is {mode.value};"
-            " take --json or --output"
+            f"--export is of a check against a baseline's file, and the mode is {mode.value};"
+            " take --json or --output, or strop bench --export"
         )
 
 
 def _refuse(options: argparse.Namespace) -> None:
-    for name in _asked(options):
-        raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
+    for name in ("junit", "markdown", "export"):
+        if getattr(options, name):
+            raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
 
 
-def _asked(options: argparse.Namespace) -> list[str]:
-    return [name for name in ("junit", "markdown", "export") if getattr(options, name)]
-
-
-def _tell(options: argparse.Namespace, report: CheckReport) -> None:
-    junit = junit_of_report(
-        report, is_strict=options.strict, has_accuracy=options.max_drop is not None
-    )
-    _write(junit, options.junit)
-    _write(markdown_of_report(report), options.markdown)
-    write_exports(options, measured_by_check(report))
-    tell_github_report(report, options.artifacts, is_strict=options.strict, is_json=options.json)
+def _tell(options: argparse.Namespace, report: Report) -> None:
+    is_strict, has_accuracy = options.strict, options.max_drop is not None
+    if isinstance(report, BudgetReport):
+        told, markdown = told_by_budget(report, is_strict=is_strict), markdown_of_budget(report)
+    elif isinstance(report, StoredReport):
+        told = told_by_stored(report, is_strict=is_strict, has_accuracy=has_accuracy)
+        markdown = markdown_of_stored(report)
+    else:
+        told = told_by_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
+        markdown = markdown_of_report(report)
+    _write(junit_of(told), options.junit)
+    _write(markdown, options.markdown)
+    if isinstance(report, CheckReport):
+        write_exports(options, measured_by_check(report))
+    tell_github(told, markdown, options.artifacts, is_json=options.json)
 
 
 def _tell_error(options: argparse.Namespace, error: StropError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict
 
 from strop import console
@@ -30,12 +31,15 @@ REMEDIES = {
 }
 
 
-def run_stored(options: argparse.Namespace, plan: CheckPlan) -> int:
-    """Measure, decide, print, keep the report.
+def run_stored(
+    options: argparse.Namespace, plan: CheckPlan, tell: Callable[[StoredReport], None]
+) -> int:
+    """Measure, decide, print, keep the report, tell CI.
 
     Args:
         options: As `strop check` parses them.
         plan: Thresholds and durations.
+        tell: Tells CI.
 
     Raises:
         ArtifactError, EngineError, ContractError: What was given cannot be run, or has no
@@ -65,6 +69,7 @@ def run_stored(options: argparse.Namespace, plan: CheckPlan) -> int:
     if options.output is not None:
         write_whole(report.to_json(), options.output)
         console.note(f"report: {options.output}")
+    tell(report)
     return code
 
 
