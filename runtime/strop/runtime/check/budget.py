@@ -24,6 +24,7 @@ from strop.runtime.check.slo import (
     Slo,
     inferences_needed,
     lower_bound_ns,
+    processes_needed,
     upper_bound_ns,
 )
 from strop.runtime.check.solo import Solo, SoloRunner
@@ -39,7 +40,7 @@ from strop.runtime.typed_json import read_typed
 # History: 1, the first.
 FORMAT_VERSION = 1
 WRITER = "strop check --slo --output"
-MIN_PROCESSES, MAX_PROCESSES = 4, 8
+MAX_PROCESSES = 8  # or as many as are needed
 BLOCKS = 8  # of each process
 SPARE = 1.1  # of the time that the first process took; processes differ
 
@@ -164,7 +165,8 @@ def check_budget(
         MeasurementError: It could not be measured, or the budget is too small.
     """
     needed = max(inferences_needed(slo.q) for slo in slos)
-    least_runs = math.ceil(needed / (MIN_PROCESSES * BLOCKS))
+    processes = processes_needed(len(slos))
+    least_runs = math.ceil(needed / (processes * BLOCKS))
     plan = replace(plan, block_runs=max(plan.block_runs, least_runs))
     subjects = [subject(each, plan) for each in contenders]
     created_at = timestamp()
@@ -173,7 +175,7 @@ def check_budget(
     checked = []
     for contender, about in zip(contenders, subjects, strict=True):
         runner = SoloRunner(plan, lots=lots, temperature_limit_c=board_before.temperature_limit_c)
-        solos = _measure(runner, contender, plan)
+        solos = _measure(runner, contender, plan, least=processes)
         checked.append(
             BudgetChecked(
                 subject=about,
@@ -196,15 +198,17 @@ def check_budget(
     )
 
 
-def _measure(runner: SoloRunner, contender: Contender, plan: CheckPlan) -> tuple[Solo, ...]:
+def _measure(
+    runner: SoloRunner, contender: Contender, plan: CheckPlan, *, least: int
+) -> tuple[Solo, ...]:
     solos = [runner.run(contender, blocks=BLOCKS)]
     duration_s = solos[0].duration_s
-    planned = min(MAX_PROCESSES, int(plan.budget_s / duration_s))
-    if planned < MIN_PROCESSES:
+    planned = min(max(MAX_PROCESSES, least), int(plan.budget_s / duration_s))
+    if planned < least:
         raise MeasurementError(
             f"a process takes {duration_s:.1f} s, so --budget {plan.budget_s:g} is enough for"
-            f" {planned}, needed are {MIN_PROCESSES}: one alone may be lucky; give --budget"
-            f" {MIN_PROCESSES * duration_s * SPARE:.0f}"
+            f" {planned}, needed are {least}: fewer may be lucky; give --budget"
+            f" {least * duration_s * SPARE:.0f}"
         )
     solos += [runner.run(contender, blocks=BLOCKS) for _ in range(planned - 1)]
     return tuple(solos)
@@ -213,9 +217,9 @@ def _measure(runner: SoloRunner, contender: Contender, plan: CheckPlan) -> tuple
 def judge(solos: Sequence[Solo], slo: Slo, plan: CheckPlan, *, slos: int = 1) -> SloFinding:
     """What the inferences show of one limit.
 
-    It is held by all of them, also those of blocks that do not count: what disturbs the
-    machine makes nothing faster. It is missed only by those that count, and then in less
-    than ALPHA of all checks that hold every limit.
+    It is held by all of them together and by each process, also those of blocks that do not
+    count: what disturbs the machine makes nothing faster. It is missed only by those that
+    count, together and in every process, `processes_needed` at least.
 
     Args:
         solos: At least one process.
@@ -227,19 +231,29 @@ def judge(solos: Sequence[Solo], slo: Slo, plan: CheckPlan, *, slos: int = 1) ->
         list(chain.from_iterable(block.samples.invoke_ns for block in solo.blocks))
         for solo in solos
     ]
+    counted_of_process = [
+        list(chain.from_iterable(block.invoke_ns for block in solo.valid_blocks))
+        for solo in solos
+        if solo.valid_blocks
+    ]
     every = list(chain.from_iterable(of_process))
-    counted = list(
-        chain.from_iterable(block.invoke_ns for solo in solos for block in solo.valid_blocks)
-    )
+    counted = list(chain.from_iterable(counted_of_process))
     high = upper_bound_ns(every, slo.q)
     low = lower_bound_ns(counted, slo.q, alpha=ALPHA / slos)
     blocks = sum(len(solo.blocks) for solo in solos)
     invalid = blocks - sum(len(solo.valid_blocks) for solo in solos)
-    if high is not None and high <= slo.limit_ns:
+    worst_ns = max(quantile(samples, slo.q) for samples in of_process)
+    miss_all = all(quantile(samples, slo.q) > slo.limit_ns for samples in counted_of_process)
+    if high is not None and max(high, worst_ns) <= slo.limit_ns:
         verdict = SloVerdict.HELD
     elif invalid > plan.max_invalid_share * blocks:
         verdict = SloVerdict.INVALID
-    elif low is not None and low > slo.limit_ns:
+    elif (
+        low is not None
+        and low > slo.limit_ns
+        and miss_all
+        and len(counted_of_process) >= processes_needed(slos)
+    ):
         verdict = SloVerdict.MISSED
     else:
         verdict = SloVerdict.INCONCLUSIVE
@@ -250,5 +264,5 @@ def judge(solos: Sequence[Solo], slo: Slo, plan: CheckPlan, *, slos: int = 1) ->
         p_ns=quantile(every, slo.q),
         high_ns=high,
         low_ns=low,
-        worst_process_ns=max(quantile(samples, slo.q) for samples in of_process),
+        worst_process_ns=worst_ns,
     )

@@ -8,6 +8,7 @@ Source: MLCommons, LoadGen, early_stopping.cc (confidence 0.99, tolerance 0).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,19 @@ def inferences_needed(q: float) -> int:
     while q**n + n * (1 - q) * q ** (n - 1) > ALPHA:
         n += 1
     return n
+
+
+def processes_needed(slos: int) -> int:
+    """The fewest processes that can show a limit missed: 7 for one, 8 for two.
+
+    Within a process inferences are alike in more than the artifact, so that processes are
+    what is independent. If half of all processes held the limit, all n would miss it in
+    2^-n of the checks.
+
+    Args:
+        slos: How many limits are judged together.
+    """
+    return math.ceil(math.log2(slos / ALPHA))
 
 
 def upper_bound_ns(samples_ns: Sequence[int], q: float) -> int | None:
