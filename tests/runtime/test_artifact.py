@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 import shutil
 import struct
 import subprocess
@@ -164,6 +165,34 @@ def test_a_damaged_zip_is_not_no_contract(tmp_path: Path, contract: Contract) ->
     content[content.rfind(b'"height"') + 1] ^= 1
     with pytest.raises(ContractError, match=r"damaged .*; copy or export it again"):
         read_contract(write(tmp_path / "m.tflite", bytes(content)))
+
+
+def test_a_contract_is_read_however_a_zip_is_appended(tmp_path: Path, contract: Contract) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("notes.txt", b"by another tool")
+        archive.writestr("strop.json", contract.to_json())
+        archive.comment = b"with a comment"
+    # Its own offsets count from the zip's beginning.
+    path = write(tmp_path / "m.tflite", FLATBUFFER + buffer.getvalue())
+    assert read_contract(path) == contract
+
+
+def test_no_damage_to_the_zip_is_more_than_an_error(tmp_path: Path, contract: Contract) -> None:
+    content = append_contract(FLATBUFFER, contract)
+    draw = random.Random(0)
+    outcomes: set[type] = set()
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(draw.randint(1, 3)):
+            # The directory and its end are where the reading begins.
+            damaged[-draw.randint(1, 250)] = draw.randrange(256)
+        path = write(tmp_path / "m.tflite", bytes(damaged[: len(damaged) - draw.choice([0, 0, 9])]))
+        try:
+            outcomes.add(type(read_contract(path)))
+        except ContractError as err:
+            outcomes.add(type(err))
+    assert outcomes == {Contract, ContractError, type(None)}
 
 
 def test_an_unknown_compression_is_refused(tmp_path: Path) -> None:
