@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,7 @@ MAX_DETECTABLE = 0.05
 MAX_PYTEST_BENCHMARK_S = 1.0  # its default --benchmark-max-time
 NS_PER_S = 1_000_000_000
 PERCENT = 100
-HOG = [sys.executable, "-c", "while True: pass"]
+HOG = ("stress-ng", "--cpu", "1", "--quiet")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +49,7 @@ class Kind:
         wanted: How many.
         old_slowdown: Of the baseline: then the new artifact is an improvement.
         new_slowdown: Of the new artifact.
-        has_hog: Whether another process keeps one core busy meanwhile.
+        has_hog: Whether stress-ng keeps one core busy meanwhile.
     """
 
     wanted: int
@@ -134,7 +135,8 @@ def hog() -> Iterator[None]:
     try:
         yield
     finally:
-        process.kill()
+        # It ends its own workers, which kill would leave behind.
+        process.terminate()
         process.wait()
 
 
@@ -250,6 +252,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
+    if any(KINDS[name].has_hog for name in options.kinds) and not shutil.which(HOG[0]):
+        parser.error(f"{HOG[0]} is not on PATH; install it, or name --kinds without a hog")
     plan = CheckPlan(num_threads=options.threads)
     here = machine()
     header = {
