@@ -17,31 +17,18 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.channel_shuffle import join_shuffles
-from strop.export.graph import (
-    NO_PADS,
-    Array,
-    Fused,
-    Graph,
-    Kind,
-    Op,
-    Pads,
-    Tensor,
-    float_constant,
-    same_pads,
+from strop.export.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
+from strop.export.read_moves import (
+    read_concatenation,
+    read_slice,
+    read_split,
+    read_strided_slice,
+    read_transpose,
 )
-from strop.export.tflite_names import operator_name, unique_names
+from strop.export.tflite_names import operator_name
+from strop.export.tflite_reader import Reader, fused_activation
 from strop.runtime.errors import QuantizationError
 
-FUSED = {
-    schema.ActivationFunctionType.NONE: Fused.NONE,
-    schema.ActivationFunctionType.RELU: Fused.RELU,
-    schema.ActivationFunctionType.RELU6: Fused.RELU6,
-}
-DTYPES: dict[int, np.dtype[Any]] = {
-    schema.TensorType.FLOAT32: np.dtype(np.float32),
-    schema.TensorType.INT32: np.dtype(np.int32),
-    schema.TensorType.INT64: np.dtype(np.int64),
-}
 SPATIAL_AXES = {1, 2}
 
 
@@ -58,8 +45,8 @@ def read_tflite(model: bytes) -> Graph:
         QuantizationError: An operation that has no int8 form here; it is named, with the
             place in the model that it came from.
     """
-    reader = _Reader(schema.ModelT.InitFromPackedBuf(model, 0))
-    ops = [step for op in reader.subgraph.operators for step in reader.ops(op)]
+    reader = Reader(schema.ModelT.InitFromPackedBuf(model, 0))
+    ops = [step for op in reader.subgraph.operators for step in _ops(reader, op)]
     graph = Graph(
         ops=(),
         tensors=reader.tensors,
@@ -69,61 +56,17 @@ def read_tflite(model: bytes) -> Graph:
     return join_shuffles(graph.rewired(ops))
 
 
-class _Reader:
-    """A model being read: its tensors by name, and those that reading adds."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.subgraph = model.subgraphs[0]
-        tensors = self.subgraph.tensors
-        constants = {index for index in range(len(tensors)) if self.constant(index) is not None}
-        self.names = unique_names(tensors, constants)
-        self.tensors: dict[str, Tensor] = {}
-        for index, name in enumerate(self.names):
-            data = self.constant(index)
-            if data is None:
-                shape = tuple(int(side) for side in self.subgraph.tensors[index].shape)
-                self.tensors[name] = Tensor(name=name, shape=shape)
-            elif data.dtype == np.float32:
-                self.tensors[name] = float_constant(name, data)
-
-    def constant(self, index: int) -> Array | None:
-        """Values of a constant tensor; None for an activation."""
-        tensor = self.subgraph.tensors[index]
-        data = self.model.buffers[tensor.buffer].data
-        if data is None or len(data) == 0 or tensor.type not in DTYPES:
-            return None
-        shape = tuple(int(side) for side in tensor.shape) if tensor.shape is not None else ()
-        values: Array = np.frombuffer(bytes(data), DTYPES[tensor.type]).reshape(shape)
-        return values
-
-    def ops(self, packed: Any) -> list[Op]:
-        """One operation for every result."""
-        name = operator_name(self.model, packed)
-        outputs = [self.names[index] for index in packed.outputs]
-        read = READERS.get(name)
-        if read is None:
-            raise QuantizationError(
-                f"{outputs[0]}: the model uses {name}, which strop cannot write in int8;"
-                " replace the layer, or export with --precision float32"
-            )
-        return [read(self, packed, output) for output in outputs]
-
-    def activations(self, packed: Any) -> tuple[str, ...]:
-        """Names of all inputs."""
-        return tuple(self.names[index] for index in packed.inputs if index >= 0)
-
-    def shape(self, index: int) -> tuple[int, ...]:
-        return tuple(int(side) for side in self.subgraph.tensors[index].shape)
-
-
-def _fused(code: int, output: str) -> Fused:
-    if code not in FUSED:
+def _ops(reader: Reader, packed: Any) -> list[Op]:
+    """One operation for every result."""
+    name = operator_name(reader.model, packed)
+    outputs = [reader.names[index] for index in packed.outputs]
+    read = READERS.get(name)
+    if read is None:
         raise QuantizationError(
-            f"{output}: fused activation {code} of the TFLite schema is not one that strop"
-            " writes in int8 (none, RELU, RELU6); use ReLU or ReLU(6) in that layer"
+            f"{outputs[0]}: the model uses {name}, which strop cannot write in int8;"
+            " replace the layer, or export with --precision float32"
         )
-    return FUSED[code]
+    return [read(reader, packed, output) for output in outputs]
 
 
 def _stride(options: Any) -> tuple[int, int]:
@@ -146,7 +89,7 @@ def _pads(
     return same_pads((image[1], image[2]), window, stride, dilation)
 
 
-def _read_convolution(reader: _Reader, packed: Any, output: str, *, kind: Kind) -> Op:
+def _read_convolution(reader: Reader, packed: Any, output: str, *, kind: Kind) -> Op:
     options = packed.builtinOptions
     image, weights = reader.shape(packed.inputs[0]), reader.shape(packed.inputs[1])
     stride, dilation = _stride(options), _dilation(options)
@@ -154,31 +97,31 @@ def _read_convolution(reader: _Reader, packed: Any, output: str, *, kind: Kind) 
         kind=kind,
         inputs=_with_bias(reader, packed, output, weights[0 if kind is Kind.CONV else 3]),
         output=output,
-        fused=_fused(options.fusedActivationFunction, output),
+        fused=fused_activation(options.fusedActivationFunction, output),
         stride=stride,
         dilation=dilation,
         pads=_pads(options.padding, image, (weights[1], weights[2]), stride, dilation),
     )
 
 
-def _read_conv(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_conv(reader: Reader, packed: Any, output: str) -> Op:
     return _read_convolution(reader, packed, output, kind=Kind.CONV)
 
 
-def _read_depthwise(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_depthwise(reader: Reader, packed: Any, output: str) -> Op:
     return _read_convolution(reader, packed, output, kind=Kind.DEPTHWISE)
 
 
-def _read_dense(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_dense(reader: Reader, packed: Any, output: str) -> Op:
     return Op(
         kind=Kind.DENSE,
         inputs=_with_bias(reader, packed, output, reader.shape(packed.inputs[1])[0]),
         output=output,
-        fused=_fused(packed.builtinOptions.fusedActivationFunction, output),
+        fused=fused_activation(packed.builtinOptions.fusedActivationFunction, output),
     )
 
 
-def _with_bias(reader: _Reader, packed: Any, output: str, channels: int) -> tuple[str, ...]:
+def _with_bias(reader: Reader, packed: Any, output: str, channels: int) -> tuple[str, ...]:
     """Input, weights and a bias [channels]; the converter may leave that out."""
     names = reader.activations(packed)
     if reader.tensors[names[1]].data is None:
@@ -191,15 +134,15 @@ def _with_bias(reader: _Reader, packed: Any, output: str, channels: int) -> tupl
     return (*names[:2], bias)
 
 
-def _read_elementwise(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
-    def read(reader: _Reader, packed: Any, output: str) -> Op:
-        fused = _fused(packed.builtinOptions.fusedActivationFunction, output)
+def _read_elementwise(kind: Kind) -> Callable[[Reader, Any, str], Op]:
+    def read(reader: Reader, packed: Any, output: str) -> Op:
+        fused = fused_activation(packed.builtinOptions.fusedActivationFunction, output)
         return Op(kind=kind, inputs=reader.activations(packed), output=output, fused=fused)
 
     return read
 
 
-def _read_division(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_division(reader: Reader, packed: Any, output: str) -> Op:
     """X / constant as x * (1 / constant): engines have no int8 division."""
     image, divisor = reader.activations(packed)
     values = reader.tensors[divisor].data
@@ -210,11 +153,11 @@ def _read_division(reader: _Reader, packed: Any, output: str) -> Op:
         )
     factor = f"{output}/reciprocal"
     reader.tensors[factor] = float_constant(factor, 1.0 / values)
-    fused = _fused(packed.builtinOptions.fusedActivationFunction, output)
+    fused = fused_activation(packed.builtinOptions.fusedActivationFunction, output)
     return Op(kind=Kind.MUL, inputs=(image, factor), output=output, fused=fused)
 
 
-def _read_mean(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_mean(reader: Reader, packed: Any, output: str) -> Op:
     axes = reader.constant(packed.inputs[1])
     rank = len(reader.shape(packed.inputs[0]))
     found = set() if axes is None else {int(axis) % rank for axis in axes.flatten()}
@@ -231,15 +174,15 @@ def _read_mean(reader: _Reader, packed: Any, output: str) -> Op:
     )
 
 
-def _read_pool(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
-    def read(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_pool(kind: Kind) -> Callable[[Reader, Any, str], Op]:
+    def read(reader: Reader, packed: Any, output: str) -> Op:
         options = packed.builtinOptions
         window, stride = (options.filterHeight, options.filterWidth), _stride(options)
         return Op(
             kind=kind,
             inputs=reader.activations(packed),
             output=output,
-            fused=_fused(options.fusedActivationFunction, output),
+            fused=fused_activation(options.fusedActivationFunction, output),
             stride=stride,
             window=window,
             pads=_pads(options.padding, reader.shape(packed.inputs[0]), window, stride),
@@ -248,7 +191,7 @@ def _read_pool(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
     return read
 
 
-def _read_pad(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_pad(reader: Reader, packed: Any, output: str) -> Op:
     amounts = reader.constant(packed.inputs[1])
     if amounts is None or amounts.shape != (4, 2) or amounts[[0, 3]].any():
         raise QuantizationError(
@@ -264,74 +207,14 @@ def _read_pad(reader: _Reader, packed: Any, output: str) -> Op:
     )
 
 
-def _read_concatenation(reader: _Reader, packed: Any, output: str) -> Op:
-    axis = packed.builtinOptions.axis % len(reader.shape(packed.outputs[0]))
-    fused = _fused(packed.builtinOptions.fusedActivationFunction, output)
-    names = reader.activations(packed)
-    return Op(kind=Kind.CONCATENATION, inputs=names, output=output, axis=axis, fused=fused)
-
-
-def _read_slice(reader: _Reader, packed: Any, output: str) -> Op:
-    begins = reader.constant(packed.inputs[1])
-    return _sliced(reader, packed.inputs[0], output, begins)
-
-
-def _read_strided_slice(reader: _Reader, packed: Any, output: str) -> Op:
-    options = packed.builtinOptions
-    begins, strides = reader.constant(packed.inputs[1]), reader.constant(packed.inputs[3])
-    is_plain = not options.ellipsisMask and not options.newAxisMask and not options.shrinkAxisMask
-    if begins is None or strides is None or not is_plain or np.any(strides != 1):
-        return _sliced(reader, packed.inputs[0], output, None)
-    is_masked = (options.beginMask >> np.arange(len(begins))) & 1
-    return _sliced(reader, packed.inputs[0], output, np.where(is_masked, 0, begins))
-
-
-def _read_split(reader: _Reader, packed: Any, output: str) -> Op:
-    is_even = operator_name(reader.model, packed) == "SPLIT"
-    image, axis = (packed.inputs[1], packed.inputs[0]) if is_even else packed.inputs[::2]
-    dimension = reader.constant(axis)
-    names = [reader.names[index] for index in packed.outputs]
-    before = names[: names.index(output)]
-    if dimension is None:
-        return _sliced(reader, image, output, None)
-    begins = np.zeros(len(reader.shape(image)), np.int64)
-    along = int(dimension.item())
-    begins[along] = sum(reader.tensors[name].shape[along] for name in before)
-    return _sliced(reader, image, output, begins)
-
-
-def _sliced(reader: _Reader, image: int, output: str, begins: Array | None) -> Op:
-    """Channels of an image, beginning with these coordinates."""
-    shape, found = reader.shape(image), reader.tensors[output].shape
-    if begins is None or len(shape) != 4 or found[:3] != shape[:3]:
-        raise QuantizationError(
-            f"{output}: a slice of {shape} that is {found}; strop writes int8 slices of"
-            " neighbouring channels of an image only, such as x[..., :8]; crop the image in front"
-            " of the model, or export with --precision float32"
-        )
-    # Keras counts from the end as well.
-    begin = int(begins[3]) % shape[3]
-    return Op(kind=Kind.SLICE, inputs=(reader.names[image],), output=output, begin=begin)
-
-
-def _read_transpose(reader: _Reader, packed: Any, output: str) -> Op:
-    order = reader.constant(packed.inputs[1])
-    return Op(
-        kind=Kind.TRANSPOSE,
-        inputs=reader.activations(packed)[:1],
-        output=output,
-        order=() if order is None else tuple(order.tolist()),
-    )
-
-
-def _read_unary(kind: Kind) -> Callable[[_Reader, Any, str], Op]:
-    def read(reader: _Reader, packed: Any, output: str) -> Op:
+def _read_unary(kind: Kind) -> Callable[[Reader, Any, str], Op]:
+    def read(reader: Reader, packed: Any, output: str) -> Op:
         return Op(kind=kind, inputs=reader.activations(packed)[:1], output=output)
 
     return read
 
 
-READERS: dict[str, Callable[[_Reader, Any, str], Op]] = {
+READERS: dict[str, Callable[[Reader, Any, str], Op]] = {
     "CONV_2D": _read_conv,
     "DEPTHWISE_CONV_2D": _read_depthwise,
     "FULLY_CONNECTED": _read_dense,
@@ -343,12 +226,12 @@ READERS: dict[str, Callable[[_Reader, Any, str], Op]] = {
     "MAX_POOL_2D": _read_pool(Kind.MAX_POOL),
     "AVERAGE_POOL_2D": _read_pool(Kind.AVERAGE_POOL),
     "PAD": _read_pad,
-    "CONCATENATION": _read_concatenation,
-    "TRANSPOSE": _read_transpose,
-    "SLICE": _read_slice,
-    "STRIDED_SLICE": _read_strided_slice,
-    "SPLIT": _read_split,
-    "SPLIT_V": _read_split,
+    "CONCATENATION": read_concatenation,
+    "TRANSPOSE": read_transpose,
+    "SLICE": read_slice,
+    "STRIDED_SLICE": read_strided_slice,
+    "SPLIT": read_split,
+    "SPLIT_V": read_split,
     **{name: _read_unary(Kind.RESHAPE) for name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")},
     **{
         kind.value: _read_unary(kind)

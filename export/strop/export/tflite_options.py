@@ -24,7 +24,7 @@ from strop.export.graph import (
     Pads,
     same_pads,
 )
-from strop.export.read_tflite import FUSED
+from strop.export.tflite_reader import FUSED
 
 CODES = {fused: code for code, fused in FUSED.items()}
 

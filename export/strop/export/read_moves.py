@@ -1,0 +1,77 @@
+"""Reads operations of a .tflite that move channels about and compute nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from strop.export.graph import Array, Kind, Op
+from strop.export.tflite_names import operator_name
+from strop.export.tflite_reader import Reader, fused_activation
+from strop.runtime.errors import QuantizationError
+
+
+def read_concatenation(reader: Reader, packed: Any, output: str) -> Op:
+    """CONCATENATION."""
+    axis = packed.builtinOptions.axis % len(reader.shape(packed.outputs[0]))
+    fused = fused_activation(packed.builtinOptions.fusedActivationFunction, output)
+    names = reader.activations(packed)
+    return Op(kind=Kind.CONCATENATION, inputs=names, output=output, axis=axis, fused=fused)
+
+
+def read_slice(reader: Reader, packed: Any, output: str) -> Op:
+    """SLICE."""
+    begins = reader.constant(packed.inputs[1])
+    return _sliced(reader, packed.inputs[0], output, begins)
+
+
+def read_strided_slice(reader: Reader, packed: Any, output: str) -> Op:
+    """STRIDED_SLICE of step 1."""
+    options = packed.builtinOptions
+    begins, strides = reader.constant(packed.inputs[1]), reader.constant(packed.inputs[3])
+    is_plain = not options.ellipsisMask and not options.newAxisMask and not options.shrinkAxisMask
+    if begins is None or strides is None or not is_plain or np.any(strides != 1):
+        return _sliced(reader, packed.inputs[0], output, None)
+    is_masked = (options.beginMask >> np.arange(len(begins))) & 1
+    return _sliced(reader, packed.inputs[0], output, np.where(is_masked, 0, begins))
+
+
+def read_split(reader: Reader, packed: Any, output: str) -> Op:
+    """One result of SPLIT or SPLIT_V."""
+    is_even = operator_name(reader.model, packed) == "SPLIT"
+    image, axis = (packed.inputs[1], packed.inputs[0]) if is_even else packed.inputs[::2]
+    dimension = reader.constant(axis)
+    names = [reader.names[index] for index in packed.outputs]
+    before = names[: names.index(output)]
+    if dimension is None:
+        return _sliced(reader, image, output, None)
+    begins = np.zeros(len(reader.shape(image)), np.int64)
+    along = int(dimension.item())
+    begins[along] = sum(reader.tensors[name].shape[along] for name in before)
+    return _sliced(reader, image, output, begins)
+
+
+def _sliced(reader: Reader, image: int, output: str, begins: Array | None) -> Op:
+    """Channels of an image, beginning with these coordinates."""
+    shape, found = reader.shape(image), reader.tensors[output].shape
+    if begins is None or len(shape) != 4 or found[:3] != shape[:3]:
+        raise QuantizationError(
+            f"{output}: a slice of {shape} that is {found}; strop writes int8 slices of"
+            " neighbouring channels of an image only, such as x[..., :8]; crop the image in front"
+            " of the model, or export with --precision float32"
+        )
+    # Keras counts from the end as well.
+    begin = int(begins[3]) % shape[3]
+    return Op(kind=Kind.SLICE, inputs=(reader.names[image],), output=output, begin=begin)
+
+
+def read_transpose(reader: Reader, packed: Any, output: str) -> Op:
+    """TRANSPOSE."""
+    order = reader.constant(packed.inputs[1])
+    return Op(
+        kind=Kind.TRANSPOSE,
+        inputs=reader.activations(packed)[:1],
+        output=output,
+        order=() if order is None else tuple(order.tolist()),
+    )
