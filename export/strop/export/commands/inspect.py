@@ -11,6 +11,9 @@ from pathlib import Path
 
 from strop import console
 from strop.export.audit import Audit, NamedOp, audit
+from strop.export.commands.zoo_member import count_record, print_layers, print_roles
+from strop.export.count import Count
+from strop.export.count_artifact import count_artifact
 from strop.export.delegation import Delegation, Undelegated, delegation, delegation_record
 from strop.runtime.artifact import read_contract, sha256_file
 from strop.runtime.contract import Activation, Contract, ResizeRule
@@ -23,11 +26,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "inspect",
         help="show what is inside an artifact",
         description="Show an artifact's operations, what stayed float, its contract, in how"
-        " many delegate partitions it runs here, and what runs outside of them and why.",
+        " many delegate partitions it runs here, what runs outside of them and why, and its"
+        " parameters, multiply-adds and activations.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
     parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file")
+    parser.add_argument("--layers", action="store_true", help="list every layer that multiplies")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -37,10 +42,17 @@ def run(options: argparse.Namespace) -> int:
     with open_engine(path) as engine:
         facts = engine.facts
     contract, contents, delegated = read_contract(path), audit(path), delegation(path)
+    count = count_artifact(path)
     if options.json:
-        console.json(_record(path, contents, contract, facts, delegated))
+        counts = None if count is None else count_record(count)
+        console.json({**_record(path, contents, contract, facts, delegated), "counts": counts})
         return 0
     _print(path, contents, contract, facts, delegated)
+    _print_counts(count, has_layers=options.layers)
+    findings = _findings(contents, delegated)
+    if findings:
+        console.gap()
+        console.table(("operation", "layer", "finding"), findings)
     return 0
 
 
@@ -87,10 +99,17 @@ def _print(
         *_contract_rows(contract),
     ]
     console.table(("", ""), rows)
-    findings = _findings(contents, delegated)
-    if findings:
+
+
+def _print_counts(count: Count | None, *, has_layers: bool) -> None:
+    console.gap()
+    if count is None:
+        console.line("not counted: the file does not tell all of its shapes and weights")
+        return
+    print_roles(count)
+    if has_layers:
         console.gap()
-        console.table(("operation", "layer", "finding"), findings)
+        print_layers(count)
 
 
 def _findings(contents: Audit, delegated: Delegation | None) -> list[tuple[str, str, str]]:

@@ -27,11 +27,7 @@ def print_member(member: Architecture, count: Count, *, title: str, has_layers: 
     console.line(f"{member.title}, {title}")
     console.line(f"  {member.source}")
     console.gap()
-    rows = [_row(role.value, count.of(role), count) for role in Role if count.of(role).parameters]
-    console.table(
-        ("layers", "count", "parameters", "%", "multiply-adds, million", "%", "activations"),
-        [*rows, _row("all", count, count)],
-    )
+    print_roles(count)
     console.gap()
     sizes = [
         (precision.value, f"{count.weight_bytes(precision) / MIB:.2f}") for precision in Precision
@@ -39,29 +35,50 @@ def print_member(member: Architecture, count: Count, *, title: str, has_layers: 
     console.table(("weights in", "MiB"), sizes)
     if has_layers:
         console.gap()
-        console.table(
-            ("layer", "role", "kernel", "result", "parameters", "multiply-adds, million"),
-            [
-                (
-                    layer.name,
-                    layer.role.value,
-                    "x".join(map(str, layer.kernel)),
-                    "x".join(map(str, layer.shape)),
-                    layer.parameters,
-                    f"{layer.multiply_adds / MILLION:.3f}",
-                )
-                for layer in count.layers
-                if layer.multiply_adds
-            ],
-        )
+        print_layers(count)
+
+
+def print_roles(count: Count) -> None:
+    """Print what the layers of each role have, and all together."""
+    rows = [_row(role.value, count.of(role), count) for role in Role if count.of(role).parameters]
+    console.table(
+        ("layers", "count", "parameters", "%", "multiply-adds, million", "%", "activations"),
+        [*rows, _row("all", count, count)],
+    )
+
+
+def print_layers(count: Count) -> None:
+    """Print every layer that multiplies."""
+    console.table(
+        ("layer", "role", "kernel", "result", "parameters", "multiply-adds, million"),
+        [
+            (
+                layer.name,
+                layer.role.value,
+                "x".join(map(str, layer.kernel)),
+                "x".join(map(str, layer.shape)),
+                layer.parameters,
+                f"{layer.multiply_adds / MILLION:.3f}",
+            )
+            for layer in count.layers
+            if layer.multiply_adds
+        ],
+    )
 
 
 def member_record(count: Count) -> dict[str, Any]:
     """The same for `--json`, with all layers."""
     return {
+        **count_record(count),
+        "weight_bytes": {precision.value: count.weight_bytes(precision) for precision in Precision},
+    }
+
+
+def count_record(count: Count) -> dict[str, Any]:
+    """Sums, roles and layers for `--json`."""
+    return {
         **_sums(count),
         "roles": {role.value: _sums(count.of(role)) for role in Role},
-        "weight_bytes": {precision.value: count.weight_bytes(precision) for precision in Precision},
         "layers": [
             {**asdict(layer), "role": layer.role.value, "activations": layer.activations}
             for layer in count.layers
