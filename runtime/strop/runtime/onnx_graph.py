@@ -1,14 +1,15 @@
 """Reads the operations of an .onnx without the onnx package.
 
 Source: onnx/onnx.proto, messages ModelProto, GraphProto, NodeProto, AttributeProto,
-ValueInfoProto; protobuf's wire format, https://protobuf.dev/programming-guides/encoding/
+TensorProto, ValueInfoProto; protobuf's wire format, https://protobuf.dev/programming-guides/encoding/
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from strop.runtime.errors import ArtifactError
 
@@ -18,8 +19,9 @@ MAX_VARINT_BITS = 63
 FLOAT = 1  # TensorProto.DataType
 
 GRAPH = 7  # in ModelProto
-NODE, INPUT = 1, 11  # in GraphProto
-NODE_INPUT, NODE_OUTPUT, OP_TYPE, ATTRIBUTE = 1, 2, 4, 5  # in NodeProto
+NODE, INITIALIZER, INPUT = 1, 5, 11  # in GraphProto
+NODE_INPUT, NODE_OUTPUT, NODE_NAME, OP_TYPE, ATTRIBUTE = 1, 2, 3, 4, 5  # in NodeProto
+TENSOR_SIDES, TENSOR_NAME = 1, 8  # in TensorProto
 ATTRIBUTE_NAME, ATTRIBUTE_INT = 1, 3  # in AttributeProto
 VALUE_NAME, VALUE_TYPE, TENSOR_TYPE, ELEMENT_TYPE = 1, 2, 1, 1  # down from ValueInfoProto
 
@@ -29,12 +31,14 @@ class OnnxNode:
     """One operation.
 
     Attributes:
+        name: Its own; may be empty.
         kind: op_type.
         inputs: Names of what it reads.
         outputs: Names of what it makes.
         casts_to: The type that a Cast makes; None for others.
     """
 
+    name: str
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -48,10 +52,12 @@ class OnnxGraph:
     Attributes:
         nodes: In the file's order, which is one of execution.
         float_inputs: Names of its float inputs.
+        constants: Sides of its constant tensors, by name.
     """
 
     nodes: tuple[OnnxNode, ...]
     float_inputs: tuple[str, ...]
+    constants: Mapping[str, tuple[int, ...]]
 
 
 def read_onnx_graph(path: Path) -> OnnxGraph:
@@ -71,6 +77,13 @@ def read_onnx_graph(path: Path) -> OnnxGraph:
                 _text(_only(view, VALUE_NAME))
                 for number, view, _ in fields
                 if number == INPUT and _element_type(view) == FLOAT
+            ),
+            constants=MappingProxyType(
+                {
+                    _text(_only(view, TENSOR_NAME)): _sides(view)
+                    for number, view, _ in fields
+                    if number == INITIALIZER
+                }
             ),
         )
     except (ValueError, OSError) as err:
@@ -96,22 +109,40 @@ def computes_in_float(graph: OnnxGraph) -> tuple[bool, ...]:
 
 
 def _node(content: memoryview) -> OnnxNode:
-    inputs, outputs, kind, casts_to = [], [], "", None
+    inputs, outputs, name, kind, casts_to = [], [], "", "", None
     for number, view, _ in _fields(content):
         if number == NODE_INPUT:
             inputs.append(_text(view))
         elif number == NODE_OUTPUT:
             outputs.append(_text(view))
+        elif number == NODE_NAME:
+            name = _text(view)
         elif number == OP_TYPE:
             kind = _text(view)
         elif number == ATTRIBUTE and _text(_only(view, ATTRIBUTE_NAME)) == "to":
             casts_to = _number(view, ATTRIBUTE_INT)
     return OnnxNode(
+        name=name,
         kind=kind,
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         casts_to=casts_to if kind == "Cast" else None,
     )
+
+
+def _sides(tensor: memoryview) -> tuple[int, ...]:
+    """Written one by one, or packed together."""
+    sides: list[int] = []
+    for number, view, value in _fields(tensor):
+        if number != TENSOR_SIDES:
+            continue
+        if not view:
+            sides.append(value)
+        at = 0
+        while at < len(view):
+            side, at = _varint(view, at)
+            sides.append(side)
+    return tuple(sides)
 
 
 def _element_type(value_info: memoryview) -> int | None:

@@ -122,23 +122,37 @@ class OnnxRuntimeEngine:
         return self._result.copy()
 
     def operations(self) -> tuple[Operation, ...]:
-        """What ONNX Runtime makes of the file's operations on this machine; loads it again."""
+        """What ONNX Runtime makes of the file's operations here; loads it again and runs it."""
         # Here, because with what they import they would delay every first inference.
         import tempfile
         from pathlib import Path
 
         from strop.runtime.engines.operation import Operation
         from strop.runtime.onnx_graph import computes_in_float, read_onnx_graph
+        from strop.runtime.onnx_macs import count_macs
 
         with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
             target = Path(folder) / "optimized.onnx"
             options = _session_options(self.facts.num_threads)
             options.optimized_model_filepath = str(target)
-            onnxruntime.InferenceSession(self._where, options, providers=["CPUExecutionProvider"])
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / "profile")
+            session = onnxruntime.InferenceSession(
+                self._where, options, providers=["CPUExecutionProvider"]
+            )
+            session.run(None, {session.get_inputs()[0].name: np.zeros_like(self._written)})
             graph = read_onnx_graph(target)
+            macs = count_macs(graph, Path(session.end_profiling()))
         return tuple(
-            Operation(kind=node.kind, is_float=is_float, is_delegated=None, macs=None)
-            for node, is_float in zip(graph.nodes, computes_in_float(graph), strict=True)
+            Operation(
+                kind=node.kind,
+                is_float=is_float,
+                is_delegated=None,
+                macs=each_macs,
+            )
+            for node, is_float, each_macs in zip(
+                graph.nodes, computes_in_float(graph), macs, strict=True
+            )
         )
 
     def close(self) -> None:
