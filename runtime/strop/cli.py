@@ -83,6 +83,9 @@ COMMANDS = {
         module="strop.export.commands.explain",
         help="what each layer's rounding costs, from an export's manifest",
     ),
+    "train": Command(
+        module="strop.export.commands.train", help="train a model of the zoo on labelled images"
+    ),
     "zoo": Command(
         module="strop.export.commands.zoo", help="the models that export can start from"
     ),

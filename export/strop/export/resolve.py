@@ -14,6 +14,7 @@ from strop.export.options import (
 )
 from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
 from strop.export.source import Source, load_model_file
+from strop.export.training.record import training_record
 from strop.export.zoo import ARCHITECTURES, build, default_source
 from strop.runtime.contract import ResizeRule
 from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
@@ -57,6 +58,7 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
     Raises:
         ImageError: A folder cannot be used.
         ContractError: The labels cannot be read.
+        SourceError, MeasurementError: The record of the model's training cannot be used.
     """
     is_default = options.source is None
     calibration, validation, labels_file = (
@@ -68,7 +70,14 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
         calibration = calibration or SHIPPED_CALIBRATION
         labels_file = labels_file or SHIPPED_LABELS
         validation = validation or SHIPPED_VALIDATION
+    trained = None if is_default else training_record(Path(options.source))
     labels = () if labels_file is None else read_labels(labels_file)
+    if trained is not None and labels_file is None:
+        labels = trained.labels
+    resize = ResizeRule.STRETCH if is_default else ResizeRule.CROP
+    fraction = DEFAULT_CROP_FRACTION
+    if trained is not None:
+        resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
     images, truth = _validation_images(validation, labels, source)
     return ExportOptions(
         output=options.output or Path("build", source.name),
@@ -76,8 +85,8 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
         validation=images,
         truth=truth,
         labels=labels,
-        resize=options.resize or (ResizeRule.STRETCH if is_default else ResizeRule.CROP),
-        crop_fraction=_given(options.crop_fraction, DEFAULT_CROP_FRACTION),
+        resize=options.resize or resize,
+        crop_fraction=_given(options.crop_fraction, fraction),
         precisions=tuple(dict.fromkeys(options.precision)),
         formats=tuple(dict.fromkeys(options.format)),
         max_drop=options.max_drop,

@@ -62,7 +62,7 @@ def build(
     if weights == IMAGENET:
         _check_settings(member, alpha, classes)
         _check_published(member, alpha, size, classes)
-        model = _imagenet(member, alpha, size)
+        model = imagenet(member, alpha=alpha, size=size)
     else:
         model = untrained(member, alpha=alpha, size=size, classes=classes)
     if weights == RANDOM:
@@ -160,7 +160,7 @@ def _listed(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
-def _imagenet(member: Architecture, alpha: float, size: int) -> Any:
+def imagenet(member: Architecture, *, alpha: float, size: int) -> Any:
     try:
         return _builder(member, alpha, size)(IMAGENET, IMAGENET_CLASSES)
     # Keras raises a bare Exception when it cannot download; others pass through.

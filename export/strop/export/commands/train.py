@@ -1,0 +1,235 @@
+"""`strop train`: labelled images in, a .keras out that `strop export` takes as it is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strop import console
+from strop.export.architectures import architecture
+from strop.export.training.recipe import NO_WEIGHTS, Augment, Recipe
+from strop.runtime.contract import ResizeRule
+from strop.runtime.dataset import read_labels
+from strop.runtime.errors import OutputError, SourceError
+from strop.runtime.json_records import require_writable
+
+if TYPE_CHECKING:
+    from strop.export.training.state import Epoch
+
+DEFAULT_SHARE = 0.1
+FINE_TUNING_RATE = 0.01
+EPILOG = """\
+examples:
+  strop train photos/ --model mobilenet_v2 --alpha 0.35 --size 96 -o mine.keras
+  strop train photos/ --model mobilenet_v2 --weights imagenet --frozen-epochs 3 -o mine.keras
+  strop export mine.keras --calibration-data photos/
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `train` to the command line."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model of the zoo on labelled images",
+        description="Train a model of the zoo on a folder with one subfolder a class, from"
+        " scratch or from given weights under a new classifier. A training that was ended goes on"
+        " when the command is given again.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("folder", type=Path, help="one subfolder a class")
+    _add_model_flags(parser.add_argument_group("model"))
+    _add_image_flags(parser.add_argument_group("images"))
+    _add_recipe_flags(parser.add_argument_group("recipe"))
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.keras", help="the model"
+    )
+    parser.add_argument("--force", action="store_true", help="begin anew, and overwrite")
+    parser.add_argument("--json", action="store_true", help="print the record as JSON")
+
+
+def _add_model_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--model", required=True, metavar="NAME", help="see strop zoo")
+    group.add_argument("--alpha", type=float, default=1.0, help="width multiplier (default 1.0)")
+    group.add_argument(
+        "--size", type=int, metavar="PX", help="side of the input (default: the model's own)"
+    )
+    group.add_argument(
+        "--weights",
+        default=NO_WEIGHTS,
+        metavar="W",
+        help="to begin with: none (default), imagenet (Keras downloads them), or a .keras or .h5"
+        " file of a model; its last layer is replaced",
+    )
+    group.add_argument(
+        "--frozen-epochs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with given weights: at first train the new classifier alone (default 0)",
+    )
+
+
+def _add_image_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--validation-data",
+        type=Path,
+        metavar="DIR",
+        help="images that choose the best epoch, in the same form",
+    )
+    group.add_argument(
+        "--validation-share",
+        type=float,
+        default=DEFAULT_SHARE,
+        metavar="F",
+        help="without them: of every class so much is not learned from (default 0.1)",
+    )
+    group.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="one a line, in the order of the scores (default: the subfolders' names, sorted)",
+    )
+    group.add_argument(
+        "--resize",
+        type=ResizeRule,
+        choices=list(ResizeRule),
+        default=ResizeRule.CROP,
+        metavar="{crop,stretch}",
+        help="shorter side, then centre crop (default), or plain resize",
+    )
+    group.add_argument("--crop-fraction", type=float, default=0.875, metavar="F")
+
+
+def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
+    defaults = Recipe(model="")
+    group.add_argument("--epochs", type=int, default=defaults.epochs, help="(default 30)")
+    group.add_argument("--batch-size", type=int, default=defaults.batch_size, help="(default 128)")
+    group.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="R",
+        help=f"at its highest (default {defaults.learning_rate:g}, with given weights"
+        f" {FINE_TUNING_RATE:g})",
+    )
+    group.add_argument(
+        "--weight-decay", type=float, default=defaults.weight_decay, help="(default 4e-5)"
+    )
+    group.add_argument("--dropout", type=float, default=defaults.dropout, help="(default 0.2)")
+    group.add_argument("--label-smoothing", type=float, default=0.0, help="(default 0)")
+    group.add_argument(
+        "--augment",
+        type=Augment,
+        choices=list(Augment),
+        default=defaults.augment,
+        metavar="{none,light}",
+        help="light (default): mirrored and shifted",
+    )
+    group.add_argument("--seed", type=int, default=0, help="(default 0)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, and say what came out.
+
+    Raises:
+        SourceError: The options contradict each other, or nothing can be made of them.
+        ImageError, ContractError: The images or labels cannot be used.
+        OutputError: The output exists, or cannot be written.
+    """
+    recipe = _recipe(options)
+    _check_output(options)
+
+    from strop.export.silence import quiet_tensorflow
+
+    quiet_tensorflow()
+    from strop.export.training.fit import state_folder, train
+    from strop.export.training.images import find_images
+
+    images = find_images(
+        options.folder,
+        validation=options.validation_data,
+        validation_share=options.validation_share,
+        labels=None if options.labels is None else read_labels(options.labels),
+        seed=recipe.seed,
+    )
+    console.settings(
+        f"strop train {recipe.model}",
+        {
+            **asdict(recipe),
+            "augment": recipe.augment.value,
+            "resize": recipe.resize.value,
+            "classes": len(images.labels),
+            "images": f"{len(images.training)}, {len(images.validation)} to validate",
+            "output": options.output,
+        },
+    )
+
+    def tell(number: int, epoch: Epoch) -> None:
+        console.note(
+            f"  epoch {number}/{recipe.epochs}: loss {epoch.loss:.4f}, accuracy"
+            f" {epoch.accuracy:.4f}, validation {epoch.validation_accuracy:.4f},"
+            f" {epoch.seconds:.0f} s"
+        )
+
+    try:
+        record = train(
+            recipe,
+            images,
+            output=options.output,
+            force=options.force,
+            on_epoch=tell,
+            progress=console.progress,
+            verbose=1 if sys.stdout.isatty() and not options.json else 0,
+        )
+    except KeyboardInterrupt:
+        console.note(
+            f"ended; {state_folder(options.output)} has the epochs that were done, and the same"
+            " command goes on behind them"
+        )
+        raise
+    if options.json:
+        console.json(asdict(record))
+    else:
+        console.line(
+            f"{options.output}: {record.validation_accuracy:.4f} of {record.validation_images}"
+            f" validation images, epoch {record.best_epoch} of {recipe.epochs}"
+        )
+    console.note(f"next: strop export {options.output} --calibration-data {options.folder}")
+    return 0
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    member = architecture(options.model)
+    rate = Recipe(model="").learning_rate if options.weights == NO_WEIGHTS else FINE_TUNING_RATE
+    if not 0 < options.validation_share < 1:
+        raise SourceError(
+            f"--validation-share is {options.validation_share:g}; needed is above 0, below 1"
+        )
+    return Recipe(
+        model=options.model,
+        alpha=options.alpha,
+        size=member.default_size if options.size is None else options.size,
+        weights=options.weights,
+        frozen_epochs=options.frozen_epochs,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=rate if options.learning_rate is None else options.learning_rate,
+        weight_decay=options.weight_decay,
+        dropout=options.dropout,
+        label_smoothing=options.label_smoothing,
+        augment=options.augment,
+        seed=options.seed,
+        resize=options.resize,
+        crop_fraction=options.crop_fraction,
+    )
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    if options.output.suffix != ".keras":
+        raise OutputError(f"{options.output}: needed is a name that ends in .keras")
+    require_writable(options.output, force=options.force)

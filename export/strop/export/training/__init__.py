@@ -1,0 +1,1 @@
+"""Training a member of the zoo on a folder of labelled images."""

@@ -1,0 +1,101 @@
+"""How a network is trained: every number that decides what comes out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from strop.runtime.contract import ResizeRule
+from strop.runtime.errors import SourceError
+
+MOMENTUM = 0.9
+WARMUP_SHARE = 0.05  # of all steps
+# keras.applications has 0.99 and 0.999: after few steps the statistics are still those of no
+# images at all. They are to forget within a fifth of an epoch.
+MAX_BATCH_NORM_MOMENTUM = 0.99
+MIN_BATCH_NORM_MOMENTUM = 0.5
+BATCH_NORM_SHARE = 5
+NO_WEIGHTS = "none"
+
+
+class Augment(str, Enum):
+    """What is done to the images of an epoch."""
+
+    NONE = "none"
+    LIGHT = "light"
+    """Mirrored or not, and shifted by up to a twelfth of the side."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """SGD with momentum, a cosine after a warm-up, weight decay on kernels.
+
+    Attributes:
+        model: A name of the zoo.
+        alpha: Width multiplier.
+        size: Side of the input in pixels.
+        weights: "none" to begin with random ones, "imagenet", or a model's file.
+        frozen_epochs: Of the first epochs, those in which the head alone is trained.
+        epochs: In all.
+        batch_size: Images of a step.
+        learning_rate: At its highest.
+        weight_decay: Of kernels; depthwise kernels, biases and batch norm have none, as
+            MobileNets, arXiv:1704.04861, section 3.2, has it. 4e-5 is MobileNetV2's,
+            arXiv:1801.04381, section 6.1.
+        dropout: In front of the classifier, 0 to 1.
+        label_smoothing: C. Szegedy et al., arXiv:1512.00567, section 7; 0 to 1.
+        augment: What is done to the images.
+        seed: Of the weights, the order and the augmentation.
+        resize: How an image is brought to the input's size.
+        crop_fraction: For `crop`: input size over the resized shorter side.
+    """
+
+    model: str
+    alpha: float = 1.0
+    size: int = 224
+    weights: str = NO_WEIGHTS
+    frozen_epochs: int = 0
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    weight_decay: float = 4e-5
+    dropout: float = 0.2
+    label_smoothing: float = 0.0
+    augment: Augment = Augment.LIGHT
+    seed: int = 0
+    resize: ResizeRule = ResizeRule.CROP
+    crop_fraction: float = 0.875
+
+    def __post_init__(self) -> None:
+        for name in ("size", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise SourceError(f"{name} is {getattr(self, name)}; needed is 1 or more")
+        if not 0 < self.learning_rate < math.inf:
+            raise SourceError(f"learning_rate is {self.learning_rate:g}; needed is above 0")
+        for name in ("weight_decay", "dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SourceError(f"{name} is {getattr(self, name):g}; needed is 0 to below 1")
+        if not 0 <= self.frozen_epochs <= self.epochs:
+            raise SourceError(
+                f"frozen_epochs is {self.frozen_epochs}; needed is 0 to {self.epochs}, the epochs"
+            )
+        if self.frozen_epochs and self.weights == NO_WEIGHTS:
+            raise SourceError("frozen_epochs is for given weights; random ones have to be trained")
+
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """Of one of all steps, from 0.
+
+        Source: I. Loshchilov and F. Hutter, SGDR, arXiv:1608.03983, eq. 5, one period.
+        """
+        warmup = max(1, round(WARMUP_SHARE * steps))
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        done = (step - warmup) / max(1, steps - warmup)
+        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def batch_norm_momentum(steps_per_epoch: int) -> float:
+    """How much of its statistics a batch norm keeps at a step."""
+    kept = 1 - BATCH_NORM_SHARE / max(1, steps_per_epoch)
+    return min(MAX_BATCH_NORM_MOMENTUM, max(MIN_BATCH_NORM_MOMENTUM, kept))

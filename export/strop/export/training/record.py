@@ -1,0 +1,87 @@
+"""How a model was trained, beside its file: what `strop export` then need not be told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+from strop.export.training.recipe import Recipe
+from strop.export.training.state import Epoch
+from strop.runtime.artifact import sha256_file
+from strop.runtime.errors import SourceError
+from strop.runtime.json_records import versioned
+from strop.runtime.typed_json import read_typed
+
+# History: 1, the first.
+FORMAT_VERSION = 1
+WRITER = "strop train"
+MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingRecord:
+    """One training.
+
+    Attributes:
+        strop_version: Version that trained.
+        keras_version: Of Keras.
+        tensorflow_version: Of TensorFlow.
+        sha256: Of the .keras file, hex.
+        recipe: How it was trained; its resize rule is the model's.
+        labels: One a class, in the order of the scores.
+        training_images: Of each class.
+        validation_images: In all.
+        images_sha256: Of their names, sizes and classes, hex.
+        best_epoch: Whose weights the file has, from 1.
+        validation_accuracy: Of these.
+        epochs: All.
+        seconds: Of the run that finished it.
+    """
+
+    strop_version: str
+    keras_version: str
+    tensorflow_version: str
+    sha256: str
+    recipe: Recipe
+    labels: tuple[str, ...]
+    training_images: tuple[int, ...]
+    validation_images: int
+    images_sha256: str
+    best_epoch: int
+    validation_accuracy: float
+    epochs: tuple[Epoch, ...]
+    seconds: float
+
+    def to_json(self) -> str:
+        """The record as JSON text that `training_record` reads back unchanged."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
+
+
+def record_path(model: Path) -> Path:
+    """Where the record of a model's file lies."""
+    return model.with_name(f"{model.stem}.training.json")
+
+
+def training_record(model: Path) -> TrainingRecord | None:
+    """The record beside a model's file; None where there is none.
+
+    Raises:
+        SourceError: It is of another file.
+        MeasurementError: It is none.
+    """
+    path = record_path(model)
+    if not model.is_file() or not path.is_file():
+        return None
+    if path.stat().st_size > MAX_BYTES:
+        raise SourceError(f"{path}: over {MAX_BYTES} bytes; no training's record is")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    _, fields = versioned(text, where=str(path), known=(FORMAT_VERSION,), writer=WRITER)
+    record = cast("TrainingRecord", read_typed(fields, TrainingRecord, at=str(path)))
+    if record.sha256 != sha256_file(model):
+        raise SourceError(
+            f"{path}: of another file than {model.name} is now, so its labels may not be those;"
+            " remove it, or train again"
+        )
+    return record

@@ -1,0 +1,120 @@
+"""Where a training is: kept after every epoch, so that a kill costs one epoch at most."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.export.training.recipe import Recipe
+from strop.runtime.errors import OutputError, SourceError
+from strop.runtime.json_records import write_whole
+
+Arrays = Sequence[NDArray[Any]]
+FORMAT_VERSION = 1
+SETTINGS, LATEST, BEST = "settings.json", "latest.npz", "best.npz"
+HISTORY = "history"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Epoch:
+    """One epoch that is done.
+
+    Attributes:
+        loss: Mean over its batches.
+        accuracy: Of its batches, as they were trained on.
+        validation_accuracy: After it, of images that are not learned from.
+        seconds: What it took.
+    """
+
+    loss: float
+    accuracy: float
+    validation_accuracy: float
+    seconds: float
+
+
+def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
+    """Make the folder, or pass one of the same training.
+
+    Args:
+        folder: Of the state.
+        recipe: Of the training.
+        fingerprint: Of its images.
+
+    Raises:
+        SourceError: The folder is of another training.
+        OutputError: It cannot be written.
+    """
+    settings = {"format_version": FORMAT_VERSION, "images": fingerprint, **asdict(recipe)}
+    text = json.dumps(settings, indent=1) + "\n"
+    path = folder / SETTINGS
+    try:
+        folder.mkdir(exist_ok=True)
+        found = json.loads(path.read_text()) if path.exists() else None
+    except (OSError, ValueError) as err:
+        raise OutputError(f"{path}: cannot be used ({err}); remove {folder}") from err
+    if found is None:
+        write_whole(text, path)
+        return
+    wanted = json.loads(text)
+    different = sorted(name for name in wanted if found.get(name) != wanted[name])
+    if different:
+        raise SourceError(
+            f"{folder}: of a training with another {', '.join(different)}; give the options of"
+            " that one to go on with it, or --force to begin anew"
+        )
+
+
+def save(path: Path, weights: Arrays, optimizer: Arrays, history: Sequence[Epoch]) -> None:
+    """Write all of it, or leave what is there.
+
+    Raises:
+        OutputError: There is no room for it.
+    """
+    text = json.dumps([asdict(epoch) for epoch in history])
+    arrays = {
+        **{f"weight{number}": array for number, array in enumerate(weights)},
+        **{f"optimizer{number}": array for number, array in enumerate(optimizer)},
+        HISTORY: np.frombuffer(text.encode(), np.uint8),
+    }
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes them for a flag
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as err:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {err.strerror}; make room and start it again") from err
+
+
+def load(path: Path) -> tuple[Arrays, Arrays, tuple[Epoch, ...]]:
+    """Weights, the optimizer's variables and the epochs so far; nothing where none is done.
+
+    Raises:
+        SourceError: The file is damaged.
+    """
+    if not path.exists():
+        return (), (), ()
+    try:
+        with np.load(path) as found:
+            history = json.loads(found[HISTORY].tobytes())
+            weights, optimizer = (
+                [found[f"{kind}{number}"] for number in range(_count(found.files, kind))]
+                for kind in ("weight", "optimizer")
+            )
+        return weights, optimizer, tuple(Epoch(**epoch) for epoch in history)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as err:
+        raise SourceError(f"{path}: damaged ({err}); give --force to begin anew") from err
+
+
+def _count(names: Sequence[str], kind: str) -> int:
+    return sum(name.startswith(kind) for name in names)

@@ -1,0 +1,242 @@
+"""A training ends with the same weights however often it is ended, and export knows its labels."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import strop.runtime
+from strop.cli import main
+from strop.export.keras_files import open_keras
+from strop.export.training.fit import state_folder, train
+from strop.export.training.images import Batches, Images, find_images
+from strop.export.training.network import build_network, kernels_without_decay, set_frozen
+from strop.export.training.recipe import Augment, Recipe, batch_norm_momentum
+from strop.export.training.record import TrainingRecord, record_path, training_record
+from strop.export.training.state import Epoch
+from strop.runtime.contract import ResizeRule
+from strop.runtime.errors import ImageError, SourceError
+
+RECIPE = Recipe(
+    model="mobilenet_v1",
+    alpha=0.25,
+    size=32,
+    epochs=2,
+    batch_size=8,
+    resize=ResizeRule.STRETCH,
+    seed=3,
+)
+LABELS = ("dark", "light", "mixed")
+PER_CLASS = 12
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    draw = np.random.default_rng(0)
+    for label, low, high in zip(LABELS, (0, 170, 0), (85, 256, 256), strict=True):
+        (folder / label).mkdir()
+        for i in range(PER_CLASS):
+            pixels = draw.integers(low, high, (20, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{i:02}.png")
+    return folder
+
+
+def found(photos: Path, *, share: float = 0.25) -> Images:
+    return find_images(photos, validation=None, validation_share=share, labels=None, seed=3)
+
+
+def run(images: Images, output: Path, recipe: Recipe = RECIPE, *, end_after: int = 0) -> None:
+    def end(number: int, epoch: Epoch) -> None:
+        if number == end_after:
+            raise KeyboardInterrupt
+
+    train(recipe, images, output=output, on_epoch=end, progress=lambda items, n, what: iter(items))
+
+
+@pytest.fixture(scope="module")
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("trained") / "mine.keras"
+    run(found(photos), output)
+    return output
+
+
+def test_a_training_that_was_ended_goes_on_to_the_same_weights(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "mine.keras"
+    with pytest.raises(KeyboardInterrupt):
+        run(found(photos), output, end_after=1)
+    assert not output.exists()
+    assert (state_folder(output) / "latest.npz").exists()
+    with pytest.raises(SourceError, match="another dropout, seed; give the options of that one"):
+        run(found(photos), output, replace(RECIPE, dropout=0.5, seed=4))
+    run(found(photos), output)
+    for one, other in zip(open_keras(trained).weights, open_keras(output).weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    assert not state_folder(output).exists()
+    first, second = training_record(trained), training_record(output)
+    assert first is not None
+    assert second is not None
+    assert [epoch.loss for epoch in first.epochs] == [epoch.loss for epoch in second.epochs]
+
+
+def test_export_takes_labels_and_resize_rule_from_the_training(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    words = ("--calibration-data", photos, "--effort", "fast", "--format", "tflite")
+    assert main(["export", *map(str, (trained, *words, "-o", tmp_path / "out"))]) == 0
+    with strop.runtime.open(tmp_path / "out" / "mine.int8.tflite") as classifier:
+        assert classifier.contract.labels == LABELS
+        assert classifier.contract.resize is ResizeRule.STRETCH
+
+
+def test_a_record_of_another_file_is_refused(trained: Path, tmp_path: Path) -> None:
+    copy = tmp_path / trained.name
+    shutil.copy(record_path(trained), tmp_path)
+    copy.write_bytes(trained.read_bytes() + b"changed")
+    with pytest.raises(SourceError, match=r"of another file than mine\.keras is now"):
+        training_record(copy)
+
+
+def test_a_frozen_backbone_keeps_its_weights_and_the_classifier_is_new(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "tuned.keras"
+    recipe = replace(RECIPE, weights=str(trained), frozen_epochs=1, epochs=1, augment=Augment.NONE)
+    run(found(photos), output, recipe)
+    before, after = open_keras(trained).weights, open_keras(output).weights
+    same = [
+        np.array_equal(np.asarray(one), np.asarray(other))
+        for one, other in zip(before, after, strict=True)
+    ]
+    assert same == [True] * (len(same) - 2) + [False] * 2
+
+
+def test_the_command_prints_the_best_epoch_and_its_record_is_read_back(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "m.keras"
+    words = ("--model", "mobilenet_v1", "--alpha", "0.25", "--size", "32", "--epochs", "1")
+    more = ("--batch-size", "8", "--validation-data", str(photos), "-o", str(output), "--json")
+    assert main(["train", str(photos), *words, *more]) == 0
+    printed = capsys.readouterr()
+    assert "next: strop export" in printed.err
+    assert json.loads(printed.out)["labels"] == list(LABELS)
+    record = training_record(output)
+    assert isinstance(record, TrainingRecord)
+    assert record.training_images == (PER_CLASS,) * 3
+    assert record.validation_images == 3 * PER_CLASS
+    assert record.to_json() == record_path(output).read_text()
+    assert main(["train", str(photos), *words, *more]) == 2
+    assert "exists; give another name, or --force" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"the loss of epoch 1 is nan; give a lower --learning"):
+        run(found(photos), tmp_path / "m.keras", replace(RECIPE, learning_rate=1e30))
+
+
+def test_every_class_is_split_by_the_same_share_and_nothing_is_on_both_sides(
+    photos: Path,
+) -> None:
+    images = found(photos)
+    assert images.labels == LABELS
+    assert images.counts() == dict.fromkeys(LABELS, 9)
+    paths = {image.path for image in images.validation}
+    assert len(paths) == 9
+    assert paths.isdisjoint(image.path for image in images.training)
+    assert found(photos).fingerprint() == images.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"a": 3}, "one class, 'a'; needed are subfolders of two"),
+        ({"a": 3, "b": 1, "c": 1}, r"1 images of 'b' \(and 1 classes more have too few\)"),
+    ],
+)
+def test_too_little_to_learn_from_is_refused(
+    tmp_path: Path, classes: dict[str, int], message: str
+) -> None:
+    for label, count in classes.items():
+        (tmp_path / label).mkdir()
+        for i in range(count):
+            Image.new("RGB", (8, 8)).save(tmp_path / label / f"{i}.png")
+    with pytest.raises(ImageError, match=message):
+        found(tmp_path)
+
+
+def test_an_epoch_draws_every_image_once_and_the_same_ones_each_time() -> None:
+    pixels = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 24, 24, 3), np.uint8)
+    truth = np.arange(40) % 3
+
+    def drawn(epoch: int, augment: Augment) -> list[np.ndarray]:
+        recipe = replace(RECIPE, augment=augment)
+        batches = Batches(pixels, truth, recipe, classes=3, epoch=epoch)
+        return [batches[i][0] for i in range(len(batches))]
+
+    plain = np.concatenate(drawn(0, Augment.NONE))
+    assert sorted(plain[:, 0, 0, 0].tolist()) == list(range(40))
+    for first, second in zip(drawn(5, Augment.LIGHT), drawn(5, Augment.LIGHT), strict=True):
+        np.testing.assert_array_equal(first, second)
+    # Of one colour each, no shift and no mirror changes them.
+    np.testing.assert_array_equal(np.concatenate(drawn(0, Augment.LIGHT)), plain)
+
+
+def test_kernels_alone_decay_and_no_depthwise_ones() -> None:
+    model = build_network(RECIPE, classes=3, batch_norm_momentum=0.9)
+    left = {id(weight) for weight in kernels_without_decay(model)}
+    decayed = [weight for weight in model.trainable_weights if id(weight) not in left]
+    # The first convolution, 13 pointwise ones, and the classifier.
+    assert len(decayed) == 15
+    assert {len(weight.shape) for weight in decayed} == {2, 4}
+    set_frozen(model, is_frozen=True)
+    assert len(model.trainable_weights) == 2
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2"])
+def test_a_zoo_model_gets_its_normalization_inside_once(name: str) -> None:
+    recipe = replace(RECIPE, model=name, alpha=1.0)
+    model = build_network(recipe, classes=4, batch_norm_momentum=0.9)
+    assert model.output_shape == (None, 4)
+
+    def every(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+        return [layer, *(one for inner in getattr(layer, "layers", ()) for one in every(inner))]
+
+    scalings = [one for one in every(model) if isinstance(one, keras.layers.Rescaling)]
+    assert len(scalings) == 1
+    highest = float(np.asarray(scalings[0](np.array([255.0])))[0])
+    assert highest == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
+    rates = [RECIPE.learning_rate_at(step, 100) for step in range(100)]
+    assert max(rates) == rates[4] == pytest.approx(0.1)
+    assert rates[0] == pytest.approx(0.02)
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[-1] < 1e-4
+    assert [batch_norm_momentum(n) for n in (5, 50, 5000)] == [0.5, 0.9, 0.99]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0; needed is 1 or more"),
+        ({"learning_rate": float("nan")}, "needed is above 0"),
+        ({"dropout": 1.0}, "dropout is 1; needed is 0 to below 1"),
+        ({"frozen_epochs": 1}, "is for given weights"),
+        ({"frozen_epochs": 3, "weights": "imagenet"}, "needed is 0 to 2, the epochs"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        replace(RECIPE, **setting)
