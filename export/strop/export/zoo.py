@@ -20,6 +20,7 @@ IMAGENET = "imagenet"
 RANDOM = "random"
 IMAGENET_CLASSES = 1000
 MAX_ALPHA = 16.0
+TORCH_SUFFIXES = (".pth", ".pt")
 
 
 def build(
@@ -40,7 +41,8 @@ def build(
             multiple of 32 pixels unless it is 1.
         classes: Length of a row of scores.
         weights: "imagenet" (downloaded by Keras, or from its cache), "random", or the path
-            of a .keras, .h5 or .weights.h5 file for this very architecture.
+            of a .keras, .h5 or .weights.h5 file for this very architecture, or of a .pth of
+            torchvision's: then the network is torchvision's, padding and normalization too.
         seed: Of the random weights: drawn from a normal distribution as He et al. scale it
             (arXiv:1502.01852), so that activations keep their size through the layers.
             Keras' global seed is left alone.
@@ -59,6 +61,17 @@ def build(
 
     member = architecture(name)
     size = input_size(member, resolution)
+    is_default = alpha == 1 and size == member.default_size
+    full_name = name if is_default else f"{name}_{alpha:g}_{size}"
+    if Path(weights).suffix in TORCH_SUFFIXES:
+        from strop.export import torch_weights
+
+        _check_settings(member, alpha, classes)
+        path = Path(weights)
+        model = torch_weights.torch_model(name, path, alpha=alpha, size=size, classes=classes)
+        return from_keras_model(
+            model, name=full_name, mean=torch_weights.MEAN, std=torch_weights.STD
+        )
     if weights == IMAGENET:
         _check_settings(member, alpha, classes)
         _check_published(member, alpha, size, classes)
@@ -70,8 +83,6 @@ def build(
     elif weights != IMAGENET:
         load_weights(model, Path(weights))
 
-    is_default = alpha == 1 and size == member.default_size
-    full_name = name if is_default else f"{name}_{alpha:g}_{size}"
     return from_keras_model(model, name=full_name, mean=member.mean, std=member.std)
 
 

@@ -56,7 +56,9 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--resolution", type=float, help="zoo: resolution multiplier (default 1.0)")
     group.add_argument("--classes", type=int, help="zoo: number of classes (default 1000)")
     group.add_argument(
-        "--weights", help="zoo: imagenet (default; Keras downloads them), random, or a file"
+        "--weights",
+        help="zoo: imagenet (default; Keras downloads them), random, or a file of Keras' or"
+        " torchvision's",
     )
     group.add_argument(
         "--size", type=_size, metavar="HxW", help="input size, for a model that takes any"
