@@ -86,6 +86,10 @@ COMMANDS = {
     "train": Command(
         module="strop.export.commands.train", help="train a model of the zoo on labelled images"
     ),
+    "sweep": Command(
+        module="strop.export.commands.sweep",
+        help="export, certify and measure many networks, and name the one that fits",
+    ),
     "zoo": Command(
         module="strop.export.commands.zoo", help="the models that export can start from"
     ),

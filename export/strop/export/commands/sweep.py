@@ -1,0 +1,307 @@
+"""`strop sweep`: many networks exported, certified and measured, and the one that fits named."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from strop import console
+from strop.export.commands.sweep_table import print_sweep
+from strop.export.effort import Effort
+from strop.export.precision import Precision
+from strop.export.sweep.choose import Limits, best, excess
+from strop.export.sweep.executors import local_processes
+from strop.export.sweep.make import Images, Job, make
+from strop.export.sweep.members import IMAGENET, NONE, Member, Wanted, members
+from strop.export.sweep.record import Asked
+from strop.export.sweep.result import sweep_record, write_sweep_record
+from strop.export.sweep.sweep import Hands, sweep
+from strop.export.sweep.timing import BenchPlan
+from strop.runtime.artifact import Format, sha256_file
+from strop.runtime.commands.target_flags import add_target_flags, has_target, target_of
+from strop.runtime.contract import ResizeRule
+from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
+from strop.runtime.errors import PlanError, SourceError
+from strop.runtime.record import installed_version
+
+IMAGENET_CLASSES = 1000
+MIN_IMAGES = 20  # as of strop export
+CROP_FRACTION = 0.875
+UNITS_MS = {"ms": 1.0, "us": 0.001, "s": 1000.0}
+NOT_DONE = 3
+EPILOG = """\
+examples:
+  strop sweep --models mobilenet_v2 mobilenet_v3_small --alphas 0.35 0.5 --resolutions 64 96 \\
+      --weights trained/ --calibration photos/ --validation labelled/ --labels labels.txt \\
+      --output sweep/ --max-latency 15ms --min-accuracy 0.70
+  strop sweep --models a.keras b.keras --calibration photos/ --output sweep/ \\
+      --target ssh://pi@board
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "sweep",
+        help="export, certify and measure many networks, and name the one that fits",
+        description="Make every combination of networks, widths, sizes and precisions, certify"
+        " and measure each, and mark those that no other one beats. Started again, it goes on.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    _add_member_flags(parser.add_argument_group("members"))
+    _add_image_flags(parser.add_argument_group("images"))
+    _add_work_flags(parser.add_argument_group("work and result"))
+    add_target_flags(parser)
+
+
+def _add_member_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--models",
+        nargs="+",
+        required=True,
+        metavar="MODEL",
+        help="names of the zoo, .keras or .h5 files, folders of such files",
+    )
+    group.add_argument("--alphas", nargs="+", type=float, default=(), help="zoo: (default 1)")
+    group.add_argument(
+        "--resolutions",
+        nargs="+",
+        type=int,
+        default=(),
+        metavar="PIXELS",
+        help="zoo: sides of the input (default: each architecture's own)",
+    )
+    group.add_argument(
+        "--precisions",
+        nargs="+",
+        type=Precision,
+        choices=list(Precision),
+        default=(Precision.INT8,),
+        metavar="P",
+        help="int8 (default), float32, float16, dynamic",
+    )
+    group.add_argument(
+        "--formats",
+        nargs="+",
+        type=Format,
+        choices=list(Format),
+        default=tuple(Format),
+        metavar="F",
+        help="tflite, onnx (default both)",
+    )
+    group.add_argument(
+        "--weights",
+        default=IMAGENET,
+        help="zoo: imagenet (default), none (random: sizes and latency only), a folder with"
+        " MODEL_ALPHA_PIXELS.keras, or a path with {model}, {alpha} and {size} in it",
+    )
+    group.add_argument(
+        "--classes", type=int, help="zoo: number of classes (default: of the labels, or 1000)"
+    )
+    group.add_argument(
+        "--effort",
+        type=Effort,
+        choices=list(Effort),
+        default=Effort.DEFAULT,
+        metavar="{fast,default,high}",
+        help="as of strop export",
+    )
+
+
+def _add_image_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--calibration", type=Path, metavar="DIR", help="representative images")
+    group.add_argument(
+        "--validation",
+        type=Path,
+        metavar="DIR",
+        help="images of the certificates; one subfolder a class, with --labels, for accuracy",
+    )
+    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    group.add_argument(
+        "--resize",
+        type=ResizeRule,
+        choices=list(ResizeRule),
+        default=ResizeRule.CROP,
+        metavar="{crop,stretch}",
+        help="as of strop export",
+    )
+    group.add_argument("--crop-fraction", type=float, default=CROP_FRACTION, metavar="F")
+    group.add_argument("--min-images", type=int, default=MIN_IMAGES, metavar="N")
+
+
+def _add_work_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    group.add_argument(
+        "--jobs", type=_positive, default=1, metavar="N", help="exports side by side (default 1)"
+    )
+    group.add_argument("--threads", type=_positive, default=1, metavar="N", help="of inference")
+    group.add_argument(
+        "--duration", type=float, default=2.0, metavar="SECONDS", help="as of strop bench"
+    )
+    group.add_argument(
+        "--max-latency", type=_milliseconds, metavar="TIME", help="p50, at most: 15ms, 800us"
+    )
+    group.add_argument("--min-accuracy", type=_share, metavar="SHARE", help="top-1, at least: 0.70")
+    group.add_argument("--json", action="store_true", help="print sweep.json")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sweep, print, write sweep.json; 1 if no file meets the limits, 3 if something failed."""
+    found, left_out = members(_wanted(options))
+    if has_target(options):
+        target_of(options)  # what is wrong in it shall not wait for the exports
+    limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
+    plan = _plan(options)
+    jobs = _jobs(options, found)
+    for each in left_out:
+        console.note(f"left out: {each.name}: {each.reason}")
+    counted = f"{len(found)} members, {len(left_out)} combinations left out"
+    console.settings(f"strop sweep: {counted}", _settings(options, jobs[0]))
+    hands = Hands(make=make, open_executor=local_processes(options.jobs))
+    made = sweep(options.output, jobs, plan, hands, left_out=left_out, say=console.note)
+    record = sweep_record(made, plan, limits)
+    write_sweep_record(record, options.output)
+    if options.json:
+        console.json(record)
+    else:
+        print_sweep(made, limits)
+    taken = best(made.entries, limits)
+    if not made.is_complete:
+        return NOT_DONE
+    return int(limits.is_set and (taken is None or excess(taken, limits) != 0))
+
+
+def _wanted(options: argparse.Namespace) -> Wanted:
+    return Wanted(
+        models=tuple(options.models),
+        alphas=tuple(options.alphas),
+        sizes=tuple(options.resolutions),
+        precisions=tuple(options.precisions),
+        formats=tuple(options.formats),
+        weights=options.weights,
+    )
+
+
+def _plan(options: argparse.Namespace) -> BenchPlan:
+    return BenchPlan(
+        threads=options.threads,
+        duration_s=options.duration,
+        target=options.target,
+        target_python=options.target_python,
+        target_cache=options.target_cache,
+    )
+
+
+def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
+    """A job for each member, the images listed and hashed once.
+
+    Raises:
+        ImageError, ContractError: The images or labels cannot be used.
+        SourceError: There are no images at all.
+        PlanError: An accuracy is asked for, and nothing that could tell it.
+    """
+    labels = () if options.labels is None else read_labels(options.labels)
+    images = _images(options, labels)
+    if options.min_accuracy is not None and images.truth is None:
+        raise PlanError(
+            "--min-accuracy needs labelled images; give --validation with one subfolder a class,"
+            " and --labels"
+        )
+    digest = _digest(images)
+    hashes = {file: sha256_file(file) for member in found if (file := member.file) is not None}
+    return [
+        Job(
+            member=member,
+            images=images,
+            asked=Asked(
+                strop_version=installed_version(),
+                classes=options.classes or len(labels) or IMAGENET_CLASSES,
+                labels=labels,
+                formats=tuple(dict.fromkeys(form.value for form in options.formats)),
+                resize=options.resize.value,
+                crop_fraction=options.crop_fraction,
+                effort=options.effort.value,
+                min_images=options.min_images,
+                calibration_images=len(images.calibration),
+                validation_images=len(images.validation),
+                images_sha256=digest,
+                weights_sha256="" if member.file is None else hashes[member.file],
+            ),
+        )
+        for member in found
+    ]
+
+
+def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> Images:
+    if options.calibration is None and options.validation is None:
+        raise SourceError(
+            "no images: int8 needs --calibration, and a certificate --validation or --calibration"
+        )
+    calibration = () if options.calibration is None else list_images(options.calibration)
+    calibration = tuple(path.resolve() for path in calibration)
+    if options.validation is None:
+        return Images(calibration=calibration, validation=(), truth=None)
+    if not labels or not is_labelled(options.validation):
+        paths = tuple(path.resolve() for path in list_images(options.validation))
+        return Images(calibration=calibration, validation=paths, truth=None)
+    found = labelled_images(options.validation, labels)
+    return Images(
+        calibration=calibration,
+        validation=tuple(image.path.resolve() for image in found),
+        truth=tuple(index for image in found if (index := image.class_index) is not None),
+    )
+
+
+def _digest(images: Images) -> str:
+    digest = hashlib.sha256(repr(images.truth).encode())
+    for path in (*images.calibration, *images.validation):
+        digest.update(bytes.fromhex(sha256_file(path)))
+    return digest.hexdigest()
+
+
+def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
+    asked = job.asked
+    return {
+        "models": options.models,
+        "weights": "random" if options.weights == NONE else options.weights,
+        "classes": asked.classes,
+        "formats": asked.formats,
+        "effort": asked.effort,
+        "calibration": f"{asked.calibration_images} images",
+        "validation": f"{asked.validation_images} images, "
+        + ("without labels" if job.images.truth is None else "labelled"),
+        "measured on": options.target or "this machine",
+        "output": options.output,
+    }
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, 1 or more")
+    return int(text)
+
+
+def _milliseconds(text: str) -> float:
+    number = text.rstrip("msu")
+    try:
+        value = float(number) * UNITS_MS[text[len(number) :]]
+    except (ValueError, KeyError):
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is a time above 0, like 15ms or 800us")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is a share above 0, to 1, like 0.70")
+    return value

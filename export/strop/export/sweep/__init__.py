@@ -1,0 +1,1 @@
+"""Many networks exported, certified and measured by one command, so that one can be chosen."""

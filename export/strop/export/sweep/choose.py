@@ -1,0 +1,102 @@
+"""Which files of a sweep are worth a look, which meet the limits, and which one is best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from strop.export.sweep.entries import Entry
+
+OBJECTIVES = ("accuracy", "latency", "size", "energy of arithmetic")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What is asked of a file; by its own p50 and share, not by the ends of their intervals.
+
+    Attributes:
+        max_latency_ms: None for any.
+        min_accuracy: Share of images with the right class first; None for any.
+    """
+
+    max_latency_ms: float | None = None
+    min_accuracy: float | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is one."""
+        return self.max_latency_ms is not None or self.min_accuracy is not None
+
+
+def costs(entry: Entry) -> tuple[float | None, ...]:
+    """By OBJECTIVES, each the less the better; None where it is not known."""
+    top1, latency = entry.result.top1, entry.latency
+    return (
+        None if top1 is None else -top1,
+        None if latency is None else latency.p50_ms,
+        float(entry.result.size_bytes),
+        entry.energy.arithmetic_uj,
+    )
+
+
+def pareto_front(entries: Sequence[Entry]) -> frozenset[str]:
+    """Names of the files that no other beats: none is as good in everything and better in one.
+
+    What is known of no file is left out of the comparison. A file of which something is not
+    known that is known of others is not on the front: nobody can say.
+    """
+    table = {entry.name: costs(entry) for entry in entries}
+    known = [i for i in range(len(OBJECTIVES)) if any(row[i] is not None for row in table.values())]
+    points = {
+        name: tuple(value for i in known if (value := row[i]) is not None)
+        for name, row in table.items()
+    }
+    whole = {name: point for name, point in points.items() if len(point) == len(known)}
+    return frozenset(
+        name
+        for name, point in whole.items()
+        if not any(_beats(other, point) for other in whole.values())
+    )
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+
+def excess(entry: Entry, limits: Limits) -> float | None:
+    """By how much a file misses the limits, relative to them; 0 where it meets them.
+
+    None where it cannot be said: what is limited was not measured.
+    """
+    total = 0.0
+    if limits.max_latency_ms is not None:
+        if entry.latency is None:
+            return None
+        total += max(0.0, entry.latency.p50_ms / limits.max_latency_ms - 1)
+    if limits.min_accuracy is not None:
+        if entry.result.top1 is None:
+            return None
+        total += max(0.0, limits.min_accuracy - entry.result.top1) / limits.min_accuracy
+    return total
+
+
+def best(entries: Sequence[Entry], limits: Limits) -> Entry | None:
+    """The file to take: of those that meet the limits, or else of those that come nearest.
+
+    Of several that meet them the most accurate, or the fastest if only the accuracy is
+    limited; of equals the faster, then the smaller.
+
+    Returns:
+        None without limits, and where no file can be held against them.
+    """
+    missed = [(found, entry) for entry in entries if (found := excess(entry, limits)) is not None]
+    if not missed or not limits.is_set:
+        return None
+    return min(missed, key=lambda each: (each[0], *_rank(each[1], limits)))[1]
+
+
+def _rank(entry: Entry, limits: Limits) -> tuple[float, float, int]:
+    accuracy = -(entry.result.top1 or 0.0)
+    latency = float("inf") if entry.latency is None else entry.latency.p50_ms
+    first, second = (latency, accuracy) if limits.max_latency_ms is None else (accuracy, latency)
+    return (first, second, entry.result.size_bytes)

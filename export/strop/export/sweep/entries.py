@@ -1,0 +1,132 @@
+"""The rows of a sweep: each file of each member, with all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from strop.export.sweep.energy import Energy, energy
+from strop.export.sweep.record import ArtifactResult, Counts, MemberRecord
+from strop.runtime.record import BenchRecord
+from strop.runtime.report import figures
+from strop.runtime.statistics import Interval
+from strop.runtime.validity import validity
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Latency:
+    """How long an inference takes.
+
+    Attributes:
+        p50_ms: Median.
+        interval_ms: 95 % interval of it within its run; of a prediction None.
+        engine: Name, version and kernels; of a prediction those it was fitted on.
+        is_predicted: It was not measured, but follows from others that were.
+        is_usable: False where the run was disturbed; None where the machine does not tell.
+    """
+
+    p50_ms: float
+    interval_ms: Interval | None
+    engine: str
+    is_predicted: bool
+    is_usable: bool | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One file.
+
+    Attributes:
+        member: Name of its member.
+        format: "tflite" or "onnx".
+        precision: As on the command line.
+        counts: Of its network.
+        images: Of the certificate.
+        float_top1: Of the float model; None without labels.
+        result: Its size, accuracy and drop.
+        energy: Estimated.
+        latency: None where it was not measured.
+        latency_error: Why it could not be; None where nothing failed.
+    """
+
+    member: str
+    format: str
+    precision: str
+    counts: Counts
+    images: int
+    float_top1: float | None
+    result: ArtifactResult
+    energy: Energy
+    latency: Latency | None
+    latency_error: str | None
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return self.result.file
+
+
+def entries(
+    records: Sequence[MemberRecord],
+    benches: Mapping[str, BenchRecord],
+    errors: Mapping[str, str],
+) -> tuple[Entry, ...]:
+    """All rows, in the members' order.
+
+    Args:
+        records: Of members that were made; others give no rows.
+        benches: By file name, where it was measured.
+        errors: By file name, where it could not be.
+    """
+    return tuple(
+        _entry(record, counts, result, benches.get(result.file), errors.get(result.file))
+        for record, counts in _made(records)
+        for result in record.artifacts
+    )
+
+
+def _made(records: Sequence[MemberRecord]) -> Iterator[tuple[MemberRecord, Counts]]:
+    for record in records:
+        if record.counts is not None:
+            yield record, record.counts
+
+
+def _entry(
+    record: MemberRecord,
+    counts: Counts,
+    result: ArtifactResult,
+    bench: BenchRecord | None,
+    error: str | None,
+) -> Entry:
+    precision = record.member.precision
+    return Entry(
+        member=record.member.name,
+        format=result.file.rpartition(".")[2],
+        precision=precision.value,
+        counts=counts,
+        images=record.images,
+        float_top1=record.float_top1,
+        result=result,
+        energy=energy(counts, precision),
+        latency=None if bench is None else latency_of(bench),
+        latency_error=error,
+    )
+
+
+def latency_of(bench: BenchRecord) -> Latency | None:
+    """The median of a record's one file; None where its samples are too few to state it."""
+    (found,) = figures(bench)
+    if found.p50_ns is None:
+        return None
+    interval = found.p50_interval_ns
+    return Latency(
+        p50_ms=found.p50_ns / NS_PER_MS,
+        interval_ms=None
+        if interval is None
+        else Interval(low=interval.low / NS_PER_MS, high=interval.high / NS_PER_MS),
+        engine=f"{found.facts.engine} {found.facts.version} ({found.facts.kernels})",
+        is_predicted=False,
+        is_usable=validity(bench).is_usable,
+    )

@@ -1,0 +1,164 @@
+"""Make one member: wherever this runs, its files and its record come back as one value."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strop.export.architectures import ARCHITECTURES
+from strop.export.effort import Effort
+from strop.export.sweep.members import IMAGENET, NONE, Member
+from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecord, counts_of
+from strop.runtime.artifact import Format, sha256_file
+from strop.runtime.contract import ResizeRule
+from strop.runtime.errors import SourceError
+from strop.runtime.record import installed_version
+from strop.runtime.statistics import wilson_interval
+
+if TYPE_CHECKING:
+    from strop.export.certify import Verdict
+    from strop.export.options import ExportOptions
+    from strop.export.source import Source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Images:
+    """What is calibrated and certified with; a cluster's workers find them at the same paths.
+
+    Attributes:
+        calibration: Files.
+        validation: Files.
+        truth: Class of each validation image; None without labels.
+    """
+
+    calibration: tuple[Path, ...]
+    validation: tuple[Path, ...]
+    truth: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A member to be made.
+
+    Attributes:
+        member: Which.
+        asked: With what.
+        images: With which images.
+    """
+
+    member: Member
+    asked: Asked
+    images: Images
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """A member that was made.
+
+    Attributes:
+        record: What it is worth.
+        files: Name and content of each file of its bundle.
+    """
+
+    record: MemberRecord
+    files: tuple[tuple[str, bytes], ...]
+
+
+def make(job: Job) -> Made:
+    """Export and certify a member; nothing of it stays on the machine that does it.
+
+    Raises:
+        SourceError: It cannot be built, or another version of strop is installed here.
+        StropError: As `strop.export.pipeline.export`.
+    """
+    here = installed_version()
+    if here != job.asked.strop_version:
+        raise SourceError(
+            f"strop {here} is installed where this member was made, the sweep is by"
+            f" {job.asked.strop_version}; install the same on all workers"
+        )
+    from strop.export.silence import quiet_tensorflow
+
+    quiet_tensorflow()
+    from strop.export.pipeline import export
+
+    source, counts = _source(job)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "export")
+        certificate = export(source, _options(job, folder)).certificate
+        results = tuple(_result(folder, each, certificate.images) for each in certificate.verdicts)
+        files = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
+    record = MemberRecord(
+        member=job.member,
+        asked=job.asked,
+        counts=counts,
+        images=certificate.images,
+        data=certificate.data,
+        float_top1=certificate.float_top1,
+        artifacts=results,
+    )
+    return Made(record=record, files=files)
+
+
+def _source(job: Job) -> tuple[Source, Counts]:
+    """The float model, and what it costs on paper."""
+    from strop.export.count_keras import count_keras
+    from strop.export.keras_files import open_keras
+    from strop.export.source import from_keras_model, load_model_file
+    from strop.export.zoo import build, untrained
+    from strop.export.zoo_weights import load_weights, randomize
+
+    member = job.member
+    if member.alpha is None or member.size is None:
+        path = Path(member.model)
+        source = load_model_file(path)
+        return source, counts_of(count_keras(open_keras(path)), member.precision)
+    architecture = ARCHITECTURES[member.model]
+    classes = job.asked.classes
+    model = untrained(architecture, alpha=member.alpha, size=member.size, classes=classes)
+    counts = counts_of(count_keras(model), member.precision)
+    if member.weights == IMAGENET:
+        resolution = member.size / architecture.default_size
+        return build(member.model, alpha=member.alpha, resolution=resolution), counts
+    if member.weights == NONE:
+        randomize(model, 0)
+    else:
+        load_weights(model, Path(member.weights))
+    mean, std = architecture.mean, architecture.std
+    return from_keras_model(model, name=member.network, mean=mean, std=std), counts
+
+
+def _options(job: Job, folder: Path) -> ExportOptions:
+    from strop.export.options import ExportOptions
+
+    return ExportOptions(
+        output=folder,
+        calibration=job.images.calibration,
+        validation=job.images.validation,
+        truth=job.images.truth,
+        labels=job.asked.labels,
+        resize=ResizeRule(job.asked.resize),
+        crop_fraction=job.asked.crop_fraction,
+        precisions=(job.member.precision,),
+        formats=tuple(Format(name) for name in job.asked.formats),
+        effort=Effort(job.asked.effort),
+        min_images=job.asked.min_images,
+    )
+
+
+def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:
+    path = folder / found.artifact
+    right = None if found.top1 is None else round(found.top1 * images)
+    return ArtifactResult(
+        file=path.name,
+        sha256=sha256_file(path),
+        size_bytes=path.stat().st_size,
+        top1=found.top1,
+        top1_interval=None if right is None else wilson_interval(right, images),
+        drop=found.drop,
+        drop_interval=found.drop_interval,
+        agreement=found.agreement,
+        agreement_interval=found.agreement_interval,
+    )

@@ -1,0 +1,162 @@
+"""member.json: what one member of a sweep was made from, and what came out."""
+
+from __future__ import annotations
+
+import json
+import typing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from strop.export.count import Count, Role
+from strop.export.precision import Precision
+from strop.export.sweep.members import Member
+from strop.runtime.json_records import versioned
+from strop.runtime.statistics import Interval
+from strop.runtime.typed_json import read_typed
+
+MEMBER = "member.json"
+FORMAT_VERSION = 1
+WRITER = "strop sweep"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """All that decides what a member becomes; one that was made with the same is not redone.
+
+    Attributes:
+        strop_version: That makes it.
+        classes: Length of a row of scores, of networks of the zoo.
+        labels: One a class; empty if unknown.
+        formats: As on the command line.
+        resize: As on the command line.
+        crop_fraction: For `crop`.
+        effort: As on the command line.
+        min_images: Fewest calibration images.
+        calibration_images: How many.
+        validation_images: How many.
+        images_sha256: Over the contents of all, in their order, and their classes.
+        weights_sha256: Of the file with the model or its weights; "" for others.
+    """
+
+    strop_version: str
+    classes: int
+    labels: tuple[str, ...]
+    formats: tuple[str, ...]
+    resize: str
+    crop_fraction: float
+    effort: str
+    min_images: int
+    calibration_images: int
+    validation_images: int
+    images_sha256: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What the network costs on paper, for one image.
+
+    Attributes:
+        parameters: All that training finds.
+        multiply_adds: Of all layers.
+        pointwise: Of these, by 1x1 convolutions.
+        depthwise: By depthwise ones.
+        spatial: By full convolutions with a larger kernel.
+        dense: By matrices.
+        activations: Numbers in the results of what multiplies.
+        layers: That multiply.
+        weight_bytes: Weights and biases in the member's precision.
+    """
+
+    parameters: int
+    multiply_adds: int
+    pointwise: int
+    depthwise: int
+    spatial: int
+    dense: int
+    activations: int
+    layers: int
+    weight_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactResult:
+    """One file and what it is worth.
+
+    Attributes:
+        file: Name.
+        sha256: Of the file, hex.
+        size_bytes: Of the file.
+        top1: Share of images with the right class first; None without labels.
+        top1_interval: 95 % interval of it (Wilson).
+        drop: As in `strop.export.certify.Verdict`.
+        drop_interval: 95 % interval of it.
+        agreement: Share of images with the same class as the float model.
+        agreement_interval: 95 % interval of it.
+    """
+
+    file: str
+    sha256: str
+    size_bytes: int
+    top1: float | None
+    top1_interval: Interval | None
+    drop: float
+    drop_interval: Interval
+    agreement: float
+    agreement_interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberRecord:
+    """A member that is made, or could not be.
+
+    Attributes:
+        member: Which.
+        asked: With what.
+        error: Why there is nothing else; None where it was made.
+        counts: On paper.
+        images: Of the certificate.
+        data: "validation", or "calibration" where there were no others.
+        float_top1: The float model's share right; None without labels.
+        artifacts: Its files.
+    """
+
+    member: Member
+    asked: Asked
+    error: str | None = None
+    counts: Counts | None = None
+    images: int = 0
+    data: str = ""
+    float_top1: float | None = None
+    artifacts: tuple[ArtifactResult, ...] = ()
+
+    def to_json(self) -> str:
+        """JSON text that `read_member_record` reads back unchanged."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
+
+
+def read_member_record(path: Path) -> MemberRecord:
+    """Read what `MemberRecord.to_json` gave.
+
+    Raises:
+        MeasurementError: Not JSON, another format version, or other fields.
+    """
+    # A name that is no UTF-8 is then another member's.
+    text = path.read_text(encoding="utf-8", errors="replace")
+    _, record = versioned(text, where=str(path), known=(FORMAT_VERSION,), writer=WRITER)
+    return typing.cast("MemberRecord", read_typed(record, MemberRecord, at=str(path)))
+
+
+def counts_of(count: Count, precision: Precision) -> Counts:
+    """What of a count a sweep keeps."""
+    return Counts(
+        parameters=count.parameters,
+        multiply_adds=count.multiply_adds,
+        pointwise=count.of(Role.POINTWISE).multiply_adds,
+        depthwise=count.of(Role.DEPTHWISE).multiply_adds,
+        spatial=count.of(Role.SPATIAL).multiply_adds,
+        dense=count.of(Role.DENSE).multiply_adds,
+        activations=count.activations,
+        layers=sum(1 for layer in count.layers if layer.multiply_adds),
+        weight_bytes=count.weight_bytes(precision),
+    )

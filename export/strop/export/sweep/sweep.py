@@ -1,0 +1,135 @@
+"""The way through `strop sweep`: members made, then measured, then held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from strop.export.sweep.entries import Entry, entries
+from strop.export.sweep.make import Job, Made
+from strop.export.sweep.members import LeftOut
+from strop.export.sweep.record import MemberRecord
+from strop.export.sweep.store import finished, put, require_sweep_folder
+from strop.export.sweep.timing import BenchPlan, measure, measured_before
+from strop.export.sweep.work import OpenExecutor, do_all
+from strop.runtime.errors import MeasurementError
+from strop.runtime.machine import Machine, machine
+from strop.runtime.record import BenchRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep:
+    """What came out.
+
+    Attributes:
+        machine: That measured; this one where nothing was measured.
+        records: One a member, in the order asked for; failed ones too.
+        entries: One a file.
+        left_out: What there is not.
+        kept: How many members were made before.
+    """
+
+    machine: Machine
+    records: tuple[MemberRecord, ...]
+    entries: tuple[Entry, ...]
+    left_out: tuple[LeftOut, ...]
+    kept: int
+
+    @property
+    def failed(self) -> tuple[MemberRecord, ...]:
+        """Members that could not be made."""
+        return tuple(record for record in self.records if record.error is not None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed and all(entry.latency_error is None for entry in self.entries)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hands:
+    """Who does the work of a sweep; another one in tests.
+
+    Attributes:
+        make: Makes a member.
+        open_executor: Opens what it is done on.
+        measure: Measures a file.
+    """
+
+    make: Callable[[Job], Made]
+    open_executor: OpenExecutor
+    measure: Callable[[Path, BenchPlan], BenchRecord] = measure
+
+
+def sweep(
+    folder: Path,
+    jobs: Sequence[Job],
+    plan: BenchPlan,
+    hands: Hands,
+    *,
+    left_out: Sequence[LeftOut] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> Sweep:
+    """Make what is not yet made, then measure what is not yet measured.
+
+    Args:
+        folder: Of the sweep.
+        jobs: The members.
+        plan: How latency is measured.
+        hands: Who does it.
+        left_out: What there is not, for the record.
+        say: Called with each step that ended.
+
+    Raises:
+        OutputError: The folder holds something else, or cannot be written.
+        MeasurementError: It holds records that cannot be read.
+    """
+    require_sweep_folder(folder)
+    records = {job.member.name: finished(folder, job.member, job.asked) for job in jobs}
+    waiting = [job for job in jobs if records[job.member.name] is None]
+    kept = len(jobs) - len(waiting)
+    for i, done in enumerate(do_all(hands.make, waiting, open_executor=hands.open_executor), 1):
+        job = done.job
+        failed = MemberRecord(member=job.member, asked=job.asked, error=done.error)
+        made = done.result or Made(record=failed, files=())
+        put(folder, made)
+        records[job.member.name] = made.record
+        ending = f"failed: {done.error}" if done.error else "made"
+        say(f"{i} of {len(waiting)}: {job.member.name} {ending}")
+    found = tuple(record for record in records.values() if record is not None)
+    benches, errors = _measured(folder, found, plan, hands, say)
+    where = next(iter(benches.values())).machine if benches else machine()
+    return Sweep(
+        machine=where,
+        records=found,
+        entries=entries(found, benches, errors),
+        left_out=tuple(left_out),
+        kept=kept,
+    )
+
+
+def _measured(
+    folder: Path,
+    records: Sequence[MemberRecord],
+    plan: BenchPlan,
+    hands: Hands,
+    say: Callable[[str], None],
+) -> tuple[dict[str, BenchRecord], dict[str, str]]:
+    """Records and errors by file name; every member is made by now, so nothing runs beside."""
+    paths = [
+        folder / record.member.name / artifact.file
+        for record in records
+        for artifact in record.artifacts
+    ]
+    benches: dict[str, BenchRecord] = {}
+    errors: dict[str, str] = {}
+    for i, path in enumerate(paths, 1):
+        try:
+            before = measured_before(path, plan)
+            benches[path.name] = before or hands.measure(path, plan)
+        except MeasurementError as err:
+            errors[path.name] = str(err)
+        ending = f"not measured: {errors[path.name]}" if path.name in errors else "measured"
+        say(f"{i} of {len(paths)}: {path.name} {ending}")
+    return benches, errors

@@ -1,0 +1,258 @@
+"""A sweep makes what is missing, keeps what is there, and goes on where a member fails."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.export.fake_sweep import ASKED, PLAN, Exporter, Stopwatch, bench_of, job
+
+from strop.cli import main
+from strop.export.precision import Precision
+from strop.export.sweep.choose import Limits
+from strop.export.sweep.executors import local_processes
+from strop.export.sweep.make import Job, Made
+from strop.export.sweep.members import Wanted, members
+from strop.export.sweep.record import MEMBER, read_member_record
+from strop.export.sweep.result import sweep_record
+from strop.export.sweep.store import put
+from strop.export.sweep.sweep import Hands, Sweep, sweep
+from strop.export.sweep.work import do_all
+from strop.runtime.artifact import Format
+from strop.runtime.errors import MeasurementError, OutputError, SourceError
+
+WANTED = Wanted(
+    models=("mobilenet_v2",),
+    alphas=(),
+    sizes=(),
+    precisions=(Precision.INT8,),
+    formats=tuple(Format),
+    weights="none",
+)
+
+
+def swept(folder: Path, exporter: Exporter, stopwatch: Stopwatch, *jobs: Job) -> Sweep:
+    hands = Hands(
+        make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
+    )
+    return sweep(folder, jobs, PLAN, hands)
+
+
+def names(wanted: Wanted) -> list[str]:
+    return [member.name for member in members(wanted)[0]]
+
+
+def test_every_combination_is_a_member() -> None:
+    wanted = replace(
+        WANTED,
+        alphas=(0.35, 0.5),
+        sizes=(48, 64),
+        precisions=(Precision.INT8, Precision.FLOAT32),
+    )
+    assert names(wanted) == [
+        f"mobilenet_v2_{alpha}_{size}.{precision}"
+        for alpha in (0.35, 0.5)
+        for size in (48, 64)
+        for precision in ("int8", "float32")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "change", "reason"),
+    [
+        ("efficientnet_b0", {"alphas": (0.5,)}, "has no width multiplier"),
+        ("shufflenet_v2", {"alphas": (0.35,)}, "its paper has 0.5, 1, 1.5, 2"),
+        ("mobilenet_v2", {"sizes": (16,)}, "16 pixels, 32 to"),
+        ("mobilenet_v2", {"sizes": (64,), "weights": "imagenet"}, "96, 128, 160, 192, 224 pixels"),
+        ("shufflenet_v2", {"weights": "imagenet"}, "publishes no ImageNet weights"),
+        ("mobilenet_v2", {"weights": "w/{model}-{alpha}.h5"}, "no weights at w/mobilenet_v2-1.h5"),
+        (
+            "mobilenet_v2",
+            {"precisions": (Precision.FLOAT16,), "formats": (Format.ONNX,)},
+            "not written as onnx",
+        ),
+    ],
+)
+def test_what_there_is_not_is_left_out_with_its_reason(
+    model: str, change: dict[str, object], reason: str
+) -> None:
+    wanted = replace(WANTED, models=("mobilenet_v1", model), **change)  # type: ignore[arg-type]
+    with contextlib.suppress(SourceError):
+        _, left_out = members(wanted)
+        assert [reason in each.reason for each in left_out if each.name.startswith(model)] == [True]
+    with pytest.raises(SourceError, match="nothing to sweep") as raised:
+        members(replace(wanted, models=(model,)))
+    assert reason in str(raised.value)
+
+
+def test_weights_of_a_folder_are_found_by_name(tmp_path: Path) -> None:
+    (tmp_path / "mobilenet_v2_0.5_64.weights.h5").write_text("")
+    wanted = replace(WANTED, alphas=(0.35, 0.5), sizes=(64,), weights=str(tmp_path))
+    (member,), (left_out,) = members(wanted)
+    assert member.file == tmp_path / "mobilenet_v2_0.5_64.weights.h5"
+    assert left_out.name == "mobilenet_v2_0.35_64"
+
+
+def test_model_files_take_no_widths_and_need_names_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("a.keras", "b.h5", "notes.txt", "a/A.keras"):
+        (tmp_path / name).write_text("")
+    assert names(replace(WANTED, models=(str(tmp_path),), alphas=(0.5,))) == ["a.int8", "b.int8"]
+    with pytest.raises(SourceError, match="called a as well; rename one of the files"):
+        members(replace(WANTED, models=(str(tmp_path), str(tmp_path / "a"))))
+    with pytest.raises(SourceError, match=r"not in the zoo, and no \.keras"):
+        members(replace(WANTED, models=(str(tmp_path / "notes.txt"),)))
+
+
+def test_members_that_are_there_are_neither_made_nor_measured_again(tmp_path: Path) -> None:
+    exporter, stopwatch = Exporter(), Stopwatch()
+    first = swept(tmp_path, exporter, stopwatch, job("a"), job("b"))
+    again = swept(tmp_path, exporter, stopwatch, job("a"), job("b"), job("c"))
+    assert exporter.made == ["a", "b", "c"]
+    assert stopwatch.measured == [f"{name}.int8.tflite" for name in "abc"]
+    assert again.kept == 2
+    assert again.entries[:2] == first.entries
+
+
+def test_a_member_is_made_again_with_other_options_or_if_a_file_of_it_changed(
+    tmp_path: Path,
+) -> None:
+    exporter, stopwatch = Exporter(), Stopwatch()
+    swept(tmp_path, exporter, stopwatch, job("a"), job("b"))
+    (tmp_path / "b.int8/b.int8.tflite").write_text("cut off")
+    other = job("a", replace(ASKED, images_sha256="other images"))
+    assert swept(tmp_path, exporter, stopwatch, other, job("b")).kept == 0
+    assert exporter.made == ["a", "b", "a", "b"]
+    assert read_member_record(tmp_path / "a.int8" / MEMBER).asked == other.asked
+
+
+def test_a_member_that_fails_is_recorded_and_stops_no_other(tmp_path: Path) -> None:
+    exporter, stopwatch = Exporter(fails={"a": "holds a Lambda layer"}), Stopwatch()
+    found = swept(tmp_path, exporter, stopwatch, job("a"), job("b"))
+    assert [entry.member for entry in found.entries] == ["b.int8"]
+    assert not found.is_complete
+    assert read_member_record(tmp_path / "a.int8" / MEMBER).error == "holds a Lambda layer"
+    record = sweep_record(found, PLAN, Limits())
+    assert record["failed"] == [{"member": "a.int8", "error": "holds a Lambda layer"}]
+    # Next time it is tried again.
+    exporter.fails = {}
+    assert swept(tmp_path, exporter, stopwatch, job("a"), job("b")).is_complete
+
+
+def test_a_file_that_cannot_be_measured_keeps_its_row_and_fails_the_sweep(tmp_path: Path) -> None:
+    stopwatch = Stopwatch(fails=frozenset({"a.int8.tflite"}))
+    found = swept(tmp_path, Exporter(), stopwatch, job("a"), job("b"))
+    assert [entry.latency is None for entry in found.entries] == [True, False]
+    assert found.entries[0].latency_error == "a.int8.tflite: no engine"
+    assert not found.is_complete
+
+
+def test_latency_is_measured_when_the_last_member_is_made(tmp_path: Path) -> None:
+    events: list[str] = []
+    exporter, stopwatch = Exporter(made=events), Stopwatch(measured=events)
+    swept(tmp_path, exporter, stopwatch, job("a"), job("b"))
+    assert events == ["a", "b", "a.int8.tflite", "b.int8.tflite"]
+
+
+def test_a_measurement_with_other_options_is_made_beside_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.tflite"
+    path.write_text("a")
+    plans = [PLAN, replace(PLAN, threads=2), replace(PLAN, target="ssh://pi@board")]
+    assert len({plan.record_of(path) for plan in plans}) == 3
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(OutputError, match="holds something, and no sweep"):
+        swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    swept(tmp_path / "sweep", Exporter(), Stopwatch(), job("a"))
+    (tmp_path / "sweep/b.int8").mkdir()
+    with pytest.raises(OutputError, match=r"b\.int8: is there, and has no member\.json"):
+        swept(tmp_path / "sweep", Exporter(), Stopwatch(), job("b"))
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "..", ""])
+def test_a_worker_cannot_write_outside_of_the_members_folder(name: str, tmp_path: Path) -> None:
+    made = Exporter().make(job("a"))
+    with pytest.raises(OutputError, match="not a plain file name"):
+        put(tmp_path, Made(record=made.record, files=((name, b"x"),)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:
+    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    path = tmp_path / "a.int8" / MEMBER
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))
+    with pytest.raises(MeasurementError, match="format_version is 99"):
+        swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+
+
+def squared(number: int) -> int:
+    if number == 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 7:
+        raise ValueError("seven")
+    return number * number
+
+
+def test_a_killed_process_costs_its_own_job_alone() -> None:
+    done = {
+        each.job: each for each in do_all(squared, (1, 7, 13, 3), open_executor=local_processes(2))
+    }
+    assert {number: each.result for number, each in done.items()} == {1: 1, 7: None, 13: None, 3: 9}
+    assert done[7].error == "ValueError: seven"
+    assert "killed twice" in str(done[13].error)
+
+
+class Breaks(ThreadPoolExecutor):
+    """Breaks when the second job is handed in."""
+
+    def submit(self, function, number):  # type: ignore[no-untyped-def, override]
+        if number == 2:
+            raise BrokenProcessPool("a process was killed")
+        future: Future[int] = super().submit(function, number)
+        return future
+
+
+def test_jobs_that_could_not_be_handed_in_are_done_later() -> None:
+    opened: list[type[ThreadPoolExecutor]] = [Breaks, ThreadPoolExecutor, ThreadPoolExecutor]
+
+    @contextlib.contextmanager
+    def open_executor() -> Iterator[Executor]:
+        with opened.pop(0)(1) as executor:
+            yield executor
+
+    done = do_all(squared, (1, 2, 3), open_executor=open_executor)
+    assert sorted(each.result or 0 for each in done) == [1, 4, 9]
+
+
+def test_a_record_of_a_file_is_found_again_only_for_the_same_bytes(tmp_path: Path) -> None:
+    stopwatch = Stopwatch()
+    swept(tmp_path, Exporter(), stopwatch, job("a"))
+    path = tmp_path / "a.int8/a.int8.tflite"
+    other = tmp_path / "other"
+    other.write_text("other")
+    PLAN.record_of(path).write_text(bench_of(other, 5).to_json())
+    swept(tmp_path, Exporter(), stopwatch, job("a"))
+    assert stopwatch.measured == ["a.int8.tflite"] * 2
+
+
+def test_an_accuracy_without_labels_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.png").write_bytes(b"")
+    arguments = ["--models", "mobilenet_v2", "--weights", "none", "--calibration", str(images)]
+    output = ["--output", str(tmp_path / "out"), "--min-accuracy", "0.7"]
+    assert main(["sweep", *arguments, *output]) == 2
+    assert "--min-accuracy needs labelled images" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
