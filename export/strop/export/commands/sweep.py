@@ -144,6 +144,13 @@ def _add_work_flags(group: argparse._ArgumentGroup) -> None:
         "--duration", type=float, default=2.0, metavar="SECONDS", help="as of strop bench"
     )
     group.add_argument(
+        "--measure",
+        type=_count,
+        metavar="N",
+        help="measure so many files of each format and precision, from the cheapest to the"
+        " dearest on paper, and predict the rest (default: measure all)",
+    )
+    group.add_argument(
         "--max-latency", type=_milliseconds, metavar="TIME", help="p50, at most: 15ms, 800us"
     )
     group.add_argument("--min-accuracy", type=_share, metavar="SHARE", help="top-1, at least: 0.70")
@@ -194,6 +201,7 @@ def _plan(options: argparse.Namespace) -> BenchPlan:
         target=options.target,
         target_python=options.target_python,
         target_cache=options.target_cache,
+        files=options.measure,
     )
 
 
@@ -281,8 +289,16 @@ def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, 1 or more")
+    return _whole(text, least=1)
+
+
+def _count(text: str) -> int:
+    return _whole(text, least=0)
+
+
+def _whole(text: str, *, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, {least} or more")
     return int(text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from strop import console
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_front
 from strop.export.sweep.entries import Entry
+from strop.export.sweep.latency_model import LEAST_MEASURED
 from strop.export.sweep.sweep import Sweep
 
 MILLION = 1_000_000
@@ -25,11 +26,32 @@ def print_sweep(found: Sweep, limits: Limits) -> None:
         console.table([COLUMNS[i] for i in shown], [[row[i] for i in shown] for row in rows])
     console.note(
         f"front: no other file is as good in {', '.join(OBJECTIVES)} and better in one of them;"
-        " uJ: energy of the multiply-adds of one image, an estimate"
+        " ~: predicted; uJ: energy of the multiply-adds of one image, an estimate"
     )
+    _note_models(found)
     _note_open(found)
     if limits.is_set:
         console.note(told(best(found.entries, limits), limits))
+
+
+def _note_models(found: Sweep) -> None:
+    """Say how far predictions can be trusted."""
+    for model in found.models:
+        console.note(
+            f"{model.precision.value} .{model.format}: latency predicted from"
+            f" {len(model.measured)} measured files; one that was held out is missed by"
+            f" {model.median_rel_error:.0%}, {model.worst_rel_error:.0%} at worst"
+        )
+    open_files = [
+        entry.name
+        for entry in found.entries
+        if entry.latency is None and entry.latency_error is None
+    ]
+    if open_files:
+        console.note(
+            f"{len(open_files)} files have no latency: to predict it, {LEAST_MEASURED} of their"
+            " format and precision have to be measured; raise --measure"
+        )
 
 
 def _note_open(found: Sweep) -> None:
@@ -59,7 +81,8 @@ def told(taken: Entry | None, limits: Limits) -> str:
         return "nothing fits: of no file is all known that is limited"
     facts = [taken.name]
     if taken.latency is not None:
-        facts.append(f"{taken.latency.p50_ms:.3g} ms")
+        about = "about " if taken.latency.is_predicted else ""
+        facts.append(f"{about}{taken.latency.p50_ms:.3g} ms")
     if taken.result.top1 is not None:
         facts.append(f"{taken.result.top1:.3f}")
     how = "fits best" if excess(taken, limits) == 0 else "nothing fits; nearest"
@@ -95,6 +118,8 @@ def _latency(entry: Entry) -> str | None:
     found = entry.latency
     if found is None:
         return None
+    if found.is_predicted:
+        return f"~{found.p50_ms:.3g}"
     if found.interval_ms is None:
         return f"{found.p50_ms:.3g}"
     return f"{found.p50_ms:.3g} [{found.interval_ms.low:.3g}, {found.interval_ms.high:.3g}]"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.entries import Entry
+from strop.export.sweep.latency_model import FEATURES, LatencyModel
 from strop.export.sweep.store import SWEEP
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.timing import BenchPlan
@@ -33,6 +34,7 @@ def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, obj
             **asked,
             "threads": plan.threads,
             "duration_s": plan.duration_s,
+            "measure": plan.files,
             "is_on_target": plan.target is not None,
             **asdict(limits),
         },
@@ -41,8 +43,14 @@ def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, obj
             {"member": record.member.name, "error": record.error} for record in found.failed
         ],
         "entries": [_entry_record(entry, front, limits) for entry in found.entries],
+        "latency_models": [_model_record(model) for model in found.models],
         "best": None if taken is None else {"file": taken.name, "fits": excess(taken, limits) == 0},
     }
+
+
+def _model_record(model: LatencyModel) -> dict[str, object]:
+    ns_each = dict(zip(FEATURES, model.ns_each, strict=True))
+    return {**asdict(model), "precision": model.precision.value, "ns_each": ns_each}
 
 
 def write_sweep_record(record: dict[str, object], folder: Path) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.export.sweep.entries import Entry, entries
+from strop.export.sweep.latency_model import LatencyModel
 from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import LeftOut
+from strop.export.sweep.predict import predicted, to_measure
 from strop.export.sweep.record import MemberRecord
 from strop.export.sweep.store import finished, put, require_sweep_folder
 from strop.export.sweep.timing import BenchPlan, measure, measured_before
@@ -28,6 +30,7 @@ class Sweep:
         entries: One a file.
         left_out: What there is not.
         kept: How many members were made before.
+        models: That latencies are predicted by, and how wrong they are.
     """
 
     machine: Machine
@@ -35,6 +38,7 @@ class Sweep:
     entries: tuple[Entry, ...]
     left_out: tuple[LeftOut, ...]
     kept: int
+    models: tuple[LatencyModel, ...]
 
     @property
     def failed(self) -> tuple[MemberRecord, ...]:
@@ -100,10 +104,12 @@ def sweep(
     found = tuple(record for record in records.values() if record is not None)
     benches, errors = _measured(folder, found, plan, hands, say)
     where = next(iter(benches.values())).machine if benches else machine()
+    rows, models = predicted(entries(found, benches, errors))
     return Sweep(
         machine=where,
         records=found,
-        entries=entries(found, benches, errors),
+        entries=rows,
+        models=models,
         left_out=tuple(left_out),
         kept=kept,
     )
@@ -117,10 +123,12 @@ def _measured(
     say: Callable[[str], None],
 ) -> tuple[dict[str, BenchRecord], dict[str, str]]:
     """Records and errors by file name; every member is made by now, so nothing runs beside."""
+    chosen = to_measure(records, plan.files)
     paths = [
         folder / record.member.name / artifact.file
         for record in records
         for artifact in record.artifacts
+        if artifact.file in chosen
     ]
     benches: dict[str, BenchRecord] = {}
     errors: dict[str, str] = {}

@@ -28,6 +28,8 @@ class BenchPlan:
         target: The board's address; None for this machine.
         target_python: On the board; None for the default.
         target_cache: On the board; None for the default.
+        files: How many of each format and precision are measured, the rest is predicted;
+            None for all.
     """
 
     threads: int
@@ -35,6 +37,7 @@ class BenchPlan:
     target: str | None
     target_python: str | None
     target_cache: str | None
+    files: int | None = None
 
     @property
     def key(self) -> str:

@@ -1,0 +1,134 @@
+"""Latency from counts: measured on some files, predicted for the rest, and how wrong that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from strop.export.precision import Precision
+from strop.export.sweep.least_squares import Floats, nonnegative_least_squares
+from strop.export.sweep.record import Counts
+
+NS_PER_MS = 1_000_000
+LEAST_MEASURED = 3  # two to fit on, one to hold out
+INT8_BYTES, FLOAT_BYTES = 1, 4
+FEATURES = (
+    *("1x1 multiply-adds", "depthwise multiply-adds", "larger kernel multiply-adds"),
+    *("dense multiply-adds", "activation bytes", "layers that multiply", "constant"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatencyModel:
+    """p50 as a sum of costs, of files that one engine runs in one precision.
+
+    Attributes:
+        format: Of the files.
+        precision: Of the files.
+        engine: Name, version and kernels that all were measured with.
+        measured: Names of the files that it is fitted on.
+        ns_each: By FEATURES, nanoseconds for one; none is negative.
+        median_rel_error: Of predictions of each measured file by a model that is fitted on
+            the others.
+        worst_rel_error: The largest of these errors.
+    """
+
+    format: str
+    precision: Precision
+    engine: str
+    measured: tuple[str, ...]
+    ns_each: tuple[float, ...]
+    median_rel_error: float
+    worst_rel_error: float
+
+    def p50_ms(self, counts: Counts) -> float:
+        """What it predicts."""
+        total_ns = np.dot(self.ns_each, _features(counts, self.precision))
+        return float(total_ns) / NS_PER_MS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """A file whose latency is known.
+
+    Attributes:
+        name: Of the file.
+        counts: Of its network.
+        p50_ms: Measured.
+    """
+
+    name: str
+    counts: Counts
+    p50_ms: float
+
+
+def fitted(
+    points: Sequence[Point], *, form: str, precision: Precision, engine: str
+) -> LatencyModel | None:
+    """The model with the least relative error; None for fewer than LEAST_MEASURED files.
+
+    Relative, so that a network of 1 ms counts as much as one of 50. Each file is held out
+    once, to say how wrong the model is about what it has not seen.
+    """
+    if len(points) < LEAST_MEASURED:
+        return None
+    matrix = np.array([_features(point.counts, precision) for point in points])
+    measured_ns = np.array([point.p50_ms * NS_PER_MS for point in points])
+    errors = []
+    for i in range(len(points)):
+        others = np.arange(len(points)) != i
+        ns_each = _fit(matrix[others], measured_ns[others])
+        errors.append(abs(float(matrix[i] @ ns_each) / float(measured_ns[i]) - 1))
+    return LatencyModel(
+        format=form,
+        precision=precision,
+        engine=engine,
+        measured=tuple(point.name for point in points),
+        ns_each=tuple(float(each) for each in _fit(matrix, measured_ns)),
+        median_rel_error=median(errors),
+        worst_rel_error=max(errors),
+    )
+
+
+def spread(names_and_counts: Mapping[str, Counts], count: int) -> tuple[str, ...]:
+    """Names of so many networks, evenly spread from the cheapest to the dearest on paper.
+
+    Before anything is measured, multiply-adds are what is known. Cheapest and dearest are
+    among them, so that predictions lie between what was measured.
+    """
+    ordered = sorted(
+        names_and_counts,
+        key=lambda name: (names_and_counts[name].multiply_adds, names_and_counts[name].activations),
+    )
+    if count >= len(ordered):
+        return tuple(ordered)
+    places = np.rint(np.linspace(0, len(ordered) - 1, count)).astype(int)
+    return tuple(ordered[place] for place in places)
+
+
+def _fit(matrix: Floats, measured_ns: Floats) -> Floats:
+    relative = matrix / measured_ns[:, None]
+    # Of one size each: counts are millions, the constant is 1.
+    largest = relative.max(axis=0)
+    scale = np.where(largest > 0, largest, 1.0)
+    found = nonnegative_least_squares(relative / scale, np.ones(len(measured_ns)))
+    return found / scale
+
+
+def _features(counts: Counts, precision: Precision) -> Floats:
+    size = INT8_BYTES if precision is Precision.INT8 else FLOAT_BYTES
+    return np.array(
+        [
+            counts.pointwise,
+            counts.depthwise,
+            counts.spatial,
+            counts.dense,
+            counts.activations * size,
+            counts.layers,
+            1,
+        ],
+        float,
+    )
