@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from tests.export.fake_sweep import COUNTS, artifact
 
-from strop.export.commands.sweep_table import told
 from strop.export.precision import Precision
 from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.energy import energy
 from strop.export.sweep.entries import Entry, Latency
+from strop.export.sweep.words import told
 
 
 def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) -> Entry:

@@ -16,6 +16,7 @@ from strop.export.sweep.executors import local_processes
 from strop.export.sweep.make import Images, Job, make
 from strop.export.sweep.members import IMAGENET, NONE, Member, Wanted, members
 from strop.export.sweep.record import Asked
+from strop.export.sweep.report import REPORT, write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
@@ -173,10 +174,12 @@ def run(options: argparse.Namespace) -> int:
     made = sweep(options.output, jobs, plan, hands, left_out=left_out, say=console.note)
     record = sweep_record(made, plan, limits)
     write_sweep_record(record, options.output)
+    write_sweep_report(made, limits, options.output)
     if options.json:
         console.json(record)
     else:
         print_sweep(made, limits)
+    console.note(f"report: {options.output / REPORT}")
     taken = best(made.entries, limits)
     if not made.is_complete:
         return NOT_DONE

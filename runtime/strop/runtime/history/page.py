@@ -8,15 +8,14 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from strop.runtime.history.chart import WIDTH, Chart, add_dot, draw, milliseconds
-from strop.runtime.history.lines import HASH_DIGITS, Line
+from strop.runtime.history.lines import HASH_DIGITS, Line, Point
 from strop.runtime.history.read import Skipped
 from strop.runtime.history.style import chart_css, page_css
+from strop.runtime.html_page import add_table, page_text, start_page
 from strop.runtime.timestamps import timestamp
 from strop.runtime.xml_text import xml_text
 
 TITLE = "p50 latency over time"
-# Nothing is loaded from anywhere, and nothing is run, whatever a name may hold.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 SVG = "http://www.w3.org/2000/svg"
 PADDING = 8
 KEY_STEP = 20
@@ -39,17 +38,7 @@ def history_html(lines: Sequence[Line], not_drawn: Sequence[Skipped]) -> str:
         lines: As `lines_of` orders them.
         not_drawn: Records that could not be used.
     """
-    root = Element("html", {"lang": "en"})
-    head = SubElement(root, "head")
-    SubElement(head, "meta", {"charset": "utf-8"})
-    SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": POLICY})
-    viewport = {"name": "viewport", "content": "width=device-width, initial-scale=1"}
-    SubElement(head, "meta", viewport)
-    SubElement(head, "meta", {"name": "color-scheme", "content": "light dark"})
-    SubElement(head, "title").text = TITLE
-    SubElement(head, "style").text = "\n" + page_css() + "\n" + chart_css() + "\n"
-    body = SubElement(root, "body")
-    SubElement(body, "h1").text = TITLE
+    root, body = start_page(TITLE, css=f"{page_css()}\n{chart_css()}")
     count = sum(len(line.points) for line in lines)
     SubElement(body, "p", {"class": "quiet"}).text = f"{count} measurements, by strop history"
     main = SubElement(body, "main")
@@ -60,9 +49,7 @@ def history_html(lines: Sequence[Line], not_drawn: Sequence[Skipped]) -> str:
     key = SubElement(body, "div", {"class": "key"})
     key.append(_framed([], label="key", has_key=True))
     _add_not_drawn(body, not_drawn)
-    # HTML's own rules: no "/>" after an empty element, and nothing escaped in the style.
-    text = ElementTree.tostring(root, encoding="unicode", method="html")
-    return f"<!doctype html>\n{text}\n"
+    return page_text(root)
 
 
 def history_svg(lines: Sequence[Line]) -> str:
@@ -118,29 +105,24 @@ def _add_table(section: Element, lines: Sequence[Line]) -> None:
     """What hovering shows, for those who have no pointer."""
     folded = SubElement(section, "details")
     SubElement(folded, "summary").text = "numbers"
-    table = SubElement(SubElement(folded, "div", {"class": "wide"}), "table")
-    _add_row(table, COLUMNS, "th")
     rows = [(point, line.label) for line in lines for point in line.points]
-    for point, label in sorted(rows, key=lambda row: row[0].moment, reverse=True):
-        changed = [text for _, text in point.changes]
-        if not point.is_usable:
-            changed.append("does not count")
-        cells = (
-            timestamp(point.moment),
-            milliseconds(point),
-            f"{point.facts.engine} {point.facts.version}",
-            point.sha256[:HASH_DIGITS],
-            label,
-            "; ".join(changed),
-            point.record,
-        )
-        _add_row(table, cells, "td")
+    rows.sort(key=lambda row: row[0].moment, reverse=True)
+    add_table(folded, COLUMNS, [_cells(point, label) for point, label in rows])
 
 
-def _add_row(table: Element, cells: Sequence[str], tag: str) -> None:
-    row = SubElement(table, "tr")
-    for cell in cells:
-        SubElement(row, tag).text = xml_text(cell)
+def _cells(point: Point, label: str) -> tuple[str, ...]:
+    changed = [text for _, text in point.changes]
+    if not point.is_usable:
+        changed.append("does not count")
+    return (
+        timestamp(point.moment),
+        milliseconds(point),
+        f"{point.facts.engine} {point.facts.version}",
+        point.sha256[:HASH_DIGITS],
+        label,
+        "; ".join(changed),
+        point.record,
+    )
 
 
 def _add_not_drawn(body: Element, not_drawn: Sequence[Skipped]) -> None:

@@ -1,0 +1,161 @@
+"""report.html: a sweep as one page that opens anywhere, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement
+
+from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_front
+from strop.export.sweep.entries import Entry
+from strop.export.sweep.plot import plot
+from strop.export.sweep.sweep import Sweep
+from strop.export.sweep.words import COLUMNS, cells, told
+from strop.runtime.history.style import chart_css, page_css
+from strop.runtime.html_page import add_table, page_text, start_page
+from strop.runtime.json_records import write_whole
+from strop.runtime.machine import Machine
+from strop.runtime.record import installed_version
+from strop.runtime.statistics import Interval
+from strop.runtime.timestamps import timestamp
+from strop.runtime.xml_text import xml_text
+
+REPORT = "report.html"
+GIB = 1 << 30
+
+
+def write_sweep_report(found: Sweep, limits: Limits, folder: Path) -> None:
+    """Write the page, all of it or nothing.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_whole(sweep_html(found, limits), folder / REPORT)
+
+
+def sweep_html(found: Sweep, limits: Limits) -> str:
+    """The page."""
+    front = pareto_front(found.entries)
+    root, body = start_page("strop sweep", css=f"{page_css()}\n{chart_css()}")
+    made = f"{len(found.records) - len(found.failed)} members, {len(found.entries)} files"
+    _add_line(body, f"{made}, by strop {installed_version()}, {timestamp()}", kind="quiet")
+    if limits.is_set:
+        _add_line(body, told(best(found.entries, limits), limits))
+    drawn = plot(found.entries, front, limits, lambda entry: details(entry, limits))
+    if drawn is not None:
+        SubElement(body, "div", {"class": "key"}).append(drawn)
+    _add_files(body, found, front, limits)
+    _add_models(body, found)
+    _add_machine(body, found.machine)
+    failures = [(record.member.name, record.error or "") for record in found.failed]
+    unmeasured = [
+        (entry.name, entry.latency_error) for entry in found.entries if entry.latency_error
+    ]
+    _add_listed(body, "Failed", (*failures, *unmeasured))
+    _add_listed(body, "Left out", [(each.name, each.reason) for each in found.left_out])
+    return page_text(root)
+
+
+def details(entry: Entry, limits: Limits) -> list[str]:
+    """All that is known of a file, in lines; for hovering, and for nobody who has no pointer."""
+    counts, result, latency = entry.counts, entry.result, entry.latency
+    lines = [entry.name]
+    if result.top1 is not None:
+        lines.append(f"top-1 {_percent(result.top1, result.top1_interval)}")
+        lines.append(f"drop {_percent(result.drop, result.drop_interval)}")
+    lines.append(f"agreement {_percent(result.agreement, result.agreement_interval)}")
+    if latency is not None:
+        how = "predicted" if latency.is_predicted else "measured"
+        lines.append(f"p50 {latency.p50_ms:.4g} ms, {how}, {latency.engine}")
+    lines.append(f"{result.size_bytes} bytes, {counts.parameters} parameters")
+    lines.append(f"{counts.multiply_adds} multiply-adds, {counts.activations} activations")
+    energy = entry.energy
+    lines.append(
+        f"estimated: arithmetic {energy.arithmetic_uj:.3g} uJ, weights {energy.weights_uj:.3g} uJ"
+    )
+    missed = excess(entry, limits)
+    if limits.is_set and missed is not None:
+        lines.append("meets the limits" if missed == 0 else f"misses the limits by {missed:.0%}")
+    return lines
+
+
+def _add_files(body: Element, found: Sweep, front: frozenset[str], limits: Limits) -> None:
+    if not found.entries:
+        return
+    SubElement(body, "h2").text = "Files"
+    rows = [cells(entry, front, limits) for entry in found.entries]
+    shown = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
+    add_table(
+        body,
+        [COLUMNS[i] for i in shown],
+        [["" if row[i] is None else str(row[i]) for i in shown] for row in rows],
+    )
+    _add_line(
+        body,
+        f"front: no other file is as good in {', '.join(OBJECTIVES)} and better in one of them."
+        " uJ: energy of the multiply-adds of one image, an estimate, not a measurement"
+        " (M. Horowitz, ISSCC 2014). ~: predicted.",
+        kind="quiet",
+    )
+
+
+def _add_models(body: Element, found: Sweep) -> None:
+    if not found.models:
+        return
+    SubElement(body, "h2").text = "Predicted latency"
+    add_table(
+        body,
+        ("files", "engine", "measured", "held out: missed by", "at worst"),
+        [
+            (
+                f"{model.precision.value} .{model.format}",
+                model.engine,
+                str(len(model.measured)),
+                f"{model.median_rel_error:.1%}",
+                f"{model.worst_rel_error:.1%}",
+            )
+            for model in found.models
+        ],
+    )
+
+
+def _add_machine(body: Element, machine: Machine) -> None:
+    SubElement(body, "h2").text = "Machine"
+    memory = machine.memory_bytes
+    facts = {
+        "board": machine.board,
+        "processor": machine.cpu_model,
+        "architecture": machine.arch,
+        "int8 instructions": ", ".join(machine.isa),
+        "cores": machine.cores_online,
+        "governor": machine.governor,
+        "memory": None if memory is None else f"{memory / GIB:.1f} GiB",
+        "system": machine.os,
+        "kernel": machine.kernel,
+        "Python": machine.python,
+    }
+    rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+    add_table(body, ("", ""), rows)
+
+
+def _add_listed(body: Element, title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    if not pairs:
+        return
+    SubElement(body, "h2").text = title
+    listed = SubElement(body, "ul")
+    for name, reason in pairs:
+        item = SubElement(listed, "li")
+        code = SubElement(item, "code")
+        code.text = xml_text(name)
+        code.tail = xml_text(f": {reason}")
+
+
+def _add_line(body: Element, text: str, *, kind: str = "") -> None:
+    SubElement(body, "p", {"class": kind} if kind else {}).text = xml_text(text)
+
+
+def _percent(share: float, interval: Interval | None) -> str:
+    text = f"{100 * share:.2f} %"
+    if interval is None:
+        return text
+    return f"{text} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"

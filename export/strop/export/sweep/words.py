@@ -1,0 +1,63 @@
+"""A file of a sweep in words: a row of the table, and the line that names the best."""
+
+from __future__ import annotations
+
+from strop.export.sweep.choose import Limits, excess
+from strop.export.sweep.entries import Entry
+
+MILLION = 1_000_000
+MIB = 1 << 20
+COLUMNS = (
+    *("file", "M multiply-adds", "MiB", "top-1 [95 %]", "drop, points", "agreement"),
+    *("p50 ms [95 %]", "uJ", "front", "fits"),
+)
+
+
+def told(taken: Entry | None, limits: Limits) -> str:
+    """The file to take, in a line."""
+    if taken is None:
+        return "nothing fits: of no file is all known that is limited"
+    facts = [taken.name]
+    if taken.latency is not None:
+        about = "about " if taken.latency.is_predicted else ""
+        facts.append(f"{about}{taken.latency.p50_ms:.3g} ms")
+    if taken.result.top1 is not None:
+        facts.append(f"{taken.result.top1:.3f}")
+    how = "fits best" if excess(taken, limits) == 0 else "nothing fits; nearest"
+    return f"{how}: {', '.join(facts)}"
+
+
+def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, ...]:
+    """A row, by COLUMNS."""
+    missed = excess(entry, limits) if limits.is_set else None
+    has_labels = entry.result.top1 is not None
+    return (
+        entry.name,
+        f"{entry.counts.multiply_adds / MILLION:.1f}",
+        f"{entry.result.size_bytes / MIB:.2f}",
+        _accuracy(entry),
+        f"{100 * entry.result.drop:+.2f}" if has_labels else None,
+        f"{100 * entry.result.agreement:.2f}",
+        _latency(entry),
+        f"{entry.energy.arithmetic_uj:.3g}",
+        "*" if entry.name in front else "",
+        None if missed is None else ("yes" if missed == 0 else "no"),
+    )
+
+
+def _accuracy(entry: Entry) -> str | None:
+    top1, interval = entry.result.top1, entry.result.top1_interval
+    if top1 is None or interval is None:
+        return None
+    return f"{top1:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _latency(entry: Entry) -> str | None:
+    found = entry.latency
+    if found is None:
+        return None
+    if found.is_predicted:
+        return f"~{found.p50_ms:.3g}"
+    if found.interval_ms is None:
+        return f"{found.p50_ms:.3g}"
+    return f"{found.p50_ms:.3g} [{found.interval_ms.low:.3g}, {found.interval_ms.high:.3g}]"
