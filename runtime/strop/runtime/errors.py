@@ -32,7 +32,7 @@ class EngineError(StropError):
 
 
 class TargetError(StropError):
-    """A board cannot be reached, or lacks what strop needs there."""
+    """A board or a cluster cannot be reached, or lacks what strop needs there."""
 
 
 class SourceError(StropError):

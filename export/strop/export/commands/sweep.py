@@ -12,6 +12,7 @@ from strop.export.commands.sweep_table import print_sweep
 from strop.export.effort import Effort
 from strop.export.precision import Precision
 from strop.export.sweep.choose import Limits, best, excess
+from strop.export.sweep.cluster import cluster_workers
 from strop.export.sweep.executors import local_processes
 from strop.export.sweep.make import Images, Job, make
 from strop.export.sweep.members import IMAGENET, NONE, Member, Wanted, members
@@ -20,6 +21,7 @@ from strop.export.sweep.report import REPORT, write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
+from strop.export.sweep.work import OpenExecutor
 from strop.runtime.artifact import Format, sha256_file
 from strop.runtime.commands.target_flags import add_target_flags, has_target, target_of
 from strop.runtime.contract import ResizeRule
@@ -138,7 +140,13 @@ def _add_image_flags(group: argparse._ArgumentGroup) -> None:
 def _add_work_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     group.add_argument(
-        "--jobs", type=_positive, default=1, metavar="N", help="exports side by side (default 1)"
+        "--jobs", type=_positive, metavar="N", help="exports side by side (default 1)"
+    )
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="export on the workers of a Dask cluster, such as tcp://host:8786; latency is still"
+        " measured here, or on --target",
     )
     group.add_argument("--threads", type=_positive, default=1, metavar="N", help="of inference")
     group.add_argument(
@@ -163,6 +171,7 @@ def run(options: argparse.Namespace) -> int:
     found, left_out = members(_wanted(options))
     if has_target(options):
         target_of(options)  # what is wrong in it shall not wait for the exports
+    open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
     plan = _plan(options)
     jobs = _jobs(options, found)
@@ -170,7 +179,7 @@ def run(options: argparse.Namespace) -> int:
         console.note(f"left out: {each.name}: {each.reason}")
     counted = f"{len(found)} members, {len(left_out)} combinations left out"
     console.settings(f"strop sweep: {counted}", _settings(options, jobs[0]))
-    hands = Hands(make=make, open_executor=local_processes(options.jobs))
+    hands = Hands(make=make, open_executor=open_executor)
     made = sweep(options.output, jobs, plan, hands, left_out=left_out, say=console.note)
     record = sweep_record(made, plan, limits)
     write_sweep_record(record, options.output)
@@ -184,6 +193,20 @@ def run(options: argparse.Namespace) -> int:
     if not made.is_complete:
         return NOT_DONE
     return int(limits.is_set and (taken is None or excess(taken, limits) != 0))
+
+
+def _open_executor(options: argparse.Namespace) -> OpenExecutor:
+    """Opens what members are made on.
+
+    Raises:
+        PlanError: Two of them are named.
+        TargetError: Dask is not installed here.
+    """
+    if options.scheduler is None:
+        return local_processes(options.jobs or 1)
+    if options.jobs is not None:
+        raise PlanError("--jobs and --scheduler: a cluster has its own workers; leave out --jobs")
+    return cluster_workers(options.scheduler)
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:

@@ -85,6 +85,8 @@ def _do(
 
 
 def _ended(job: J, future: Future[R]) -> Done[J, R] | tuple[J]:
+    if future.cancelled():
+        return Done(job, None, "given up by the scheduler; is it still running?")
     error = future.exception()
     if isinstance(error, BrokenExecutor):
         return (job,)
