@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from strop.export.bundle import MANIFEST, bundle
+from strop.export.bundle import MANIFEST, REPORT, bundle
 from strop.runtime.errors import GateError, OutputError
 
 WRITES_AND_WAITS = """
@@ -27,6 +27,7 @@ with bundle(Path(sys.argv[1]), force=True) as folder:
 def write(folder: Path, content: str, *, force: bool = False) -> None:
     with bundle(folder, force=force) as partial:
         (partial / "model.int8.tflite").write_text(content)
+        (partial / REPORT).write_text("")
         record = {"artifacts": [{"file": "model.int8.tflite"}]}
         (partial / MANIFEST).write_text(json.dumps(record))
 

@@ -108,6 +108,11 @@ def test_the_manifest_accounts_for_every_file(
         assert artifact["sha256"] == hashlib.sha256(content).hexdigest()
         assert artifact["size_bytes"] == len(content)
         assert artifact["float_ops"] == {}
+    listed = {artifact["file"] for artifact in record["artifacts"]}
+    others = {"manifest.json", "report.html", record["golden"]["file"]}
+    assert {path.name for path in out.iterdir()} == listed | others
+    page = (out / "report.html").read_text()
+    assert all(name in page for name in listed)
 
 
 def test_a_certificate_that_cannot_promise_the_drop_writes_nothing(

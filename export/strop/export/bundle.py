@@ -12,6 +12,7 @@ from pathlib import Path
 from strop.runtime.errors import OutputError
 
 MANIFEST = "manifest.json"
+REPORT = "report.html"
 # History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
 # and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
 # and the costliest layers are those that diverge most.
@@ -29,8 +30,8 @@ def bundle(folder: Path, *, force: bool) -> Iterator[Path]:
 
     Args:
         folder: Where the bundle is to be.
-        force: Replace a bundle that is there. A folder that holds anything that its
-            manifest does not name is never replaced.
+        force: Replace a bundle that is there. A folder that holds anything else than
+            what its manifest names and its report is never replaced.
 
     Yields:
         The folder to write into, empty.
@@ -85,7 +86,7 @@ def _manifest_files(folder: Path) -> set[str]:
     try:
         record = json.loads((folder / MANIFEST).read_text())
         listed = [*record["artifacts"], record.get("golden") or {"file": MANIFEST}]
-        return {MANIFEST, *(str(file["file"]) for file in listed)}
+        return {MANIFEST, REPORT, *(str(file["file"]) for file in listed)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.export.audit import audit
-from strop.export.bundle import MANIFEST, bundle
+from strop.export.bundle import MANIFEST, REPORT, bundle
 from strop.export.certify import Certificate, broken_promises
 from strop.export.checks import check_images
+from strop.export.count_artifact import count_artifact
 from strop.export.delegation import delegation
 from strop.export.finding import Finding
 from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers
@@ -22,6 +23,7 @@ from strop.export.manifest import Artifact, Int8Record, manifest_json
 from strop.export.options import ExportOptions, check_labels
 from strop.export.precision import FORMATS, Precision
 from strop.export.promise import keep_promise, told
+from strop.export.report import export_html
 from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
 from strop.export.source import Source
 from strop.export.tune import Step, Tuned, tune
@@ -127,6 +129,8 @@ def export(
         record = None if quantized is None else _record(folder, source, options, quantized, made)
         manifest = manifest_json(source, options, made, certificate, record, findings)
         (folder / MANIFEST).write_text(manifest)
+        counts = {path.name: count_artifact(path) for path in artifacts}
+        (folder / REPORT).write_text(export_html(manifest, counts), encoding="utf-8")
     moved = tuple(replace(artifact, path=options.output / artifact.path.name) for artifact in made)
     return Export(
         artifacts=moved,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from strop import console
 from strop.export.bundle import MANIFEST, MANIFEST_VERSION
+from strop.export.manifest_rows import COST_COLUMNS, STEP_COLUMNS, cost_row, step_row
 from strop.runtime.errors import ArtifactError
 
 DEFAULT_ROWS = 15
@@ -43,26 +43,15 @@ def run(options: argparse.Namespace) -> int:
         print_float_layers(record["float_layers"])
     console.gap()
     console.table(
-        ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats"),
-        [_row(cost) for cost in record["sensitivity"][: options.top]],
+        COST_COLUMNS,
+        [cost_row(cost) for cost in record["sensitivity"][: options.top]],
     )
     return 0
 
 
 def print_steps(steps: Iterable[dict[str, Any]]) -> None:
     """Print what each step of the quantization was worth, as the manifest has it."""
-    console.table(
-        ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept"),
-        [
-            (
-                step["name"],
-                f"{step['divergence']:.5f}",
-                f"{step['signal_to_noise_db']:.1f}",
-                "yes" if step["is_kept"] else "no",
-            )
-            for step in steps
-        ],
-    )
+    console.table(STEP_COLUMNS, [step_row(step) for step in steps])
 
 
 def print_float_layers(record: dict[str, Any]) -> None:
@@ -90,19 +79,6 @@ def print_float_layers(record: dict[str, Any]) -> None:
     )
     if not record["kept"]:
         console.note("the promise was not reached with these either; the files are int8 throughout")
-
-
-def _row(cost: dict[str, Any]) -> tuple[str, ...]:
-    noise = cost["noise"]
-    decibel = f"{-10 * math.log10(noise):.1f}" if noise > 0 else "exact"
-    return (
-        cost["layer"],
-        cost["kind"],
-        cost["part"],
-        decibel,
-        f"{100 * cost['agreement']:.1f}",
-        f"{cost['divergence']:.5f}",
-    )
 
 
 def _read(bundle: Path) -> dict[str, Any]:

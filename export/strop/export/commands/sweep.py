@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from strop import console
+from strop.export.bundle import REPORT
 from strop.export.commands.sweep_table import print_sweep
 from strop.export.effort import Effort
 from strop.export.precision import Precision
@@ -17,7 +18,7 @@ from strop.export.sweep.executors import local_processes
 from strop.export.sweep.make import Images, Job, make
 from strop.export.sweep.members import IMAGENET, NONE, Member, Wanted, members
 from strop.export.sweep.record import Asked
-from strop.export.sweep.report import REPORT, write_sweep_report
+from strop.export.sweep.report import write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
+from strop.export.bundle import REPORT
+from strop.export.manifest_rows import machine_rows
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_front
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
@@ -14,14 +16,10 @@ from strop.export.sweep.words import COLUMNS, cells, told
 from strop.runtime.history.style import chart_css, page_css
 from strop.runtime.html_page import add_table, page_text, start_page
 from strop.runtime.json_records import write_whole
-from strop.runtime.machine import Machine
 from strop.runtime.record import installed_version
 from strop.runtime.statistics import Interval
 from strop.runtime.timestamps import timestamp
 from strop.runtime.xml_text import xml_text
-
-REPORT = "report.html"
-GIB = 1 << 30
 
 
 def write_sweep_report(found: Sweep, limits: Limits, folder: Path) -> None:
@@ -46,7 +44,8 @@ def sweep_html(found: Sweep, limits: Limits) -> str:
         SubElement(body, "div", {"class": "key"}).append(drawn)
     _add_files(body, found, front, limits)
     _add_models(body, found)
-    _add_machine(body, found.machine)
+    SubElement(body, "h2").text = "Machine"
+    add_table(body, ("", ""), machine_rows(found.machine))
     failures = [(record.member.name, record.error or "") for record in found.failed]
     unmeasured = [
         (entry.name, entry.latency_error) for entry in found.entries if entry.latency_error
@@ -117,25 +116,6 @@ def _add_models(body: Element, found: Sweep) -> None:
             for model in found.models
         ],
     )
-
-
-def _add_machine(body: Element, machine: Machine) -> None:
-    SubElement(body, "h2").text = "Machine"
-    memory = machine.memory_bytes
-    facts = {
-        "board": machine.board,
-        "processor": machine.cpu_model,
-        "architecture": machine.arch,
-        "int8 instructions": ", ".join(machine.isa),
-        "cores": machine.cores_online,
-        "governor": machine.governor,
-        "memory": None if memory is None else f"{memory / GIB:.1f} GiB",
-        "system": machine.os,
-        "kernel": machine.kernel,
-        "Python": machine.python,
-    }
-    rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
-    add_table(body, ("", ""), rows)
 
 
 def _add_listed(body: Element, title: str, pairs: Sequence[tuple[str, str]]) -> None:

@@ -1,0 +1,54 @@
+"""Rows of tables from a manifest's record, for the terminal and for pages."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from strop.runtime.machine import Machine
+
+STEP_COLUMNS = ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept")
+COST_COLUMNS = ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats")
+GIB = 1 << 30
+
+
+def step_row(step: dict[str, Any]) -> tuple[str, ...]:
+    """What a step of the quantization was worth, by STEP_COLUMNS."""
+    return (
+        step["name"],
+        f"{step['divergence']:.5f}",
+        f"{step['signal_to_noise_db']:.1f}",
+        "yes" if step["is_kept"] else "no",
+    )
+
+
+def cost_row(cost: dict[str, Any]) -> tuple[str, ...]:
+    """What rounding at a layer alone costs the scores, by COST_COLUMNS."""
+    noise = cost["noise"]
+    decibel = f"{-10 * math.log10(noise):.1f}" if noise > 0 else "exact"
+    return (
+        cost["layer"],
+        cost["kind"],
+        cost["part"],
+        decibel,
+        f"{100 * cost['agreement']:.1f}",
+        f"{cost['divergence']:.5f}",
+    )
+
+
+def machine_rows(machine: Machine) -> list[tuple[str, str]]:
+    """What a machine says of itself: name and value."""
+    memory = machine.memory_bytes
+    facts = {
+        "board": machine.board,
+        "processor": machine.cpu_model,
+        "architecture": machine.arch,
+        "int8 instructions": ", ".join(machine.isa),
+        "cores": machine.cores_online,
+        "governor": machine.governor,
+        "memory": None if memory is None else f"{memory / GIB:.1f} GiB",
+        "system": machine.os,
+        "kernel": machine.kernel,
+        "Python": machine.python,
+    }
+    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]

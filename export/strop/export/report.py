@@ -1,0 +1,165 @@
+"""report.html of an export: its certificate, sizes, counts and layers, as one page."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+from strop.export.count import Count, Role
+from strop.export.manifest_rows import (
+    COST_COLUMNS,
+    STEP_COLUMNS,
+    cost_row,
+    machine_rows,
+    step_row,
+)
+from strop.runtime.history.style import chart_css, page_css
+from strop.runtime.html_page import add_table, page_text, start_page
+from strop.runtime.machine import Machine
+from strop.runtime.typed_json import read_typed
+from strop.runtime.xml_text import xml_text
+
+MIB = 1 << 20
+MILLION = 1_000_000
+BARS = 20
+WIDTH, BAR_STEP, BAR_HEIGHT, BARS_TOP = 420, 22, 6, 26
+RIGHT = 404
+NAME_CHARACTERS = 48
+ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
+
+
+def export_html(manifest: str, counts: Mapping[str, Count | None]) -> str:
+    """The page of a bundle.
+
+    Args:
+        manifest: As `manifest_json` gives it.
+        counts: Of each artifact, by file name; None where the file does not tell.
+    """
+    record = json.loads(manifest)
+    title = f"strop export {record['source']['name']}"
+    root, body = start_page(title, css=f"{page_css()}\n{chart_css()}\n.bar{{stroke-width:6}}")
+    certificate = record["certificate"]
+    told = f"certified on {certificate['images']} {certificate['data']} images, by strop"
+    _add_line(body, f"{told} {record['versions'].get('strop', '')}", kind="quiet")
+    _add_certificate(body, record)
+    _add_counts(body, counts)
+    if record["int8_steps"]:
+        SubElement(body, "h2").text = "Steps of the quantization"
+        add_table(body, STEP_COLUMNS, [step_row(step) for step in record["int8_steps"]])
+    _add_layers(body, record["sensitivity"])
+    remedies = [each["remedy"] for each in record["calibration_checks"] if each["remedy"]]
+    if remedies:
+        SubElement(body, "h2").text = "The images"
+        for remedy in remedies:
+            _add_line(body, remedy)
+    SubElement(body, "h2").text = "Made with"
+    add_table(body, ("package", "version"), list(record["versions"].items()))
+    machine = typing.cast("Machine", read_typed(record["machine"], Machine, at="machine"))
+    add_table(body, ("machine", ""), machine_rows(machine))
+    return page_text(root)
+
+
+def _add_certificate(body: Element, record: dict[str, Any]) -> None:
+    certificate = record["certificate"]
+    columns = (
+        "file",
+        "MiB",
+        "top-1",
+        "top-5",
+        "drop, points [95 %]",
+        "agreement [95 %]",
+        "kernels",
+    )
+    shares = (_percent(certificate["float_top1"]), _percent(certificate["float_top5"]))
+    sizes = {artifact["file"]: artifact["size_bytes"] for artifact in record["artifacts"]}
+    rows = [
+        (
+            found["artifact"],
+            f"{sizes[found['artifact']] / MIB:.2f}",
+            _percent(found["top1"]),
+            _percent(found["top5"]),
+            _interval(found["drop"], found["drop_interval"], "+.2f"),
+            _interval(found["agreement"], found["agreement_interval"], ".2f"),
+            found["kernels"],
+        )
+        for found in certificate["verdicts"]
+    ]
+    rows.insert(0, ("float model", "", *shares, "", "", "tensorflow"))
+    SubElement(body, "h2").text = "Certificate"
+    add_table(body, columns, rows)
+
+
+def _add_counts(body: Element, counts: Mapping[str, Count | None]) -> None:
+    known = {name: count for name, count in counts.items() if count is not None}
+    if not known:
+        return
+    SubElement(body, "h2").text = "Counts, for one image"
+    columns = ("file", "parameters, million", "multiply-adds, million")
+    rows = [
+        (
+            name,
+            f"{count.parameters / MILLION:.3f}",
+            f"{count.multiply_adds / MILLION:.2f}",
+            *(f"{count.of(role).multiply_adds / MILLION:.2f}" for role in ROLES),
+            f"{count.activations / MILLION:.3f}",
+        )
+        for name, count in known.items()
+    ]
+    roles = tuple(f"by {role.value}" for role in ROLES)
+    add_table(body, (*columns, *roles, "activations, million"), rows)
+
+
+def _add_layers(body: Element, costs: Sequence[dict[str, Any]]) -> None:
+    if not costs:
+        return
+    SubElement(body, "h2").text = "Layers"
+    _add_line(
+        body,
+        "What rounding at one place alone does to the probabilities, the costliest first"
+        " (Kullback-Leibler divergence from the float network's, nats an image).",
+        kind="quiet",
+    )
+    SubElement(body, "div", {"class": "key"}).append(_bars(costs[:BARS]))
+    folded = SubElement(body, "details")
+    SubElement(folded, "summary").text = f"all {len(costs)}"
+    add_table(folded, COST_COLUMNS, [cost_row(cost) for cost in costs])
+
+
+def _bars(costs: Sequence[dict[str, Any]]) -> Element:
+    """Each layer's divergence as a bar, below its name."""
+    height = BARS_TOP + BAR_STEP * len(costs)
+    label = "divergence by layer"
+    root = Element("svg", {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "aria-label": label})
+    SubElement(root, "rect", {"width": "100%", "height": "100%", "class": "paper"})
+    most = max(cost["divergence"] for cost in costs)
+    for i, cost in enumerate(costs):
+        y = BARS_TOP + BAR_STEP * i
+        share = cost["divergence"] / most if most > 0 else 0.0
+        group = SubElement(root, "g", {"class": "c0" if cost["part"] == "activation" else "c1"})
+        SubElement(group, "title").text = xml_text(
+            "\n".join(
+                f"{name}: {cell}" for name, cell in zip(COST_COLUMNS, cost_row(cost), strict=True)
+            )
+        )
+        path = f"M8 {y}L{8 + max(share, 0) * (RIGHT - 8):.1f} {y}"
+        SubElement(group, "path", {"d": path, "class": "line bar"})
+        name = f"{cost['layer']}, {cost['part']}"
+        text = SubElement(group, "text", {"x": "8", "y": str(y - 6), "class": "dim"})
+        text.text = xml_text(name[-NAME_CHARACTERS:])
+    return root
+
+
+def _add_line(body: Element, text: str, *, kind: str = "") -> None:
+    SubElement(body, "p", {"class": kind} if kind else {}).text = xml_text(text)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f} %"
+
+
+def _interval(share: float, interval: Mapping[str, float], form: str) -> str:
+    low, high = 100 * interval["low"], 100 * interval["high"]
+    return f"{100 * share:{form}} [{low:{form}}, {high:{form}}]"

@@ -1,0 +1,124 @@
+"""An export's page says what its manifest says, and loads nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from tests.export.test_sweep_report import HOSTILE, Page
+
+from strop.export.count import Count, LayerCount, Role
+from strop.export.report import BARS, export_html
+from strop.runtime.machine import machine
+
+COUNT = Count(
+    layers=(
+        LayerCount(
+            name="conv",
+            kind="CONV_2D",
+            role=Role.POINTWISE,
+            kernel=(1, 1),
+            shape=(10, 10, 4),
+            weights=2000,
+            parameters=2_500_000,
+            multiply_adds=7_000_000,
+        ),
+    )
+)
+
+
+def cost(layer: str, divergence: float) -> dict[str, Any]:
+    return {
+        "layer": layer,
+        "kind": "CONV_2D",
+        "part": "weights",
+        "noise": 0.001,
+        "agreement": 0.995,
+        "divergence": divergence,
+    }
+
+
+@pytest.fixture
+def record() -> dict[str, Any]:
+    interval = {"low": -0.01, "high": 0.02}
+    return {
+        "source": {"name": HOSTILE},
+        "versions": {"python": "3.11", "strop": "0.1.0"},
+        "artifacts": [{"file": "m.int8.tflite", "size_bytes": 3 * 2**20}],
+        "int8_steps": [
+            {"name": "ranges", "divergence": 0.0012, "signal_to_noise_db": 30.5, "is_kept": True}
+        ],
+        "sensitivity": [cost(f"{HOSTILE}{i}", 0.5 / (i + 1)) for i in range(2 * BARS)],
+        "calibration_checks": [{"name": "growth", "remedy": "add images of snow"}],
+        "certificate": {
+            "images": 400,
+            "data": "validation",
+            "float_top1": 0.83,
+            "float_top5": 0.97,
+            "verdicts": [
+                {
+                    "artifact": "m.int8.tflite",
+                    "top1": 0.82,
+                    "top5": 0.96,
+                    "drop": 0.01,
+                    "drop_interval": interval,
+                    "agreement": 0.99,
+                    "agreement_interval": interval,
+                    "kernels": "xnnpack",
+                }
+            ],
+        },
+        "machine": asdict(machine()),
+    }
+
+
+def shown(record: dict[str, Any]) -> Page:
+    return Page(export_html(json.dumps(record), {"m.int8.tflite": COUNT, "m.int8.onnx": None}))
+
+
+def test_the_page_has_certificate_counts_steps_layers_and_machine(record: dict[str, Any]) -> None:
+    texts = shown(record).texts
+    for text in (
+        "certified on 400 validation images, by strop 0.1.0",
+        "83.00 %",
+        "+1.00 [-1.00, +2.00]",
+        "3.00",
+        "7.00",
+        "2.500",
+        "ranges",
+        "add images of snow",
+        f"all {2 * BARS}",
+        machine().python,
+    ):
+        assert text in texts
+    assert "m.int8.onnx" not in texts
+
+
+def test_the_page_loads_and_runs_nothing_whatever_a_layer_is_called(record: dict[str, Any]) -> None:
+    page = shown(record)
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "img"})
+    assert {name for _, each in page.tags for name in each}.isdisjoint({"src", "href"})
+
+
+def test_the_costliest_layers_are_bars_as_long_as_their_cost(record: dict[str, Any]) -> None:
+    paths = [str(each["d"]) for tag, each in shown(record).tags if tag == "path"]
+    lengths = [float(path.partition("L")[2].split()[0]) - 8 for path in paths]
+    assert len(lengths) == BARS
+    # To a tenth of a unit.
+    assert [lengths[0] / length for length in lengths] == pytest.approx(
+        range(1, BARS + 1), rel=0.01
+    )
+
+
+def test_a_layer_that_costs_nothing_has_no_bar_to_divide_by(record: dict[str, Any]) -> None:
+    record["sensitivity"] = [cost("a", 0.0)]
+    assert "all 1" in shown(record).texts
+
+
+def test_a_float_export_has_no_layers_to_show(record: dict[str, Any]) -> None:
+    record["sensitivity"], record["int8_steps"] = [], []
+    page = shown(record)
+    assert "Layers" not in page.texts
+    assert "svg" not in {tag for tag, _ in page.tags}
