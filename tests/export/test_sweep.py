@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +18,7 @@ import pytest
 from tests.export.fake_sweep import ASKED, PLAN, Exporter, Stopwatch, bench_of, job
 
 from strop.cli import main
+from strop.export.commands import sweep as command
 from strop.export.precision import Precision
 from strop.export.sweep.choose import Limits
 from strop.export.sweep.executors import local_processes
@@ -27,6 +30,7 @@ from strop.export.sweep.store import put
 from strop.export.sweep.sweep import Hands, Sweep, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.artifact import Format
+from strop.runtime.commands import bench
 from strop.runtime.errors import MeasurementError, OutputError, SourceError
 
 WANTED = Wanted(
@@ -169,6 +173,16 @@ def test_a_measurement_with_other_options_is_made_beside_the_first(tmp_path: Pat
     assert len({plan.record_of(path) for plan in plans}) == 3
 
 
+def test_strop_bench_understands_the_plan() -> None:
+    plan = replace(PLAN, threads=3, target="ssh://pi@board", target_python="~/venv/bin/python")
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    bench.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["bench", "a.tflite", *plan.arguments])
+    assert (options.threads, options.duration) == (3, 1.0)
+    assert (options.target, options.target_python) == ("ssh://pi@board", "~/venv/bin/python")
+    assert options.target_cache is None
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(OutputError, match="holds something, and no sweep"):
@@ -177,6 +191,16 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sweep/b.int8").mkdir()
     with pytest.raises(OutputError, match=r"b\.int8: is there, and has no member\.json"):
         swept(tmp_path / "sweep", Exporter(), Stopwatch(), job("b"))
+
+
+def test_what_a_killed_sweep_left_half_written_is_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for pid in (ended.pid, os.getpid()):
+        (tmp_path / f".a.int8.partial-{pid}").mkdir()
+    with pytest.raises(OutputError, match="holds something, and no sweep"):
+        swept(tmp_path, Exporter(), Stopwatch(), job("a"))  # ours may be at work
+    assert [path.name for path in tmp_path.iterdir()] == [f".a.int8.partial-{os.getpid()}"]
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "..", ""])
@@ -243,6 +267,35 @@ def test_a_record_of_a_file_is_found_again_only_for_the_same_bytes(tmp_path: Pat
     PLAN.record_of(path).write_text(bench_of(other, 5).to_json())
     swept(tmp_path, Exporter(), stopwatch, job("a"))
     assert stopwatch.measured == ["a.int8.tflite"] * 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--weights", "imagenet", "--classes", "10"), "--classes is for weights of your own"),
+        (("--duration", "-1"), "needed is a number of seconds"),
+        (("--max-latency", "15"), "needed is a time above 0, like 15ms"),
+        (("--max-latency", "0ms"), "needed is a time above 0"),
+        (("--min-accuracy", "70"), "needed is a share above 0, to 1"),
+        (("--jobs", "0"), "needed is a whole number, 1 or more"),
+        (("--measure", "-1"), "--measure"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_before_the_work(
+    flags: tuple[str, ...], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["sweep", "--models", "mobilenet_v2", "--output", str(out), *flags]) == 2
+    assert text in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(("text", "ms"), [("15ms", 15), ("800us", 0.8), ("1.5s", 1500)])
+def test_a_latency_is_read_in_its_unit(text: str, ms: float) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["sweep", "--models", "a", "--output", "b", "--max-latency", text])
+    assert options.max_latency == pytest.approx(ms)
 
 
 def test_an_accuracy_without_labels_is_refused_before_the_work(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from pathlib import Path
 from typing import Any
 
 from strop import console
 from strop.export.bundle import REPORT
+from strop.export.commands.sweep_flags import add_image_flags, add_member_flags, add_work_flags
 from strop.export.commands.sweep_table import print_sweep
-from strop.export.effort import Effort
-from strop.export.precision import Precision
 from strop.export.sweep.choose import Limits, best, excess
 from strop.export.sweep.cluster import cluster_workers
 from strop.export.sweep.executors import local_processes
@@ -23,17 +21,13 @@ from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.sweep.work import OpenExecutor
-from strop.runtime.artifact import Format, sha256_file
+from strop.runtime.artifact import sha256_file
 from strop.runtime.commands.target_flags import add_target_flags, has_target, target_of
-from strop.runtime.contract import ResizeRule
 from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
 from strop.runtime.errors import PlanError, SourceError
 from strop.runtime.record import installed_version
 
 IMAGENET_CLASSES = 1000
-MIN_IMAGES = 20  # as of strop export
-CROP_FRACTION = 0.875
-UNITS_MS = {"ms": 1.0, "us": 0.001, "s": 1000.0}
 NOT_DONE = 3
 EPILOG = """\
 examples:
@@ -57,114 +51,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
-    _add_member_flags(parser.add_argument_group("members"))
-    _add_image_flags(parser.add_argument_group("images"))
-    _add_work_flags(parser.add_argument_group("work and result"))
+    add_member_flags(parser.add_argument_group("members"))
+    add_image_flags(parser.add_argument_group("images"))
+    add_work_flags(parser.add_argument_group("work and result"))
     add_target_flags(parser)
-
-
-def _add_member_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--models",
-        nargs="+",
-        required=True,
-        metavar="MODEL",
-        help="names of the zoo, .keras or .h5 files, folders of such files",
-    )
-    group.add_argument("--alphas", nargs="+", type=float, default=(), help="zoo: (default 1)")
-    group.add_argument(
-        "--resolutions",
-        nargs="+",
-        type=int,
-        default=(),
-        metavar="PIXELS",
-        help="zoo: sides of the input (default: each architecture's own)",
-    )
-    group.add_argument(
-        "--precisions",
-        nargs="+",
-        type=Precision,
-        choices=list(Precision),
-        default=(Precision.INT8,),
-        metavar="P",
-        help="int8 (default), float32, float16, dynamic",
-    )
-    group.add_argument(
-        "--formats",
-        nargs="+",
-        type=Format,
-        choices=list(Format),
-        default=tuple(Format),
-        metavar="F",
-        help="tflite, onnx (default both)",
-    )
-    group.add_argument(
-        "--weights",
-        default=IMAGENET,
-        help="zoo: imagenet (default), none (random: sizes and latency only), a folder with"
-        " MODEL_ALPHA_PIXELS.keras, or a path with {model}, {alpha} and {size} in it",
-    )
-    group.add_argument(
-        "--classes", type=int, help="zoo: number of classes (default: of the labels, or 1000)"
-    )
-    group.add_argument(
-        "--effort",
-        type=Effort,
-        choices=list(Effort),
-        default=Effort.DEFAULT,
-        metavar="{fast,default,high}",
-        help="as of strop export",
-    )
-
-
-def _add_image_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--calibration", type=Path, metavar="DIR", help="representative images")
-    group.add_argument(
-        "--validation",
-        type=Path,
-        metavar="DIR",
-        help="images of the certificates; one subfolder a class, with --labels, for accuracy",
-    )
-    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
-    group.add_argument(
-        "--resize",
-        type=ResizeRule,
-        choices=list(ResizeRule),
-        default=ResizeRule.CROP,
-        metavar="{crop,stretch}",
-        help="as of strop export",
-    )
-    group.add_argument("--crop-fraction", type=float, default=CROP_FRACTION, metavar="F")
-    group.add_argument("--min-images", type=int, default=MIN_IMAGES, metavar="N")
-
-
-def _add_work_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    group.add_argument(
-        "--jobs", type=_positive, metavar="N", help="exports side by side (default 1)"
-    )
-    group.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="export on the workers of a Dask cluster, such as tcp://host:8786; latency is still"
-        " measured here, or on --target",
-    )
-    group.add_argument("--threads", type=_positive, default=1, metavar="N", help="of inference")
-    group.add_argument(
-        "--duration", type=float, default=2.0, metavar="SECONDS", help="as of strop bench"
-    )
-    group.add_argument(
-        "--measure",
-        type=_count,
-        metavar="N",
-        help="measure so many files of each format and precision, from the cheapest to the"
-        " dearest on paper, and predict the rest (default: measure all)",
-    )
-    group.add_argument(
-        "--max-latency", type=_milliseconds, metavar="TIME", help="p50, at most: 15ms, 800us"
-    )
-    group.add_argument("--min-accuracy", type=_share, metavar="SHARE", help="top-1, at least: 0.70")
-    group.add_argument("--json", action="store_true", help="print sweep.json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -172,6 +62,10 @@ def run(options: argparse.Namespace) -> int:
     found, left_out = members(_wanted(options))
     if has_target(options):
         target_of(options)  # what is wrong in it shall not wait for the exports
+    if options.weights == IMAGENET and options.classes is not None:
+        raise PlanError(
+            "--classes is for weights of your own, or none; ImageNet's have 1000 classes"
+        )
     open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
     plan = _plan(options)
@@ -247,6 +141,8 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
             "--min-accuracy needs labelled images; give --validation with one subfolder a class,"
             " and --labels"
         )
+    is_imagenet = options.weights == IMAGENET
+    classes = IMAGENET_CLASSES if is_imagenet else options.classes or len(labels)
     digest = _digest(images)
     hashes = {file: sha256_file(file) for member in found if (file := member.file) is not None}
     return [
@@ -255,7 +151,7 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
             images=images,
             asked=Asked(
                 strop_version=installed_version(),
-                classes=options.classes or len(labels) or IMAGENET_CLASSES,
+                classes=classes or IMAGENET_CLASSES,
                 labels=labels,
                 formats=tuple(dict.fromkeys(form.value for form in options.formats)),
                 resize=options.resize.value,
@@ -313,38 +209,3 @@ def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
         "measured on": options.target or "this machine",
         "output": options.output,
     }
-
-
-def _positive(text: str) -> int:
-    return _whole(text, least=1)
-
-
-def _count(text: str) -> int:
-    return _whole(text, least=0)
-
-
-def _whole(text: str, *, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, {least} or more")
-    return int(text)
-
-
-def _milliseconds(text: str) -> float:
-    number = text.rstrip("msu")
-    try:
-        value = float(number) * UNITS_MS[text[len(number) :]]
-    except (ValueError, KeyError):
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a time above 0, like 15ms or 800us")
-    return value
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a share above 0, to 1, like 0.70")
-    return value

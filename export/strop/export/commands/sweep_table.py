@@ -8,6 +8,8 @@ from strop.export.sweep.latency_model import LEAST_MEASURED
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.words import COLUMNS, cells, told
 
+MAX_NAMES = 5
+
 
 def print_sweep(found: Sweep, limits: Limits) -> None:
     """Print the table to stdout, and to stderr what it leaves open."""
@@ -57,9 +59,12 @@ def _note_open(found: Sweep) -> None:
         if entry.latency is not None and entry.latency.is_usable is False
     ]
     if disturbed:
+        named = ", ".join(disturbed[:MAX_NAMES])
+        rest = len(disturbed) - MAX_NAMES
         console.note(
-            f"the machine was disturbed while {', '.join(disturbed)} was measured; strop doctor"
-            " says by what"
+            f"the machine was disturbed while these were measured: {named}"
+            + (f" and {rest} more" if rest > 0 else "")
+            + "; strop doctor says by what"
         )
     for record in found.failed:
         console.error(f"{record.member.name}: {record.error}")

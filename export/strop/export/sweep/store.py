@@ -13,6 +13,7 @@ from strop.runtime.artifact import sha256_file
 from strop.runtime.errors import OutputError
 
 SWEEP = "sweep.json"
+PARTIAL = ".partial-"
 
 
 def require_sweep_folder(folder: Path) -> None:
@@ -27,12 +28,21 @@ def require_sweep_folder(folder: Path) -> None:
         raise OutputError(
             f"{folder}: cannot be written ({err.strerror}); choose another place with --output"
         ) from err
+    _remove_leftovers(folder)
     has_members = any(folder.glob(f"*/{MEMBER}"))
     if any(folder.iterdir()) and not has_members and not (folder / SWEEP).is_file():
         raise OutputError(
             f"{folder}: holds something, and no sweep; give an empty folder, or the one of an"
             " earlier sweep to go on with it"
         )
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed sweep was about to put there."""
+    for leftover in folder.glob(f".*{PARTIAL}*"):
+        pid = leftover.name.rpartition("-")[2]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def finished(folder: Path, member: Member, asked: Asked) -> MemberRecord | None:
@@ -66,7 +76,7 @@ def put(folder: Path, made: Made) -> None:
         OutputError: It cannot be written, or a file of it has no plain name.
     """
     place = folder / made.record.member.name
-    partial = place.with_name(f".{place.name}.partial-{os.getpid()}")
+    partial = place.with_name(f".{place.name}{PARTIAL}{os.getpid()}")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()

@@ -138,6 +138,7 @@ def _measured(
             benches[path.name] = before or hands.measure(path, plan)
         except MeasurementError as err:
             errors[path.name] = str(err)
-        ending = f"not measured: {errors[path.name]}" if path.name in errors else "measured"
-        say(f"{i} of {len(paths)}: {path.name} {ending}")
+        failed = errors.get(path.name)
+        ended = f"not measured: {failed}" if failed else f"{path.name} measured"
+        say(f"{i} of {len(paths)}: {ended}")
     return benches, errors
