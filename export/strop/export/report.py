@@ -148,7 +148,9 @@ def _bars(costs: Sequence[dict[str, Any]]) -> Element:
         SubElement(group, "path", {"d": path, "class": "line bar"})
         name = f"{cost['layer']}, {cost['part']}"
         text = SubElement(group, "text", {"x": "8", "y": str(y - 6), "class": "dim"})
-        text.text = xml_text(name[-NAME_CHARACTERS:])
+        # The end tells layers apart; all of it is in the title.
+        is_cut = len(name) > NAME_CHARACTERS
+        text.text = xml_text(f"…{name[1 - NAME_CHARACTERS :]}" if is_cut else name)
     return root
 
 

@@ -197,10 +197,10 @@ def _digest(images: Images) -> str:
 
 def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
     asked = job.asked
+    weights = "random" if options.weights == NONE else options.weights
     return {
         "models": options.models,
-        "weights": "random" if options.weights == NONE else options.weights,
-        "classes": asked.classes,
+        "zoo": f"weights: {weights}, {asked.classes} classes",
         "formats": asked.formats,
         "effort": asked.effort,
         "calibration": f"{asked.calibration_images} images",
