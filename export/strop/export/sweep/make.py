@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.export.architectures import ARCHITECTURES
 from strop.export.effort import Effort
-from strop.export.sweep.members import IMAGENET, NONE, Member
-from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecord, counts_of
+from strop.export.sweep.members import Member
+from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord
 from strop.runtime.artifact import Format, sha256_file
 from strop.runtime.contract import ResizeRule
 from strop.runtime.errors import SourceError
@@ -20,7 +19,6 @@ from strop.runtime.statistics import wilson_interval
 if TYPE_CHECKING:
     from strop.export.certify import Verdict
     from strop.export.options import ExportOptions
-    from strop.export.source import Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +81,9 @@ def make(job: Job) -> Made:
 
     quiet_tensorflow()
     from strop.export.pipeline import export
+    from strop.export.sweep.source import open_member
 
-    source, counts = _source(job)
+    source, counts = open_member(job.member, classes=job.asked.classes)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "export")
         certificate = export(source, _options(job, folder)).certificate
@@ -100,34 +99,6 @@ def make(job: Job) -> Made:
         artifacts=results,
     )
     return Made(record=record, files=files)
-
-
-def _source(job: Job) -> tuple[Source, Counts]:
-    """The float model, and what it costs on paper."""
-    from strop.export.count_keras import count_keras
-    from strop.export.keras_files import open_keras
-    from strop.export.source import from_keras_model, load_model_file
-    from strop.export.zoo import build, untrained
-    from strop.export.zoo_weights import load_weights, randomize
-
-    member = job.member
-    if member.alpha is None or member.size is None:
-        path = Path(member.model)
-        source = load_model_file(path)
-        return source, counts_of(count_keras(open_keras(path)), member.precision)
-    architecture = ARCHITECTURES[member.model]
-    classes = job.asked.classes
-    model = untrained(architecture, alpha=member.alpha, size=member.size, classes=classes)
-    counts = counts_of(count_keras(model), member.precision)
-    if member.weights == IMAGENET:
-        resolution = member.size / architecture.default_size
-        return build(member.model, alpha=member.alpha, resolution=resolution), counts
-    if member.weights == NONE:
-        randomize(model, 0)
-    else:
-        load_weights(model, Path(member.weights))
-    mean, std = architecture.mean, architecture.std
-    return from_keras_model(model, name=member.network, mean=mean, std=std), counts
 
 
 def _options(job: Job, folder: Path) -> ExportOptions:

@@ -16,7 +16,7 @@ from strop.runtime.errors import SourceError
 LEAST_SIDE = 32  # pixels; Keras builds none of them smaller
 IMAGENET, NONE = "imagenet", "none"
 FILE_SUFFIXES = (".keras", ".h5")
-WEIGHT_SUFFIXES = (".keras", ".weights.h5", ".h5")
+WEIGHT_SUFFIXES = (".keras", ".weights.h5", ".h5", ".pth")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

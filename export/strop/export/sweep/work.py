@@ -15,7 +15,7 @@ R = TypeVar("R")
 OpenExecutor = Callable[[], AbstractContextManager[Executor]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Done(Generic[J, R]):
     """A job that has ended.
 
@@ -56,7 +56,7 @@ def do_all(
                 yield again
             else:
                 text = "its process was killed twice, the second time with no other job beside it"
-                yield Done(job, None, f"{text}; is there memory enough?")
+                yield Done(job=job, result=None, error=f"{text}; is there memory enough?")
 
 
 def _do(
@@ -86,13 +86,15 @@ def _do(
 
 def _ended(job: J, future: Future[R]) -> Done[J, R] | tuple[J]:
     if future.cancelled():
-        return Done(job, None, "given up by the scheduler; is it still running?")
+        text = "given up by the scheduler; is it still running?"
+        return Done(job=job, result=None, error=text)
     error = future.exception()
     if isinstance(error, BrokenExecutor):
         return (job,)
     if error is None:
-        return Done(job, future.result(), None)
+        return Done(job=job, result=future.result(), error=None)
     # Other libraries raise what they like over a stranger's model.
     if isinstance(error, StropError):
-        return Done(job, None, str(error))
-    return Done(job, None, " ".join(f"{type(error).__name__}: {error}".split()))
+        return Done(job=job, result=None, error=str(error))
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return Done(job=job, result=None, error=text)
