@@ -105,6 +105,16 @@ def test_weights_of_a_folder_are_found_by_name(tmp_path: Path) -> None:
     assert left_out.name == "mobilenet_v2_0.35_64"
 
 
+def test_files_are_found_from_wherever_a_worker_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mine.keras", "w.h5"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    found, _ = members(replace(WANTED, models=("mine.keras", "mobilenet_v2"), weights="w.h5"))
+    assert [member.file for member in found] == [tmp_path / "mine.keras", tmp_path / "w.h5"]
+
+
 def test_model_files_take_no_widths_and_need_names_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for name in ("a.keras", "b.h5", "notes.txt", "a/A.keras"):

@@ -26,11 +26,11 @@ class Member:
     Attributes:
         name: Of the folder: mobilenet_v2_0.35_96.int8.
         network: Without the precision; what its artifacts are called.
-        model: Name in the zoo, or path of the user's file.
+        model: Name in the zoo, or path of the user's file, from the root: workers may be elsewhere.
         alpha: Width multiplier; None for a file.
         size: Side of the input in pixels; None for a file.
         precision: Of all its artifacts.
-        weights: "imagenet", "none" for random ones, or the path of a file; "" for a model
+        weights: "imagenet", "none" for random ones, or such a path; "" for a model
             file, which has its own.
     """
 
@@ -117,7 +117,7 @@ def _networks(model: str, wanted: Wanted) -> Iterator[Member | LeftOut]:
             yield Member(
                 name=path.stem,
                 network=path.stem,
-                model=str(path),
+                model=str(path.absolute()),
                 alpha=None,
                 size=None,
                 precision=precision,
@@ -140,7 +140,7 @@ def _networks(model: str, wanted: Wanted) -> Iterator[Member | LeftOut]:
                 alpha=alpha,
                 size=size,
                 precision=precision,
-                weights=weights,
+                weights=weights if weights in (IMAGENET, NONE) else str(Path(weights).absolute()),
             )
 
 
