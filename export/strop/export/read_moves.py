@@ -6,10 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from strop.export.graph import Array, Kind, Op
+from strop.export.graph import Array, Graph, Kind, Op, renamed
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
 from strop.runtime.errors import QuantizationError
+
+
+def whole_operands(graph: Graph) -> Graph:
+    """An image of one pixel that is flattened to be added to another stays an image.
+
+    The converter squeezes [1, 1, 1, C] to [C], which says the same of one image, and something
+    else of several.
+    """
+    ops = []
+    for op in graph.ops:
+        if op.kind in (Kind.ADD, Kind.SUB, Kind.MUL):
+            for name in op.inputs:
+                before = graph.producer(name)
+                is_flat = before is not None and before.kind is Kind.RESHAPE
+                if before is None or not is_flat:
+                    continue
+                source = before.inputs[0]
+                if graph.tensors[source].shape == graph.tensors[op.output].shape:
+                    op = renamed(op, name, source)
+        ops.append(op)
+    read = {name for op in ops for name in op.inputs} | {graph.output}
+    return graph.rewired(op for op in ops if op.kind is not Kind.RESHAPE or op.output in read)
 
 
 def read_concatenation(reader: Reader, packed: Any, output: str) -> Op:

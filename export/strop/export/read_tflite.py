@@ -24,6 +24,7 @@ from strop.export.read_moves import (
     read_split,
     read_strided_slice,
     read_transpose,
+    whole_operands,
 )
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
@@ -53,7 +54,7 @@ def read_tflite(model: bytes) -> Graph:
         input=reader.names[reader.subgraph.inputs[0]],
         output=reader.names[reader.subgraph.outputs[0]],
     )
-    return join_shuffles(graph.rewired(ops))
+    return join_shuffles(whole_operands(graph.rewired(ops)))
 
 
 def _ops(reader: Reader, packed: Any) -> list[Op]:
