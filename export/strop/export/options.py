@@ -11,7 +11,7 @@ from strop.export.interface import Input, Result
 from strop.export.precision import Precision
 from strop.export.source import Source
 from strop.runtime.artifact import Format
-from strop.runtime.contract import ResizeRule
+from strop.runtime.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
 MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
@@ -51,7 +51,7 @@ class ExportOptions:
     truth: tuple[int, ...] | None = None
     labels: tuple[str, ...] = ()
     resize: ResizeRule = ResizeRule.CROP
-    crop_fraction: float = 0.875
+    crop_fraction: float = CROP_FRACTION
     precisions: tuple[Precision, ...] = (Precision.INT8,)
     formats: tuple[Format, ...] = (Format.TFLITE, Format.ONNX)
     max_drop: float | None = None

@@ -16,7 +16,7 @@ from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VA
 from strop.export.source import Source, load_model_file
 from strop.export.training.record import training_record
 from strop.export.zoo import ARCHITECTURES, build, default_source
-from strop.runtime.contract import ResizeRule
+from strop.runtime.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
 from strop.runtime.errors import SourceError
 
@@ -24,7 +24,6 @@ T = TypeVar("T")
 ZOO_FLAGS = ("alpha", "resolution", "classes", "weights")
 FILE_FLAGS = ("size", "mean", "std")
 KEPT_WEIGHTS = ("imagenet", "random")
-DEFAULT_CROP_FRACTION = 0.875  # 224 of 256, the usual evaluation of ImageNet models
 
 
 def resolve_source(options: argparse.Namespace) -> Source:
@@ -75,7 +74,7 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
     if trained is not None and labels_file is None:
         labels = trained.labels
     resize = ResizeRule.STRETCH if is_default else ResizeRule.CROP
-    fraction = DEFAULT_CROP_FRACTION
+    fraction = CROP_FRACTION
     if trained is not None:
         resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
     images, truth = _validation_images(validation, labels, source)

@@ -12,6 +12,7 @@ from strop.runtime.errors import ContractError
 FORMAT_VERSION = 1
 MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts memory
 MAX_CLASSES = 1_000_000
+CROP_FRACTION = 0.875  # 224 of 256, the usual evaluation of ImageNet models
 
 
 class ResizeRule(str, Enum):
@@ -59,7 +60,7 @@ class Contract:
     width: int
     channels: int = 3
     resize: ResizeRule = ResizeRule.CROP
-    crop_fraction: float = 0.875
+    crop_fraction: float = CROP_FRACTION
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     activation: Activation = Activation.NONE

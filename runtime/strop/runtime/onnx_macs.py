@@ -95,7 +95,7 @@ def macs(node: OnnxNode, graph: OnnxGraph, shape: tuple[int, ...] | None) -> int
     """Of one node, whose first result has this shape, if that is known."""
     if node.kind in UNCOUNTED:
         return None
-    place = {**CONVOLUTIONS, **PRODUCTS}.get(node.kind)
+    place = CONVOLUTIONS.get(node.kind, PRODUCTS.get(node.kind))
     if place is None:
         return 0
     weights = graph.constants.get(node.inputs[place]) if place < len(node.inputs) else None

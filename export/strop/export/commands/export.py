@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from strop import console
 from strop.export.commands import outcome
+from strop.export.commands.resize_flags import add_resize_flags
 from strop.export.effort import Effort
 from strop.export.interface import Input, Result
 from strop.export.precision import Precision
@@ -83,19 +84,7 @@ def _add_image_flags(group: argparse._ArgumentGroup) -> None:
         help="images of the certificate; one subfolder a class for accuracy",
     )
     group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
-    group.add_argument(
-        "--resize",
-        type=ResizeRule,
-        choices=list(ResizeRule),
-        metavar="{crop,stretch}",
-        help="shorter side, then centre crop (default), or plain resize",
-    )
-    group.add_argument(
-        "--crop-fraction",
-        type=float,
-        metavar="F",
-        help="input size over the resized shorter side (default 0.875: 224 of 256)",
-    )
+    add_resize_flags(group, are_decided=False)
     group.add_argument(
         "--min-images", type=int, metavar="N", help="fewest calibration images (default 20)"
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from strop.export.commands.resize_flags import add_resize_flags
 from strop.export.effort import Effort
 from strop.export.precision import Precision
 from strop.export.sweep.members import IMAGENET
 from strop.runtime.artifact import Format
-from strop.runtime.contract import ResizeRule
 
 MIN_IMAGES = 20  # as of strop export
-CROP_FRACTION = 0.875  # as of strop export
 DURATION_S = 2.0  # as of strop bench
 UNITS_MS = {"ms": 1.0, "us": 0.001, "s": 1000.0}
 
@@ -92,15 +91,7 @@ def add_image_flags(group: argparse._ArgumentGroup) -> None:
         help="images of the certificates; one subfolder a class, with --labels, for accuracy",
     )
     group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
-    group.add_argument(
-        "--resize",
-        type=ResizeRule,
-        choices=list(ResizeRule),
-        default=ResizeRule.CROP,
-        metavar="{crop,stretch}",
-        help="as of strop export",
-    )
-    group.add_argument("--crop-fraction", type=float, default=CROP_FRACTION, metavar="F")
+    add_resize_flags(group)
     group.add_argument("--min-images", type=int, default=MIN_IMAGES, metavar="N")
 
 

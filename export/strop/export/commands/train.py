@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from strop import console
 from strop.export.architectures import architecture
+from strop.export.commands.resize_flags import add_resize_flags
 from strop.export.training.recipe import NO_WEIGHTS, Augment, Recipe
-from strop.runtime.contract import ResizeRule
 from strop.runtime.dataset import read_labels
 from strop.runtime.errors import OutputError, SourceError
 from strop.runtime.json_records import require_writable
@@ -95,15 +95,7 @@ def _add_image_flags(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="one a line, in the order of the scores (default: the subfolders' names, sorted)",
     )
-    group.add_argument(
-        "--resize",
-        type=ResizeRule,
-        choices=list(ResizeRule),
-        default=ResizeRule.CROP,
-        metavar="{crop,stretch}",
-        help="shorter side, then centre crop (default), or plain resize",
-    )
-    group.add_argument("--crop-fraction", type=float, default=0.875, metavar="F")
+    add_resize_flags(group)
 
 
 def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:

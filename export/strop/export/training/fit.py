@@ -73,7 +73,8 @@ def train(
     folder = state_folder(output)
     if force and folder.exists():
         shutil.rmtree(folder)
-    open_state(folder, recipe, images.fingerprint())
+    fingerprint = images.fingerprint()
+    open_state(folder, recipe, fingerprint)
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     contract = Contract(
@@ -108,7 +109,8 @@ def train(
             save(folder / BEST, run.weights(), (), history)
         save(folder / LATEST, run.weights(), run.optimizer(), history)
         on_epoch(number + 1, epoch)
-    return _finish(run, recipe, images, history, output, seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return _finish(run, recipe, images, fingerprint, history, output, seconds=seconds)
 
 
 class _Run:
@@ -200,6 +202,7 @@ def _finish(
     run: _Run,
     recipe: Recipe,
     images: Images,
+    fingerprint: str,
     history: list[Epoch],
     output: Path,
     *,
@@ -227,7 +230,7 @@ def _finish(
         labels=images.labels,
         training_images=tuple(images.counts().values()),
         validation_images=len(images.validation),
-        images_sha256=images.fingerprint(),
+        images_sha256=fingerprint,
         best_epoch=len(until_best),
         validation_accuracy=until_best[-1].validation_accuracy,
         epochs=tuple(history),

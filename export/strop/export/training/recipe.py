@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from strop.runtime.contract import ResizeRule
+from strop.runtime.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
 MOMENTUM = 0.9
@@ -65,7 +65,7 @@ class Recipe:
     augment: Augment = Augment.LIGHT
     seed: int = 0
     resize: ResizeRule = ResizeRule.CROP
-    crop_fraction: float = 0.875
+    crop_fraction: float = CROP_FRACTION
 
     def __post_init__(self) -> None:
         for name in ("size", "epochs", "batch_size"):

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strop.runtime.check.budget import BudgetChecked, BudgetReport, SloVerdict
-from strop.runtime.check.decide import Verdict
+from strop.runtime.check.decide import Decision, Verdict
 from strop.runtime.check.figures import pair_figures
+from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import Checked, CheckReport, Subject
 from strop.runtime.check.results import Outcome, Result, gate_results, latency_result
+from strop.runtime.check.stored import StoredDecision
 from strop.runtime.check.stored_report import StoredChecked, StoredReport
 from strop.runtime.commands.check_budget import summary as budget_summary
 from strop.runtime.commands.check_report import summary
@@ -115,15 +117,8 @@ def _pairs(checked: Checked, report: CheckReport, *, is_strict: bool, has_accura
         created_at=report.created_at,
         duration_s=sum(pair.duration_s for pair in checked.pairs),
         figures={
-            "verdict": decision.verdict.value,
-            "ratio": decision.ratio,
-            "ratio_low": decision.low,
-            "ratio_high": decision.high,
-            "confidence": decision.confidence,
+            **_of_decision(decision, report.plan),
             "pairs": decision.pairs,
-            "detectable_increase": decision.detectable_increase,
-            "tolerance": report.plan.tolerance,
-            "limit": report.plan.limit,
             "new_p50_ns": figures.new.p50_ns,
             "old_p50_ns": figures.old.p50_ns,
             **_of_baseline(report.baseline),
@@ -151,15 +146,8 @@ def _stored(
         created_at=session.created_at,
         duration_s=0.0,  # a session does not keep it
         figures={
-            "verdict": decision.verdict.value,
-            "ratio": decision.ratio,
-            "ratio_low": decision.low,
-            "ratio_high": decision.high,
-            "confidence": decision.confidence,
+            **_of_decision(decision, report.plan),
             "sessions": decision.sessions,
-            "detectable_increase": decision.detectable_increase,
-            "tolerance": report.plan.tolerance,
-            "limit": report.plan.limit,
             "new_p50_ns": session.p50_ns,
             **_of_baseline(report.baseline),
             **_of_run(session.subject, None, report.strop_version),
@@ -200,6 +188,19 @@ def _budget(checked: BudgetChecked, report: BudgetReport, *, is_strict: bool) ->
 def _word(verdict: Verdict, gates: Sequence[Result]) -> str:
     is_worse = any(gate.outcome is Outcome.FAILED for gate in gates)
     return WORSE if is_worse and verdict is not Verdict.REGRESSION else verdict.value
+
+
+def _of_decision(decision: Decision | StoredDecision, plan: CheckPlan) -> dict[str, object]:
+    return {
+        "verdict": decision.verdict.value,
+        "ratio": decision.ratio,
+        "ratio_low": decision.low,
+        "ratio_high": decision.high,
+        "confidence": decision.confidence,
+        "detectable_increase": decision.detectable_increase,
+        "tolerance": plan.tolerance,
+        "limit": plan.limit,
+    }
 
 
 def _of_baseline(baseline: Subject) -> dict[str, object]:
