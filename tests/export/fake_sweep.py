@@ -9,12 +9,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.export.fake_manifest import HOSTILE
 from tests.runtime.test_validity import CALM, bench_record, every
 
 from strop.export.precision import Precision
 from strop.export.sweep.make import Images, Job, Made
-from strop.export.sweep.members import Member
+from strop.export.sweep.members import LeftOut, Member
 from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecord
+from strop.export.sweep.sweep import Hands, Sweep, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.runtime.board import board_state
 from strop.runtime.errors import MeasurementError, QuantizationError
@@ -154,3 +156,14 @@ def bench_of(path: Path, p50_ns: int) -> BenchRecord:
         sustained=None,
     )
     return replace(template, artifacts=(measured,))
+
+
+def fake_sweep(folder: Path) -> Sweep:
+    """Two members that were made, one that failed and one left out, with hostile texts."""
+    exporter = Exporter(top1={"a": 0.6, "b": 0.9}, fails={"c": HOSTILE})
+    stopwatch = Stopwatch(p50_ns={"a.int8.tflite": 5_000_000, "b.int8.tflite": 20_000_000})
+    hands = Hands(
+        make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
+    )
+    left_out = [LeftOut(name=HOSTILE, reason="has no width multiplier")]
+    return sweep(folder, [job("a"), job("b"), job("c")], PLAN, hands, left_out=left_out)

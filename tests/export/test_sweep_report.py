@@ -10,17 +10,15 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
-from tests.export.fake_sweep import PLAN, Exporter, Stopwatch, job
+from tests.export.fake_sweep import PLAN, Exporter, Stopwatch, fake_sweep, job
 from tests.export.test_sweep_choose import ALL, FAST, entry
 
 from strop.export.sweep.choose import Limits, pareto_front
 from strop.export.sweep.entries import Entry
-from strop.export.sweep.members import LeftOut
 from strop.export.sweep.plot import BOTTOM, LEFT, RIGHT, TOP, plot
 from strop.export.sweep.report import details, sweep_html
 from strop.export.sweep.sweep import Hands, Sweep, sweep
 
-HOSTILE = "</style><script>alert(1)</script>\x00"
 NO_LIMITS = Limits()
 MAX_BYTES = 3 * 2**20
 
@@ -43,13 +41,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def found(tmp_path: Path) -> Sweep:
-    exporter = Exporter(top1={"a": 0.6, "b": 0.9}, fails={"c": HOSTILE})
-    stopwatch = Stopwatch(p50_ns={"a.int8.tflite": 5_000_000, "b.int8.tflite": 20_000_000})
-    hands = Hands(
-        make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
-    )
-    left_out = [LeftOut(name=HOSTILE, reason="has no width multiplier")]
-    return sweep(tmp_path, [job("a"), job("b"), job("c")], PLAN, hands, left_out=left_out)
+    return fake_sweep(tmp_path)
 
 
 def drawn(*entries: Entry, limits: Limits = NO_LIMITS) -> Element:

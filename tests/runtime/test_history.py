@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from itertools import chain
 from pathlib import Path
@@ -15,56 +13,25 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
-from tests.runtime.boards import PI_4, recorded
+from tests.runtime.bench_records import MS, Make, record_maker
 from tests.runtime.check.reports import report_of
 from tests.runtime.check.test_report import PASSED, SPOILED
-from tests.runtime.test_validity import CALM, bench_record, every
+from tests.runtime.test_validity import CALM, every
 
 from strop import cli
-from strop.runtime.board import board_state
 from strop.runtime.check.report import CheckReport
 from strop.runtime.errors import RecordError
 from strop.runtime.history import Change, history_html, history_svg, lines_of, read_records
 from strop.runtime.history.chart import BOTTOM, LEFT, RIGHT, TOP
 from strop.runtime.latency import LatencySamples
-from strop.runtime.machine import machine
 from strop.runtime.record import BenchRecord
 
 SVG = "{http://www.w3.org/2000/svg}"
-START = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
-MS = 1_000_000
-
-Make = Callable[..., BenchRecord]
 
 
 @pytest.fixture
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """Makes a record of one artifact that takes so long, that many days after START."""
-    root = recorded(tmp_path_factory.mktemp("pi"), PI_4)
-    calm = every(5, *[CALM] * 4)
-
-    def record(
-        p50_ms: float,
-        *,
-        day: float = 0,
-        name: str = "m.tflite",
-        sha256: str = "ab" * 32,
-        version: str = "2.3.0",
-        kernel: str = "6.6",
-    ) -> BenchRecord:
-        found = bench_record(board_state(root), calm)
-        (artifact,) = found.artifacts
-        samples = LatencySamples(warmup_ns=(), invoke_ns=(round(p50_ms * MS),) * 30, blocks=(30,))
-        facts = replace(artifact.facts, engine="litert", version=version)
-        moment = START + timedelta(days=day)
-        return replace(
-            found,
-            created_at=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            machine=replace(machine(root), kernel=kernel),
-            artifacts=(replace(artifact, name=name, sha256=sha256, facts=facts, samples=samples),),
-        )
-
-    return record
+    return record_maker(tmp_path_factory.mktemp("pi"))
 
 
 @pytest.fixture

@@ -1,0 +1,193 @@
+"""Every page that strop writes, in a real browser: offline, on a phone, by day and by night."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from tests.export.fake_manifest import COUNT, fake_manifest
+from tests.export.fake_sweep import fake_sweep
+from tests.runtime.bench_records import record_maker
+
+from strop.export.report import export_html
+from strop.export.sweep.choose import Limits
+from strop.export.sweep.report import sweep_html
+from strop.runtime.history import history_html, lines_of, read_records
+
+PHONE = (360, 740)  # CSS pixels
+DESK = (1280, 900)
+MAX_BYTES = 3 * 2**20
+MIN_TEXT_PX = 9.0
+MIN_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
+DRIVER, BROWSER = shutil.which("chromedriver"), shutil.which("chromium")
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+
+
+def export_page(folder: Path) -> str:
+    return export_html(json.dumps(fake_manifest()), {"m.int8.tflite": COUNT})
+
+
+def sweep_page(folder: Path) -> str:
+    return sweep_html(fake_sweep(folder), Limits(max_latency_ms=15))
+
+
+def history_page(folder: Path) -> str:
+    make, records = record_maker(folder), folder / "records"
+    records.mkdir()
+    for day, p50_ms in enumerate((10.0, 12.0, 11.0)):
+        record = make(p50_ms, day=day, name="a name as long as those of models.int8.tflite")
+        (records / f"{day}.json").write_text(record.to_json())
+    return history_html(lines_of(read_records(records).measured), [])
+
+
+PAGES: Mapping[str, Callable[[Path], str]] = {
+    "export": export_page,
+    "sweep": sweep_page,
+    "history": history_page,
+}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[webdriver.Chrome]:
+    if DRIVER is None or BROWSER is None:
+        # Set where the browser must be had, so that its absence is not taken for success.
+        required = "STROP_REQUIRE_CHROMIUM" in os.environ
+        (pytest.fail if required else pytest.skip)(
+            "chromium and chromedriver are not on PATH; apt-get install chromium chromium-driver"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = {}
+    for name, page in PAGES.items():
+        folder = tmp_path_factory.mktemp(name)
+        made[name] = folder / "page.html"
+        made[name].write_text(page(folder))
+    return made
+
+
+def opened(
+    chromium: webdriver.Chrome,
+    path: Path,
+    *,
+    screen: tuple[int, int] = DESK,
+    scheme: str = "light",
+) -> None:
+    width, height = screen
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": screen == PHONE}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme_is = [{"name": "prefers-color-scheme", "value": scheme}]
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme_is})
+    chromium.get(path.as_uri())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_but_itself_and_has_nothing_to_complain_about(
+    chromium: webdriver.Chrome, files: dict[str, Path], name: str
+) -> None:
+    for kind in ("browser", "performance"):
+        logged(chromium, kind)  # what was before
+    opened(chromium, files[name])
+    messages = [json.loads(line["message"])["message"] for line in logged(chromium, "performance")]
+    asked = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert asked == [files[name].as_uri()]
+    assert logged(chromium, "browser") == []
+    assert files[name].stat().st_size < MAX_BYTES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_shows_a_page_without_scrolling_sideways(
+    chromium: webdriver.Chrome, files: dict[str, Path], name: str
+) -> None:
+    opened(chromium, files[name], screen=PHONE)
+    assert chromium.execute_script("return document.documentElement.scrollWidth") == PHONE[0]
+    sizes = chromium.execute_script(
+        """return [...document.querySelectorAll("p, td, th, summary, svg text")].map(each => {
+            const scale = each.closest("svg") ? each.getScreenCTM().a : 1;
+            return scale * parseFloat(getComputedStyle(each).fontSize);
+        })"""
+    )
+    assert len(sizes) > 10
+    assert min(sizes) >= MIN_TEXT_PX
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_text_stands_out_by_day_and_by_night(
+    chromium: webdriver.Chrome, files: dict[str, Path], name: str, scheme: str
+) -> None:
+    opened(chromium, files[name], scheme=scheme)
+    paper = chromium.execute_script("return getComputedStyle(document.body).backgroundColor")
+    inks = chromium.execute_script(
+        """return [...document.querySelectorAll("h1, h2, p, td, th, summary, svg text")].map(
+            each => getComputedStyle(each)[each.closest("svg") ? "fill" : "color"])"""
+    )
+    assert (luminance(paper) > 0.5) is (scheme == "light")
+    assert min(contrast(ink, paper) for ink in inks) >= MIN_CONTRAST
+
+
+@pytest.mark.parametrize(("name", "detail"), [("sweep", "b.int8.tflite"), ("history", "12 ms")])
+def test_a_pointer_over_a_point_finds_its_details(
+    chromium: webdriver.Chrome, files: dict[str, Path], name: str, detail: str
+) -> None:
+    opened(chromium, files[name])
+    point = next(
+        each
+        for each in chromium.find_elements(By.CSS_SELECTOR, "circle.reach")
+        if detail in title_of(chromium, each)
+    )
+    chromium.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
+    ActionChains(chromium).move_to_element(point).perform()
+    hovered = chromium.find_elements(By.CSS_SELECTOR, "circle.reach:hover")
+    assert [title_of(chromium, each) for each in hovered] == [title_of(chromium, point)]
+
+
+def logged(chromium: webdriver.Chrome, kind: str) -> list[dict[str, str]]:
+    """What the browser has said since it was asked last."""
+    lines: list[dict[str, str]] = chromium.get_log(kind)  # type: ignore[no-untyped-call]
+    return lines
+
+
+def title_of(chromium: webdriver.Chrome, element: Any) -> str:
+    """What a browser shows over an element: the first title in it or around it."""
+    found: str = chromium.execute_script(
+        """let at = arguments[0];
+        while (at && !at.querySelector(":scope > title")) at = at.parentElement;
+        return at ? at.querySelector(":scope > title").textContent : "";""",
+        element,
+    )
+    return found
+
+
+def contrast(one: str, other: str) -> float:
+    """1 to 21. Source: WCAG 2.2, definition of contrast ratio."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """0 to 1, of "rgb(r, g, b)". Source: WCAG 2.2, definition of relative luminance."""
+    channels = [float(each) / 255 for each in colour.partition("(")[2].rstrip(")").split(",")[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
