@@ -43,7 +43,17 @@ def fake_manifest() -> dict[str, Any]:
     return {
         "source": {"name": HOSTILE},
         "versions": {"python": "3.11", "strop": "0.1.0"},
-        "artifacts": [{"file": "m.int8.tflite", "size_bytes": 3 * 2**20}],
+        "artifacts": [
+            {"file": "m.int8.tflite", "size_bytes": 3 * 2**20, "layer_times": None},
+            {
+                "file": "m.int8.onnx",
+                "size_bytes": 2 * 2**20,
+                "layer_times": [
+                    {"layer": f"{HOSTILE}{i}", "kind": "QLinearConv", "microseconds": 100.0 * i}
+                    for i in range(1, 4)
+                ],
+            },
+        ],
         "int8_steps": [
             {"name": "ranges", "divergence": 0.0012, "signal_to_noise_db": 30.5, "is_kept": True}
         ],

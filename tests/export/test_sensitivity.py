@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,15 +79,23 @@ def test_explain_prints_the_manifests_costs(
         "signal_to_noise_db": 19.94,
         "is_kept": True,
     }
+    slow = {"layer": "stem", "kind": "QLinearConv", "microseconds": 90.0}
     record = {
         "format_version": MANIFEST_VERSION,
         "int8_steps": [step],
         "sensitivity": [cost],
         "float_layers": {"kept": False, "tried": []},
+        "artifacts": [
+            {"file": "m.int8.tflite", "layer_times": None},
+            {"file": "m.int8.onnx", "layer_times": [slow, {**slow, "microseconds": 30.0}]},
+        ],
+        "machine": {"cpu_model": "Cortex-A76"},
     }
     (tmp_path / "manifest.json").write_text(json.dumps(record))
     assert main(["explain", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
+    printed, told = capsys.readouterr()
+    assert "m.int8.onnx, one thread, on Cortex-A76" in told
+    assert re.search(r"stem +QLinearConv +90 +75\.0\nstem +QLinearConv +30 +25\.0", printed)
     assert "19.9" in printed
     assert "0.04560" in printed
     assert "30.0" in printed

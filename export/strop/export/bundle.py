@@ -15,8 +15,8 @@ MANIFEST = "manifest.json"
 REPORT = "report.html"
 # History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
 # and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
-# and the costliest layers are those that diverge most.
-MANIFEST_VERSION = 3
+# and the costliest layers are those that diverge most; 4 has an artifact's layer_times.
+MANIFEST_VERSION = 4
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
 

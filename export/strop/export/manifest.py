@@ -22,6 +22,7 @@ from strop.export.precision import Precision
 from strop.export.source import Source
 from strop.export.tune import Tuned
 from strop.runtime.artifact import sha256_file
+from strop.runtime.layer_times import LayerTime
 from strop.runtime.machine import machine
 
 PACKAGES = (
@@ -47,12 +48,14 @@ class Artifact:
         precision: What it computes in.
         audit: What is in it.
         delegation: How LiteRT runs it here; None for an .onnx, and where LiteRT does not tell.
+        times: Of its operations, here, on one thread; None for a .tflite.
     """
 
     path: Path
     precision: Precision
     audit: Audit
     delegation: Delegation | None
+    times: tuple[LayerTime, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +131,9 @@ def _artifact_record(artifact: Artifact) -> dict[str, object]:
         "inputs": list(artifact.audit.inputs),
         "outputs": list(artifact.audit.outputs),
         "delegation": delegation_record(artifact.delegation),
+        "layer_times": None
+        if artifact.times is None
+        else [asdict(each) for each in artifact.times],
     }
 
 

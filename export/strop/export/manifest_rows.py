@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from strop.runtime.machine import Machine
 
 STEP_COLUMNS = ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept")
 COST_COLUMNS = ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats")
+TIME_COLUMNS = ("layer", "operation", "us", "share, %")
 GIB = 1 << 30
 
 
@@ -34,6 +36,20 @@ def cost_row(cost: dict[str, Any]) -> tuple[str, ...]:
         f"{100 * cost['agreement']:.1f}",
         f"{cost['divergence']:.5f}",
     )
+
+
+def time_rows(times: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """How long each operation of an artifact takes, the longest first, by TIME_COLUMNS."""
+    total = sum(each["microseconds"] for each in times)
+    return [
+        (
+            each["layer"],
+            each["kind"],
+            f"{each['microseconds']:.0f}",
+            f"{100 * each['microseconds'] / total:.1f}" if total else "",
+        )
+        for each in sorted(times, key=lambda each: -each["microseconds"])
+    ]
 
 
 def machine_rows(machine: Machine) -> list[tuple[str, str]]:

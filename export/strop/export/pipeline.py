@@ -32,6 +32,7 @@ from strop.runtime.contract import Activation
 from strop.runtime.dataset import batches
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.golden import SUFFIX
+from strop.runtime.layer_times import layer_times
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
 PROBABILITY_STEP = 1 / 256  # of golden vectors of float probabilities; as fine as int8's
@@ -123,7 +124,13 @@ def export(
         broken = _broken(certificate, options, float_layers.tried, findings)
         on_step("bundle")
         made = tuple(
-            Artifact(path=path, precision=precision, audit=audit(path), delegation=delegation(path))
+            Artifact(
+                path=path,
+                precision=precision,
+                audit=audit(path),
+                delegation=delegation(path),
+                times=layer_times(path) if path.suffix == ".onnx" else None,
+            )
             for path, precision in artifacts.items()
         )
         record = None if quantized is None else _record(folder, source, options, quantized, made)

@@ -1,10 +1,11 @@
-"""report.html of an export: its certificate, sizes, counts and layers, as one page."""
+"""report.html of an export: its certificate, sizes, counts, and its layers' costs and times."""
 
 from __future__ import annotations
 
 import json
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
@@ -12,9 +13,11 @@ from strop.export.count import Count, Role
 from strop.export.manifest_rows import (
     COST_COLUMNS,
     STEP_COLUMNS,
+    TIME_COLUMNS,
     cost_row,
     machine_rows,
     step_row,
+    time_rows,
 )
 from strop.runtime.history.style import chart_css, page_css
 from strop.runtime.html_page import add_table, page_text, start_page
@@ -24,6 +27,7 @@ from strop.runtime.xml_text import xml_text
 
 MIB = 1 << 20
 MILLION = 1_000_000
+US_PER_MS = 1000
 BARS = 20
 WIDTH, BAR_STEP, BAR_HEIGHT, BARS_TOP = 420, 22, 6, 26
 RIGHT = 404
@@ -50,6 +54,8 @@ def export_html(manifest: str, counts: Mapping[str, Count | None]) -> str:
         SubElement(body, "h2").text = "Steps of the quantization"
         add_table(body, STEP_COLUMNS, [step_row(step) for step in record["int8_steps"]])
     _add_layers(body, record["sensitivity"])
+    for artifact in record["artifacts"]:
+        _add_times(body, artifact["file"], artifact["layer_times"])
     remedies = [each["remedy"] for each in record["calibration_checks"] if each["remedy"]]
     if remedies:
         SubElement(body, "h2").text = "The images"
@@ -115,43 +121,84 @@ def _add_counts(body: Element, counts: Mapping[str, Count | None]) -> None:
 def _add_layers(body: Element, costs: Sequence[dict[str, Any]]) -> None:
     if not costs:
         return
-    SubElement(body, "h2").text = "Layers"
+    SubElement(body, "h2").text = "What layers cost"
     _add_line(
         body,
         "What rounding at one place alone does to the probabilities, the costliest first"
         " (Kullback-Leibler divergence from the float network's, nats an image).",
         kind="quiet",
     )
-    SubElement(body, "div", {"class": "key"}).append(_bars(costs[:BARS]))
+    bars = [
+        _Bar(
+            name=f"{cost['layer']}, {cost['part']}",
+            value=cost["divergence"],
+            colour=0 if cost["part"] == "activation" else 1,
+            details=_details(COST_COLUMNS, cost_row(cost)),
+        )
+        for cost in costs[:BARS]
+    ]
+    _add_bars(body, "divergence by layer", bars)
     folded = SubElement(body, "details")
     SubElement(folded, "summary").text = f"all {len(costs)}"
     add_table(folded, COST_COLUMNS, [cost_row(cost) for cost in costs])
 
 
-def _bars(costs: Sequence[dict[str, Any]]) -> Element:
-    """Each layer's divergence as a bar, below its name."""
-    height = BARS_TOP + BAR_STEP * len(costs)
-    label = "divergence by layer"
-    root = Element("svg", {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "aria-label": label})
+def _add_times(body: Element, name: str, times: Sequence[dict[str, Any]] | None) -> None:
+    if not times:
+        return
+    rows = time_rows(times)
+    SubElement(body, "h2").text = xml_text(f"Where the time goes, {name}")
+    total_ms = sum(each["microseconds"] for each in times) / US_PER_MS
+    _add_line(
+        body,
+        f"{total_ms:.2f} ms in all on this machine with one thread, the longest first, as ONNX"
+        " Runtime's profile has them, which adds some microseconds to each.",
+        kind="quiet",
+    )
+    bars = [
+        _Bar(name=f"{row[0]}, {row[1]}", value=float(row[2]), details=_details(TIME_COLUMNS, row))
+        for row in rows[:BARS]
+    ]
+    _add_bars(body, f"microseconds by operation of {name}", bars)
+    folded = SubElement(body, "details")
+    SubElement(folded, "summary").text = f"all {len(rows)} operations"
+    add_table(folded, TIME_COLUMNS, rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Bar:
+    """A value as a bar, below its name."""
+
+    name: str
+    value: float
+    details: str
+    colour: int = 0
+
+
+def _add_bars(body: Element, label: str, bars: Sequence[_Bar]) -> None:
+    height = BARS_TOP + BAR_STEP * len(bars)
+    root = SubElement(
+        SubElement(body, "div", {"class": "key"}),
+        "svg",
+        {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "aria-label": xml_text(label)},
+    )
     SubElement(root, "rect", {"width": "100%", "height": "100%", "class": "paper"})
-    most = max(cost["divergence"] for cost in costs)
-    for i, cost in enumerate(costs):
+    most = max(bar.value for bar in bars)
+    for i, bar in enumerate(bars):
         y = BARS_TOP + BAR_STEP * i
-        share = cost["divergence"] / most if most > 0 else 0.0
-        group = SubElement(root, "g", {"class": "c0" if cost["part"] == "activation" else "c1"})
-        SubElement(group, "title").text = xml_text(
-            "\n".join(
-                f"{name}: {cell}" for name, cell in zip(COST_COLUMNS, cost_row(cost), strict=True)
-            )
-        )
+        share = bar.value / most if most > 0 else 0.0
+        group = SubElement(root, "g", {"class": f"c{bar.colour}"})
+        SubElement(group, "title").text = xml_text(bar.details)
         path = f"M8 {y}L{8 + max(share, 0) * (RIGHT - 8):.1f} {y}"
         SubElement(group, "path", {"d": path, "class": "line bar"})
-        name = f"{cost['layer']}, {cost['part']}"
         text = SubElement(group, "text", {"x": "8", "y": str(y - 6), "class": "dim"})
         # The end tells layers apart; all of it is in the title.
-        is_cut = len(name) > NAME_CHARACTERS
-        text.text = xml_text(f"…{name[1 - NAME_CHARACTERS :]}" if is_cut else name)
-    return root
+        is_cut = len(bar.name) > NAME_CHARACTERS
+        text.text = xml_text(f"…{bar.name[1 - NAME_CHARACTERS :]}" if is_cut else bar.name)
+
+
+def _details(columns: Sequence[str], cells: Sequence[str]) -> str:
+    return "\n".join(f"{name}: {cell}" for name, cell in zip(columns, cells, strict=True))
 
 
 def _add_line(body: Element, text: str, *, kind: str = "") -> None:

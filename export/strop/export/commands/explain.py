@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from strop import console
 from strop.export.bundle import MANIFEST, MANIFEST_VERSION
-from strop.export.manifest_rows import COST_COLUMNS, STEP_COLUMNS, cost_row, step_row
+from strop.export.manifest_rows import (
+    COST_COLUMNS,
+    STEP_COLUMNS,
+    TIME_COLUMNS,
+    cost_row,
+    step_row,
+    time_rows,
+)
 from strop.runtime.errors import ArtifactError
 
 DEFAULT_ROWS = 15
@@ -20,9 +27,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `explain` to the command line."""
     parser = subparsers.add_parser(
         "explain",
-        help="show what each layer's rounding costs",
-        description="Show what each step of an export was worth, and what the rounding of each"
-        " layer alone costs the scores, the costliest first.",
+        help="show what each layer's rounding costs, and how long it takes",
+        description="Show what each step of an export was worth, what the rounding of each"
+        " layer alone costs the scores, the costliest first, and how long the operations of the"
+        " .onnx took where it was made, the longest first.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
@@ -35,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the manifest's record of steps and costs."""
     record = _read(options.bundle)
     if options.json:
-        console.json({name: record[name] for name in ("int8_steps", "sensitivity", "float_layers")})
+        kept = {name: record[name] for name in ("int8_steps", "sensitivity", "float_layers")}
+        console.json({**kept, "layer_times": dict(_times(record))})
         return 0
     print_steps(record["int8_steps"])
     if record["float_layers"]["tried"]:
@@ -46,7 +55,18 @@ def run(options: argparse.Namespace) -> int:
         COST_COLUMNS,
         [cost_row(cost) for cost in record["sensitivity"][: options.top]],
     )
+    for file, times in _times(record):
+        console.gap()
+        console.note(f"{file}, one thread, on {record['machine']['cpu_model']}:")
+        console.table(TIME_COLUMNS, time_rows(times)[: options.top])
     return 0
+
+
+def _times(record: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Files whose engine tells how long operations take, with what it told."""
+    for artifact in record["artifacts"]:
+        if artifact["layer_times"]:
+            yield artifact["file"], artifact["layer_times"]
 
 
 def print_steps(steps: Iterable[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from strop.runtime.errors import ContractError
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSIONS = (2, 3)  # the certificate is the same in both
+MANIFEST_VERSIONS = (2, 3, 4)  # the certificate is the same in all
 MAX_MANIFEST_BYTES = 16 << 20
 REMEDY = "strop export writes it beside its artifacts: copy both, or leave out --max-drop"
 
@@ -48,7 +48,7 @@ def certified(artifact: Path, sha256: str) -> Certified:
         if record["format_version"] not in MANIFEST_VERSIONS:
             raise ContractError(
                 f"{path}: format_version is {record['format_version']!r}, this strop reads"
-                f" {' and '.join(map(str, MANIFEST_VERSIONS))}; export again"
+                f" {', '.join(map(str, MANIFEST_VERSIONS))}; export again"
             )
         names = {each["file"] for each in record["artifacts"] if each["sha256"] == sha256}
         certificate = record["certificate"]

@@ -16,9 +16,12 @@ from strop.runtime.engines.tensors import check_tensor, the_only
 from strop.runtime.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from strop.runtime.engines.operation import Operation
 
 CPUINFO = "/proc/cpuinfo"
+OPTIMIZED = "optimized.onnx"
 VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "avx_vnni_int8"})  # as Linux names them
 X86 = ("x86_64", "amd64", "i386", "i686")
 
@@ -59,23 +62,14 @@ class OnnxRuntimeEngine:
 
     def __init__(self, path: str | os.PathLike[str], *, num_threads: int) -> None:
         self._where = os.fspath(path)
-        version = onnxruntime.__version__
-        try:
-            session = onnxruntime.InferenceSession(
-                self._where, _session_options(num_threads), providers=["CPUExecutionProvider"]
-            )
-        except _REFUSALS as err:
-            raise ArtifactError(
-                f"{self._where}: onnxruntime {version} cannot load it: {err}; copy or export it"
-                " again"
-            ) from err
+        session = _open(self._where, _session_options(num_threads))
         source = the_only(session.get_inputs(), "input", where=self._where)
         result = the_only(session.get_outputs(), "output", where=self._where)
         self.input = _tensor_info(source, where=self._where)
         self.output = _tensor_info(result, where=self._where)
         self.facts = EngineFacts(
             engine="onnxruntime",
-            version=version,
+            version=onnxruntime.__version__,
             kernels="mlas",
             partitions=None,
             num_threads=num_threads,
@@ -132,16 +126,11 @@ class OnnxRuntimeEngine:
         from strop.runtime.onnx_macs import count_macs
 
         with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
-            target = Path(folder) / "optimized.onnx"
-            options = _session_options(self.facts.num_threads)
-            options.optimized_model_filepath = str(target)
-            options.enable_profiling = True
-            options.profile_file_prefix = str(Path(folder) / "profile")
-            session = onnxruntime.InferenceSession(
-                self._where, options, providers=["CPUExecutionProvider"]
+            session = open_profiled(
+                Path(self._where), num_threads=self.facts.num_threads, folder=Path(folder)
             )
             session.run(None, {session.get_inputs()[0].name: np.zeros_like(self._written)})
-            graph = read_onnx_graph(target)
+            graph = read_onnx_graph(Path(folder) / OPTIMIZED)
             macs = count_macs(graph, Path(session.end_profiling()))
         return tuple(
             Operation(
@@ -170,6 +159,29 @@ class OnnxRuntimeEngine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def open_profiled(path: Path, *, num_threads: int, folder: Path) -> Any:
+    """A session that profiles, and leaves what it really runs as `folder` / OPTIMIZED.
+
+    Raises:
+        ArtifactError: ONNX Runtime refuses the file.
+    """
+    options = _session_options(num_threads)
+    options.optimized_model_filepath = os.fspath(folder / OPTIMIZED)
+    options.enable_profiling = True
+    options.profile_file_prefix = os.fspath(folder / "profile")
+    return _open(os.fspath(path), options)
+
+
+def _open(where: str, options: Any) -> Any:
+    try:
+        return onnxruntime.InferenceSession(where, options, providers=["CPUExecutionProvider"])
+    except _REFUSALS as err:
+        raise ArtifactError(
+            f"{where}: onnxruntime {onnxruntime.__version__} cannot load it: {err}; copy or export"
+            " it again"
+        ) from err
 
 
 def needs_exact_products(cpuinfo: str, machine: str) -> bool:
