@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.export.model_fixtures import saved, small_model
-from tests.export.test_torch_weights import arrays_of
-from tests.export.torch_files import state, write_zip
+from tests.export.torch_files import arrays_of, state, write_zip
 
 from strop.export.architectures import architecture
 from strop.export.precision import Precision

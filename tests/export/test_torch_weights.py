@@ -13,9 +13,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from tests.export.torch_files import Storage, Tensor, state, tensor, write_legacy, write_zip
+from tests.export.torch_files import (
+    Storage,
+    Tensor,
+    arrays_of,
+    state,
+    tensor,
+    write_legacy,
+    write_zip,
+)
 
-from strop.export.networks.torchvision import BUILDERS
+from strop.export.networks.torchvision.layers import max_pooled
 from strop.export.torch_file import read_checkpoint
 from strop.export.torch_weights import MEAN, STD, torch_model
 from strop.export.zoo import build
@@ -23,6 +31,16 @@ from strop.runtime.errors import SourceError
 
 SHARED = os.environ.get("STROP_SHARED")
 SMALL: dict[str, Any] = {"alpha": 0.25, "size": 32, "classes": 5}
+FIXED_WIDTH: dict[str, Any] = {**SMALL, "alpha": 1.0}
+# One of each kind of network and of batch norm's epsilon; benchmarks/against_torchvision.py
+# compares all of them with torchvision itself.
+EPSILONS = {
+    "mobilenet_v2": (SMALL, 1e-5),
+    "mobilenet_v3_small": (SMALL, 1e-3),
+    "shufflenet_v2": ({**SMALL, "alpha": 0.5}, 1e-5),
+    "efficientnet_b0": (FIXED_WIDTH, 1e-5),
+    "efficientnet_b5": (FIXED_WIDTH, 1e-3),
+}
 # As torchvision's models print them: of the paper's networks, alpha 1, 1000 classes.
 PUBLISHED = {
     "mobilenet_v2": {
@@ -57,35 +75,37 @@ PUBLISHED = {
         "features.12.0.weight": (576, 96, 1, 1),
         "classifier.0.weight": (1024, 576),
     },
+    "shufflenet_v2": {
+        "conv1.0.weight": (24, 3, 3, 3),
+        "stage2.0.branch1.0.weight": (24, 1, 3, 3),
+        "stage2.0.branch1.2.weight": (58, 24, 1, 1),
+        "stage2.0.branch2.3.weight": (58, 1, 3, 3),
+        "stage2.3.branch2.0.weight": (58, 58, 1, 1),
+        "stage3.7.branch2.6.running_mean": (116,),
+        "stage4.3.branch2.5.weight": (232, 232, 1, 1),
+        "conv5.0.weight": (1024, 464, 1, 1),
+        "fc.weight": (1000, 1024),
+    },
+    "efficientnet_b0": {
+        "features.0.0.weight": (32, 3, 3, 3),
+        "features.1.0.block.0.0.weight": (32, 1, 3, 3),
+        "features.1.0.block.1.fc1.weight": (8, 32, 1, 1),
+        "features.1.0.block.2.0.weight": (16, 32, 1, 1),
+        "features.2.0.block.0.0.weight": (96, 16, 1, 1),
+        "features.2.1.block.2.fc1.weight": (6, 144, 1, 1),
+        "features.6.3.block.1.0.weight": (1152, 1, 5, 5),
+        "features.7.0.block.3.1.bias": (320,),
+        "features.8.0.weight": (1280, 320, 1, 1),
+        "classifier.1.weight": (1000, 1280),
+    },
 }
 PARAMETERS = {
     "mobilenet_v2": 3504872,
     "mobilenet_v3_large": 5483032,
     "mobilenet_v3_small": 2542856,
+    "shufflenet_v2": 2278604,
+    "efficientnet_b0": 5288548,
 }
-
-
-def arrays_of(name: str, **settings: Any) -> dict[str, np.ndarray]:
-    """What a checkpoint of a network has, drawn; in torch's names and order of dimensions."""
-    draw = np.random.default_rng(0)
-    found: dict[str, np.ndarray] = {}
-    for layer in BUILDERS[name](**settings).layers:
-        module = layer.name.replace("_", ".")
-        for weight in layer.weights:
-            shape = tuple(weight.shape)
-            if isinstance(layer, keras.layers.BatchNormalization):
-                key = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}.get(
-                    weight.name, "running_var"
-                )
-                found[f"{module}.num_batches_tracked"] = np.array(7, np.int64)
-            else:
-                key = "bias" if weight.name == "bias" else "weight"
-            if len(shape) == 4:
-                is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-                shape = tuple(shape[i] for i in ((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1)))
-            shape = shape[::-1] if len(shape) == 2 else shape
-            found[f"{module}.{key}"] = draw.uniform(0.5, 1.5, shape).astype(np.float32)
-    return found
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -96,20 +116,33 @@ def test_the_networks_have_torchvisions_tensors(name: str) -> None:
     assert sum(trained) == PARAMETERS[name]
 
 
+@pytest.mark.parametrize("name", EPSILONS)
+def test_every_tensor_finds_its_place(tmp_path: Path, name: str) -> None:
+    settings, epsilon = EPSILONS[name]
+    arrays = arrays_of(name, **settings)
+    path = write_zip(tmp_path / "w.pth", state(arrays))
+    model = torch_model(name, path, **settings)
+    kernel, norm = [layer for layer in model.layers if layer.weights][:2]
+    found = np.asarray(kernel.kernel)
+    stem = arrays[f"{kernel.name.replace('_', '.')}.weight"]
+    np.testing.assert_array_equal(found[1, 2, 0], stem[:, 0, 1, 2])
+    assert norm.epsilon == epsilon
+
+
 @pytest.mark.parametrize("write", [write_zip, write_legacy])
-@pytest.mark.parametrize("name", BUILDERS)
-def test_every_tensor_finds_its_place(
-    tmp_path: Path, name: str, write: Callable[[Path, Any], Path]
-) -> None:
-    arrays = arrays_of(name, **SMALL)
-    path = write(tmp_path / "w.pth", state(arrays))
-    assert {key: each.shape for key, each in read_checkpoint(path).items()} == {
-        key: each.shape for key, each in arrays.items()
-    }
-    model = torch_model(name, path, **SMALL)
-    first = np.asarray(model.get_layer("features_0_0").kernel)
-    np.testing.assert_array_equal(first[1, 2, 0], arrays["features.0.0.weight"][:, 0, 1, 2])
-    assert model.get_layer("features_0_1").epsilon == (1e-5 if name == "mobilenet_v2" else 1e-3)
+def test_both_formats_are_read(tmp_path: Path, write: Callable[[Path, Any], Path]) -> None:
+    arrays = arrays_of("mobilenet_v2", **SMALL)
+    found = read_checkpoint(write(tmp_path / "w.pth", state(arrays)))
+    assert list(found) == list(arrays)
+    for name, each in found.items():
+        np.testing.assert_array_equal(each, arrays[name])
+
+
+def test_the_file_says_how_many_classes_it_has(tmp_path: Path) -> None:
+    arrays = arrays_of("mobilenet_v2", **SMALL)
+    path = write_zip(tmp_path / "w.pth", state(arrays))
+    model = torch_model("mobilenet_v2", path, alpha=0.25, size=32)
+    assert model.output_shape == (None, 5)
 
 
 def test_a_kernel_that_steps_two_pixels_begins_one_pixel_outside(tmp_path: Path) -> None:
@@ -125,6 +158,16 @@ def test_a_kernel_that_steps_two_pixels_begins_one_pixel_outside(tmp_path: Path)
         window = padded[2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
         expected = np.einsum("yxc,ocyx->o", window, weights)
         np.testing.assert_allclose(found[0, y, x], expected, rtol=1e-4)
+
+
+def test_a_pool_that_steps_two_pixels_begins_one_pixel_outside() -> None:
+    image = np.random.default_rng(1).random((1, 8, 8, 2)).astype(np.float32)
+    found = np.asarray(max_pooled(image))
+    padded = np.pad(image[0], ((1, 1), (1, 1), (0, 0)))
+    assert found.shape == (1, 4, 4, 2)
+    for y, x in ((0, 0), (1, 2), (3, 3)):
+        window = padded[2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
+        np.testing.assert_array_equal(found[0, y, x], window.max(axis=(0, 1)))
 
 
 @pytest.mark.skipif(SHARED is None, reason="STROP_SHARED is not set: no real MobileNetV2 here")

@@ -12,10 +12,12 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tests.export.torch_files import arrays_of, state, write_zip
 
 import strop.runtime
 from strop.cli import main
 from strop.export.keras_files import open_keras
+from strop.export.torch_weights import MEAN, STD
 from strop.export.training.fit import state_folder, train
 from strop.export.training.images import Batches, Images, find_images
 from strop.export.training.network import build_network, kernels_without_decay, set_frozen
@@ -119,6 +121,20 @@ def test_a_frozen_backbone_keeps_its_weights_and_the_classifier_is_new(
         for one, other in zip(before, after, strict=True)
     ]
     assert same == [True] * (len(same) - 2) + [False] * 2
+
+
+def test_torchvisions_weights_come_with_their_normalization(tmp_path: Path) -> None:
+    arrays = arrays_of("mobilenet_v2", alpha=0.25, size=32, classes=5)
+    path = write_zip(tmp_path / "w.pth", state(arrays))
+    recipe = replace(RECIPE, model="mobilenet_v2", weights=str(path))
+    model = build_network(recipe, classes=3, batch_norm_momentum=0.9)
+    pixels = np.full((1, 32, 32, 3), 100, np.float32)
+    (rescaling,) = [each for each in model.layers if isinstance(each, keras.layers.Rescaling)]
+    expected = (np.array([100, 100, 100]) - MEAN) / STD
+    np.testing.assert_allclose(np.asarray(rescaling(pixels))[0, 5, 7], expected, rtol=1e-5)
+    kernel = np.asarray(model.get_layer("backbone").get_layer("features_0_0").kernel)
+    np.testing.assert_array_equal(kernel[1, 2, 0], arrays["features.0.0.weight"][:, 0, 1, 2])
+    assert model.output_shape == (None, 3)
 
 
 def test_the_command_prints_the_best_epoch_and_its_record_is_read_back(

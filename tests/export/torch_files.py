@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+
+from strop.export.networks.torchvision.build import BUILDERS
 
 MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -109,3 +112,26 @@ def _pickled(found: Any, *, is_legacy: bool) -> tuple[bytes, list[Storage]]:
             if module is not None:
                 sys.modules[name] = module
     return buffer.getvalue(), storages
+
+
+def arrays_of(name: str, **settings: Any) -> dict[str, np.ndarray]:
+    """What a checkpoint of a network has, drawn; in torch's names and order of dimensions."""
+    draw = np.random.default_rng(0)
+    found: dict[str, np.ndarray] = {}
+    for layer in BUILDERS[name](**settings).layers:
+        module = layer.name.replace("_", ".")
+        for weight in layer.weights:
+            shape = tuple(weight.shape)
+            if isinstance(layer, keras.layers.BatchNormalization):
+                key = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}.get(
+                    weight.name, "running_var"
+                )
+                found[f"{module}.num_batches_tracked"] = np.array(7, np.int64)
+            else:
+                key = "bias" if weight.name == "bias" else "weight"
+            if len(shape) == 4:
+                is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+                shape = tuple(shape[i] for i in ((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1)))
+            shape = shape[::-1] if len(shape) == 2 else shape
+            found[f"{module}.{key}"] = draw.uniform(0.5, 1.5, shape).astype(np.float32)
+    return found

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.networks.torchvision import BUILDERS
+from strop.export.networks.torchvision.build import BUILDERS
 from strop.export.torch_file import read_checkpoint
 from strop.runtime.errors import SourceError
 
@@ -27,7 +27,9 @@ BATCH_NORM = {
 }
 
 
-def torch_model(name: str, path: Path, *, alpha: float, size: int, classes: int) -> Any:
+def torch_model(
+    name: str, path: Path, *, alpha: float, size: int, classes: int | None = None
+) -> Any:
     """A network with all of a checkpoint's tensors in it.
 
     Args:
@@ -35,7 +37,7 @@ def torch_model(name: str, path: Path, *, alpha: float, size: int, classes: int)
         path: A .pth as `read_checkpoint` takes it.
         alpha: Width multiplier.
         size: Side of the input in pixels.
-        classes: Length of a row of probabilities.
+        classes: Length of a row of probabilities; as many as the file has without it.
 
     Returns:
         A keras.Model of images less MEAN over STD; its results are torchvision's softmax.
@@ -49,6 +51,8 @@ def torch_model(name: str, path: Path, *, alpha: float, size: int, classes: int)
             f"{path}: torchvision's weights are read for {', '.join(BUILDERS)}, not for {name}"
         )
     tensors = dict(read_checkpoint(path))
+    if classes is None:
+        classes = max(1, next(reversed(tensors.values())).size)  # the classifier's bias
     model = BUILDERS[name](alpha=alpha, size=size, classes=classes)
     left = {key for key in tensors if not key.endswith(f".{NOT_WEIGHTS}")}
     modules = {key.rpartition(".")[0] for key in left}

@@ -63,8 +63,8 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         "--weights",
         default=NO_WEIGHTS,
         metavar="W",
-        help="to begin with: none (default), imagenet (Keras downloads them), or a .keras or .h5"
-        " file of a model; its last layer is replaced",
+        help="to begin with: none (default), imagenet (Keras downloads them), a .keras or .h5"
+        " file of a model, or torchvision's .pth; the last layer is replaced",
     )
     group.add_argument(
         "--frozen-epochs",

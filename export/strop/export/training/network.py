@@ -10,8 +10,9 @@ import keras
 
 from strop.export.architectures import ARCHITECTURES, Architecture, architecture
 from strop.export.keras_files import open_keras
+from strop.export.torch_weights import MEAN, STD, torch_model
 from strop.export.training.recipe import NO_WEIGHTS, Recipe
-from strop.export.zoo import IMAGENET, imagenet, untrained
+from strop.export.zoo import IMAGENET, TORCH_SUFFIXES, imagenet, untrained
 from strop.runtime.errors import SourceError
 
 HEAD = "scores"
@@ -45,7 +46,7 @@ def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -
     image = keras.Input(shape, name="image")
     pixels = image
     if not any(isinstance(layer, NORMALIZES) for layer in _every_layer(backbone)):
-        pixels = keras.layers.Rescaling(1 / member.std, offset=-member.mean / member.std)(image)
+        pixels = _normalized(image, recipe, member)
     features = backbone(pixels)
     if len(features.shape) > 2:
         features = keras.layers.Flatten()(features)
@@ -93,10 +94,21 @@ def _original(recipe: Recipe, member: Architecture) -> Any:
     path = Path(recipe.weights)
     if not path.is_file():
         raise SourceError(
-            f"{path}: no such file; --weights takes none, imagenet, or a .keras or .h5 file of a"
-            f" model. The zoo has {', '.join(ARCHITECTURES)}"
+            f"{path}: no such file; --weights takes none, imagenet, a .keras or .h5 file of a"
+            f" model, or torchvision's .pth. The zoo has {', '.join(ARCHITECTURES)}"
         )
+    if path.suffix in TORCH_SUFFIXES:
+        return torch_model(recipe.model, path, alpha=recipe.alpha, size=recipe.size)
     return open_keras(path)
+
+
+def _normalized(image: Any, recipe: Recipe, member: Architecture) -> Any:
+    """Pixels as the weights know them."""
+    if Path(recipe.weights).suffix in TORCH_SUFFIXES:
+        scale = [1 / std for std in STD]
+        offset = [-mean / std for mean, std in zip(MEAN, STD, strict=True)]
+        return keras.layers.Rescaling(scale, offset)(image)
+    return keras.layers.Rescaling(1 / member.std, offset=-member.mean / member.std)(image)
 
 
 def _without_head(model: Any, *, where: str) -> Any:

@@ -1,18 +1,15 @@
-"""MobileNets as torchvision has them, so that its weights give its results.
+"""MobileNetV2 and V3 as torchvision has them.
 
-They differ from keras.applications in padding (the same on all sides, also where a kernel
-steps two pixels), in batch norm's epsilon, and in V3's classifier. Every layer with weights
-is named like torchvision's module, with "_" for ".".
-
-Source: torchvision 0.15, models/mobilenetv2.py, models/mobilenetv3.py, ops/misc.py.
+Source: torchvision 0.15, models/mobilenetv2.py and models/mobilenetv3.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
+
+from strop.export.networks.torchvision.layers import Layers, make_divisible
 
 EPSILON_V2 = 1e-5
 EPSILON_V3 = 1e-3
@@ -37,6 +34,7 @@ SMALL_BLOCKS = (
     *((5, 288, 96, 1, 1, 2), (5, 576, 96, 1, 1, 1), (5, 576, 96, 1, 1, 1)),
 )
 RELU, RELU6, HARD_SWISH = "relu", "relu6", "hard_swish"
+HARD_SIGMOID = "hard_sigmoid"
 
 
 def mobilenet_v2(*, alpha: float, size: int, classes: int) -> Any:
@@ -47,7 +45,7 @@ def mobilenet_v2(*, alpha: float, size: int, classes: int) -> Any:
         size: Side of the input in pixels.
         classes: Length of a row of probabilities.
     """
-    net = _Builder(EPSILON_V2)
+    net = Layers(EPSILON_V2)
     image = keras.Input((size, size, 3), name="image")
     x = net.conv(image, "features.0", make_divisible(32 * alpha), 3, stride=2, activation=RELU6)
     number = 0
@@ -74,15 +72,7 @@ def mobilenet_v3_small(*, alpha: float, size: int, classes: int) -> Any:
     return _mobilenet_v3("mobilenet_v3_small", SMALL_BLOCKS, 1024, alpha, size, classes)
 
 
-BUILDERS: dict[str, Callable[..., Any]] = {
-    "mobilenet_v2": mobilenet_v2,
-    "mobilenet_v3_large": mobilenet_v3_large,
-    "mobilenet_v3_small": mobilenet_v3_small,
-}
-"""By the zoo's name."""
-
-
-def _v2_block(net: _Builder, x: Any, name: str, expansion: int, out: int, stride: int) -> Any:
+def _v2_block(net: Layers, x: Any, name: str, expansion: int, out: int, stride: int) -> Any:
     entry, channels, place = x, x.shape[-1], 0
     if expansion != 1:
         x = net.conv(x, f"{name}.0", channels * expansion, 1, activation=RELU6)
@@ -95,7 +85,7 @@ def _v2_block(net: _Builder, x: Any, name: str, expansion: int, out: int, stride
 def _mobilenet_v3(
     name: str, blocks: Any, hidden: int, alpha: float, size: int, classes: int
 ) -> Any:
-    net = _Builder(EPSILON_V3)
+    net = Layers(EPSILON_V3)
     image = keras.Input((size, size, 3), name="image")
     x = net.conv(
         image, "features.0", make_divisible(16 * alpha), 3, stride=2, activation=HARD_SWISH
@@ -122,7 +112,7 @@ def _mobilenet_v3(
 
 
 def _v3_block(
-    net: _Builder,
+    net: Layers,
     x: Any,
     name: str,
     *,
@@ -140,79 +130,8 @@ def _v3_block(
     x = net.depthwise(x, f"{name}.{place}", kernel, stride=stride, activation=activation)
     place += 1
     if has_se:
-        x = net.squeeze_excite(x, f"{name}.{place}", make_divisible(expanded // 4))
+        squeezed = make_divisible(expanded // 4)
+        x = net.squeeze_excite(x, f"{name}.{place}", squeezed, activation=RELU, gate=HARD_SIGMOID)
         place += 1
     x = net.conv(x, f"{name}.{place}", out, 1)
     return keras.layers.Add()([entry, x]) if stride == 1 and channels == out else x
-
-
-class _Builder:
-    """Layers under the names of torchvision's modules."""
-
-    def __init__(self, epsilon: float) -> None:
-        self._epsilon = epsilon
-
-    def conv(
-        self,
-        x: Any,
-        name: str,
-        filters: int,
-        kernel: int,
-        *,
-        stride: int = 1,
-        activation: str | None = None,
-        places: tuple[int, int] = (0, 1),
-    ) -> Any:
-        """Conv2dNormActivation: a convolution, batch norm and an activation."""
-        x, padding = _padded(x, kernel, stride)
-        layer = keras.layers.Conv2D(
-            *(filters, kernel, stride, padding), use_bias=False, name=_name(f"{name}.{places[0]}")
-        )
-        return self._norm(layer(x), f"{name}.{places[1]}", activation)
-
-    def depthwise(self, x: Any, name: str, kernel: int, *, stride: int, activation: str) -> Any:
-        """The same with a kernel for each channel."""
-        x, padding = _padded(x, kernel, stride)
-        layer = keras.layers.DepthwiseConv2D(
-            *(kernel, stride, padding), use_bias=False, name=_name(f"{name}.0")
-        )
-        return self._norm(layer(x), f"{name}.1", activation)
-
-    def squeeze_excite(self, x: Any, name: str, squeezed: int) -> Any:
-        """SqueezeExcitation with a hard sigmoid."""
-        scale = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
-        scale = keras.layers.Conv2D(squeezed, 1, name=_name(f"{name}.fc1"))(scale)
-        scale = keras.layers.ReLU()(scale)
-        scale = keras.layers.Conv2D(x.shape[-1], 1, name=_name(f"{name}.fc2"))(scale)
-        return keras.layers.Multiply()([keras.layers.Activation("hard_sigmoid")(scale), x])
-
-    def dense(self, x: Any, name: str, units: int) -> Any:
-        """Linear."""
-        return keras.layers.Dense(units, name=_name(name))(x)
-
-    def _norm(self, x: Any, name: str, activation: str | None) -> Any:
-        x = keras.layers.BatchNormalization(epsilon=self._epsilon, name=_name(name))(x)
-        if activation is None:
-            return x
-        if activation == RELU6:
-            return keras.layers.ReLU(6.0)(x)
-        return (
-            keras.layers.ReLU()(x) if activation == RELU else keras.layers.Activation(activation)(x)
-        )
-
-
-def make_divisible(channels: float) -> int:
-    """The nearest multiple of 8, not below 8 nor below nine tenths."""
-    found = max(8, int(channels + 4) // 8 * 8)
-    return found + 8 if found < 0.9 * channels else found
-
-
-def _padded(x: Any, kernel: int, stride: int) -> tuple[Any, str]:
-    """The same amount on all sides; "same" is that where the kernel does not step over pixels."""
-    if stride == 1 or kernel == 1:
-        return x, "same"
-    return keras.layers.ZeroPadding2D(kernel // 2)(x), "valid"
-
-
-def _name(module: str) -> str:
-    return module.replace(".", "_")
