@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,12 @@ def saved(model: Any, path: Path) -> Path:
     else:
         model.export(path, verbose=False)
     return path
+
+
+def some_of(folder: Path, made: Path, each: int) -> Path:
+    """A folder with the first few images of every class."""
+    for kind in sorted(folder.iterdir()):
+        (made / kind.name).mkdir(parents=True)
+        for path in sorted(kind.iterdir())[:each]:
+            shutil.copy(path, made / kind.name)
+    return made

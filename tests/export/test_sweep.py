@@ -314,7 +314,7 @@ def test_an_accuracy_without_labels_is_refused_before_the_work(
     images = tmp_path / "images"
     images.mkdir()
     (images / "a.png").write_bytes(b"")
-    arguments = ["--models", "mobilenet_v2", "--weights", "none", "--calibration", str(images)]
+    arguments = ["--models", "mobilenet_v2", "--weights", "none", "--calibration-data", str(images)]
     output = ["--output", str(tmp_path / "out"), "--min-accuracy", "0.7"]
     assert main(["sweep", *arguments, *output]) == 2
     assert "--min-accuracy needs labelled images" in capsys.readouterr().err

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.export.model_fixtures import some_of
 
 from strop.cli import main
 from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
-
-
-def some_of(folder: Path, made: Path, each: int) -> Path:
-    """The first few images of every class."""
-    for kind in sorted(folder.iterdir()):
-        (made / kind.name).mkdir(parents=True)
-        for path in sorted(kind.iterdir())[:each]:
-            shutil.copy(path, made / kind.name)
-    return made
 
 
 def sweep_json(folder: Path) -> dict[str, Any]:
@@ -37,7 +28,7 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
         *("sweep", "--models", "mobilenet_v2", "efficientnet_b0", "--alphas", "0.35"),
         *("--resolutions", "48", "64", "--weights", "none", "--formats", "tflite"),
         *("--labels", str(SHIPPED_LABELS), "--resize", "stretch", "--effort", "fast"),
-        *("--calibration", str(calibration), "--validation", str(validation)),
+        *("--calibration-data", str(calibration), "--validation-data", str(validation)),
         *("--duration", "0.01", "--output", str(out)),
     ]
     assert main([*arguments, "--max-latency", "10s"]) == 0

@@ -32,9 +32,9 @@ NOT_DONE = 3
 EPILOG = """\
 examples:
   strop sweep --models mobilenet_v2 mobilenet_v3_small --alphas 0.35 0.5 --resolutions 64 96 \\
-      --weights trained/ --calibration photos/ --validation labelled/ --labels labels.txt \\
-      --output sweep/ --max-latency 15ms --min-accuracy 0.70
-  strop sweep --models a.keras b.keras --calibration photos/ --output sweep/ \\
+      --weights trained/ --calibration-data photos/ --validation-data labelled/ \\
+      --labels labels.txt --output sweep/ --max-latency 15ms --min-accuracy 0.70
+  strop sweep --models a.keras b.keras --calibration-data photos/ --output sweep/ \\
       --target ssh://pi@board
 """
 
@@ -138,8 +138,8 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
     images = _images(options, labels)
     if options.min_accuracy is not None and images.truth is None:
         raise PlanError(
-            "--min-accuracy needs labelled images; give --validation with one subfolder a class,"
-            " and --labels"
+            "--min-accuracy needs labelled images; give --validation-data with one subfolder a"
+            " class, and --labels"
         )
     is_imagenet = options.weights == IMAGENET
     classes = IMAGENET_CLASSES if is_imagenet else options.classes or len(labels)
@@ -169,18 +169,19 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
 
 
 def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> Images:
-    if options.calibration is None and options.validation is None:
+    if options.calibration_data is None and options.validation_data is None:
         raise SourceError(
-            "no images: int8 needs --calibration, and a certificate --validation or --calibration"
+            "no images: int8 needs --calibration-data, and a certificate --validation-data or"
+            " --calibration-data"
         )
-    calibration = () if options.calibration is None else list_images(options.calibration)
+    calibration = () if options.calibration_data is None else list_images(options.calibration_data)
     calibration = tuple(path.resolve() for path in calibration)
-    if options.validation is None:
+    if options.validation_data is None:
         return Images(calibration=calibration, validation=(), truth=None)
-    if not labels or not is_labelled(options.validation):
-        paths = tuple(path.resolve() for path in list_images(options.validation))
+    if not labels or not is_labelled(options.validation_data):
+        paths = tuple(path.resolve() for path in list_images(options.validation_data))
         return Images(calibration=calibration, validation=paths, truth=None)
-    found = labelled_images(options.validation, labels)
+    found = labelled_images(options.validation_data, labels)
     return Images(
         calibration=calibration,
         validation=tuple(image.path.resolve() for image in found),

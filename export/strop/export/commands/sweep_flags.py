@@ -83,9 +83,9 @@ def add_member_flags(group: argparse._ArgumentGroup) -> None:
 
 def add_image_flags(group: argparse._ArgumentGroup) -> None:
     """What they are calibrated and certified with."""
-    group.add_argument("--calibration", type=Path, metavar="DIR", help="representative images")
+    group.add_argument("--calibration-data", type=Path, metavar="DIR", help="representative images")
     group.add_argument(
-        "--validation",
+        "--validation-data",
         type=Path,
         metavar="DIR",
         help="images of the certificates; one subfolder a class, with --labels, for accuracy",
