@@ -14,9 +14,10 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 SLOW = (
     "tests/export/test_pipeline.py::test_the_families_export_and_run_in_both_engines",
     "tests/export/test_pipeline.py::test_a_real_mobilenet_v2_keeps_its_accuracy",
-    "tests/export/test_pipeline.py::test_the_shipped_default_exports_in_fresh_processes",
     "tests/export/test_input_checks.py::test_a_real_mobilenet_v2",
 )
+# Files that share what takes long to make: they go to one process, together.
+TOGETHER = "tests/arm64/"
 SLOW_FILES = ("tests/test_readme.py",)
 
 
@@ -24,6 +25,8 @@ class SlowTestsAlone(LoadFileScheduling):  # type: ignore[misc]  # xdist has no 
     """A file goes to one process, whose fixtures are made once; a slow test to any."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(TOGETHER):
+            return TOGETHER
         scope: str = nodeid if nodeid.startswith(SLOW) else super()._split_scope(nodeid)
         return scope
 
@@ -42,7 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slow ones first, the others in their order."""
-    order = (*SLOW, *SLOW_FILES)
+    order = (TOGETHER, *SLOW, *SLOW_FILES)
     items.sort(
         key=lambda item: next(
             (i for i, start in enumerate(order) if item.nodeid.startswith(start)), len(order)

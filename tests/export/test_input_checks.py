@@ -195,13 +195,12 @@ def test_any_last_activation_becomes_a_distribution() -> None:
 
 
 @pytest.mark.skipif(SHARED is None, reason="STROP_SHARED is not set: no real MobileNetV2 here")
-def test_a_real_mobilenet_v2_is_told_its_wrong_inputs_and_not_its_right_one() -> None:
+def test_a_real_mobilenet_v2_is_told_its_wrong_inputs() -> None:
     shared = Path(str(SHARED))
     source = load_model_file(shared / "checkpoints" / "mobilenet_v2_imagenet.keras")
-    images = loaded(source, list_images(shared / "imagenet" / "calibration"), ResizeRule.CROP)
-    right = check_input(source, images, None)
-    assert right is not None
-    assert right.remedy == ""
+    # That its right one is not reported is asserted where it is exported, in test_pipeline.py.
+    paths = list_images(shared / "imagenet" / "calibration")[:50]
+    images = loaded(source, paths, ResizeRule.CROP)
     bgr = check_input(expecting(source, lambda pixels: pixels[..., ::-1]), images, None)
     assert bgr is not None
     assert "reverse the input channels" in bgr.remedy
