@@ -48,10 +48,13 @@ def fake_manifest() -> dict[str, Any]:
             {
                 "file": "m.int8.onnx",
                 "size_bytes": 2 * 2**20,
-                "layer_times": [
-                    {"layer": f"{HOSTILE}{i}", "kind": "QLinearConv", "microseconds": 100.0 * i}
-                    for i in range(1, 4)
-                ],
+                "layer_times": {
+                    "operations": [
+                        {"layer": f"{HOSTILE}{i}", "kind": "QLinearConv", "microseconds": 100.0 * i}
+                        for i in range(1, 4)
+                    ],
+                    "whole_microseconds": 550.0,
+                },
             },
         ],
         "int8_steps": [

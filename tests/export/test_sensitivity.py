@@ -87,14 +87,21 @@ def test_explain_prints_the_manifests_costs(
         "float_layers": {"kept": False, "tried": []},
         "artifacts": [
             {"file": "m.int8.tflite", "layer_times": None},
-            {"file": "m.int8.onnx", "layer_times": [slow, {**slow, "microseconds": 30.0}]},
+            {
+                "file": "m.int8.onnx",
+                "layer_times": {
+                    "operations": [slow, {**slow, "microseconds": 30.0}],
+                    "whole_microseconds": 110.0,
+                },
+            },
         ],
         "machine": {"cpu_model": "Cortex-A76"},
     }
     (tmp_path / "manifest.json").write_text(json.dumps(record))
     assert main(["explain", str(tmp_path)]) == 0
     printed, told = capsys.readouterr()
-    assert "m.int8.onnx, one thread, on Cortex-A76" in told
+    assert "m.int8.onnx, one thread, on Cortex-A76: 0.12 ms in all" in told
+    assert "0.11 ms without it, so it adds 5.0 us to each" in told
     assert re.search(r"stem +QLinearConv +90 +75\.0\nstem +QLinearConv +30 +25\.0", printed)
     assert "19.9" in printed
     assert "0.04560" in printed

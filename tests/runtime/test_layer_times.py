@@ -16,10 +16,13 @@ def event(name: str, kind: str, us: int) -> dict[str, object]:
 
 
 def test_every_operation_that_runs_has_its_time(tiny_onnx: Path) -> None:
-    found = layer_times(tiny_onnx)
+    times = layer_times(tiny_onnx)
+    found = times.operations
     with OnnxRuntimeEngine(tiny_onnx, num_threads=1) as engine:
         assert [each.kind for each in found] == [each.kind for each in engine.operations()]
     assert all(each.microseconds >= 0 for each in found)
+    assert times.whole_microseconds > 0
+    assert times.added_microseconds >= 0
 
 
 def test_the_first_run_does_not_count_and_layers_are_named_as_in_the_network() -> None:

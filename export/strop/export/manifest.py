@@ -22,7 +22,7 @@ from strop.export.precision import Precision
 from strop.export.source import Source
 from strop.export.tune import Tuned
 from strop.runtime.artifact import sha256_file
-from strop.runtime.layer_times import LayerTime
+from strop.runtime.layer_times import LayerTimes
 from strop.runtime.machine import machine
 
 PACKAGES = (
@@ -55,7 +55,7 @@ class Artifact:
     precision: Precision
     audit: Audit
     delegation: Delegation | None
-    times: tuple[LayerTime, ...] | None
+    times: LayerTimes | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,9 +131,7 @@ def _artifact_record(artifact: Artifact) -> dict[str, object]:
         "inputs": list(artifact.audit.inputs),
         "outputs": list(artifact.audit.outputs),
         "delegation": delegation_record(artifact.delegation),
-        "layer_times": None
-        if artifact.times is None
-        else [asdict(each) for each in artifact.times],
+        "layer_times": None if artifact.times is None else asdict(artifact.times),
     }
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+from strop.runtime.layer_times import LayerTimes
 from strop.runtime.machine import Machine
+from strop.runtime.typed_json import read_typed
 
 STEP_COLUMNS = ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept")
 COST_COLUMNS = ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats")
 TIME_COLUMNS = ("layer", "operation", "us", "share, %")
 GIB = 1 << 30
+US_PER_MS = 1000
 
 
 def step_row(step: dict[str, Any]) -> tuple[str, ...]:
@@ -38,18 +40,34 @@ def cost_row(cost: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def time_rows(times: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+def time_told(times: LayerTimes) -> str:
+    """What the rows by TIME_COLUMNS add up to, and what the profile does to them."""
+    total = sum(each.microseconds for each in times.operations)
+    return (
+        f"{total / US_PER_MS:.2f} ms in all, by ONNX Runtime's profile;"
+        f" {times.whole_microseconds / US_PER_MS:.2f} ms without it, so it adds"
+        f" {times.added_microseconds:.1f} us to each"
+    )
+
+
+def time_rows(times: LayerTimes) -> list[tuple[str, ...]]:
     """How long each operation of an artifact takes, the longest first, by TIME_COLUMNS."""
-    total = sum(each["microseconds"] for each in times)
+    total = sum(each.microseconds for each in times.operations)
     return [
         (
-            each["layer"],
-            each["kind"],
-            f"{each['microseconds']:.0f}",
-            f"{100 * each['microseconds'] / total:.1f}" if total else "",
+            each.layer,
+            each.kind,
+            f"{each.microseconds:.0f}",
+            f"{100 * each.microseconds / total:.1f}" if total else "",
         )
-        for each in sorted(times, key=lambda each: -each["microseconds"])
+        for each in sorted(times.operations, key=lambda each: -each.microseconds)
     ]
+
+
+def layer_times_of(artifact: dict[str, Any]) -> LayerTimes | None:
+    """As a manifest has them of an artifact."""
+    times = artifact["layer_times"]
+    return None if times is None else cast("LayerTimes", read_typed(times, LayerTimes, at="times"))
 
 
 def machine_rows(machine: Machine) -> list[tuple[str, str]]:

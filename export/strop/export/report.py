@@ -15,19 +15,21 @@ from strop.export.manifest_rows import (
     STEP_COLUMNS,
     TIME_COLUMNS,
     cost_row,
+    layer_times_of,
     machine_rows,
     step_row,
     time_rows,
+    time_told,
 )
 from strop.runtime.history.style import chart_css, page_css
 from strop.runtime.html_page import add_table, page_text, start_page
+from strop.runtime.layer_times import LayerTimes
 from strop.runtime.machine import Machine
 from strop.runtime.typed_json import read_typed
 from strop.runtime.xml_text import xml_text
 
 MIB = 1 << 20
 MILLION = 1_000_000
-US_PER_MS = 1000
 BARS = 20
 WIDTH, BAR_STEP, BAR_HEIGHT, BARS_TOP = 420, 22, 6, 26
 RIGHT = 404
@@ -55,7 +57,7 @@ def export_html(manifest: str, counts: Mapping[str, Count | None]) -> str:
         add_table(body, STEP_COLUMNS, [step_row(step) for step in record["int8_steps"]])
     _add_layers(body, record["sensitivity"])
     for artifact in record["artifacts"]:
-        _add_times(body, artifact["file"], artifact["layer_times"])
+        _add_times(body, artifact["file"], layer_times_of(artifact))
     remedies = [each["remedy"] for each in record["calibration_checks"] if each["remedy"]]
     if remedies:
         SubElement(body, "h2").text = "The images"
@@ -143,16 +145,14 @@ def _add_layers(body: Element, costs: Sequence[dict[str, Any]]) -> None:
     add_table(folded, COST_COLUMNS, [cost_row(cost) for cost in costs])
 
 
-def _add_times(body: Element, name: str, times: Sequence[dict[str, Any]] | None) -> None:
-    if not times:
+def _add_times(body: Element, name: str, times: LayerTimes | None) -> None:
+    if times is None:
         return
     rows = time_rows(times)
     SubElement(body, "h2").text = xml_text(f"Where the time goes, {name}")
-    total_ms = sum(each["microseconds"] for each in times) / US_PER_MS
     _add_line(
         body,
-        f"{total_ms:.2f} ms in all on this machine with one thread, the longest first, as ONNX"
-        " Runtime's profile has them, which adds some microseconds to each.",
+        f"On this machine with one thread, the longest first: {time_told(times)}.",
         kind="quiet",
     )
     bars = [

@@ -9,6 +9,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from strop.runtime.engines.onnxruntime import open_profiled
+from strop.runtime.engines.onnxruntime import OnnxRuntimeEngine, open_profiled
 from strop.runtime.errors import ArtifactError
 
 DURATION_S = 0.5
 MIN_RUNS, MAX_RUNS = 5, 100
+US_PER_S = 1e6
 SUFFIX = "_kernel_time"
 
 
@@ -39,16 +41,31 @@ class LayerTime:
     microseconds: float
 
 
-def layer_times(path: Path, *, num_threads: int = 1) -> tuple[LayerTime, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerTimes:
+    """All operations of one .onnx.
+
+    Attributes:
+        operations: In the order in which they are run, with what the profile adds to each.
+        whole_microseconds: Median of the whole .onnx without the profile.
+    """
+
+    operations: tuple[LayerTime, ...]
+    whole_microseconds: float
+
+    @property
+    def added_microseconds(self) -> float:
+        """What the profile adds to an operation, on the average."""
+        told = sum(each.microseconds for each in self.operations)
+        return max(0.0, told - self.whole_microseconds) / len(self.operations)
+
+
+def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
     """Run an .onnx with black images, MIN_RUNS to MAX_RUNS times, and time its operations.
 
     Args:
         path: The .onnx.
         num_threads: That share an operation.
-
-    Returns:
-        In the order in which they are run. They take longer than without the profile: some
-        microseconds each.
 
     Raises:
         ArtifactError: It is no .onnx, cannot be loaded, or the profile cannot be read.
@@ -61,14 +78,25 @@ def layer_times(path: Path, *, num_threads: int = 1) -> tuple[LayerTime, ...]:
         sides = [side if isinstance(side, int) else 1 for side in image.shape]
         dtype = np.float32 if image.type == "tensor(float)" else np.uint8
         black = np.zeros(sides, np.int8 if image.type == "tensor(int8)" else dtype)
-        session.run(None, {image.name: black})  # finds its memory
-        end = time.perf_counter() + DURATION_S
-        runs = 0
-        while runs < MIN_RUNS or (runs < MAX_RUNS and time.perf_counter() < end):
-            session.run(None, {image.name: black})
-            runs += 1
+        _timed(lambda: session.run(None, {image.name: black}))
         events = json.loads(Path(session.end_profiling()).read_text())
-    return _medians(events, where=path)
+    with OnnxRuntimeEngine(path, num_threads=num_threads) as engine:
+        whole_s = _timed(engine.invoke)
+    return LayerTimes(
+        operations=_medians(events, where=path), whole_microseconds=US_PER_S * median(whole_s)
+    )
+
+
+def _timed(run: Callable[[], object]) -> list[float]:
+    """Seconds of each run but the first, which finds its memory."""
+    run()
+    found: list[float] = []
+    end = time.perf_counter() + DURATION_S
+    while len(found) < MIN_RUNS or (len(found) < MAX_RUNS and time.perf_counter() < end):
+        begun = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - begun)
+    return found
 
 
 def _medians(events: list[dict[str, Any]], *, where: Path) -> tuple[LayerTime, ...]:

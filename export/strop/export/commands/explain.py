@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from strop.export.manifest_rows import (
     STEP_COLUMNS,
     TIME_COLUMNS,
     cost_row,
+    layer_times_of,
     step_row,
     time_rows,
+    time_told,
 )
 from strop.runtime.errors import ArtifactError
+from strop.runtime.layer_times import LayerTimes
 
 DEFAULT_ROWS = 15
 
@@ -44,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
     record = _read(options.bundle)
     if options.json:
         kept = {name: record[name] for name in ("int8_steps", "sensitivity", "float_layers")}
-        console.json({**kept, "layer_times": dict(_times(record))})
+        by_file = {file: asdict(each) for file, each in _times(record)}
+        console.json({**kept, "layer_times": by_file})
         return 0
     print_steps(record["int8_steps"])
     if record["float_layers"]["tried"]:
@@ -57,16 +62,18 @@ def run(options: argparse.Namespace) -> int:
     )
     for file, times in _times(record):
         console.gap()
-        console.note(f"{file}, one thread, on {record['machine']['cpu_model']}:")
+        where = record["machine"]["cpu_model"]
+        console.note(f"{file}, one thread, on {where}: {time_told(times)}")
         console.table(TIME_COLUMNS, time_rows(times)[: options.top])
     return 0
 
 
-def _times(record: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _times(record: dict[str, Any]) -> Iterator[tuple[str, LayerTimes]]:
     """Files whose engine tells how long operations take, with what it told."""
     for artifact in record["artifacts"]:
-        if artifact["layer_times"]:
-            yield artifact["file"], artifact["layer_times"]
+        times = layer_times_of(artifact)
+        if times is not None:
+            yield artifact["file"], times
 
 
 def print_steps(steps: Iterable[dict[str, Any]]) -> None:
