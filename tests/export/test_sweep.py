@@ -26,7 +26,7 @@ from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import Wanted, members
 from strop.export.sweep.record import MEMBER, read_member_record
 from strop.export.sweep.result import sweep_record
-from strop.export.sweep.store import put
+from strop.export.sweep.store import alone, put
 from strop.export.sweep.sweep import Hands, Sweep, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.artifact import Format
@@ -201,6 +201,13 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sweep/b.int8").mkdir()
     with pytest.raises(OutputError, match=r"b\.int8: is there, and has no member\.json"):
         swept(tmp_path / "sweep", Exporter(), Stopwatch(), job("b"))
+
+
+def test_a_second_sweep_in_a_folder_is_refused_and_a_later_one_is_not(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(OutputError, match="another sweep is at work there"):
+        swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    assert list(tmp_path.iterdir()) == []
+    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
 
 
 def test_what_a_killed_sweep_left_half_written_is_removed(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_record_is_written_whole_or_not_at_all(record: BenchRecord, tmp_path: 
 def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
     text = changed(record, "format_version", value=FORMAT_VERSION + 1)
     with pytest.raises(
-        MeasurementError, match=r"r\.json: format_version is 5, this strop reads 2 and 3 and 4"
+        MeasurementError, match=r"r\.json: format_version is 5, this strop reads 2, 3, 4;"
     ):
         bench_record_from_json(text, where="r.json")
 

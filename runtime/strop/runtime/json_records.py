@@ -67,6 +67,6 @@ def versioned(
     if type(found) is not int or found not in known:
         raise MeasurementError(
             f"{where}: format_version is {found!r}, this strop reads"
-            f" {' and '.join(map(str, known))}; use the strop that wrote it, or measure again"
+            f" {', '.join(map(str, known))}; use the strop that wrote it, or measure again"
         )
     return found, record

@@ -35,7 +35,7 @@ def test_a_report_comes_back_unchanged(report: CheckReport) -> None:
 def test_another_format_version_is_refused_by_name(report: CheckReport) -> None:
     text = json.dumps(json.loads(report.to_json()) | {"format_version": FORMAT_VERSION + 1})
     with pytest.raises(
-        MeasurementError, match=r"r\.json: format_version is 4, this strop reads 1 and 2 and 3;"
+        MeasurementError, match=r"r\.json: format_version is 4, this strop reads 1, 2, 3;"
     ):
         check_report_from_json(text, where="r.json")
 

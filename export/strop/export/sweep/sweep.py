@@ -12,7 +12,7 @@ from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import LeftOut
 from strop.export.sweep.predict import predicted, to_measure
 from strop.export.sweep.record import MemberRecord
-from strop.export.sweep.store import finished, put, require_sweep_folder
+from strop.export.sweep.store import alone, finished, put, require_sweep_folder
 from strop.export.sweep.timing import BenchPlan, measure, measured_before
 from strop.export.sweep.work import OpenExecutor, do_all
 from strop.runtime.errors import MeasurementError
@@ -86,10 +86,23 @@ def sweep(
         say: Called with each step that ended.
 
     Raises:
-        OutputError: The folder holds something else, or cannot be written.
+        OutputError: The folder holds something else, cannot be written, or another sweep is at
+            work there.
         MeasurementError: It holds records that cannot be read.
     """
     require_sweep_folder(folder)
+    with alone(folder):
+        return _swept(folder, jobs, plan, hands, left_out, say)
+
+
+def _swept(
+    folder: Path,
+    jobs: Sequence[Job],
+    plan: BenchPlan,
+    hands: Hands,
+    left_out: Sequence[LeftOut],
+    say: Callable[[str], None],
+) -> Sweep:
     records = {job.member.name: finished(folder, job.member, job.asked) for job in jobs}
     waiting = [job for job in jobs if records[job.member.name] is None]
     kept = len(jobs) - len(waiting)
