@@ -15,8 +15,9 @@ from strop.runtime.artifact import sha256_file
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Promotion
 from strop.runtime.baseline.place import Occasion
-from strop.runtime.baseline.promotion import Evidence, promotion
+from strop.runtime.baseline.promotion import promotion
 from strop.runtime.check.gates import Change
+from strop.runtime.check.report import ReportFile
 from strop.runtime.check.samples import Pair
 from strop.runtime.errors import BaselineError, GateError, MeasurementError, PlanError
 
@@ -62,10 +63,10 @@ def evidence(
     old: str = OLD,
     when: Occasion | None = NOW,
     gates: Sequence[Change] = (),
-) -> Evidence:
+) -> ReportFile:
     report = report_of(root / "pi", pairs, gates=gates)
     (checked,) = report.artifacts
-    return Evidence(
+    return ReportFile(
         where="r.json",
         report=replace(
             report,
@@ -77,7 +78,7 @@ def evidence(
     )
 
 
-def promoted(directory: BaselineDirectory, new: str, *reports: Evidence) -> Promotion:
+def promoted(directory: BaselineDirectory, new: str, *reports: ReportFile) -> Promotion:
     return promotion(directory, "m", new, reason="smaller", promoted_by="ada", evidence=reports)
 
 

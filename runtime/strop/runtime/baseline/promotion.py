@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from strop.runtime.baseline.directory import SHORT_DIGITS, BaselineDirectory
 from strop.runtime.baseline.index import Promotion
 from strop.runtime.baseline.place import Occasion, apart
 from strop.runtime.baseline.session import BaselineSession
 from strop.runtime.check.decide import Verdict
-from strop.runtime.check.report import Checked, CheckReport
+from strop.runtime.check.report import Checked, ReportFile
 from strop.runtime.errors import BaselineError, GateError
 from strop.runtime.timestamps import timestamp
 
 MIN_OCCASIONS = 2  # for an improvement: what one alone shows becomes nobody's new floor
 PERCENT = 100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """One check report.
-
-    Attributes:
-        where: Its path, for errors.
-        report: As read.
-    """
-
-    where: str
-    report: CheckReport
 
 
 def promotion(
@@ -38,7 +24,7 @@ def promotion(
     *,
     reason: str,
     promoted_by: str,
-    evidence: Sequence[Evidence] = (),
+    evidence: Sequence[ReportFile] = (),
 ) -> Promotion:
     """What to put into the index; nothing is written.
 
@@ -84,7 +70,7 @@ def promotion(
     return made
 
 
-def _require_evidence(evidence: Sequence[Evidence], *, old: str, new: str, model: str) -> None:
+def _require_evidence(evidence: Sequence[ReportFile], *, old: str, new: str, model: str) -> None:
     if old == new:
         raise GateError(f"{model}: {new[:SHORT_DIGITS]}... is its baseline already")
     if not evidence:
@@ -101,7 +87,7 @@ def _require_evidence(evidence: Sequence[Evidence], *, old: str, new: str, model
             )
 
 
-def _checked(each: Evidence, sha256: str) -> Checked:
+def _checked(each: ReportFile, sha256: str) -> Checked:
     for checked in each.report.artifacts:
         if checked.subject.sha256 == sha256:
             return checked
@@ -111,7 +97,7 @@ def _checked(each: Evidence, sha256: str) -> Checked:
     )
 
 
-def _line(each: Evidence, sha256: str) -> str:
+def _line(each: ReportFile, sha256: str) -> str:
     """The verdict in words, where it is one to promote by.
 
     Raises:
@@ -130,7 +116,7 @@ def _line(each: Evidence, sha256: str) -> str:
     return f"{decision.verdict.value} p50 {change:+.1f} %, {decision.pairs} pairs{gates}"
 
 
-def _require_same_machine(each: Evidence, sessions: Sequence[BaselineSession]) -> None:
+def _require_same_machine(each: ReportFile, sessions: Sequence[BaselineSession]) -> None:
     there = _occasion(each).place
     found: tuple[str, ...] = ()
     for session in sessions:
@@ -143,7 +129,7 @@ def _require_same_machine(each: Evidence, sessions: Sequence[BaselineSession]) -
     )
 
 
-def _require_repeated(evidence: Sequence[Evidence], sha256: str) -> None:
+def _require_repeated(evidence: Sequence[ReportFile], sha256: str) -> None:
     improved = [
         each for each in evidence if _checked(each, sha256).decision.verdict is Verdict.IMPROVED
     ]
@@ -154,7 +140,7 @@ def _require_repeated(evidence: Sequence[Evidence], sha256: str) -> None:
         )
 
 
-def _occasion(each: Evidence) -> Occasion:
+def _occasion(each: ReportFile) -> Occasion:
     created_at, place = each.report.created_at, each.report.place
     if created_at is None or place is None:
         raise GateError(

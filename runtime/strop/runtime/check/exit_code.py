@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from strop.runtime.check.decide import Verdict
 from strop.runtime.check.report import CheckReport
 from strop.runtime.check.stored_report import StoredReport
@@ -14,8 +16,15 @@ def exit_code(report: CheckReport | StoredReport, *, is_strict: bool) -> int:
 
     Invalid is never 0: nothing was measured that counts. Inconclusive is 0 unless strict.
     """
-    found = {checked.decision.verdict for checked in report.artifacts}
-    has_failed = any(checked.failed_gates for checked in report.artifacts)
+    return exit_code_of(
+        {checked.decision.verdict for checked in report.artifacts},
+        has_failed=any(checked.failed_gates for checked in report.artifacts),
+        is_strict=is_strict,
+    )
+
+
+def exit_code_of(found: Collection[Verdict], *, has_failed: bool, is_strict: bool) -> int:
+    """The same of verdicts alone; `has_failed` says whether any gate has."""
     if has_failed or Verdict.REGRESSION in found:
         return REGRESSION
     if Verdict.INVALID in found or (is_strict and Verdict.INCONCLUSIVE in found):

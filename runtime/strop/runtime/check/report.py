@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import cast
 
 from strop.runtime.baseline.place import Place
@@ -14,6 +15,7 @@ from strop.runtime.check.gates import Anatomy, Change
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import Pair
 from strop.runtime.cooldown import CoolDown
+from strop.runtime.errors import MeasurementError
 from strop.runtime.json_records import versioned
 from strop.runtime.machine import Machine
 from strop.runtime.timestamps import moment_of
@@ -109,6 +111,19 @@ class CheckReport:
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportFile:
+    """One check report in a file.
+
+    Attributes:
+        where: Its path, for errors and tables.
+        report: As read.
+    """
+
+    where: str
+    report: CheckReport
+
+
 def check_report_from_json(text: str, *, where: str) -> CheckReport:
     """Parse what `CheckReport.to_json` wrote; refuse anything else by name.
 
@@ -126,3 +141,16 @@ def check_report_from_json(text: str, *, where: str) -> CheckReport:
     if found < FORMAT_VERSION:
         record = {**record, "place": None}
     return cast("CheckReport", read_typed(record, CheckReport, at=where))
+
+
+def read_check_report(path: Path) -> ReportFile:
+    """The report in a file.
+
+    Raises:
+        MeasurementError: There is no file, or it is no report.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise MeasurementError(f"{path}: {err}; needed is what {WRITER} writes") from err
+    return ReportFile(where=str(path), report=check_report_from_json(text, where=str(path)))

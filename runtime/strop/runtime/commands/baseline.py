@@ -12,7 +12,7 @@ from strop import console
 from strop.runtime.artifact import sha256_file
 from strop.runtime.baseline.directory import SHORT_DIGITS, BaselineDirectory
 from strop.runtime.baseline.index import Index
-from strop.runtime.baseline.promotion import Evidence, promotion
+from strop.runtime.baseline.promotion import promotion
 from strop.runtime.baseline.session import (
     DEFAULT_PROCESSES,
     BaselineSession,
@@ -21,7 +21,7 @@ from strop.runtime.baseline.session import (
 )
 from strop.runtime.check.pair import Contender
 from strop.runtime.check.plan import CheckPlan
-from strop.runtime.check.report import CheckReport, check_report_from_json
+from strop.runtime.check.report import read_check_report
 from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.check_report import milliseconds
 from strop.runtime.commands.contract_flags import add_engine_flags
@@ -148,7 +148,7 @@ def _promote(options: argparse.Namespace) -> int:
         sha256,
         reason=options.reason,
         promoted_by=getpass.getuser() if options.by is None else options.by,
-        evidence=[Evidence(where=str(path), report=_report(path)) for path in options.reports],
+        evidence=[read_check_report(path) for path in options.reports],
     )
     written = directory.write_index(directory.index().with_promotion(made))
     before = "none" if made.replaces is None else made.replaces[:SHORT_DIGITS]
@@ -224,13 +224,3 @@ def _as_json(
 
 def _milliseconds(session: BaselineSession) -> str | None:
     return None if session.p50_ns is None else milliseconds(session.p50_ns)
-
-
-def _report(path: Path) -> CheckReport:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise MeasurementError(
-            f"{path}: {err}; needed is what strop check --output writes"
-        ) from err
-    return check_report_from_json(text, where=str(path))

@@ -17,6 +17,7 @@ from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport
 from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.check_budget import run_budget
+from strop.runtime.commands.check_merge import add_merge_flag, run_merge
 from strop.runtime.commands.check_modes import (
     add_mode_flags,
     baseline_of,
@@ -121,6 +122,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="for --self-test (default: %(default)g)",
     )
+    add_merge_flag(parser)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(
         "--output", type=Path, metavar="FILE.json", help="keep the report with all raw samples here"
@@ -153,6 +155,8 @@ def _run(options: argparse.Namespace, tell: Callable[[Report], None]) -> int:
     is_elsewhere = has_target(options)
     if options.self_test:
         return run_self_test(options, plan)
+    if options.merge:
+        return run_merge(options, tell, defaults=_defaults())
     mode = chosen_mode(options)
     if mode in (Mode.BUDGET, Mode.STORED):
         refuse_exports(options, mode)
@@ -220,6 +224,13 @@ def _plan(options: argparse.Namespace) -> CheckPlan:
         num_threads=options.threads,
         seed=seed,
     )
+
+
+def _defaults() -> argparse.Namespace:
+    """What no flag at all would be parsed to."""
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    return parser.parse_args(["check", "NEW"])
 
 
 def _settings(options: argparse.Namespace, plan: CheckPlan) -> dict[str, object]:

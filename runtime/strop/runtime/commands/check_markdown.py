@@ -10,6 +10,7 @@ from strop.runtime.check.budget import BudgetChecked, BudgetReport, SloFinding
 from strop.runtime.check.decide import Decision
 from strop.runtime.check.figures import pair_figures
 from strop.runtime.check.gates import Change
+from strop.runtime.check.merge import MergedReport
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import CheckReport, Subject
 from strop.runtime.check.stored import StoredDecision
@@ -84,6 +85,27 @@ def markdown_of_budget(report: BudgetReport) -> str:
         [_slo_cells(checked, finding) for checked, finding in both],
         notes,
         f"Bounds are of 99 %. {_surroundings(subject, report.machine, report.strop_version)}",
+    )
+
+
+def markdown_of_merge(report: MergedReport) -> str:
+    """What several reports say together, and each of them."""
+    rows, notes = [], []
+    for artifact in report.artifacts:
+        name = artifact.subject.name
+        occasions = ", ".join(
+            f"{each.decision.verdict.value} {_change(each.decision.ratio)}"
+            for each in artifact.occasions
+        )
+        rows.append([_code(name), f"**{artifact.verdict.value}**", occasions])
+        notes.append(f"- {_code(name)}: {_plain('; '.join(artifact.reasons))}")
+        notes += _changes(name, artifact.changes)
+    return _page(
+        ("artifact", "verdict", "on each occasion, p50"),
+        rows,
+        notes,
+        f"Against {_code(report.baseline.name)}; {_thresholds(report.plan)}"
+        f" {len(report.where)} reports merged.",
     )
 
 

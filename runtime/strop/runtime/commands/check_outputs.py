@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.check.budget import BudgetReport
+from strop.runtime.check.merge import MergedReport
 from strop.runtime.check.mode import Mode
 from strop.runtime.check.report import CheckReport
 from strop.runtime.check.stored_report import StoredReport
@@ -18,10 +19,16 @@ from strop.runtime.commands.check_junit import junit_of, junit_of_error
 from strop.runtime.commands.check_markdown import (
     markdown_of_budget,
     markdown_of_error,
+    markdown_of_merge,
     markdown_of_report,
     markdown_of_stored,
 )
-from strop.runtime.commands.check_told import told_by_budget, told_by_check, told_by_stored
+from strop.runtime.commands.check_told import (
+    told_by_budget,
+    told_by_check,
+    told_by_merge,
+    told_by_stored,
+)
 from strop.runtime.commands.export_flags import (
     add_export_flag,
     require_exports_writable,
@@ -31,7 +38,7 @@ from strop.runtime.errors import MeasurementError, OutputError, PlanError, Strop
 from strop.runtime.json_records import require_writable, write_whole
 from strop.runtime.measured import measured_by_check
 
-Report = CheckReport | StoredReport | BudgetReport
+Report = CheckReport | StoredReport | BudgetReport | MergedReport
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +107,11 @@ def _refuse(options: argparse.Namespace) -> None:
 
 def _tell(options: argparse.Namespace, report: Report) -> None:
     is_strict, has_accuracy = options.strict, options.max_drop is not None
-    if isinstance(report, BudgetReport):
+    paths = options.artifacts
+    if isinstance(report, MergedReport):
+        told, markdown = told_by_merge(report, is_strict=is_strict), markdown_of_merge(report)
+        paths = [Path(each.name) for each in told]
+    elif isinstance(report, BudgetReport):
         told, markdown = told_by_budget(report, is_strict=is_strict), markdown_of_budget(report)
     elif isinstance(report, StoredReport):
         told = told_by_stored(report, is_strict=is_strict, has_accuracy=has_accuracy)
@@ -112,7 +123,7 @@ def _tell(options: argparse.Namespace, report: Report) -> None:
     _write(markdown, options.markdown)
     if isinstance(report, CheckReport):
         write_exports(options, measured_by_check(report))
-    tell_github(told, markdown, options.artifacts, is_json=options.json)
+    tell_github(told, markdown, paths, is_json=options.json)
 
 
 def _tell_error(options: argparse.Namespace, error: StropError) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from strop.runtime.check.budget import BudgetChecked, BudgetReport, SloVerdict
 from strop.runtime.check.decide import Decision, Verdict
 from strop.runtime.check.figures import pair_figures
+from strop.runtime.check.gates import ACCURACY
+from strop.runtime.check.merge import MergedArtifact, MergedReport
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.report import Checked, CheckReport, Subject
 from strop.runtime.check.results import Outcome, Result, gate_results, latency_result
 from strop.runtime.check.stored import StoredDecision
 from strop.runtime.check.stored_report import StoredChecked, StoredReport
 from strop.runtime.commands.check_budget import summary as budget_summary
+from strop.runtime.commands.check_merge import merged_summary
 from strop.runtime.commands.check_report import summary
 from strop.runtime.commands.check_stored import summary as stored_summary
 from strop.runtime.machine import Machine
@@ -90,6 +94,11 @@ def told_by_stored(
 def told_by_budget(report: BudgetReport, *, is_strict: bool) -> tuple[Told, ...]:
     """Of absolute limits; arguments as above."""
     return tuple(_budget(each, report, is_strict=is_strict) for each in report.artifacts)
+
+
+def told_by_merge(report: MergedReport, *, is_strict: bool) -> tuple[Told, ...]:
+    """Of several reports; arguments as above."""
+    return tuple(_merged(each, report, is_strict=is_strict) for each in report.artifacts)
 
 
 def overall(told: Sequence[Told]) -> str:
@@ -182,6 +191,35 @@ def _budget(checked: BudgetChecked, report: BudgetReport, *, is_strict: bool) ->
             for finding in checked.findings
         ),
         gates=(),
+    )
+
+
+def _merged(artifact: MergedArtifact, report: MergedReport, *, is_strict: bool) -> Told:
+    ratios = [each.decision.ratio for each in artifact.occasions if each.decision.ratio is not None]
+    gates = gate_results(
+        artifact.changes,
+        report.baseline.anatomy,
+        artifact.subject.anatomy,
+        has_accuracy=any(change.gate == ACCURACY for change in artifact.changes),
+    )
+    return Told(
+        name=artifact.subject.name,
+        word=_word(artifact.verdict, gates),
+        ratio=median(ratios) if ratios else None,
+        created_at=None,
+        duration_s=0.0,  # of the checks, not of this
+        figures={
+            "verdict": artifact.verdict.value,
+            "occasions": len(artifact.occasions),
+            "tolerance": report.plan.tolerance,
+            "limit": report.plan.limit,
+            **_of_baseline(report.baseline),
+            "sha256": artifact.subject.sha256,
+        },
+        latency=(
+            latency_result(artifact.verdict, text=merged_summary(artifact), is_strict=is_strict),
+        ),
+        gates=gates,
     )
 
 
