@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyperf
 import pytest
+from prometheus_client.openmetrics import parser
 from tests.runtime.check.pairs import MS, pair
 from tests.runtime.check.reports import report_of
 from tests.runtime.check.test_report import PASSED, SLOWER, SPOILED
@@ -19,7 +20,12 @@ from strop import cli
 from strop.runtime.board import board_state
 from strop.runtime.check.report import CheckReport
 from strop.runtime.commands import bench, check
-from strop.runtime.exports import bencher_json, pyperf_json, smaller_is_better_json
+from strop.runtime.exports import (
+    bencher_json,
+    openmetrics_text,
+    pyperf_json,
+    smaller_is_better_json,
+)
 from strop.runtime.latency import LatencySamples
 from strop.runtime.measured import Measured, measured_by_bench, measured_by_check
 from strop.runtime.record import BenchRecord
@@ -104,6 +110,24 @@ def test_bencher_gets_the_ratio_of_a_check_and_no_baseline(report: CheckReport) 
     }
 
 
+def test_openmetrics_is_read_back_by_prometheus(report: CheckReport, record: BenchRecord) -> None:
+    hostile = 'a "b"\\n.tflite'
+    measured = measured_by_check(report)
+    first = replace(measured.latencies[0], name=hostile)
+    text = openmetrics_text(replace(measured, latencies=(first, *measured.latencies[1:])))
+    found = {
+        (sample.name, sample.labels["artifact"]): sample.value
+        for family in parser.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+    }
+    assert first.ratio is not None
+    assert found["strop_p50_seconds", hostile] == pytest.approx(first.p50_ns / 1e9)
+    assert found["strop_p50_ratio", hostile] == first.ratio.value
+    assert found["strop_size_bytes", "new1.tflite"] == 3_500_000
+    assert {name for _, name in found} == {hostile, "new1.tflite"}  # no baseline
+    assert "strop_p50_ratio" not in openmetrics_text(measured_by_bench(record))
+
+
 def test_smaller_is_better_gets_milliseconds_and_ratios(report: CheckReport) -> None:
     found = json.loads(smaller_is_better_json(measured_by_check(report)))
     assert [(entry["name"], entry["unit"]) for entry in found] == [
@@ -157,7 +181,7 @@ def test_a_check_is_exported_to_every_file_that_is_asked_for(
     put: Put, report: CheckReport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(replace(report, artifacts=report.artifacts[:1]))
-    kinds = ("pyperf", "bencher", "smaller-is-better")
+    kinds = ("pyperf", "bencher", "smaller-is-better", "openmetrics")
     words = [word for kind in kinds for word in ("--export", f"{kind}={tmp_path / kind}")]
     assert ended(*words) == 1
     assert pyperf.BenchmarkSuite.load(str(tmp_path / "pyperf")).get_benchmark_names() == [

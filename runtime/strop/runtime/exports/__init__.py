@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from strop.runtime.exports.bencher import bencher_json
+from strop.runtime.exports.openmetrics import openmetrics_text
 from strop.runtime.exports.pyperf import pyperf_json
 from strop.runtime.exports.smaller_is_better import smaller_is_better_json
 from strop.runtime.measured import Measured
 
-__all__ = ["FORMATS", "bencher_json", "pyperf_json", "smaller_is_better_json"]
+__all__ = ["FORMATS", "bencher_json", "openmetrics_text", "pyperf_json", "smaller_is_better_json"]
 
 # By the name that --export takes; each gets latencies that have a p50, one or more.
 FORMATS: dict[str, Callable[[Measured], str]] = {
     "pyperf": pyperf_json,
     "bencher": bencher_json,
     "smaller-is-better": smaller_is_better_json,
+    "openmetrics": openmetrics_text,
 }
