@@ -163,7 +163,7 @@ def test_a_report_of_another_machine_is_refused_with_what_differs(
 def test_a_report_that_does_not_say_its_machine_is_refused(
     released: BaselineDirectory, new: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(GateError, match="by an earlier strop"):
+    with pytest.raises(PlanError, match="by an earlier strop"):
         promoted(released, new, evidence(tmp_path, PASSED, new, when=None))
 
 

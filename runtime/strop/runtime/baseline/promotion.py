@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from strop.runtime.baseline.directory import SHORT_DIGITS, BaselineDirectory
 from strop.runtime.baseline.index import Promotion
-from strop.runtime.baseline.place import Occasion, apart
+from strop.runtime.baseline.place import apart
 from strop.runtime.baseline.session import BaselineSession
 from strop.runtime.check.decide import Verdict
 from strop.runtime.check.report import Checked, ReportFile
@@ -44,7 +44,7 @@ def promotion(
         BaselineError: The artifact or its sessions are not there, or a report is missing.
         GateError: A report shows nothing, or is of other files or another machine; or one
             occasion alone shows an improvement.
-        PlanError: The name or the reason is none.
+        PlanError: The name or the reason is none, or a report does not say on what it was made.
     """
     before = directory.index().of(model)
     made = Promotion(
@@ -117,7 +117,7 @@ def _line(each: ReportFile, sha256: str) -> str:
 
 
 def _require_same_machine(each: ReportFile, sessions: Sequence[BaselineSession]) -> None:
-    there = _occasion(each).place
+    there = each.occasion().place
     found: tuple[str, ...] = ()
     for session in sessions:
         found = session.place.differences(there)
@@ -133,17 +133,8 @@ def _require_repeated(evidence: Sequence[ReportFile], sha256: str) -> None:
     improved = [
         each for each in evidence if _checked(each, sha256).decision.verdict is Verdict.IMPROVED
     ]
-    if improved and len(apart([_occasion(each) for each in improved])) < MIN_OCCASIONS:
+    if improved and len(apart([each.occasion() for each in improved])) < MIN_OCCASIONS:
         raise GateError(
             f"{improved[0].where}: an improvement that one occasion shows; needed are reports of"
             f" {MIN_OCCASIONS}, an hour apart or on two boots: check again and give --from twice"
         )
-
-
-def _occasion(each: ReportFile) -> Occasion:
-    created_at, place = each.report.created_at, each.report.place
-    if created_at is None or place is None:
-        raise GateError(
-            f"{each.where}: by an earlier strop, does not say when and on what; check again"
-        )
-    return Occasion(created_at=created_at, place=place)

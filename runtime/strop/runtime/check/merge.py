@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strop.runtime.baseline.place import Occasion
 from strop.runtime.check.decide import Verdict
 from strop.runtime.check.gates import Change
 from strop.runtime.check.plan import CheckPlan
@@ -154,17 +153,8 @@ def _require_same_question(one: ReportFile, other: ReportFile) -> None:
 
 
 def _require_apart(one: ReportFile, other: ReportFile) -> None:
-    if not _occasion(one).is_apart_from(_occasion(other)):
+    if not one.occasion().is_apart_from(other.occasion()):
         raise PlanError(
             f"{one.where} and {other.where}: of one boot, and less than an hour apart, which is"
             " no independent evidence; check again on a fresh machine"
         )
-
-
-def _occasion(each: ReportFile) -> Occasion:
-    created_at, place = each.report.created_at, each.report.place
-    if created_at is None or place is None:
-        raise PlanError(
-            f"{each.where}: by an earlier strop, does not say when and on what; check again"
-        )
-    return Occasion(created_at=created_at, place=place)

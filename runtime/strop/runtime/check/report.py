@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
-from strop.runtime.baseline.place import Place
+from strop.runtime.baseline.place import Occasion, Place
 from strop.runtime.block_state import BlockState
 from strop.runtime.board import BoardState
 from strop.runtime.check.decide import Decision
@@ -15,7 +15,7 @@ from strop.runtime.check.gates import Anatomy, Change
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import Pair
 from strop.runtime.cooldown import CoolDown
-from strop.runtime.errors import MeasurementError
+from strop.runtime.errors import MeasurementError, PlanError
 from strop.runtime.json_records import versioned
 from strop.runtime.machine import Machine
 from strop.runtime.timestamps import moment_of
@@ -122,6 +122,19 @@ class ReportFile:
 
     where: str
     report: CheckReport
+
+    def occasion(self) -> Occasion:
+        """When and on what it was measured.
+
+        Raises:
+            PlanError: It is of version 1 or 2, and does not say.
+        """
+        created_at, place = self.report.created_at, self.report.place
+        if created_at is None or place is None:
+            raise PlanError(
+                f"{self.where}: by an earlier strop, does not say when and on what; check again"
+            )
+        return Occasion(created_at=created_at, place=place)
 
 
 def check_report_from_json(text: str, *, where: str) -> CheckReport:
