@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from strop.runtime.engines.onnxruntime import OnnxRuntimeEngine, open_profiled
 from strop.runtime.errors import ArtifactError
 
 DURATION_S = 0.5
@@ -70,6 +69,9 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
     Raises:
         ArtifactError: It is no .onnx, cannot be loaded, or the profile cannot be read.
     """
+    # Not above: a device without this engine imports all of the runtime.
+    from strop.runtime.engines.onnxruntime import OnnxRuntimeEngine, open_profiled
+
     if path.suffix != ".onnx":
         raise ArtifactError(f"{path}: only ONNX Runtime tells how long operations take; give .onnx")
     with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
