@@ -31,7 +31,7 @@ from strop.runtime.xml_text import xml_text
 MIB = 1 << 20
 MILLION = 1_000_000
 BARS = 20
-WIDTH, BAR_STEP, BAR_HEIGHT, BARS_TOP = 420, 22, 6, 26
+WIDTH, BAR_STEP, BARS_TOP = 420, 24, 28
 RIGHT = 404
 NAME_CHARACTERS = 48
 ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
@@ -191,7 +191,7 @@ def _add_bars(body: Element, label: str, bars: Sequence[_Bar]) -> None:
         SubElement(group, "title").text = xml_text(bar.details)
         path = f"M8 {y}L{8 + max(share, 0) * (RIGHT - 8):.1f} {y}"
         SubElement(group, "path", {"d": path, "class": "line bar"})
-        text = SubElement(group, "text", {"x": "8", "y": str(y - 6), "class": "dim"})
+        text = SubElement(group, "text", {"x": "8", "y": str(y - 8), "class": "dim"})
         # The end tells layers apart; all of it is in the title.
         is_cut = len(bar.name) > NAME_CHARACTERS
         text.text = xml_text(f"…{bar.name[1 - NAME_CHARACTERS :]}" if is_cut else bar.name)
