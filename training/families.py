@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -97,14 +98,12 @@ def exported(member: Member, images: Path, folder: Path) -> dict[str, Any]:
 
 
 def calibration_images(images: Path, folder: Path) -> None:
-    """Links to the first images of each class that is trained on."""
+    """Copies of the first images of each class that is trained on."""
     for kind in sorted((images / "train").iterdir()):
         made = folder / "calibration" / kind.name
         made.mkdir(parents=True, exist_ok=True)
         for path in sorted(kind.iterdir())[:CALIBRATION_PER_CLASS]:
-            link = made / path.name
-            if not link.exists():
-                link.hardlink_to(path)
+            shutil.copy(path, made)
 
 
 def result(member: Member, training: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from strop.runtime.errors import ArtifactError
+from strop.runtime.onnx_macs import SUFFIX
 
 DURATION_S = 0.5
 MIN_RUNS, MAX_RUNS = 5, 100
 US_PER_S = 1e6
-SUFFIX = "_kernel_time"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,16 +74,15 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
 
     if path.suffix != ".onnx":
         raise ArtifactError(f"{path}: only ONNX Runtime tells how long operations take; give .onnx")
+    with OnnxRuntimeEngine(path, num_threads=num_threads) as engine:
+        black = np.zeros(engine.input.shape, engine.input.dtype)
+        engine.write(black)
+        whole_s = _timed(engine.invoke)
     with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
         session = open_profiled(path, num_threads=num_threads, folder=Path(folder))
-        (image,) = session.get_inputs()
-        sides = [side if isinstance(side, int) else 1 for side in image.shape]
-        dtype = np.float32 if image.type == "tensor(float)" else np.uint8
-        black = np.zeros(sides, np.int8 if image.type == "tensor(int8)" else dtype)
-        _timed(lambda: session.run(None, {image.name: black}))
+        image = session.get_inputs()[0].name
+        _timed(lambda: session.run(None, {image: black}))
         events = json.loads(Path(session.end_profiling()).read_text())
-    with OnnxRuntimeEngine(path, num_threads=num_threads) as engine:
-        whole_s = _timed(engine.invoke)
     return LayerTimes(
         operations=_medians(events, where=path), whole_microseconds=US_PER_S * median(whole_s)
     )

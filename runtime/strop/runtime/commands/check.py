@@ -153,10 +153,10 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace, tell: Callable[[Report], None]) -> int:
     plan = _plan(options)
     is_elsewhere = has_target(options)
-    if options.self_test:
-        return run_self_test(options, plan)
     if options.merge:
         return run_merge(options, tell, defaults=_defaults())
+    if options.self_test:
+        return run_self_test(options, plan)
     mode = chosen_mode(options)
     if mode in (Mode.BUDGET, Mode.STORED):
         refuse_exports(options, mode)
