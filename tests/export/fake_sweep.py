@@ -109,6 +109,7 @@ class Exporter:
             images=100,
             data="validation",
             artifacts=(result,),
+            seconds=2.5,
         )
         return Made(record=record, files=((file, content),))
 

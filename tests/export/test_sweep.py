@@ -156,6 +156,7 @@ def test_a_member_that_fails_is_recorded_and_stops_no_other(tmp_path: Path) -> N
     assert read_member_record(tmp_path / "a.int8" / MEMBER).error == "holds a Lambda layer"
     record = sweep_record(found, PLAN, Limits())
     assert record["failed"] == [{"member": "a.int8", "error": "holds a Lambda layer"}]
+    assert record["made"] == [{"member": "b.int8", "seconds": 2.5}]
     # Next time it is tried again.
     exporter.fails = {}
     assert swept(tmp_path, exporter, stopwatch, job("a"), job("b")).is_complete

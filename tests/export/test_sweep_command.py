@@ -53,6 +53,7 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
     assert small["counts"]["parameters"] == large["counts"]["parameters"]
     assert small["counts"]["multiply_adds"] < large["counts"]["multiply_adds"]
     assert len(record["left_out"]) == 2
+    assert all(made["seconds"] > 0 for made in record["made"])
     assert "mobilenet_v2_0.35_48.int8.tflite" in (out / "report.html").read_text()
 
     # All is there: only the limits are new, and nothing meets them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ def make(job: Job) -> Made:
         SourceError: It cannot be built, or another version of strop is installed here.
         StropError: As `strop.export.pipeline.export`.
     """
+    began = time.monotonic()
     here = installed_version()
     if here != job.asked.strop_version:
         raise SourceError(
@@ -97,6 +99,7 @@ def make(job: Job) -> Made:
         data=certificate.data,
         float_top1=certificate.float_top1,
         artifacts=results,
+        seconds=time.monotonic() - began,
     )
     return Made(record=record, files=files)
 

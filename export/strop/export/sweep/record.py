@@ -15,7 +15,8 @@ from strop.runtime.statistics import Interval
 from strop.runtime.typed_json import read_typed
 
 MEMBER = "member.json"
-FORMAT_VERSION = 1
+# 2 has the seconds.
+FORMAT_VERSION = 2
 WRITER = "strop sweep"
 
 
@@ -119,6 +120,7 @@ class MemberRecord:
         data: "validation", or "calibration" where there were no others.
         float_top1: The float model's share right; None without labels.
         artifacts: Its files.
+        seconds: That it took to make it, where it was made.
     """
 
     member: Member
@@ -129,6 +131,7 @@ class MemberRecord:
     data: str = ""
     float_top1: float | None = None
     artifacts: tuple[ArtifactResult, ...] = ()
+    seconds: float | None = None
 
     def to_json(self) -> str:
         """JSON text that `read_member_record` reads back unchanged."""

@@ -12,7 +12,7 @@ from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_f
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.words import COLUMNS, cells, told
+from strop.export.sweep.words import COLUMNS, cells, told, took
 from strop.runtime.history.style import chart_css, page_css
 from strop.runtime.html_page import add_table, page_text, start_page
 from strop.runtime.json_records import write_whole
@@ -37,6 +37,9 @@ def sweep_html(found: Sweep, limits: Limits) -> str:
     root, body = start_page("strop sweep", css=f"{page_css()}\n{chart_css()}")
     made = f"{len(found.records) - len(found.failed)} members, {len(found.entries)} files"
     _add_line(body, f"{made}, by strop {installed_version()}, {timestamp()}", kind="quiet")
+    time_taken = took(found.records)
+    if time_taken is not None:
+        _add_line(body, time_taken, kind="quiet")
     if limits.is_set:
         _add_line(body, told(best(found.entries, limits), limits))
     drawn = plot(found.entries, front, limits, lambda entry: details(entry, limits))

@@ -16,7 +16,8 @@ from strop.runtime.json_records import write_whole
 from strop.runtime.record import installed_version
 from strop.runtime.timestamps import timestamp
 
-FORMAT_VERSION = 1
+# 2 has the seconds of the members.
+FORMAT_VERSION = 2
 
 
 def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, object]:
@@ -39,6 +40,11 @@ def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, obj
             **asdict(limits),
         },
         "left_out": [asdict(each) for each in found.left_out],
+        "made": [
+            {"member": record.member.name, "seconds": record.seconds}
+            for record in found.records
+            if record.error is None
+        ],
         "failed": [
             {"member": record.member.name, "error": record.error} for record in found.failed
         ],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
+
 from strop.export.sweep.choose import Limits, excess
 from strop.export.sweep.entries import Entry
+from strop.export.sweep.record import MemberRecord
 
 MILLION = 1_000_000
 MIB = 1 << 20
@@ -25,6 +29,14 @@ def told(taken: Entry | None, limits: Limits) -> str:
         facts.append(f"{taken.result.top1:.3f}")
     how = "fits best" if excess(taken, limits) == 0 else "nothing fits; nearest"
     return f"{how}: {', '.join(facts)}"
+
+
+def took(records: Sequence[MemberRecord]) -> str | None:
+    """How long exports took, in a line; None where none was made."""
+    seconds = [record.seconds for record in records if record.seconds is not None]
+    if not seconds:
+        return None
+    return f"exports took {median(seconds):.0f} s (median), {sum(seconds):.0f} s in all"
 
 
 def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, ...]:
