@@ -48,13 +48,13 @@ class Member:
 
 MEMBERS = (
     Member(model="mobilenet_v1", alpha=0.25, size=48),
-    Member(model="mobilenet_v2", alpha=0.35, size=48, epochs=8),
-    Member(model="mobilenet_v3_small", alpha=0.5, size=48),
-    Member(model="mobilenet_v3_large", alpha=0.35, size=48, epochs=8),
-    Member(model="shufflenet_v1_g3", alpha=0.25, size=48, epochs=8),
-    Member(model="shufflenet_v2", alpha=0.5, size=48),
-    Member(model="efficientnet_b0", size=32, epochs=6),
-    Member(model="efficientnet_lite0", size=32, epochs=6),
+    Member(model="mobilenet_v2", alpha=0.35, size=48, epochs=5),
+    Member(model="mobilenet_v3_small", alpha=0.5, size=48, epochs=6),
+    Member(model="mobilenet_v3_large", alpha=0.35, size=48, epochs=5),
+    Member(model="shufflenet_v1_g3", alpha=0.25, size=48, epochs=5),
+    Member(model="shufflenet_v2", alpha=0.5, size=48, epochs=5),
+    Member(model="efficientnet_b0", size=32, epochs=5),
+    Member(model="efficientnet_lite0", size=32, epochs=5),
 )
 
 

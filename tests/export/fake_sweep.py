@@ -43,6 +43,7 @@ COUNTS = Counts(
     multiply_adds=1_000_000,
     pointwise=700_000,
     depthwise=200_000,
+    depthwise_rest=50_000,
     spatial=90_000,
     dense=10_000,
     activations=50_000,

@@ -38,6 +38,16 @@ def test_a_size_need_not_be_a_multiple_of_32() -> None:
     assert (source.name, source.height, source.width, source.classes) == ("m", 48, 48, CLASSES)
     roles = (counts.pointwise, counts.depthwise, counts.spatial, counts.dense)
     assert sum(roles) == counts.multiply_adds
+    assert counts.depthwise_rest == 0
+
+
+def test_depthwise_channels_beyond_steps_of_eight_are_counted() -> None:
+    _, counts = open_member(
+        member("mobilenet_v1", alpha=0.35, size=32, weights="none"), classes=CLASSES
+    )
+    # 11 channels of 16 x 16 pixels leave 3, then 22, 44, 44, 89, 89, 5 times 179, 179 and 358.
+    rest = 256 * 3 + 64 * 6 + 64 * 4 + 16 * 4 + 16 * 1 + 4 * 1 + 5 * 4 * 3 + 3 + 6
+    assert counts.depthwise_rest == 9 * rest
 
 
 def test_weights_of_a_file_are_the_networks(tmp_path: Path) -> None:

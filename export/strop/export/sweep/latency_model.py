@@ -16,8 +16,14 @@ NS_PER_MS = 1_000_000
 LEAST_MEASURED = 3  # two to fit on, one to hold out
 INT8_BYTES, FLOAT_BYTES = 1, 4
 FEATURES = (
-    *("1x1 multiply-adds", "depthwise multiply-adds", "larger kernel multiply-adds"),
-    *("dense multiply-adds", "activation bytes", "layers that multiply", "constant"),
+    *("1x1 multiply-adds", "depthwise multiply-adds", "depthwise multiply-adds, rest"),
+    *(
+        "larger kernel multiply-adds",
+        "dense multiply-adds",
+        "activation bytes",
+        "layers that multiply",
+        "constant",
+    ),
 )
 
 
@@ -123,7 +129,8 @@ def _features(counts: Counts, precision: Precision) -> Floats:
     return np.array(
         [
             counts.pointwise,
-            counts.depthwise,
+            counts.depthwise - counts.depthwise_rest,
+            counts.depthwise_rest,
             counts.spatial,
             counts.dense,
             counts.activations * size,

@@ -7,7 +7,7 @@ import typing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from strop.export.count import Count, Role
+from strop.export.count import Count, LayerCount, Role
 from strop.export.precision import Precision
 from strop.export.sweep.members import Member
 from strop.runtime.json_records import versioned
@@ -15,9 +15,14 @@ from strop.runtime.statistics import Interval
 from strop.runtime.typed_json import read_typed
 
 MEMBER = "member.json"
-# 2 has the seconds.
+# 2 has the seconds, and depthwise_rest.
 FORMAT_VERSION = 2
 WRITER = "strop sweep"
+KERNEL_CHANNELS = 8
+"""Channels in a step of a depthwise kernel: 58 are seven steps and two alone.
+
+Source: onnxruntime, core/mlas/lib/qdwconv.cpp (16, then 8, then one at a time).
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +67,7 @@ class Counts:
         multiply_adds: Of all layers.
         pointwise: Of these, by 1x1 convolutions.
         depthwise: By depthwise ones.
+        depthwise_rest: Of these, for the channels beyond the last KERNEL_CHANNELS of a layer.
         spatial: By full convolutions with a larger kernel.
         dense: By matrices.
         activations: Numbers in the results of what multiplies.
@@ -73,6 +79,7 @@ class Counts:
     multiply_adds: int
     pointwise: int
     depthwise: int
+    depthwise_rest: int
     spatial: int
     dense: int
     activations: int
@@ -152,14 +159,21 @@ def read_member_record(path: Path) -> MemberRecord:
 
 def counts_of(count: Count, precision: Precision) -> Counts:
     """What of a count a sweep keeps."""
+    depthwise = count.of(Role.DEPTHWISE)
     return Counts(
         parameters=count.parameters,
         multiply_adds=count.multiply_adds,
         pointwise=count.of(Role.POINTWISE).multiply_adds,
-        depthwise=count.of(Role.DEPTHWISE).multiply_adds,
+        depthwise=depthwise.multiply_adds,
+        depthwise_rest=sum(_rest(layer) for layer in depthwise.layers),
         spatial=count.of(Role.SPATIAL).multiply_adds,
         dense=count.of(Role.DENSE).multiply_adds,
         activations=count.activations,
         layers=sum(1 for layer in count.layers if layer.multiply_adds),
         weight_bytes=count.weight_bytes(precision),
     )
+
+
+def _rest(layer: LayerCount) -> int:
+    channels = layer.shape[-1]
+    return layer.multiply_adds // channels * (channels % KERNEL_CHANNELS)
