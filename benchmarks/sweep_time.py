@@ -27,7 +27,7 @@ from strop.runtime.record import installed_version
 FORMAT_VERSION = 1
 MODELS = ("mobilenet_v1", "mobilenet_v3_small")
 ALPHAS = ("0.25", "0.5")
-SIZES = ("32", "48", "64")
+SIZES = ("32", "40", "48")
 RUNS = ((1, 1), (2, 1), (3, 1), (3, 2))  # how many sizes, and exports side by side
 PRECISIONS = ("int8", "float32")
 DATA = Path("calibration_data")

@@ -32,14 +32,27 @@ MIB = 1 << 20
 MINUTE_S = 60
 
 
+# Few epochs: more steps in each, and nothing that slows learning down to last longer.
+SHORT = ("--batch-size", "64", "--dropout", "0", "--augment", "none")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """What is trained of a family, and for how long; the recipe is `strop train`'s."""
+    """What is trained of a family, for how long and how.
+
+    Attributes:
+        model: Of the zoo.
+        alpha: Its width multiplier.
+        size: Of its input, pixels.
+        epochs: Of training.
+        recipe: More options of `strop train`.
+    """
 
     model: str
     alpha: float = 1.0
     size: int = 32
-    epochs: int = 10
+    epochs: int = 5
+    recipe: tuple[str, ...] = SHORT
 
     @property
     def name(self) -> str:
@@ -47,14 +60,14 @@ class Member:
 
 
 MEMBERS = (
-    Member(model="mobilenet_v1", alpha=0.25, size=48),
-    Member(model="mobilenet_v2", alpha=0.35, size=48, epochs=5),
-    Member(model="mobilenet_v3_small", alpha=0.5, size=48, epochs=6),
-    Member(model="mobilenet_v3_large", alpha=0.35, size=48, epochs=5),
-    Member(model="shufflenet_v1_g3", alpha=0.25, size=48, epochs=5),
-    Member(model="shufflenet_v2", alpha=0.5, size=48, epochs=5),
-    Member(model="efficientnet_b0", size=32, epochs=5),
-    Member(model="efficientnet_lite0", size=32, epochs=5),
+    Member(model="mobilenet_v1", alpha=0.5, size=48),
+    Member(model="mobilenet_v2", alpha=0.35, size=48, epochs=6),
+    Member(model="mobilenet_v3_small", alpha=0.5, size=48, epochs=6, recipe=()),
+    Member(model="mobilenet_v3_large", alpha=0.35, size=48, recipe=()),
+    Member(model="shufflenet_v1_g1", alpha=0.5, size=48),
+    Member(model="shufflenet_v2", alpha=1.0, size=48),
+    Member(model="efficientnet_b0"),
+    Member(model="efficientnet_lite0"),
 )
 
 
@@ -78,7 +91,7 @@ def trained(member: Member, images: Path, folder: Path) -> dict[str, Any]:
         strop(
             *("train", images / "train", "--model", member.model, "--alpha", member.alpha),
             *("--size", member.size, "--epochs", member.epochs, "--resize", "stretch"),
-            *("--output", output),
+            *(*member.recipe, "--output", output),
         )
     found: dict[str, Any] = json.loads(record.read_text())
     return found

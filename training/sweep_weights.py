@@ -21,7 +21,7 @@ from strop import console
 
 MODELS = ("mobilenet_v1", "mobilenet_v3_small")
 ALPHAS = (0.25, 0.5)
-SIZES = (32, 48, 64)
+SIZES = (32, 40, 48)
 EPOCHS = 2
 
 
