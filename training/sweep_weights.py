@@ -2,8 +2,8 @@
 
 Run it from the repository's root, with Debian's package dataset-fashion-mnist installed:
 
-    uv run python training/fashion_mnist.py build/fashion_mnist
-    uv run python training/sweep_weights.py build/fashion_mnist build/sweep_weights
+    uv run python training/fashion_mnist.py build/fashion_mnist_1500 --limit-per-class 1500
+    uv run python training/sweep_weights.py build/fashion_mnist_1500 build/sweep_weights
 
 It writes MODEL_ALPHA_PIXELS.keras, as `strop sweep --weights build/sweep_weights` reads them, and
 keeps what is there.
@@ -22,7 +22,7 @@ from strop import console
 MODELS = ("mobilenet_v1", "mobilenet_v3_small")
 ALPHAS = (0.25, 0.5)
 SIZES = (32, 40, 48)
-EPOCHS = 2
+EPOCHS = 4
 
 
 def main() -> None:
