@@ -67,7 +67,7 @@ MEMBERS = (
     Member(model="shufflenet_v1_g1", size=64),
     Member(model="shufflenet_v2", alpha=1.0, size=48),
     Member(model="efficientnet_b0"),
-    Member(model="efficientnet_lite0"),
+    Member(model="efficientnet_lite0", size=40),
 )
 
 

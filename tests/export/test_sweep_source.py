@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from tests.export.fake_sweep import ASKED as NOTHING_ASKED
 from tests.export.model_fixtures import saved, small_model
 from tests.export.torch_files import arrays_of, state, write_zip
 
 from strop.export.architectures import architecture
 from strop.export.precision import Precision
 from strop.export.sweep.members import Member
+from strop.export.sweep.record import Asked
 from strop.export.sweep.source import open_member
 from strop.export.torch_weights import MEAN, STD
+from strop.export.training.network import build_network
+from strop.export.training.recipe import Recipe
+from strop.export.training.record import TrainingRecord, record_path
 from strop.export.zoo import untrained
+from strop.runtime.artifact import sha256_file
+from strop.runtime.contract import ResizeRule
 from strop.runtime.errors import SourceError
 
 CLASSES = 5
+ASKED = replace(NOTHING_ASKED, classes=CLASSES)
 
 
 def member(model: str, *, alpha: float | None, size: int | None, weights: str) -> Member:
@@ -34,7 +44,7 @@ def member(model: str, *, alpha: float | None, size: int | None, weights: str) -
 
 def test_a_size_need_not_be_a_multiple_of_32() -> None:
     wanted = member("mobilenet_v1", alpha=0.25, size=48, weights="none")
-    source, counts = open_member(wanted, classes=CLASSES)
+    source, counts = open_member(wanted, ASKED)
     assert (source.name, source.height, source.width, source.classes) == ("m", 48, 48, CLASSES)
     roles = (counts.pointwise, counts.depthwise, counts.spatial, counts.dense)
     assert sum(roles) == counts.multiply_adds
@@ -42,9 +52,7 @@ def test_a_size_need_not_be_a_multiple_of_32() -> None:
 
 
 def test_depthwise_channels_beyond_steps_of_eight_are_counted() -> None:
-    _, counts = open_member(
-        member("mobilenet_v1", alpha=0.35, size=32, weights="none"), classes=CLASSES
-    )
+    _, counts = open_member(member("mobilenet_v1", alpha=0.35, size=32, weights="none"), ASKED)
     # 11 channels of 16 x 16 pixels leave 3, then 22, 44, 44, 89, 89, 5 times 179, 179 and 358.
     rest = 256 * 3 + 64 * 6 + 64 * 4 + 16 * 4 + 16 * 1 + 4 * 1 + 5 * 4 * 3 + 3 + 6
     assert counts.depthwise_rest == 9 * rest
@@ -55,19 +63,19 @@ def test_weights_of_a_file_are_the_networks(tmp_path: Path) -> None:
     path = tmp_path / "w.weights.h5"
     model.save_weights(path)
     wanted = member("mobilenet_v1", alpha=0.25, size=32, weights=str(path))
-    source, _ = open_member(wanted, classes=CLASSES)
+    source, _ = open_member(wanted, ASKED)
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     expected = model.predict(pixels / 127.5 - 1, verbose=0)
     np.testing.assert_allclose(source.forward(pixels), expected, atol=1e-5)
     with pytest.raises(SourceError):
-        open_member(wanted, classes=CLASSES + 1)
+        open_member(wanted, replace(ASKED, classes=CLASSES + 1))
 
 
 def test_torchvisions_weights_make_torchvisions_network(tmp_path: Path) -> None:
     arrays = arrays_of("mobilenet_v2", alpha=0.25, size=64, classes=CLASSES)
     path = write_zip(tmp_path / "w.pth", state(arrays))
     wanted = member("mobilenet_v2", alpha=0.25, size=64, weights=str(path))
-    source, counts = open_member(wanted, classes=CLASSES)
+    source, counts = open_member(wanted, ASKED)
     assert (source.mean, source.std, source.height) == (MEAN, STD, 64)
     assert counts.multiply_adds > 0
 
@@ -75,7 +83,65 @@ def test_torchvisions_weights_make_torchvisions_network(tmp_path: Path) -> None:
 def test_a_users_file_is_counted_as_the_network_in_it(tmp_path: Path) -> None:
     path = saved(small_model(), tmp_path / "mine.keras")
     wanted = member(str(path), alpha=None, size=None, weights="")
-    source, counts = open_member(wanted, classes=1000)
+    source, counts = open_member(wanted, replace(ASKED, classes=1000))
     assert source.name == "mine"
     # 3 x 3 x 3 weights for each of 7 x 7 x 4 results, then 4 x 5.
     assert (counts.spatial, counts.dense, counts.layers) == (27 * 7 * 7 * 4, 20, 2)
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """As `strop train` leaves it, with the weights that it begins with."""
+    recipe = Recipe(model="mobilenet_v1", alpha=0.25, size=32, resize=ResizeRule.STRETCH)
+    model = build_network(recipe, classes=2, batch_norm_momentum=0.9)
+    path = saved(model, tmp_path / "mobilenet_v1_0.25_32.keras")
+    record = TrainingRecord(
+        strop_version="0",
+        keras_version="3",
+        tensorflow_version="2",
+        sha256=sha256_file(path),
+        recipe=recipe,
+        labels=("cat", "dog"),
+        training_images=(1, 1),
+        validation_images=1,
+        images_sha256="",
+        best_epoch=1,
+        validation_accuracy=0.5,
+        epochs=(),
+        seconds=1.0,
+    )
+    record_path(path).write_text(record.to_json())
+    return path
+
+
+STRETCHED = replace(ASKED, resize="stretch", labels=("cat", "dog"), classes=2)
+
+
+def test_what_was_trained_here_normalizes_itself(trained: Path) -> None:
+    wanted = member("mobilenet_v1", alpha=0.25, size=32, weights=str(trained))
+    source, counts = open_member(wanted, STRETCHED)
+    assert (source.name, source.classes, set(source.mean)) == ("m", 2, {0.0})
+    # Of one pixel are the last two 1x1 convolutions, too.
+    assert counts.dense == 128 * 256 + 256 * 256 + 256 * 2
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    expected = keras.saving.load_model(trained).predict(pixels, verbose=0)
+    np.testing.assert_allclose(source.forward(pixels), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "asked", "message"),
+    [
+        (0.5, STRETCHED, "is mobilenet_v1, width 0.25, 32 pixels by the record"),
+        (0.25, replace(STRETCHED, resize="crop"), "trained with --resize stretch"),
+        (0.25, replace(STRETCHED, labels=("dog", "cat")), "for the labels cat, dog; the sweep"),
+        (None, replace(STRETCHED, labels=("dog", "cat")), "for the labels cat, dog; the sweep"),
+    ],
+)
+def test_what_was_trained_for_something_else_is_refused(
+    trained: Path, alpha: float | None, asked: Asked, message: str
+) -> None:
+    wanted = member("mobilenet_v1", alpha=alpha, size=32, weights=str(trained))
+    if alpha is None:
+        wanted = member(str(trained), alpha=None, size=None, weights="")
+    with pytest.raises(SourceError, match=message):
+        open_member(wanted, asked)
