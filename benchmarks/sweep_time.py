@@ -40,9 +40,8 @@ def swept(sizes: Sequence[str], weights: Path, folder: Path, jobs: int) -> dict[
         [
             *(sys.executable, "-m", "strop", "sweep", "--models", *MODELS, "--alphas", *ALPHAS),
             *("--resolutions", *sizes, "--precisions", *PRECISIONS, "--weights", str(weights)),
-            *("--calibration-data", str(DATA / "calibration"), "--resize", "stretch"),
-            *("--validation-data", str(DATA / "validation")),
-            *("--labels", str(DATA / "labels.txt"), "--jobs", str(jobs)),
+            *("--calibration-data", str(DATA / "calibration")),
+            *("--validation-data", str(DATA / "validation"), "--jobs", str(jobs)),
             *("--output", str(folder), "--json"),
         ],
         stdout=subprocess.PIPE,

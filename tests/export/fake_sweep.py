@@ -72,6 +72,7 @@ def artifact(file: str, content: bytes, top1: float | None) -> ArtifactResult:
         file=file,
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
+        operations=30,
         top1=top1,
         top1_interval=None if top1 is None else around,
         drop=0.0,

@@ -17,6 +17,7 @@ from strop.export.precision import Precision
 from strop.export.sweep.members import Member
 from strop.export.sweep.record import Asked
 from strop.export.sweep.source import open_member
+from strop.export.sweep.trained import TrainedFor, trained_for
 from strop.export.torch_weights import MEAN, STD
 from strop.export.training.network import build_network
 from strop.export.training.recipe import Recipe
@@ -95,6 +96,11 @@ def trained(tmp_path: Path) -> Path:
     recipe = Recipe(model="mobilenet_v1", alpha=0.25, size=32, resize=ResizeRule.STRETCH)
     model = build_network(recipe, classes=2, batch_norm_momentum=0.9)
     path = saved(model, tmp_path / "mobilenet_v1_0.25_32.keras")
+    write_record(path, recipe)
+    return path
+
+
+def write_record(path: Path, recipe: Recipe) -> None:
     record = TrainingRecord(
         strop_version="0",
         keras_version="3",
@@ -111,7 +117,6 @@ def trained(tmp_path: Path) -> Path:
         seconds=1.0,
     )
     record_path(path).write_text(record.to_json())
-    return path
 
 
 STRETCHED = replace(ASKED, resize="stretch", labels=("cat", "dog"), classes=2)
@@ -145,3 +150,19 @@ def test_what_was_trained_for_something_else_is_refused(
         wanted = member(str(trained), alpha=None, size=None, weights="")
     with pytest.raises(SourceError, match=message):
         open_member(wanted, asked)
+
+
+def test_labels_and_resize_rule_of_a_sweep_are_those_of_the_trainings(
+    trained: Path, tmp_path: Path
+) -> None:
+    here = member("mobilenet_v1", alpha=0.25, size=32, weights=str(trained))
+    other = tmp_path / "other.keras"
+    other.write_bytes(b"another")
+    file = member(str(other), alpha=None, size=None, weights="")
+    random = member("mobilenet_v1", alpha=0.25, size=32, weights="none")
+    expected = TrainedFor(labels=("cat", "dog"), resize=ResizeRule.STRETCH, crop_fraction=0.875)
+    assert trained_for([random, here, file]) == expected
+    assert trained_for([random, file]) is None
+    write_record(other, Recipe(model="mobilenet_v1", size=32, resize=ResizeRule.CROP))
+    with pytest.raises(SourceError, match=r"32\.keras and .*other\.keras: trained for other"):
+        trained_for([here, file])

@@ -20,9 +20,11 @@ from strop.export.sweep.report import write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
+from strop.export.sweep.trained import trained_for
 from strop.export.sweep.work import OpenExecutor
 from strop.runtime.artifact import sha256_file
 from strop.runtime.commands.target_flags import add_target_flags, has_target, target_of
+from strop.runtime.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
 from strop.runtime.errors import PlanError, SourceError
 from strop.runtime.record import installed_version
@@ -131,10 +133,16 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
 
     Raises:
         ImageError, ContractError: The images or labels cannot be used.
-        SourceError: There are no images at all.
+        SourceError, MeasurementError: There are no images at all, or trainings that do not
+            go together.
         PlanError: An accuracy is asked for, and nothing that could tell it.
     """
-    labels = () if options.labels is None else read_labels(options.labels)
+    trained = trained_for(found)
+    labels = () if trained is None else trained.labels
+    if options.labels is not None:
+        labels = read_labels(options.labels)
+    resize = ResizeRule.CROP if trained is None else trained.resize
+    fraction = CROP_FRACTION if trained is None else trained.crop_fraction
     images = _images(options, labels)
     if options.min_accuracy is not None and images.truth is None:
         raise PlanError(
@@ -154,8 +162,8 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
                 classes=classes or IMAGENET_CLASSES,
                 labels=labels,
                 formats=tuple(dict.fromkeys(form.value for form in options.formats)),
-                resize=options.resize.value,
-                crop_fraction=options.crop_fraction,
+                resize=(options.resize or resize).value,
+                crop_fraction=fraction if options.crop_fraction is None else options.crop_fraction,
                 effort=options.effort.value,
                 min_images=options.min_images,
                 calibration_images=len(images.calibration),
@@ -204,6 +212,7 @@ def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
         "zoo": f"weights: {weights}, {asked.classes} classes",
         "formats": asked.formats,
         "effort": asked.effort,
+        "resize": asked.resize,
         "calibration": f"{asked.calibration_images} images",
         "validation": f"{asked.validation_images} images, "
         + ("without labels" if job.images.truth is None else "labelled"),

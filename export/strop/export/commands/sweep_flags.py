@@ -90,8 +90,10 @@ def add_image_flags(group: argparse._ArgumentGroup) -> None:
         metavar="DIR",
         help="images of the certificates; one subfolder a class, with --labels, for accuracy",
     )
-    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
-    add_resize_flags(group)
+    group.add_argument(
+        "--labels", type=Path, metavar="FILE", help="one label a line (default: of the training)"
+    )
+    add_resize_flags(group, are_decided=False)
     group.add_argument("--min-images", type=int, default=MIN_IMAGES, metavar="N")
 
 

@@ -21,7 +21,7 @@ FEATURES = (
         "larger kernel multiply-adds",
         "dense multiply-adds",
         "activation bytes",
-        "layers that multiply",
+        "operations",
         "constant",
     ),
 )
@@ -50,9 +50,9 @@ class LatencyModel:
     median_rel_error: float
     worst_rel_error: float
 
-    def p50_ms(self, counts: Counts) -> float:
-        """What it predicts."""
-        total_ns = np.dot(self.ns_each, _features(counts, self.precision))
+    def p50_ms(self, counts: Counts, operations: int) -> float:
+        """What it predicts for a file of so many operations."""
+        total_ns = np.dot(self.ns_each, _features(counts, operations, self.precision))
         return float(total_ns) / NS_PER_MS
 
 
@@ -63,11 +63,13 @@ class Point:
     Attributes:
         name: Of the file.
         counts: Of its network.
+        operations: In the file.
         p50_ms: Measured.
     """
 
     name: str
     counts: Counts
+    operations: int
     p50_ms: float
 
 
@@ -81,7 +83,7 @@ def fitted(
     """
     if len(points) < LEAST_MEASURED:
         return None
-    matrix = np.array([_features(point.counts, precision) for point in points])
+    matrix = np.array([_features(point.counts, point.operations, precision) for point in points])
     measured_ns = np.array([point.p50_ms * NS_PER_MS for point in points])
     errors = []
     for i in range(len(points)):
@@ -124,7 +126,7 @@ def _fit(matrix: Floats, measured_ns: Floats) -> Floats:
     return found / scale
 
 
-def _features(counts: Counts, precision: Precision) -> Floats:
+def _features(counts: Counts, operations: int, precision: Precision) -> Floats:
     size = INT8_BYTES if precision is Precision.INT8 else FLOAT_BYTES
     return np.array(
         [
@@ -134,7 +136,7 @@ def _features(counts: Counts, precision: Precision) -> Floats:
             counts.spatial,
             counts.dense,
             counts.activations * size,
-            counts.layers,
+            operations,
             1,
         ],
         float,

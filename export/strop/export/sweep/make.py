@@ -123,12 +123,16 @@ def _options(job: Job, folder: Path) -> ExportOptions:
 
 
 def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:
+    from strop.export.count_artifact import count_artifact
+
     path = folder / found.artifact
+    count = count_artifact(path)
     right = None if found.top1 is None else round(found.top1 * images)
     return ArtifactResult(
         file=path.name,
         sha256=sha256_file(path),
         size_bytes=path.stat().st_size,
+        operations=None if count is None else len(count.layers),
         top1=found.top1,
         top1_interval=None if right is None else wilson_interval(right, images),
         drop=found.drop,

@@ -42,9 +42,11 @@ def predicted(
     filled = []
     for entry in entries:
         model = models.get((entry.format, entry.precision))
-        if entry.latency is None and entry.latency_error is None and model is not None:
+        operations = entry.result.operations
+        is_open = entry.latency is None and entry.latency_error is None
+        if is_open and model is not None and operations is not None:
             latency = Latency(
-                p50_ms=model.p50_ms(entry.counts),
+                p50_ms=model.p50_ms(entry.counts, operations),
                 interval_ms=None,
                 engine=model.engine,
                 is_predicted=True,
@@ -59,8 +61,13 @@ def predicted(
 def _models(entries: Sequence[Entry]) -> Iterator[LatencyModel]:
     kinds: defaultdict[Kind, defaultdict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
-        if entry.latency is not None:
-            point = Point(name=entry.name, counts=entry.counts, p50_ms=entry.latency.p50_ms)
+        if entry.latency is not None and entry.result.operations is not None:
+            point = Point(
+                name=entry.name,
+                counts=entry.counts,
+                operations=entry.result.operations,
+                p50_ms=entry.latency.p50_ms,
+            )
             kinds[entry.format, entry.precision][entry.latency.engine].append(point)
     for (form, precision), engines in kinds.items():
         # Records of an earlier version of the engine may be among them.

@@ -15,7 +15,7 @@ from strop.runtime.statistics import Interval
 from strop.runtime.typed_json import read_typed
 
 MEMBER = "member.json"
-# 2 has the seconds, and depthwise_rest.
+# 2 has the seconds, depthwise_rest and operations.
 FORMAT_VERSION = 2
 WRITER = "strop sweep"
 KERNEL_CHANNELS = 8
@@ -95,6 +95,8 @@ class ArtifactResult:
         file: Name.
         sha256: Of the file, hex.
         size_bytes: Of the file.
+        operations: That an engine is given, not only those that multiply; None where the file
+            does not tell.
         top1: Share of images with the right class first; None without labels.
         top1_interval: 95 % interval of it (Wilson).
         drop: As in `strop.export.certify.Verdict`.
@@ -106,6 +108,7 @@ class ArtifactResult:
     file: str
     sha256: str
     size_bytes: int
+    operations: int | None
     top1: float | None
     top1_interval: Interval | None
     drop: float
