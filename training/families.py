@@ -64,7 +64,6 @@ MEMBERS = (
     Member(model="mobilenet_v2", alpha=0.35, size=48, epochs=6),
     Member(model="mobilenet_v3_small", alpha=0.5, size=48, epochs=6, recipe=()),
     Member(model="mobilenet_v3_large", alpha=0.35, size=48, recipe=()),
-    Member(model="shufflenet_v1_g1", size=64),
     Member(model="shufflenet_v2", alpha=1.0, size=48),
     Member(model="efficientnet_b0"),
     Member(model="efficientnet_lite0", size=40),
