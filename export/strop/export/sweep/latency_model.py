@@ -16,14 +16,14 @@ NS_PER_MS = 1_000_000
 LEAST_MEASURED = 3  # two to fit on, one to hold out
 INT8_BYTES, FLOAT_BYTES = 1, 4
 FEATURES = (
-    *("1x1 multiply-adds", "depthwise multiply-adds", "depthwise multiply-adds, rest"),
-    *(
-        "larger kernel multiply-adds",
-        "dense multiply-adds",
-        "activation bytes",
-        "operations",
-        "constant",
-    ),
+    "1x1 multiply-adds",
+    "depthwise multiply-adds",
+    "depthwise multiply-adds, rest",
+    "larger kernel multiply-adds",
+    "dense multiply-adds",
+    "activation bytes",
+    "operations",
+    "constant",
 )
 
 
