@@ -10,6 +10,7 @@ from strop import console
 from strop.export.bundle import REPORT
 from strop.export.commands.sweep_flags import add_image_flags, add_member_flags, add_work_flags
 from strop.export.commands.sweep_table import print_sweep
+from strop.export.sweep.agree import agree
 from strop.export.sweep.choose import Limits, best, excess
 from strop.export.sweep.cluster import cluster_workers
 from strop.export.sweep.executors import local_processes
@@ -20,11 +21,9 @@ from strop.export.sweep.report import write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
-from strop.export.sweep.trained import trained_for
 from strop.export.sweep.work import OpenExecutor
 from strop.runtime.artifact import sha256_file
 from strop.runtime.commands.target_flags import add_target_flags, has_target, target_of
-from strop.runtime.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
 from strop.runtime.errors import PlanError, SourceError
 from strop.runtime.record import installed_version
@@ -137,12 +136,13 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
             go together.
         PlanError: An accuracy is asked for, and nothing that could tell it.
     """
-    trained = trained_for(found)
-    labels = () if trained is None else trained.labels
-    if options.labels is not None:
-        labels = read_labels(options.labels)
-    resize = ResizeRule.CROP if trained is None else trained.resize
-    fraction = CROP_FRACTION if trained is None else trained.crop_fraction
+    agreed = agree(
+        found,
+        labels=None if options.labels is None else read_labels(options.labels),
+        resize=options.resize,
+        crop_fraction=options.crop_fraction,
+    )
+    labels = agreed.labels
     images = _images(options, labels)
     if options.min_accuracy is not None and images.truth is None:
         raise PlanError(
@@ -162,8 +162,8 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
                 classes=classes or IMAGENET_CLASSES,
                 labels=labels,
                 formats=tuple(dict.fromkeys(form.value for form in options.formats)),
-                resize=(options.resize or resize).value,
-                crop_fraction=fraction if options.crop_fraction is None else options.crop_fraction,
+                resize=agreed.resize.value,
+                crop_fraction=agreed.crop_fraction,
                 effort=options.effort.value,
                 min_images=options.min_images,
                 calibration_images=len(images.calibration),

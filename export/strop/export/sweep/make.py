@@ -85,7 +85,7 @@ def make(job: Job) -> Made:
     from strop.export.pipeline import export
     from strop.export.sweep.source import open_member
 
-    source, counts = open_member(job.member, job.asked)
+    source, counts = open_member(job.member, job.asked.classes)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "export")
         certificate = export(source, _options(job, folder)).certificate

@@ -1,0 +1,111 @@
+"""The labels and the resize rule of a sweep: one for all members, as they were trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from strop.export.sweep.members import Member
+from strop.export.training.record import TrainingRecord, record_path, training_record
+from strop.runtime.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.errors import SourceError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreed:
+    """Labels in the order of the scores, and how an image becomes the input."""
+
+    labels: tuple[str, ...]
+    resize: ResizeRule
+    crop_fraction: float
+
+
+def agree(
+    members: Sequence[Member],
+    *,
+    labels: tuple[str, ...] | None,
+    resize: ResizeRule | None,
+    crop_fraction: float | None,
+) -> Agreed:
+    """What is asked for, and where nothing is, what the members were trained for.
+
+    Args:
+        members: Of the sweep.
+        labels: Asked for; None takes those of the trainings, or none.
+        resize: Asked for; None takes that of the trainings, or to crop.
+        crop_fraction: Likewise.
+
+    Raises:
+        SourceError: Members that `strop train` wrote were trained for other ones, or for
+            different ones; a file has another network than its name says, or its record is
+            of another file.
+        MeasurementError: A record cannot be read.
+    """
+    trained = _trained(members)
+    if not trained:
+        return Agreed(
+            labels=labels or (),
+            resize=resize or ResizeRule.CROP,
+            crop_fraction=CROP_FRACTION if crop_fraction is None else crop_fraction,
+        )
+    (found, where), *others = trained.items()
+    if others:
+        raise SourceError(
+            f"{where} and {others[0][1]}: trained for other labels or with another --resize;"
+            " sweep them apart"
+        )
+    if labels is not None and labels != found.labels:
+        raise SourceError(
+            f"{where}: was trained for {_difference(found.labels, labels)} in --labels; leave it"
+            " out"
+        )
+    rule = (resize or found.resize, found.crop_fraction if crop_fraction is None else crop_fraction)
+    if rule != (found.resize, found.crop_fraction):
+        raise SourceError(
+            f"{where}: was trained with --resize {found.resize.value} --crop-fraction"
+            f" {found.crop_fraction:g}, not {rule[0].value} and {rule[1]:g}; leave them out"
+        )
+    return found
+
+
+def _trained(members: Sequence[Member]) -> dict[Agreed, str]:
+    """What members were trained for, and the first file that was."""
+    found: dict[Agreed, str] = {}
+    networks = {(member.file, member.network): member for member in members}
+    for (file, _), member in networks.items():
+        record = None if file is None else training_record(file)
+        if record is not None:
+            _require_network(record, member)
+            recipe = record.recipe
+            each = Agreed(
+                labels=record.labels, resize=recipe.resize, crop_fraction=recipe.crop_fraction
+            )
+            found.setdefault(each, str(file))
+    return found
+
+
+def _require_network(record: TrainingRecord, member: Member) -> None:
+    """Pass a file of the user's own, and one whose name says what it is."""
+    recipe = record.recipe
+    if member.size is None or (recipe.model, recipe.alpha, recipe.size) == (
+        member.model,
+        member.alpha,
+        member.size,
+    ):
+        return
+    raise SourceError(
+        f"{member.weights}: is {recipe.model}, width {recipe.alpha:g}, {recipe.size} pixels by"
+        f" {record_path(Path(member.weights)).name}, not {member.network}; rename both"
+    )
+
+
+def _difference(trained: tuple[str, ...], asked: tuple[str, ...]) -> str:
+    if len(trained) != len(asked):
+        return f"{len(trained)} labels, and there are {len(asked)}"
+    row, one, other = next(
+        (row, one, other)
+        for row, (one, other) in enumerate(zip(trained, asked, strict=True), start=1)
+        if one != other
+    )
+    return f"{one!r} as label {row}, and it is {other!r}"
