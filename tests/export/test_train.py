@@ -21,7 +21,7 @@ from strop.export.torch_weights import MEAN, STD
 from strop.export.training.fit import state_folder, train
 from strop.export.training.images import Batches, Images, find_images
 from strop.export.training.network import build_network, kernels_without_decay, set_frozen
-from strop.export.training.recipe import Augment, Recipe, batch_norm_momentum
+from strop.export.training.recipe import MOMENTUM, Augment, Recipe, batch_norm_momentum
 from strop.export.training.record import TrainingRecord, record_path, training_record
 from strop.export.training.state import Epoch
 from strop.runtime.contract import ResizeRule
@@ -109,6 +109,14 @@ def test_a_record_of_another_file_is_refused(trained: Path, tmp_path: Path) -> N
         training_record(copy)
 
 
+def test_a_record_of_the_first_format_is_read(trained: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(trained, tmp_path))
+    fields = json.loads(record_path(trained).read_text())
+    del fields["recipe"]["clip_norm"]
+    record_path(copy).write_text(json.dumps({**fields, "format_version": 1}))
+    assert training_record(copy) == training_record(trained)
+
+
 def test_a_frozen_backbone_keeps_its_weights_and_the_classifier_is_new(
     trained: Path, photos: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +129,22 @@ def test_a_frozen_backbone_keeps_its_weights_and_the_classifier_is_new(
         for one, other in zip(before, after, strict=True)
     ]
     assert same == [True] * (len(same) - 2) + [False] * 2
+
+
+def test_a_step_goes_no_further_than_the_clipped_gradient(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, weights=str(trained), epochs=1, weight_decay=0.0, dropout=0.0)
+    moved = []
+    for clip_norm in (None, 1e-4):
+        output = tmp_path / f"{clip_norm}.keras"
+        run(found(photos), output, replace(recipe, clip_norm=clip_norm))
+        before, after = open_keras(trained), open_keras(output)
+        backbone = zip(before.trainable_weights[:-2], after.trainable_weights[:-2], strict=True)
+        moved.append(sum(np.sum((np.asarray(b) - np.asarray(a)) ** 2) for b, a in backbone) ** 0.5)
+    steps = 27 // RECIPE.batch_size
+    bound = steps * RECIPE.learning_rate * 1e-4 / (1 - MOMENTUM)
+    assert moved[1] < 1.01 * bound < 0.1 * moved[0]
 
 
 def test_torchvisions_weights_come_with_their_normalization(tmp_path: Path) -> None:
@@ -248,6 +272,7 @@ def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
     [
         ({"epochs": 0}, "epochs is 0; needed is 1 or more"),
         ({"learning_rate": float("nan")}, "needed is above 0"),
+        ({"clip_norm": 0.0}, "clip_norm is 0; needed is above 0"),
         ({"dropout": 1.0}, "dropout is 1; needed is 0 to below 1"),
         ({"frozen_epochs": 1}, "is for given weights"),
         ({"frozen_epochs": 3, "weights": "imagenet"}, "needed is 0 to 2, the epochs"),

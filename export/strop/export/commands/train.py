@@ -110,6 +110,12 @@ def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
         f" {FINE_TUNING_RATE:g})",
     )
     group.add_argument(
+        "--clip-norm",
+        type=float,
+        metavar="N",
+        help="longest gradient of a step; try 1 where the loss jumps (default: any)",
+    )
+    group.add_argument(
         "--weight-decay", type=float, default=defaults.weight_decay, help="(default 4e-5)"
     )
     group.add_argument("--dropout", type=float, default=defaults.dropout, help="(default 0.2)")
@@ -211,6 +217,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=rate if options.learning_rate is None else options.learning_rate,
+        clip_norm=options.clip_norm,
         weight_decay=options.weight_decay,
         dropout=options.dropout,
         label_smoothing=options.label_smoothing,

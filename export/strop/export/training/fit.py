@@ -178,7 +178,10 @@ class _Run:
         self._is_frozen = is_frozen
         set_frozen(self.model, is_frozen=is_frozen)
         optimizer = keras.optimizers.SGD(
-            self._recipe.learning_rate, momentum=MOMENTUM, weight_decay=self._recipe.weight_decay
+            self._recipe.learning_rate,
+            momentum=MOMENTUM,
+            weight_decay=self._recipe.weight_decay,
+            global_clipnorm=self._recipe.clip_norm,
         )
         optimizer.exclude_from_weight_decay(var_list=kernels_without_decay(self.model))
         self.model.compile(

@@ -40,6 +40,8 @@ class Recipe:
         epochs: In all.
         batch_size: Images of a step.
         learning_rate: At its highest.
+        clip_norm: The longest gradient of a step, as one vector over all weights; a longer one
+            is shortened to it. None takes any. R. Pascanu et al., arXiv:1211.5063, section 3.2.
         weight_decay: Of kernels; depthwise kernels, biases and batch norm have none, as
             MobileNets, arXiv:1704.04861, section 3.2, has it. 4e-5 is MobileNetV2's,
             arXiv:1801.04381, section 6.1.
@@ -59,6 +61,7 @@ class Recipe:
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 0.1
+    clip_norm: float | None = None
     weight_decay: float = 4e-5
     dropout: float = 0.2
     label_smoothing: float = 0.0
@@ -71,8 +74,9 @@ class Recipe:
         for name in ("size", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise SourceError(f"{name} is {getattr(self, name)}; needed is 1 or more")
-        if not 0 < self.learning_rate < math.inf:
-            raise SourceError(f"learning_rate is {self.learning_rate:g}; needed is above 0")
+        _require_above_zero("learning_rate", self.learning_rate)
+        if self.clip_norm is not None:
+            _require_above_zero("clip_norm", self.clip_norm)
         for name in ("weight_decay", "dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise SourceError(f"{name} is {getattr(self, name):g}; needed is 0 to below 1")
@@ -93,6 +97,11 @@ class Recipe:
             return self.learning_rate * (step + 1) / warmup
         done = (step - warmup) / max(1, steps - warmup)
         return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def _require_above_zero(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise SourceError(f"{name} is {value:g}; needed is above 0")
 
 
 def batch_norm_momentum(steps_per_epoch: int) -> float:

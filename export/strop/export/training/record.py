@@ -14,8 +14,8 @@ from strop.runtime.errors import SourceError
 from strop.runtime.json_records import versioned
 from strop.runtime.typed_json import read_typed
 
-# History: 1, the first.
-FORMAT_VERSION = 1
+# History: 1, the first; 2, the recipe has clip_norm.
+FORMAT_VERSION = 2
 WRITER = "strop train"
 MAX_BYTES = 64 << 20
 
@@ -77,7 +77,10 @@ def training_record(model: Path) -> TrainingRecord | None:
     if path.stat().st_size > MAX_BYTES:
         raise SourceError(f"{path}: over {MAX_BYTES} bytes; no training's record is")
     text = path.read_text(encoding="utf-8", errors="replace")
-    _, fields = versioned(text, where=str(path), known=(FORMAT_VERSION,), writer=WRITER)
+    version, fields = versioned(text, where=str(path), known=(1, FORMAT_VERSION), writer=WRITER)
+    recipe = fields.get("recipe")
+    if version == 1 and isinstance(recipe, dict):
+        recipe.setdefault("clip_norm", None)
     record = cast("TrainingRecord", read_typed(fields, TrainingRecord, at=str(path)))
     if record.sha256 != sha256_file(model):
         raise SourceError(
