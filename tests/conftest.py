@@ -5,6 +5,8 @@ And what none of them may see of the machine.
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadfile import LoadFileScheduling
@@ -29,6 +31,13 @@ class SlowTestsAlone(LoadFileScheduling):  # type: ignore[misc]  # xdist has no 
             return TOGETHER
         scope: str = nodeid if nodeid.startswith(SLOW) else super()._split_scope(nodeid)
         return scope
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """A shell's background job begins with SIGINT ignored, and tests send it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
