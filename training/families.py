@@ -127,6 +127,7 @@ def result(member: Member, training: dict[str, Any], manifest: dict[str, Any]) -
     sizes = {each["file"]: each["size_bytes"] for each in manifest["artifacts"]}
     return {
         **asdict(member),
+        "epochs": len(training["epochs"]),
         "training_images": sum(training["training_images"]),
         "training_s": sum(epoch["seconds"] for epoch in training["epochs"]),
         "best_epoch": training["best_epoch"],

@@ -152,7 +152,8 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
     is_imagenet = options.weights == IMAGENET
     classes = IMAGENET_CLASSES if is_imagenet else options.classes or len(labels)
     digest = _digest(images)
-    hashes = {file: sha256_file(file) for member in found if (file := member.file) is not None}
+    files = {file for member in found if (file := member.file) is not None}
+    hashes = {file: sha256_file(file) for file in files}
     return [
         Job(
             member=member,

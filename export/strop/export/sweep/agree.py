@@ -21,6 +21,9 @@ class Agreed:
     crop_fraction: float
 
 
+UNTRAINED = Agreed(labels=(), resize=ResizeRule.CROP, crop_fraction=CROP_FRACTION)
+
+
 def agree(
     members: Sequence[Member],
     *,
@@ -43,49 +46,56 @@ def agree(
         MeasurementError: A record cannot be read.
     """
     trained = _trained(members)
-    if not trained:
-        return Agreed(
-            labels=labels or (),
-            resize=resize or ResizeRule.CROP,
-            crop_fraction=CROP_FRACTION if crop_fraction is None else crop_fraction,
-        )
-    (found, where), *others = trained.items()
-    if others:
+    if len(trained) > 1:
+        one, other, *_ = trained.values()
         raise SourceError(
-            f"{where} and {others[0][1]}: trained for other labels or with another --resize;"
-            " sweep them apart"
+            f"{one} and {other}: trained for other labels or with another --resize; sweep them"
+            " apart"
         )
-    if labels is not None and labels != found.labels:
-        raise SourceError(
-            f"{where}: was trained for {_difference(found.labels, labels)} in --labels; leave it"
-            " out"
-        )
-    rule = (resize or found.resize, found.crop_fraction if crop_fraction is None else crop_fraction)
-    if rule != (found.resize, found.crop_fraction):
-        raise SourceError(
-            f"{where}: was trained with --resize {found.resize.value} --crop-fraction"
-            f" {found.crop_fraction:g}, not {rule[0].value} and {rule[1]:g}; leave them out"
-        )
-    return found
+    found, where = next(iter(trained.items()), (UNTRAINED, None))
+    asked = Agreed(
+        labels=found.labels if labels is None else labels,
+        resize=resize or found.resize,
+        crop_fraction=found.crop_fraction if crop_fraction is None else crop_fraction,
+    )
+    if where is not None:
+        _require_same(asked, found, where=where)
+    return asked
 
 
-def _trained(members: Sequence[Member]) -> dict[Agreed, str]:
+def _require_same(asked: Agreed, trained: Agreed, *, where: Path) -> None:
+    if asked.labels != trained.labels:
+        raise SourceError(
+            f"{where}: was trained for {_difference(trained.labels, asked.labels)} in --labels;"
+            " leave it out"
+        )
+    if asked != trained:
+        raise SourceError(
+            f"{where}: was trained with --resize {trained.resize.value} --crop-fraction"
+            f" {trained.crop_fraction:g}, not {asked.resize.value} and {asked.crop_fraction:g};"
+            " leave them out"
+        )
+
+
+def _trained(members: Sequence[Member]) -> dict[Agreed, Path]:
     """What members were trained for, and the first file that was."""
-    found: dict[Agreed, str] = {}
+    found: dict[Agreed, Path] = {}
     networks = {(member.file, member.network): member for member in members}
     for (file, _), member in networks.items():
-        record = None if file is None else training_record(file)
+        if file is None:
+            continue
+        record = training_record(file)
         if record is not None:
-            _require_network(record, member)
+            _require_network(record, member, where=file)
             recipe = record.recipe
             each = Agreed(
                 labels=record.labels, resize=recipe.resize, crop_fraction=recipe.crop_fraction
             )
-            found.setdefault(each, str(file))
+            found.setdefault(each, file)
     return found
 
 
-def _require_network(record: TrainingRecord, member: Member) -> None:
+def _require_network(record: TrainingRecord, member: Member, *, where: Path) -> None:
     """Pass a file of the user's own, and one whose name says what it is."""
     recipe = record.recipe
     if member.size is None or (recipe.model, recipe.alpha, recipe.size) == (
@@ -95,8 +105,8 @@ def _require_network(record: TrainingRecord, member: Member) -> None:
     ):
         return
     raise SourceError(
-        f"{member.weights}: is {recipe.model}, width {recipe.alpha:g}, {recipe.size} pixels by"
-        f" {record_path(Path(member.weights)).name}, not {member.network}; rename both"
+        f"{where}: is {recipe.model}, width {recipe.alpha:g}, {recipe.size} pixels by"
+        f" {record_path(where).name}, not {member.network}; rename both"
     )
 
 

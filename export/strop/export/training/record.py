@@ -78,9 +78,8 @@ def training_record(model: Path) -> TrainingRecord | None:
         raise SourceError(f"{path}: over {MAX_BYTES} bytes; no training's record is")
     text = path.read_text(encoding="utf-8", errors="replace")
     version, fields = versioned(text, where=str(path), known=(1, FORMAT_VERSION), writer=WRITER)
-    recipe = fields.get("recipe")
-    if version == 1 and isinstance(recipe, dict):
-        recipe.setdefault("clip_norm", None)
+    if version == 1:
+        fields = _from_version_1(fields)
     record = cast("TrainingRecord", read_typed(fields, TrainingRecord, at=str(path)))
     if record.sha256 != sha256_file(model):
         raise SourceError(
@@ -88,3 +87,11 @@ def training_record(model: Path) -> TrainingRecord | None:
             " remove it, or train again"
         )
     return record
+
+
+def _from_version_1(fields: dict[str, object]) -> dict[str, object]:
+    """The same in version 2; checked by `read_typed`."""
+    recipe = fields.get("recipe")
+    if isinstance(recipe, dict):
+        recipe = {"clip_norm": None, **recipe}
+    return {**fields, "recipe": recipe}
