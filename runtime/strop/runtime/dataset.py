@@ -127,9 +127,12 @@ def labelled_images(
 def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The labels in a UTF-8 text file, one a line.
 
+    A label may repeat: ImageNet's own names have two cranes and two maillots. Only a folder's
+    name that such a label makes ambiguous is refused, by `labelled_images`.
+
     Raises:
-        ContractError: Missing, above MAX_LABELS_BYTES, not UTF-8, no label, a blank line
-            between labels, or a label twice.
+        ContractError: Missing, above MAX_LABELS_BYTES, not UTF-8, no label, or a blank line
+            between labels.
     """
     path = Path(path)
     try:
@@ -229,10 +232,4 @@ def _check_labels(labels: Sequence[str], *, where: Path) -> None:
         raise ContractError(
             f"{where}: line {labels.index('') + 1} is blank; needed is one label a line, in the"
             " order of the model's outputs"
-        )
-    twice = [label for label, count in Counter(labels).items() if count > 1]
-    if twice:
-        raise ContractError(
-            f"{where}: {len(twice)} labels stand there more than once: {_few(twice)}; make each"
-            " one different"
         )
