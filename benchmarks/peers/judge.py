@@ -222,7 +222,7 @@ def _time(
     if not entrants:
         return {}
     pixels = list(_spread(paths, contract))
-    inputs = [[entrant.prepare.apply(image) for image in pixels] for entrant in entrants]
+    inputs = [[(entrant.prepare.apply(image),) for image in pixels] for entrant in entrants]
     samples = measure([entrant.engine for entrant in entrants], inputs, plan=plan, clock=clock)
     return {entrant.name: found for entrant, found in zip(entrants, samples, strict=True)}
 

@@ -29,8 +29,9 @@ class FakeEngine:
     """Spends a fixed time in `invoke` and much more in `write`; keeps a diary."""
 
     facts = EngineFacts(engine="fake", version="0", kernels="none", partitions=None, num_threads=1)
-    input = PIXELS
-    output = PIXELS
+    inputs: tuple[TensorInfo, ...] = (PIXELS,)
+    outputs: tuple[TensorInfo, ...] = (PIXELS,)
+    input = output = PIXELS
 
     def __init__(
         self, name: str, clock: FakeClock, invoke_ns: int, diary: list[str] | None = None
@@ -42,9 +43,9 @@ class FakeEngine:
         self.written: list[int] = []
         self.collected_during_invoke = False
 
-    def write(self, tensor: Array) -> None:
+    def write(self, *tensors: Array) -> None:
         self.clock.now += 7 * MS
-        self.written.append(int(tensor.flat[0]))
+        self.written.append(int(tensors[0].flat[0]))
 
     def input_view(self) -> Array:
         return np.zeros(PIXELS.shape, np.uint8)
@@ -54,7 +55,7 @@ class FakeEngine:
         self.diary.append(self.name)
         self.clock.now += self.invoke_ns
 
-    def read(self) -> Array:
+    def read(self, output: int = 0) -> Array:
         return np.zeros(PIXELS.shape, np.uint8)
 
     def close(self) -> None:
@@ -72,5 +73,5 @@ class FakeEngine:
         self.close()
 
 
-def tensors(*values: int) -> Sequence[Array]:
-    return [np.full(PIXELS.shape, value, np.uint8) for value in values]
+def tensors(*values: int) -> Sequence[tuple[Array]]:
+    return [(np.full(PIXELS.shape, value, np.uint8),) for value in values]

@@ -232,11 +232,11 @@ def test_images_are_used_where_given(
         Image.new("RGB", (10, 12), (i, 2 * i, 3 * i)).save(folder / f"{i:02}.png")
     contract = Contract(height=SIDE, width=SIDE, strop_version="0")
     artifact = write_artifact(tmp_path / "a.onnx", contract=contract)
-    given: list[Sequence[Sequence[Array]]] = []
+    given: list[Sequence[Sequence[Sequence[Array]]]] = []
 
     def records_inputs(
         engines: Sequence[Engine],
-        inputs: Sequence[Sequence[Array]],
+        inputs: Sequence[Sequence[Sequence[Array]]],
         *,
         plan: MeasurePlan,
         watch: BoardWatch,
@@ -247,7 +247,8 @@ def test_images_are_used_where_given(
     monkeypatch.setattr(bench, "measure", records_inputs)
     assert cli.main(["bench", str(artifact), *QUICK, "--images", str(folder)]) == 0
     assert "32 images of photos" in capsys.readouterr().err
-    ((tensors,),) = given
+    ((written,),) = given
+    tensors = [tensor for (tensor,) in written]
     assert len(tensors) == 32
     np.testing.assert_array_equal(tensors[5], np.full((1, SIDE, SIDE, 3), (5, 10, 15), np.uint8))
 

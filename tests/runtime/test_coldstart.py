@@ -23,14 +23,14 @@ MIB = 1 << 20
 class SlowStarter:
     """Takes 30 ms for its first invoke."""
 
-    input = TensorInfo(shape=(1, 4, 4, 3), dtype="uint8")
+    inputs = (TensorInfo(shape=(1, 4, 4, 3), dtype="uint8"),)
 
     def __init__(self) -> None:
         self.invokes = 0
         self.closed = False
 
     def write(self, tensor: Array) -> None:
-        assert tensor.shape == self.input.shape
+        assert tensor.shape == self.inputs[0].shape
 
     def invoke(self) -> None:
         self.invokes += 1

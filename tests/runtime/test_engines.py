@@ -3,18 +3,23 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.runtime.several_tensors import TABLE, several_onnx, several_tflite
 from tests.runtime.tiny_artifacts import onnx_bytes
 
+from strop.runtime import classifier
+from strop.runtime.contract import Contract
 from strop.runtime.engines import ENGINES, TensorInfo, choose, litert, open_engine
 from strop.runtime.engines.onnxruntime import needs_exact_products
 from strop.runtime.engines.tflite import TfliteEngine
-from strop.runtime.errors import ArtifactError, EngineError
+from strop.runtime.errors import ArtifactError, ContractError, EngineError
+from strop.runtime.latency import random_inputs
 
 RED = np.full((1, 16, 16, 3), (255, 0, 0), np.uint8)
 CPU = "processor\t: 0\nflags\t\t: fpu sse4_1 avx2 {more}\n\nprocessor\t: 1\n"
@@ -153,23 +158,90 @@ def test_a_dynamic_batch_is_run_as_one(tmp_path: Path) -> None:
         assert engine.read().shape == (1, 4)
 
 
-def test_a_batch_of_two_is_refused(tmp_path: Path) -> None:
+def test_a_batch_of_two_is_no_classifier_and_runs(tmp_path: Path, contract: Contract) -> None:
     path = tmp_path / "two.onnx"
-    path.write_bytes(onnx_bytes(None, batch=2))
-    with pytest.raises(ArtifactError, match=r"a batch of 1. Export the model with a fixed input"):
-        open_engine(path)
+    path.write_bytes(onnx_bytes(contract, batch=2))
+    with open_engine(path) as engine:
+        assert engine.input.shape == (2, 16, 16, 3)
+    with pytest.raises(ContractError, match=r"its input is \[2, 16, 16, 3\], its contract says"):
+        classifier.open(path)
 
 
-def test_two_outputs_are_refused(tmp_path: Path) -> None:
+def test_two_outputs_are_no_classifier_and_are_read_by_their_place(
+    tmp_path: Path, contract: Contract
+) -> None:
     import onnx
 
-    model = onnx.load_from_string(onnx_bytes(None))
+    model = onnx.load_from_string(onnx_bytes(contract))
     model.graph.output.append(
         onnx.helper.make_tensor_value_info("means", onnx.TensorProto.FLOAT, [1, 3])
     )
     path = tmp_path / "two.onnx"
     path.write_bytes(model.SerializeToString())
+    with open_engine(path) as engine:
+        engine.write(RED)
+        engine.invoke()
+        assert engine.read(1).tolist() == [[255.0, 0.0, 0.0]]
+        assert engine.read().shape == (1, 4)
     with pytest.raises(ArtifactError, match=r"2 outputs; .*Export the model with a single output"):
+        classifier.open(path)
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Two inputs of other dtypes, three outputs: a table's rows, a mask, where it is not 0."""
+
+    def write(form: str) -> Path:
+        path = tmp_path_factory.mktemp("several") / f"several.{form}"
+        path.write_bytes(several_tflite() if form == "tflite" else several_onnx())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("form", ["tflite", "onnx"])
+def test_any_model_is_opened_run_and_read(form: str, several: Callable[[str], Path]) -> None:
+    with open_engine(several(form)) as engine:
+        tokens, mask = random_inputs(engine.inputs)
+        assert [(info.dtype, info.shape) for info in engine.inputs] == [
+            ("int32", (1, 5)),
+            ("bool", (5,)),
+        ]
+        for each in (mask, ~mask):
+            engine.write(tokens, each)
+            engine.invoke()
+            results = (engine.read(place) for place in range(len(engine.outputs)))
+            by_kind = {result.dtype.kind: result for result in results}
+            assert np.array_equal(by_kind["f"], TABLE[tokens])
+            assert np.array_equal(by_kind["i"].ravel(), np.flatnonzero(each))
+        with pytest.raises(ValueError, match=r"\d"):
+            engine.write(tokens)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "complaint"),
+    [
+        (["n", "side", 4], "FLOAT", r"an input of shape \[1, -1, 4\]; .*with a fixed input size"),
+        ([1, 4], "STRING", r"a tensor of dtype string; needed are numbers: int8"),
+    ],
+)
+def test_open_sides_and_text_are_refused(
+    shape: list[int | str], dtype: str, complaint: str, tmp_path: Path
+) -> None:
+    import onnx
+    from onnx import helper
+
+    kind = getattr(onnx.TensorProto, dtype)
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "same",
+        [helper.make_tensor_value_info("x", kind, shape)],
+        [helper.make_tensor_value_info("y", kind, shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path = tmp_path / "same.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ArtifactError, match=complaint):
         open_engine(path)
 
 

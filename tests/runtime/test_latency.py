@@ -12,7 +12,7 @@ from tests.runtime.fake_engines import MS, FakeClock, FakeEngine, tensors
 from strop.runtime.block_state import MIN_INTERVAL_NS, BoardWatch
 from strop.runtime.engines.engine import TensorInfo
 from strop.runtime.errors import MeasurementError
-from strop.runtime.latency import LatencySamples, MeasurePlan, measure, random_input
+from strop.runtime.latency import LatencySamples, MeasurePlan, measure, random_inputs
 
 
 def measured(
@@ -187,9 +187,25 @@ def test_a_plan_that_measures_nothing_is_refused() -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
 def test_random_input_is_the_same_image_for_every_dtype_and_call(dtype: str) -> None:
     info = TensorInfo(shape=(1, 8, 8, 3), dtype=dtype)
-    tensor = random_input(info)
+    (tensor,) = random_inputs([info])
     assert (tensor.shape, tensor.dtype) == (info.shape, np.dtype(dtype))
     pixels = tensor.astype(np.int16) + (128 if dtype == "int8" else 0)
-    np.testing.assert_array_equal(
-        pixels, random_input(TensorInfo(shape=(1, 8, 8, 3), dtype="uint8"))
+    (as_bytes,) = random_inputs([TensorInfo(shape=(1, 8, 8, 3), dtype="uint8")])
+    np.testing.assert_array_equal(pixels, as_bytes)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint16", "bool"])
+def test_random_integers_are_indices_that_every_table_has(dtype: str) -> None:
+    (tensor,) = random_inputs([TensorInfo(shape=(1, 64), dtype=dtype)])
+    assert tensor.dtype == dtype
+    assert set(tensor.ravel().tolist()) == {0, 1}
+
+
+def test_random_floats_that_are_no_image_lie_below_one() -> None:
+    series, scalar = random_inputs(
+        [TensorInfo(shape=(1, 20, 8), dtype="float16"), TensorInfo(shape=(), dtype="float32")]
     )
+    assert series.min() >= 0
+    assert series.max() <= 1
+    assert scalar.shape == ()
+    assert scalar.dtype == np.float32

@@ -145,10 +145,10 @@ def _medians_ms(paths: Sequence[Path], images: Array) -> list[float]:
     return [median(found.invoke_ns) / NS_PER_MS for found in samples]
 
 
-def _inputs(path: Path, engine: Engine, images: Array) -> list[Array]:
+def _inputs(path: Path, engine: Engine, images: Array) -> list[tuple[Array]]:
     """What a file of ours takes for these images."""
     contract = read_contract(path)
     if contract is None:
         raise KeyError(f"{path} carries no contract")
     prepare = preparation(contract, engine.input)
-    return [prepare.apply(image) for image in images]
+    return [(prepare.apply(image),) for image in images]

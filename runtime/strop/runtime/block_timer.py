@@ -33,7 +33,7 @@ class BlockTimer:
 
     Args:
         engine: Open.
-        inputs: Tensors of its input's shape and dtype, taken in turn.
+        inputs: Taken in turn; each has one tensor for every input of the engine.
         block_ns: How long a block lasts, at least.
         lead_in_ns: How long its lead-in lasts, at least, where it has one.
         clock: Nanoseconds, monotonic.
@@ -43,7 +43,7 @@ class BlockTimer:
     def __init__(
         self,
         engine: Engine,
-        inputs: Sequence[Array],
+        inputs: Sequence[Sequence[Array]],
         *,
         block_ns: int,
         lead_in_ns: int,
@@ -82,7 +82,7 @@ class BlockTimer:
 
     def _run(self, into: list[int]) -> int:
         """One invoke on the next input; writing it and keeping the sample are not timed."""
-        self._engine.write(next(self._inputs))
+        self._engine.write(*next(self._inputs))
         clock = self._clock
         invoke = self._engine.invoke
         start = clock()

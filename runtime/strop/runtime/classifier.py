@@ -12,7 +12,7 @@ import numpy as np
 from strop.runtime.artifact import read_contract
 from strop.runtime.contract import Contract
 from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
-from strop.runtime.errors import ContractError
+from strop.runtime.errors import ArtifactError, ContractError, StropError
 from strop.runtime.frames import check_array
 from strop.runtime.prepare import Preparation, preparation
 from strop.runtime.scores import activate, dequantize, top_k
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 DEFAULT_TOP = 5
+DTYPES = ("uint8", "int8", "float32")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +59,7 @@ class Classifier:
             where: The artifact, for errors.
 
         Raises:
+            ArtifactError: No classifier: several inputs or outputs, or another dtype.
             ContractError: The contract does not fit the engine's tensors.
         """
         _check_fit(engine, contract, where=where)
@@ -173,12 +175,32 @@ def open(  # noqa: A001  # strop.runtime.open is what it is called by
                 " --resize, --mean, --std, --activation and --labels"
             )
         return Classifier(opened, contract, where=where)
-    except ContractError:
+    except StropError:
         opened.close()
         raise
 
 
+def check_tensors(engine: Engine, *, where: str) -> None:
+    """Pass an engine with one input and one output, of the dtypes that a classifier has.
+
+    Raises:
+        ArtifactError: Several of them, or another dtype.
+    """
+    for what, infos in (("input", engine.inputs), ("output", engine.outputs)):
+        if len(infos) != 1:
+            raise ArtifactError(
+                f"{where}: {len(infos)} {what}s; a classifier has one. Export the model with a"
+                f" single {what}; bench and inspect take it as it is"
+            )
+        if infos[0].dtype not in DTYPES:
+            raise ArtifactError(
+                f"{where}: its {what} is {infos[0].dtype}; a classifier's is one of"
+                f" {', '.join(DTYPES)}; bench and inspect take it as it is"
+            )
+
+
 def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
+    check_tensors(engine, where=where)
     needed = (1, contract.height, contract.width, contract.channels)
     if engine.input.shape != needed:
         raise ContractError(
@@ -186,8 +208,8 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
             f" {list(needed)} (batch, height, width, channels); give the contract of this"
             " artifact, or export it again"
         )
-    *others, classes = engine.output.shape
-    if any(side != 1 for side in others):
+    *others, classes = engine.output.shape or (0,)
+    if any(side != 1 for side in others) or classes < 1:
         raise ContractError(
             f"{where}: its output is {list(engine.output.shape)}; needed is one score a class,"
             " [1, classes]. Is it a classifier?"

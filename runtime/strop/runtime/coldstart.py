@@ -20,7 +20,7 @@ from pathlib import Path
 
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import MeasurementError, StropError
-from strop.runtime.latency import random_input
+from strop.runtime.latency import random_inputs
 
 CHILD_TIMEOUT_S = 120  # loading and two invokes of a large model on a Pi Zero take a tenth
 KIB = 1024
@@ -116,7 +116,7 @@ def _cold_start(path: Path, *, engine: str | None, num_threads: int, started_ns:
     imported = time.perf_counter_ns()
     with open_engine(path, engine=engine, num_threads=num_threads) as opened:
         loaded = time.perf_counter_ns()
-        opened.write(random_input(opened.input))
+        opened.write(*random_inputs(opened.inputs))
         before_first = time.perf_counter_ns()
         opened.invoke()
         after_first = time.perf_counter_ns()

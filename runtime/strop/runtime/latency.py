@@ -16,6 +16,7 @@ from strop.runtime.errors import MeasurementError
 
 WARMUP_SHARE = 0.5  # of max_duration_s; a slow model must leave time to be measured
 INPUT_SEED = 0
+IMAGE_RANK = 4  # batch, height, width, channels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +58,9 @@ class MeasurePlan:
             if not getattr(self, name) > 0:
                 raise MeasurementError(f"plan: {name} is {getattr(self, name)}; needed is > 0")
 
-    def timer(self, engine: Engine, inputs: Sequence[Array], *, clock: Clock) -> BlockTimer:
+    def timer(
+        self, engine: Engine, inputs: Sequence[Sequence[Array]], *, clock: Clock
+    ) -> BlockTimer:
         """A timer with this plan's blocks."""
         return BlockTimer(
             engine,
@@ -93,7 +96,7 @@ def _is_enough(runs: int, total_ns: int, plan: MeasurePlan) -> bool:
 
 def measure(
     engines: Sequence[Engine],
-    inputs: Sequence[Sequence[Array]],
+    inputs: Sequence[Sequence[Sequence[Array]]],
     *,
     plan: MeasurePlan,
     clock: Clock = time.perf_counter_ns,
@@ -106,7 +109,7 @@ def measure(
 
     Args:
         engines: Open engines.
-        inputs: For each engine, tensors of its input's shape and dtype, taken in turn.
+        inputs: For each engine what it runs on, taken in turn: one tensor for every input.
         plan: How long.
         clock: Nanoseconds, monotonic.
         watch: Reads the board before the first block, between rounds, and after the last.
@@ -176,17 +179,28 @@ class _Collected:
         )
 
 
-def random_input(info: TensorInfo, *, seed: int = INPUT_SEED) -> Array:
-    """Evenly distributed pixels 0..255 for a measurement without images.
+def random_inputs(infos: Sequence[TensorInfo], *, seed: int = INPUT_SEED) -> tuple[Array, ...]:
+    """One random tensor for each input, for a measurement without images.
 
-    The same seed gives the same pixels. Not zeros: kernels and processors may take a
+    The same seed gives the same values. Not zeros: kernels and processors may take a
     shorter way through them.
 
     Args:
-        info: Shape and dtype to fill; int8 gets pixel - 128.
+        infos: Shapes and dtypes to fill.
         seed: Of numpy's default generator.
     """
-    pixels = np.random.default_rng(seed).integers(0, 256, size=info.shape, dtype=np.uint8)
+    rng = np.random.default_rng(seed)
+    return tuple(_random_tensor(info, rng) for info in infos)
+
+
+def _random_tensor(info: TensorInfo, rng: np.random.Generator) -> Array:
+    """Values that any network takes: pixels, or indices that every table has."""
+    is_float = np.dtype(info.dtype).kind == "f"
+    if is_float and len(info.shape) != IMAGE_RANK:
+        return rng.random(info.shape).astype(info.dtype)
+    if not is_float and info.dtype not in ("uint8", "int8"):
+        return rng.integers(0, 2, size=info.shape).astype(info.dtype)
+    pixels = rng.integers(0, 256, size=info.shape, dtype=np.uint8)
     if info.dtype == "int8":
         return (pixels.astype(np.int16) - 128).astype(np.int8)
     return pixels.astype(info.dtype)

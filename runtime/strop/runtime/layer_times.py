@@ -75,13 +75,13 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
     if path.suffix != ".onnx":
         raise ArtifactError(f"{path}: only ONNX Runtime tells how long operations take; give .onnx")
     with OnnxRuntimeEngine(path, num_threads=num_threads) as engine:
-        black = np.zeros(engine.input.shape, engine.input.dtype)
-        engine.write(black)
+        black = [np.zeros(info.shape, info.dtype) for info in engine.inputs]
+        engine.write(*black)
         whole_s = _timed(engine.invoke)
     with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
         session = open_profiled(path, num_threads=num_threads, folder=Path(folder))
-        image = session.get_inputs()[0].name
-        _timed(lambda: session.run(None, {image: black}))
+        names = [each.name for each in session.get_inputs()]
+        _timed(lambda: session.run(None, dict(zip(names, black, strict=True))))
         events = json.loads(Path(session.end_profiling()).read_text())
     return LayerTimes(
         operations=_medians(events, where=path), whole_microseconds=US_PER_S * median(whole_s)

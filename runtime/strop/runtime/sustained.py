@@ -65,7 +65,7 @@ class SustainedSamples:
 
 def measure_sustained(
     engine: Engine,
-    inputs: Sequence[Array],
+    inputs: Sequence[Sequence[Array]],
     *,
     load_s: float,
     watch: BoardWatch,
@@ -79,7 +79,7 @@ def measure_sustained(
 
     Args:
         engine: Open.
-        inputs: Tensors of its input's shape and dtype, taken in turn.
+        inputs: Taken in turn; each has one tensor for every input of the engine.
         load_s: How long; the block that is running is finished.
         watch: Reads the board between blocks; a new one.
         clock: Nanoseconds, monotonic.

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 
 from strop.runtime.block_timer import Clock
-from strop.runtime.engines.engine import Array, Engine
+from strop.runtime.engines.engine import Array, Engine, TensorInfo
 
 
 class SlowedEngine:
@@ -24,18 +24,28 @@ class SlowedEngine:
         self, engine: Engine, *, rel_increase: float, clock: Clock = time.perf_counter_ns
     ) -> None:
         self.facts = engine.facts
-        self.input = engine.input
-        self.output = engine.output
+        self.inputs = engine.inputs
+        self.outputs = engine.outputs
         self._engine = engine
         self._factor = 1 + rel_increase
         self._clock = clock
 
-    def write(self, tensor: Array) -> None:
-        """Copy `tensor` into the input buffer."""
-        self._engine.write(tensor)
+    @property
+    def input(self) -> TensorInfo:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> TensorInfo:
+        """The first output."""
+        return self.outputs[0]
+
+    def write(self, *tensors: Array) -> None:
+        """Copy one tensor for each input into the input buffers."""
+        self._engine.write(*tensors)
 
     def input_view(self) -> Array:
-        """The input buffer itself."""
+        """The first input's buffer."""
         return self._engine.input_view()
 
     def invoke(self) -> None:
@@ -46,9 +56,9 @@ class SlowedEngine:
         while self._clock() < end:
             pass
 
-    def read(self) -> Array:
-        """The output of the last invoke."""
-        return self._engine.read()
+    def read(self, output: int = 0) -> Array:
+        """An output of the last invoke by its place."""
+        return self._engine.read(output)
 
     def close(self) -> None:
         """Free the engine."""

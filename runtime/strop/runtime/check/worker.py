@@ -12,12 +12,14 @@ import ctypes
 import gc
 import hashlib
 import json
+import math
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,13 +28,14 @@ from strop.runtime.block_timer import BlockTimer
 from strop.runtime.check.slowed import SlowedEngine
 from strop.runtime.coldstart import peak_rss_bytes
 from strop.runtime.engines import Engine, open_engine
-from strop.runtime.engines.engine import Array
+from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import StropError
-from strop.runtime.latency import random_input
+from strop.runtime.latency import random_inputs
 from strop.runtime.scores import dequantize
 
 PR_SET_PDEATHSIG = 1  # Source: Linux, include/uapi/linux/prctl.h
 SETTLED = 0.03  # of the last third of the warm-up from the third before it
+MAX_SCORES = 10_000  # of one output that are compared; a segmentation has millions
 MIN_THIRD = 3  # inferences; the median of fewer tells nothing
 
 
@@ -58,12 +61,14 @@ class Worker:
         if options.slowdown:
             engine = SlowedEngine(engine, rel_increase=options.slowdown)
         loaded = time.perf_counter_ns()
-        inputs = [random_input(engine.input, seed=options.seed + i) for i in range(options.inputs)]
-        engine.write(inputs[0])
+        inputs = [
+            random_inputs(engine.inputs, seed=options.seed + i) for i in range(options.inputs)
+        ]
+        engine.write(*inputs[0])
         before_first = time.perf_counter_ns()
         engine.invoke()
         after_first = time.perf_counter_ns()
-        outputs = [_answer(engine, tensor) for tensor in inputs]
+        outputs = [_answer(engine, tensors) for tensors in inputs]
         self._engine = engine
         self._timer = BlockTimer(
             engine,
@@ -76,8 +81,8 @@ class Worker:
         return {
             "load_ns": loaded - before,
             "first_invoke_ns": after_first - before_first,
-            "inputs_sha256": _sha256(inputs),
-            "outputs_sha256": _sha256(outputs),
+            "inputs_sha256": _sha256(chain.from_iterable(inputs)),
+            "outputs_sha256": _sha256(chain.from_iterable(outputs)),
             "scores": [_scores(engine, raw) for raw in outputs],
         }
 
@@ -129,20 +134,28 @@ def _is_settled(taken_ns: Sequence[int]) -> bool:
     return abs(last - before) <= SETTLED * before
 
 
-def _answer(engine: Engine, tensor: Array) -> Array:
-    engine.write(tensor)
+def _answer(engine: Engine, tensors: Sequence[Array]) -> tuple[Array, ...]:
+    """All outputs."""
+    engine.write(*tensors)
     engine.invoke()
-    return engine.read()
+    return tuple(engine.read(place) for place in range(len(engine.outputs)))
 
 
-def _scores(engine: Engine, raw: Array) -> list[float]:
-    """Scores in reals; the codes themselves where the file does not say what they stand for."""
-    is_known = raw.dtype.kind == "f" or engine.output.scale > 0
-    scores = dequantize(raw, engine.output) if is_known else raw
-    return [float(score) for score in scores.ravel()]
+def _scores(engine: Engine, outputs: Sequence[Array]) -> list[float]:
+    """The outputs in reals, evenly spaced ones of those that have more than MAX_SCORES."""
+    found = [
+        _real(raw, info).ravel()[:: max(1, math.ceil(raw.size / MAX_SCORES))]
+        for raw, info in zip(outputs, engine.outputs, strict=True)
+    ]
+    return [float(score) for scores in found for score in scores]
 
 
-def _sha256(tensors: Sequence[Array]) -> str:
+def _real(raw: Array, info: TensorInfo) -> Array:
+    """In reals; the codes themselves where the file does not say what they stand for."""
+    return dequantize(raw, info) if raw.dtype.kind == "f" or info.scale > 0 else raw
+
+
+def _sha256(tensors: Iterable[Array]) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(tensor.tobytes())

@@ -30,7 +30,7 @@ from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import ContractError
 from strop.runtime.images import load_image
 from strop.runtime.json_records import require_writable
-from strop.runtime.latency import INPUT_SEED, MeasurePlan, measure, random_input
+from strop.runtime.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
 from strop.runtime.machine import machine
 from strop.runtime.measured import measured_by_bench
 from strop.runtime.prepare import preparation
@@ -53,7 +53,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "bench",
         help="latency, cold start and memory of one or more artifacts",
-        description="Measure artifacts on this machine. Several are measured interleaved, in"
+        description="Measure artifacts on this machine: any .tflite or .onnx with fixed sides, not"
+        " only classifiers; each input gets random values. Several are measured interleaved, in"
         " short blocks. A percentile is shown where there are samples enough to state it.",
     )
     parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT")
@@ -185,7 +186,7 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
         ]
         console.settings("bench", _settings(options, plan, engines, inputs))
         tensors = [
-            [random_input(engine.input)]
+            [random_inputs(engine.inputs)]
             if images is None
             else _image_inputs(images, path=path, engine=engine)
             for path, engine in zip(paths, engines, strict=True)
@@ -225,7 +226,7 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
 
 
 def _sustained(
-    engines: Sequence[Engine], inputs: Sequence[Sequence[Array]], *, load_s: float | None
+    engines: Sequence[Engine], inputs: Sequence[Sequence[Sequence[Array]]], *, load_s: float | None
 ) -> list[SustainedSamples | None]:
     """Each engine alone: beside another one it would not heat the board as it does in use."""
     if load_s is None:
@@ -256,7 +257,7 @@ def _settings(
     }
 
 
-def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list[Array]:
+def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list[Sequence[Array]]:
     contract = read_contract(path)
     if contract is None:
         raise ContractError(
@@ -264,7 +265,7 @@ def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list
             " to measure on random pixels"
         )
     prepare = preparation(contract, engine.input)
-    return [prepare.apply(load_image(image, contract)) for image in images]
+    return [(prepare.apply(load_image(image, contract)),) for image in images]
 
 
 def _positive(text: str) -> int:

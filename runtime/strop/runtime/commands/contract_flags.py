@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from strop.runtime.artifact import read_contract
+from strop.runtime.classifier import check_tensors
 from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.dataset import read_labels
 from strop.runtime.engines import ENGINES, TensorInfo, open_engine
@@ -80,6 +81,7 @@ def contract_from_flags(
                 f" {', '.join('--' + name for name in NEEDED)}, and --labels for names"
             )
         with open_engine(path) as engine:
+            check_tensors(engine, where=os.fspath(path))
             carried = _from_shape(engine.input, where=os.fspath(path))
     elif carried.strop_version and given.keys() & {"mean", "std"}:
         raise ContractError(

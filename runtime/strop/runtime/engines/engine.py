@@ -17,8 +17,8 @@ class TensorInfo:
     """An artifact's input or output tensor.
 
     Attributes:
-        shape: All dimensions; the batch is 1.
-        dtype: numpy's name: "uint8", "int8" or "float32".
+        shape: All dimensions; -1 for an output's side that only a run decides.
+        dtype: numpy's name: "uint8", "float32", "int64", "bool".
         scale: Real size of one code step; 0.0 where the tensor is not quantized.
         zero_point: Code of real 0; 0 where the tensor is not quantized.
     """
@@ -58,27 +58,40 @@ class EngineFacts:
 
 
 class Engine(Protocol):
-    """One loaded artifact: write the input, invoke, read the output.
+    """One loaded artifact: write the inputs, invoke, read the outputs.
 
-    Buffers are allocated once, at opening. `invoke` is the engine's own call and nothing
-    else, so that it can be timed.
+    Any network can be opened, not only classifiers. Buffers are allocated once, at opening.
+    `invoke` is the engine's own call and nothing else, so that it can be timed.
+
+    Attributes:
+        facts: What runs it.
+        inputs: The input tensors, one or more.
+        outputs: The output tensors, one or more.
     """
 
     facts: EngineFacts
-    input: TensorInfo
-    output: TensorInfo
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
 
-    def write(self, tensor: Array) -> None:
-        """Copy `tensor`, of the input's shape and dtype, into the input buffer."""
+    @property
+    def input(self) -> TensorInfo:
+        """The first input, the only one of a classifier."""
+
+    @property
+    def output(self) -> TensorInfo:
+        """The first output, the only one of a classifier."""
+
+    def write(self, *tensors: Array) -> None:
+        """Copy one tensor for each input, of its shape and dtype, into the input buffers."""
 
     def input_view(self) -> Array:
-        """The input buffer itself, to be filled in place; let go of it before `invoke`."""
+        """The first input's buffer, to be filled in place; let go of it before `invoke`."""
 
     def invoke(self) -> None:
         """Run once on what was written."""
 
-    def read(self) -> Array:
-        """The output of the last invoke, raw codes or floats, a copy."""
+    def read(self, output: int = 0) -> Array:
+        """An output of the last invoke by its place, raw codes or floats, a copy."""
 
     def close(self) -> None:
         """Free the engine; the object is of no use afterwards."""

@@ -12,7 +12,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
-from strop.runtime.engines.tensors import check_tensor, the_only
+from strop.runtime.engines.tensors import check_inputs, check_outputs, check_written
 from strop.runtime.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "avx_vnni_int8"})  # as Linux
 X86 = ("x86_64", "amd64", "i386", "i686")
 
 _ERRORS_ONLY = 3  # Source: onnxruntime's OrtLoggingLevel, ERROR
-_DTYPES = {"tensor(uint8)": "uint8", "tensor(int8)": "int8", "tensor(float)": "float32"}
+# Source: onnxruntime's names of ONNX's types; the others are numpy's own, as "tensor(int64)".
+_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
+_OPEN = -1  # a side that the file leaves open
 # ONNX Runtime's exceptions have no base class of their own.
 _REFUSALS: tuple[type[Exception], ...] = (
     state.EPFail,
@@ -45,8 +47,7 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
     """Load a .onnx.
 
     Raises:
-        ArtifactError: ONNX Runtime refuses the file, or it is not one image in, one
-            vector of scores out.
+        ArtifactError: ONNX Runtime refuses the file, or an input has an open side.
     """
     return OnnxRuntimeEngine(path, num_threads=num_threads)
 
@@ -56,17 +57,16 @@ class OnnxRuntimeEngine:
 
     Attributes:
         facts: What runs it.
-        input: The input tensor.
-        output: The output tensor; ONNX states no scale for it, so it is 0.
+        inputs: The input tensors.
+        outputs: The output tensors; ONNX states no scale for them, so it is 0.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, num_threads: int) -> None:
         self._where = os.fspath(path)
         session = _open(self._where, _session_options(num_threads))
-        source = the_only(session.get_inputs(), "input", where=self._where)
-        result = the_only(session.get_outputs(), "output", where=self._where)
-        self.input = _tensor_info(source, where=self._where)
-        self.output = _tensor_info(result, where=self._where)
+        sources, results = session.get_inputs(), session.get_outputs()
+        self.inputs = check_inputs([_tensor_info(each) for each in sources], where=self._where)
+        self.outputs = check_outputs([_tensor_info(each) for each in results], where=self._where)
         self.facts = EngineFacts(
             engine="onnxruntime",
             version=onnxruntime.__version__,
@@ -74,35 +74,45 @@ class OnnxRuntimeEngine:
             partitions=None,
             num_threads=num_threads,
         )
-        self._written = np.zeros(self.input.shape, self.input.dtype)
-        self._result = np.zeros(self.output.shape, self.output.dtype)
+        self._written = [np.zeros(info.shape, info.dtype) for info in self.inputs]
+        # None where only a run decides the shape: ONNX Runtime allocates it then.
+        self._results = [
+            None if _OPEN in info.shape else np.zeros(info.shape, info.dtype)
+            for info in self.outputs
+        ]
         self._session: Any = session
         self._binding: Any = session.io_binding()
-        self._binding.bind_input(
-            source.name,
-            "cpu",
-            0,
-            self._written.dtype,
-            self._written.shape,
-            self._written.ctypes.data,
-        )
-        self._binding.bind_output(
-            result.name, "cpu", 0, self._result.dtype, self._result.shape, self._result.ctypes.data
-        )
+        for source, buffer in zip(sources, self._written, strict=True):
+            self._binding.bind_input(source.name, *_place(buffer))
+        for result, room in zip(results, self._results, strict=True):
+            self._binding.bind_output(result.name, *(("cpu",) if room is None else _place(room)))
+        self._open_results = [
+            result.name for result, room in zip(results, self._results, strict=True) if room is None
+        ]
 
-    def write(self, tensor: Array) -> None:
-        """Copy `tensor`, of the input's shape and dtype, into the input buffer."""
-        if tensor.shape != self.input.shape or tensor.dtype != self._written.dtype:
-            # numpy would broadcast or cast in silence where TFLite refuses.
-            raise ValueError(
-                f"a tensor {tensor.dtype} {list(tensor.shape)}, needed is"
-                f" {self.input.dtype} {list(self.input.shape)}"
-            )
-        np.copyto(self._written, tensor)
+    @property
+    def input(self) -> TensorInfo:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> TensorInfo:
+        """The first output."""
+        return self.outputs[0]
+
+    def write(self, *tensors: Array) -> None:
+        """Copy one tensor for each input, of its shape and dtype, into the input buffers."""
+        # numpy would broadcast or cast in silence where TFLite refuses.
+        check_written(tensors, self.inputs)
+        for buffer, tensor in zip(self._written, tensors, strict=True):
+            np.copyto(buffer, tensor)
+        for name in self._open_results:
+            # Bound anew: what the last run allocated has the last run's shape.
+            self._binding.bind_output(name, "cpu")
 
     def input_view(self) -> Array:
-        """The input buffer itself, to be filled in place; let go of it before `invoke`."""
-        return self._written
+        """The first input's buffer, to be filled in place; let go of it before `invoke`."""
+        return self._written[0]
 
     def invoke(self) -> None:
         """Run once on what was written."""
@@ -111,9 +121,13 @@ class OnnxRuntimeEngine:
         except _REFUSALS as err:
             raise ArtifactError(f"{self._where}: onnxruntime failed: {err}") from err
 
-    def read(self) -> Array:
-        """The output of the last invoke, a copy."""
-        return self._result.copy()
+    def read(self, output: int = 0) -> Array:
+        """An output of the last invoke by its place, a copy."""
+        room = self._results[output]
+        if room is not None:
+            return room.copy()
+        found: Array = self._binding.get_outputs()[output].numpy()
+        return found
 
     def operations(self) -> tuple[Operation, ...]:
         """What ONNX Runtime makes of the file's operations here; loads it again and runs it."""
@@ -129,7 +143,8 @@ class OnnxRuntimeEngine:
             session = open_profiled(
                 Path(self._where), num_threads=self.facts.num_threads, folder=Path(folder)
             )
-            session.run(None, {session.get_inputs()[0].name: np.zeros_like(self._written)})
+            names = [each.name for each in session.get_inputs()]
+            session.run(None, dict(zip(names, map(np.zeros_like, self._written), strict=True)))
             graph = read_onnx_graph(Path(folder) / OPTIMIZED)
             macs = count_macs(graph, Path(session.end_profiling()))
         return tuple(
@@ -224,10 +239,15 @@ def read_cpuinfo() -> str:
         return ""
 
 
-def _tensor_info(tensor: Any, *, where: str) -> TensorInfo:
-    """A side that is not fixed has a name or None; only the batch may be that."""
-    sides = [side if isinstance(side, int) else -1 for side in tensor.shape]
-    if sides[:1] == [-1]:
+def _tensor_info(tensor: Any) -> TensorInfo:
+    """A side that is not fixed has a name or None; as the batch it is 1."""
+    sides = [side if isinstance(side, int) else _OPEN for side in tensor.shape]
+    if sides[:1] == [_OPEN]:
         sides[0] = 1
-    dtype = _DTYPES.get(tensor.type, tensor.type)
-    return check_tensor(TensorInfo(shape=tuple(sides), dtype=dtype), where=where)
+    dtype = _DTYPES.get(tensor.type, tensor.type.removeprefix("tensor(").removesuffix(")"))
+    return TensorInfo(shape=tuple(sides), dtype=dtype)
+
+
+def _place(buffer: Array) -> tuple[object, ...]:
+    """Where a buffer is, as the session's binding takes it."""
+    return "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data

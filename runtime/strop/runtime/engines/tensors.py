@@ -1,49 +1,65 @@
-"""What every engine asks of an artifact's input and output."""
+"""What every engine asks of an artifact's inputs and outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-from strop.runtime.engines.engine import TensorInfo
+from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import ArtifactError
 
-T = TypeVar("T")
-DTYPES = ("uint8", "int8", "float32")
+# numpy's names; text, sparse tensors and sequences have none.
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+DTYPES = (*INTEGERS, "float16", "float32", "float64", "bool")
 
 
-def the_only(tensors: Sequence[T], what: str, *, where: str) -> T:
-    """The artifact's one tensor.
-
-    Args:
-        tensors: All of its inputs, or all of its outputs.
-        what: "input" or "output".
-        where: The artifact, for the error.
+def check_inputs(infos: Sequence[TensorInfo], *, where: str) -> tuple[TensorInfo, ...]:
+    """Pass tensors that strop can fill.
 
     Raises:
-        ArtifactError: There is none or more than one.
+        ArtifactError: No input, a side that is not fixed, or a dtype that numpy lacks.
     """
-    if len(tensors) != 1:
-        raise ArtifactError(
-            f"{where}: {len(tensors)} {what}s; a classifier has one. Export the model with a"
-            f" single {what}"
-        )
-    return tensors[0]
+    if not infos:
+        raise ArtifactError(f"{where}: no input; needed is a model that takes at least one tensor")
+    for info in infos:
+        if min(info.shape, default=1) < 1:
+            raise ArtifactError(
+                f"{where}: an input of shape {list(info.shape)}; needed is one with all sides"
+                " fixed, but for the batch. Export the model with a fixed input size"
+            )
+    return _check_dtypes(infos, where=where)
 
 
-def check_tensor(info: TensorInfo, *, where: str) -> TensorInfo:
-    """Pass the tensor if strop can fill or read it.
+def check_outputs(infos: Sequence[TensorInfo], *, where: str) -> tuple[TensorInfo, ...]:
+    """Pass tensors that strop can read.
 
     Raises:
-        ArtifactError: A side that is not fixed, a batch other than 1, or another dtype.
+        ArtifactError: No output, or a dtype that numpy lacks.
     """
-    if not info.shape or min(info.shape) < 1 or info.shape[0] != 1:
-        raise ArtifactError(
-            f"{where}: a tensor of shape {list(info.shape)}; needed is one with all sides fixed"
-            " and a batch of 1. Export the model with a fixed input size"
-        )
-    if info.dtype not in DTYPES:
-        raise ArtifactError(
-            f"{where}: a tensor of dtype {info.dtype}; needed is one of {', '.join(DTYPES)}"
-        )
-    return info
+    if not infos:
+        raise ArtifactError(f"{where}: no output; needed is a model that returns a tensor")
+    return _check_dtypes(infos, where=where)
+
+
+def check_written(tensors: Sequence[Array], infos: Sequence[TensorInfo]) -> None:
+    """Refuse tensors that numpy would broadcast or cast in silence.
+
+    Raises:
+        ValueError: Not one tensor for each input, or another shape or dtype.
+    """
+    if len(tensors) != len(infos):
+        raise ValueError(f"{len(tensors)} tensors, needed are {len(infos)}")
+    for tensor, info in zip(tensors, infos, strict=True):
+        if tensor.shape != info.shape or tensor.dtype != info.dtype:
+            raise ValueError(
+                f"a tensor {tensor.dtype} {list(tensor.shape)}, needed is"
+                f" {info.dtype} {list(info.shape)}"
+            )
+
+
+def _check_dtypes(infos: Sequence[TensorInfo], *, where: str) -> tuple[TensorInfo, ...]:
+    for info in infos:
+        if info.dtype not in DTYPES:
+            raise ArtifactError(
+                f"{where}: a tensor of dtype {info.dtype}; needed are numbers: {', '.join(DTYPES)}"
+            )
+    return tuple(infos)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
-from strop.runtime.engines.tensors import check_tensor, the_only
+from strop.runtime.engines.tensors import check_inputs, check_outputs
 from strop.runtime.errors import ArtifactError
 
 if TYPE_CHECKING:
     from strop.runtime.engines.operation import Operation
 
+_OPEN = -1  # a side that the file leaves open
 _DELEGATE = "DELEGATE"  # Source: tensorflow/lite schema.fbs, BuiltinOperator 51
 # Dimensions of the weights, input 1, over which one result is not summed up.
 _RESULT_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
@@ -27,8 +28,8 @@ class TfliteEngine:
     Attributes:
         facts: What runs it; `kernels` is "xnnpack" only where delegate nodes are in the
             execution plan, "unknown" where the interpreter does not tell.
-        input: The input tensor.
-        output: The output tensor.
+        inputs: The input tensors.
+        outputs: The output tensors.
     """
 
     def __init__(
@@ -50,27 +51,27 @@ class TfliteEngine:
             num_threads: Within one invoke.
 
         Raises:
-            ArtifactError: The interpreter refuses the file, or it is not one image in,
-                one vector of scores out.
+            ArtifactError: The interpreter refuses the file, or an input has an open side.
         """
         self._where = os.fspath(path)
         try:
             interpreter = interpreter_type(model_path=self._where, num_threads=num_threads)
-            inputs = interpreter.get_input_details()
-            source = the_only(inputs, "input", where=self._where)
-            signature = [int(side) for side in source.get("shape_signature", source["shape"])]
-            if signature[:1] == [-1]:
-                interpreter.resize_tensor_input(source["index"], [1, *signature[1:]])
+            signatures = [_signature(each) for each in interpreter.get_input_details()]
+            for source, signature in zip(interpreter.get_input_details(), signatures, strict=True):
+                if signature[:1] == [_OPEN] and _OPEN not in signature[1:]:
+                    interpreter.resize_tensor_input(source["index"], [1, *signature[1:]])
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as err:
             raise ArtifactError(
                 f"{self._where}: {engine} {version} cannot load it: {err}; copy or export it again"
             ) from err
         # Only now are a dynamic batch's shapes what they will be.
-        source = interpreter.get_input_details()[0]
-        result = the_only(interpreter.get_output_details(), "output", where=self._where)
-        self.input = _tensor_info(source, signature, where=self._where)
-        self.output = _tensor_info(result, None, where=self._where)
+        sources, results = interpreter.get_input_details(), interpreter.get_output_details()
+        self.inputs = check_inputs(
+            [_tensor_info(*each) for each in zip(sources, signatures, strict=True)],
+            where=self._where,
+        )
+        self.outputs = check_outputs([_tensor_info(each) for each in results], where=self._where)
         kernels, partitions = _kernels(interpreter)
         self.facts = EngineFacts(
             engine=engine,
@@ -80,16 +81,27 @@ class TfliteEngine:
             num_threads=num_threads,
         )
         self._interpreter: Any = interpreter
-        self._source = int(source["index"])
-        self._result = int(result["index"])
+        self._sources = [int(source["index"]) for source in sources]
+        self._results = [int(result["index"]) for result in results]
 
-    def write(self, tensor: Array) -> None:
-        """Copy `tensor`, of the input's shape and dtype, into the input buffer."""
-        self._interpreter.set_tensor(self._source, tensor)
+    @property
+    def input(self) -> TensorInfo:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> TensorInfo:
+        """The first output."""
+        return self.outputs[0]
+
+    def write(self, *tensors: Array) -> None:
+        """Copy one tensor for each input, of its shape and dtype, into the input buffers."""
+        for source, tensor in zip(self._sources, tensors, strict=True):
+            self._interpreter.set_tensor(source, tensor)
 
     def input_view(self) -> Array:
-        """The input buffer itself, to be filled in place; let go of it before `invoke`."""
-        view: Array = self._interpreter.tensor(self._source)()
+        """The first input's buffer, to be filled in place; let go of it before `invoke`."""
+        view: Array = self._interpreter.tensor(self._sources[0])()
         return view
 
     def invoke(self) -> None:
@@ -99,9 +111,9 @@ class TfliteEngine:
         except RuntimeError as err:
             raise ArtifactError(f"{self._where}: {self.facts.engine} failed: {err}") from err
 
-    def read(self) -> Array:
-        """The output of the last invoke, raw codes or floats, a copy."""
-        raw: Array = self._interpreter.get_tensor(self._result)
+    def read(self, output: int = 0) -> Array:
+        """An output of the last invoke by its place, raw codes or floats, a copy."""
+        raw: Array = self._interpreter.get_tensor(self._results[output])
         return raw
 
     def undelegated(self) -> tuple[int, ...] | None:
@@ -151,20 +163,21 @@ class TfliteEngine:
         self.close()
 
 
-def _tensor_info(details: Any, signature: list[int] | None, *, where: str) -> TensorInfo:
+def _signature(details: Any) -> list[int]:
+    return [int(side) for side in details.get("shape_signature", details["shape"])]
+
+
+def _tensor_info(details: Any, signature: list[int] | None = None) -> TensorInfo:
     shape = [int(side) for side in details["shape"]]
     if signature is not None:
         # The interpreter puts 1 for every unknown side; only the batch may be that.
         shape[1:] = signature[1:]
     scale, zero_point = details["quantization"]
-    return check_tensor(
-        TensorInfo(
-            shape=tuple(shape),
-            dtype=np.dtype(details["dtype"]).name,
-            scale=float(scale),
-            zero_point=int(zero_point),
-        ),
-        where=where,
+    return TensorInfo(
+        shape=tuple(shape),
+        dtype=np.dtype(details["dtype"]).name,
+        scale=float(scale),
+        zero_point=int(zero_point),
     )
 
 
