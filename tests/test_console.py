@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import sys
 
 import pytest
@@ -93,6 +94,55 @@ def test_a_line_of_a_stream_is_one_line_and_out_at_once(monkeypatch: pytest.Monk
     assert raw.getvalue() == "grün  1.00 cat\n".encode()
     console.line("a\nb\x1b[2J\udcff")
     assert raw.getvalue().splitlines()[1:] == [b"a\\nb\\x1b[2J\\udcff"]
+
+
+def strange_text(seed: int) -> str:
+    """Characters of all kinds, most of them such as a terminal could obey."""
+    rng = random.Random(seed)
+    ranges = (
+        (0, 0x20),
+        (0x7F, 0xA0),
+        (0x200B, 0x206F),
+        (0xDC80, 0xDCFF),
+        (0x20, 0x7F),
+        (0, 0x10FFFF),
+    )
+    return "".join(chr(rng.randint(*rng.choice(ranges))) for _ in range(12))
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+@pytest.mark.parametrize("seed", range(100))
+def test_whatever_a_name_holds_what_is_printed_is_printable_lines(
+    monkeypatch: pytest.MonkeyPatch, seed: int, is_terminal: bool
+) -> None:
+    if is_terminal:
+        monkeypatch.setattr(console, "find_spec", lambda name: None)
+    text = strange_text(seed)
+    stream = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    console.settings(text, {text: text, "paths": [text, text]})
+    console.table((text, "n"), [(text, 1), (text, 2)])
+    console.line(text)
+    console.note(text, text)
+    console.error(text)
+    console.json_line({text: text})
+    *lines, rest = stream.getvalue().split("\n")
+    assert rest == ""
+    assert all(line.isprintable() for line in lines)
+    # Settings 3, the table 3 or turned 2, line, note 2, error, JSON.
+    assert len(lines) in (11, 10)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_json_for_a_terminal_is_printable_and_exact(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    record = {strange_text(seed): [strange_text(seed + 1000), 1, {"n": [1, 2]}]}
+    monkeypatch.setattr(sys, "stdout", out := io.StringIO())
+    console.json(record)
+    assert json.loads(out.getvalue()) == record
+    assert all(line.isprintable() for line in out.getvalue().split("\n"))
 
 
 def test_a_json_line_is_valid_on_every_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
 """The one place, with `strop.cli`, that prints: results to stdout, all else to stderr.
 
 On a terminal with rich installed, tables and progress bars are rich's; without it, or
-into a pipe or a file, they are plain text and progress is silent.
+into a pipe or a file, they are plain text and progress is silent. Labels, names of files
+and what a board sends may come from strangers: what a terminal could obey, or show as
+something else, is escaped in all that is printed here.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +16,8 @@ from importlib.util import find_spec
 from json import dumps
 from shutil import get_terminal_size
 from typing import TextIO, TypeVar
+
+from strop.runtime.errors import OutputError
 
 T = TypeVar("T")
 COLUMN_GAP = "  "
@@ -29,8 +34,7 @@ def settings(title: str, pairs: Mapping[str, object]) -> None:
         pairs: Name to value; None is shown as "-", a list or tuple by its items.
     """
     width = max(map(len, pairs), default=0)
-    lines = [title, *(f"  {name:<{width}}  {_cell(value)}" for name, value in pairs.items())]
-    _write(sys.stderr, "\n".join(lines))
+    note(title, *(f"  {name:<{width}}  {_cell(value)}" for name, value in pairs.items()))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -43,7 +47,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """
     cells = [[_cell(value) for value in row] for row in rows]
     right = [all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
-    lines = [list(columns), *cells]
+    lines = [[_cell(column) for column in columns], *cells]
     if sys.stdout.isatty() and _width(lines) > get_terminal_size().columns:
         # One record a column: a terminal folds wide lines until nobody can read them.
         turned = [list(line) for line in zip(*lines, strict=True)]
@@ -69,25 +73,58 @@ def gap() -> None:
 def line(text: str) -> None:
     """Print one line of a stream to stdout, at once; what would break the line is escaped."""
     _write(sys.stdout, one_line(text))
-    sys.stdout.flush()
+    flush()
 
 
 def json_line(record: object) -> None:
     """Print a record of plain Python values to stdout as one line of JSON, at once."""
     # ASCII: no character of a path is a line break, or foreign to the reader's encoding.
     _write(sys.stdout, dumps(record))
-    sys.stdout.flush()
+    flush()
+
+
+def flush() -> None:
+    """Pass on to the system what was printed to stdout.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as err:
+        raise _unwritten(err) from err
 
 
 def one_line(text: str) -> str:
-    """The text; with its characters escaped where one is a line break or another control."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    r"""The text, with each character that a terminal does not show as it is escaped.
+
+    These are what Unicode counts as "other" (control characters, among them ESC and line
+    breaks; format characters, among them those that turn the direction of writing; lone
+    surrogates, which are the bytes of a file's name that are no UTF-8), line and paragraph
+    separators, and spaces other than " ": "\x1b", "\u202e", "\udcff".
+    """
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 def json(record: object) -> None:
     """Print a record of plain Python values to stdout, as indented JSON, flat lists on a line."""
     text = dumps(record, ensure_ascii=False, indent=1)
-    _write(sys.stdout, FLAT_LIST.sub(lambda found: " ".join(found.group().split()), text))
+    text = FLAT_LIST.sub(lambda found: " ".join(found.group().split()), text)
+    # Layout has no other character that is not printable than its line breaks.
+    _write(sys.stdout, "\n".join(map(_json_ascii_controls, text.split("\n"))))
+
+
+def _json_ascii_controls(text: str) -> str:
+    """The same JSON, for terminals: what `one_line` escapes, escaped as JSON does."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else dumps(char)[1:-1] for char in text)
 
 
 def progress(iterable: Iterable[T], total: int, label: str) -> Iterator[T]:
@@ -105,18 +142,38 @@ def progress(iterable: Iterable[T], total: int, label: str) -> Iterator[T]:
     from rich.progress import track
 
     yield from track(
-        iterable, description=label, total=total, console=Console(stderr=True), transient=True
+        iterable,
+        description=one_line(label),
+        total=total,
+        console=Console(stderr=True),
+        transient=True,
     )
 
 
-def note(text: str) -> None:
-    """Say something about the work to stderr."""
-    _write(sys.stderr, text)
+def note(*lines: str) -> None:
+    """Say something about the work to stderr, each argument on a line of its own."""
+    _write(sys.stderr, "\n".join(map(one_line, lines)))
 
 
-def error(text: str) -> None:
-    """Say to stderr why the command ends."""
-    _write(sys.stderr, f"error: {text}")
+def error(*lines: str) -> None:
+    """Say to stderr why the command ends, each argument on a line of its own."""
+    first, *rest = lines or ("",)
+    note(f"error: {first}", *rest)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is still to be written to the stream to the null device.
+
+    Python flushes the standard streams once more when it ends: what the system did not
+    take before, it does not take then, and the exit code would be 120.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, stream.fileno())
+    except (OSError, ValueError):  # no file of the system's, as in a test
+        pass
+    finally:
+        os.close(null)
 
 
 def _write(stream: TextIO, text: str) -> None:
@@ -125,15 +182,29 @@ def _write(stream: TextIO, text: str) -> None:
     except UnicodeEncodeError:
         # A terminal set to ASCII must not end the work over a label's accent.
         encoding = stream.encoding or "ascii"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        _write(stream, text.encode(encoding, "backslashreplace").decode(encoding))
+    except BrokenPipeError:
+        raise
+    except OSError as err:
+        if stream is sys.stdout:
+            raise _unwritten(err) from err
+        # A remark that cannot be written does not end the work.
+        discard(stream)
+
+
+def _unwritten(err: OSError) -> OutputError:
+    discard(sys.stdout)
+    return OutputError(
+        f"standard output: {err.strerror}; the result is lost there: send it elsewhere"
+    )
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ABSENT
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or ABSENT
-    return str(value)
+        return one_line(", ".join(map(str, value))) or ABSENT
+    return one_line(str(value))
 
 
 def _is_number(cell: str) -> bool:

@@ -169,8 +169,7 @@ def _broken(
     if broken and not options.keep_failed:
         remedies = (found.remedy for found in findings if found.remedy)
         raise GateError(
-            "\n".join((*broken, *remedies))
-            + "\nnothing was written; --keep-failed writes it all the same"
+            *broken, *remedies, "nothing was written; --keep-failed writes it all the same"
         )
     return broken
 

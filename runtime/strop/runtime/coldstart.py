@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             started_ns=time.perf_counter_ns() if started_ns is None else started_ns,
         )
     except StropError as err:
-        sys.stderr.write(f"{err}\n")
+        sys.stderr.write(" ".join(str(err).splitlines()) + "\n")
         return err.exit_code
     sys.stdout.write(json.dumps(asdict(record)) + "\n")
     return 0

@@ -10,9 +10,24 @@ from typing import ClassVar
 
 
 class StropError(Exception):
-    """Something that the user can put right."""
+    """Something that the user can put right.
+
+    Args:
+        lines: One, or several where a list of reasons is printed. What would break a line,
+            such as a control character in a file's name, is escaped where it is printed.
+
+    Attributes:
+        lines: The same.
+    """
 
     exit_code: ClassVar[int] = 2
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class ArtifactError(StropError):

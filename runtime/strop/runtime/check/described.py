@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         found = anatomy(options.artifact, engine=options.engine, num_threads=options.threads)
     except StropError as err:
-        sys.stderr.write(f"{err}\n")
+        sys.stderr.write(" ".join(str(err).splitlines()) + "\n")
         return err.exit_code
     sys.stdout.write(json.dumps(asdict(found)) + "\n")
     return 0

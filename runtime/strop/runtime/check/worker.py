@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 answers.write(json.dumps(commands[line.strip()]()) + "\n")
                 answers.flush()
         except StropError as err:
-            sys.stderr.write(f"{err}\n")
+            sys.stderr.write(" ".join(str(err).splitlines()) + "\n")
             return err.exit_code
     return 0
 

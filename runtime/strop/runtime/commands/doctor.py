@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
         _print(diagnosis, title=options.target or "this machine")
     if not any(engine.is_usable for engine in diagnosis.engines):
         where = "here" if options.target is None else "there"
-        reasons = "\n".join(f"  {engine.obstacle}" for engine in diagnosis.engines)
-        raise MeasurementError(f"no engine runs {where}, and none can be installed:\n{reasons}")
+        reasons = (f"  {engine.obstacle}" for engine in diagnosis.engines)
+        raise MeasurementError(f"no engine runs {where}, and none can be installed:", *reasons)
     return 0
 
 

@@ -24,12 +24,12 @@ class Running:
 
     Attributes:
         exit_code: Of strop there; None while it runs.
-        error: Why it ended; "" where nothing was wrong.
+        error: Why it ended, line by line; empty where nothing was wrong.
     """
 
     def __init__(self, connection: Connection, task: Task, *, note: Callable[[str], None]) -> None:
         self.exit_code: int | None = None
-        self.error = ""
+        self.error: tuple[str, ...] = ()
         self._connection = connection
         self._target = connection.target
         self._task = task
@@ -87,7 +87,8 @@ class Running:
 
     def _error(self) -> StropError:
         kind = ERRORS.get(self.exit_code or 0, MeasurementError)
-        return kind(f"{self._target}: {self.error}")
+        first, *rest = self.error
+        return kind(f"{self._target}: {first}", *rest)
 
     def _chunks(self) -> Iterator[bytes]:
         rest = b""
@@ -112,8 +113,8 @@ class Running:
             text = console.one_line(line.decode(errors="replace"))
             text = self._task.at_home(text)
             if self.error:
-                self.error += f"\n{text}"
+                self.error += (text,)
             elif text.startswith(ERROR_MARK):
-                self.error = text[len(ERROR_MARK) :]
+                self.error = (text[len(ERROR_MARK) :],)
             else:
                 self._note(text)
