@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -59,10 +61,65 @@ def test_an_error_of_the_users_is_one_line_and_its_own_code(
     assert capsys.readouterr() == ("", "error: a\n")
 
 
-def test_an_error_of_ours_keeps_its_traceback(command: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            ZeroDivisionError("ours\n\x1b[2J"),
+            70,
+            r"a fault of strop itself \(ZeroDivisionError: ours \\x1b\[2J, in cli.py line \d+\);",
+        ),
+        (RecursionError("too deep"), 70, "RecursionError: too deep"),
+        (MemoryError("8 GiB"), 2, r"out of memory \(8 GiB\); needed is more memory"),
+        (
+            PermissionError(13, "Permission denied", "a\nb.onnx"),
+            2,
+            r"a\\nb.onnx: Permission denied;",
+        ),
+        (OSError(28, "No space left on device", b"x.h5"), 2, "x.h5: No space left on device; make"),
+    ],
+)
+def test_what_nobody_foresaw_is_one_line_without_a_traceback(
+    command: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    code: int,
+    said: str,
+) -> None:
+    command(raises(error))
+    assert cli.main(["run"]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(f"^error: .*{said}", line)
+    assert line.endswith("STROP_TRACEBACK=1 shows where")
+
+
+def test_the_traceback_of_a_fault_is_printed_where_it_is_asked_for(
+    command: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STROP_TRACEBACK", "1")
     command(raises(ZeroDivisionError("ours")))
-    with pytest.raises(ZeroDivisionError, match="ours"):
-        cli.main(["run"])
+    assert cli.main(["run"]) == 70
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("Traceback")
+    assert last.startswith("error: a fault of strop itself (ZeroDivisionError: ours")
+
+
+def test_an_error_of_several_lines_is_printed_line_by_line_and_escaped(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(raises(GateError("a\u202eb", "c\nd")))
+    assert cli.main(["run"]) == 1
+    assert capsys.readouterr().err == "error: a\\u202eb\nc\\nd\n"
+
+
+def test_a_usage_error_shows_a_strange_file_name_escaped(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(lambda options: 0)
+    assert cli.main(["run", "\x1b[2J.png"]) == 2
+    assert "unrecognized arguments: \\x1b[2J.png" in capsys.readouterr().err
 
 
 def test_an_interrupt_ends_with_130(command: Callable[..., None]) -> None:
@@ -85,11 +142,15 @@ def test_a_missing_package_of_the_export_half_names_the_extra(
     [("export", "strop.export.fake", "strop.export.typo"), ("run", FAKE, "tensorflow")],
 )
 def test_a_missing_module_that_no_extra_brings_is_a_bug_of_ours(
-    command: Callable[..., None], name: str, module: str, missing: str
+    command: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    module: str,
+    missing: str,
 ) -> None:
     command(raises(ModuleNotFoundError("no", name=missing)), name=name, module=module)
-    with pytest.raises(ModuleNotFoundError):
-        cli.main([name])
+    assert cli.main([name]) == 70
+    assert "a fault of strop itself (ModuleNotFoundError: no" in capsys.readouterr().err
 
 
 def test_without_the_export_half_the_extra_is_named() -> None:
@@ -172,6 +233,47 @@ def test_a_reader_that_goes_away_ends_the_command_without_a_traceback() -> None:
     with child.stderr:
         assert child.stderr.read() == ""
     assert child.wait() == 141
+
+
+FULL = (
+    "error: standard output: No space left on device; the result is lost there: send it elsewhere"
+)
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [
+        (">/dev/full", 2, f"{FULL}\n"),
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        ("2>/dev/full", 2, ""),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_a_standard_stream_that_is_full_or_closed_gives_a_clean_end(
+    tmp_path: Path, redirected: str, code: int, said: str
+) -> None:
+    # An error is printed in the last case, which nothing can take.
+    argument = "bnech" if redirected == "2>/dev/full" else "--version"
+    shown = tmp_path / "stderr"
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m strop {argument} 2>"$1" {redirected}', sys.executable, shown],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert (ended.returncode, shown.read_text()) == (code, said)
+
+
+def test_a_file_that_is_opened_gets_no_standard_streams_number(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    program = (
+        "import os; from strop.process_end import open_closed_streams; open_closed_streams()\n"
+        f"file = open({str(path)!r}, 'w'); os.write(1, b'C++'); assert file.fileno() > 2"
+    )
+    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, program], check=True)
+    assert path.read_bytes() == b""
 
 
 def test_python_dash_m_strop_is_the_same_command() -> None:

@@ -7,19 +7,14 @@ TensorFlow has the whole command line, and no command waits for another one's im
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from strop import console
-from strop.runtime.errors import StropError
-
-USER_ERROR = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-BROKEN_PIPE = 141  # 128 + SIGPIPE; 1 would say that a gate failed
+from strop.process_end import USER_ERROR, exit_code_of, open_closed_streams
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +98,10 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # argparse's own 15
 
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, which may quote a file's name, and end."""
+        super().error(console.one_line(message))
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -111,23 +110,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None takes the process's.
 
     Returns:
-        0 fine; 1 a gate failed; 2 the user's input; 3 could not be measured, or no
-        camera; 4 no baseline; 130 interrupted; 141 the reader of our output went away;
-        143 terminated within a stream.
+        See `strop.process_end`, which lists them.
     """
-    try:
-        code = _dispatch(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-    except StropError as err:
-        console.error(str(err))
-        return err.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes stdout once more at its end; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    return code
+    open_closed_streams()
+    return exit_code_of(lambda: _dispatch(sys.argv[1:] if argv is None else argv))
 
 
 def _dispatch(argv: Sequence[str]) -> int:
@@ -181,5 +167,5 @@ def _is_missing_extra(command: Command, err: ModuleNotFoundError) -> bool:
 def _print_version() -> int:
     from strop.runtime.record import installed_version
 
-    sys.stdout.write(f"strop {installed_version()}\n")
+    console.line(f"strop {installed_version()}")
     return 0

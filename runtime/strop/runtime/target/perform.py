@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from strop import console
-from strop.runtime.errors import StropError
+from strop.process_end import exit_code_of
 from strop.runtime.target.task import AT_HOME
 
 
@@ -23,12 +23,8 @@ def main() -> int:
     options = argparse.Namespace(**dict.fromkeys(AT_HOME))
     for name, value in task["options"].items():
         setattr(options, name, _value(value))
-    try:
-        code: int = getattr(command, "perform", command.run)(options)
-    except StropError as err:
-        console.error(str(err))
-        return err.exit_code
-    return code
+    work: Callable[[argparse.Namespace], int] = getattr(command, "perform", command.run)
+    return exit_code_of(lambda: work(options))
 
 
 def _value(value: object) -> object:
