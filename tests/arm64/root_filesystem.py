@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# The point release alone: it changes a few times a year, its security updates every day.
-MIRROR = "http://deb.debian.org/debian"
+# The point releases' archive alone: it changes a few times a year, the security updates' every day.
+ARCHIVE_LABEL = "Debian"
 # What Raspberry Pi OS Lite has too and a shell, Python, the wheels or a login may need.
 PACKAGES = (
     *("base-files", "bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname"),
@@ -170,8 +170,25 @@ def _unpack_packages(system: System, root: Path) -> None:
         if line.startswith(("Acquire::http", "Acquire::Retries", "Acquire::Check-")):
             command.append(f"--aptopt={line}")
     subprocess.run(
-        [*command, system.suite, str(root), MIRROR], check=True, stdout=subprocess.DEVNULL
+        [*command, system.suite, str(root), _mirror()], check=True, stdout=subprocess.DEVNULL
     )
+
+
+def _mirror() -> str:
+    """The mirror of Debian's archive that this machine's apt is set up with."""
+    command = ["apt-get", "indextargets", "--format", "$(LABEL) $(SITE)", "Identifier: Packages"]
+    listed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    sites = [
+        line.split(" ", 1)[1]
+        for line in listed.splitlines()
+        if line.split(" ", 1)[0] == ARCHIVE_LABEL
+    ]
+    if not sites:
+        raise FileNotFoundError(
+            "apt has no archive of Debian's here; emulated boards are made of its packages: run"
+            " `apt-get update`, or add a mirror of Debian to apt's sources"
+        )
+    return sites[0]
 
 
 def _settle(system: System, root: Path) -> None:
