@@ -6,13 +6,18 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python.convert_phase import ConverterError
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from strop.export.graph import Graph
 from strop.export.precision import Precision
 from strop.export.read_tflite import read_tflite
+from strop.export.silence import native_stderr_dropped
 from strop.export.source import Source
 from strop.runtime.errors import SourceError
+
+# TensorFlow prefixes its operations' names in what it says of them.
+OPERATION_PREFIX = "tf."
 
 
 def freeze(source: Source) -> Any:
@@ -50,7 +55,11 @@ def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
     if precision is Precision.FLOAT16:
         converter.target_spec.supported_types = [tf.float16]
     try:
-        model: bytes = converter.convert()
+        # On a model that it does not take, the converter writes pages of MLIR.
+        with native_stderr_dropped():
+            model: bytes = converter.convert()
+    except ConverterError as err:
+        raise SourceError(f"{source.name}: {_unconverted(err)}") from err
     except (ValueError, RuntimeError, tf.errors.OpError) as err:
         first_line = str(err).strip().splitlines()[0]
         raise SourceError(
@@ -58,6 +67,22 @@ def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
             " replace the layer that it names"
         ) from err
     return model
+
+
+def _unconverted(err: ConverterError) -> str:
+    """Which operations TensorFlow's converter has no TFLite operation for, and where they are."""
+    found: dict[str, str] = {}
+    for entry in err.errors:
+        operation = entry.operator.name.removeprefix(OPERATION_PREFIX)
+        place = next((call.name for call in entry.location.call if call.name), "")
+        if operation:
+            found.setdefault(operation, place)
+    named = ", ".join(f"{operation} at {place!r}" for operation, place in found.items() if place)
+    listed = named or ", ".join(found) or str(err).strip().splitlines()[0]
+    return (
+        f"TensorFlow's converter knows no TFLite operation for {listed}; replace it by layers that"
+        " have one"
+    )
 
 
 def float_graph(source: Source) -> Graph:

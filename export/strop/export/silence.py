@@ -59,6 +59,23 @@ def native_stderr_held() -> Iterator[None]:
             _restore(saved)
 
 
+@contextmanager
+def native_stderr_dropped() -> Iterator[None]:
+    """Drop what this process writes to file descriptor 2, also if an exception leaves the block.
+
+    For work whose exception says what is to be known. Blocks may nest.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        _restore(saved)
+
+
 def _restore(saved: int) -> None:
     sys.stderr.flush()
     os.dup2(saved, 2)
