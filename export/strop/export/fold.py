@@ -15,6 +15,7 @@ from strop.export.fuse_activations import fuse_activations
 from strop.export.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
+    NO_PADS,
     Array,
     Fused,
     Graph,
@@ -30,6 +31,9 @@ from strop.runtime.contract import Activation
 
 FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
 MAX_PIXEL = 255
+# Pixel values by which one pixel for all channels may miss what each of them normalizes to 0:
+# ImageNet's means are 10 from their own mean, Caffe's 11.
+MOST_OFF_BLACK = 16.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +75,18 @@ def fold(graph: Graph) -> DeployGraph:
     Returns:
         The graph to quantize.
     """
+    return fold_normalization(fold_layers(graph))
+
+
+def fold_layers(graph: Graph) -> Graph:
+    """Fold all but the normalization.
+
+    Args:
+        graph: Float, its input stands for the pixel values 0..255.
+
+    Returns:
+        The same function.
+    """
     for rewrite in (
         replace_average_pools,
         _fold_padding,
@@ -80,7 +96,7 @@ def fold(graph: Graph) -> DeployGraph:
         place_channels,
     ):
         graph = rewrite(graph)
-    return _fold_normalization(graph)
+    return graph
 
 
 def _fold_padding(graph: Graph) -> Graph:
@@ -157,9 +173,9 @@ def _keep_pooled_dims(graph: Graph) -> Graph:
     return graph
 
 
-def _fold_normalization(graph: Graph) -> DeployGraph:
+def fold_normalization(graph: Graph) -> DeployGraph:
     """Scale and offset in front of the first convolutions go into their weights and biases."""
-    chain, scale, offset = _leading_normalization(graph)
+    chain, scale, offset = leading_normalization(graph)
     normalized = chain[-1].output if chain else graph.input
     first = graph.consumers(normalized)
     foldable = (
@@ -172,8 +188,11 @@ def _fold_normalization(graph: Graph) -> DeployGraph:
         return DeployGraph(graph=graph, input_offset=0)
     # The pixel that normalizes to 0 is what zero padding must look like; one code for all
     # channels is all that a kernel pads with, so the channels' mean is the nearest.
-    black = float(np.mean(-offset / scale))
-    pixel = int(np.clip(np.rint(black), 0, MAX_PIXEL))
+    black = -offset / scale
+    pixel = int(np.clip(np.rint(black.mean()), 0, MAX_PIXEL))
+    is_padded = any(op.pads != NO_PADS for op in first)
+    if is_padded and np.abs(black - pixel).max() > MOST_OFF_BLACK:
+        return DeployGraph(graph=graph, input_offset=0)
     ops, added = [], []
     for op in graph.ops:
         if op in chain:
@@ -187,7 +206,7 @@ def _fold_normalization(graph: Graph) -> DeployGraph:
     return DeployGraph(graph=graph.rewired(ops, added=added), input_offset=pixel)
 
 
-def _leading_normalization(graph: Graph) -> tuple[list[Op], Array, Array]:
+def leading_normalization(graph: Graph) -> tuple[list[Op], Array, Array]:
     """Operations between the input and the first other one, as x * scale + offset per channel."""
     channels = graph.tensors[graph.input].shape[-1]
     scale, offset = np.ones(channels), np.zeros(channels)

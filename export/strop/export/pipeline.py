@@ -6,15 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from strop.export.audit import audit
 from strop.export.bundle import MANIFEST, REPORT, bundle
 from strop.export.certify import Certificate, broken_promises
 from strop.export.checks import check_images
 from strop.export.count_artifact import count_artifact
 from strop.export.delegation import delegation
+from strop.export.equivalence import proven_fold
+from strop.export.faults import named_faults
 from strop.export.finding import Finding
 from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers
-from strop.export.fold import cut_activation, fold
+from strop.export.fold import cut_activation
 from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
 from strop.export.graph import Array
@@ -110,7 +114,8 @@ def export(
         for precision in options.precisions:
             on_step(f"write {precision.value}")
             if quantized is not None and precision is Precision.INT8:
-                paths = write_int8(folder, source, options, quantized.int8)
+                with named_faults(source.name, "write"):
+                    paths = write_int8(folder, source, options, quantized.int8)
             else:
                 paths = write_converted(folder, source, options, precision)
             artifacts |= dict.fromkeys(paths, precision)
@@ -257,7 +262,8 @@ def _check(source: Source, options: ExportOptions) -> None:
 
 
 def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Quantized:
-    graph, activation = cut_activation(float_graph(source))
+    with named_faults(source.name, "read"):
+        graph, activation = cut_activation(float_graph(source))
     ends_in_probabilities = options.result is Result.PROBABILITIES
     if ends_in_probabilities and activation is Activation.NONE:
         raise SourceError(
@@ -271,17 +277,20 @@ def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Q
     # Evenly spread: folders are sorted by class.
     some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
     sample = list(batches(some, contract, batch_size=BATCH_SIZE))
-    tuned = tune(
-        fold(graph),
-        progress(
-            batches(images, contract, batch_size=BATCH_SIZE),
-            -(-len(images) // BATCH_SIZE),
-            "calibrate",
-        ),
-        sample,
-        activation=activation,
-        effort=options.effort,
-    )
+    with named_faults(source.name, "fold"):
+        deploy = proven_fold(source, graph, activation, np.concatenate(sample))
+    with named_faults(source.name, "quantize"):
+        tuned = tune(
+            deploy,
+            progress(
+                batches(images, contract, batch_size=BATCH_SIZE),
+                -(-len(images) // BATCH_SIZE),
+                "calibrate",
+            ),
+            sample,
+            activation=activation,
+            effort=options.effort,
+        )
     int8 = Int8(
         quantized=tuned.quantized,
         contract=contract,

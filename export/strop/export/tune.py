@@ -13,6 +13,7 @@ from strop.export.correct import Corrected, correct
 from strop.export.divergence import divergence
 from strop.export.effort import Effort
 from strop.export.equalize import equalize
+from strop.export.equivalence import check_equalized
 from strop.export.execute import execute
 from strop.export.fold import DeployGraph
 from strop.export.graph import Array
@@ -103,6 +104,7 @@ def tune(
     run.consider("to the nearest", deploy, calibration)
     run.consider("bias correction", deploy, calibration, moves_biases=True)
     equalized = equalize(deploy, calibration)
+    check_equalized(deploy, equalized.deploy, sample)
     run.consider("equalization", equalized.deploy, equalized.calibration)
     costs: tuple[Cost, ...] = ()
     if effort is not Effort.FAST:

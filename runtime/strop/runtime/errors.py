@@ -58,6 +58,10 @@ class QuantizationError(StropError):
     """The model holds something that cannot be quantized or calibrated."""
 
 
+class GraphError(QuantizationError):
+    """The graph that strop made of a model is not the model: a fault of strop."""
+
+
 class RecordError(StropError):
     """A folder of records holds none that can be used."""
 
