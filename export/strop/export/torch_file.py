@@ -1,17 +1,16 @@
 """Reads the tensors of a PyTorch checkpoint without PyTorch, and without running its pickle.
 
-A .pth holds pickled code for a machine with a stack. The few instructions that a dictionary of
-tensors needs are followed here, one by one; a file that asks for anything else is refused, by
-name, and nothing of it is run.
+A .pth holds pickled code for a machine with a stack. A file that asks for more than a
+dictionary of tensors needs is refused, and nothing of it is run (`torch_pickle`).
 
-Source: pytorch, torch/serialization.py (both formats), torch/_utils.py
-(_rebuild_tensor_v2); CPython, Lib/pickletools.py (the instructions).
+Source: pytorch, torch/serialization.py (both formats).
 """
 
 from __future__ import annotations
 
 import io
 import os
+import pickle
 import re
 import struct
 import zipfile
@@ -23,25 +22,28 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from strop.export.torch_pickle import Storage, Stored, follow
+from strop.export.torch_pickle import MAX_PICKLE_BYTES, Storage, Stored, read_pickle
 from strop.runtime.artifact import sha256_file
 from strop.runtime.errors import SourceError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of the format before PyTorch 1.6
 PROTOCOL = 1001
-MAX_PICKLE_BYTES = 64 << 20
+MAX_BYTEORDER_BYTES = 16
+MAX_NAME = 200  # characters
+MAX_DIMENSIONS = 8  # a kernel of a video network has five
 HASH = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 KEY = re.compile(r"[0-9]{1,20}")
 NUMEL = struct.Struct("<q")
 
+# RuntimeError has zipfile's NotImplementedError and the RecursionError in it.
 UNREADABLE = (
-    *(ValueError, IndexError, KeyError, TypeError, AttributeError, EOFError, OSError),
-    *(struct.error, zipfile.BadZipFile, RecursionError),
+    *(ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, RuntimeError),
+    *(ArithmeticError, MemoryError, struct.error, zipfile.BadZipFile, pickle.UnpicklingError),
 )
 
 
 def read_checkpoint(path: Path) -> Mapping[str, NDArray[Any]]:
-    """The tensors of a state_dict by name, in its order.
+    """The tensors of a state_dict by name, in its order; they cannot be written to.
 
     Args:
         path: A .pth of either format of torch.save. Where its name ends in a hash, as
@@ -80,21 +82,22 @@ def _check_hash(path: Path) -> None:
 
 def _read_legacy(file: BinaryIO) -> tuple[object, dict[str, bytes]]:
     """Five pickles, and then the storages in the order of the last one's keys."""
-    if follow(file) != MAGIC or follow(file) != PROTOCOL:
+    if read_pickle(file) != MAGIC or read_pickle(file) != PROTOCOL:
         raise ValueError("it does not begin like a checkpoint")
-    system = follow(file)
+    system = read_pickle(file)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("its numbers are not little-endian")
-    found, keys = follow(file), follow(file)
+    found, keys = read_pickle(file), read_pickle(file)
     if not isinstance(keys, list):
         raise ValueError("it lists no storages")
     sizes = {stored.storage.key: stored.storage for _, stored in _tensors(found)}
     storages = {}
     for key in keys:
-        storage = sizes.get(key)
+        # Not before its type is known: a stranger's nested key keeps the hash busy for ever.
+        storage = sizes.get(key) if isinstance(key, str) else None
         (numel,) = NUMEL.unpack(_exactly(file, NUMEL.size))
         if storage is None or numel != storage.numel:
-            raise ValueError(f"storage {key!r} has {numel} numbers, which no tensor says")
+            raise ValueError(f"a storage has {numel} numbers, which no tensor says")
         storages[key] = _exactly(file, storage.size_bytes)
     return found, storages
 
@@ -105,10 +108,11 @@ def _read_zip(file: BinaryIO) -> tuple[object, dict[str, bytes]]:
         (main,) = [name for name in members if name.split("/")[1:] == ["data.pkl"]]
         folder = main.split("/")[0]
         order = members.get(f"{folder}/byteorder")
-        if order is not None and archive.read(order)[:16] != b"little":
+        if order is not None and _member(archive, order, MAX_BYTEORDER_BYTES) != b"little":
             raise ValueError("its numbers are not little-endian")
-        found = follow(io.BytesIO(_member(archive, members[main], MAX_PICKLE_BYTES)))
-        storages = {}
+        found = read_pickle(io.BytesIO(_member(archive, members[main], MAX_PICKLE_BYTES)))
+        storages: dict[str, bytes] = {}
+        left = os.fstat(file.fileno()).st_size
         for _, stored in _tensors(found):
             storage = stored.storage
             if storage.key in storages:
@@ -116,6 +120,9 @@ def _read_zip(file: BinaryIO) -> tuple[object, dict[str, bytes]]:
             if not KEY.fullmatch(storage.key):
                 raise ValueError(f"storage {storage.key[:40]!r}")
             info = members[f"{folder}/data/{storage.key}"]
+            left -= storage.size_bytes
+            if left < 0:  # members of a zip may lie over each other
+                raise ValueError("its storages have more numbers than the file")
             storages[storage.key] = _member(archive, info, storage.size_bytes)
             if len(storages[storage.key]) != storage.size_bytes:
                 raise ValueError(f"storage {storage.key} has not the numbers that it says")
@@ -140,8 +147,10 @@ def _tensors(found: object) -> Iterator[tuple[str, Stored]]:
     if not isinstance(found, dict) or not found:
         raise ValueError("no dictionary of tensors")
     for name, stored in found.items():
-        if not isinstance(name, str) or not isinstance(stored, Stored):
-            raise ValueError(f"{str(name)[:80]!r} is no tensor")
+        if not isinstance(stored, Stored) or len(name) > MAX_NAME:
+            raise ValueError(f"{name[:MAX_NAME]!r} is no tensor")
+        if len(stored.sizes) > MAX_DIMENSIONS:
+            raise ValueError(f"{name}: {len(stored.sizes)} dimensions")
         yield name, stored
 
 
@@ -157,4 +166,5 @@ def _tensor(name: str, stored: Stored, storages: Mapping[str, bytes]) -> NDArray
     # A view that repeats numbers by strides of 0 may have many more than the file.
     if np.prod(stored.sizes, dtype=object) > len(numbers):
         raise ValueError(f"{name}: more numbers than its storage has")
-    return as_strided(numbers[stored.offset :], stored.sizes, strides).copy()
+    # No copy: thousands of tensors may say that they are the same numbers.
+    return as_strided(numbers[stored.offset :], stored.sizes, strides, writeable=False)

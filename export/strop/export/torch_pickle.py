@@ -1,18 +1,26 @@
-"""Follows the pickle instructions of a dictionary of tensors, and no others.
+"""Reads the pickle of a dictionary of tensors; nothing that it names is imported or called.
 
-Source: CPython, Lib/pickletools.py, which says what each instruction does to the stack.
+The standard library's unpickler does the work, behind three doors. Each instruction has to
+be one that a dictionary of tensors needs. What the pickle names becomes an inert tuple.
+Every dictionary takes only texts as keys, so that no key is hashed that a stranger has
+nested: 430 bytes of tuples in tuples keep Python's hash busy for ever, and 200,000 levels
+overflow its stack.
+
+Source: CPython, Lib/pickletools.py (the instructions); pytorch, torch/_utils.py
+(_rebuild_tensor_v2).
 """
 
 from __future__ import annotations
 
+import io
+import pickle
 import pickletools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-MAX_INSTRUCTIONS = 5_000_000  # a hundred times those of the largest network here
+MAX_INSTRUCTIONS = 2_000_000  # forty times those of the largest network here
+MAX_PICKLE_BYTES = 64 << 20
 DTYPES: dict[str, np.dtype[Any]] = {
     "torch FloatStorage": np.dtype("<f4"),
     "torch HalfStorage": np.dtype("<f2"),
@@ -25,9 +33,21 @@ TENSOR = "torch._utils _rebuild_tensor_v2"
 PARAMETER = "torch._utils _rebuild_parameter"
 KNOWN = frozenset({DICTIONARY, TENSOR, PARAMETER, *DTYPES})
 
+PUTS = frozenset({"BINPUT", "LONG_BINPUT"})
+INSTRUCTIONS = PUTS | {
+    *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINGET", "LONG_BINGET"),
+    *("EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS"),
+    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+    *("BINUNICODE", "SHORT_BINUNICODE"),
+    *("GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "BUILD"),
+}
+# EMPTY_DICT makes a dict that takes any key; a named one is ours. A frame's length changes
+# with it, and frames only help a reader to plan.
+REPLACED = {"EMPTY_DICT": b"ccollections\nOrderedDict\n)R", "FRAME": b""}
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Storage:
+
+class Storage(NamedTuple):
     """Numbers that lie in a row in the file.
 
     Attributes:
@@ -46,9 +66,10 @@ class Storage:
         return self.numel * self.dtype.itemsize
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A tensor: which numbers of a storage it has.
+
+    A tuple, because the instruction BUILD could change the fields of a dataclass.
 
     Attributes:
         storage: Where they lie.
@@ -63,22 +84,7 @@ class Stored:
     strides: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Global:
-    """Something that a pickle names; never what it names."""
-
-    name: str
-
-
-_MARK = object()
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_VALUES = frozenset(
-    {"BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE", "BINFLOAT"}
-)
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-
-
-def follow(file: BinaryIO) -> Any:
+def read_pickle(file: BinaryIO) -> Any:
     """What one pickle describes; the file is behind it then.
 
     Returns:
@@ -86,134 +92,77 @@ def follow(file: BinaryIO) -> Any:
 
     Raises:
         ValueError: An instruction or a name that a dictionary of tensors does not have.
-        IndexError, KeyError, TypeError: The instructions make no sense.
+        pickle.UnpicklingError, LookupError, TypeError, AttributeError, EOFError: The
+            instructions make no sense.
     """
-    machine = _Machine()
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        if count > MAX_INSTRUCTIONS:
-            raise ValueError("too many instructions")
-        if opcode.name == "STOP":
-            (found,) = machine.stack
-            return found
-        machine.step(opcode.name, argument)
-    raise ValueError("it has no end")
+    return _Unpickler(io.BytesIO(_vetted(file))).load()
 
 
-class _Machine:
-    """The stack and the memo of a pickle."""
+def _vetted(file: BinaryIO) -> bytes:
+    """The pickle's bytes, with `REPLACED`, if all of its instructions are harmless."""
+    start = file.tell()
+    content = file.read(MAX_PICKLE_BYTES)
+    parts, kept = [], 0
+    for count, (opcode, argument, at) in enumerate(pickletools.genops(content)):
+        position = at or 0  # None only for a stream that cannot tell
+        if opcode.name not in INSTRUCTIONS:
+            raise ValueError(f"the pickle instruction {opcode.name}")
+        # The unpickler makes its memo as long as the largest place that is named.
+        if count > MAX_INSTRUCTIONS or (opcode.name in PUTS and int(argument or 0) > count):
+            raise ValueError("too many instructions, or a memo of more places than instructions")
+        if opcode.name in REPLACED:
+            parts += [content[kept:position], REPLACED[opcode.name]]
+            kept = position + (9 if opcode.name == "FRAME" else 1)  # a frame has 8 bytes of length
+    end = position + 1
+    file.seek(start + end)
+    return b"".join([*parts, content[kept:end]])
 
-    def __init__(self) -> None:
-        self.stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
-        self._steps: dict[str, Callable[[Any], None]] = {
-            "PROTO": lambda argument: None,
-            "FRAME": lambda argument: None,
-            "MARK": lambda argument: self.stack.append(_MARK),
-            "EMPTY_DICT": lambda argument: self.stack.append({}),
-            "EMPTY_LIST": lambda argument: self.stack.append([]),
-            "EMPTY_TUPLE": lambda argument: self.stack.append(()),
-            "TUPLE": lambda argument: self.stack.append(tuple(self._from_mark())),
-            "BINPUT": self._put,
-            "LONG_BINPUT": self._put,
-            "MEMOIZE": lambda argument: self._put(len(self._memo)),
-            "BINGET": self._get,
-            "LONG_BINGET": self._get,
-            "GLOBAL": self._name,
-            "BINPERSID": self._storage,
-            "REDUCE": self._reduce,
-            "BUILD": self._build,
-            "SETITEM": self._set_item,
-            "SETITEMS": self._set_items,
-            "APPEND": self._append,
-            "APPENDS": self._appends,
-        }
 
-    def step(self, name: str, argument: Any) -> None:
-        if name in _CONSTANTS:
-            self.stack.append(_CONSTANTS[name])
-        elif name in _VALUES:
-            self.stack.append(argument)
-        elif name in _TUPLES:
-            taken = [self.stack.pop() for _ in range(_TUPLES[name])]
-            self.stack.append(tuple(reversed(taken)))
-        elif name in self._steps:
-            self._steps[name](argument)
-        else:
-            raise ValueError(f"the pickle instruction {name}")
+class _Unpickler(pickle.Unpickler):
+    """The standard library's, with both of its ways out closed."""
 
-    def _from_mark(self) -> list[Any]:
-        taken = []
-        while (value := self.stack.pop()) is not _MARK:
-            taken.append(value)
-        return taken[::-1]
+    def find_class(self, module: str, name: str) -> _Named:
+        named = f"{module} {name}"
+        if named not in KNOWN:
+            raise ValueError(f"it names {named[:80]!r}, which is not run")
+        return _Named(named)
 
-    def _put(self, place: int) -> None:
-        self._memo[place] = self.stack[-1]
-
-    def _get(self, place: int) -> None:
-        self.stack.append(self._memo[place])
-
-    def _name(self, name: str) -> None:
-        if name not in KNOWN:
-            raise ValueError(f"it names {name[:80]!r}, which is not run")
-        self.stack.append(_Global(name))
-
-    def _storage(self, _: Any) -> None:
-        kind, named, key, _place, numel, *view = self.stack.pop()
-        is_plain = kind == "storage" and not any(view)
+    def persistent_load(self, pid: Any) -> Storage:
+        kind, named, key, _place, numel, *view = pid
+        is_plain = kind == "storage" and isinstance(named, _Named) and not any(view)
         if not is_plain or type(numel) is not int or numel < 0 or not isinstance(key, str):
             raise ValueError("a storage of a form that strop does not know")
-        self.stack.append(Storage(key=key, dtype=DTYPES[named.name], numel=numel))
+        return Storage(key=key, dtype=DTYPES[named.name], numel=numel)
 
-    def _reduce(self, _: Any) -> None:
-        arguments, called = self.stack.pop(), self.stack.pop()
-        name = called.name
-        if name == DICTIONARY:
-            self.stack.append(dict(*arguments))
-        elif name == PARAMETER:
-            self.stack.append(arguments[0])
-        elif name == TENSOR:
-            storage, offset, sizes, strides, *_rest = arguments
-            numbers = (offset, *sizes, *strides)
-            if not isinstance(storage, Storage) or any(type(each) is not int for each in numbers):
-                raise ValueError("a tensor of a form that strop does not know")
-            self.stack.append(
-                Stored(storage=storage, offset=offset, sizes=tuple(sizes), strides=tuple(strides))
-            )
-        else:
-            raise ValueError(f"it calls {name[:80]!r}")
 
-    def _build(self, _: Any) -> None:
-        """A dictionary's attributes, such as the versions of its modules, are left out."""
-        self.stack.pop()
-        if type(self.stack[-1]) is not dict:
-            raise ValueError("attributes of something that is no dictionary")
+class _Named(NamedTuple):
+    """Something that a pickle names; never what it names."""
 
-    def _set_item(self, _: Any) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self._dictionary()[key] = value
+    name: str
 
-    def _set_items(self, _: Any) -> None:
-        taken = self._from_mark()
-        for key, value in zip(taken[::2], taken[1::2], strict=True):
-            self._dictionary()[key] = value
+    def __call__(self, *arguments: Any) -> Any:
+        if self.name == DICTIONARY and not arguments:
+            return _Dictionary()
+        if self.name == PARAMETER:
+            return arguments[0]
+        if self.name != TENSOR:
+            raise ValueError(f"it calls {self.name[:80]!r}")
+        storage, offset, sizes, strides, *_rest = arguments
+        numbers = (offset, *sizes, *strides)
+        if not isinstance(storage, Storage) or any(type(each) is not int for each in numbers):
+            raise ValueError("a tensor of a form that strop does not know")
+        return Stored(storage=storage, offset=offset, sizes=tuple(sizes), strides=tuple(strides))
 
-    def _append(self, _: Any) -> None:
-        value = self.stack.pop()
-        self._list().append(value)
 
-    def _appends(self, _: Any) -> None:
-        taken = self._from_mark()
-        self._list().extend(taken)
+class _Dictionary(dict[str, Any]):
+    """Takes only texts as keys, and no attributes."""
 
-    def _dictionary(self) -> dict[Any, Any]:
-        if type(self.stack[-1]) is not dict:
-            raise TypeError("an item of something that is no dictionary")
-        found: dict[Any, Any] = self.stack[-1]
-        return found
+    __slots__ = ()
 
-    def _list(self) -> list[Any]:
-        if type(self.stack[-1]) is not list:
-            raise TypeError("an element of something that is no list")
-        found: list[Any] = self.stack[-1]
-        return found
+    def __setitem__(self, key: str, value: Any) -> None:
+        if type(key) is not str:
+            raise ValueError(f"a key of the type {type(key).__name__}")
+        super().__setitem__(key, value)
+
+    def __setstate__(self, state: object) -> None:
+        """Leave out a dictionary's attributes, such as the versions of its modules."""
