@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,8 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from tests.runtime.several_tensors import TABLE, several_onnx, several_tflite
 from tests.runtime.tiny_artifacts import onnx_bytes
 
@@ -17,12 +20,22 @@ from strop.runtime import classifier
 from strop.runtime.contract import Contract
 from strop.runtime.engines import ENGINES, TensorInfo, choose, litert, open_engine
 from strop.runtime.engines.onnxruntime import needs_exact_products
+from strop.runtime.engines.tensors import check_outputs
 from strop.runtime.engines.tflite import TfliteEngine
 from strop.runtime.errors import ArtifactError, ContractError, EngineError
 from strop.runtime.latency import random_inputs
 
 RED = np.full((1, 16, 16, 3), (255, 0, 0), np.uint8)
 CPU = "processor\t: 0\nflags\t\t: fpu sse4_1 avx2 {more}\n\nprocessor\t: 1\n"
+
+
+def written(folder: Path, model: Any) -> Path:
+    """A model of the schema as a file."""
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path = folder / "changed.tflite"
+    path.write_bytes(bytes(builder.Output()))
+    return path
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
@@ -245,14 +258,70 @@ def test_open_sides_and_text_are_refused(
         open_engine(path)
 
 
-def test_a_truncated_tflite_is_refused_with_the_engines_words(
-    tmp_path: Path, bare_tflite: bytes
-) -> None:
+def test_a_truncated_tflite_is_refused(tmp_path: Path, bare_tflite: bytes) -> None:
     path = tmp_path / "half.tflite"
     path.write_bytes(bare_tflite[: len(bare_tflite) // 2])
+    with pytest.raises(ArtifactError, match=r"half.tflite: .*copy or export it again"):
+        open_engine(path)
+
+
+def test_what_litert_refuses_is_refused_with_its_words_in_one_line(
+    tmp_path: Path, bare_tflite: bytes
+) -> None:
+    model = schema.ModelT.InitFromPackedBuf(bare_tflite, 0)
+    model.subgraphs[0].operators[0].inputs = np.array([1000], np.int32)
+    path = written(tmp_path, model)
     with pytest.raises(
-        ArtifactError, match=r"half.tflite: litert .* cannot load it: .*Flatbuffer.*export it again"
+        ArtifactError, match=r"litert .* cannot load it: .*export it again"
+    ) as found:
+        open_engine(path)
+    assert "\n" not in str(found.value)
+
+
+def test_open_rows_and_columns_are_named_before_anything_is_allocated(
+    tmp_path: Path, bare_tflite: bytes
+) -> None:
+    model = schema.ModelT.InitFromPackedBuf(bare_tflite, 0)
+    source = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
+    source.shape = np.array([1, 1, 1, 3], np.int32)
+    source.shapeSignature = np.array([-1, -1, -1, 3], np.int32)
+    with pytest.raises(
+        ArtifactError, match=r"shape \[1, -1, -1, 3\]; needed is .* all sides fixed"
     ):
+        open_engine(written(tmp_path, model))
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "found"),
+    [
+        (math.nan, 0, "a scale that is"),
+        (math.inf, 0, "a scale that is"),
+        (-0.5, 0, "a scale that is"),
+        (0.5, 256, "zero point 256; needed is one of 0 to 255"),
+        (0.5, -1, "zero point -1; needed is one of 0 to 255"),
+    ],
+)
+def test_an_input_quantization_that_means_nothing_is_refused(
+    tmp_path: Path, bare_tflite: bytes, scale: float, zero_point: int, found: str
+) -> None:
+    model = schema.ModelT.InitFromPackedBuf(bare_tflite, 0)
+    quantization = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].quantization
+    quantization.scale = np.array([scale], np.float32)
+    quantization.zeroPoint = np.array([zero_point], np.int64)
+    with pytest.raises(ArtifactError, match=found):
+        open_engine(written(tmp_path, model))
+
+
+def test_scales_of_an_interpreter_are_checked_once_more() -> None:
+    for scale in (math.nan, math.inf, -1.0):
+        with pytest.raises(ArtifactError, match=rf"the scale {scale}; needed is a finite"):
+            check_outputs([TensorInfo(shape=(1, 4), dtype="int8", scale=scale)], where="m")
+
+
+def test_an_onnx_input_too_large_for_a_buffer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "vast.onnx"
+    path.write_bytes(onnx_bytes(None, side=100_000))
+    with pytest.raises(ArtifactError, match=r"\[1, 100000, 100000, 3\] takes 30000000000 bytes"):
         open_engine(path)
 
 

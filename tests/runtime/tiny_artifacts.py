@@ -12,8 +12,10 @@ COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 WEIGHTS = np.array([[1, -1, -1, 0], [-1, 1, -1, 0], [-1, -1, 1, 0]], np.float32) / 64
 
 
-def onnx_bytes(contract: Contract | None, *, batch: int | str = 1, bias: float = 0.5) -> bytes:
-    """The same function as an .onnx, in float behind a uint8 input."""
+def onnx_bytes(
+    contract: Contract | None, *, batch: int | str = 1, side: int = 16, bias: float = 0.5
+) -> bytes:
+    """The same function as an .onnx, in float behind a uint8 input of side x side pixels."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -25,7 +27,7 @@ def onnx_bytes(contract: Contract | None, *, batch: int | str = 1, bias: float =
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, [batch, 16, 16, 3])],
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, [batch, side, side, 3])],
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, 4])],
         [
             onnx.numpy_helper.from_array(WEIGHTS, "weights"),

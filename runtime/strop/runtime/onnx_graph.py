@@ -70,18 +70,18 @@ def read_onnx_graph(path: Path) -> OnnxGraph:
         graph = _only(memoryview(path.read_bytes()), GRAPH)
         if graph is None:
             raise ValueError("no graph")
-        fields = list(_fields(graph))
+        parts = list(fields(graph))
         return OnnxGraph(
-            nodes=tuple(_node(view) for number, view, _ in fields if number == NODE),
+            nodes=tuple(_node(view) for number, view, _ in parts if number == NODE),
             float_inputs=tuple(
                 _text(_only(view, VALUE_NAME))
-                for number, view, _ in fields
+                for number, view, _ in parts
                 if number == INPUT and _element_type(view) == FLOAT
             ),
             constants=MappingProxyType(
                 {
                     _text(_only(view, TENSOR_NAME)): _sides(view)
-                    for number, view, _ in fields
+                    for number, view, _ in parts
                     if number == INITIALIZER
                 }
             ),
@@ -110,7 +110,7 @@ def computes_in_float(graph: OnnxGraph) -> tuple[bool, ...]:
 
 def _node(content: memoryview) -> OnnxNode:
     inputs, outputs, name, kind, casts_to = [], [], "", "", None
-    for number, view, _ in _fields(content):
+    for number, view, _ in fields(content):
         if number == NODE_INPUT:
             inputs.append(_text(view))
         elif number == NODE_OUTPUT:
@@ -133,7 +133,7 @@ def _node(content: memoryview) -> OnnxNode:
 def _sides(tensor: memoryview) -> tuple[int, ...]:
     """Written one by one, or packed together."""
     sides: list[int] = []
-    for number, view, value in _fields(tensor):
+    for number, view, value in fields(tensor):
         if number != TENSOR_SIDES:
             continue
         if not view:
@@ -154,7 +154,7 @@ def _element_type(value_info: memoryview) -> int | None:
 def _only(content: memoryview, wanted: int) -> memoryview | None:
     """The last message or text with this number, as protobuf reads a field that is single."""
     found = None
-    for number, view, _ in _fields(content):
+    for number, view, _ in fields(content):
         if number == wanted:
             found = view
     return found
@@ -162,7 +162,7 @@ def _only(content: memoryview, wanted: int) -> memoryview | None:
 
 def _number(content: memoryview, wanted: int) -> int | None:
     found = None
-    for number, _, value in _fields(content):
+    for number, _, value in fields(content):
         if number == wanted:
             found = value
     return found
@@ -172,7 +172,7 @@ def _text(content: memoryview | None) -> str:
     return "" if content is None else bytes(content).decode("utf-8", "replace")
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, memoryview, int]]:
+def fields(content: memoryview) -> Iterator[tuple[int, memoryview, int]]:
     """Number, bytes (of messages and texts) and value (of varints) of every field."""
     at = 0
     while at < len(content):

@@ -71,7 +71,8 @@ def open_engine(
         num_threads: Within one invoke, at least 1.
 
     Raises:
-        ArtifactError: The file is not an artifact, or the engine refuses it.
+        ArtifactError: The file is not an artifact, keeps tensors in other files, or the
+            engine refuses it.
         EngineError: No engine for it is installed, `engine` is none of ours or runs
             another format, or num_threads is below 1.
     """

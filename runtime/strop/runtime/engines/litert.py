@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 
 from strop.runtime.engines.tflite import TfliteEngine
+from strop.runtime.tflite_tensors import check_tflite
 
 
 def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> TfliteEngine:
     """Load a .tflite.
 
     Raises:
-        ArtifactError: LiteRT refuses the file.
+        ArtifactError: `check_tflite` or LiteRT refuses the file.
     """
     import ai_edge_litert
     from ai_edge_litert.interpreter import Interpreter
 
+    check_tflite(os.fspath(path))
     return TfliteEngine(
         path,
         interpreter_type=Interpreter,

@@ -12,8 +12,14 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
-from strop.runtime.engines.tensors import check_inputs, check_outputs, check_written
+from strop.runtime.engines.tensors import (
+    check_inputs,
+    check_outputs,
+    check_written,
+    in_one_line,
+)
 from strop.runtime.errors import ArtifactError
+from strop.runtime.onnx_external import refuse_external_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +53,8 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
     """Load a .onnx.
 
     Raises:
-        ArtifactError: ONNX Runtime refuses the file, or an input has an open side.
+        ArtifactError: The file keeps tensors in other files, ONNX Runtime refuses it, or an
+            input has an open side.
     """
     return OnnxRuntimeEngine(path, num_threads=num_threads)
 
@@ -119,7 +126,7 @@ class OnnxRuntimeEngine:
         try:
             self._session.run_with_iobinding(self._binding)
         except _REFUSALS as err:
-            raise ArtifactError(f"{self._where}: onnxruntime failed: {err}") from err
+            raise ArtifactError(f"{self._where}: onnxruntime failed: {in_one_line(err)}") from err
 
     def read(self, output: int = 0) -> Array:
         """An output of the last invoke by its place, a copy."""
@@ -190,12 +197,13 @@ def open_profiled(path: Path, *, num_threads: int, folder: Path) -> Any:
 
 
 def _open(where: str, options: Any) -> Any:
+    refuse_external_data(where)
     try:
         return onnxruntime.InferenceSession(where, options, providers=["CPUExecutionProvider"])
     except _REFUSALS as err:
         raise ArtifactError(
-            f"{where}: onnxruntime {onnxruntime.__version__} cannot load it: {err}; copy or export"
-            " it again"
+            f"{where}: onnxruntime {onnxruntime.__version__} cannot load it: {in_one_line(err)};"
+            " copy or export it again"
         ) from err
 
 

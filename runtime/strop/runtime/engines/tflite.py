@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
-from strop.runtime.engines.tensors import check_inputs, check_outputs
+from strop.runtime.engines.tensors import check_inputs, check_outputs, in_one_line
 from strop.runtime.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -56,14 +56,21 @@ class TfliteEngine:
         self._where = os.fspath(path)
         try:
             interpreter = interpreter_type(model_path=self._where, num_threads=num_threads)
-            signatures = [_signature(each) for each in interpreter.get_input_details()]
-            for source, signature in zip(interpreter.get_input_details(), signatures, strict=True):
+            sources = interpreter.get_input_details()
+            signatures = [_signature(each) for each in sources]
+            # Before anything is allocated for them.
+            check_inputs(
+                [_tensor_info(*each) for each in zip(sources, signatures, strict=True)],
+                where=self._where,
+            )
+            for source, signature in zip(sources, signatures, strict=True):
                 if signature[:1] == [_OPEN] and _OPEN not in signature[1:]:
                     interpreter.resize_tensor_input(source["index"], [1, *signature[1:]])
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as err:
             raise ArtifactError(
-                f"{self._where}: {engine} {version} cannot load it: {err}; copy or export it again"
+                f"{self._where}: {engine} {version} cannot load it: {in_one_line(err)}; copy or"
+                " export it again"
             ) from err
         # Only now are a dynamic batch's shapes what they will be.
         sources, results = interpreter.get_input_details(), interpreter.get_output_details()
@@ -109,7 +116,9 @@ class TfliteEngine:
         try:
             self._interpreter.invoke()
         except RuntimeError as err:
-            raise ArtifactError(f"{self._where}: {self.facts.engine} failed: {err}") from err
+            raise ArtifactError(
+                f"{self._where}: {self.facts.engine} failed: {in_one_line(err)}"
+            ) from err
 
     def read(self, output: int = 0) -> Array:
         """An output of the last invoke by its place, raw codes or floats, a copy."""

@@ -6,17 +6,19 @@ import os
 
 from strop.runtime.engines.engine import Engine
 from strop.runtime.engines.tflite import TfliteEngine
+from strop.runtime.tflite_tensors import check_tflite
 
 
 def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
     """Load a .tflite.
 
     Raises:
-        ArtifactError: tflite-runtime refuses the file.
+        ArtifactError: `check_tflite` or tflite-runtime refuses the file.
     """
     import tflite_runtime
     from tflite_runtime.interpreter import Interpreter
 
+    check_tflite(os.fspath(path))
     return TfliteEngine(
         path,
         interpreter_type=Interpreter,

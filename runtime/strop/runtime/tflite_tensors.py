@@ -1,0 +1,108 @@
+"""Refuses a .tflite whose tensors are too large or have scales that are no numbers.
+
+It is read here, before the interpreter sees it, which would allocate what it says.
+
+Source: tensorflow/lite/schema/schema.fbs, tables Model, SubGraph, Tensor and
+QuantizationParameters; https://flatbuffers.dev/internals/ (tables, vtables, vectors).
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+
+from strop.runtime.engines.tensors import MAX_TENSOR_BYTES
+from strop.runtime.errors import ArtifactError
+
+# Places in their tables.
+SUBGRAPHS, TENSORS = 2, 0
+SHAPE, TYPE, QUANTIZATION, SCALE = 0, 1, 4, 2
+INFINITY_BITS = 0x7F800000  # of a float32; all that is finite and not negative is below
+# Bytes of a value by TensorType; those of one or less, and what is not listed, count as 1.
+VALUE_BYTES = {0: 4, 1: 2, 2: 4, 4: 8, 7: 2, 8: 8, 10: 8, 11: 16, 12: 8, 15: 4, 16: 2, 18: 2}
+MAX_TENSORS = 100_000  # the largest classifiers have some thousands
+
+_U16, _I32, _U32 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I")
+
+
+def check_tflite(path: str) -> None:
+    """Pass a file of which each tensor takes at most MAX_TENSOR_BYTES, with finite scales.
+
+    Raises:
+        ArtifactError: A tensor is larger, has a side below -1 or a scale that is negative,
+            infinite or NaN; or there are more than MAX_TENSORS, or the file is damaged.
+    """
+    try:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as all_:
+            for place, tensor in enumerate(_tensors(all_)):
+                if place == MAX_TENSORS:
+                    raise ValueError(f"more than {MAX_TENSORS} tensors")
+                _check(all_, tensor)
+    except (IndexError, struct.error) as err:
+        raise ArtifactError(
+            f"{path}: cut short or damaged, it ends inside of its tables; copy or export it again"
+        ) from err
+    except ValueError as err:
+        raise ArtifactError(f"{path}: damaged or hostile ({err}); copy or export it again") from err
+
+
+def _tensors(content: mmap.mmap) -> Iterator[int]:
+    """Where each tensor's table is, of every subgraph."""
+    model = _U32.unpack_from(content, 0)[0]
+    for subgraph in _tables(content, _field(content, model, SUBGRAPHS)):
+        yield from _tables(content, _field(content, subgraph, TENSORS))
+
+
+def _check(content: mmap.mmap, tensor: int) -> None:
+    at = _field(content, tensor, SHAPE)
+    sides = struct.unpack_from(f"<{_length(content, at)}i", content, at + 4) if at else ()
+    type_at = _field(content, tensor, TYPE, is_inline=True)
+    kind = content[type_at] if type_at else 0
+    # An open side is 1 at least, and may be a batch: then the engine is asked.
+    if sides and min(sides) < -1:
+        raise ValueError(f"a tensor of shape {list(sides)}")
+    needed = math.prod(map(abs, sides)) * VALUE_BYTES.get(kind, 1)
+    if needed > MAX_TENSOR_BYTES:
+        raise ValueError(
+            f"a tensor of shape {list(sides)} takes {needed} bytes, above {MAX_TENSOR_BYTES}"
+        )
+    quantization = _field(content, tensor, QUANTIZATION)
+    scales = _field(content, quantization, SCALE) if quantization else 0
+    if scales and not _are_finite(content, scales):
+        raise ValueError("a scale that is negative, infinite or no number")
+
+
+def _are_finite(content: mmap.mmap, at: int) -> bool:
+    count = _length(content, at)
+    if count == 1:
+        return bool(_U32.unpack_from(content, at + 4)[0] < INFINITY_BITS)
+    return not count or bool(np.frombuffer(content, "<u4", count, at + 4).max() < INFINITY_BITS)
+
+
+def _tables(content: mmap.mmap, vector: int) -> Iterator[int]:
+    for at in range(vector + 4, vector + 4 + 4 * _length(content, vector), 4) if vector else ():
+        yield at + _U32.unpack_from(content, at)[0]
+
+
+def _length(content: mmap.mmap, vector: int) -> int:
+    count = int(_U32.unpack_from(content, vector)[0])
+    if count > len(content):
+        raise struct.error
+    return count
+
+
+def _field(content: mmap.mmap, table: int, place: int, *, is_inline: bool = False) -> int:
+    """Where a field's table, vector or (inline) value is; 0 where the table has none."""
+    vtable = table - _I32.unpack_from(content, table)[0]
+    entry = 4 + 2 * place
+    if vtable < 0 or entry >= _U16.unpack_from(content, vtable)[0]:
+        return 0
+    offset = _U16.unpack_from(content, vtable + entry)[0]
+    if not offset:
+        return 0
+    at = table + int(offset)
+    return at if is_inline else at + int(_U32.unpack_from(content, at)[0])
