@@ -16,7 +16,13 @@ from strop.export.options import ExportOptions
 from strop.export.precision import FORMATS, Precision
 from strop.export.quantize import QuantizedGraph
 from strop.export.source import Source
-from strop.runtime.artifact import ONNX_CONTRACT_KEY, Format, append_contract
+from strop.runtime.artifact import (
+    ONNX_CONTRACT_KEY,
+    Format,
+    append_contract,
+    onnx_contract_json,
+    seal_onnx,
+)
 from strop.runtime.contract import Activation, Contract
 from strop.runtime.record import installed_version
 
@@ -62,7 +68,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     paths = []
     for form, path in _paths(folder, source, options, Precision.INT8):
         if form is Format.ONNX:
-            path.write_bytes(emit_onnx(quantized, _metadata(int8.contract)))
+            path.write_bytes(seal_onnx(emit_onnx(quantized, _metadata(int8.contract))))
         else:
             content = emit_tflite(quantized, options.input)
             path.write_bytes(append_contract(content, _tflite_contract(int8, options.input)))
@@ -89,7 +95,7 @@ def write_converted(
     paths = []
     for form, path in _paths(folder, source, options, precision):
         if form is Format.ONNX:
-            path.write_bytes(emit_float_onnx(source, _metadata(contract)))
+            path.write_bytes(seal_onnx(emit_float_onnx(source, _metadata(contract))))
         else:
             path.write_bytes(append_contract(convert(source, precision), contract))
         paths.append(path)
@@ -104,4 +110,4 @@ def _paths(
 
 
 def _metadata(contract: Contract) -> Mapping[str, str]:
-    return {ONNX_CONTRACT_KEY: contract.to_json()}
+    return {ONNX_CONTRACT_KEY: onnx_contract_json(contract)}

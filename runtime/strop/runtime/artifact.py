@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import zlib
+from dataclasses import replace
 from enum import Enum
 
+from strop.runtime.checksum import ZEROS, Coverage, checksum_text, verify_content
 from strop.runtime.contract import Contract, contract_from_json
 from strop.runtime.contract_zip import append_contract, read_zipped_contract
 from strop.runtime.errors import ArtifactError
@@ -15,7 +18,9 @@ __all__ = [
     "Format",
     "append_contract",
     "detect_format",
+    "onnx_contract_json",
     "read_contract",
+    "seal_onnx",
     "sha256_file",
 ]
 
@@ -70,18 +75,74 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
 def read_contract(path: str | os.PathLike[str]) -> Contract | None:
     """The contract that an artifact carries, or None if it carries none.
 
-    Needs no engine. What is read is bounded, whatever the file says of its sizes.
+    Where the contract has a checksum, the file's content is verified. Needs no engine. What
+    is kept in memory is bounded, whatever the file says of its sizes.
 
     Raises:
-        ArtifactError: The file is not an artifact.
+        ArtifactError: The file is not an artifact, or its content is not what was written.
         ContractError: It carries a contract that is too large, damaged, or not ours.
     """
     path = os.fspath(path)
     if detect_format(path) is Format.TFLITE:
-        text = read_zipped_contract(path)
-    else:
-        text = read_metadata(path, ONNX_CONTRACT_KEY)
-    return None if text is None else contract_from_json(text, where=path)
+        return _tflite_contract(path)
+    return _onnx_contract(path)
+
+
+def onnx_contract_json(contract: Contract) -> str:
+    """The value for ONNX_CONTRACT_KEY in a file that `seal_onnx` completes."""
+    return replace(contract, checksum=checksum_text(Coverage.FILE)).to_json()
+
+
+def seal_onnx(content: bytes) -> bytes:
+    """The .onnx with its checksum in the contract.
+
+    Args:
+        content: A ModelProto with `onnx_contract_json` in its metadata_props.
+
+    Raises:
+        ArtifactError: There is no such contract in it, or more than one.
+    """
+    unsealed = _checksum_field(checksum_text(Coverage.FILE))
+    found = content.count(unsealed)
+    if found != 1:
+        raise ArtifactError(f"{found} contracts without a checksum in this .onnx; needed is one")
+    return content.replace(
+        unsealed, _checksum_field(checksum_text(Coverage.FILE, zlib.crc32(content)))
+    )
+
+
+def _tflite_contract(path: str) -> Contract | None:
+    zipped = read_zipped_contract(path)
+    if zipped is None:
+        return None
+    contract = contract_from_json(zipped.text, where=path)
+    if contract.checksum:
+        verify_content(path, contract.checksum, Coverage.FLATBUFFER, size=zipped.zip_at)
+    return contract
+
+
+def _onnx_contract(path: str) -> Contract | None:
+    metadata = read_metadata(path, ONNX_CONTRACT_KEY)
+    if metadata is None:
+        return None
+    contract = contract_from_json(metadata.text, where=path)
+    if contract.checksum:
+        written = _checksum_field(contract.checksum)
+        place = metadata.entry.find(written)
+        verify_content(
+            path,
+            contract.checksum,
+            Coverage.FILE,
+            size=os.path.getsize(path),
+            # Its last bytes but for the quote.
+            digits_at=metadata.at + place + len(written) - 1 - len(ZEROS),
+        )
+    return contract
+
+
+def _checksum_field(checksum: str) -> bytes:
+    """The checksum in a contract's JSON; no label can hold it, its quotes would be escaped."""
+    return f'"checksum": "{checksum}"'.encode()
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 
 from strop.runtime.errors import ContractError
 
-FORMAT_VERSION = 1
+# History: 2 has checksum. 1 is read too: there it is empty, and the content not verified.
+FORMAT_VERSION = 2
 MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts memory
 MAX_CLASSES = 1_000_000
 CROP_FRACTION = 0.875  # 224 of 256, the usual evaluation of ImageNet models
@@ -54,6 +55,8 @@ class Contract:
         source: Name of the model that the artifact was made from.
         source_sha256: Hash of the model's weights, hex; empty if unknown.
         strop_version: Version that wrote the artifact; empty if strop did not.
+        checksum: Of the file that carries the contract, see `checksum`; empty if it has none.
+            Contracts that differ in nothing else are equal.
     """
 
     height: int
@@ -68,6 +71,7 @@ class Contract:
     source: str = ""
     source_sha256: str = ""
     strop_version: str = ""
+    checksum: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         _check_image(self)
@@ -116,15 +120,17 @@ def contract_from_json(text: str, *, where: str) -> Contract:
     if not isinstance(record, dict):
         raise ContractError(f"{where}: its contract is a {type(record).__name__}, not an object")
     version = record.pop("format_version", None)
-    if version != FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ContractError(
-            f"{where}: its contract has format_version {version!r}, this strop reads"
+            f"{where}: its contract has format_version {version!r}, this strop reads 1 to"
             f" {FORMAT_VERSION}; use the strop that wrote it, or export it again"
         )
     expected = {name: _FIELD_TYPES[name] for name in Contract.__slots__}
-    wrong = sorted(record.keys() ^ expected.keys())
+    absent = _NOT_IN_VERSION_1 if version == 1 else {}
+    wrong = sorted(record.keys() ^ (expected.keys() - absent.keys()))
     if wrong:
         raise ContractError(f"{where}: its contract lacks or adds {', '.join(wrong)}")
+    record |= absent
     for name, kind in expected.items():
         _check_type(record[name], kind, name=name, where=where)
     try:
@@ -141,11 +147,13 @@ def contract_from_json(text: str, *, where: str) -> Contract:
             source=record["source"],
             source_sha256=record["source_sha256"],
             strop_version=record["strop_version"],
+            checksum=record["checksum"],
         )
     except ValueError as err:
         raise ContractError(f"{where}: its contract says {err}; export it again") from err
 
 
+_NOT_IN_VERSION_1: dict[str, object] = {"checksum": ""}
 _FIELD_TYPES: dict[str, type] = {
     "height": int,
     "width": int,
@@ -159,6 +167,7 @@ _FIELD_TYPES: dict[str, type] = {
     "source": str,
     "source_sha256": str,
     "strop_version": str,
+    "checksum": str,
 }
 
 

@@ -11,8 +11,10 @@ import io
 import os
 import struct
 import zlib
-from typing import BinaryIO
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple
 
+from strop.runtime.checksum import Coverage, checksum_text
 from strop.runtime.contract import Contract
 from strop.runtime.errors import ArtifactError, ContractError
 
@@ -44,8 +46,22 @@ _UNIX = 3
 _READABLE_FILE = 0o644 << 16
 
 
+class ZippedContract(NamedTuple):
+    """What is behind a flatbuffer.
+
+    Attributes:
+        text: The contract, JSON.
+        zip_at: Where the zip begins, and the flatbuffer ends.
+    """
+
+    text: str
+    zip_at: int
+
+
 def append_contract(tflite: bytes, contract: Contract) -> bytes:
-    """The .tflite with the contract behind it; the same bytes for the same arguments.
+    """The .tflite with the contract behind it, and in that its checksum.
+
+    The same arguments give the same bytes.
 
     Args:
         tflite: The flatbuffer, nothing appended to it yet.
@@ -61,7 +77,8 @@ def append_contract(tflite: bytes, contract: Contract) -> bytes:
             "this .tflite has associated files appended already; needed is the bare flatbuffer,"
             " as the converter returns it"
         )
-    files = {CONTRACT_NAME: contract.to_json()}
+    checksum = checksum_text(Coverage.FLATBUFFER, zlib.crc32(tflite))
+    files = {CONTRACT_NAME: replace(contract, checksum=checksum).to_json()}
     if contract.labels:
         files[LABELS_NAME] = "".join(f"{label}\n" for label in contract.labels)
     buffer = io.BytesIO()
@@ -77,7 +94,7 @@ def append_contract(tflite: bytes, contract: Contract) -> bytes:
     return buffer.getvalue()
 
 
-def read_zipped_contract(path: str | os.PathLike[str]) -> str | None:
+def read_zipped_contract(path: str | os.PathLike[str]) -> ZippedContract | None:
     """The text of `strop.json` behind the flatbuffer, or None if there is none.
 
     Nothing is extracted to disk, and no more than the limits above is read, whatever the
@@ -97,8 +114,9 @@ def read_zipped_contract(path: str | os.PathLike[str]) -> str | None:
             return None
         _check_end(tail, end, where=where)
         try:
-            entries = _read_directory(file, tail, end, end_at=tail_at + end)
-            return _read_entry(file, entries, where=where)
+            entries, zip_at = _read_directory(file, tail, end, end_at=tail_at + end)
+            text = _read_entry(file, entries, where=where)
+            return None if text is None else ZippedContract(text=text, zip_at=zip_at)
         except (ValueError, zlib.error, EOFError, OSError, struct.error) as err:
             raise ContractError(
                 f"{where}: the zip with its contract is damaged ({err}); copy or export it again"
@@ -129,23 +147,27 @@ def _check_end(tail: bytes, end: int, *, where: str) -> None:
 
 def _read_directory(
     file: BinaryIO, tail: bytes, end: int, *, end_at: int
-) -> list[tuple[int, int, int, int, int, int]]:
-    """Of each contract in it: flags, method, CRC, both sizes, and where it begins."""
+) -> tuple[list[tuple[int, int, int, int, int, int]], int]:
+    """Of each contract in it: flags, method, CRC, both sizes, and where it begins.
+
+    And where the first file of all begins.
+    """
     count, directory_bytes, directory_at = _END.unpack_from(tail, end)[4:7]
     # Places are told from the file's start, or from the zip's where it was appended as it is.
     begins_at = end_at - directory_bytes - directory_at
     file.seek(begins_at + directory_at)
     directory = _read_exactly(file, directory_bytes)
-    found, at = [], 0
+    found, at, zip_at = [], 0, begins_at + directory_at
     for _ in range(count):
         signature, *about, name_bytes, extra, comment, place = _ENTRY.unpack_from(directory, at)
         if signature != _ENTRY_SIGNATURE:
             raise ValueError("no entry where its directory has one")
         at += _ENTRY.size
+        zip_at = min(zip_at, begins_at + place)
         if directory[at : at + name_bytes] == CONTRACT_NAME.encode():
             found.append((*about, begins_at + place))
         at += name_bytes + extra + comment
-    return found
+    return found, zip_at
 
 
 def _read_entry(

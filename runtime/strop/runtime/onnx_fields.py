@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from strop.runtime.errors import ArtifactError, ContractError
 
@@ -47,8 +47,22 @@ def check_onnx(path: str) -> None:
         pass
 
 
-def read_metadata(path: str, key: str) -> str | None:
-    """The value of `key` in the model's metadata_props, or None if there is none.
+class Metadata(NamedTuple):
+    """One of the model's metadata_props.
+
+    Attributes:
+        text: Its value.
+        entry: Its bytes, key and value.
+        at: Where in the file they are.
+    """
+
+    text: str
+    entry: bytes
+    at: int
+
+
+def read_metadata(path: str, key: str) -> Metadata | None:
+    """The entry `key` in the model's metadata_props, or None if there is none.
 
     Raises:
         ArtifactError: Not a ModelProto, or its end is missing.
@@ -62,12 +76,13 @@ def read_metadata(path: str, key: str) -> str | None:
                 f"{path}: a metadata entry of {size} bytes, at most {MAX_METADATA_BYTES} are"
                 " read. Do not trust this file; export it again"
             )
+        at, content = file.tell(), file.read(size)
         try:
-            entry = _string_entry(file.read(size))
+            entry = _string_entry(content)
         except (EOFError, ValueError) as err:
             raise ContractError(f"{path}: a damaged metadata entry; export it again") from err
         if entry.get(1) == key:
-            return entry.get(2, "")
+            return Metadata(text=entry.get(2, ""), entry=content, at=at)
     return None
 
 

@@ -16,6 +16,7 @@ from strop.export.count import Count
 from strop.export.count_artifact import count_artifact
 from strop.export.delegation import Delegation, Undelegated, delegation, delegation_record
 from strop.runtime.artifact import read_contract, sha256_file
+from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, open_engine
 
@@ -39,10 +40,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Print what is known about the artifact."""
     path: Path = options.artifact
+    contract = read_contract(path)  # first: what is damaged shall reach no engine
     with open_engine(path) as engine:
         facts = engine.facts
-    contract, contents, delegated = read_contract(path), audit(path), delegation(path)
+    contents, delegated = audit(path), delegation(path)
     count = count_artifact(path)
+    note_manifest(path, sha256_file(path))
     if options.json:
         counts = None if count is None else count_record(count)
         console.json({**_record(path, contents, contract, facts, delegated), "counts": counts})

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
+from strop.runtime.artifact import read_contract
 from strop.runtime.check.gates import Anatomy
 from strop.runtime.check.interpreter import Interpreter
 from strop.runtime.check.structure import structure
@@ -26,11 +27,12 @@ from strop.runtime.typed_json import read_typed
 
 
 def anatomy(path: Path, *, engine: str | None, num_threads: int) -> Anatomy:
-    """Open the artifact once, in this process.
+    """Open the artifact once, in this process, and verify its content.
 
     Raises:
-        ArtifactError, EngineError: It cannot be run.
+        ArtifactError, EngineError, ContractError: It cannot be run.
     """
+    read_contract(path)
     with open_engine(path, engine=engine, num_threads=num_threads) as opened:
         return Anatomy(
             size_bytes=path.stat().st_size, facts=opened.facts, structure=structure(opened)

@@ -22,6 +22,7 @@ from strop.runtime.commands.export_flags import (
     require_exports_writable,
     write_exports,
 )
+from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.dataset import list_images
@@ -174,6 +175,10 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
         else f"{len(images)} images of {options.images.resolve().name}"
     )
     paths: Sequence[Path] = options.artifacts
+    hashes = [sha256_file(path) for path in paths]
+    for path, sha256 in zip(paths, hashes, strict=True):
+        read_contract(path)  # verifies the content, where there is a checksum
+        note_manifest(path, sha256)
     cooled = cool_board(options.cool_down)
     created_at = timestamp()
     before, board_before = machine(), board_state()  # their load must not count our own work
@@ -213,7 +218,7 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
         artifacts=tuple(
             ArtifactRecord(
                 name=path.name,
-                sha256=sha256_file(path),
+                sha256=hashes[i],
                 size_bytes=path.stat().st_size,
                 facts=facts[i],
                 cold_start=cold_starts[i],

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop import console
+from strop.runtime.artifact import sha256_file
 from strop.runtime.check.exit_code import exit_code
 from strop.runtime.check.gates import GATES
 from strop.runtime.check.mode import Mode
@@ -39,6 +40,7 @@ from strop.runtime.commands.check_self_test import DEFAULT_MINUTES, qualify, run
 from strop.runtime.commands.check_stored import run_stored
 from strop.runtime.commands.contract_flags import add_engine_flags
 from strop.runtime.commands.cool_board import cool_board
+from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.json_records import require_writable, write_whole
@@ -170,6 +172,8 @@ def _run(options: argparse.Namespace, tell: Callable[[Report], None]) -> int:
         mode = mode_by_memory(options)
     options.mode = mode
     console.settings("check", _settings(options, plan))
+    for path in filter(Path.is_file, options.artifacts):
+        note_manifest(path, sha256_file(path))
     gates = GateOptions(allowed=options.allow, max_drop=options.max_drop)
     measure = check_on_board if is_elsewhere else _measure
     report = measure(options, plan, gates)

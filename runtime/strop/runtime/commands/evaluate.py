@@ -19,6 +19,7 @@ from strop.runtime.commands.contract_flags import (
     contract_from_flags,
 )
 from strop.runtime.commands.evaluate_on_board import evaluate_on_board
+from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.commands.run import settings
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.dataset import LabelledImage, is_labelled, labelled_images, list_images
@@ -63,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
         StropError: As `strop.runtime.open`, `labelled_images`, `evaluate` and
             `evaluate_on_board`.
     """
+    for path in filter(None, (options.artifact, options.against)):
+        note_manifest(path, sha256_file(path))
     if has_target(options):
         images = _spread(list_images(options.folder), options.limit)
         facts, against_facts, result = evaluate_on_board(options, images)

@@ -17,6 +17,7 @@ from strop.runtime.commands.contract_flags import (
     contract_from_flags,
 )
 from strop.runtime.commands.live import add_stream_flags, is_stream, show_answers, stream
+from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.commands.run_on_board import (
     classify_on_board,
     selftest_on_board,
@@ -118,8 +119,9 @@ def _run_here(options: argparse.Namespace, *, streams: bool, sums_up: bool = Tru
     ) as classifier:
         console.settings(f"run {options.artifact}", settings(classifier))
         if options.selftest:
-            golden = read_golden(_golden_path(options))
-            result = selftest(classifier, golden, sha256=sha256_file(options.artifact))
+            golden, sha256 = read_golden(_golden_path(options)), sha256_file(options.artifact)
+            note_manifest(options.artifact, sha256)
+            result = selftest(classifier, golden, sha256=sha256)
             return _report_selftest(options, classifier.facts, result, sums_up=sums_up)
         if streams:
             return stream(options, classifier, sums_up=sums_up)
