@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,12 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from strop.export.keras_files import HALF_PRECISION, LOAD_ERRORS, reason
+from strop.export.keras_files import HALF_PRECISION
 from strop.runtime.errors import SourceError
 
 Shape = tuple[int | None, ...]
 Array = NDArray[Any]
-SIGNATURE = "serving_default"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +58,8 @@ def keras_network(model: Any, *, where: str) -> Network:
             f"{where}: the model does not say what its input is; build it with"
             " keras.Input((H, W, 3)) as its first layer, or wrap it in a functional model"
         )
-    _check_single(where, "input", {tensor.name: tensor.shape for tensor in inputs})
-    _check_single(where, "output", {tensor.name: tensor.shape for tensor in outputs})
+    check_single(where, "input", {tensor.name: tensor.shape for tensor in inputs})
+    check_single(where, "output", {tensor.name: tensor.shape for tensor in outputs})
     _check_float32(model, where)
 
     # The structure that the model was made with; Keras warns of any other.
@@ -82,63 +80,6 @@ def keras_network(model: Any, *, where: str) -> Network:
         input_dtype=str(inputs[0].dtype),
         output_shape=tuple(outputs[0].shape),
         weights=weights,
-    )
-
-
-def saved_model_network(folder: Path) -> Network:
-    """Load a SavedModel folder and take its serving signature as a network.
-
-    Raises:
-        SourceError: Not a SavedModel, TensorFlow cannot load it, no such signature, or not
-            one input and one output.
-    """
-    graph_file = folder / "saved_model.pb"
-    if not graph_file.is_file():
-        raise SourceError(
-            f"{folder}: a folder without saved_model.pb, so not a SavedModel; give the folder"
-            " that model.export('FOLDER') wrote, or a .keras or .h5 file"
-        )
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except (*LOAD_ERRORS, tf.errors.OpError) as err:
-        raise SourceError(
-            f"{folder}: TensorFlow {tf.__version__} cannot load this SavedModel"
-            f" ({reason(err)}); copy it again, with its folder variables, or export it again"
-        ) from err
-    signatures = getattr(loaded, "signatures", {})
-    if SIGNATURE not in signatures:
-        found = ", ".join(sorted(signatures)) or "none"
-        raise SourceError(
-            f"{folder}: no signature {SIGNATURE!r} (found: {found}); export the model with"
-            " model.export('FOLDER'), or save it with signatures={'serving_default': ...}"
-        )
-    signature = signatures[SIGNATURE]
-    inputs = signature.structured_input_signature[1]
-    outputs = signature.structured_outputs
-    _check_single(str(folder), "input", {name: _shape(spec) for name, spec in inputs.items()})
-    _check_single(str(folder), "output", {name: _shape(spec) for name, spec in outputs.items()})
-    ((input_name, input_spec),) = inputs.items()
-    (output_spec,) = outputs.values()
-    dtype = output_spec.dtype
-
-    def call(images: tf.Tensor) -> tf.Tensor:
-        if input_spec.shape[0] is not None and images.shape[0] != input_spec.shape[0]:
-            return tf.map_fn(lambda image: call(image[None])[0], images, fn_output_signature=dtype)
-        # The closure keeps `loaded` alive; a signature does not own its variables.
-        (scores,) = loaded.signatures[SIGNATURE](**{input_name: images}).values()
-        return scores
-
-    def weights() -> Iterator[tuple[str, Array]]:
-        for variable in signature.variables:
-            yield variable.name, variable.numpy()
-
-    return Network(
-        call=call,
-        input_shape=_shape(input_spec),
-        input_dtype=str(input_spec.dtype.name),
-        output_shape=_shape(output_spec),
-        weights=weights,
-        content=b"" if signature.variables else graph_file.read_bytes(),
     )
 
 
@@ -167,12 +108,12 @@ def weights_sha256(network: Network, *, where: str) -> str:
     return digest.hexdigest()
 
 
-def _shape(spec: Any) -> Shape:
-    # A shape of unknown rank has no length; as a shape without dimensions it is refused.
-    return tuple(spec.shape) if spec.shape.rank is not None else ()
+def check_single(where: str, what: str, shapes: dict[str, Any]) -> None:
+    """Check that there is one input, or one output.
 
-
-def _check_single(where: str, what: str, shapes: dict[str, Any]) -> None:
+    Raises:
+        SourceError: There are several, or none.
+    """
     if len(shapes) != 1:
         listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
         raise SourceError(

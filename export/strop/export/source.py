@@ -16,9 +16,9 @@ from strop.export.network import (
     Network,
     Shape,
     keras_network,
-    saved_model_network,
     weights_sha256,
 )
+from strop.export.saved_model import saved_model_network
 from strop.runtime.contract import MAX_SIDE
 from strop.runtime.errors import SourceError
 

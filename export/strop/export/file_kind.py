@@ -1,0 +1,62 @@
+"""What a model file is, by its first bytes; names and suffixes say what somebody called it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import NoReturn
+
+from strop.runtime.errors import SourceError
+
+READ_BYTES = 64
+
+
+class FileKind(Enum):
+    """The value says what is found, for an error."""
+
+    HDF5 = "an HDF5 file"
+    ZIP = "a zip archive"
+    LFS_POINTER = "a Git LFS pointer"
+    TFLITE = "a .tflite file"
+    HTML = "a web page"
+    EMPTY = "empty"
+    OTHER = "none of these"
+
+
+def file_kind(path: Path) -> FileKind:
+    """Look at a file's first bytes.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(READ_BYTES)
+    except OSError as err:
+        raise SourceError(f"{path}: cannot be read ({err.strerror})") from err
+    if not start:
+        return FileKind.EMPTY
+    if start[4:8] == b"TFL3":
+        return FileKind.TFLITE
+    if start.lstrip()[:9].lower() in (b"<!doctype", b"<html><he") or start.startswith(b"<html"):
+        return FileKind.HTML
+    return next((kind for magic, kind in STARTS.items() if start.startswith(magic)), FileKind.OTHER)
+
+
+STARTS = {
+    b"\x89HDF\r\n\x1a\n": FileKind.HDF5,
+    b"PK\x03\x04": FileKind.ZIP,
+    b"version https://git-lfs.github.com/spec/": FileKind.LFS_POINTER,
+}
+
+
+def refuse_pointer(path: Path) -> NoReturn:
+    """Say what a Git LFS pointer is.
+
+    Raises:
+        SourceError: Always.
+    """
+    raise SourceError(
+        f"{path}: a Git LFS pointer, the few lines that stand for a large file in a repository,"
+        " not the file itself; get it with git lfs pull"
+    )
