@@ -11,8 +11,9 @@ import onnxruntime
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from strop.export.cut_island import FILE_IDENTIFIER
 from strop.export.emit_onnx import emit_onnx
-from strop.export.emit_tflite import FILE_IDENTIFIER, emit_tflite
+from strop.export.emit_tflite import emit_tflite
 from strop.export.graph import Array, Graph
 from strop.export.onnx_writer import codes_of
 from strop.export.quantize import CODE_MIN, QuantizedGraph

@@ -33,6 +33,7 @@ def write_one_op(
     *,
     options: Any = None,
     version: int = 1,
+    custom: str = "",
 ) -> Path:
     """One input, constants for all the others, one result."""
     model, subgraph = schema.ModelT(), schema.SubGraphT()
@@ -53,6 +54,7 @@ def write_one_op(
         name = type(options).__name__.removesuffix("T")
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
     code.builtinCode = getattr(schema.BuiltinOperator, kind)
+    code.customCode = custom.encode() or None
     code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
     subgraph.operators, subgraph.inputs, subgraph.outputs = [operator], [0], [len(inputs)]
     model.operatorCodes, model.subgraphs = [code], [subgraph]

@@ -12,7 +12,6 @@ from strop.export.front_end import float_graph
 from strop.export.graph import Array, Kind
 from strop.export.source import from_keras_model
 from strop.runtime.contract import Activation
-from strop.runtime.errors import QuantizationError
 
 EPSILON = float(np.finfo(np.float32).eps)
 
@@ -95,11 +94,3 @@ def test_a_model_without_convolution_keeps_its_normalization() -> None:
     deploy = fold(float_graph(from_keras_model(model, name="small")))
     assert deploy.input_offset == 0
     assert Kind.MUL in [op.kind for op in deploy.graph.ops] or len(deploy.graph.ops) > 0
-
-
-def test_an_operation_without_an_int8_form_is_named_with_its_remedy() -> None:
-    image = keras.Input((8, 8, 3))
-    x = keras.layers.Activation("gelu")(keras.layers.Conv2D(4, 3)(image))
-    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
-    with pytest.raises(QuantizationError, match=r"uses \w+.*--precision float32"):
-        float_graph(from_keras_model(model, name="small"))

@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 
 from strop.export.graph import Array, Graph, Kind, Op
-from strop.runtime.errors import QuantizationError
 
 
 def shuffle_order(channels: int, groups: int) -> Array:
@@ -32,11 +31,7 @@ def groups_of_order(order: Array) -> int | None:
 
 
 def join_shuffles(graph: Graph) -> Graph:
-    """RESHAPE, TRANSPOSE and RESHAPE that shuffle channels become one SHUFFLE.
-
-    Raises:
-        QuantizationError: There is a TRANSPOSE that is no such thing.
-    """
+    """RESHAPE, TRANSPOSE and RESHAPE that shuffle channels become one SHUFFLE."""
     for transpose in graph.ops:
         if transpose.kind is not Kind.TRANSPOSE:
             continue
@@ -44,11 +39,7 @@ def join_shuffles(graph: Graph) -> Graph:
         after = graph.consumers(transpose.output)
         groups = _groups(graph, transpose, before, after)
         if groups is None or before is None:
-            raise QuantizationError(
-                f"{transpose.output}: a TRANSPOSE that is no channel shuffle (Reshape to (H, W,"
-                " groups, C / groups), Permute((1, 2, 4, 3)), Reshape back), which strop cannot"
-                " write in int8; replace the layer, or export with --precision float32"
-            )
+            continue
         shuffle = Op(kind=Kind.SHUFFLE, inputs=before.inputs, output=after[0].output, groups=groups)
         # The first RESHAPE may have other readers; where it has none it goes as well.
         is_left = graph.consumers(before.output) != (transpose,)

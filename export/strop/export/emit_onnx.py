@@ -26,6 +26,7 @@ from strop.export.graph import (
     Pads,
     conv_groups,
 )
+from strop.export.island_onnx import translated
 from strop.export.merge_columns import merge_columns
 from strop.export.onnx_writer import TO_NCHW, TO_NHWC, OnnxWriter, codes_of
 from strop.export.quantize import QuantizedGraph
@@ -165,8 +166,17 @@ def _emit_slice(writer: OnnxWriter, op: Op) -> None:
 
 
 def _emit_transpose(writer: OnnxWriter, op: Op) -> None:
-    """Of the three dimensions of a shuffle, which are as they are in NHWC."""
-    writer.node("Transpose", [codes_of(op.inputs[0])], codes_of(op.output), perm=op.order)
+    order = op.order
+    if len(order) == 4:
+        # Of NHWC, by what stands in the same places of NCHW.
+        order = tuple(TO_NHWC[order[axis]] for axis in TO_NCHW)
+    writer.node("Transpose", [codes_of(op.inputs[0])], codes_of(op.output), perm=order)
+
+
+def _emit_float(writer: OnnxWriter, op: Op) -> None:
+    graph = translated(op.floats(), op.output)
+    results = writer.inline(graph, op, [writer.real(name, op) for name in op.inputs])
+    writer.coded(results[op.result], op)
 
 
 def _emit_softmax(writer: OnnxWriter, op: Op) -> None:
@@ -193,4 +203,5 @@ EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     Kind.RELU: _emit_unary("Relu"),
     Kind.RELU6: _emit_relu6,
     Kind.SOFTMAX: _emit_softmax,
+    Kind.FLOAT: _emit_float,
 }

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.channel_shuffle import expand_shuffles
+from strop.export.cut_island import SCHEMA_VERSION, packed
 from strop.export.graph import (
     CONVOLUTIONS,
     NO_PADS,
@@ -26,16 +26,16 @@ from strop.export.graph import (
     conv_groups,
 )
 from strop.export.interface import Input
+from strop.export.island import Island
 from strop.export.merge_columns import merge_columns
 from strop.export.quantize import PIXEL_SCALE, QuantizedGraph
+from strop.export.tflite_names import operator_name
 from strop.export.tflite_options import options_of, pads_of_same, shape_inputs
 from strop.export.xnnpack import MOST_CONCATENATED
 
 # Six channels of eight that XNNPACK computes, in six windows, instead of three in nine: 0.985 of
 # MobileNetV2's and MobileNetV3-Small's latency on x86; 4 columns: 1.01 and 1.02.
 COLUMNS = 2
-SCHEMA_VERSION = 3
-FILE_IDENTIFIER = b"TFL3"
 # First versions of the operations that have int8 kernels, so that old runtimes load the file.
 # Source: tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc
 VERSIONS = {
@@ -63,6 +63,9 @@ GROUPED_VERSION = 6  # of CONV_2D
 QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
 REQUANTIZE_VERSION = 2  # int8 from uint8
 QUANTIZE_VERSION = 1  # int8 from float
+# The old field of an operator's code has 8 bits; what does not fit is said by this.
+LARGEST_OLD_CODE = schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
+LEFT_OUT = -1  # an operation's optional input
 DEQUANTIZE_VERSION = 2  # float from int8
 DTYPES = {
     np.dtype(np.int8): schema.TensorType.INT8,
@@ -146,7 +149,10 @@ class _Writer:
         self.operators: list[Any] = []
         self.codes: dict[tuple[str, int], int] = {}
         self.index: dict[str, int] = {}
+        from_islands = {op.output for op in graph.ops if op.kind is Kind.FLOAT}
         for name, tensor in graph.tensors.items():
+            if name in from_islands and graph.is_real(name):
+                continue  # the island brings it
             shown = "scores" if name == graph.output else name
             values = tensor.data if tensor.codes is None else tensor.codes
             dtype = np.dtype(np.float32 if graph.is_real(name) else np.int8)
@@ -158,6 +164,7 @@ class _Writer:
                 quant=tensor.quant,
             )
         self.reals: dict[str, int] = {}
+        self.islands: dict[tuple[Island, tuple[str, ...]], list[int]] = {}
 
     def add_tensor(
         self,
@@ -195,6 +202,9 @@ class _Writer:
         return index
 
     def add_op(self, op: Op) -> None:
+        if op.kind is Kind.FLOAT:
+            self._add_island(op)
+            return
         is_float = self.graph.is_float(op)
         inputs = [self.real(name) if is_float else self.index[name] for name in op.inputs]
         inputs += [self._add_int32(op, values) for values in shape_inputs(self.graph, op)]
@@ -207,6 +217,40 @@ class _Writer:
         self._append(op.kind.value, version, inputs, output, options)
         if output != result:
             self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
+
+    def _add_island(self, op: Op) -> None:
+        """The operations of an island, once for all of its results, and QUANTIZE behind one."""
+        key = (op.floats(), op.inputs)
+        if key not in self.islands:
+            self.islands[key] = self._add_all(op, [self.real(name) for name in op.inputs])
+        found, result = self.islands[key][op.result], self.index[op.output]
+        if self.graph.is_real(op.output):
+            self.index[op.output] = found
+        else:
+            self._append(QUANTIZE, QUANTIZE_VERSION, [found], result, None)
+
+    def _add_all(self, op: Op, inputs: list[int]) -> list[int]:
+        """Tensors, buffers and operators of an island; which of the tensors its outputs are."""
+        island = schema.ModelT.InitFromPackedBuf(op.floats().model, 0)
+        (subgraph,) = island.subgraphs
+        places = dict(zip((int(index) for index in subgraph.inputs), inputs, strict=True))
+        places[LEFT_OUT] = LEFT_OUT
+        first = len(self.buffers) - 1  # both begin with the empty one
+        self.buffers += island.buffers[1:]
+        for at, tensor in enumerate(subgraph.tensors):
+            if at not in places:
+                tensor.buffer += first if tensor.buffer else 0
+                tensor.name = f"{op.output}/float/{tensor.name.decode()}".encode()
+                places[at] = len(self.tensors)
+                self.tensors.append(tensor)
+        for operator in subgraph.operators:
+            code = island.operatorCodes[operator.opcodeIndex]
+            key = (operator_name(island, operator), code.version)
+            operator.opcodeIndex = self.codes.setdefault(key, len(self.codes))
+            operator.inputs = [places[int(index)] for index in operator.inputs]
+            operator.outputs = [places[int(index)] for index in operator.outputs]
+            self.operators.append(operator)
+        return [places[int(index)] for index in subgraph.outputs]
 
     def real(self, name: str) -> int:
         """A tensor's reals; dequantized once, for all that read them."""
@@ -246,14 +290,16 @@ class _Writer:
         model.description = b"strop int8"
         model.operatorCodes = [_operator_code(name, version) for name, version in self.codes]
         model.subgraphs, model.buffers = [subgraph], self.buffers
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-        return bytes(builder.Output())
+        return packed(model)
 
 
 def _operator_code(name: str, version: int) -> Any:
     code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    # The old field has 8 bits; what does not fit is said by the largest of them.
+    code.deprecatedBuiltinCode = min(
+        code.builtinCode, schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
+    )
     code.version = version
     return code
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from strop.export.channel_shuffle import shuffle_order
 from strop.export.graph import Fused, Graph, Kind, Op, Pads
+from strop.export.run_island import run_island
 
 Observer = Callable[[str, tf.Tensor], tf.Tensor]
 """Called with an activation's name and values [N, ...]; what it returns is used instead."""
@@ -181,6 +182,15 @@ def _shuffle(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
     return tf.gather(operands[0], shuffle_order(operands[0].shape[-1], op.groups), axis=-1)
 
 
+def _transpose(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+    del graph
+    return tf.transpose(operands[0], op.order)
+
+
+def _float(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+    return run_island(op.floats(), op.result, operands, graph.tensors[op.output].shape)
+
+
 def _tf_pads(pads: Pads) -> list[tuple[int, int]]:
     return [(0, 0), *pads, (0, 0)]
 
@@ -197,4 +207,6 @@ STRUCTURED: dict[Kind, Callable[[Op, list[tf.Tensor], Graph], tf.Tensor]] = {
     Kind.CONCATENATION: _concatenate,
     Kind.SLICE: _slice,
     Kind.SHUFFLE: _shuffle,
+    Kind.TRANSPOSE: _transpose,
+    Kind.FLOAT: _float,
 }

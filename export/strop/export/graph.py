@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from strop.export.island import Island
+
 Array = NDArray[Any]
 Pads = tuple[tuple[int, int], tuple[int, int]]
 """Rows or columns of padding: ((top, bottom), (left, right))."""
@@ -26,7 +28,8 @@ NO_PADS: Pads = ((0, 0), (0, 0))
 class Kind(str, Enum):
     """Operations of the deploy graph; the values are TFLite's names of them.
 
-    TFLite and ONNX have no SHUFFLE: there it is RESHAPE, TRANSPOSE and RESHAPE.
+    TFLite and ONNX have no SHUFFLE: there it is RESHAPE, TRANSPOSE and RESHAPE. FLOAT is an
+    island: operations that stay in float whatever is around them.
     """
 
     CONV = "CONV_2D"
@@ -50,6 +53,7 @@ class Kind(str, Enum):
     RELU = "RELU"
     RELU6 = "RELU6"
     SOFTMAX = "SOFTMAX"
+    FLOAT = "FLOAT"
 
 
 class Fused(str, Enum):
@@ -131,6 +135,8 @@ class Op:
         begin: SLICE: the first channel; the result's shape says how many.
         groups: SHUFFLE: channel k of group i becomes channel k * groups + i.
         order: TRANSPOSE: dimensions of the input.
+        island: FLOAT: what it computes, of its inputs in their order.
+        result: FLOAT: which of the island's outputs it is.
         keep_dims: MEAN over rows and columns: whether the result is [1, 1, 1, C] or [1, C].
     """
 
@@ -147,6 +153,14 @@ class Op:
     groups: int = 1
     order: tuple[int, ...] = ()
     keep_dims: bool = True
+    island: Island | None = None
+    result: int = 0
+
+    def floats(self) -> Island:
+        """The island of a FLOAT operation."""
+        if self.island is None:
+            raise KeyError(f"{self.output} is no island")
+        return self.island
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,7 +210,7 @@ class Graph:
 
     def is_float(self, op: Op) -> bool:
         """Whether an operation of a quantized graph reads or writes reals, so computes on them."""
-        return any(map(self.is_real, (*op.inputs, op.output)))
+        return op.kind is Kind.FLOAT or any(map(self.is_real, (*op.inputs, op.output)))
 
     def is_real(self, name: str) -> bool:
         """Whether a tensor has no codes."""

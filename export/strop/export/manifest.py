@@ -102,6 +102,7 @@ def manifest_json(
             "effort": options.effort.value,
             "max_drop": options.max_drop,
             "max_float_layers": options.max_float_layers,
+            "full_int8": options.full_int8,
             "input": options.input.value,
             "result": options.result.value,
             "calibration": _images_record(options.calibration),

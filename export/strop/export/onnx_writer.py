@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from strop.export.find_islands import HEAVY
 from strop.export.graph import (
-    CONVOLUTIONS,
     RELU6_LIMIT,
     Array,
     Fused,
@@ -19,6 +19,8 @@ from strop.export.graph import (
     QuantParams,
     Tensor,
 )
+from strop.export.island import Island
+from strop.export.island_onnx import inlined
 from strop.export.quantize import CODE_MIN, CODES
 
 OPSET = 17  # every ONNX Runtime since 1.12 reads it
@@ -35,6 +37,7 @@ class OnnxWriter:
         self.initializers: list[Any] = []
         self.known: set[str] = set()
         self.reals: dict[str, str] = {}
+        self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
 
     def add_image(self) -> None:
         """Add the uint8 NHWC input, whose pixels are the codes of the graph's input."""
@@ -46,6 +49,15 @@ class OnnxWriter:
             helper.make_node(kind, inputs, [output], name=f"{output}:{kind}", **attributes)
         )
         return output
+
+    def inline(self, graph: Any, op: Op, inputs: list[str]) -> list[str]:
+        """Add the nodes of an island, once for all of its results, and give their names."""
+        key = (op.floats(), op.inputs)
+        if key not in self.islands:
+            nodes, constants, self.islands[key] = inlined(graph, op, inputs)
+            self.nodes += nodes
+            self.initializers += constants
+        return self.islands[key]
 
     def constant(self, name: str, values: Array) -> str:
         """Add an initializer, unless it is there, and give its name."""
@@ -76,11 +88,13 @@ class OnnxWriter:
             values = tensor.codes.astype(np.int16) - CODE_MIN
             self.constant(codes, _to_nchw(values.astype(np.uint8), rank))
         at = f"{name}:real:{reader.output if reader else 'output'}"
-        if reader and reader.kind in CONVOLUTIONS and self.graph.is_float(reader):
+        if reader and self.graph.is_float(reader) and _has_weights(reader):
             # ONNX Runtime quantizes float weights itself, and per tensor, where a convolution
             # reads what is dequantized by one scale; so it is the same scale for each channel.
             # Source: onnxruntime/core/optimizer/qdq_transformer/weight_bias_quantization.cc
-            return self.node("DequantizeLinear", [codes, *self.for_each_channel(name)], at, axis=1)
+            axis = 1 if len(tensor.shape) == 4 else len(tensor.shape) - 1
+            inputs = [codes, *self.for_each_channel(name)]
+            return self.node("DequantizeLinear", inputs, at, axis=axis)
         return self.node("DequantizeLinear", [codes, *self.scale_and_zero_point(name)], at)
 
     def for_each_channel(self, name: str) -> list[str]:
@@ -167,6 +181,11 @@ def _saturates(fused: Fused, quant: QuantParams) -> bool:
     # Half a step: the highest code rounds to 6 or below.
     is_below_6 = highest <= RELU6_LIMIT + quant.scale / 2
     return quant.zero_point == CODE_MIN and (fused is Fused.RELU or is_below_6)
+
+
+def _has_weights(op: Op) -> bool:
+    kinds = {op.kind.value} if op.island is None else set(op.island.kinds)
+    return not kinds.isdisjoint(HEAVY)
 
 
 def codes_of(name: str) -> str:

@@ -43,6 +43,7 @@ class ExportOptions:
         input: How an int8 .tflite takes the image.
         result: What an int8 file gives.
         max_float_layers: How many roundings may be left out for the sake of `max_drop`.
+        full_int8: Refuse a model of which an operation has no int8 form.
     """
 
     output: Path
@@ -62,6 +63,7 @@ class ExportOptions:
     input: Input = Input.INT8
     result: Result = Result.SCORES
     max_float_layers: int = MAX_FLOAT_LAYERS
+    full_int8: bool = False
 
 
 def check_labels(source: Source, labels: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from strop.export.audit import audit
 from strop.export.bundle import MANIFEST, REPORT, bundle
 from strop.export.certify import Certificate, broken_promises
+from strop.export.check_islands import check_islands
 from strop.export.checks import check_images
 from strop.export.count_artifact import count_artifact
 from strop.export.delegation import delegation
@@ -32,6 +33,7 @@ from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
 from strop.export.source import Source
 from strop.export.tune import Step, Tuned, tune
 from strop.export.write import Int8, contract_of, write_converted, write_int8
+from strop.runtime.artifact import Format
 from strop.runtime.contract import Activation
 from strop.runtime.dataset import batches
 from strop.runtime.errors import GateError, QuantizationError, SourceError
@@ -264,6 +266,7 @@ def _check(source: Source, options: ExportOptions) -> None:
 def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Quantized:
     with named_faults(source.name, "read"):
         graph, activation = cut_activation(float_graph(source))
+    check_islands(graph, full_int8=options.full_int8, is_onnx=Format.ONNX in options.formats)
     ends_in_probabilities = options.result is Result.PROBABILITIES
     if ends_in_probabilities and activation is Activation.NONE:
         raise SourceError(

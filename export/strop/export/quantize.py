@@ -41,6 +41,7 @@ SHARING = frozenset(
         Kind.CONCATENATION,
         Kind.SLICE,
         Kind.SHUFFLE,
+        Kind.TRANSPOSE,
     }
 )
 PIXEL_SCALE = 1.0
@@ -55,7 +56,7 @@ class QuantizedGraph:
             operations kept in float read or write.
         input_offset: Pixel that is the input's real 0: its code is pixel - 128.
         near_ties: Sums, products and means for which no scale keeps its distance from
-            rounding ties, so that kernels may differ there by one code.
+            rounding ties, and results of islands; kernels may differ there by one code.
     """
 
     graph: Graph
@@ -75,8 +76,8 @@ def quantize(
     Args:
         deploy: The folded graph.
         calibration: A range for every activation of it.
-        kept: Results of the operations that are to compute in float. A result that only
-            these read is not quantized either.
+        kept: Results of the operations that are to compute in float, beside the islands. A
+            result that only these read is not quantized either.
 
     Returns:
         The graph that both emitters write.
@@ -87,7 +88,9 @@ def quantize(
     graph = deploy.graph
     snapped = _activation_params(graph, calibration, deploy.input_offset)
     params = snapped.params
-    reals = _float_results(graph, kept)
+    islands = frozenset(op.output for op in graph.ops if op.kind is Kind.FLOAT)
+    kept = islands.union(kept)
+    reals = float_results(graph, kept)
     tensors = {
         name: replace(tensor, quant=params[name])
         if name in params and name not in reals
@@ -113,12 +116,18 @@ def quantize(
     return QuantizedGraph(
         graph=graph.rewired(ops, added=tensors.values()),
         input_offset=deploy.input_offset,
-        near_ties=tuple(name for name in snapped.left if name not in kept),
+        # Floats are as near to ties as it happens.
+        near_ties=(
+            *(name for name in snapped.left if name not in kept),
+            *sorted(islands - reals),
+        ),
     )
 
 
-def _float_results(graph: Graph, kept: Collection[str]) -> frozenset[str]:
-    """Results of kept operations that no other operation reads."""
+def float_results(graph: Graph, kept: Collection[str] = ()) -> frozenset[str]:
+    """Results of islands and kept operations that no other operation reads: they have no codes."""
+    islands = {op.output for op in graph.ops if op.kind is Kind.FLOAT}
+    kept = islands.union(kept)
     return frozenset(
         name
         for name in kept

@@ -16,7 +16,7 @@ from strop.export.codes import rounded
 from strop.export.divergence import divergence, information
 from strop.export.fold import DeployGraph
 from strop.export.graph import Array
-from strop.export.quantize import FIXED, SHARING, params_from_range
+from strop.export.quantize import FIXED, SHARING, float_results, params_from_range
 from strop.export.replay import Rest, Values, replay
 from strop.runtime.contract import Activation
 
@@ -63,9 +63,10 @@ def choose_ranges(
     negligible = NEGLIGIBLE * information(reference, activation)
     last = max(index for index, op in enumerate(graph.ops) if op.kind not in SHARING)
     chosen: dict[str, Range] = {}
+    reals = float_results(graph)
     for index, values in replay(graph, image):
         op = graph.ops[index]
-        if op.kind in SHARING or op.kind in FIXED:
+        if op.kind in SHARING or op.kind in FIXED or op.output in reals:
             continue
 
         def cost(candidate: Range, index: int = index, values: Values = values) -> float:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from strop.export.graph import Array, Graph, Kind, Op, renamed
+from strop.export.no_int8_form import NoInt8FormError
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
-from strop.runtime.errors import QuantizationError
 
 
 def whole_operands(graph: Graph) -> Graph:
@@ -78,10 +78,10 @@ def _sliced(reader: Reader, image: int, output: str, begins: Array | None) -> Op
     """Channels of an image, beginning with these coordinates."""
     shape, found = reader.shape(image), reader.tensors[output].shape
     if begins is None or len(shape) != 4 or found[:3] != shape[:3]:
-        raise QuantizationError(
-            f"{output}: a slice of {shape} that is {found}; strop writes int8 slices of"
-            " neighbouring channels of an image only, such as x[..., :8]; crop the image in front"
-            " of the model, or export with --precision float32"
+        raise NoInt8FormError(
+            output,
+            f"a slice of {shape} that is {found}",
+            "int8 slices are of neighbouring channels of an image, such as x[..., :8]",
         )
     # Keras counts from the end as well.
     begin = int(begins[3]) % shape[3]
@@ -91,9 +91,15 @@ def _sliced(reader: Reader, image: int, output: str, begins: Array | None) -> Op
 def read_transpose(reader: Reader, packed: Any, output: str) -> Op:
     """TRANSPOSE."""
     order = reader.constant(packed.inputs[1])
+    if order is None or order[0] != 0:
+        raise NoInt8FormError(
+            output,
+            "a TRANSPOSE of images with something else",
+            "int8 has those that leave every image on its own",
+        )
     return Op(
         kind=Kind.TRANSPOSE,
         inputs=reader.activations(packed)[:1],
         output=output,
-        order=() if order is None else tuple(order.tolist()),
+        order=tuple(order.tolist()),
     )

@@ -17,7 +17,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.channel_shuffle import join_shuffles
+from strop.export.find_islands import find_islands, in_float
+from strop.export.fold_constants import fold_constants
 from strop.export.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
+from strop.export.no_int8_form import NoInt8FormError
+from strop.export.read_islands import flow_of, read_island, refuse_what_cannot_stay
 from strop.export.read_moves import (
     read_concatenation,
     read_slice,
@@ -28,7 +32,7 @@ from strop.export.read_moves import (
 )
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
-from strop.runtime.errors import QuantizationError
+from strop.export.unfuse import unfuse_limits
 
 SPATIAL_AXES = {1, 2}
 
@@ -40,34 +44,63 @@ def read_tflite(model: bytes) -> Graph:
         model: The flatbuffer.
 
     Returns:
-        The same function; padding is explicit, every linear operation has a bias.
+        The same function; padding is explicit, every linear operation has a bias. What has no
+        int8 form is in FLOAT operations.
 
     Raises:
-        QuantizationError: An operation that has no int8 form here; it is named, with the
-            place in the model that it came from.
+        QuantizationError: An operation that can be neither in int8 nor in float between int8
+            layers; it is named, with the place in the model that it came from.
     """
-    reader = Reader(schema.ModelT.InitFromPackedBuf(model, 0))
-    ops = [step for op in reader.subgraph.operators for step in _ops(reader, op)]
+    packed = schema.ModelT.InitFromPackedBuf(model, 0)
+    fold_constants(packed)
+    unfuse_limits(packed)
+    reader = Reader(packed)
+    refuse_what_cannot_stay(reader)
     graph = Graph(
         ops=(),
         tensors=reader.tensors,
         input=reader.names[reader.subgraph.inputs[0]],
         output=reader.names[reader.subgraph.outputs[0]],
     )
-    return join_shuffles(whole_operands(graph.rewired(ops)))
+    ops = _read_operations(reader)
+    graph = graph.rewired(ops, added=reader.tensors.values())
+    return join_shuffles(whole_operands(graph))
 
 
-def _ops(reader: Reader, packed: Any) -> list[Op]:
-    """One operation for every result."""
+def _read_operations(reader: Reader) -> list[Op]:
+    """Every operation in its int8 form where it has one, in a float island where it has none."""
+    read: dict[int, list[Op]] = {}
+    causes: dict[int, NoInt8FormError] = {}
+    for place, packed in enumerate(reader.subgraph.operators):
+        found = _ops(reader, packed)
+        if isinstance(found, NoInt8FormError):
+            causes[place] = found
+        else:
+            read[place] = found
+    if not causes:
+        return [op for ops in read.values() for op in ops]
+    flow = flow_of(reader)
+    marked = in_float(flow, causes)
+    ops = []
+    for places in find_islands(flow, marked):
+        is_island = len(places) > 1 or places[0] in marked
+        ops += read_island(reader, places, causes) if is_island else read[places[0]]
+    return ops
+
+
+def _ops(reader: Reader, packed: Any) -> list[Op] | NoInt8FormError:
+    """One operation for every result, or why there is none."""
     name = operator_name(reader.model, packed)
     outputs = [reader.names[index] for index in packed.outputs]
     read = READERS.get(name)
     if read is None:
-        raise QuantizationError(
-            f"{outputs[0]}: the model uses {name}, which strop cannot write in int8;"
-            " replace the layer, or export with --precision float32"
+        return NoInt8FormError(
+            outputs[0], f"{name} has no int8 form in both engines", "replace the layer"
         )
-    return [read(reader, packed, output) for output in outputs]
+    try:
+        return [read(reader, packed, output) for output in outputs]
+    except NoInt8FormError as err:
+        return err
 
 
 def _stride(options: Any) -> tuple[int, int]:
@@ -126,8 +159,8 @@ def _with_bias(reader: Reader, packed: Any, output: str, channels: int) -> tuple
     """Input, weights and a bias [channels]; the converter may leave that out."""
     names = reader.activations(packed)
     if reader.tensors[names[1]].data is None:
-        raise QuantizationError(
-            f"{output}: its weights are computed by the model, and int8 needs them constant"
+        raise NoInt8FormError(
+            output, "its weights are computed by the model", "int8 needs them constant"
         )
     bias = f"{output}/bias"
     values = np.zeros(channels) if len(names) == 2 else reader.tensors[names[2]].data
@@ -148,10 +181,7 @@ def _read_division(reader: Reader, packed: Any, output: str) -> Op:
     image, divisor = reader.activations(packed)
     values = reader.tensors[divisor].data
     if values is None:
-        raise QuantizationError(
-            f"{output}: DIV by a computed tensor has no int8 kernel; divide by a constant,"
-            " or export with --precision float32"
-        )
+        raise NoInt8FormError(output, "DIV by a computed tensor", "divide by a constant")
     factor = f"{output}/reciprocal"
     reader.tensors[factor] = float_constant(factor, 1.0 / values)
     fused = fused_activation(packed.builtinOptions.fusedActivationFunction, output)
@@ -163,9 +193,10 @@ def _read_mean(reader: Reader, packed: Any, output: str) -> Op:
     rank = len(reader.shape(packed.inputs[0]))
     found = set() if axes is None else {int(axis) % rank for axis in axes.flatten()}
     if rank != 4 or found != SPATIAL_AXES:
-        raise QuantizationError(
-            f"{output}: a mean over dimensions {sorted(found)} of {rank}; strop writes int8 means"
-            " over rows and columns (GlobalAveragePooling2D) only"
+        raise NoInt8FormError(
+            output,
+            f"a mean over dimensions {sorted(found)} of {rank}",
+            "int8 means are over rows and columns (GlobalAveragePooling2D)",
         )
     return Op(
         kind=Kind.MEAN,
@@ -195,9 +226,10 @@ def _read_pool(kind: Kind) -> Callable[[Reader, Any, str], Op]:
 def _read_pad(reader: Reader, packed: Any, output: str) -> Op:
     amounts = reader.constant(packed.inputs[1])
     if amounts is None or amounts.shape != (4, 2) or amounts[[0, 3]].any():
-        raise QuantizationError(
-            f"{output}: padding of other than rows and columns by a fixed amount has no place in"
-            " an int8 image graph; use ZeroPadding2D"
+        raise NoInt8FormError(
+            output,
+            "padding of other than rows and columns by a fixed amount",
+            "int8 padding is that of ZeroPadding2D",
         )
     (top, bottom), (left, right) = amounts[1:3].tolist()
     return Op(

@@ -90,6 +90,7 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
         formats=tuple(dict.fromkeys(options.format)),
         max_drop=options.max_drop,
         max_float_layers=_given(options.max_float_layers, MAX_FLOAT_LAYERS),
+        full_int8=options.full_int8,
         input=options.input,
         result=options.result,
         keep_failed=options.keep_failed,

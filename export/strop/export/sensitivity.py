@@ -64,7 +64,8 @@ def sensitivity(
 
     for index, values in replay(graph, image):
         op = graph.ops[index]
-        if op.kind not in SHARING and op.kind not in FIXED:
+        is_free = op.kind not in SHARING and op.kind not in FIXED
+        if is_free and not quantized.graph.is_real(op.output):
             changed = rounded(values[op.output], quantized.graph.quant(op.output))
             add(index, values, "activation", changed)
         if op.kind in LINEAR:

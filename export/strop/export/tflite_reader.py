@@ -12,8 +12,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.graph import Array, Fused, Tensor, float_constant
+from strop.export.no_int8_form import NoInt8FormError
 from strop.export.tflite_names import unique_names
-from strop.runtime.errors import QuantizationError
 
 FUSED = {
     schema.ActivationFunctionType.NONE: Fused.NONE,
@@ -44,8 +44,7 @@ class Reader:
         for index, name in enumerate(self.names):
             data = self.constant(index)
             if data is None:
-                shape = tuple(int(side) for side in self.subgraph.tensors[index].shape)
-                self.tensors[name] = Tensor(name=name, shape=shape)
+                self.tensors[name] = Tensor(name=name, shape=self.shape(index))
             elif data.dtype == np.float32:
                 self.tensors[name] = float_constant(name, data)
 
@@ -59,13 +58,19 @@ class Reader:
         values: Array = np.frombuffer(bytes(data), DTYPES[tensor.type]).reshape(shape)
         return values
 
+    def is_constant(self, index: int) -> bool:
+        """Whether a tensor's values are in the file, of whatever type."""
+        data = self.model.buffers[self.subgraph.tensors[index].buffer].data
+        return data is not None and len(data) > 0
+
     def activations(self, packed: Any) -> tuple[str, ...]:
         """Names of all inputs of an operation."""
         return tuple(self.names[index] for index in packed.inputs if index >= 0)
 
     def shape(self, index: int) -> tuple[int, ...]:
-        """Sides of a tensor."""
-        return tuple(int(side) for side in self.subgraph.tensors[index].shape)
+        """Sides of a tensor; none of a scalar."""
+        shape = self.subgraph.tensors[index].shape
+        return () if shape is None else tuple(int(side) for side in shape)
 
 
 def fused_activation(code: int, output: str) -> Fused:
@@ -76,11 +81,12 @@ def fused_activation(code: int, output: str) -> Fused:
         output: The result's name, for the error.
 
     Raises:
-        QuantizationError: It has no int8 form here.
+        NoInt8FormError: It has no int8 form here.
     """
     if code not in FUSED:
-        raise QuantizationError(
-            f"{output}: fused activation {code} of the TFLite schema is not one that strop"
-            " writes in int8 (none, RELU, RELU6); use ReLU or ReLU(6) in that layer"
+        raise NoInt8FormError(
+            output,
+            f"fused activation {code} of the TFLite schema",
+            "int8 has ReLU and ReLU(6) in its place",
         )
     return FUSED[code]

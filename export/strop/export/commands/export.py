@@ -131,6 +131,12 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         " (default 3), and say what each costs",
     )
     group.add_argument(
+        "--full-int8",
+        action="store_true",
+        help="refuse a model of which an operation has no int8 form, instead of keeping that in"
+        " float between int8 layers",
+    )
+    group.add_argument(
         "--input",
         type=Input,
         choices=list(Input),
