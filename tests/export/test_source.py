@@ -173,12 +173,8 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         load_model_file(tmp_path / "absent.keras")
     for name in "text.keras", "text.h5", "text.txt":
         (tmp_path / name).write_text("not a model\n")
-    with pytest.raises(SourceError, match=r"not a \.keras file.*copy it again"):
-        load_model_file(tmp_path / "text.keras")
-    with pytest.raises(SourceError, match=r"not an HDF5 file.*copy it again"):
-        load_model_file(tmp_path / "text.h5")
-    with pytest.raises(SourceError, match=r"suffix is '\.txt'; needed is a \.keras"):
-        load_model_file(tmp_path / "text.txt")
+        with pytest.raises(SourceError, match=r"no file of a known kind; needed is a \.keras file"):
+            load_model_file(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
         archive.writestr("readme", "")
     with pytest.raises(SourceError, match=r"without config\.json.*model\.save"):

@@ -18,17 +18,19 @@ class FileKind(Enum):
     ZIP = "a zip archive"
     LFS_POINTER = "a Git LFS pointer"
     TFLITE = "a .tflite file"
-    HTML = "a web page"
-    EMPTY = "empty"
-    OTHER = "none of these"
+    HTML = "a web page, as a download without the file itself gives"
+    EMPTY = "an empty file"
+    OTHER = "no file of a known kind"
 
 
 def file_kind(path: Path) -> FileKind:
     """Look at a file's first bytes.
 
     Raises:
-        SourceError: It cannot be read.
+        SourceError: It is no regular file (a pipe, a device), or cannot be read.
     """
+    if not path.is_file():
+        raise SourceError(f"{path}: no regular file; needed is a file on a disk")
     try:
         with path.open("rb") as file:
             start = file.read(READ_BYTES)

@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from strop.export.vet_config import MODELS, Config
+from strop.export.keras_config import Config
+from strop.export.vet_config import MODELS
 from strop.runtime.errors import SourceError
 
 TENSORFLOW_CALLS = frozenset(

@@ -1,38 +1,48 @@
-"""Open a .keras or .h5 file as a Keras model, without running code from it."""
+"""Open a .keras or HDF5 file as a Keras model, without running code from it."""
 
 from __future__ import annotations
 
-import json
+import tempfile
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
 
+from strop.export.file_kind import FileKind, file_kind, refuse_pointer
+from strop.export.hdf5_check import FREE_BYTES, MAX_EXPANSION, check_hdf5
 from strop.export.keras2 import custom_objects, rewrite
-from strop.export.vet_config import Config, vet_config
+from strop.export.keras_config import MAX_CONFIG_BYTES, Config, parse_config
+from strop.export.load_errors import LOAD_ERRORS, reason
+from strop.export.variable_budget import variable_budget
+from strop.export.vet_config import vet_config
 from strop.runtime.errors import SourceError
 
-# EfficientNet-B7's is 0.6 MB; a model of a thousand times that is no model.
-MAX_CONFIG_BYTES = 64 * 2**20
-MAX_REASON_CHARACTERS = 300
 HALF_PRECISION = ("float16", "bfloat16")
-# What Keras, h5py and zipfile raise over a file that is not what it should be; Keras has
-# no error class of its own.
-LOAD_ERRORS = (
-    AttributeError,
-    EOFError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+WEIGHTS = "model.weights.h5"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KerasFile:
+    """A model file, looked through and not yet loaded.
+
+    Attributes:
+        path: The file.
+        suffix: By which Keras knows the format: ".keras" or ".h5", whatever the file is called.
+        config: The model's configuration, as the file has it.
+        written_by: Version of Keras; "2" where the file does not say it.
+        weights_bytes: Of all weights in it.
+    """
+
+    path: Path
+    suffix: str
+    config: Config
+    written_by: str
+    weights_bytes: int
 
 
 def open_keras(path: Path) -> Any:
@@ -41,17 +51,21 @@ def open_keras(path: Path) -> Any:
     A model that was trained in mixed precision is set to compute in float32.
 
     Args:
-        path: A .keras file of Keras 3, or an .h5 file of Keras 2 or 3.
+        path: A .keras file or an HDF5 file (.h5, .hdf5; Keras 2 called them .keras and .model
+            too) of Keras 2 or 3; its first bytes say which it is.
 
     Returns:
         A keras.Model, not compiled.
 
     Raises:
         SourceError: Not such a file, no architecture in it, a Lambda layer or an unknown
-            class in it, or Keras cannot load it.
+            class in it, links to other files, sizes out of proportion, or Keras cannot load
+            it.
     """
     try:
-        model = _open_zip(path) if path.suffix == ".keras" else _open_h5(path)
+        file = _read(path)
+        with variable_budget(file.weights_bytes, where=str(path)):
+            model = _load(file)
     except LOAD_ERRORS as err:
         raise SourceError(
             f"{path}: Keras {keras.__version__} cannot load this model ({reason(err)}); save it"
@@ -61,62 +75,91 @@ def open_keras(path: Path) -> Any:
     return model
 
 
-def reason(err: BaseException) -> str:
-    """The first lines of another library's error, short enough for one message."""
-    text = " ".join(str(err).split())
-    if len(text) > MAX_REASON_CHARACTERS:
-        text = text[:MAX_REASON_CHARACTERS] + " ..."
-    return text or type(err).__name__
+def check_weights_file(path: Path) -> int:
+    """Look through an HDF5 file by `check_hdf5`.
+
+    Returns:
+        Bytes of all datasets once read.
+
+    Raises:
+        SourceError: See `check_hdf5`.
+    """
+    with h5py.File(path, "r") as file:
+        return check_hdf5(file, where=str(path), size_bytes=path.stat().st_size)
 
 
-def _open_zip(path: Path) -> Any:
+@contextmanager
+def named(path: Path, name: str) -> Iterator[Path]:
+    """Give a file another name for as long as Keras reads it: Keras goes by the suffix."""
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, name)
+        link.symlink_to(path.resolve())
+        yield link
+
+
+def _read(path: Path) -> KerasFile:
+    kind = file_kind(path)
+    if kind is FileKind.LFS_POINTER:
+        refuse_pointer(path)
+    if kind not in (FileKind.ZIP, FileKind.HDF5):
+        raise SourceError(
+            f"{path}: {kind.value}; needed is a .keras file (a zip archive), an HDF5 file or a"
+            " SavedModel folder; copy it again, or save the model with model.save('NAME.keras')"
+        )
+    return _read_zip(path) if kind is FileKind.ZIP else _read_hdf5(path)
+
+
+def _read_zip(path: Path) -> KerasFile:
     if not zipfile.is_zipfile(path):
         raise SourceError(
-            f"{path}: not a .keras file: it is no zip archive, or its end is missing; copy it"
-            " again, or save the model with model.save('NAME.keras')"
+            f"{path}: a .keras file without its end; copy it again, or save the model with"
+            " model.save('NAME.keras')"
         )
+    size_bytes = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
-        config = _json_member(archive, "config.json", path)
-        written_by = _json_member(archive, "metadata.json", path).get("keras_version", "")
-    if str(written_by).startswith("2."):
+        _check_members(archive, path, size_bytes)
+        config = parse_config(_member(archive, "config.json", path), f"{path}: config.json")
+        metadata = parse_config(_member(archive, "metadata.json", path), f"{path}: metadata.json")
+        if WEIGHTS not in archive.namelist():
+            raise SourceError(f"{path}: no {WEIGHTS} in it; save the model again")
+        with archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
+            where = f"{path}: {WEIGHTS}"
+            weights_bytes = check_hdf5(
+                file, where=where, size_bytes=archive.getinfo(WEIGHTS).file_size
+            )
+    return KerasFile(
+        path=path,
+        suffix=".keras",
+        config=config,
+        written_by=str(metadata.get("keras_version", "3")),
+        weights_bytes=weights_bytes,
+    )
+
+
+def _check_members(archive: zipfile.ZipFile, path: Path, size_bytes: int) -> None:
+    members = archive.infolist()
+    if len({member.filename for member in members}) < len(members):
+        raise SourceError(f"{path}: two members of one name in this archive; save the model again")
+    total = sum(member.file_size for member in members)
+    if total > MAX_EXPANSION * size_bytes + FREE_BYTES:
         raise SourceError(
-            f"{path}: a .keras file of Keras {written_by}, which Keras 3 does not read; save it"
-            " there as .h5, with model.save('NAME.h5'), and give that"
+            f"{path}: unpacks to {total} bytes from {size_bytes}; no model does. Save it again"
         )
-    vet_config(config, where=str(path))
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def _json_member(archive: zipfile.ZipFile, name: str, path: Path) -> Config:
+def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
     try:
         with archive.open(name) as member:
-            data = member.read(MAX_CONFIG_BYTES + 1)
+            return member.read(MAX_CONFIG_BYTES + 1)
     except KeyError as err:
         raise SourceError(
             f"{path}: a zip archive without {name}, so not a .keras file; save the model with"
             " model.save('NAME.keras')"
         ) from err
-    return _parse(data, f"{path}: {name}")
 
 
-def _parse(data: bytes | str, where: str) -> Config:
-    if len(data) > MAX_CONFIG_BYTES:
-        raise SourceError(f"{where} is over {MAX_CONFIG_BYTES} bytes; no model's is")
-    try:
-        config = json.loads(data)
-    except (ValueError, RecursionError) as err:
-        raise SourceError(f"{where} is not JSON ({reason(err)}); save the model again") from err
-    if not isinstance(config, dict):
-        raise SourceError(f"{where} is a {type(config).__name__}, not an object; save it again")
-    return config
-
-
-def _open_h5(path: Path) -> Any:
-    if not h5py.is_hdf5(path):
-        raise SourceError(
-            f"{path}: not an HDF5 file; copy it again, or save the model with"
-            " model.save('NAME.keras')"
-        )
+def _read_hdf5(path: Path) -> KerasFile:
+    weights_bytes = check_weights_file(path)
     with h5py.File(path, "r") as file:
         stored = file.attrs.get("model_config")
         written_by = str(file.attrs.get("keras_version", "2"))
@@ -125,18 +168,29 @@ def _open_h5(path: Path) -> Any:
             f"{path}: weights only, no architecture in it; give the architecture by its zoo"
             f" name and these weights with --weights {path} (`strop zoo` lists the names)"
         )
-    config = _parse(stored, f"{path}: model_config")
-    is_keras3 = written_by.startswith("3.")
+    return KerasFile(
+        path=path,
+        suffix=".h5",
+        config=parse_config(stored, f"{path}: model_config"),
+        written_by=written_by,
+        weights_bytes=weights_bytes,
+    )
+
+
+def _load(file: KerasFile) -> Any:
+    is_keras3 = file.written_by.startswith("3.")
+    config = file.config
     if not is_keras3:
-        rewrite(config, where=str(path))
-    # Before any loading: Keras' reader of .h5 files may run what a Lambda layer holds.
-    vet_config(config, where=str(path))
-    if is_keras3:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
-    with keras.saving.CustomObjectScope(custom_objects()):
-        model = kind.from_config(config["config"])
-    model.load_weights(path)
+        config = rewrite(config, where=str(file.path))
+    # Before any loading: Keras' reader of HDF5 files may run what a Lambda layer holds.
+    vet_config(config, where=str(file.path))
+    with named(file.path, f"model{file.suffix}") as path:
+        if is_keras3:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
+        with keras.saving.CustomObjectScope(custom_objects()):
+            model = kind.from_config(config["config"])
+        model.load_weights(path)
     return model
 
 

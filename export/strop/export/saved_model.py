@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from strop.export.graph_operations import INITIALIZING, RESTORING, SERVING
-from strop.export.keras_files import LOAD_ERRORS, reason
+from strop.export.load_errors import LOAD_ERRORS, reason
 from strop.export.network import Array, Network, Shape, check_single
 from strop.export.saved_model_file import SIGNATURE, SavedModelFile, read_saved_model
 from strop.export.vet_graph import Reached, check_constants, check_operations, pruned, reach

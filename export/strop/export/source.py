@@ -11,7 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from strop.export.keras_files import LOAD_ERRORS, open_keras, reason
+from strop.export.keras_files import open_keras
+from strop.export.load_errors import LOAD_ERRORS, reason
 from strop.export.network import (
     Network,
     Shape,
@@ -26,7 +27,6 @@ Normalization = float | Sequence[float] | None
 """One number, one per channel, or None: 0 as a mean, 1 as a standard deviation."""
 
 INPUT_DTYPES = ("float32", "float16", "bfloat16", "uint8", "int32")
-KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,10 +65,10 @@ def load_model_file(
     std: Normalization = None,
     size: tuple[int, int] | None = None,
 ) -> Source:
-    """Load a model from a .keras file, an .h5 file or a SavedModel folder.
+    """Load a model from a .keras file, an HDF5 file or a SavedModel folder.
 
     Args:
-        path: The file or folder; its name becomes the source's.
+        path: The file, whatever its suffix, or the folder; its name becomes the source's.
         mean: What to subtract from the pixels in front of the model.
         std: What to divide by after that.
         size: Height and width in pixels, for a model that leaves them open.
@@ -85,13 +85,8 @@ def load_model_file(
         )
     if path.is_dir():
         network = saved_model_network(path)
-    elif path.suffix in KERAS_SUFFIXES:
-        network = keras_network(open_keras(path), where=str(path))
     else:
-        raise SourceError(
-            f"{path}: the suffix is {path.suffix!r}; needed is a .keras file, an .h5 file or a"
-            " SavedModel folder"
-        )
+        network = keras_network(open_keras(path), where=str(path))
     name = path.resolve().name if path.is_dir() else path.stem
     return _source(network, where=str(path), name=name, mean=mean, std=std, size=size)
 

@@ -7,17 +7,27 @@ A configuration is JSON: what it asks for can be read without running it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 
+from strop.export.keras_config import Config
 from strop.runtime.errors import SourceError
 
-Config = dict[str, Any]
-"""JSON as Keras writes it; it does not leave the modules that read model files."""
-
 PYTHON_CODE = frozenset({"Lambda", "__lambda__"})
-OTHER_FILES = frozenset({"TFSMLayer"})
+OTHER_CODE = frozenset({"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+HOMES = (
+    keras.layers,
+    keras.activations,
+    keras.initializers,
+    keras.regularizers,
+    keras.constraints,
+    keras.dtype_policies,
+    keras.quantizers,
+    keras.random,
+)
+# Nodes of a functional model that stand for calls of keras.ops, and the layers of two families.
+PRIVATE_HOMES = ("keras.src.ops.", "keras.src.applications.")
+NOT_OF_A_FILE = frozenset({"deserialize", "get", "serialize"})
 MODELS = frozenset({"Functional", "Model", "Sequential"})
 
 
@@ -32,7 +42,8 @@ def vet_config(config: object, *, where: str) -> None:
         where: Named in the error, usually the file's path.
 
     Raises:
-        SourceError: A layer is Python code, loads another file, or is of an unknown class.
+        SourceError: A layer is Python code, loads another file, unpickles, or is of an unknown
+            class.
     """
     for record in _objects(config):
         class_name = str(record["class_name"])
@@ -44,10 +55,10 @@ def vet_config(config: object, *, where: str) -> None:
                 " (Rescaling, Normalization, Activation), or export a SavedModel with"
                 " model.export('FOLDER') and give that"
             )
-        if class_name in OTHER_FILES:
+        if class_name in OTHER_CODE:
             raise SourceError(
-                f"{where}: {name} is a {class_name}, which loads another file; give that"
-                " SavedModel folder itself"
+                f"{where}: {name} is a {class_name}, which loads another file or unpickles code;"
+                " export that model itself"
             )
         if not _is_known(record, class_name):
             raise SourceError(
@@ -81,29 +92,17 @@ def _name_of(record: Config) -> str:
 def _is_known(record: Config, class_name: str) -> bool:
     if class_name.startswith("__"):  # Keras' notation for tensors, tuples, slices
         return True
-    if class_name == "function":
-        return _is_known_function(str(record.get("config")), str(record.get("module")))
-    registered_name = record.get("registered_name") or class_name
-    if keras.saving.get_registered_object(registered_name) is not None:
+    is_function = class_name == "function"
+    name = str(record["config"]) if is_function else class_name
+    if keras.saving.get_registered_object(record.get("registered_name") or name) is not None:
         return True
-    if "module" in record:
-        module = str(record["module"])
-        return module in ("keras", "builtins") or module.startswith("keras.")
     # What Keras 2 and the .h5 format write has no module.
-    return class_name in MODELS or _is_of_keras(class_name)
+    module = str(record.get("module") or "keras")
+    if module not in ("keras", "builtins") and not module.startswith("keras."):
+        return False
+    return module.startswith(PRIVATE_HOMES) or name in MODELS or _is_of_keras(name, is_function)
 
 
-def _is_known_function(name: str, module: str) -> bool:
-    is_registered = keras.saving.get_registered_object(name) is not None
-    return is_registered or module.startswith("keras.") or _is_of_keras(name)
-
-
-def _is_of_keras(name: str) -> bool:
-    homes = (
-        keras.layers,
-        keras.activations,
-        keras.initializers,
-        keras.regularizers,
-        keras.constraints,
-    )
-    return any(hasattr(home, name) for home in homes)
+def _is_of_keras(name: str, is_function: bool) -> bool:
+    found = [getattr(home, name) for home in HOMES if hasattr(home, name)]
+    return name not in NOT_OF_A_FILE and any(isinstance(it, type) != is_function for it in found)

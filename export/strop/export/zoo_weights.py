@@ -11,9 +11,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from strop.export.keras_files import LOAD_ERRORS, open_keras, reason
+from strop.export.file_kind import FileKind, file_kind, refuse_pointer
+from strop.export.keras_files import check_weights_file, named, open_keras
+from strop.export.load_errors import LOAD_ERRORS, reason
 from strop.runtime.errors import SourceError
 
+OLD, NEW = "model.h5", "model.weights.h5"  # how Keras tells its two forms of weights apart
 SAME = "give weights of the same architecture, with the same --alpha, --classes and form"
 
 
@@ -34,18 +37,24 @@ def load_weights(model: Any, path: Path) -> None:
             f"{path}: no such file; --weights takes imagenet, random, or a .keras, .h5 or"
             " .weights.h5 file"
         )
-    if path.suffix == ".keras":
+    kind = file_kind(path)
+    if kind is FileKind.ZIP:
         _copy_weights(open_keras(path), model, path)
         return
-    if path.suffix not in (".h5", ".hdf5") or not h5py.is_hdf5(path):
+    if kind is FileKind.LFS_POINTER:
+        refuse_pointer(path)
+    if kind is not FileKind.HDF5:
         raise SourceError(
             f"{path}: not a weights file; needed is a .keras, .h5 or .weights.h5 file of Keras"
         )
     try:
-        with warnings.catch_warnings():
+        check_weights_file(path)
+        with h5py.File(path, "r") as file:
+            is_old_form = "layer_names" in file.attrs or "model_weights" in file
+        with warnings.catch_warnings(), named(path, OLD if is_old_form else NEW) as link:
             # Ahead of the error over the same layers, which says more.
             warnings.filterwarnings("ignore", "Skipping nested container")
-            model.load_weights(path)
+            model.load_weights(link)
     except LOAD_ERRORS as err:
         raise SourceError(f"{path}: does not fit {model.name} ({reason(err)}); {SAME}") from err
 

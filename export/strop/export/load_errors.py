@@ -1,0 +1,30 @@
+"""What Keras, TensorFlow, h5py and zipfile raise over a model file that they cannot read."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+
+MAX_REASON_CHARACTERS = 300
+# Keras has no error class of its own.
+LOAD_ERRORS = (
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def reason(err: BaseException) -> str:
+    """The first lines of another library's error, short enough for one message."""
+    text = " ".join(str(err).split())
+    if len(text) > MAX_REASON_CHARACTERS:
+        text = text[:MAX_REASON_CHARACTERS] + " ..."
+    return text or type(err).__name__
