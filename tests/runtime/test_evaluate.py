@@ -25,27 +25,26 @@ def test_every_count_is_of_the_images_it_names() -> None:
     assert WORKED.top5_hits == 3
     assert WORKED.against_top1_hits == 3
     assert WORKED.agreed == 1
-    assert WORKED.only_reference_right == 2
-    assert WORKED.only_artifact_right == 1
+    assert WORKED.drop is not None
+    assert (WORKED.drop.lost, WORKED.drop.won) == (2, 1)
 
 
 def test_the_drop_is_the_difference_of_the_hits() -> None:
-    lost, gained = WORKED.only_reference_right, WORKED.only_artifact_right
-    assert lost is not None
-    assert gained is not None
-    assert WORKED.against_top1_hits == (WORKED.top1_hits or 0) + lost - gained
+    drop = WORKED.drop
+    assert drop is not None
+    assert WORKED.against_top1_hits == (WORKED.top1_hits or 0) + drop.lost - drop.won
 
 
 def test_without_truth_only_the_agreement_is_known() -> None:
     blind = replace(WORKED, truth=(None,) * 4)
     assert blind.agreed == 1
-    assert (blind.top1_hits, blind.top5_hits, blind.only_reference_right) == (None, None, None)
+    assert (blind.top1_hits, blind.top5_hits, blind.drop) == (None, None, None)
 
 
 def test_without_a_reference_nothing_is_compared() -> None:
     alone = replace(WORKED, against=None)
     assert alone.top1_hits == 2
-    assert (alone.agreed, alone.against_top1_hits, alone.only_artifact_right) == (None, None, None)
+    assert (alone.agreed, alone.against_top1_hits, alone.drop) == (None, None, None)
 
 
 def test_two_artifacts_are_run_on_the_same_images(

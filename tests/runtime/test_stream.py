@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.runtime.tiny_artifacts import COLOURS
 
-from strop.runtime.classifier import Classifier, Prediction
+from strop.runtime.classifier import Classifier
 from strop.runtime.classifier import open as open_classifier
 from strop.runtime.contract import Contract
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ContractError
 from strop.runtime.image_paths import Unusable
+from strop.runtime.predictions import Prediction
 from strop.runtime.stream import Frame, classify_each, frames
 
 

@@ -9,8 +9,8 @@ print(prediction.label, prediction.score)
 
 from __future__ import annotations
 
-from strop.runtime.classifier import Classifier, Prediction, open  # noqa: A004
-from strop.runtime.contract import Activation, Contract, ResizeRule
+from strop.runtime.classifier import Classifier, open  # noqa: A004
+from strop.runtime.contract import Activation, Contract, ResizeRule, Task
 from strop.runtime.engines import EngineFacts, TensorInfo
 from strop.runtime.errors import (
     ArtifactError,
@@ -29,6 +29,7 @@ from strop.runtime.errors import (
     StropError,
     TargetError,
 )
+from strop.runtime.predictions import Prediction
 
 __all__ = [
     "Activation",
@@ -52,6 +53,7 @@ __all__ = [
     "SourceError",
     "StropError",
     "TargetError",
+    "Task",
     "TensorInfo",
     "open",
 ]

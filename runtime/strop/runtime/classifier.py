@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from strop.runtime.artifact import read_contract
-from strop.runtime.contract import Contract
+from strop.runtime.contract import Contract, Task
+from strop.runtime.decision import Decision, decision_of
 from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ArtifactError, ContractError, StropError
 from strop.runtime.frames import check_array
+from strop.runtime.predictions import Prediction, predictions
 from strop.runtime.prepare import Preparation, preparation
-from strop.runtime.scores import activate, dequantize, top_k
+from strop.runtime.scores import dequantize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,21 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TOP = 5
 DTYPES = ("uint8", "int8", "float32")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prediction:
-    """One class for an image.
-
-    Attributes:
-        label: Its name; the index in words where the contract has no labels.
-        index: Its position in the scores.
-        score: Probability after the contract's activation; the raw score if that is NONE.
-    """
-
-    label: str
-    index: int
-    score: float
+BINARY_LABELS = 2  # of one score; or one, which names the second
 
 
 class Classifier:
@@ -45,6 +32,8 @@ class Classifier:
 
     Attributes:
         contract: What goes in and what comes out.
+        decision: How scores become an answer; None where the contract leaves it open, see
+            `decision_of`.
         facts: What runs it.
         input: The input tensor.
         output: The output tensor.
@@ -64,6 +53,8 @@ class Classifier:
         """
         _check_fit(engine, contract, where=where)
         self.contract = contract
+        self._where = where
+        self.decision: Decision | None = decision_of(contract, engine.output, where=where)
         self.facts: EngineFacts = engine.facts
         self.input: TensorInfo = engine.input
         self.output: TensorInfo = engine.output
@@ -73,7 +64,11 @@ class Classifier:
     def classify(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP
     ) -> tuple[Prediction, ...]:
-        """The `top` likeliest classes, best first; of equal scores the lower index.
+        """The answer: the `top` likeliest classes, best first; of equal scores the lower index.
+
+        Of a BINARY task it is one class. Of a MULTILABEL task the labels at or above their
+        thresholds come first, then the likeliest others. Of a REGRESS task it is all numbers,
+        in their order.
 
         Args:
             image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
@@ -87,12 +82,7 @@ class Classifier:
         if top < 1:
             raise ContractError(f"top is {top}; needed is 1 or more")
         scores = self.scores(image)
-        probabilities = activate(scores, self.contract.activation)
-        # Ordered by the scores: two of them can round to one probability.
-        return tuple(
-            Prediction(label=self._label(index), index=index, score=float(probabilities[index]))
-            for index in top_k(scores, top)
-        )
+        return predictions(scores, self.decision, self.contract, top=top)
 
     def scores(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
@@ -120,6 +110,20 @@ class Classifier:
         self._engine.invoke()
         return dequantize(self._engine.read(), self.output).reshape(-1)
 
+    def known_decision(self) -> Decision:
+        """How scores become an answer.
+
+        Raises:
+            ContractError: The contract leaves it open.
+        """
+        if self.decision is None:
+            raise ContractError(
+                f"{self._where}: what its scores decide is unknown: they may be probabilities or"
+                " logits; give --threshold 0.5 for probabilities, --threshold 0 for logits, or"
+                " --task regress for numbers"
+            )
+        return self.decision
+
     def close(self) -> None:
         """Free the engine; the object is of no use afterwards."""
         self._engine.close()
@@ -134,9 +138,6 @@ class Classifier:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _label(self, index: int) -> str:
-        return self.contract.labels[index] if self.contract.labels else str(index)
 
 
 def open(  # noqa: A001  # strop.runtime.open is what it is called by
@@ -214,8 +215,15 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
             f"{where}: its output is {list(engine.output.shape)}; needed is one score a class,"
             " [1, classes]. Is it a classifier?"
         )
-    if contract.labels and len(contract.labels) != classes:
+    found = len(contract.labels)
+    if classes == 1 and contract.task is not Task.REGRESS:
+        if found > BINARY_LABELS:
+            raise ContractError(
+                f"{where}: one score, but {found} labels; needed are two: first the class below"
+                " the threshold, then the one at or above it"
+            )
+    elif found and found != classes:
         raise ContractError(
-            f"{where}: {classes} classes, but {len(contract.labels)} labels; give the labels that"
+            f"{where}: {classes} classes, but {found} labels; give the labels that"
             " the model was trained with, one a class"
         )

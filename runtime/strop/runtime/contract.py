@@ -9,7 +9,8 @@ from enum import Enum
 
 from strop.runtime.errors import ContractError
 
-# History: 2 has checksum. 1 is read too: there it is empty, and the content not verified.
+# History: 2 has task, thresholds and checksum. 1 is read too: there the first two follow from
+# the scores, and the content is not verified.
 FORMAT_VERSION = 2
 MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts memory
 MAX_CLASSES = 1_000_000
@@ -34,6 +35,19 @@ class Activation(str, Enum):
     """The scores are final."""
 
 
+class Task(str, Enum):
+    """What the scores of an image are, and with that how they become an answer."""
+
+    CLASSIFY = "classify"
+    """Several classes; the answer is the one with the highest score."""
+    BINARY = "binary"
+    """One score; below the threshold it is the first of two classes, else the second."""
+    MULTILABEL = "multilabel"
+    """Labels, each with a score; the answer is the set of those at or above their threshold."""
+    REGRESS = "regress"
+    """Numbers, which are the answer themselves."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contract:
     """What goes into an artifact and what comes out of it.
@@ -51,7 +65,11 @@ class Contract:
         mean: Per channel, in 0..255 units; subtracted first.
         std: Per channel, in 0..255 units, > 0; divided by second.
         activation: What turns the scores into probabilities.
-        labels: One a class, in the order of the scores; empty if unknown.
+        labels: One per class, in the order of the scores; of a BINARY task first the one below
+            the threshold, then the one at or above it; empty if unknown.
+        task: What the scores are; None where it follows from them, see `decision_of`.
+        thresholds: Of a BINARY or MULTILABEL task, in the unit of the scores after
+            `activation`: one number, or one per score; empty for the usual one.
         source: Name of the model that the artifact was made from.
         source_sha256: Hash of the model's weights, hex; empty if unknown.
         strop_version: Version that wrote the artifact; empty if strop did not.
@@ -68,6 +86,8 @@ class Contract:
     std: tuple[float, ...] = (1.0,)
     activation: Activation = Activation.NONE
     labels: tuple[str, ...] = ()
+    task: Task | None = None
+    thresholds: tuple[float, ...] = ()
     source: str = ""
     source_sha256: str = ""
     strop_version: str = ""
@@ -85,6 +105,10 @@ class Contract:
             raise ContractError(f"contract: std is {list(self.std)}; every value must be > 0")
         if len(self.labels) > MAX_CLASSES:
             raise ContractError(f"contract: {len(self.labels)} labels, more than {MAX_CLASSES}")
+        if not all(map(math.isfinite, self.thresholds)):
+            raise ContractError(
+                f"contract: thresholds are {list(self.thresholds)}; needed are finite numbers"
+            )
 
     def to_json(self) -> str:
         """The contract as JSON text, keys sorted, the same bytes for the same contract."""
@@ -144,6 +168,8 @@ def contract_from_json(text: str, *, where: str) -> Contract:
             std=tuple(float(value) for value in record["std"]),
             activation=Activation(record["activation"]),
             labels=tuple(record["labels"]),
+            task=None if record["task"] is None else Task(record["task"]),
+            thresholds=tuple(float(value) for value in record["thresholds"]),
             source=record["source"],
             source_sha256=record["source_sha256"],
             strop_version=record["strop_version"],
@@ -153,7 +179,7 @@ def contract_from_json(text: str, *, where: str) -> Contract:
         raise ContractError(f"{where}: its contract says {err}; export it again") from err
 
 
-_NOT_IN_VERSION_1: dict[str, object] = {"checksum": ""}
+_NOT_IN_VERSION_1: dict[str, object] = {"task": None, "thresholds": [], "checksum": ""}
 _FIELD_TYPES: dict[str, type] = {
     "height": int,
     "width": int,
@@ -164,6 +190,8 @@ _FIELD_TYPES: dict[str, type] = {
     "std": tuple,
     "activation": str,
     "labels": list,
+    "task": object,
+    "thresholds": tuple,
     "source": str,
     "source_sha256": str,
     "strop_version": str,

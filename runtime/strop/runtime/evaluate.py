@@ -9,10 +9,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from strop.runtime.agreement import (
+    Answers,
+    Constant,
+    Drop,
+    constant,
+    drop,
+    label_agreement,
+    mean_average_precision,
+    same,
+)
 from strop.runtime.classifier import Classifier
-from strop.runtime.contract import Contract
+from strop.runtime.contract import Contract, Task
 from strop.runtime.dataset import LabelledImage, pixels_in_order
-from strop.runtime.errors import ContractError, ImageError
+from strop.runtime.decision import Decision, answer_names, answers, classes_in, outputs
+from strop.runtime.errors import ContractError, ImageError, MeasurementError
+from strop.runtime.regression_error import OutputError, output_errors
 from strop.runtime.scores import top_k
 
 RANKS = 5  # top-5 is the second number that ImageNet results are reported in
@@ -24,13 +36,54 @@ class Evaluation:
 
     Attributes:
         truth: Class of each image; None where unknown.
-        ranked: For each image the best RANKS classes, best first.
+        ranked: For each image the best RANKS classes, best first; of a BINARY task the one that
+            is the answer, of a MULTILABEL task all that are in it, of a REGRESS task none.
         against: The same of the other artifact, the reference; None without one.
+        task: What the scores are.
+        outputs: Of a MULTILABEL or REGRESS task each image's activated scores; None of others.
+        against_outputs: The same of the reference; None without one.
+        targets: For each image as many numbers as there are scores, as `read_truth` gives
+            them; None where `truth` has all that is known.
+        thresholds: Of the artifact, as in `Decision`.
+        names: Of classes, labels or numbers; empty for a CLASSIFY task.
+
+    Raises:
+        MeasurementError: There is not for each image what its task needs.
     """
 
     truth: tuple[int | None, ...]
     ranked: tuple[tuple[int, ...], ...]
     against: tuple[tuple[int, ...], ...] | None = None
+    task: Task = Task.CLASSIFY
+    outputs: tuple[tuple[float, ...], ...] | None = None
+    against_outputs: tuple[tuple[float, ...], ...] | None = None
+    targets: tuple[tuple[float, ...], ...] | None = None
+    thresholds: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        is_table = self.task in (Task.MULTILABEL, Task.REGRESS)
+        width = len(self.names) if is_table else 1
+        tables = [self.outputs] if is_table else []
+        if is_table and self.against is not None:
+            tables.append(self.against_outputs)
+        if self.targets is not None:
+            tables.append(self.targets)
+        rankings = [each for each in (self.ranked, self.against) if each is not None]
+        is_whole = (
+            all(len(each) == self.n for each in rankings)
+            and all(_is_table(table, rows=self.n, columns=width) for table in tables)
+            and all(self._is_answer(each) for ranking in rankings for each in ranking)
+        )
+        if not is_whole:
+            raise MeasurementError(
+                f"{self.task.value}: not each of {self.n} images has an answer as it needs"
+            )
+
+    def _is_answer(self, classes: tuple[int, ...]) -> bool:
+        if self.task in (Task.CLASSIFY, Task.BINARY):
+            return bool(classes)
+        return all(0 <= index < len(self.names) for index in classes)
 
     @property
     def n(self) -> int:
@@ -39,61 +92,112 @@ class Evaluation:
 
     @property
     def is_labelled(self) -> bool:
-        """Whether every image's class is known."""
-        return None not in self.truth
+        """Whether every image's class is known, or all its labels."""
+        return self.targets is not None or None not in self.truth
 
     @property
     def top1_hits(self) -> int | None:
-        """Images whose class came first; None if the classes are unknown."""
-        return self._hits(self.ranked, 1)
+        """Images whose answer is right; None if what is right is unknown."""
+        truth = self.right_answers
+        return None if truth is None else int(np.count_nonzero(same(self.answers, truth)))
 
     @property
     def top5_hits(self) -> int | None:
         """Images whose class was among the first RANKS; None if the classes are unknown."""
-        return self._hits(self.ranked, RANKS)
+        if self.task is not Task.CLASSIFY or not self.is_labelled:
+            return None
+        pairs = zip(self.truth, self.ranked, strict=True)
+        return sum(index in best[:RANKS] for index, best in pairs)
 
     @property
     def against_top1_hits(self) -> int | None:
         """As top1_hits, of the reference; None without one."""
-        return None if self.against is None else self._hits(self.against, 1)
+        truth, reference = self.right_answers, self.reference_answers
+        if truth is None or reference is None:
+            return None
+        return int(np.count_nonzero(same(reference, truth)))
 
     @property
     def agreed(self) -> int | None:
-        """Images on which both have the same class first; None without a reference."""
-        if self.against is None:
-            return None
-        return sum(a[0] == b[0] for a, b in zip(self.ranked, self.against, strict=True))
+        """Images to which both give the same answer; None without a reference."""
+        reference = self.reference_answers
+        return None if reference is None else int(np.count_nonzero(same(self.answers, reference)))
 
     @property
-    def only_reference_right(self) -> int | None:
-        """Images that only the reference has right; None if that is unknown."""
-        return None if self.against is None else self._only(self.against, self.ranked)
+    def drop(self) -> Drop | None:
+        """How many more images the reference has right; None if that is unknown."""
+        truth, reference = self.right_answers, self.reference_answers
+        return None if truth is None or reference is None else drop(reference, self.answers, truth)
 
     @property
-    def only_artifact_right(self) -> int | None:
-        """Images that only the artifact has right; None if that is unknown."""
-        return None if self.against is None else self._only(self.ranked, self.against)
+    def answers(self) -> Answers:
+        """As `strop.runtime.decision.answers`; of a REGRESS task no columns."""
+        return self._rows(self.ranked)
 
-    def _hits(self, ranked: Sequence[tuple[int, ...]], ranks: int) -> int | None:
-        if not self.is_labelled:
+    @property
+    def reference_answers(self) -> Answers | None:
+        """The same of the reference; None without one, and of a REGRESS task."""
+        if self.against is None or self.task is Task.REGRESS:
             return None
-        return sum(index in best[:ranks] for index, best in zip(self.truth, ranked, strict=True))
+        return self._rows(self.against)
 
-    def _only(
-        self, first: Sequence[tuple[int, ...]], second: Sequence[tuple[int, ...]]
-    ) -> int | None:
-        if not self.is_labelled:
+    @property
+    def right_answers(self) -> Answers | None:
+        """What is right; None if it is unknown, and of a REGRESS task."""
+        if not self.is_labelled or self.task is Task.REGRESS:
             return None
-        return sum(
-            index == a[0] and index != b[0]
-            for index, a, b in zip(self.truth, first, second, strict=True)
-        )
+        if self.targets is None:
+            return self._rows([() if index is None else (index,) for index in self.truth])
+        return np.array(self.targets).astype(np.int64)
+
+    @property
+    def constant(self) -> Constant | None:
+        """What one answer for all images would be worth; None without a reference's answers."""
+        reference = self.reference_answers
+        return None if reference is None else constant(reference, self.right_answers)
+
+    @property
+    def label_agreement(self) -> tuple[float, ...]:
+        """Of a MULTILABEL task with a reference the share of images by label; empty of others."""
+        reference = self.reference_answers
+        if reference is None or self.task is not Task.MULTILABEL:
+            return ()
+        return label_agreement(reference, self.answers)
+
+    @property
+    def mean_average_precision(self) -> float | None:
+        """Of a MULTILABEL task; None of others, and where what is right is unknown."""
+        truth = self.right_answers
+        if truth is None or self.outputs is None:
+            return None
+        return mean_average_precision(np.array(self.outputs), truth)
+
+    @property
+    def errors(self) -> tuple[OutputError, ...]:
+        """Of a REGRESS task the errors against the reference, or else the truth; or empty."""
+        if self.task is not Task.REGRESS or self.outputs is None:
+            return ()
+        truth = None if self.targets is None else np.array(self.targets)
+        reference = truth if self.against_outputs is None else np.array(self.against_outputs)
+        if reference is None:
+            return ()
+        of_reference = truth if self.against_outputs is not None else None
+        return output_errors(reference, np.array(self.outputs), of_reference, self.names)
+
+    def _rows(self, classes: Sequence[tuple[int, ...]]) -> Answers:
+        if self.task is not Task.MULTILABEL or self.outputs is None:
+            return np.array([each[:1] for each in classes], np.int64)
+        rows = np.zeros((len(classes), len(self.outputs[0])), np.int64)
+        for row, each in zip(rows, classes, strict=True):
+            row[list(each)] = 1
+        return rows
 
 
 def evaluate(
     classifier: Classifier,
     images: Sequence[LabelledImage],
     *,
+    targets: tuple[tuple[float, ...], ...] | None = None,
     against: Classifier | None = None,
     progress: Callable[[Iterator[None]], Iterator[None]] | None = None,
 ) -> Evaluation:
@@ -102,36 +206,74 @@ def evaluate(
     Args:
         classifier: The artifact.
         images: Decoded ahead, a few at a time; memory stays flat.
-        against: The reference to compare with; it has the same classes.
+        targets: What is true of each image, as `read_truth` gives it.
+        against: The reference to compare with; it has the same task and classes.
         progress: Passes on an iterator that has one item an image, and may show it.
 
     Raises:
         ImageError: No images, or one that cannot be used.
-        ContractError: The two artifacts have different classes.
+        ContractError: The two artifacts have different tasks or classes, or what the scores
+            of one decide is unknown.
         ArtifactError: An engine fails, or a score is not finite.
     """
     if not images:
         raise ImageError("no images to evaluate; needed is one or more")
+    decision = classifier.known_decision()
     if against is not None:
         _check_same_classes(classifier, against)
-    ranked: list[tuple[int, ...]] = []
-    ranked_against: list[tuple[int, ...]] = []
+    own, other = _Said(decision), _Said(decision if against is None else against.known_decision())
 
     def steps() -> Iterator[None]:
         pairs = _pixel_pairs([image.path for image in images], classifier, against)
-        for own, other in pairs:
-            ranked.append(top_k(classifier.scores(own), RANKS))
+        for pixels, reference_pixels in pairs:
+            own.add(classifier.scores(pixels))
             if against is not None:
-                ranked_against.append(top_k(against.scores(other), RANKS))
+                other.add(against.scores(reference_pixels))
             yield
 
     for _ in steps() if progress is None else progress(steps()):
         pass
     return Evaluation(
         truth=tuple(image.class_index for image in images),
-        ranked=tuple(ranked),
-        against=None if against is None else tuple(ranked_against),
+        ranked=tuple(own.ranked),
+        against=None if against is None else tuple(other.ranked),
+        task=decision.task,
+        outputs=own.kept,
+        against_outputs=None if against is None else other.kept,
+        targets=targets,
+        thresholds=decision.thresholds,
+        names=()
+        if decision.task is Task.CLASSIFY
+        else answer_names(decision, classifier.contract.labels),
     )
+
+
+def _is_table(table: Sequence[Sequence[float]] | None, *, rows: int, columns: int) -> bool:
+    return table is not None and len(table) == rows and all(len(row) == columns for row in table)
+
+
+class _Said:
+    """What one artifact said of the images so far."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self.ranked: list[tuple[int, ...]] = []
+        self.outputs: list[tuple[float, ...]] = []
+
+    def add(self, scores: NDArray[np.float32]) -> None:
+        task = self.decision.task
+        if task is Task.CLASSIFY:
+            self.ranked.append(top_k(scores, RANKS))
+            return
+        is_number = task is Task.REGRESS
+        answer = None if is_number else answers(self.decision, scores[None])[0]
+        self.ranked.append(() if answer is None else classes_in(self.decision, answer))
+        if task is not Task.BINARY:
+            self.outputs.append(tuple(outputs(self.decision, scores).tolist()))
+
+    @property
+    def kept(self) -> tuple[tuple[float, ...], ...] | None:
+        return tuple(self.outputs) or None
 
 
 def _pixel_pairs(
@@ -158,9 +300,16 @@ def _geometry(contract: Contract) -> tuple[object, ...]:
 
 def _check_same_classes(classifier: Classifier, against: Classifier) -> None:
     own, other = classifier.contract.labels, against.contract.labels
-    if classifier.output.shape[-1] != against.output.shape[-1] or (own and other and own != other):
+    sizes = [each.output.shape[-1] for each in (classifier, against)]
+    if sizes[0] != sizes[1] or (own and other and own != other):
         raise ContractError(
-            f"the artifacts have different classes: {classifier.output.shape[-1]} and"
-            f" {against.output.shape[-1]}, labels {list(own[:3])} and {list(other[:3])}, ...;"
-            " needed are two artifacts of the same classes"
+            f"the artifacts have different classes: {sizes[0]} and {sizes[1]}, labels"
+            f" {list(own[:3])} and {list(other[:3])}, ...; needed are two artifacts of the same"
+            " classes"
+        )
+    tasks = [each.known_decision().task.value for each in (classifier, against)]
+    if tasks[0] != tasks[1]:
+        raise ContractError(
+            f"the artifacts have different tasks: {tasks[0]} and {tasks[1]}; give --task, which"
+            " holds for both"
         )

@@ -29,11 +29,11 @@ class Interval:
     high: float
 
 
-def wilson_interval(successes: int, n: int) -> Interval:
+def wilson_interval(successes: float, n: int) -> Interval:
     """The 95 % score interval of a share, for accuracy and agreement.
 
     Args:
-        successes: How many of the n, 0 to n.
+        successes: How many of the n, 0 to n; not whole for a mean of shares.
         n: Images, >= 1.
 
     Returns:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.camera import Camera
-from strop.runtime.classifier import DEFAULT_TOP, Classifier, Prediction
+from strop.runtime.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.image_paths import Unusable
+from strop.runtime.predictions import Prediction
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,7 +10,7 @@ from typing import Any
 
 from strop.runtime.artifact import read_contract
 from strop.runtime.classifier import check_tensors
-from strop.runtime.contract import Activation, Contract, ResizeRule
+from strop.runtime.contract import Activation, Contract, ResizeRule, Task
 from strop.runtime.dataset import read_labels
 from strop.runtime.engines import ENGINES, TensorInfo, open_engine
 from strop.runtime.errors import ContractError
@@ -52,6 +52,24 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
         "--crop-fraction", type=float, metavar="F", help="input size over shorter side, for crop"
     )
     group.add_argument("--activation", choices=[activation.value for activation in Activation])
+    add_task_flags(group)
+
+
+def add_task_flags(group: argparse._ArgumentGroup) -> None:
+    """Add --task and --threshold, which say how scores become an answer."""
+    group.add_argument(
+        "--task",
+        choices=[task.value for task in Task],
+        help="what the scores are (default: as the contract says, or else binary for one score,"
+        " multilabel for several behind a sigmoid, classify for others)",
+    )
+    group.add_argument(
+        "--threshold",
+        type=_numbers,
+        metavar="T[,T...]",
+        help="binary: at or above it the answer is the second label; multilabel: the label is set;"
+        " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
+    )
 
 
 def contract_from_flags(
@@ -88,6 +106,8 @@ def contract_from_flags(
             f"{path}: normalizes its input itself, so --mean and --std would change nothing; leave"
             " them out"
         )
+    if "task" in given and given["task"] is not carried.task:
+        carried = replace(carried, thresholds=())  # those of another task
     return replace(carried, **given)
 
 
@@ -99,6 +119,8 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "resize": None if options.resize is None else ResizeRule(options.resize),
         "crop_fraction": options.crop_fraction,
         "activation": None if options.activation is None else Activation(options.activation),
+        "task": None if options.task is None else Task(options.task),
+        "thresholds": None if options.threshold is None else tuple(options.threshold),
     }
     return {name: value for name, value in values.items() if value is not None}
 

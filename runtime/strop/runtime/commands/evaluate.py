@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from strop import console
 from strop.runtime import classifier as classifiers
 from strop.runtime.artifact import detect_format, sha256_file
 from strop.runtime.classifier import Classifier
+from strop.runtime.commands import evaluate_report as report
 from strop.runtime.commands.contract_flags import (
     add_contract_flags,
     add_engine_flags,
@@ -22,16 +22,15 @@ from strop.runtime.commands.evaluate_on_board import evaluate_on_board
 from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.commands.run import settings
 from strop.runtime.commands.target_flags import add_target_flags, has_target
-from strop.runtime.dataset import LabelledImage, is_labelled, labelled_images, list_images
+from strop.runtime.contract import Task
+from strop.runtime.dataset import LabelledImage, list_images
+from strop.runtime.decision import Decision
 from strop.runtime.engines import ENGINES, EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.evaluate import Evaluation, evaluate
-from strop.runtime.record import installed_version
-from strop.runtime.statistics import Interval, paired_drop_interval, wilson_interval
+from strop.runtime.truth import images_with_truth
 
 T = TypeVar("T")
-# History: 1, the first.
-FORMAT_VERSION = 1
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -39,13 +38,22 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="accuracy on a folder of images, and agreement with another artifact",
-        description="Top-1 and top-5 on a folder with one subfolder a class; with --against"
-        " also the agreement, on any folder of images.",
+        description="How often the answers are right on a folder with one subfolder per class (of"
+        " a binary task: two, first the one below the threshold), or by a table of --truth; with"
+        " --against also how often they are the reference's, on any folder of images. Of a"
+        " regression: how far the numbers are off.",
     )
     parser.add_argument("artifact", type=Path, help=".tflite or .onnx")
     parser.add_argument("folder", type=Path, help="images, in one subfolder a class if labelled")
     parser.add_argument(
         "--against", type=Path, metavar="ARTIFACT", help="the reference to compare with"
+    )
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="CSV with what is true of each image: its path below the folder, then a column per"
+        " label (1 or 0), or per number of a regression; the first line names the columns",
     )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="only N images, spread evenly over the folder"
@@ -72,9 +80,14 @@ def run(options: argparse.Namespace) -> int:
     else:
         facts, against_facts, result = _evaluate(options)
     if options.json:
-        console.json(_record(options, facts, against_facts, result))
+        console.json(report.record(options, facts, against_facts, result))
+        return 0
+    if result.task is Task.REGRESS:
+        console.table(report.ERROR_COLUMNS, report.error_rows(result))
     else:
-        console.table(("", "share", "95 % interval", "images"), _rows(result))
+        console.table(report.COLUMNS, report.rows(result))
+    for note in report.notes(result):
+        console.note(note)
     return 0
 
 
@@ -86,8 +99,12 @@ def _evaluate(options: argparse.Namespace) -> tuple[EngineFacts, EngineFacts | N
             if options.against is None
             else stack.enter_context(_open(options, options.against))
         )
-        images = _images(options, classifier)
+        images, targets, subfolders = _images(options, classifier)
         echoed = {**settings(classifier), "images": len(images), "folder": options.folder}
+        if subfolders:
+            echoed["subfolders"] = "{} below the threshold, {} at or above it".format(*subfolders)
+        if options.truth is not None:
+            echoed["truth"] = options.truth
         if against is not None:
             echoed["against"] = options.against
             echoed["its engine"] = settings(against)["engine"]
@@ -96,7 +113,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[EngineFacts, EngineFacts | N
         def progress(steps: Iterator[None]) -> Iterator[None]:
             return console.progress(steps, len(images), "classifying")
 
-        result = evaluate(classifier, images, against=against, progress=progress)
+        result = evaluate(classifier, images, targets=targets, against=against, progress=progress)
         return classifier.facts, None if against is None else against.facts, result
 
 
@@ -109,20 +126,38 @@ def _open(options: argparse.Namespace, path: Path) -> Classifier:
     return classifiers.open(path, engine=engine, num_threads=options.threads, contract=contract)
 
 
-def _images(options: argparse.Namespace, classifier: Classifier) -> tuple[LabelledImage, ...]:
-    labels = classifier.contract.labels
-    if labels and is_labelled(options.folder):
-        images = labelled_images(options.folder, labels)
-    elif options.against is not None:
-        paths = list_images(options.folder)
-        images = tuple(LabelledImage(path=path, class_index=None) for path in paths)
+def _images(
+    options: argparse.Namespace, classifier: Classifier
+) -> tuple[tuple[LabelledImage, ...], tuple[tuple[float, ...], ...] | None, tuple[str, ...]]:
+    """The images, with what is true of them; and the subfolders that decide it of a BINARY task."""
+    decision, labels = classifier.known_decision(), classifier.contract.labels
+    found = images_with_truth(options.folder, options.truth, decision=decision, labels=labels)
+    if not found.is_labelled and options.against is None:
+        raise ImageError(_no_truth(options.folder, decision, labels))
+    chosen = _spread(tuple(range(len(found.paths))), options.limit)
+    images = tuple(
+        LabelledImage(
+            path=found.paths[i], class_index=None if found.classes is None else found.classes[i]
+        )
+        for i in chosen
+    )
+    targets = None if found.targets is None else tuple(found.targets[i] for i in chosen)
+    is_halved = decision.task is Task.BINARY and found.classes is not None
+    return images, targets, found.labels if is_halved else ()
+
+
+def _no_truth(folder: Path, decision: Decision, labels: Sequence[str]) -> str:
+    if decision.task is Task.REGRESS:
+        found, needed = "numbers without a truth", "give --truth FILE"
     else:
         found = "images outside of subfolders" if labels else "an artifact without labels"
-        raise ImageError(
-            f"{options.folder}: {found}, so no answer can be right or wrong; sort the images into"
-            " one subfolder a class and give --labels, or give --against ARTIFACT"
-        )
-    return _spread(images, options.limit)
+        needed = "sort the images into one subfolder a class and give --labels"
+        if decision.task is Task.MULTILABEL:
+            needed += ", or --truth FILE"
+    return (
+        f"{folder}: {found}, so no answer can be right or wrong; {needed}, or give --against"
+        " ARTIFACT"
+    )
 
 
 def _spread(images: tuple[T, ...], limit: int | None) -> tuple[T, ...]:
@@ -132,92 +167,3 @@ def _spread(images: tuple[T, ...], limit: int | None) -> tuple[T, ...]:
     if limit < 1:
         raise ImageError(f"--limit is {limit}; needed is 1 or more")
     return tuple(images[i * len(images) // limit] for i in range(limit))
-
-
-def _rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
-    counted = (
-        ("top-1", result.top1_hits),
-        ("top-5", result.top5_hits),
-        ("top-1 of the reference", result.against_top1_hits),
-        ("same top-1 as the reference", result.agreed),
-    )
-    rows = [
-        (
-            name,
-            f"{hits / result.n:.4f}",
-            _interval(wilson_interval(hits, result.n)),
-            f"{hits}/{result.n}",
-        )
-        for name, hits in counted
-        if hits is not None
-    ]
-    drop = _drop(result)
-    if drop is not None:
-        share, interval, only_reference, only_artifact = drop
-        rows.append(
-            (
-                "top-1 drop from the reference",
-                f"{share:.4f}",
-                _interval(interval),
-                f"{only_reference}-{only_artifact}",
-            )
-        )
-    return rows
-
-
-def _drop(result: Evaluation) -> tuple[float, Interval, int, int] | None:
-    lost, gained = result.only_reference_right, result.only_artifact_right
-    if lost is None or gained is None:
-        return None
-    interval = paired_drop_interval(lost, gained, result.n)
-    return (lost - gained) / result.n, interval, lost, gained
-
-
-def _interval(interval: Interval) -> str:
-    return f"{interval.low:.4f} to {interval.high:.4f}"
-
-
-def _record(
-    options: argparse.Namespace,
-    facts: EngineFacts,
-    against_facts: EngineFacts | None,
-    result: Evaluation,
-) -> dict[str, object]:
-    def counted(hits: int | None) -> dict[str, object] | None:
-        if hits is None:
-            return None
-        interval = asdict(wilson_interval(hits, result.n))
-        return {"hits": hits, "share": hits / result.n, "interval": interval}
-
-    record: dict[str, object] = {
-        "format_version": FORMAT_VERSION,
-        "strop_version": installed_version(),
-        "artifact": options.artifact.name,
-        "sha256": sha256_file(options.artifact),
-        "engine": asdict(facts),
-        "n": result.n,
-        "top1": counted(result.top1_hits),
-        "top5": counted(result.top5_hits),
-        "against": None,
-        "truth": result.truth,
-        "ranked": result.ranked,
-    }
-    if against_facts is not None:
-        drop = _drop(result)
-        record["against"] = {
-            "artifact": options.against.name,
-            "sha256": sha256_file(options.against),
-            "engine": asdict(against_facts),
-            "top1": counted(result.against_top1_hits),
-            "agreed": counted(result.agreed),
-            "drop": None
-            if drop is None
-            else {
-                "share": drop[0],
-                "interval": asdict(drop[1]),
-                "only_reference_right": drop[2],
-                "only_artifact_right": drop[3],
-            },
-            "ranked": result.against,
-        }
-    return record

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast
 
 from strop.runtime.artifact import detect_format
 from strop.runtime.commands.target_flags import started, target_of
+from strop.runtime.contract import Task
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.evaluate import Evaluation
@@ -23,8 +24,13 @@ class _Answers:
     """Of the record of `strop evaluate --json`, what nothing here could compute."""
 
     engine: EngineFacts
+    task: Task
+    thresholds: tuple[float, ...]
+    names: tuple[str, ...]
     truth: tuple[int | None, ...]
+    targets: tuple[tuple[float, ...], ...] | None
     ranked: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[float, ...], ...] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +39,7 @@ class _ReferenceAnswers:
 
     engine: EngineFacts
     ranked: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[float, ...], ...] | None
 
 
 def evaluate_on_board(
@@ -65,32 +72,36 @@ def evaluate_on_board(
         running.check()
     where = f"{target}: the record"
     answers, reference = _read(text, where=where)
-    rankings = [answers.ranked] if reference is None else [answers.ranked, reference.ranked]
-    is_whole = all(len(each) == len(images) for each in (answers.truth, *rankings))
-    has_classes = all(all(ranking) for ranking in rankings)
-    if not (is_whole and has_classes and len(rankings) == len(artifacts)):
+    n_artifacts = 1 if reference is None else 2
+    if len(answers.truth) != len(images) or n_artifacts != len(artifacts):
         raise MeasurementError(
-            f"{where}: {len(rankings)} artifacts' answers for {len(answers.truth)} images, needed"
+            f"{where}: {n_artifacts} artifacts' answers for {len(answers.truth)} images, needed"
             f" are {len(artifacts)} for {len(images)}; is that board yours?"
         )
-    return (
-        answers.engine,
-        None if reference is None else reference.engine,
-        Evaluation(
+    try:
+        result = Evaluation(
             truth=answers.truth,
             ranked=answers.ranked,
             against=None if reference is None else reference.ranked,
-        ),
-    )
+            task=answers.task,
+            outputs=answers.outputs,
+            against_outputs=None if reference is None else reference.outputs,
+            targets=answers.targets,
+            thresholds=answers.thresholds,
+            names=answers.names,
+        )
+    except MeasurementError as err:
+        raise MeasurementError(f"{where}: {err}; is that board yours?") from err
+    return answers.engine, None if reference is None else reference.engine, result
 
 
 def _read(text: str, *, where: str) -> tuple[_Answers, _ReferenceAnswers | None]:
     try:
         record = json.loads(text)
-        answers = {name: record[name] for name in ("engine", "truth", "ranked")}
+        answers = {field.name: record[field.name] for field in fields(_Answers)}
         against = record["against"]
         if against is not None:
-            against = {name: against[name] for name in ("engine", "ranked")}
+            against = {field.name: against[field.name] for field in fields(_ReferenceAnswers)}
     except (ValueError, RecursionError, KeyError, TypeError) as err:
         raise MeasurementError(f"{where}: not what strop evaluate --json prints ({err!r})") from err
     return (

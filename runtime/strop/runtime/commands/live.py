@@ -15,6 +15,7 @@ from strop.runtime.camera import open_camera
 from strop.runtime.classifier import Classifier
 from strop.runtime.errors import ImageError, StropError
 from strop.runtime.image_paths import Unusable, find_images, names_many
+from strop.runtime.predictions import is_answered_plainly
 from strop.runtime.stop_signals import StopSignals
 from strop.runtime.stream import Answer, Frame, classify_each, frames
 
@@ -141,7 +142,13 @@ def _show_line(answer: Answer) -> None:
         console.error(console.one_line(answer.error))
         return
     source = f"frame {answer.source}" if isinstance(answer.source, int) else answer.source
-    classes = (f"{each.score:.4f} {each.label}" for each in answer.predictions)
+    is_plain = is_answered_plainly(answer.predictions)
+    classes = (
+        f"{each.score:.4f} {each.label}"
+        if is_plain or each.is_answer
+        else f"({each.score:.4f} {each.label})"
+        for each in answer.predictions
+    )
     latency = f"{(answer.latency_ns or 0) / NS_PER_MS:.2f} ms"
     console.line(console.COLUMN_GAP.join((source, latency, *classes)))
 

@@ -10,7 +10,7 @@ from typing import Any
 from strop import console
 from strop.runtime import classifier as classifiers
 from strop.runtime.artifact import sha256_file
-from strop.runtime.classifier import DEFAULT_TOP, Classifier, Prediction
+from strop.runtime.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.commands.contract_flags import (
     add_contract_flags,
     add_engine_flags,
@@ -24,14 +24,16 @@ from strop.runtime.commands.run_on_board import (
     stream_on_board,
 )
 from strop.runtime.commands.target_flags import add_target_flags, has_target
+from strop.runtime.decision import in_words
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.golden import golden_beside, read_golden
+from strop.runtime.predictions import Prediction, is_answered_plainly
 from strop.runtime.record import installed_version
 from strop.runtime.selftest import SelfTest, selftest
 
-# History: 1, the first.
-FORMAT_VERSION = 1
+# History: 2 says of each prediction whether it is_answer, and of the self-test sets of classes.
+FORMAT_VERSION = 2
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -157,10 +159,20 @@ def _report(
     if options.json:
         console.json(_record(options.artifact, facts, results))
         return
+    # Where the first one alone is the answer, or all are, that needs no column.
+    is_plain = all(is_answered_plainly(predictions) for _, predictions in results)
+    columns = ("image", "score", "label")
     console.table(
-        ("image", "score", "label"),
+        columns if is_plain else (*columns, "answer"),
         [
             (str(path), f"{prediction.score:.4f}", prediction.label)
+            if is_plain
+            else (
+                str(path),
+                f"{prediction.score:.4f}",
+                prediction.label,
+                "yes" if prediction.is_answer else "no",
+            )
             for path, predictions in results
             for prediction in predictions
         ],
@@ -192,7 +204,7 @@ def _check_subject(options: argparse.Namespace) -> None:
 
 def settings(classifier: Classifier) -> dict[str, object]:
     """What a command echoes of an opened artifact."""
-    contract, facts = classifier.contract, classifier.facts
+    contract, facts, decision = classifier.contract, classifier.facts, classifier.decision
     return {
         "engine": f"{facts.engine} {facts.version}, {facts.kernels_in_words}",
         "threads": facts.num_threads,
@@ -200,6 +212,7 @@ def settings(classifier: Classifier) -> dict[str, object]:
         "resize": f"{contract.resize.value}, crop fraction {contract.crop_fraction}",
         "mean, std": f"{list(contract.mean)}, {list(contract.std)}",
         "activation": contract.activation.value,
+        "answer": in_words(decision, contract.labels),
         "labels": len(contract.labels) or None,
     }
 
@@ -214,7 +227,13 @@ def _report_selftest(
     else:
         images = zip(result.expected, result.found, result.differences, strict=True)
         columns = ("image", "certified class", "class here", "largest code difference")
-        console.table(columns, [(at, *row) for at, row in enumerate(images, 1)])
+        console.table(
+            columns,
+            [
+                (at, _classes(expected), _classes(found), difference)
+                for at, (expected, found, difference) in enumerate(images, 1)
+            ],
+        )
     if sums_up:
         _sum_up(result)
     return 0 if result.is_passed else 1
@@ -230,8 +249,16 @@ def _sum_up(result: SelfTest) -> None:
         )
 
 
+def _classes(answer: tuple[int, ...]) -> str:
+    return " ".join(map(str, answer)) or "-"
+
+
 def _verdict(result: SelfTest) -> str:
     same = "every class is the same" if result.has_same_classes else "not every class is the same"
+    if not result.decided:
+        same = "there are no classes to compare, so that the codes decide"
+    elif len(set(result.expected)) == 1:
+        same += ", and all certified answers are one class, which says little"
     return (
         f"self-test {'passed' if result.is_passed else 'FAILED'}: largest code difference"
         f" {max(result.differences)}, at most {result.bound} with the certified kernels; {same}"

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from strop.runtime.artifact import detect_format
-from strop.runtime.classifier import Prediction
 from strop.runtime.commands.target_flags import started, target_of
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.image_paths import Unusable, find_images
+from strop.runtime.predictions import Prediction
 from strop.runtime.selftest import SelfTest
 from strop.runtime.stream import Answer
 from strop.runtime.target import Running, Target, Task, make_task
