@@ -53,7 +53,7 @@ def awkward() -> keras.Model:
     low, high = keras.layers.Concatenate()([low, low]), channel_shuffle(high[..., 1:], 2)
     x = keras.layers.Concatenate()([high, low, high])
     x = keras.layers.Add()([channel_shuffle(x, 7), depthwise(x)])
-    x = keras.layers.MaxPooling2D(8)(channel_shuffle(x, 2))
+    x = keras.layers.MaxPooling2D(4)(channel_shuffle(x, 2))
     return _classified(image, keras.layers.Flatten()(x))
 
 

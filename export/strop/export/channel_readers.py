@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from strop.export.channel_shuffle import shuffle_order
-from strop.export.graph import POOLS, Fused, Graph, Kind, Op
+from strop.export.graph import ELEMENTWISE, POOLS, Fused, Graph, Kind, Op
 
 CHANNELS = 3  # the axis
 MOVES = frozenset({Kind.SLICE, Kind.SHUFFLE})
@@ -32,11 +32,19 @@ def is_move(graph: Graph, op: Op) -> bool:
 
 
 def is_channelwise(graph: Graph, op: Op) -> bool:
-    """Whether a result's channel depends on the same channel of its input only."""
-    image, result = graph.tensors[op.inputs[0]].shape, graph.tensors[op.output].shape
+    """Whether a result's channel depends on the same channel of its one image only."""
+    image = graph.tensors[image_of(graph, op)].shape
+    result = graph.tensors[op.output].shape
     if len(image) != 4 or len(result) != 4:
         return False
+    if op.kind in ELEMENTWISE:
+        return image == result and sum(map(graph.is_constant, op.inputs)) == 1
     return op.kind in CHANNELWISE or (op.kind is Kind.DEPTHWISE and image[3] == result[3])
+
+
+def image_of(graph: Graph, op: Op) -> str:
+    """The first of an operation's inputs that is computed; a constant where none is."""
+    return next((name for name in op.inputs if not graph.is_constant(name)), op.inputs[0])
 
 
 def channel_readers(graph: Graph) -> dict[str, list[Reader]]:

@@ -133,10 +133,10 @@ def _depthwise(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
 
 
 def _dense(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
-    del op, graph
     features, weights, bias = operands
     flat = tf.reshape(features, (-1, weights.shape[1]))
-    return tf.matmul(flat, weights, transpose_b=True) + bias
+    result = tf.matmul(flat, weights, transpose_b=True) + bias
+    return tf.reshape(result, (-1, *graph.tensors[op.output].shape[1:]))
 
 
 def _mean(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:

@@ -7,6 +7,7 @@ convolution, and its zero padding then stands for one pixel value in all channel
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from strop.export.graph import (
     renamed,
 )
 from strop.export.hard_swish import expand_hard_swish
+from strop.export.merge_reshapes import merge_reshapes, sink_reshapes
 from strop.export.place_channels import place_channels
 from strop.runtime.contract import Activation
 
@@ -138,9 +140,10 @@ def _dense_as_convolution(graph: Graph) -> Graph:
             continue
         weights = graph.data(op.inputs[1])
         outputs, features = weights.shape
-        image = Tensor(name=f"{op.output}/pixel", shape=(1, 1, 1, features))
+        pixels = _as_map(graph.tensors[op.inputs[0]].shape, features)
+        image = Tensor(name=f"{op.output}/pixel", shape=(*pixels, features))
         kernel = float_constant(f"{op.inputs[1]}/kernel", weights.reshape(outputs, 1, 1, features))
-        scores = Tensor(name=f"{op.output}/convolution", shape=(1, 1, 1, outputs))
+        scores = Tensor(name=f"{op.output}/convolution", shape=(*pixels, outputs))
         added += [image, kernel, scores]
         ops += [
             Op(kind=Kind.RESHAPE, inputs=op.inputs[:1], output=image.name),
@@ -152,7 +155,14 @@ def _dense_as_convolution(graph: Graph) -> Graph:
             ),
             Op(kind=Kind.RESHAPE, inputs=(scores.name,), output=op.output),
         ]
-    return _keep_pooled_dims(graph.rewired(ops, added=added))
+    return _keep_pooled_dims(sink_reshapes(merge_reshapes(graph.rewired(ops, added=added))))
+
+
+def _as_map(shape: tuple[int, ...], features: int) -> tuple[int, int, int]:
+    """Batch, rows and columns of the image on which a dense layer is a 1x1 convolution."""
+    if len(shape) == 4 and shape[3] == features:
+        return (1, shape[1], shape[2])
+    return (1, prod(shape) // features, 1)
 
 
 def _keep_pooled_dims(graph: Graph) -> Graph:

@@ -13,8 +13,8 @@ from there in the order that is cheapest:
 - shuffled between convolutions in groups (ShuffleNetV1): a SHUFFLE, behind the depthwise
   convolution, where a stride has left fewer pixels.
 
-Depthwise convolutions, pooling and activations keep channels apart and take any order; all
-else gets its channels in the order of the model.
+Depthwise convolutions, pooling, activations and sums and products with a constant keep channels
+apart and take any order; all else gets its channels in the order of the model.
 
 Source: N. Ma et al., ShuffleNet V2, arXiv:1807.11164, section 3 (moving data is not free).
 """
@@ -30,11 +30,21 @@ from strop.export.channel_readers import (
     CHANNELS,
     MOVES,
     channel_readers,
+    image_of,
     is_channelwise,
     is_move,
 )
 from strop.export.channel_shuffle import groups_of_order, shuffle_order
-from strop.export.graph import Array, Graph, Kind, Op, Tensor, conv_groups, float_constant
+from strop.export.graph import (
+    ELEMENTWISE,
+    Array,
+    Graph,
+    Kind,
+    Op,
+    Tensor,
+    conv_groups,
+    float_constant,
+)
 from strop.export.xnnpack import MOST_CONCATENATED
 
 Channel = tuple[str, int]
@@ -119,14 +129,30 @@ class _Placing:
 
     def place_channelwise(self, op: Op) -> None:
         """Compute on whatever order is there."""
-        image, places = self.in_any_order(op.inputs[0])
-        if op.kind is Kind.DEPTHWISE:
+        name = image_of(self.graph, op)
+        image, places = self.in_any_order(name)
+        if op.kind in ELEMENTWISE:
+            inputs = [
+                image if one == name else self.reordered(one, np.argsort(places), at=op.output)
+                for one in op.inputs
+            ]
+            self.ops.append(replace(op, inputs=tuple(inputs)))
+        elif op.kind is Kind.DEPTHWISE:
             weights, bias = (self.graph.data(name) for name in op.inputs[1:])
             order = np.argsort(places)
             self.write(op, image, weights[..., order], bias[order])
         else:
             self.ops.append(replace(op, inputs=(image,)))
         self.views[op.output] = [(op.output, place) for place in places.tolist()]
+
+    def reordered(self, name: str, order: Array, *, at: str) -> str:
+        """A constant operand whose channels are put in this order, if it has several."""
+        data = self.graph.data(name)
+        if data.size == 1 or data.shape[-1] == 1 or np.array_equal(order, np.arange(len(order))):
+            return name
+        constant = float_constant(f"{at}/placed_operand", data[..., order])
+        self.added[constant.name] = constant
+        return constant.name
 
     def write(self, op: Op, image: str, weights: Array, bias: Array) -> None:
         """Add a convolution with other constants."""

@@ -6,32 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from strop.export.graph import Array, Graph, Kind, Op, renamed
+from strop.export.graph import Array, Kind, Op
 from strop.export.no_int8_form import NoInt8FormError
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
-
-
-def whole_operands(graph: Graph) -> Graph:
-    """An image of one pixel that is flattened to be added to another stays an image.
-
-    The converter squeezes [1, 1, 1, C] to [C], which says the same of one image, and something
-    else of several.
-    """
-    ops = []
-    for op in graph.ops:
-        if op.kind in (Kind.ADD, Kind.SUB, Kind.MUL):
-            for name in op.inputs:
-                before = graph.producer(name)
-                is_flat = before is not None and before.kind is Kind.RESHAPE
-                if before is None or not is_flat:
-                    continue
-                source = before.inputs[0]
-                if graph.tensors[source].shape == graph.tensors[op.output].shape:
-                    op = renamed(op, name, source)
-        ops.append(op)
-    read = {name for op in ops for name in op.inputs} | {graph.output}
-    return graph.rewired(op for op in ops if op.kind is not Kind.RESHAPE or op.output in read)
 
 
 def read_concatenation(reader: Reader, packed: Any, output: str) -> Op:
@@ -46,17 +24,6 @@ def read_slice(reader: Reader, packed: Any, output: str) -> Op:
     """SLICE."""
     begins = reader.constant(packed.inputs[1])
     return _sliced(reader, packed.inputs[0], output, begins)
-
-
-def read_strided_slice(reader: Reader, packed: Any, output: str) -> Op:
-    """STRIDED_SLICE of step 1."""
-    options = packed.builtinOptions
-    begins, strides = reader.constant(packed.inputs[1]), reader.constant(packed.inputs[3])
-    is_plain = not options.ellipsisMask and not options.newAxisMask and not options.shrinkAxisMask
-    if begins is None or strides is None or not is_plain or np.any(strides != 1):
-        return _sliced(reader, packed.inputs[0], output, None)
-    is_masked = (options.beginMask >> np.arange(len(begins))) & 1
-    return _sliced(reader, packed.inputs[0], output, np.where(is_masked, 0, begins))
 
 
 def read_split(reader: Reader, packed: Any, output: str) -> Op:

@@ -16,25 +16,25 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from strop.export.batch_first import batch_first
 from strop.export.channel_shuffle import join_shuffles
 from strop.export.find_islands import find_islands, in_float
 from strop.export.fold_constants import fold_constants
 from strop.export.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
 from strop.export.no_int8_form import NoInt8FormError
+from strop.export.read_casts import read_cast
+from strop.export.read_channel_picks import CHANNEL_PICKS
 from strop.export.read_islands import flow_of, read_island, refuse_what_cannot_stay
+from strop.export.read_means import read_mean, read_sum
 from strop.export.read_moves import (
     read_concatenation,
     read_slice,
     read_split,
-    read_strided_slice,
     read_transpose,
-    whole_operands,
 )
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
 from strop.export.unfuse import unfuse_limits
-
-SPATIAL_AXES = {1, 2}
 
 
 def read_tflite(model: bytes) -> Graph:
@@ -64,7 +64,7 @@ def read_tflite(model: bytes) -> Graph:
     )
     ops = _read_operations(reader)
     graph = graph.rewired(ops, added=reader.tensors.values())
-    return join_shuffles(whole_operands(graph))
+    return join_shuffles(batch_first(graph))
 
 
 def _read_operations(reader: Reader) -> list[Op]:
@@ -98,9 +98,10 @@ def _ops(reader: Reader, packed: Any) -> list[Op] | NoInt8FormError:
             outputs[0], f"{name} has no int8 form in both engines", "replace the layer"
         )
     try:
-        return [read(reader, packed, output) for output in outputs]
+        found = [read(reader, packed, output) for output in outputs]
     except NoInt8FormError as err:
         return err
+    return [op for ops in found for op in (ops if isinstance(ops, list) else [ops])]
 
 
 def _stride(options: Any) -> tuple[int, int]:
@@ -188,24 +189,6 @@ def _read_division(reader: Reader, packed: Any, output: str) -> Op:
     return Op(kind=Kind.MUL, inputs=(image, factor), output=output, fused=fused)
 
 
-def _read_mean(reader: Reader, packed: Any, output: str) -> Op:
-    axes = reader.constant(packed.inputs[1])
-    rank = len(reader.shape(packed.inputs[0]))
-    found = set() if axes is None else {int(axis) % rank for axis in axes.flatten()}
-    if rank != 4 or found != SPATIAL_AXES:
-        raise NoInt8FormError(
-            output,
-            f"a mean over dimensions {sorted(found)} of {rank}",
-            "int8 means are over rows and columns (GlobalAveragePooling2D)",
-        )
-    return Op(
-        kind=Kind.MEAN,
-        inputs=reader.activations(packed)[:1],
-        output=output,
-        keep_dims=packed.builtinOptions.keepDims,
-    )
-
-
 def _read_pool(kind: Kind) -> Callable[[Reader, Any, str], Op]:
     def read(reader: Reader, packed: Any, output: str) -> Op:
         options = packed.builtinOptions
@@ -247,7 +230,7 @@ def _read_unary(kind: Kind) -> Callable[[Reader, Any, str], Op]:
     return read
 
 
-READERS: dict[str, Callable[[Reader, Any, str], Op]] = {
+READERS: dict[str, Callable[[Reader, Any, str], Op | list[Op]]] = {
     "CONV_2D": _read_conv,
     "DEPTHWISE_CONV_2D": _read_depthwise,
     "FULLY_CONNECTED": _read_dense,
@@ -255,14 +238,16 @@ READERS: dict[str, Callable[[Reader, Any, str], Op]] = {
     "SUB": _read_elementwise(Kind.SUB),
     "MUL": _read_elementwise(Kind.MUL),
     "DIV": _read_division,
-    "MEAN": _read_mean,
+    "MEAN": read_mean,
+    "SUM": read_sum,
+    "CAST": read_cast,
+    **CHANNEL_PICKS,
     "MAX_POOL_2D": _read_pool(Kind.MAX_POOL),
     "AVERAGE_POOL_2D": _read_pool(Kind.AVERAGE_POOL),
     "PAD": _read_pad,
     "CONCATENATION": read_concatenation,
     "TRANSPOSE": read_transpose,
     "SLICE": read_slice,
-    "STRIDED_SLICE": read_strided_slice,
     "SPLIT": read_split,
     "SPLIT_V": read_split,
     **{name: _read_unary(Kind.RESHAPE) for name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")},
