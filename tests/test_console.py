@@ -96,6 +96,16 @@ def test_a_line_of_a_stream_is_one_line_and_out_at_once(monkeypatch: pytest.Monk
     assert raw.getvalue().splitlines()[1:] == [b"a\\nb\\x1b[2J\\udcff"]
 
 
+def test_an_error_that_quotes_a_long_name_keeps_its_beginning_and_its_remedy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.error(f"{'x' * 100_000}.onnx: no such file; check the path")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: xxx")
+    assert line.endswith(" xxx.onnx: no such file; check the path"[4:])
+    assert len(line) < 2100
+
+
 def strange_text(seed: int) -> str:
     """Characters of all kinds, most of them such as a terminal could obey."""
     rng = random.Random(seed)

@@ -22,6 +22,7 @@ from strop.runtime.errors import OutputError
 T = TypeVar("T")
 COLUMN_GAP = "  "
 ABSENT = "-"
+MAX_ERROR = 2000  # characters of a line
 # A string holds no line break in JSON, so that only the layout is matched.
 FLAT_LIST = re.compile(r"\[\n\s+[^\[\]{}\"]*?\n\s*\]")
 
@@ -157,8 +158,17 @@ def note(*lines: str) -> None:
 
 def error(*lines: str) -> None:
     """Say to stderr why the command ends, each argument on a line of its own."""
-    first, *rest = lines or ("",)
+    first, *rest = map(_short, lines or ("",))
     note(f"error: {first}", *rest)
+
+
+def _short(line: str) -> str:
+    """A line that quotes a stranger's text of any length, with its beginning and its remedy."""
+    return (
+        line
+        if len(line) <= MAX_ERROR
+        else f"{line[: MAX_ERROR // 2]} ... {line[-MAX_ERROR // 2 :]}"
+    )
 
 
 def discard(stream: TextIO) -> None:

@@ -202,7 +202,7 @@ def test_an_unknown_compression_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_contract_that_is_not_ours_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="its contract is not JSON"):
+    with pytest.raises(ContractError, match="its contract: not JSON"):
         read_contract(write(tmp_path / "m.tflite", with_zip({"strop.json": b"{"})))
 
 

@@ -114,7 +114,7 @@ def test_the_child_gets_the_path_as_it_is(fake_python: Path) -> None:
         ("kill -9 $$", "killed by signal 9"),
         ("echo hello", "printed 'hello.*needed is a record"),
         ("exit 0", "printed ''"),
-        ("echo '{\"import_ns\": 1}'", "needed is a record"),
+        ("echo '{\"import_ns\": 1}'", "lacks or adds first_invoke_ns"),
     ],
 )
 def test_a_child_that_fails_is_a_measurement_error(

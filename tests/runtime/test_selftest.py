@@ -206,6 +206,22 @@ def test_damage_and_strangers_are_refused(golden: Golden, tmp_path: Path) -> Non
         read_golden(path)
 
 
+@pytest.mark.parametrize("header", [b"{'descr': '<f4', \\\n", b"{" * 60, b"(" * 60, b"\xff" * 60])
+def test_a_header_that_is_no_python_is_refused(
+    golden: Golden, tmp_path: Path, header: bytes
+) -> None:
+    """NumPy's own reader ends in a TokenError or a SyntaxError, or recurses."""
+    path = tmp_path / "some.golden.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays_of(golden).items():
+            file = io.BytesIO()
+            np.lib.format.write_array(file, array)
+            content = file.getvalue()
+            archive.writestr(f"{name}.npy", content[:10] + header + content[10 + len(header) :])
+    with pytest.raises(ArtifactError, match="another header than NumPy writes"):
+        read_golden(path)
+
+
 def test_a_header_that_promises_more_than_there_is_allocates_nothing(
     golden: Golden, tmp_path: Path
 ) -> None:
@@ -213,11 +229,11 @@ def test_a_header_that_promises_more_than_there_is_allocates_nothing(
     with zipfile.ZipFile(io.BytesIO(golden.to_bytes())) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     # Of the same length, so that the header stays whole.
-    files["images.npy"] = files["images.npy"].replace(b"(3, 16, 16, 3)", b"(3,16,16,3000)")
+    files["images.npy"] = files["images.npy"].replace(b"(3, 16, 16, 3)", b"(9, 99, 99, 9)")
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    with pytest.raises(ArtifactError, match=r"an array uint8 \[3, 16, 16, 3000\] in 2304 bytes"):
+    with pytest.raises(ArtifactError, match=r"an array uint8 \[9, 99, 99, 9\] in 2304 bytes"):
         read_golden(path)
 
 

@@ -273,7 +273,7 @@ def test_a_strangers_text_cannot_steer_the_terminal() -> None:
     ("reply", "kind", "text"),
     [
         (b"nonsense", MeasurementError, "not JSON"),
-        (b"[1]", MeasurementError, "no object"),
+        (b"[1]", MeasurementError, "a list, needed is an object"),
         (b'{"error": 1, "errno": 28, "cache": "/c", "free": 0}', MeasurementError, "needed is str"),
         (b'{"error": "No space", "errno": 28, "cache": "/c", "free": 0}', TargetError, "0 MiB"),
         (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from strop.runtime.errors import OutputError
+from strop.runtime.errors import ArtifactError, OutputError
+from strop.runtime.json_reader import MAX_BYTES, parse_object
+from strop.runtime.user_files import read_file
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
@@ -84,11 +86,22 @@ def check_replaceable(folder: Path, *, force: bool) -> None:
 def _manifest_files(folder: Path) -> set[str]:
     """Names that the manifest in `folder` accounts for; none without a readable one."""
     try:
-        record = json.loads((folder / MANIFEST).read_text())
+        record = read_manifest(folder)
         listed = [*record["artifacts"], record.get("golden") or {"file": MANIFEST}]
         return {MANIFEST, REPORT, *(str(file["file"]) for file in listed)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ArtifactError, LookupError, TypeError, AttributeError):
         return set()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a bundle, unchecked.
+
+    Raises:
+        ArtifactError: There is none, or it is not JSON that `parse_json` reads.
+    """
+    path, remedy = folder / MANIFEST, "needed is the folder that strop export wrote"
+    content = read_file(path, max_bytes=MAX_BYTES, error=ArtifactError, remedy=remedy)
+    return parse_object(content, where=str(path), error=ArtifactError, remedy=remedy)
 
 
 def _remove_leftovers(folder: Path) -> None:

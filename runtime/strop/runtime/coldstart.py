@@ -17,11 +17,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import MeasurementError, StropError
 from strop.runtime.latency import random_inputs
 
+MAX_PRINTED = 200  # characters, in an error
 CHILD_TIMEOUT_S = 120  # loading and two invokes of a large model on a Pi Zero take a tenth
 KIB = 1024
 
@@ -79,13 +81,18 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
         ) from err
     if child.returncode != 0:
         raise MeasurementError(f"{path}: cold start failed: {failure_reason(child)}")
-    try:
-        return ColdStart(**json.loads(child.stdout.splitlines()[-1]))
-    except (IndexError, ValueError, TypeError) as err:
-        raise MeasurementError(
-            f"{path}: the cold start process printed {child.stdout[-200:]!r}, needed is a"
-            " record; does something print when Python starts?"
-        ) from err
+    # Not above: the process whose start is measured imports this module.
+    from strop.runtime.json_reader import parse_json
+    from strop.runtime.typed_json import read_typed
+
+    printed = (child.stdout.splitlines() or [""])[-1]
+    record = parse_json(
+        printed,
+        where=f"{path}: the cold start process printed {printed[-MAX_PRINTED:]!r}",
+        error=MeasurementError,
+        remedy="needed is a record; does something print when Python starts?",
+    )
+    return cast("ColdStart", read_typed(record, ColdStart, at=f"{path}: the cold start"))
 
 
 def failure_reason(child: subprocess.CompletedProcess[str]) -> str:

@@ -6,8 +6,10 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from typing import Any, cast
 
 from strop.runtime.errors import ContractError
+from strop.runtime.json_reader import parse_object
 
 # History: 2 has task, thresholds and checksum. 1 is read too: there the first two follow from
 # the scores, and the content is not verified.
@@ -137,23 +139,23 @@ def contract_from_json(text: str, *, where: str) -> Contract:
         ContractError: Not JSON, another format version, or a field missing, unknown,
             of the wrong type or out of range.
     """
-    try:
-        record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as err:
-        raise ContractError(f"{where}: its contract is not JSON ({err}); export it again") from err
-    if not isinstance(record, dict):
-        raise ContractError(f"{where}: its contract is a {type(record).__name__}, not an object")
+    record = cast(
+        "dict[str, Any]",
+        parse_object(
+            text, where=f"{where}: its contract", error=ContractError, remedy="export it again"
+        ),
+    )
     version = record.pop("format_version", None)
     if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ContractError(
-            f"{where}: its contract has format_version {version!r}, this strop reads 1 to"
+            f"{where}: its contract has format_version {version!r:.40}, this strop reads 1 to"
             f" {FORMAT_VERSION}; use the strop that wrote it, or export it again"
         )
     expected = {name: _FIELD_TYPES[name] for name in Contract.__slots__}
     absent = _NOT_IN_VERSION_1 if version == 1 else {}
     wrong = sorted(record.keys() ^ (expected.keys() - absent.keys()))
     if wrong:
-        raise ContractError(f"{where}: its contract lacks or adds {', '.join(wrong)}")
+        raise ContractError(f"{where}: its contract lacks or adds {', '.join(wrong):.200}")
     record |= absent
     for name, kind in expected.items():
         _check_type(record[name], kind, name=name, where=where)
@@ -212,5 +214,5 @@ def _check_type(value: object, kind: type, *, name: str, where: str) -> None:
     else:
         fits = isinstance(value, kind) and not isinstance(value, bool)
     if not fits:
-        found = json.dumps(value, default=str)[:80]
+        found = f"{value!r:.80}"
         raise ContractError(f"{where}: its contract has {name} = {found}; export it again")

@@ -9,9 +9,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.errors import ArtifactError
+from strop.runtime.json_reader import parse_object
+from strop.runtime.npz_arrays import UNREADABLE, read_arrays, require_names
+from strop.runtime.user_files import read_file
 
 # History: 1, the first.
 FORMAT_VERSION = 1
 SUFFIX = ".golden.npz"
 MAX_FILE_BYTES = 64 << 20  # a hundred images of 448 x 448; read as a whole
 NAMES = ("facts", "images", "codes")
+REMEDY = (
+    "needed are the golden vectors that strop export wrote beside the artifact, a few images: copy"
+    " them too, or name them with --golden"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,68 +79,25 @@ def read_golden(path: Path) -> Golden:
         ArtifactError: Missing, too large, damaged, of another format version, or not
             golden vectors.
     """
+    content = read_file(path, max_bytes=MAX_FILE_BYTES, error=ArtifactError, remedy=REMEDY)
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as err:
-        raise ArtifactError(
-            f"{path}: {err.strerror}; needed are the golden vectors that strop export wrote beside"
-            " the artifact: copy them too, or name them with --golden"
-        ) from err
-    if len(content) > MAX_FILE_BYTES:
-        raise ArtifactError(
-            f"{path}: more than {MAX_FILE_BYTES} bytes; golden vectors are a few images. Do not"
-            " trust this file; export it again"
+        arrays = read_arrays(content)
+        require_names(arrays, NAMES)
+        facts, images, codes = (arrays[name] for name in NAMES)
+        record = parse_object(
+            str(facts[()]), where=str(path), error=ArtifactError, remedy="copy or export them again"
         )
-    try:
-        facts, images, codes = _arrays(content)
-        record = json.loads(str(facts[()]))
         found = record["format_version"]
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        ArithmeticError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as err:
+    except UNREADABLE as err:
         raise ArtifactError(
             f"{path}: no golden vectors of strop, or damaged ({err}); copy or export them again"
         ) from err
     if found != FORMAT_VERSION:
         raise ArtifactError(
-            f"{path}: format_version is {found!r}, this strop reads {FORMAT_VERSION}; use the strop"
-            " that wrote it, or export again"
+            f"{path}: format_version is {found!r:.40}, this strop reads {FORMAT_VERSION}; use the"
+            " strop that wrote it, or export again"
         )
     return _checked(record, images, codes, where=path)
-
-
-def _arrays(content: bytes) -> tuple[NDArray[Any], ...]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = {entry.filename: entry for entry in archive.infolist()}
-        if sorted(entries) != sorted(f"{name}.npy" for name in NAMES):
-            raise ValueError(f"it holds {', '.join(sorted(entries))[:80]}")
-        # Deflated, a small file can stand for one that exhausts a Pi.
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
-            raise ValueError("compressed")
-        return tuple(_array(archive.read(f"{name}.npy")) for name in NAMES)
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    """One .npy, whose header must promise exactly the bytes that follow."""
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f".npy version {version}")
-    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    data = content[file.tell() :]
-    if is_fortran or dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"an array {dtype} {list(shape)} in {len(data)} bytes")
-    return np.frombuffer(data, dtype).reshape(shape)
 
 
 def _checked(
@@ -159,8 +120,8 @@ def _checked(
     if not is_whole:
         raise ArtifactError(
             f"{where}: images {images.dtype} {list(images.shape)}, codes {codes.dtype}"
-            f" {list(codes.shape)}, step {step!r}, bound {bound!r}; needed are uint8 images, as"
-            " many rows of int16 codes, and what they mean. Export them again"
+            f" {list(codes.shape)}, step {step!r:.40}, bound {bound!r:.40}; needed are uint8"
+            " images, as many rows of int16 codes, and what they mean. Export them again"
         )
     return Golden(
         images=images,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from strop.runtime.errors import MeasurementError, OutputError
+from strop.runtime.json_reader import parse_object
 
 
 def require_writable(path: Path, *, force: bool) -> None:
@@ -42,31 +42,27 @@ def write_whole(text: str, path: Path) -> None:
 
 
 def versioned(
-    text: str, *, where: str, known: Sequence[int], writer: str
+    text: str | bytes, *, where: str, known: Sequence[int], writer: str
 ) -> tuple[int, dict[str, object]]:
     """The format version of a record, and its other fields, unchecked.
 
     Args:
-        text: JSON.
+        text: JSON; bytes are UTF-8.
         where: Named in the error, usually the file's path.
         known: Versions that can be read.
         writer: What writes such records, for the error: "strop bench --output".
 
     Raises:
-        MeasurementError: Not JSON, no format version, or another one.
+        MeasurementError: Not JSON that `parse_json` reads, no format version, or another one.
     """
-    try:
-        record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as err:
-        raise MeasurementError(
-            f"{where}: not JSON ({err}); needed is what {writer} writes"
-        ) from err
-    if not isinstance(record, dict) or "format_version" not in record:
-        raise MeasurementError(f"{where}: no format_version; needed is what {writer} writes")
+    remedy = f"needed is what {writer} writes"
+    record = parse_object(text, where=where, error=MeasurementError, remedy=remedy)
+    if "format_version" not in record:
+        raise MeasurementError(f"{where}: no format_version; {remedy}")
     found = record.pop("format_version")
     if type(found) is not int or found not in known:
         raise MeasurementError(
-            f"{where}: format_version is {found!r}, this strop reads"
+            f"{where}: format_version is {found!r:.40}, this strop reads"
             f" {', '.join(map(str, known))}; use the strop that wrote it, or measure again"
         )
     return found, record

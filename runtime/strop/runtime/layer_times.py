@@ -5,7 +5,6 @@ LiteRT does the same only in C++: a .tflite has no such list.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections import defaultdict
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from strop.runtime.errors import ArtifactError
-from strop.runtime.onnx_macs import SUFFIX
+from strop.runtime.onnx_macs import SUFFIX, read_profile
 
 DURATION_S = 0.5
 MIN_RUNS, MAX_RUNS = 5, 100
@@ -82,7 +81,7 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
         session = open_profiled(path, num_threads=num_threads, folder=Path(folder))
         names = [each.name for each in session.get_inputs()]
         _timed(lambda: session.run(None, dict(zip(names, black, strict=True))))
-        events = json.loads(Path(session.end_profiling()).read_text())
+        events = read_profile(Path(session.end_profiling()))
     return LayerTimes(
         operations=_medians(events, where=path), whole_microseconds=US_PER_S * median(whole_s)
     )

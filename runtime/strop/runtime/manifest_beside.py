@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 from strop.runtime.check.certified import MANIFEST, MAX_MANIFEST_BYTES
+from strop.runtime.errors import ContractError
+from strop.runtime.json_reader import parse_json
+from strop.runtime.user_files import read_file
 
 SHOWN = 12  # digits of a hash that tell two files apart
 
@@ -35,8 +38,8 @@ def difference_from_manifest(artifact: Path, sha256: str) -> str:
 def _hashes(manifest: Path, name: str) -> list[str]:
     """What the manifest has for files of this name; a manifest of another program has none."""
     try:
-        with manifest.open("rb") as file:
-            record = json.loads(file.read(MAX_MANIFEST_BYTES))
+        content = read_file(manifest, max_bytes=MAX_MANIFEST_BYTES, error=ContractError, remedy="")
+        record: Any = parse_json(content, where=name, error=ContractError, remedy="")
         return [str(each["sha256"]) for each in record["artifacts"] if each["file"] == name]
-    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+    except (ContractError, LookupError, TypeError):
         return []

@@ -6,7 +6,6 @@ profile of one run does.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from strop.runtime.errors import ArtifactError
+from strop.runtime.json_reader import parse_json
 from strop.runtime.onnx_graph import OnnxGraph, OnnxNode
+from strop.runtime.user_files import read_file
 
 # Where the weights are among the inputs.
 CONVOLUTIONS = MappingProxyType(
@@ -39,6 +41,8 @@ UNCOUNTED = frozenset(
 SUFFIX = "_kernel_time"
 NEEDED = {"node_index", "op_name", "output_type_shape"}
 MAX_PROFILE_BYTES = 1 << 28
+# What a profile in another form than that of today's ONNX Runtime ends in.
+UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def count_macs(graph: OnnxGraph, profile: Path) -> tuple[int | None, ...]:
@@ -53,8 +57,11 @@ def count_macs(graph: OnnxGraph, profile: Path) -> tuple[int | None, ...]:
 
     Source: onnxruntime, core/framework/sequential_executor.cc ("output_type_shape").
     """
-    is_told = profile.stat().st_size <= MAX_PROFILE_BYTES
-    shapes = _shapes(json.loads(profile.read_text())) if is_told else {}
+    try:
+        shapes = _shapes(read_profile(profile))
+    except (ArtifactError, *UNEXPECTED):
+        # ONNX Runtime writes names as they are, and quotes in them are no JSON.
+        shapes = {}
     unnamed: Counter[str] = Counter()
     found = []
     for node in graph.nodes:
@@ -64,6 +71,19 @@ def count_macs(graph: OnnxGraph, profile: Path) -> tuple[int | None, ...]:
             unnamed[node.kind] += 1
         found.append(macs(node, graph, shapes.get(key)))
     return tuple(found)
+
+
+def read_profile(path: Path) -> list[Any]:
+    """The events that ONNX Runtime wrote.
+
+    Raises:
+        ArtifactError: It is not JSON that `parse_json` reads.
+    """
+    remedy = "is a name in the .onnx no plain text?"
+    content = read_file(path, max_bytes=MAX_PROFILE_BYTES, error=ArtifactError, remedy=remedy)
+    where = "the profile that ONNX Runtime wrote"
+    found = parse_json(content, where=where, error=ArtifactError, remedy=remedy)
+    return found if isinstance(found, list) else []
 
 
 def _shapes(events: Sequence[Any]) -> dict[tuple[str, str, int], tuple[int, ...]]:

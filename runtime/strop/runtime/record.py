@@ -106,7 +106,7 @@ def installed_version() -> str:
         return UNKNOWN_VERSION
 
 
-def bench_record_from_json(text: str, *, where: str) -> BenchRecord:
+def bench_record_from_json(text: str | bytes, *, where: str) -> BenchRecord:
     """Parse what `BenchRecord.to_json` wrote; refuse anything else by name.
 
     Args:

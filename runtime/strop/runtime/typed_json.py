@@ -10,6 +10,8 @@ from enum import Enum
 
 from strop.runtime.errors import MeasurementError, StropError
 
+MAX_NAMES, MAX_NAME = 8, 40  # fields in an error, and the characters of each
+
 
 def read_typed(value: object, kind: typing.Any, *, at: str) -> object:
     """`value`, as parsed from JSON, as the annotated type `kind`.
@@ -51,7 +53,8 @@ def _read_dataclass(value: object, kind: type, *, at: str) -> object:
     names = {field.name for field in fields(kind)}
     wrong = sorted(value.keys() ^ names)
     if wrong:
-        raise MeasurementError(f"{at}: lacks or adds {', '.join(wrong)}; measure again")
+        named = ", ".join(name[:MAX_NAME] for name in wrong[:MAX_NAMES])
+        raise MeasurementError(f"{at}: lacks or adds {named}; measure again")
     values = {name: read_typed(value[name], hints[name], at=f"{at}: {name}") for name in names}
     try:
         return kind(**values)
@@ -68,4 +71,6 @@ def _read_enum(value: object, kind: type[Enum], *, at: str) -> object:
 
 
 def _mismatch(value: object, needed: str, *, at: str) -> MeasurementError:
-    return MeasurementError(f"{at} is {json.dumps(value)[:80]}, needed is {needed}; measure again")
+    # Not json.dumps: what is read may be large.
+    found = json.dumps(value)[:80] if not isinstance(value, (list, dict)) else type(value).__name__
+    return MeasurementError(f"{at} is {found}, needed is {needed}; measure again")

@@ -137,7 +137,7 @@ def test_no_manifest_says_where_it_is_looked_for(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (MANIFEST | {"format_version": 9}, "format_version is 9, this strop reads 2, 3, 4;"),
-        ([1], "not a manifest"),
+        ([1], "a list, needed is an object"),
         (MANIFEST | {"artifacts": [3]}, "damaged"),
         (MANIFEST | {"certificate": None}, "damaged"),
     ],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from strop import console
-from strop.export.bundle import MANIFEST, MANIFEST_VERSION
+from strop.export.bundle import MANIFEST, MANIFEST_VERSION, read_manifest
 from strop.export.manifest_rows import (
     COST_COLUMNS,
     STEP_COLUMNS,
@@ -46,11 +45,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Print the manifest's record of steps and costs."""
     record = _read(options.bundle)
+    try:
+        _show(record, options)
+    # It is JSON, and may hold anything.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
+        raise ArtifactError(
+            f"{options.bundle / MANIFEST}: damaged ({type(err).__name__}: {err}); export again"
+        ) from err
+    return 0
+
+
+def _show(record: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         kept = {name: record[name] for name in ("int8_steps", "sensitivity", "float_layers")}
         by_file = {file: asdict(each) for file, each in _times(record)}
         console.json({**kept, "layer_times": by_file})
-        return 0
+        return
     print_steps(record["int8_steps"])
     if record["float_layers"]["tried"]:
         console.gap()
@@ -65,7 +75,6 @@ def run(options: argparse.Namespace) -> int:
         where = record["machine"]["cpu_model"]
         console.note(f"{file}, one thread, on {where}: {time_told(times)}")
         console.table(TIME_COLUMNS, time_rows(times)[: options.top])
-    return 0
 
 
 def _times(record: dict[str, Any]) -> Iterator[tuple[str, LayerTimes]]:
@@ -110,12 +119,7 @@ def print_float_layers(record: dict[str, Any]) -> None:
 
 def _read(bundle: Path) -> dict[str, Any]:
     path = bundle / MANIFEST
-    try:
-        record: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as err:
-        raise ArtifactError(
-            f"{path}: cannot be read ({err}); needed is the folder that strop export wrote"
-        ) from err
+    record = read_manifest(bundle)
     if record.get("format_version") != MANIFEST_VERSION:
         raise ArtifactError(
             f"{path}: has format_version {record.get('format_version')!r}, this strop reads"

@@ -10,9 +10,12 @@ from pathlib import Path
 from strop.export.count import Count, LayerCount, Role
 from strop.export.precision import Precision
 from strop.export.sweep.members import Member
+from strop.runtime.errors import MeasurementError
+from strop.runtime.json_reader import MAX_BYTES
 from strop.runtime.json_records import versioned
 from strop.runtime.statistics import Interval
 from strop.runtime.typed_json import read_typed
+from strop.runtime.user_files import read_file
 
 MEMBER = "member.json"
 # 2 has the seconds, depthwise_rest and operations.
@@ -154,8 +157,8 @@ def read_member_record(path: Path) -> MemberRecord:
     Raises:
         MeasurementError: Not JSON, another format version, or other fields.
     """
-    # A name that is no UTF-8 is then another member's.
-    text = path.read_text(encoding="utf-8", errors="replace")
+    remedy = "move it away, or use the strop that wrote it"
+    text = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=remedy)
     _, record = versioned(text, where=str(path), known=(FORMAT_VERSION,), writer=WRITER)
     return typing.cast("MemberRecord", read_typed(record, MemberRecord, at=str(path)))
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from strop.runtime.artifact import sha256_file
 from strop.runtime.errors import MeasurementError
+from strop.runtime.json_reader import MAX_BYTES
 from strop.runtime.machine import machine
 from strop.runtime.record import BenchRecord, bench_record_from_json
+from strop.runtime.user_files import read_file
 
 KEY_DIGITS = 8
 
@@ -70,7 +72,7 @@ def measured_before(artifact: Path, plan: BenchPlan) -> BenchRecord | None:
     path = plan.record_of(artifact)
     if not path.is_file():
         return None
-    record = bench_record_from_json(path.read_text(errors="replace"), where=str(path))
+    record = _record(path)
     found = [each.sha256 for each in record.artifacts]
     return record if found == [sha256_file(artifact)] else None
 
@@ -88,7 +90,13 @@ def measure(artifact: Path, plan: BenchPlan) -> BenchRecord:
     ended = run_quietly([*command, "--output", str(path.resolve()), "--force"])
     if ended.returncode:
         raise MeasurementError(f"{artifact.name}: {_reason(ended.stderr)}")
-    return bench_record_from_json(path.read_text(encoding="utf-8"), where=str(path))
+    return _record(path)
+
+
+def _record(path: Path) -> BenchRecord:
+    remedy = "remove it, and it is measured again"
+    content = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=remedy)
+    return bench_record_from_json(content, where=str(path))
 
 
 def run_quietly(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ from strop.runtime.artifact import sha256_file
 from strop.runtime.errors import SourceError
 from strop.runtime.json_records import versioned
 from strop.runtime.typed_json import read_typed
+from strop.runtime.user_files import read_file
 
 # History: 1, the first; 2, the recipe has clip_norm.
 FORMAT_VERSION = 2
@@ -74,9 +75,9 @@ def training_record(model: Path) -> TrainingRecord | None:
     path = record_path(model)
     if not model.is_file() or not path.is_file():
         return None
-    if path.stat().st_size > MAX_BYTES:
-        raise SourceError(f"{path}: over {MAX_BYTES} bytes; no training's record is")
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_file(
+        path, max_bytes=MAX_BYTES, error=SourceError, remedy="no training's record is so"
+    )
     version, fields = versioned(text, where=str(path), known=(1, FORMAT_VERSION), writer=WRITER)
     if version == 1:
         fields = _from_version_1(fields)

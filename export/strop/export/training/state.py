@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strop.export.training.recipe import Recipe
-from strop.runtime.errors import OutputError, SourceError
+from strop.runtime.errors import OutputError, SourceError, StropError
+from strop.runtime.json_reader import parse_json, parse_object
 from strop.runtime.json_records import write_whole
+from strop.runtime.npz_arrays import UNREADABLE, read_arrays
+from strop.runtime.typed_json import read_typed
+from strop.runtime.user_files import read_file
 
 Arrays = Sequence[NDArray[Any]]
 FORMAT_VERSION = 1
 SETTINGS, LATEST, BEST = "settings.json", "latest.npz", "best.npz"
 HISTORY = "history"
+MAX_SETTINGS_BYTES = 1 << 20
+MAX_STATE_BYTES = 2 << 30  # weights and momentum of 250 million parameters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,12 +62,14 @@ def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
     path = folder / SETTINGS
     try:
         folder.mkdir(exist_ok=True)
-        found = json.loads(path.read_text()) if path.exists() else None
-    except (OSError, ValueError) as err:
-        raise OutputError(f"{path}: cannot be used ({err}); remove {folder}") from err
-    if found is None:
+    except OSError as err:
+        raise OutputError(f"{folder}: {err.strerror}; choose another place for it") from err
+    if not os.path.lexists(path):
         write_whole(text, path)
         return
+    remedy = f"remove {folder}, or give --force to begin anew"
+    content = read_file(path, max_bytes=MAX_SETTINGS_BYTES, error=SourceError, remedy=remedy)
+    found = parse_object(content, where=str(path), error=SourceError, remedy=remedy)
     wanted = json.loads(text)
     different = sorted(name for name in wanted if found.get(name) != wanted[name])
     if different:
@@ -102,19 +109,24 @@ def load(path: Path) -> tuple[Arrays, Arrays, tuple[Epoch, ...]]:
     Raises:
         SourceError: The file is damaged.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return (), (), ()
+    remedy = "give --force to begin anew"
+    content = read_file(path, max_bytes=MAX_STATE_BYTES, error=SourceError, remedy=remedy)
     try:
-        with np.load(path) as found:
-            history = json.loads(found[HISTORY].tobytes())
-            weights, optimizer = (
-                [found[f"{kind}{number}"] for number in range(_count(found.files, kind))]
-                for kind in ("weight", "optimizer")
-            )
-        return weights, optimizer, tuple(Epoch(**epoch) for epoch in history)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as err:
-        raise SourceError(f"{path}: damaged ({err}); give --force to begin anew") from err
+        found = read_arrays(content)
+        weights, optimizer = (
+            [found[f"{kind}{number}"] for number in range(_count(found, kind))]
+            for kind in ("weight", "optimizer")
+        )
+        history = parse_json(
+            found[HISTORY].tobytes(), where=HISTORY, error=SourceError, remedy=remedy
+        )
+        epochs = read_typed(history, tuple[Epoch, ...], at=HISTORY)
+        return weights, optimizer, cast("tuple[Epoch, ...]", epochs)
+    except (*UNREADABLE, StropError) as err:
+        raise SourceError(f"{path}: damaged ({err}); {remedy}") from err
 
 
-def _count(names: Sequence[str], kind: str) -> int:
+def _count(names: Collection[str], kind: str) -> int:
     return sum(name.startswith(kind) for name in names)

@@ -20,6 +20,7 @@ from strop.runtime.baseline.index import SHA256, Index, index_from_json
 from strop.runtime.baseline.session import BaselineSession, session_from_json
 from strop.runtime.errors import BaselineError, OutputError
 from strop.runtime.json_records import write_whole
+from strop.runtime.user_files import read_file
 
 INDEX = "index.json"
 ARTIFACTS, SESSIONS = "artifacts", "sessions"
@@ -50,7 +51,7 @@ class BaselineDirectory:
         file = self.path / INDEX
         if not file.exists():
             return Index()
-        return index_from_json(_read_text(file, MAX_INDEX_BYTES), where=str(file))
+        return index_from_json(_read(file, MAX_INDEX_BYTES), where=str(file))
 
     def artifact(self, sha256: str) -> Path | None:
         """The file with this hash, verified; None where it is not here.
@@ -85,7 +86,7 @@ class BaselineDirectory:
             )
         found = []
         for file in files:
-            session = session_from_json(_read_text(file, MAX_SESSION_BYTES), where=str(file))
+            session = session_from_json(_read(file, MAX_SESSION_BYTES), where=str(file))
             if session.subject.sha256 != sha256:
                 raise BaselineError(
                     f"{file}: is of {session.subject.sha256[:SHORT_DIGITS]!r}, needed is the hash"
@@ -183,14 +184,10 @@ class BaselineDirectory:
             raise OutputError(f"{folder}: a link out of {self.path}; make it a folder")
 
 
-def _read_text(file: Path, max_bytes: int) -> str:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(max_bytes + 1)
-        if len(content) > max_bytes:
-            raise BaselineError(f"{file}: more than {max_bytes} bytes; needed is a smaller one")
-        return content.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise BaselineError(
-            f"{file}: {err}; make it readable, or take it from the last good commit"
-        ) from err
+def _read(file: Path, max_bytes: int) -> bytes:
+    return read_file(
+        file,
+        max_bytes=max_bytes,
+        error=BaselineError,
+        remedy="make it readable, or take it from the last good commit",
+    )

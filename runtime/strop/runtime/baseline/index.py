@@ -85,7 +85,7 @@ class Index:
         return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
 
-def index_from_json(text: str, *, where: str) -> Index:
+def index_from_json(text: str | bytes, *, where: str) -> Index:
     """Parse what `Index.to_json` wrote; refuse anything else by name.
 
     Args:

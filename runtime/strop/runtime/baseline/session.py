@@ -121,7 +121,7 @@ class BaselineSession:
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
 
 
-def session_from_json(text: str, *, where: str) -> BaselineSession:
+def session_from_json(text: str | bytes, *, where: str) -> BaselineSession:
     """Parse what `BaselineSession.to_json` wrote; refuse anything else by name.
 
     Args:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from strop.runtime.errors import ContractError
+from strop.runtime.json_reader import parse_object
+from strop.runtime.user_files import read_file
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSIONS = (2, 3, 4)  # the certificate is the same in all
@@ -47,7 +48,7 @@ def certified(artifact: Path, sha256: str) -> Certified:
     try:
         if record["format_version"] not in MANIFEST_VERSIONS:
             raise ContractError(
-                f"{path}: format_version is {record['format_version']!r}, this strop reads"
+                f"{path}: format_version is {record['format_version']!r:.40}, this strop reads"
                 f" {', '.join(map(str, MANIFEST_VERSIONS))}; export again"
             )
         names = {each["file"] for each in record["artifacts"] if each["sha256"] == sha256}
@@ -63,18 +64,9 @@ def certified(artifact: Path, sha256: str) -> Certified:
             images=int(certificate["images"]),
         )
     except (KeyError, TypeError, ValueError) as err:
-        raise ContractError(f"{path}: damaged ({err!r}); {REMEDY}") from err
+        raise ContractError(f"{path}: damaged ({err!r:.200}); {REMEDY}") from err
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_MANIFEST_BYTES)
-        record = json.loads(content)
-    except OSError as err:
-        raise ContractError(f"{path}: {err.strerror}; {REMEDY}") from err
-    except (ValueError, RecursionError) as err:
-        raise ContractError(f"{path}: not JSON ({err}); {REMEDY}") from err
-    if not isinstance(record, dict):
-        raise ContractError(f"{path}: not a manifest; {REMEDY}")
-    return record
+    content = read_file(path, max_bytes=MAX_MANIFEST_BYTES, error=ContractError, remedy=REMEDY)
+    return parse_object(content, where=str(path), error=ContractError, remedy=REMEDY)

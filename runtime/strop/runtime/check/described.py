@@ -20,9 +20,10 @@ from strop.runtime.artifact import read_contract
 from strop.runtime.check.gates import Anatomy
 from strop.runtime.check.interpreter import Interpreter
 from strop.runtime.check.structure import structure
-from strop.runtime.coldstart import CHILD_TIMEOUT_S, failure_reason
+from strop.runtime.coldstart import CHILD_TIMEOUT_S, MAX_PRINTED, failure_reason
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import EngineError, MeasurementError, StropError
+from strop.runtime.json_reader import parse_json
 from strop.runtime.typed_json import read_typed
 
 
@@ -67,13 +68,13 @@ def anatomy_there(
         ) from err
     if child.returncode != 0:
         raise EngineError(f"by {interpreter.python}: {failure_reason(child)}")
-    try:
-        record = json.loads(child.stdout.splitlines()[-1])
-    except (IndexError, ValueError) as err:
-        raise MeasurementError(
-            f"{path}: {interpreter.python} printed {child.stdout[-200:]!r}, needed is a record;"
-            " does something print when it starts?"
-        ) from err
+    printed = (child.stdout.splitlines() or [""])[-1]
+    record = parse_json(
+        printed,
+        where=f"{path}: {interpreter.python} printed {printed[-MAX_PRINTED:]!r}",
+        error=MeasurementError,
+        remedy="needed is a record; does something print when it starts?",
+    )
     return cast("Anatomy", read_typed(record, Anatomy, at=interpreter.python))
 
 

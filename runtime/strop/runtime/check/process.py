@@ -18,6 +18,7 @@ from typing import Any
 
 from strop.runtime.check.samples import BlockSamples
 from strop.runtime.errors import MeasurementError
+from strop.runtime.json_reader import parse_object
 
 REPLY_TIMEOUT_S = 300.0  # five inferences and a lead-in of the slowest model on a Pi Zero
 READ_BYTES = 1 << 16
@@ -107,12 +108,9 @@ class WorkerProcess:
         if self._is_stopped_between:
             self._process.send_signal(signal.SIGSTOP)
         try:
-            reply = json.loads(line)
-        except ValueError as err:
+            return parse_object(line, where="it", error=MeasurementError, remedy="")
+        except MeasurementError as err:
             raise self._failed(f"answered {line[:80]!r} to {command!r}") from err
-        if not isinstance(reply, dict):
-            raise self._failed(f"answered {line[:80]!r} to {command!r}")
-        return reply
 
     def _read_line(self, command: str) -> bytes:
         pipe = self._process.stdout

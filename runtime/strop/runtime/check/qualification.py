@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,9 +15,11 @@ from strop.runtime.check.exact_bounds import at_least, at_most
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import MeasurementError
+from strop.runtime.json_reader import MAX_BYTES
 from strop.runtime.json_records import versioned
 from strop.runtime.machine import Machine
 from strop.runtime.typed_json import read_typed
+from strop.runtime.user_files import read_file
 
 # History: 1, the first.
 FORMAT_VERSION = 1
@@ -74,7 +77,7 @@ class Qualification:
         return _identity(machine, plan) == _identity(self.machine, self.plan)
 
 
-def qualification_from_json(text: str, *, where: str) -> Qualification:
+def qualification_from_json(text: str | bytes, *, where: str) -> Qualification:
     """Parse what `Qualification.to_json` wrote; refuse anything else by name.
 
     Args:
@@ -165,12 +168,11 @@ def qualification_beside(path: Path) -> Qualification | None:
         MeasurementError: There is one that cannot be read.
     """
     file = path.parent / FILE_NAME
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not os.path.lexists(file):
         return None
-    except (OSError, UnicodeDecodeError) as err:
-        raise MeasurementError(f"{file}: {err}; make it readable, or remove it") from err
+    text = read_file(
+        file, max_bytes=MAX_BYTES, error=MeasurementError, remedy="make it readable, or remove it"
+    )
     return qualification_from_json(text, where=str(file))
 
 

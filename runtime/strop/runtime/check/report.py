@@ -16,10 +16,12 @@ from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import Pair
 from strop.runtime.cooldown import CoolDown
 from strop.runtime.errors import MeasurementError, PlanError
+from strop.runtime.json_reader import MAX_BYTES
 from strop.runtime.json_records import versioned
 from strop.runtime.machine import Machine
 from strop.runtime.timestamps import moment_of
 from strop.runtime.typed_json import read_typed
+from strop.runtime.user_files import read_file
 
 # History: 1, the first; 2, when it was measured; 3, what of the machine does not change.
 FORMAT_VERSION = 3
@@ -137,7 +139,7 @@ class ReportFile:
         return Occasion(created_at=created_at, place=place)
 
 
-def check_report_from_json(text: str, *, where: str) -> CheckReport:
+def check_report_from_json(text: str | bytes, *, where: str) -> CheckReport:
     """Parse what `CheckReport.to_json` wrote; refuse anything else by name.
 
     Args:
@@ -162,8 +164,7 @@ def read_check_report(path: Path) -> ReportFile:
     Raises:
         MeasurementError: There is no file, or it is no report.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise MeasurementError(f"{path}: {err}; needed is what {WRITER} writes") from err
+    text = read_file(
+        path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=f"needed is what {WRITER} writes"
+    )
     return ReportFile(where=str(path), report=check_report_from_json(text, where=str(path)))

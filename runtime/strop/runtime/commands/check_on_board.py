@@ -23,6 +23,7 @@ from strop.runtime.check.report import Checked, CheckReport, check_report_from_j
 from strop.runtime.check.termination import ending_on_signals
 from strop.runtime.commands.target_flags import require_same_files, started, target_of
 from strop.runtime.errors import MeasurementError
+from strop.runtime.json_reader import parse_json
 from strop.runtime.target import Target, make_task
 from strop.runtime.typed_json import read_typed
 
@@ -98,7 +99,10 @@ def qualify_on_board(options: argparse.Namespace, plan: CheckPlan) -> Qualificat
 
 def plan_there(options: argparse.Namespace) -> CheckPlan:
     """The plan that came to the board; to be asked there."""
-    return cast("CheckPlan", read_typed(json.loads(options.plan), CheckPlan, at="the plan"))
+    plan = parse_json(
+        options.plan, where="the plan", error=MeasurementError, remedy="is that strop the same?"
+    )
+    return cast("CheckPlan", read_typed(plan, CheckPlan, at="the plan"))
 
 
 def _performed(

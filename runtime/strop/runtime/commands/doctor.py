@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
-from typing import cast
+from typing import Any, cast
 
 from strop import console
 from strop.runtime.board import BoardState
@@ -13,6 +12,7 @@ from strop.runtime.commands.target_flags import add_target_flags, has_target, st
 from strop.runtime.doctor import Diagnosis, EngineCheck, diagnose
 from strop.runtime.errors import MeasurementError
 from strop.runtime.firmware import throttle_names
+from strop.runtime.json_reader import parse_object
 from strop.runtime.machine import Machine
 from strop.runtime.record import installed_version
 from strop.runtime.target import make_task
@@ -80,13 +80,15 @@ def _diagnosis(text: str, *, where: str) -> Diagnosis:
     Raises:
         MeasurementError: It is not what `_record` makes.
     """
+    record: Any = parse_object(
+        text, where=where, error=MeasurementError, remedy="does it run there by hand?"
+    )
     try:
-        record = json.loads(text)
         for name in ("format_version", "strop_version"):
             del record[name]
         for engine in record["engines"]:
             del engine["is_running"]
-    except (ValueError, RecursionError, KeyError, TypeError) as err:
+    except (LookupError, TypeError) as err:
         raise MeasurementError(f"{where}: no record ({err}); does it run there by hand?") from err
     return cast("Diagnosis", read_typed(record, Diagnosis, at=where))
 

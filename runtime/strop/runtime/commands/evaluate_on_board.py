@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from strop.runtime.artifact import detect_format
 from strop.runtime.commands.target_flags import started, target_of
@@ -15,6 +14,7 @@ from strop.runtime.contract import Task
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.evaluate import Evaluation
+from strop.runtime.json_reader import parse_object
 from strop.runtime.target import ImageFolder, make_task
 from strop.runtime.typed_json import read_typed
 
@@ -96,13 +96,15 @@ def evaluate_on_board(
 
 
 def _read(text: str, *, where: str) -> tuple[_Answers, _ReferenceAnswers | None]:
+    record: Any = parse_object(
+        text, where=where, error=MeasurementError, remedy="does something print there?"
+    )
     try:
-        record = json.loads(text)
         answers = {field.name: record[field.name] for field in fields(_Answers)}
         against = record["against"]
         if against is not None:
             against = {field.name: against[field.name] for field in fields(_ReferenceAnswers)}
-    except (ValueError, RecursionError, KeyError, TypeError) as err:
+    except (LookupError, TypeError) as err:
         raise MeasurementError(f"{where}: not what strop evaluate --json prints ({err!r})") from err
     return (
         cast("_Answers", read_typed(answers, _Answers, at=where)),

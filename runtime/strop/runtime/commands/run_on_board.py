@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from strop.runtime.commands.target_flags import started, target_of
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.image_paths import Unusable, find_images
+from strop.runtime.json_reader import parse_object
 from strop.runtime.predictions import Prediction
 from strop.runtime.selftest import SelfTest
 from strop.runtime.stream import Answer
@@ -182,10 +182,6 @@ def _predictions(answer: object, *, where: str) -> tuple[Prediction, ...]:
 
 
 def _object(text: str, *, where: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as err:
-        raise MeasurementError(f"{where} is not JSON ({err}); does something print there?") from err
-    if not isinstance(found, dict):
-        raise MeasurementError(f"{where} is {text[:80]!r}; needed is an object")
-    return found
+    return parse_object(
+        text, where=where, error=MeasurementError, remedy="does something print there?"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,16 +9,18 @@ from pathlib import Path
 
 from strop.runtime.check.report import check_report_from_json
 from strop.runtime.errors import MeasurementError, RecordError
+from strop.runtime.json_reader import MAX_BYTES, parse_json
 from strop.runtime.measured import Measured, measured_by_bench, measured_by_check
 from strop.runtime.record import bench_record_from_json
 from strop.runtime.statistics import Interval
 from strop.runtime.timestamps import moment_of
+from strop.runtime.user_files import read_file
 
 SUFFIX = ".json"
-MAX_RECORD_BYTES = 256 << 20  # five minutes of a 0.1 ms model's samples are 30 MB
 MAX_P50_NS = 3600 * 10**9
 FIRST_YEAR, LAST_YEAR = 2020, 2199  # a Raspberry Pi without network begins in 1970
 BENCH_FIELDS = {"format_version", "inputs", "plan", "artifacts"}
+REMEDY = "needed is what strop bench --output or strop check --output writes"
 CHECK_FIELDS = {"format_version", "mode", "plan", "artifacts"}
 
 
@@ -105,12 +106,8 @@ def _read(path: Path) -> Measured | None:
     Raises:
         MeasurementError: It cannot be read, or says no sensible time or latency.
     """
-    text = _text(path)
-    try:
-        fields = json.loads(text)
-    # ValueError: not only that it is no JSON, but also a number of more than 4300 digits.
-    except (ValueError, RecursionError) as err:
-        raise MeasurementError(f"not JSON ({err})") from err
+    text = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=REMEDY)
+    fields = parse_json(text, where=path.name, error=MeasurementError, remedy=REMEDY)
     keys = set(fields) if isinstance(fields, dict) else set()
     try:
         if keys >= BENCH_FIELDS:
@@ -147,20 +144,9 @@ def _require_drawable(found: Measured) -> None:
                 )
 
 
-def _text(path: Path) -> str:
-    try:
-        size = path.stat().st_size
-        if size > MAX_RECORD_BYTES:
-            raise MeasurementError(f"{size >> 20} MiB; no record has over {MAX_RECORD_BYTES >> 20}")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise MeasurementError(str(err)) from err
-
-
 def _none(folder: Path, unreadable: list[Skipped], others: list[Skipped]) -> str:
     found = "; ".join(f"{each.path}: {each.reason}" for each in (*unreadable, *others)[:3])
     return (
         f"{folder}: {len(unreadable) + len(others)} files and no record among them that can be"
-        f" drawn{f' ({found})' if found else ''}; needed is what strop bench --output or"
-        " strop check --output writes"
+        f" drawn{f' ({found})' if found else ''}; {REMEDY}"
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import json
 from dataclasses import dataclass
 from typing import cast
 
 from strop import console
 from strop.runtime.errors import MeasurementError, TargetError
+from strop.runtime.json_reader import parse_object
 from strop.runtime.target.address import Target
 from strop.runtime.typed_json import read_typed
 
@@ -113,13 +113,12 @@ def parse(target: Target, payload: bytes) -> dict[str, object]:
     Raises:
         MeasurementError: It is no object of JSON.
     """
-    try:
-        reply = json.loads(payload)
-    except (ValueError, RecursionError) as err:
-        raise MeasurementError(f"{target}: the reply is not JSON ({err})") from err
-    if not isinstance(reply, dict):
-        raise MeasurementError(f"{target}: the reply is no object, but {str(reply)[:MAX_SAID]}")
-    return reply
+    return parse_object(
+        payload,
+        where=f"{target}: the reply",
+        error=MeasurementError,
+        remedy="does something print there while strop runs?",
+    )
 
 
 def last_line(text: str) -> str:
