@@ -76,7 +76,7 @@ def test_no_contract_says_what_is_missing_and_how_to_give_it(
 ) -> None:
     path = tmp_path / "bare.tflite"
     path.write_bytes(bare_tflite)
-    with pytest.raises(ContractError, match=r"resize rule, mean and std, activation and labels"):
+    with pytest.raises(ContractError, match=r"its resize, activation and labels are unknown"):
         strop.runtime.open(path)
     with pytest.raises(ContractError, match=r"contract=Contract\(.*--resize, --mean, --std, --act"):
         strop.runtime.open(path)

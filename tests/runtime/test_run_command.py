@@ -56,9 +56,11 @@ def test_a_foreign_artifact_names_the_flags_that_are_missing(
 ) -> None:
     image = str(image_folder / "n2" / "b.BMP")
     assert main(["run", bare, image]) == 2
-    assert "--resize, --mean, --std, --activation and --labels" in capsys.readouterr().err
+    assert "give --resize, --activation, and --labels for names" in capsys.readouterr().err
     assert main(["run", bare, image, "--mean", "0", "--resize", "crop"]) == 2
-    assert "--std, --activation is not given; give --resize" in capsys.readouterr().err
+    assert (
+        "what --std, --activation would; give --std, --activation, and" in capsys.readouterr().err
+    )
 
 
 def test_a_flag_replaces_one_part_of_the_contract(

@@ -14,6 +14,7 @@ from strop.runtime.decision import Decision, decision_of
 from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ArtifactError, ContractError, StropError
 from strop.runtime.frames import check_array
+from strop.runtime.input_fit import check_input_fit
 from strop.runtime.predictions import Prediction, predictions
 from strop.runtime.prepare import Preparation, preparation
 from strop.runtime.scores import dequantize
@@ -154,8 +155,9 @@ def open(  # noqa: A001  # strop.runtime.open is what it is called by
         engine: "litert", "tflite-runtime" or "onnxruntime"; None takes the first
             installed one for the format.
         num_threads: Within one inference.
-        contract: For artifacts that carry none. Where the artifact carries one, this one
-            is used in its place, as a whole.
+        contract: For artifacts that carry none, nor TFLite metadata with what is needed; see
+            `foreign_facts`. Where the artifact carries one, this one is used in its place, as
+            a whole, and the content is not verified.
 
     Raises:
         ArtifactError: The file is missing, damaged, or no classifier.
@@ -168,17 +170,27 @@ def open(  # noqa: A001  # strop.runtime.open is what it is called by
     # First, because a file that was cut short has lost its contract too.
     opened = open_engine(path, engine=engine, num_threads=num_threads)
     try:
-        if contract is None:
-            raise ContractError(
-                f"{where}: carries no contract, so its resize rule, mean and std, activation and"
-                " labels are unknown. In Python give contract=Contract(height=..., width=...,"
-                " resize=..., mean=..., std=..., activation=..., labels=...); on the command line"
-                " --resize, --mean, --std, --activation and --labels"
-            )
-        return Classifier(opened, contract, where=where)
+        return Classifier(opened, contract or _foreign_contract(opened, where), where=where)
     except StropError:
         opened.close()
         raise
+
+
+def _foreign_contract(engine: Engine, where: str) -> Contract:
+    """What a file without a contract says of itself, where that is enough."""
+    # Only here: what strop wrote shall not wait for it.
+    from strop.runtime.foreign import foreign_facts
+
+    check_tensors(engine, where=where)
+    facts = foreign_facts(where, engine.input, engine.output, {})
+    if facts.missing:
+        raise ContractError(
+            f"{where}: carries no contract, so its {', '.join(facts.missing)} and labels are"
+            " unknown. In Python give contract=Contract(height=..., width=..., resize=...,"
+            " mean=..., std=..., activation=..., labels=...); on the command line --resize, --mean,"
+            " --std, --activation and --labels"
+        )
+    return facts.contract()
 
 
 def check_tensors(engine: Engine, *, where: str) -> None:
@@ -227,3 +239,4 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
             f"{where}: {classes} classes, but {found} labels; give the labels that"
             " the model was trained with, one a class"
         )
+    check_input_fit(contract, engine.input, where=where)

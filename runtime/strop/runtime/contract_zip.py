@@ -97,11 +97,34 @@ def append_contract(tflite: bytes, contract: Contract) -> bytes:
 def read_zipped_contract(path: str | os.PathLike[str]) -> ZippedContract | None:
     """The text of `strop.json` behind the flatbuffer, or None if there is none.
 
-    Nothing is extracted to disk, and no more than the limits above is read, whatever the
-    zip's own headers promise.
+    Raises:
+        ContractError: More or larger entries than a contract has, or a damaged zip.
+    """
+    found = _read(path, CONTRACT_NAME, what="contract")
+    if found is None:
+        return None
+    content, zip_at = found
+    try:
+        return ZippedContract(text=content.decode("utf-8"), zip_at=zip_at)
+    except UnicodeDecodeError as err:
+        raise ContractError(f"{path}: its contract is not UTF-8; export it again") from err
+
+
+def read_zipped(path: str | os.PathLike[str], name: str) -> bytes | None:
+    """Another file behind the flatbuffer, or None if there is none.
 
     Raises:
         ContractError: More or larger entries than a contract has, or a damaged zip.
+    """
+    found = _read(path, name, what=f"file {name!r}")
+    return None if found is None else found[0]
+
+
+def _read(path: str | os.PathLike[str], name: str, *, what: str) -> tuple[bytes, int] | None:
+    """A file's content, and where the zip begins.
+
+    Nothing is extracted to disk, and no more than the limits above is read, whatever the
+    zip's own headers promise.
     """
     where = os.fspath(path)
     with open(path, "rb") as file:
@@ -114,12 +137,12 @@ def read_zipped_contract(path: str | os.PathLike[str]) -> ZippedContract | None:
             return None
         _check_end(tail, end, where=where)
         try:
-            entries, zip_at = _read_directory(file, tail, end, end_at=tail_at + end)
-            text = _read_entry(file, entries, where=where)
-            return None if text is None else ZippedContract(text=text, zip_at=zip_at)
+            entries, zip_at = _read_directory(file, tail, end, name=name, end_at=tail_at + end)
+            content = _read_entry(file, entries, where=where, what=what)
+            return None if content is None else (content, zip_at)
         except (ValueError, zlib.error, EOFError, OSError, struct.error) as err:
             raise ContractError(
-                f"{where}: the zip with its contract is damaged ({err}); copy or export it again"
+                f"{where}: the zip with its {what} is damaged ({err}); copy or export it again"
             ) from err
 
 
@@ -146,9 +169,9 @@ def _check_end(tail: bytes, end: int, *, where: str) -> None:
 
 
 def _read_directory(
-    file: BinaryIO, tail: bytes, end: int, *, end_at: int
+    file: BinaryIO, tail: bytes, end: int, *, name: str, end_at: int
 ) -> tuple[list[tuple[int, int, int, int, int, int]], int]:
-    """Of each contract in it: flags, method, CRC, both sizes, and where it begins.
+    """Of each file `name` in it: flags, method, CRC, both sizes, and where it begins.
 
     And where the first file of all begins.
     """
@@ -164,29 +187,31 @@ def _read_directory(
             raise ValueError("no entry where its directory has one")
         at += _ENTRY.size
         zip_at = min(zip_at, begins_at + place)
-        if directory[at : at + name_bytes] == CONTRACT_NAME.encode():
+        if directory[at : at + name_bytes] == name.encode():
             found.append((*about, begins_at + place))
         at += name_bytes + extra + comment
     return found, zip_at
 
 
 def _read_entry(
-    file: BinaryIO, entries: list[tuple[int, int, int, int, int, int]], *, where: str
-) -> str | None:
+    file: BinaryIO, entries: list[tuple[int, int, int, int, int, int]], *, where: str, what: str
+) -> bytes | None:
     if not entries:
         return None
     if len(entries) > 1:
-        raise ContractError(f"{where}: {len(entries)} contracts; needed is one; export it again")
+        raise ContractError(
+            f"{where}: its {what} is there {len(entries)} times, needed is one; export it again"
+        )
     flags, method, crc, packed_bytes, plain_bytes, place = entries[0]
     largest = max(packed_bytes, plain_bytes)
     if largest > MAX_CONTRACT_BYTES:
         raise ContractError(
-            f"{where}: its contract says it has {largest} bytes, at most {MAX_CONTRACT_BYTES} are"
+            f"{where}: its {what} says it has {largest} bytes, at most {MAX_CONTRACT_BYTES} are"
             " read. Do not trust this file; export it again"
         )
     if method not in (_STORED, _DEFLATED) or flags & _ENCRYPTED:
         raise ContractError(
-            f"{where}: its contract is encrypted or compressed by method {method};"
+            f"{where}: its {what} is encrypted or compressed by method {method};"
             " needed is stored or deflated; export it again"
         )
     file.seek(place)
@@ -200,7 +225,7 @@ def _read_entry(
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, MAX_CONTRACT_BYTES)
     if len(content) != plain_bytes or zlib.crc32(content) != crc:
         raise ValueError("its content is not what was written")
-    return content.decode("utf-8")
+    return content
 
 
 def _read_exactly(file: BinaryIO, size: int) -> bytes:

@@ -10,13 +10,14 @@ import numpy as np
 from strop.runtime.contract import Contract
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import ContractError
+from strop.runtime.input_fit import PIXEL_VALUES, pixel_codes, pixel_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PIXEL_VALUES = 256
 SIGN_BIT = np.uint8(0x80)
-FLIPPED = np.arange(PIXEL_VALUES) - 128
+AS_THEY_ARE = np.arange(PIXEL_VALUES)
+FLIPPED = AS_THEY_ARE - 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,8 +89,7 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
     )
     if info.dtype == "uint8" and (contract.strop_version or (is_raw and info.scale == 0)):
         return Preparation(table=None, shape=info.shape)
-    mean, std = np.array(contract.mean)[:, np.newaxis], np.array(contract.std)[:, np.newaxis]
-    real = (np.arange(PIXEL_VALUES) - mean) / std
+    real = pixel_values(contract)
     if info.dtype == "float32":
         return Preparation(table=real.astype(np.float32), shape=info.shape)
     if info.scale <= 0:
@@ -98,9 +98,9 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
             f" {list(contract.mean)} and std {list(contract.std)}; which code stands for which"
             " value is unknown. Export it with a uint8 or float32 input"
         )
-    steps = real / info.scale
-    codes = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + info.zero_point
     limits = np.iinfo(info.dtype)
-    table = codes.clip(limits.min, limits.max).astype(info.dtype)
-    flips_sign = info.dtype == "int8" and np.array_equal(table[0], FLIPPED) and len(table) == 1
+    table = pixel_codes(real, info).clip(limits.min, limits.max).astype(info.dtype)
+    if info.dtype == "uint8" and np.array_equal(table, [AS_THEY_ARE]):
+        return Preparation(table=None, shape=info.shape)
+    flips_sign = info.dtype == "int8" and np.array_equal(table, [FLIPPED])
     return Preparation(table=table, shape=info.shape, flips_sign=flips_sign)

@@ -17,6 +17,7 @@ import numpy as np
 
 from strop.runtime.engines.tensors import MAX_TENSOR_BYTES
 from strop.runtime.errors import ArtifactError
+from strop.runtime.flatbuffer import byte, field, length, root, tables
 
 # Places in their tables.
 SUBGRAPHS, TENSORS = 2, 0
@@ -26,7 +27,7 @@ INFINITY_BITS = 0x7F800000  # of a float32; all that is finite and not negative 
 VALUE_BYTES = {0: 4, 1: 2, 2: 4, 4: 8, 7: 2, 8: 8, 10: 8, 11: 16, 12: 8, 15: 4, 16: 2, 18: 2}
 MAX_TENSORS = 100_000  # the largest classifiers have some thousands
 
-_U16, _I32, _U32 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I")
+_U32 = struct.Struct("<I")
 
 
 def check_tflite(path: str) -> None:
@@ -52,16 +53,15 @@ def check_tflite(path: str) -> None:
 
 def _tensors(content: mmap.mmap) -> Iterator[int]:
     """Where each tensor's table is, of every subgraph."""
-    model = _U32.unpack_from(content, 0)[0]
-    for subgraph in _tables(content, _field(content, model, SUBGRAPHS)):
-        yield from _tables(content, _field(content, subgraph, TENSORS))
+    model = root(content)
+    for subgraph in tables(content, field(content, model, SUBGRAPHS)):
+        yield from tables(content, field(content, subgraph, TENSORS))
 
 
 def _check(content: mmap.mmap, tensor: int) -> None:
-    at = _field(content, tensor, SHAPE)
-    sides = struct.unpack_from(f"<{_length(content, at)}i", content, at + 4) if at else ()
-    type_at = _field(content, tensor, TYPE, is_inline=True)
-    kind = content[type_at] if type_at else 0
+    at = field(content, tensor, SHAPE)
+    sides = struct.unpack_from(f"<{length(content, at)}i", content, at + 4) if at else ()
+    kind = byte(content, tensor, TYPE)
     # An open side is 1 at least, and may be a batch: then the engine is asked.
     if sides and min(sides) < -1:
         raise ValueError(f"a tensor of shape {list(sides)}")
@@ -70,39 +70,14 @@ def _check(content: mmap.mmap, tensor: int) -> None:
         raise ValueError(
             f"a tensor of shape {list(sides)} takes {needed} bytes, above {MAX_TENSOR_BYTES}"
         )
-    quantization = _field(content, tensor, QUANTIZATION)
-    scales = _field(content, quantization, SCALE) if quantization else 0
+    quantization = field(content, tensor, QUANTIZATION)
+    scales = field(content, quantization, SCALE) if quantization else 0
     if scales and not _are_finite(content, scales):
         raise ValueError("a scale that is negative, infinite or no number")
 
 
 def _are_finite(content: mmap.mmap, at: int) -> bool:
-    count = _length(content, at)
+    count = length(content, at)
     if count == 1:
         return bool(_U32.unpack_from(content, at + 4)[0] < INFINITY_BITS)
     return not count or bool(np.frombuffer(content, "<u4", count, at + 4).max() < INFINITY_BITS)
-
-
-def _tables(content: mmap.mmap, vector: int) -> Iterator[int]:
-    for at in range(vector + 4, vector + 4 + 4 * _length(content, vector), 4) if vector else ():
-        yield at + _U32.unpack_from(content, at)[0]
-
-
-def _length(content: mmap.mmap, vector: int) -> int:
-    count = int(_U32.unpack_from(content, vector)[0])
-    if count > len(content):
-        raise struct.error
-    return count
-
-
-def _field(content: mmap.mmap, table: int, place: int, *, is_inline: bool = False) -> int:
-    """Where a field's table, vector or (inline) value is; 0 where the table has none."""
-    vtable = table - _I32.unpack_from(content, table)[0]
-    entry = 4 + 2 * place
-    if vtable < 0 or entry >= _U16.unpack_from(content, vtable)[0]:
-        return 0
-    offset = _U16.unpack_from(content, vtable + entry)[0]
-    if not offset:
-        return 0
-    at = table + int(offset)
-    return at if is_inline else at + int(_U32.unpack_from(content, at)[0])

@@ -15,10 +15,12 @@ from strop.export.commands.zoo_member import count_record, print_layers, print_r
 from strop.export.count import Count
 from strop.export.count_artifact import count_artifact
 from strop.export.delegation import Delegation, Undelegated, delegation, delegation_record
-from strop.runtime.artifact import read_contract, sha256_file
+from strop.runtime.artifact import Format, detect_format, read_contract, sha256_file
 from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, open_engine
+from strop.runtime.errors import ContractError
+from strop.runtime.tflite_metadata import TfliteMetadata, read_tflite_metadata
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,13 +46,14 @@ def run(options: argparse.Namespace) -> int:
     with open_engine(path) as engine:
         facts = engine.facts
     contents, delegated = audit(path), delegation(path)
+    metadata = _metadata(path)
     count = count_artifact(path)
     note_manifest(path, sha256_file(path))
     if options.json:
-        counts = None if count is None else count_record(count)
-        console.json({**_record(path, contents, contract, facts, delegated), "counts": counts})
+        record = _record(path, contents, contract, metadata, facts, delegated)
+        console.json({**record, "counts": None if count is None else count_record(count)})
         return 0
-    _print(path, contents, contract, facts, delegated)
+    _print(path, contents, contract, metadata, facts, delegated)
     _print_counts(count, has_layers=options.layers)
     findings = _findings(contents, delegated)
     if findings:
@@ -63,6 +66,7 @@ def _record(
     path: Path,
     contents: Audit,
     contract: Contract | None,
+    metadata: TfliteMetadata | None,
     facts: EngineFacts,
     delegated: Delegation | None,
 ) -> dict[str, object]:
@@ -77,6 +81,7 @@ def _record(
         "in_float": [asdict(op) for op in contents.in_float],
         "transposes": [asdict(op) for op in contents.transposes],
         "contract": None if contract is None else json.loads(contract.to_json()),
+        "tflite_metadata": None if metadata is None else asdict(metadata),
         "engine": asdict(facts),
         "delegation": delegation_record(delegated),
     }
@@ -86,6 +91,7 @@ def _print(
     path: Path,
     contents: Audit,
     contract: Contract | None,
+    metadata: TfliteMetadata | None,
     facts: EngineFacts,
     delegated: Delegation | None,
 ) -> None:
@@ -100,6 +106,7 @@ def _print(
         ("runs here on", _engine(facts)),
         *_delegation_rows(delegated, facts),
         *_contract_rows(contract),
+        *_metadata_rows(metadata),
     ]
     console.table(("", ""), rows)
 
@@ -166,3 +173,28 @@ def _contract_rows(contract: Contract | None) -> list[tuple[str, str]]:
         ("made from", f"{contract.source} {contract.source_sha256[:12]}"),
         ("made by", f"strop {contract.strop_version}"),
     ]
+
+
+def _metadata(path: Path) -> TfliteMetadata | None:
+    """The TFLite metadata of other programs' files; where it is damaged, a note says so."""
+    if detect_format(path) is not Format.TFLITE:
+        return None
+    try:
+        return read_tflite_metadata(path)
+    except ContractError as err:
+        console.note(str(err))
+        return None
+
+
+def _metadata_rows(metadata: TfliteMetadata | None) -> list[tuple[str, str]]:
+    if metadata is None:
+        return []
+    rows = [("TFLite metadata", metadata.name or "without a name")]
+    if metadata.mean:
+        mean, std = (
+            ", ".join(f"{value:g}" for value in values) for values in (metadata.mean, metadata.std)
+        )
+        rows.append(("normalization", f"mean {mean}, std {std}"))
+    if metadata.labels_file:
+        rows.append(("label file", metadata.labels_file))
+    return rows

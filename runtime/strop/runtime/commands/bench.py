@@ -24,11 +24,13 @@ from strop.runtime.commands.export_flags import (
 )
 from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.commands.target_flags import add_target_flags, has_target
+from strop.runtime.contract import Activation, ResizeRule
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.dataset import list_images
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import ContractError
+from strop.runtime.foreign import foreign_facts
 from strop.runtime.images import load_image
 from strop.runtime.json_records import require_writable
 from strop.runtime.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
@@ -265,10 +267,15 @@ def _settings(
 def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list[Sequence[Array]]:
     contract = read_contract(path)
     if contract is None:
-        raise ContractError(
-            f"{path}: no contract inside, so images cannot be prepared for it; leave out --images"
-            " to measure on random pixels"
-        )
+        # How images are cropped and scores are read changes no latency.
+        unasked = {"resize": ResizeRule.STRETCH, "activation": Activation.NONE}
+        facts = foreign_facts(path, engine.input, engine.output, unasked)
+        if facts.missing:
+            raise ContractError(
+                f"{path}: no contract inside, so images cannot be prepared for it; leave out"
+                " --images to measure on random pixels"
+            )
+        contract = facts.contract()
     prepare = preparation(contract, engine.input)
     return [(prepare.apply(load_image(image, contract)),) for image in images]
 

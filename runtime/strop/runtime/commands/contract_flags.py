@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from strop import console
 from strop.runtime.artifact import read_contract
 from strop.runtime.classifier import check_tensors
 from strop.runtime.contract import Activation, Contract, ResizeRule, Task
 from strop.runtime.dataset import read_labels
-from strop.runtime.engines import ENGINES, TensorInfo, open_engine
+from strop.runtime.engines import ENGINES, open_engine
 from strop.runtime.errors import ContractError
-
-# Without these a foreign artifact's answers would be guesses.
-NEEDED = ("resize", "mean", "std", "activation")
 
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +74,9 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
 def contract_from_flags(
     options: argparse.Namespace, path: str | os.PathLike[str]
 ) -> Contract | None:
-    """The artifact's contract with the flags' values in it; None if no flag was given.
+    """The artifact's contract with the flags' values in it; None if it needs none of them.
+
+    Of an artifact without a contract, notes say what was taken from the file itself.
 
     Args:
         options: As parsed with `add_contract_flags`.
@@ -83,25 +84,17 @@ def contract_from_flags(
 
     Raises:
         ArtifactError: The file is not an artifact.
-        ContractError: The artifact carries no contract and the flags leave gaps, or a
+        ContractError: The artifact carries no contract, and flags and file leave gaps, or a
             value is out of range or of no effect.
         EngineError: No engine for the artifact is installed.
     """
     given = _given(options)
-    if not given:
-        return None
     carried = read_contract(path)
     if carried is None:
-        missing = [f"--{name}" for name in NEEDED if name not in given]
-        if missing:
-            raise ContractError(
-                f"{path}: carries no contract, and {', '.join(missing)} is not given; give"
-                f" {', '.join('--' + name for name in NEEDED)}, and --labels for names"
-            )
-        with open_engine(path) as engine:
-            check_tensors(engine, where=os.fspath(path))
-            carried = _from_shape(engine.input, where=os.fspath(path))
-    elif carried.strop_version and given.keys() & {"mean", "std"}:
+        return _foreign(path, given)
+    if not given:
+        return carried
+    if carried.strop_version and given.keys() & {"mean", "std"}:
         raise ContractError(
             f"{path}: normalizes its input itself, so --mean and --std would change nothing; leave"
             " them out"
@@ -109,6 +102,31 @@ def contract_from_flags(
     if "task" in given and given["task"] is not carried.task:
         carried = replace(carried, thresholds=())  # those of another task
     return replace(carried, **given)
+
+
+def _foreign(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Contract:
+    # Only here: what strop wrote shall not wait for it.
+    from strop.runtime.foreign import foreign_facts
+    from strop.runtime.input_fit import input_fit_note
+
+    where = os.fspath(path)
+    with open_engine(path) as engine:
+        check_tensors(engine, where=where)
+        image, scores = engine.input, engine.output
+    facts = foreign_facts(path, image, scores, given)
+    if facts.missing:
+        missing = ", ".join(f"--{name}" for name in facts.missing)
+        raise ContractError(
+            f"{where}: carries no contract, nor does it say elsewhere what {missing} would; give"
+            f" {missing}, and --labels for names"
+        )
+    for note in facts.notes:
+        console.note(note)
+    contract = facts.contract()
+    odd = input_fit_note(contract, image)
+    if odd:
+        console.note(f"{where}: {odd}")
+    return contract
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
@@ -123,16 +141,6 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "thresholds": None if options.threshold is None else tuple(options.threshold),
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _from_shape(info: TensorInfo, *, where: str) -> Contract:
-    if len(info.shape) != 4 or info.shape[3] not in (1, 3):
-        raise ContractError(
-            f"{where}: its input is {list(info.shape)}; needed is [1, height, width, channels]"
-            " with 1 or 3 channels. Export the model with channels last"
-        )
-    _, height, width, channels = info.shape
-    return Contract(height=height, width=width, channels=channels)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
