@@ -49,18 +49,18 @@ def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
     Raises:
         SourceError: The converter refuses the model.
     """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(source)])
-    if precision is not Precision.FLOAT32:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision is Precision.FLOAT16:
-        converter.target_spec.supported_types = [tf.float16]
     try:
         # On a model that it does not take, the converter writes pages of MLIR.
         with native_stderr_dropped():
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(source)])
+            if precision is not Precision.FLOAT32:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if precision is Precision.FLOAT16:
+                converter.target_spec.supported_types = [tf.float16]
             model: bytes = converter.convert()
     except ConverterError as err:
         raise SourceError(f"{source.name}: {_unconverted(err)}") from err
-    except (ValueError, RuntimeError, tf.errors.OpError) as err:
+    except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as err:
         first_line = str(err).strip().splitlines()[0]
         raise SourceError(
             f"{source.name}: TensorFlow's converter does not take this model ({first_line});"
