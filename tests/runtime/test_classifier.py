@@ -134,7 +134,7 @@ def test_top_zero_and_a_missing_image_are_refused(tiny: Path, tmp_path: Path) ->
     with strop.runtime.open(tiny) as classifier:
         with pytest.raises(ContractError, match="top is 0; needed is 1 or more"):
             classifier.classify(np.zeros((16, 16, 3), np.uint8), top=0)
-        with pytest.raises(ImageError, match="no such file; check the path"):
+        with pytest.raises(ImageError, match="No such file or directory; check the path"):
             classifier.classify(tmp_path / "none.jpg")
 
 

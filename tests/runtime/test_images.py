@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from strop.runtime import flat_image
 from strop.runtime.contract import Contract, ResizeRule
 from strop.runtime.errors import ImageError
+from strop.runtime.flat_image import BACKGROUND, flat
 from strop.runtime.frames import check_array
-from strop.runtime.images import BACKGROUND, MAX_PIXELS, _crop_box, load_image
+from strop.runtime.images import MAX_PIXELS, _crop_box, load_image
 
 RGB = Contract(height=8, width=8)
 GREY = Contract(height=8, width=8, channels=1)
@@ -242,9 +247,9 @@ def test_floating_point_pixels_are_refused() -> None:
 
 
 def test_a_missing_file_a_folder_and_a_text_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"none.jpg: no such file; check the path"):
+    with pytest.raises(ImageError, match=r"none.jpg: No such file or directory; check the path"):
         load_image(tmp_path / "none.jpg", RGB)
-    with pytest.raises(ImageError, match="a folder; needed is one image file"):
+    with pytest.raises(ImageError, match="a folder, needed is a regular file"):
         load_image(tmp_path, RGB)
     (tmp_path / "text.jpg").write_text("not an image")
     with pytest.raises(ImageError, match=r"text.jpg: not a JPEG, .*; convert or remove it"):
@@ -309,3 +314,60 @@ def test_an_array_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 def test_an_array_of_floats_is_refused() -> None:
     with pytest.raises(ImageError, match=r"dtype float64, .*convert it with .astype"):
         check_array(np.zeros((8, 8, 3)), RGB)  # type: ignore[arg-type]  # the point
+
+
+def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    """A pipe without a writer would keep the command waiting."""
+    os.mkfifo(tmp_path / "image.png")
+    with pytest.raises(ImageError, match=r"image.png: a pipe, needed is a regular file"):
+        load_image(tmp_path / "image.png", RGB)
+    with pytest.raises(ImageError, match=r"/dev/zero: a device"):
+        load_image("/dev/zero", RGB)
+
+
+def peak_growth(path: Path) -> int:
+    """Bytes that a fresh process needs for an image beyond what it has with a small one."""
+    program = (
+        "import sys; from strop.runtime.contract import Contract\n"
+        "from strop.runtime.coldstart import peak_rss_bytes\n"
+        "from strop.runtime.images import load_image; from PIL import Image\n"
+        "import numpy as np\n"
+        "contract = Contract(height=32, width=32)\n"
+        "load_image(Image.new('RGBA', (8, 8)), contract)\n"
+        "before = peak_rss_bytes(); load_image(sys.argv[1], contract)\n"
+        "print(peak_rss_bytes() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize(("mode", "bytes_a_pixel"), [("I;16", 3), ("RGBA", 8), ("LA", 5)])
+def test_a_large_image_needs_little_more_than_itself(
+    tmp_path: Path, mode: str, bytes_a_pixel: int
+) -> None:
+    side = 3000
+    path = tmp_path / "large.png"
+    Image.new(mode, (side, side)).save(path, compress_level=1)
+    # A strip's conversions, and the decoder's own rows.
+    room = 48 << 20
+    assert peak_growth(path) <= side * side * bytes_a_pixel + room
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I"])
+def test_flat_in_strips_is_flat_at_once(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (37, 11, 4), np.uint8)
+    image = Image.fromarray(pixels, "RGBA")
+    if mode.startswith("I"):
+        wide = pixels.view(np.uint16)[..., 0]
+        image = Image.fromarray(wide.astype(np.int32) if mode == "I" else wide)
+    elif mode == "P":
+        image = image.convert("RGB").quantize(17)
+        image.info["transparency"] = 3
+    else:
+        image = image.convert(mode)
+    found = flat(image, "RGB")
+    monkeypatch.setattr(flat_image, "STRIP_PIXELS", 30)
+    np.testing.assert_array_equal(np.asarray(flat(image, "RGB")), np.asarray(found))
+    assert found.mode == "RGB"

@@ -85,7 +85,7 @@ def test_a_bad_image_is_an_error_line_and_the_others_are_answered(
     printed = capsys.readouterr()
     assert printed.out.startswith(f"{good}  ")
     assert printed.err.splitlines()[-2:] == [
-        "error: none\\x1b[2J.jpg: no such file; check the path",
+        "error: none\\x1b[2J.jpg: No such file or directory; check the path, needed is an image",
         "1 images classified, 1 failed",
     ]
 
@@ -100,7 +100,7 @@ def test_a_bad_image_is_a_record_among_json_lines(
     printed = capsys.readouterr()
     bad, answered = records(printed.out)
     assert os.fsencode(bad["path"]) == b"gr\xc3\xbcn\xff.jpg"
-    assert bad["error"].endswith("no such file; check the path")
+    assert bad["error"].endswith("check the path, needed is an image")
     assert answered["path"] == good
     assert "error:" not in printed.err
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
+from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +19,15 @@ from PIL import Image, UnidentifiedImageError
 
 from strop.runtime.contract import Contract, ResizeRule
 from strop.runtime.errors import ImageError
+from strop.runtime.flat_image import flat, flat_mode
+from strop.runtime.user_files import require_file
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 MAX_PIXELS = 89_478_485  # Pillow's own MAX_IMAGE_PIXELS: 1/4 GiB at 3 bytes a pixel
-BACKGROUND = (255, 255, 255)  # white, under whatever an alpha channel lets through
+# Above so many decoded pixels one image at a time, whatever the number of threads: of
+# MAX_PIXELS, an image and its result have 8 bytes a pixel, 0.7 GB.
+LARGE_PIXELS = 16_000_000
 
 # Pixels that the first step leaves for one of the contract's, so that an image below twice as
 # many is resized in one step. Measured on photographs, largest error: 2 leaves 14 codes in a
@@ -42,6 +48,7 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_one_large = threading.Lock()
 _SIDES_SWAPPED = (5, 6, 7, 8)
 _LEFT_IS_FAR_END = (2, 3, 6, 7)  # upright, the left edge is where the stored rows or columns end
 _TOP_IS_FAR_END = (3, 4, 7, 8)
@@ -88,15 +95,12 @@ def load_image(
     if isinstance(source, Image.Image):
         return _pixels(source, contract, is_ours=False, where="the image given")
     where = str(source)
+    require_file(source, error=ImageError, remedy="check the path, needed is an image")
     try:
         with Image.open(source, formats=FORMATS) as image:
             return _pixels(image, contract, is_ours=True, where=where)
     except ImageError:
         raise
-    except FileNotFoundError as err:
-        raise ImageError(f"{where}: no such file; check the path") from err
-    except IsADirectoryError as err:
-        raise ImageError(f"{where}: a folder; needed is one image file") from err
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as err:
         found = str(err) or "needs more memory than there is"
         raise ImageError(f"{where}: {found}; scale the image down first") from err
@@ -133,15 +137,22 @@ def _pixels(
             f"{where}: {width} x {height} pixels, at most {MAX_PIXELS} in all are decoded; scale"
             " the image down first"
         )
+    is_large = _decoded_pixels(image, contract, is_ours=is_ours) > LARGE_PIXELS
+    with _one_large if is_large else nullcontext():
+        try:
+            return _decoded(image, contract, is_ours=is_ours)
+        except _DECODE_ERRORS as err:
+            raise ImageError(f"{where}: cannot be decoded ({err}); replace or remove it") from err
+
+
+def _decoded(image: Image.Image, contract: Contract, *, is_ours: bool) -> NDArray[np.uint8]:
+    width, height = image.size
     mode = "L" if contract.channels == 1 else "RGB"
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-        upright = (height, width) if orientation in _SIDES_SWAPPED else (width, height)
-        box = _box(upright, contract)
-        scale = _decode_smaller(image, mode, _ratio(box, contract)) if is_ours else 1.0
-        image = _flat(image, mode)
-    except _DECODE_ERRORS as err:
-        raise ImageError(f"{where}: cannot be decoded ({err}); replace or remove it") from err
+    orientation = image.getexif().get(_ORIENTATION, 1)  # decodes a PNG, whose EXIF may be last
+    upright = (height, width) if orientation in _SIDES_SWAPPED else (width, height)
+    box = _box(upright, contract)
+    scale = _decode_smaller(image, mode, _ratio(box, contract)) if is_ours else 1.0
+    image = flat(image, flat_mode(image, mode))
     if orientation in _TRANSPOSE:
         image = image.transpose(_TRANSPOSE[orientation])
     # Sides that the scale does not divide are rounded up: the far end is a part of a pixel.
@@ -151,12 +162,20 @@ def _pixels(
     return _resized(image, contract, (left + x0, top + y0, left + x1, top + y1))
 
 
+def _decoded_pixels(image: Image.Image, contract: Contract, *, is_ours: bool) -> int:
+    """How many pixels decoding makes."""
+    width, height = image.size
+    is_jpeg = is_ours and image.format == "JPEG"
+    scale = _dct_scale(_ratio(_box(image.size, contract), contract)) if is_jpeg else 1
+    return width * height // scale**2
+
+
 def _decode_smaller(image: Image.Image, mode: str, ratio: float) -> float:
     """Have a JPEG decoded at 1/2, 1/4 or 1/8 where that leaves DCT_RATIO; the denominator.
 
     Grey is then taken from the JPEG's own luma, without decoding its colours.
     """
-    scale = next((scale for scale in DCT_SCALES if ratio >= DCT_RATIO * scale), 1)
+    scale = _dct_scale(ratio)
     if scale == 1:
         return 1.0
     width, height = image.size
@@ -164,19 +183,8 @@ def _decode_smaller(image: Image.Image, mode: str, ratio: float) -> float:
     return width / drafted[1][2] if drafted else 1.0
 
 
-def _flat(image: Image.Image, mode: str) -> Image.Image:
-    """The image in `mode`, without transparency, 8 bits a channel."""
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no stated range; convert it to 8 bit")
-    if image.mode.startswith("I"):
-        # Pillow's own conversion clips at 255 instead of scaling.
-        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-        image = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        background = Image.new("RGBA", image.size, (*BACKGROUND, 255))
-        image = Image.alpha_composite(background, image)
-    return image if image.mode == mode else image.convert(mode)
+def _dct_scale(ratio: float) -> int:
+    return next((scale for scale in DCT_SCALES if ratio >= DCT_RATIO * scale), 1)
 
 
 def _resized(image: Image.Image, contract: Contract, box: Box) -> NDArray[np.uint8]:
@@ -185,6 +193,9 @@ def _resized(image: Image.Image, contract: Contract, box: Box) -> NDArray[np.uin
     # Resizing the box alone reads the same source pixels with the same weights as
     # resizing all of the image, and stays small for a 1 x 80,000,000 image.
     image = image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=AVERAGING_RATIO)
+    # A grey image has the same values in all channels; here there are few pixels.
+    if contract.channels == 3 and image.mode != "RGB":
+        image = image.convert("RGB")
     pixels = np.asarray(image)
     return pixels if contract.channels == 3 else pixels[..., np.newaxis]
 
