@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from strop.cli import main
+from strop.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

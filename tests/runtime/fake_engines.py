@@ -32,6 +32,7 @@ class FakeEngine:
     inputs: tuple[TensorInfo, ...] = (PIXELS,)
     outputs: tuple[TensorInfo, ...] = (PIXELS,)
     input = output = PIXELS
+    remark = ""
 
     def __init__(
         self, name: str, clock: FakeClock, invoke_ns: int, diary: list[str] | None = None

@@ -131,7 +131,7 @@ class SshBoard:
         # The cold start is the last that is done before; in a process of its own.
         wait_until(lambda: self.runs("strop.runtime.coldstart"))
         wait_until(lambda: not self.runs("strop.runtime.coldstart"), limit_s=COLD_START_S)
-        return self.runs("strop.runtime.target.perform")
+        return self.runs("strop.on_board")
 
     def _is_ours(self, pid: int) -> bool:
         """Whether a process that has not ended has this home, in whichever root folder."""

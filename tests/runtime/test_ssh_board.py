@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 pytest.importorskip("onnxruntime", reason="onnxruntime, which the board runs, is not installed")
 
 LONG = ("--duration", "600")
-PERFORM = "strop.runtime.target.perform"
+PERFORM = "strop.on_board"
 # A process that was started in the background ignores SIGINT, which strop would keep.
 PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"

@@ -118,7 +118,8 @@ def test_the_device_half_runs_from_its_zip_and_brings_nothing_of_the_workstation
     # Isolated from the strop that is installed: only numpy and Pillow come from there.
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import importlib.metadata as m, strop.console"
-        " as c, strop.runtime as r, strop.runtime.commands.bench;"
+        " as c, strop.runtime as r, strop.runtime.commands.bench,"
+        " strop.on_board, strop.runtime.target.perform;"
         " print(m.version('strop'), c.__file__, r.__file__)"
     )
     ended = subprocess.run(

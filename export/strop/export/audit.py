@@ -16,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
+from strop.engine_watch import folder_prefix
 from strop.export.tflite_names import layer_name, operator_name
 from strop.export.xnnpack import CODES
 from strop.runtime.errors import ArtifactError
@@ -163,7 +164,7 @@ def _audit_onnx(path: Path) -> Audit:
 
 def _optimized(path: Path) -> Any:
     """The graph that ONNX Runtime makes of the file on this machine."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=folder_prefix("onnx")) as folder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")

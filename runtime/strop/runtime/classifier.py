@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from strop.engine_watch import EngineAtWork
 from strop.runtime.artifact import read_contract
 from strop.runtime.contract import Contract, Task
 from strop.runtime.decision import Decision, decision_of
@@ -38,6 +39,7 @@ class Classifier:
         facts: What runs it.
         input: The input tensor.
         output: The output tensor.
+        remark: Why it runs otherwise than such files do; "" where it does not.
     """
 
     def __init__(self, engine: Engine, contract: Contract, *, where: str) -> None:
@@ -59,7 +61,10 @@ class Classifier:
         self.facts: EngineFacts = engine.facts
         self.input: TensorInfo = engine.input
         self.output: TensorInfo = engine.output
+        self.remark: str = engine.remark
         self._engine = engine
+        self._where = where
+        self._at_work = EngineAtWork(where, f"{engine.facts.engine} {engine.facts.version}")
         self._preparation: Preparation = preparation(contract, engine.input)
 
     def classify(
@@ -108,8 +113,12 @@ class Classifier:
 
             pixels = load_image(image, self.contract)
         self._preparation.fill(pixels, self._engine.input_view())
-        self._engine.invoke()
-        return dequantize(self._engine.read(), self.output).reshape(-1)
+        with self._at_work:
+            self._engine.invoke()
+        try:
+            return dequantize(self._engine.read(), self.output).reshape(-1)
+        except ArtifactError as err:
+            raise ArtifactError(f"{self._where}: {err}") from err
 
     def known_decision(self) -> Decision:
         """How scores become an answer.
@@ -149,6 +158,9 @@ def open(  # noqa: A001  # strop.runtime.open is what it is called by
     contract: Contract | None = None,
 ) -> Classifier:
     """Open an artifact as a classifier; close it, or use it in a `with` statement.
+
+    A file of a stranger can crash its engine, and with it this process, or keep it for ever;
+    the command line has a process of its own for it, this call has not.
 
     Args:
         path: A .tflite or .onnx.

@@ -19,9 +19,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
+from strop.engine_end import is_crash, killed
 from strop.runtime.engines import open_engine
-from strop.runtime.errors import MeasurementError, StropError
+from strop.runtime.errors import ArtifactError, MeasurementError, StropError
 from strop.runtime.latency import random_inputs
+from strop.supervised import end_with_parent
 
 MAX_PRINTED = 200  # characters, in an error
 CHILD_TIMEOUT_S = 120  # loading and two invokes of a large model on a Pi Zero take a tenth
@@ -56,6 +58,7 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
         num_threads: Within one invoke.
 
     Raises:
+        ArtifactError: The file killed the process.
         MeasurementError: The process failed, ran for longer than CHILD_TIMEOUT_S, or
             printed something else than a record.
     """
@@ -79,6 +82,7 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
             f"{path}: no first result after {CHILD_TIMEOUT_S} s in a fresh process; is the"
             " machine out of memory?"
         ) from err
+    require_no_crash(child, path)
     if child.returncode != 0:
         raise MeasurementError(f"{path}: cold start failed: {failure_reason(child)}")
     # Not above: the process whose start is measured imports this module.
@@ -93,6 +97,16 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
         remedy="needed is a record; does something print when Python starts?",
     )
     return cast("ColdStart", read_typed(record, ColdStart, at=f"{path}: the cold start"))
+
+
+def require_no_crash(child: subprocess.CompletedProcess[str], path: Path) -> None:
+    """Pass a process that did not crash.
+
+    Raises:
+        ArtifactError: It did, so that the file is not to be used.
+    """
+    if is_crash(-child.returncode):
+        raise ArtifactError(killed(str(path), -child.returncode))
 
 
 def failure_reason(child: subprocess.CompletedProcess[str]) -> str:
@@ -151,6 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="perf_counter_ns before the process was started; default: now, so import_ns is 0",
     )
     options = parser.parse_args(argv)
+    end_with_parent()
     started_ns = options.started_ns
     try:
         record = _cold_start(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from strop.engine_watch import folder_prefix
 from strop.runtime.errors import ArtifactError
 from strop.runtime.onnx_macs import SUFFIX, read_profile
 
@@ -77,7 +78,7 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
         black = [np.zeros(info.shape, info.dtype) for info in engine.inputs]
         engine.write(*black)
         whole_s = _timed(engine.invoke)
-    with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
+    with tempfile.TemporaryDirectory(prefix=folder_prefix("onnx")) as folder:
         session = open_profiled(path, num_threads=num_threads, folder=Path(folder))
         names = [each.name for each in session.get_inputs()]
         _timed(lambda: session.run(None, dict(zip(names, black, strict=True))))

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from strop import console
+from strop.engine_watch import EngineAtWork
 from strop.export.audit import Audit, NamedOp, audit
 from strop.export.commands.zoo_member import count_record, print_layers, print_roles
 from strop.export.count import Count
@@ -17,6 +18,7 @@ from strop.export.count_artifact import count_artifact
 from strop.export.delegation import Delegation, Undelegated, delegation, delegation_record
 from strop.runtime.artifact import Format, detect_format, read_contract, sha256_file
 from strop.runtime.commands.manifest_note import note_manifest
+from strop.runtime.commands.run import note_remark
 from strop.runtime.contract import Activation, Contract, ResizeRule
 from strop.runtime.engines import EngineFacts, open_engine
 from strop.runtime.errors import ContractError
@@ -45,9 +47,12 @@ def run(options: argparse.Namespace) -> int:
     contract = read_contract(path)  # first: what is damaged shall reach no engine
     with open_engine(path) as engine:
         facts = engine.facts
-    contents, delegated = audit(path), delegation(path)
+        note_remark(engine)
+    # They let more libraries read the file, and ONNX Runtime run it.
+    with EngineAtWork(path, f"{facts.engine} {facts.version}"):
+        contents, delegated = audit(path), delegation(path)
+        count = count_artifact(path)
     metadata = _metadata(path)
-    count = count_artifact(path)
     note_manifest(path, sha256_file(path))
     if options.json:
         record = _record(path, contents, contract, metadata, facts, delegated)

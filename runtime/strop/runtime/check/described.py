@@ -20,11 +20,17 @@ from strop.runtime.artifact import read_contract
 from strop.runtime.check.gates import Anatomy
 from strop.runtime.check.interpreter import Interpreter
 from strop.runtime.check.structure import structure
-from strop.runtime.coldstart import CHILD_TIMEOUT_S, MAX_PRINTED, failure_reason
+from strop.runtime.coldstart import (
+    CHILD_TIMEOUT_S,
+    MAX_PRINTED,
+    failure_reason,
+    require_no_crash,
+)
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import EngineError, MeasurementError, StropError
 from strop.runtime.json_reader import parse_json
 from strop.runtime.typed_json import read_typed
+from strop.supervised import end_with_parent
 
 
 def anatomy(path: Path, *, engine: str | None, num_threads: int) -> Anatomy:
@@ -46,6 +52,7 @@ def anatomy_there(
     """The same by another interpreter.
 
     Raises:
+        ArtifactError: The file killed the process.
         EngineError: It cannot be run there.
         MeasurementError: The process gave no answer.
     """
@@ -66,6 +73,7 @@ def anatomy_there(
             f"{path}: not opened by {interpreter.python} in {CHILD_TIMEOUT_S} s; is the machine out"
             " of memory?"
         ) from err
+    require_no_crash(child, path)
     if child.returncode != 0:
         raise EngineError(f"by {interpreter.python}: {failure_reason(child)}")
     printed = (child.stdout.splitlines() or [""])[-1]
@@ -85,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
+    end_with_parent()
     try:
         found = anatomy(options.artifact, engine=options.engine, num_threads=options.threads)
     except StropError as err:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from strop.engine_watch import folder_prefix
 from strop.runtime.errors import OutputError, PlanError
 
 
@@ -57,7 +58,7 @@ def two_interpreters(other: Path) -> Iterator[tuple[Interpreter, Interpreter]]:
             f"--baseline-python {other}: not a program; needed is a Python with numpy and an"
             " engine, as VENV/bin/python"
         )
-    with tempfile.TemporaryDirectory(prefix="strop-check-") as folder:
+    with tempfile.TemporaryDirectory(prefix=folder_prefix("check")) as folder:
         half = Path(folder)
         try:
             with zipfile.ZipFile(io.BytesIO(device_half())) as packed:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from strop.engine_watch import folder_prefix
 from strop.runtime.block_state import BlockState, BoardWatch
 from strop.runtime.block_timer import NS_PER_S
 from strop.runtime.check.interpreter import Interpreter
@@ -97,7 +98,9 @@ class PairRunner:
             OutputError: No room for the copies of the artifacts.
         """
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="strop-check-")))
+            folder = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix=folder_prefix("check")))
+            )
             begun = time.monotonic()
             # Both import at the same time; nothing is timed yet.
             workers: dict[str, Worker] = {

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from strop.engine_end import is_crash, killed
 from strop.runtime.check.samples import BlockSamples
-from strop.runtime.errors import MeasurementError
+from strop.runtime.errors import ArtifactError, MeasurementError
 from strop.runtime.json_reader import parse_object
 
 REPLY_TIMEOUT_S = 300.0  # five inferences and a lead-in of the slowest model on a Pi Zero
+ENDING_S = 1.0  # from a process's last word to its end
 READ_BYTES = 1 << 16
 MAX_REPLY_BYTES = 64 << 20
 
@@ -103,7 +105,7 @@ class WorkerProcess:
                 pipe.write(f"{command}\n".encode())
                 pipe.flush()
         except BrokenPipeError as err:
-            raise self._failed(f"ended before {command!r}") from err
+            raise self._failed(f"ended before {command!r}", has_ended=True) from err
         line = self._read_line(command)
         if self._is_stopped_between:
             self._process.send_signal(signal.SIGSTOP)
@@ -121,16 +123,21 @@ class WorkerProcess:
                 raise self._failed(f"gave no answer to {command!r} in {REPLY_TIMEOUT_S:g} s")
             found = os.read(pipe.fileno(), READ_BYTES)
             if not found:
-                raise self._failed(f"ended at {command!r}")
+                raise self._failed(f"ended at {command!r}", has_ended=True)
             self._rest += found
             if len(self._rest) > MAX_REPLY_BYTES:
                 raise self._failed(f"answered more than {MAX_REPLY_BYTES} bytes to {command!r}")
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
-    def _failed(self, what: str) -> MeasurementError:
+    def _failed(self, what: str, *, has_ended: bool = False) -> ArtifactError | MeasurementError:
+        if has_ended:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDING_S)
         self._process.kill()
         code = self._process.wait()
+        if is_crash(-code):
+            return ArtifactError(killed(self._name, -code))
         self._said.seek(0)
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1] if lines else f"exit code {code}, without a message"

@@ -26,6 +26,7 @@ class SlowedEngine:
         self.facts = engine.facts
         self.inputs = engine.inputs
         self.outputs = engine.outputs
+        self.remark = engine.remark
         self._engine = engine
         self._factor = 1 + rel_increase
         self._clock = clock

@@ -13,6 +13,7 @@ from statistics import median
 
 import numpy as np
 
+from strop.engine_watch import folder_prefix
 from strop.runtime.block_state import BlockState, BoardWatch
 from strop.runtime.check.pair import Contender, start_worker
 from strop.runtime.check.plan import CheckPlan
@@ -89,7 +90,9 @@ class SoloRunner:
             OutputError: No room for the copy of the artifact.
         """
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="strop-check-")))
+            folder = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix=folder_prefix("check")))
+            )
             begun = time.monotonic()
             worker = stack.enter_context(
                 start_worker(contender, folder, plan=self._plan, lots=self._lots)

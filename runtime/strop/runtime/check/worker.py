@@ -8,14 +8,12 @@ ends it. Between commands it waits and uses no processor.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import hashlib
 import json
 import math
 import os
 import resource
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -32,8 +30,8 @@ from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import StropError
 from strop.runtime.latency import random_inputs
 from strop.runtime.scores import dequantize
+from strop.supervised import end_with_parent
 
-PR_SET_PDEATHSIG = 1  # Source: Linux, include/uapi/linux/prctl.h
 SETTLED = 0.03  # of the last third of the warm-up from the third before it
 MAX_SCORES = 10_000  # of one output that are compared; a segmentation has millions
 MIN_THIRD = 3  # inferences; the median of fewer tells nothing
@@ -162,12 +160,6 @@ def _sha256(tensors: Iterable[Array]) -> str:
     return digest.hexdigest()
 
 
-def _end_with_parent() -> None:
-    """A stopped process would not see the end of stdin, and stay for ever."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def _own_stdout() -> int:
     """Where the answers go; what an engine prints goes to stderr instead."""
     answers = os.dup(1)
@@ -190,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer commands until stdin ends."""
-    _end_with_parent()
+    end_with_parent()  # stopped, it would not see the end of stdin, and stay for ever
     options = _parser().parse_args(argv)
     if options.cpus:
         os.sched_setaffinity(0, {int(cpu) for cpu in options.cpus.split(",")})

@@ -23,6 +23,7 @@ from strop.runtime.commands.export_flags import (
     write_exports,
 )
 from strop.runtime.commands.manifest_note import note_manifest
+from strop.runtime.commands.run import note_remark
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.contract import Activation, ResizeRule
 from strop.runtime.cooldown import DEFAULT_LIMIT_S
@@ -192,6 +193,8 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
             for path in paths
         ]
         console.settings("bench", _settings(options, plan, engines, inputs))
+        for engine in engines:
+            note_remark(engine)
         tensors = [
             [random_inputs(engine.inputs)]
             if images is None

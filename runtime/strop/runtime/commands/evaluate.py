@@ -20,7 +20,7 @@ from strop.runtime.commands.contract_flags import (
 )
 from strop.runtime.commands.evaluate_on_board import evaluate_on_board
 from strop.runtime.commands.manifest_note import note_manifest
-from strop.runtime.commands.run import settings
+from strop.runtime.commands.run import note_remark, settings
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.contract import Task
 from strop.runtime.dataset import LabelledImage, list_images
@@ -109,6 +109,8 @@ def _evaluate(options: argparse.Namespace) -> tuple[EngineFacts, EngineFacts | N
             echoed["against"] = options.against
             echoed["its engine"] = settings(against)["engine"]
         console.settings(f"evaluate {options.artifact}", echoed)
+        for opened in filter(None, (classifier, against)):
+            note_remark(opened)
 
         def progress(steps: Iterator[None]) -> Iterator[None]:
             return console.progress(steps, len(images), "classifying")

@@ -25,7 +25,7 @@ from strop.runtime.commands.run_on_board import (
 )
 from strop.runtime.commands.target_flags import add_target_flags, has_target
 from strop.runtime.decision import in_words
-from strop.runtime.engines import EngineFacts
+from strop.runtime.engines import Engine, EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.golden import golden_beside, read_golden
 from strop.runtime.predictions import Prediction, is_answered_plainly
@@ -120,6 +120,7 @@ def _run_here(options: argparse.Namespace, *, streams: bool, sums_up: bool = Tru
         options.artifact, engine=options.engine, num_threads=options.threads, contract=contract
     ) as classifier:
         console.settings(f"run {options.artifact}", settings(classifier))
+        note_remark(classifier)
         if options.selftest:
             golden, sha256 = read_golden(_golden_path(options)), sha256_file(options.artifact)
             note_manifest(options.artifact, sha256)
@@ -200,6 +201,12 @@ def _check_subject(options: argparse.Namespace) -> None:
         raise ImageError(
             "no image given; needed are image files, a folder, a pattern, -, --camera or --selftest"
         )
+
+
+def note_remark(opened: Classifier | Engine) -> None:
+    """Say why an artifact runs otherwise than such files do, where it does."""
+    if opened.remark:
+        console.note(opened.remark)
 
 
 def settings(classifier: Classifier) -> dict[str, object]:

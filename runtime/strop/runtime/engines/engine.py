@@ -67,11 +67,13 @@ class Engine(Protocol):
         facts: What runs it.
         inputs: The input tensors, one or more.
         outputs: The output tensors, one or more.
+        remark: Why it runs otherwise than such files do; "" where it does not.
     """
 
     facts: EngineFacts
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
+    remark: str
 
     @property
     def input(self) -> TensorInfo:

@@ -15,7 +15,7 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> TfliteEn
         ArtifactError: `check_tflite` or LiteRT refuses the file.
     """
     import ai_edge_litert
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     check_tflite(os.fspath(path))
     return TfliteEngine(
@@ -24,4 +24,5 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> TfliteEn
         engine="litert",
         version=ai_edge_litert.__version__,
         num_threads=num_threads,
+        without_delegates=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )

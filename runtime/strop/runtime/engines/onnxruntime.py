@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from strop.engine_watch import EngineAtWork, folder_prefix
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
 from strop.runtime.engines.tensors import (
     check_inputs,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from strop.runtime.engines.operation import Operation
 
+IN_WORDS = f"onnxruntime {onnxruntime.__version__}"
 CPUINFO = "/proc/cpuinfo"
 OPTIMIZED = "optimized.onnx"
 VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "avx_vnni_int8"})  # as Linux names them
@@ -66,9 +68,11 @@ class OnnxRuntimeEngine:
         facts: What runs it.
         inputs: The input tensors.
         outputs: The output tensors; ONNX states no scale for them, so it is 0.
+        remark: Empty.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, num_threads: int) -> None:
+        self.remark = ""
         self._where = os.fspath(path)
         session = _open(self._where, _session_options(num_threads))
         sources, results = session.get_inputs(), session.get_outputs()
@@ -146,12 +150,13 @@ class OnnxRuntimeEngine:
         from strop.runtime.onnx_graph import computes_in_float, read_onnx_graph
         from strop.runtime.onnx_macs import count_macs
 
-        with tempfile.TemporaryDirectory(prefix="strop-onnx-") as folder:
+        with tempfile.TemporaryDirectory(prefix=folder_prefix("onnx")) as folder:
             session = open_profiled(
                 Path(self._where), num_threads=self.facts.num_threads, folder=Path(folder)
             )
             names = [each.name for each in session.get_inputs()]
-            session.run(None, dict(zip(names, map(np.zeros_like, self._written), strict=True)))
+            with EngineAtWork(self._where, IN_WORDS):
+                session.run(None, dict(zip(names, map(np.zeros_like, self._written), strict=True)))
             graph = read_onnx_graph(Path(folder) / OPTIMIZED)
             macs = count_macs(graph, Path(session.end_profiling()))
         return tuple(
@@ -199,11 +204,11 @@ def open_profiled(path: Path, *, num_threads: int, folder: Path) -> Any:
 def _open(where: str, options: Any) -> Any:
     refuse_external_data(where)
     try:
-        return onnxruntime.InferenceSession(where, options, providers=["CPUExecutionProvider"])
+        with EngineAtWork(where, IN_WORDS, opens=True):
+            return onnxruntime.InferenceSession(where, options, providers=["CPUExecutionProvider"])
     except _REFUSALS as err:
         raise ArtifactError(
-            f"{where}: onnxruntime {onnxruntime.__version__} cannot load it: {in_one_line(err)};"
-            " copy or export it again"
+            f"{where}: {IN_WORDS} cannot load it: {in_one_line(err)}; copy or export it again"
         ) from err
 
 

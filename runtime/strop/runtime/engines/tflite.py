@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from strop.engine_watch import EngineAtWork
 from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
 from strop.runtime.engines.tensors import check_inputs, check_outputs, in_one_line
 from strop.runtime.errors import ArtifactError
@@ -30,6 +33,7 @@ class TfliteEngine:
             execution plan, "unknown" where the interpreter does not tell.
         inputs: The input tensors.
         outputs: The output tensors.
+        remark: Why it runs otherwise than such files do; "" where it does not.
     """
 
     def __init__(
@@ -40,8 +44,12 @@ class TfliteEngine:
         engine: str,
         version: str,
         num_threads: int,
+        without_delegates: Any = None,
     ) -> None:
         """Load the file and allocate all tensors.
+
+        Where a delegate that is applied by default refuses the file, and the builtin kernels
+        take it, these run it; `remark` then says so.
 
         Args:
             path: A .tflite.
@@ -49,24 +57,29 @@ class TfliteEngine:
             engine: The package's name in ENGINES.
             version: The package's.
             num_threads: Within one invoke.
+            without_delegates: The package's OpResolverType for the builtin kernels alone;
+                None where they are not to be tried.
 
         Raises:
             ArtifactError: The interpreter refuses the file, or an input has an open side.
         """
         self._where = os.fspath(path)
+        self.remark = ""
+        make = partial(interpreter_type, model_path=self._where, num_threads=num_threads)
+        at_work = EngineAtWork(self._where, f"{engine} {version}", opens=True)
         try:
-            interpreter = interpreter_type(model_path=self._where, num_threads=num_threads)
-            sources = interpreter.get_input_details()
-            signatures = [_signature(each) for each in sources]
-            # Before anything is allocated for them.
-            check_inputs(
-                [_tensor_info(*each) for each in zip(sources, signatures, strict=True)],
-                where=self._where,
-            )
-            for source, signature in zip(sources, signatures, strict=True):
-                if signature[:1] == [_OPEN] and _OPEN not in signature[1:]:
-                    interpreter.resize_tensor_input(source["index"], [1, *signature[1:]])
-            interpreter.allocate_tensors()
+            with at_work:
+                try:
+                    interpreter, signatures = _loaded(make, where=self._where)
+                except (ValueError, RuntimeError) as err:
+                    builtin = _without_delegates(make, without_delegates, where=self._where)
+                    if builtin is None:
+                        raise
+                    interpreter, signatures = builtin
+                    self.remark = (
+                        f"{self._where}: runs on the builtin kernels, which are slower: XNNPACK"
+                        f" refuses it ({in_one_line(err)})"
+                    )
         except (ValueError, RuntimeError) as err:
             raise ArtifactError(
                 f"{self._where}: {engine} {version} cannot load it: {in_one_line(err)}; copy or"
@@ -170,6 +183,34 @@ class TfliteEngine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _loaded(make: Callable[[], Any], *, where: str) -> tuple[Any, list[list[int]]]:
+    """An interpreter with all tensors allocated, and the signatures of its inputs."""
+    interpreter = make()
+    sources = interpreter.get_input_details()
+    signatures = [_signature(each) for each in sources]
+    # Before anything is allocated for them.
+    check_inputs(
+        [_tensor_info(*each) for each in zip(sources, signatures, strict=True)], where=where
+    )
+    for source, signature in zip(sources, signatures, strict=True):
+        if signature[:1] == [_OPEN] and _OPEN not in signature[1:]:
+            interpreter.resize_tensor_input(source["index"], [1, *signature[1:]])
+    interpreter.allocate_tensors()
+    return interpreter, signatures
+
+
+def _without_delegates(
+    make: Callable[..., Any], resolver: Any, *, where: str
+) -> tuple[Any, list[list[int]]] | None:
+    """As `_loaded`, by the builtin kernels alone; None where they refuse the file too."""
+    if resolver is None:
+        return None
+    try:
+        return _loaded(partial(make, experimental_op_resolver_type=resolver), where=where)
+    except (ValueError, RuntimeError):
+        return None
 
 
 def _signature(details: Any) -> list[int]:

@@ -16,7 +16,7 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
         ArtifactError: `check_tflite` or tflite-runtime refuses the file.
     """
     import tflite_runtime
-    from tflite_runtime.interpreter import Interpreter
+    from tflite_runtime.interpreter import Interpreter, OpResolverType
 
     check_tflite(os.fspath(path))
     return TfliteEngine(
@@ -25,4 +25,5 @@ def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> Engine:
         engine="tflite-runtime",
         version=tflite_runtime.__version__,
         num_threads=num_threads,
+        without_delegates=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from strop import console
 from strop.runtime.record import UNKNOWN_VERSION, installed_version
 
+BESIDE = ("console", "engine_end", "engine_watch", "on_board", "process_end", "supervised")
 SUFFIXES = (".py", ".typed")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 UNIX = 3  # the system that a zip says it was made on; source: PKWARE APPNOTE 4.4.2
@@ -16,14 +17,15 @@ READABLE = 0o644 << 16
 
 
 def device_half() -> bytes:
-    """A zip of `strop.console` and `strop.runtime`, the same bytes for the same files.
+    """A zip of `strop.runtime` and what it needs beside it, the same bytes for the same files.
 
     Stored, not deflated: zlib's releases make different bytes of the same file. With the
     metadata that tells the board's Python the version, where this strop was installed.
     """
     root = Path(console.__file__).parent.parent
     package = Path(__file__).parents[1]
-    paths = [Path(console.__file__), *(p for p in package.rglob("*") if p.suffix in SUFFIXES)]
+    paths = [root / "strop" / f"{name}.py" for name in BESIDE]
+    paths += [path for path in package.rglob("*") if path.suffix in SUFFIXES]
     members = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     version = installed_version()
     if version != UNKNOWN_VERSION:

@@ -1,4 +1,4 @@
-"""Performs one task on the board: `python -m strop.runtime.target.perform`, task on stdin."""
+"""Performs one task on the board: of `python -m strop.on_board`, the task on stdin."""
 
 from __future__ import annotations
 
@@ -34,7 +34,3 @@ def _value(value: object) -> object:
     if isinstance(value, dict):
         return Path(value["path"])
     return value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -20,7 +20,7 @@ from strop.runtime.target.running import Running
 from strop.runtime.target.task import PlacedFile, Task
 from strop.runtime.typed_json import read_typed
 
-PERFORM = "strop.runtime.target.perform"
+PERFORM = "strop.on_board"
 Progress = Callable[[Iterable[PlacedFile], int, str], Iterator[PlacedFile]]
 
 

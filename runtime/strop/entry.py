@@ -1,0 +1,25 @@
+"""Where `strop` starts: commands that open files of strangers do it in a child process.
+
+Nothing of strop.runtime is imported here: the parent that waits for the child needs no numpy.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from strop.supervised import supervised
+
+# They run artifacts that strop may not have written. export, train and sweep run their own.
+SUPERVISED = ("run", "evaluate", "bench", "check", "baseline", "inspect", "explain")
+
+
+def main() -> int:
+    """Run the command line of this process; the exit code."""
+    name = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    return supervised(_command_line) if name in SUPERVISED else _command_line()
+
+
+def _command_line() -> int:
+    from strop.cli import main
+
+    return main()
