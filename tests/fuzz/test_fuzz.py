@@ -1,0 +1,44 @@
+"""What strop does with damaged files; the long run of the same is `python -m tests.fuzz`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.fuzz.campaign import REPOSITORY, make_seeds
+from tests.fuzz.case import generator, lay_out
+from tests.fuzz.kinds import KINDS
+from tests.fuzz.planted import PLANTED
+
+LIGHT = [kind for kind, each in KINDS.items() if not each.needs_tensorflow]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where seeds, scratch and failing files are."""
+    made = tmp_path_factory.mktemp("fuzz")
+    make_seeds(made)
+    return made
+
+
+def test_the_harness_sees_what_a_command_may_not_do(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tests.fuzz.planted", str(tmp_path)]
+    ended = subprocess.run(argv, capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    found = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert {each["name"]: each["outcome"] for each in found} == {
+        planted.__name__: outcome.value for planted, outcome in PLANTED.items()
+    }
+
+
+@pytest.mark.parametrize("kind", LIGHT)
+def test_a_seed_gives_the_same_file_again(kind: str, folder: Path, tmp_path: Path) -> None:
+    def made(seed: int) -> dict[str, bytes]:
+        work = lay_out(tmp_path / "case")
+        KINDS[kind].make(generator(kind, seed), folder / "seeds", work)
+        return {path.name: path.read_bytes() for path in work.rglob("*") if path.is_file()}
+
+    assert made(1) == made(1)
+    assert made(1) != made(2)
