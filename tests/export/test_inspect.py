@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.export.graphs import mobile_block, steps
 from tests.export.one_op import Side, write_one_op
 from tests.export.test_audit import with_a_real_detour
+from tests.runtime.foreign_artifacts import metadata_bytes, with_metadata
+from tests.runtime.several_tensors import several_onnx, several_tflite, stateful_tflite
 
 from strop.cli import main
 from strop.export.emit_tflite import emit_tflite
@@ -104,3 +107,42 @@ def test_an_interpreter_that_does_not_tell_is_not_read_as_nothing_left(
 ) -> None:
     monkeypatch.setattr(TfliteEngine, "undelegated", lambda engine: None)
     assert "not delegated unknown; LiteRT does not tell" in shown(ours, capsys)
+
+
+@pytest.mark.parametrize(
+    ("write", "operation"),
+    [
+        (several_tflite, "1 GATHER"),
+        (several_onnx, "1 NonZero"),
+        (stateful_tflite, "1 ASSIGN_VARIABLE"),
+    ],
+)
+def test_any_model_is_inspected(
+    write: Callable[[], bytes],
+    operation: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / f"m.{write.__name__.rpartition('_')[2]}"
+    path.write_bytes(write())
+    assert main(["inspect", str(path)]) == 0
+    assert operation in capsys.readouterr().out
+
+
+def test_the_metadata_of_others_is_shown(
+    ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(with_metadata(ours.read_bytes(), metadata_bytes(mean=(1, 2, 3), std=(4,)), {}))
+    assert main(["inspect", str(path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "TFLite metadata Köpfe" in shown
+    assert "normalization mean 1, 2, 3, std 4" in shown
+    assert "label file labels.txt" in shown
+    assert main(["inspect", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tflite_metadata"]["mean"] == [1, 2, 3]
+    path.write_bytes(with_metadata(ours.read_bytes(), b"M001", {}))
+    assert main(["inspect", str(path), "--json"]) == 0
+    shown_then = capsys.readouterr()
+    assert json.loads(shown_then.out)["tflite_metadata"] is None
+    assert "its TFLite metadata is damaged" in shown_then.err

@@ -54,3 +54,27 @@ def several_onnx() -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     serialized: bytes = model.SerializeToString()
     return serialized
+
+
+def stateful_tflite() -> bytes:
+    """Adds what comes in to a variable; that is written by an operator without a result."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow warns of its own deprecations
+        import tensorflow as tf
+
+        class Sum(tf.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.sum = tf.Variable(tf.zeros([1, 3]))
+
+            @tf.function(input_signature=[tf.TensorSpec([1, 3])])  # type: ignore[untyped-decorator]
+            def __call__(self, added: object) -> object:
+                return self.sum.assign_add(added) * 2
+
+        module = Sum()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [module.__call__.get_concrete_function()], module
+        )
+        converter.experimental_enable_resource_variables = True
+        artifact: bytes = converter.convert()
+    return artifact

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from strop.engine_watch import folder_prefix
-from strop.export.tflite_names import layer_name, operator_name
+from strop.export.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.xnnpack import CODES
 from strop.runtime.errors import ArtifactError
 
@@ -101,8 +101,11 @@ def _audit_tflite(path: Path) -> Audit:
         subgraph = model.subgraphs[0]
         written = [
             (
-                NamedOp(kind=operator_name(model, operator), layer=_layer(subgraph, operator)),
-                {_tflite_type(subgraph.tensors[index]) for index in operator.outputs},
+                NamedOp(
+                    kind=operator_name(model, operator),
+                    layer=layer_name(result_name(subgraph, operator)),
+                ),
+                {_tflite_type(subgraph.tensors[index]) for index in results_of(operator)},
             )
             for operator in subgraph.operators
         ]
@@ -123,23 +126,26 @@ def _audit_tflite(path: Path) -> Audit:
     )
 
 
-def _layer(subgraph: Any, operator: Any) -> str:
-    return layer_name(subgraph.tensors[operator.outputs[0]].name.decode("utf-8", "replace"))
-
-
 def _tflite_type(tensor: Any) -> str:
     name: str = TFLITE_TYPES[tensor.type]
     return name
 
 
 def _describe(tensor: Any) -> str:
-    shape = "x".join(str(side) for side in tensor.shape)
-    return f"{tensor.name.decode('utf-8', 'replace')} {_tflite_type(tensor)} {shape}"
+    shape = "x".join(str(side) for side in _sides(tensor))
+    return f"{(tensor.name or b'').decode('utf-8', 'replace')} {_tflite_type(tensor)} {shape}"
+
+
+def _sides(tensor: Any) -> list[int]:
+    """With -1 for an open side; of a scalar none."""
+    given = (tensor.shapeSignature, tensor.shape)
+    return next(([int(side) for side in sides] for sides in given if sides is not None), [])
 
 
 def _audit_onnx(path: Path) -> Audit:
     try:
-        model = onnx.load(path)
+        # The engine has refused a file that keeps tensors elsewhere.
+        model = onnx.load(path, load_external_data=False)
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError) as err:
         raise ArtifactError(
@@ -169,7 +175,7 @@ def _optimized(path: Path) -> Any:
         options.log_severity_level = ERRORS_ONLY
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        return onnx.load(options.optimized_model_filepath).graph
+        return onnx.load(options.optimized_model_filepath, load_external_data=False).graph
 
 
 def _in_float(nodes: Iterable[Any], inputs: Iterable[str]) -> Iterator[NamedOp]:
@@ -190,7 +196,7 @@ def _casts_to_float(node: Any) -> bool:
 
 
 def _named(node: Any) -> NamedOp:
-    return NamedOp(kind=node.op_type, layer=node.output[0])
+    return NamedOp(kind=node.op_type, layer=next(iter(node.output), ""))
 
 
 def _counted(kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:
@@ -200,5 +206,6 @@ def _counted(kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:
 def _describe_value(value: Any) -> str:
     tensor = value.type.tensor_type
     dtype = TensorProto.DataType.Name(tensor.elem_type).lower()
-    shape = "x".join(str(side.dim_value) for side in tensor.shape.dim)
+    # An open side has a name, or nothing.
+    shape = "x".join(str(side.dim_value or side.dim_param or "?") for side in tensor.shape.dim)
     return f"{value.name} {DTYPE_NAMES.get(dtype, dtype)} {shape}"

@@ -10,11 +10,17 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.count import Count, LayerCount, Role, role_of
-from strop.export.tflite_names import layer_name, operator_name
+from strop.export.tflite_names import layer_name, operator_name, result_name, results_of
 
 DEPTHWISE, DENSE = "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"
 PRODUCTS = frozenset({"CONV_2D", DEPTHWISE, DENSE})
-UNCOUNTED = frozenset({"TRANSPOSE_CONV", "CONV_3D", "CONV_3D_TRANSPOSE", "BATCH_MATMUL"})
+UNCOUNTED = frozenset(
+    {
+        *("TRANSPOSE_CONV", "CONV_3D", "CONV_3D_TRANSPOSE", "BATCH_MATMUL", "CUSTOM"),
+        *("LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"),
+        *("BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "WHILE", "IF", "CALL"),
+    }
+)
 # Numbers that a network computes with; other constants are shapes and axes.
 VALUES = frozenset(
     {
@@ -58,20 +64,21 @@ class _Graph:
 
     def layers(self) -> Iterator[LayerCount]:
         for op in self._graph.operators:
-            if int(op.outputs[0]) not in self._source:
+            results = results_of(op)
+            if results and results[0] not in self._source:
                 yield self._layer(operator_name(self._model, op), op)
 
     def _layer(self, kind: str, op: Any) -> LayerCount:
         if kind in UNCOUNTED:
             raise _UnknownError
-        name = (self._graph.tensors[op.outputs[0]].name or b"").decode("utf-8", "replace")
-        inputs = [self._source.get(int(index), int(index)) for index in op.inputs]
+        given = () if op.inputs is None else op.inputs
+        inputs = [self._source.get(int(index), int(index)) for index in given]
         shape = self._sides(op.outputs[0])[1:]
         weights, role, kernel = 0, Role.OTHER, (1, 1)
         if kind in PRODUCTS:
             weights, role, kernel = self._product(kind, inputs, shape)
         return LayerCount(
-            name=layer_name(name),
+            name=layer_name(result_name(self._graph, op)),
             kind=kind,
             role=role,
             kernel=kernel,

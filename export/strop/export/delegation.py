@@ -9,8 +9,8 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.audit import TFLITE_TYPES
-from strop.export.tflite_names import layer_name, operator_name
-from strop.export.xnnpack import CODES, Operand, refusal
+from strop.export.tflite_names import layer_name, operator_name, result_name, results_of
+from strop.export.xnnpack import CODES, UNKNOWN, Operand, refusal
 from strop.runtime.engines.litert import open_artifact
 
 
@@ -96,14 +96,16 @@ def _takes_image(model: Any, operator: Any) -> bool:
 
 
 def _undelegated(model: Any, operator: Any) -> Undelegated:
-    tensors = model.subgraphs[0].tensors
-    kind, result = operator_name(model, operator), tensors[operator.outputs[0]]
+    subgraph, kind = model.subgraphs[0], operator_name(model, operator)
     # -1 stands for an input that is left out.
-    inputs = [_operand(tensors[index]) for index in operator.inputs if index >= 0]
+    inputs, results = (
+        [_operand(subgraph.tensors[index]) for index in places if index >= 0]
+        for places in (() if operator.inputs is None else operator.inputs, results_of(operator))
+    )
     return Undelegated(
         kind=kind,
-        layer=layer_name((result.name or b"").decode("utf-8", "replace")),
-        reason=refusal(kind, inputs, _operand(result)),
+        layer=layer_name(result_name(subgraph, operator)),
+        reason=refusal(kind, inputs, results[0]) if results else UNKNOWN,
         takes_image=_takes_image(model, operator),
     )
 

@@ -20,6 +20,18 @@ def operator_name(model: Any, operator: Any) -> str:
     return name
 
 
+def results_of(operator: Any) -> list[int]:
+    """The tensors that an operator makes; one that only writes a variable makes none."""
+    return [] if operator.outputs is None else [int(index) for index in operator.outputs]
+
+
+def result_name(subgraph: Any, operator: Any) -> str:
+    """Name of an operator's first result; empty where it has none."""
+    results = results_of(operator)
+    name = subgraph.tensors[results[0]].name if results else None
+    return (name or b"").decode("utf-8", "replace")
+
+
 def layer_name(name: str) -> str:
     """The layer that a tensor's name speaks of.
 
