@@ -27,6 +27,7 @@ UNARY: dict[Kind, Callable[[Array], Array]] = {
     Kind.HARD_SWISH: lambda x: x * np.clip(x + 3, 0, 6) / 6,
     Kind.RELU: lambda x: np.maximum(x, 0),
     Kind.RELU6: lambda x: np.clip(x, 0, 6),
+    Kind.ELU: lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
 }
 
 

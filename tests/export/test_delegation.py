@@ -129,16 +129,22 @@ def test_an_int8_file_of_ours_is_whole_but_for_the_images_own_quantize(tmp_path:
     assert found.is_whole
 
 
-def test_a_padded_average_pooling_splits_a_file_of_ours(tmp_path: Path) -> None:
-    path = tmp_path / "pooled.tflite"
-    path.write_bytes(emit_tflite(steps(split_net()).quantized))
+def test_an_island_that_xnnpack_does_not_compute_splits_a_file_of_ours(tmp_path: Path) -> None:
+    image = keras.Input((24, 24, 3))
+    x = keras.ops.power(layers.Conv2D(8, 3)(image), 3)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 1)(x))
+    path = tmp_path / "power.tflite"
+    path.write_bytes(emit_tflite(steps(keras.Model(image, layers.Dense(5)(x))).quantized))
     found = observed(path)
     assert (found.partitions, found.is_whole) == (2, False)
-    (image, pool) = found.undelegated
-    assert image == IMAGE
-    assert found.left == (pool,)
-    assert (pool.kind, pool.reason) == ("AVERAGE_POOL_2D", "XNNPACK has no int8 AVERAGE_POOL_2D")
-    assert "pool" in pool.layer
+    assert found.undelegated[0] == IMAGE
+    assert [each.kind for each in found.left] == ["POW"]
+
+
+def test_a_padded_average_pooling_leaves_ours_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pooled.tflite"
+    path.write_bytes(emit_tflite(steps(split_net()).quantized))
+    assert observed(path).is_whole
 
 
 def test_float_files_are_whole(

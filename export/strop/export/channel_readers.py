@@ -18,6 +18,7 @@ CHANNELWISE = POOLS | {
     Kind.HARD_SWISH,
     Kind.RELU,
     Kind.RELU6,
+    Kind.ELU,
 }
 Reader = tuple[tuple[int, int], ...]
 """Operations, by their places in the graph, and which part of what they read a channel is."""

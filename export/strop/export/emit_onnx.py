@@ -202,6 +202,7 @@ EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     Kind.HARD_SWISH: _emit_unary("HardSwish"),
     Kind.RELU: _emit_unary("Relu"),
     Kind.RELU6: _emit_relu6,
+    Kind.ELU: _emit_unary("Elu"),
     Kind.SOFTMAX: _emit_softmax,
     Kind.FLOAT: _emit_float,
 }

@@ -57,6 +57,7 @@ VERSIONS = {
     Kind.HARD_SWISH: 1,
     Kind.RELU: 2,
     Kind.RELU6: 2,
+    Kind.ELU: 1,
     Kind.SOFTMAX: 2,
 }
 GROUPED_VERSION = 6  # of CONV_2D

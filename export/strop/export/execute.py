@@ -25,6 +25,7 @@ UNARY: dict[Kind, Callable[[tf.Tensor], tf.Tensor]] = {
     Kind.HARD_SWISH: lambda x: x * tf.nn.relu6(x + 3.0) / 6.0,
     Kind.RELU: tf.nn.relu,
     Kind.RELU6: tf.nn.relu6,
+    Kind.ELU: tf.nn.elu,
     Kind.SOFTMAX: tf.nn.softmax,
 }
 ELEMENTWISE: dict[Kind, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {

@@ -21,6 +21,10 @@ LIGHT = frozenset(
 )
 # Most of a network's time; in int8 whatever is around them.
 HEAVY = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+# They divide by what the values themselves are spread over, which eight bits are too few for:
+# what brings their operands about, from the first mean or sum on, is in float with them.
+DIVIDING = frozenset({"RSQRT", "SQRT", "DIV"})
+REDUCING = frozenset({"MEAN", "SUM"})
 # What the runtime applies to the scores where the model ends in it.
 ENDINGS = frozenset({"SOFTMAX", "LOGISTIC"})
 
@@ -71,23 +75,42 @@ def find_islands(flow: Flow, marked: set[int]) -> list[tuple[int, ...]]:
 
 def in_float(flow: Flow, failed: Collection[int]) -> set[int]:
     """Places of all operations that compute in float, but for those between two of them."""
-    marked = set(failed)
+    marked = set(failed) | _statistics(flow, failed)
     while True:
         written = _tensors(flow, marked, "writes")
         known = written | _tensors(flow, marked, "reads")
         more = {
             place
             for place, op in enumerate(flow.operators)
-            if place not in marked
-            and (
-                (op.reads | op.writes) & flow.uncoded & known
-                or _is_carried(flow, op, written, known)
-                or _is_between(flow, op, known, marked)
-            )
+            if (op.reads | op.writes) & flow.uncoded & known
+            or _is_carried(flow, op, written, known)
         }
+        more = (more | _between(flow, known, marked)) - marked
         if not more:
             return marked
         marked |= more
+
+
+def _statistics(flow: Flow, failed: Collection[int]) -> set[int]:
+    """What lies between means or sums and a failed operation that divides by them."""
+    operators = flow.operators
+    writer = {tensor: place for place, op in enumerate(operators) for tensor in op.writes}
+    found: set[int] = set()
+    for place in failed:
+        if operators[place].kind not in DIVIDING:
+            continue
+        behind, new = {place}, [place]
+        while new:
+            reads = operators[new.pop()].reads
+            more = {writer[tensor] for tensor in reads if tensor in writer} - behind
+            new += [each for each in more if operators[each].kind not in HEAVY]
+            behind.update(new)
+        reduced = {each for each in behind if operators[each].kind in REDUCING}
+        for each in sorted(behind):
+            if any(writer.get(tensor) in reduced for tensor in operators[each].reads):
+                reduced.add(each)
+        found |= reduced
+    return found
 
 
 def _tensors(flow: Flow, places: Iterable[int], side: str) -> set[int]:
@@ -100,12 +123,26 @@ def _is_carried(flow: Flow, op: Operator, written: set[int], known: set[int]) ->
     return op.kind in LIGHT and not is_ending and op.reads <= known and bool(op.reads & written)
 
 
-def _is_between(flow: Flow, op: Operator, known: set[int], marked: set[int]) -> bool:
-    """Whether an operation finds all that it reads in float, and only floats read its result."""
-    if op.kind in HEAVY or not op.reads or not op.reads <= known or flow.output in op.writes:
-        return False
-    readers = [place for place, other in enumerate(flow.operators) if other.reads & op.writes]
-    return bool(readers) and marked.issuperset(readers)
+def _between(flow: Flow, known: set[int], marked: set[int]) -> set[int]:
+    """Operations that find all that they read in float, and whose results only floats read."""
+    operators = flow.operators
+    found = {
+        place
+        for place, op in enumerate(operators)
+        if place not in marked and op.kind not in HEAVY and op.reads
+        if flow.output not in op.writes
+    }
+    while True:
+        in_reach = known | _tensors(flow, found, "writes")
+        read_elsewhere = _tensors(flow, set(range(len(operators))) - found - marked, "reads")
+        kept = {
+            place
+            for place in found
+            if operators[place].reads <= in_reach and not operators[place].writes & read_elsewhere
+        }
+        if kept == found:
+            return found
+        found = kept
 
 
 def _joined(flow: Flow, parts: list[set[int]], marked: set[int]) -> list[set[int]]:

@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from strop.export.average_pool import replace_average_pools
+from strop.export.average_pool import replace_pools
+from strop.export.fold_limits import fold_limits
 from strop.export.fuse_activations import fuse_activations
 from strop.export.graph import (
     CONVOLUTIONS,
@@ -90,7 +91,8 @@ def fold_layers(graph: Graph) -> Graph:
         The same function.
     """
     for rewrite in (
-        replace_average_pools,
+        replace_pools,
+        fold_limits,
         _fold_padding,
         fuse_activations,
         expand_hard_swish,

@@ -52,6 +52,7 @@ class Kind(str, Enum):
     HARD_SWISH = "HARD_SWISH"
     RELU = "RELU"
     RELU6 = "RELU6"
+    ELU = "ELU"
     SOFTMAX = "SOFTMAX"
     FLOAT = "FLOAT"
 

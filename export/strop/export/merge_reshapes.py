@@ -11,7 +11,7 @@ from dataclasses import replace
 from strop.export.graph import Graph, Kind, Op
 
 # They compute every value by itself.
-SINGLE = frozenset({Kind.LOGISTIC, Kind.TANH, Kind.HARD_SWISH, Kind.RELU, Kind.RELU6})
+SINGLE = frozenset({Kind.LOGISTIC, Kind.TANH, Kind.HARD_SWISH, Kind.RELU, Kind.RELU6, Kind.ELU})
 
 
 def merge_reshapes(graph: Graph) -> Graph:

@@ -36,6 +36,7 @@ class OnnxWriter:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.known: set[str] = set()
+        self.read: set[str] = set()
         self.reals: dict[str, str] = {}
         self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
 
@@ -88,6 +89,9 @@ class OnnxWriter:
             values = tensor.codes.astype(np.int16) - CODE_MIN
             self.constant(codes, _to_nchw(values.astype(np.uint8), rank))
         at = f"{name}:real:{reader.output if reader else 'output'}"
+        if at in self.read:
+            return at  # twice, as in x + x
+        self.read.add(at)
         if reader and self.graph.is_float(reader) and _has_weights(reader):
             # ONNX Runtime quantizes float weights itself, and per tensor, where a convolution
             # reads what is dequantized by one scale; so it is the same scale for each channel.

@@ -25,6 +25,7 @@ SMALLEST_RATIO = 2.0**-24
 # change nothing, and XNNPACK refuses the file. Source: its src/operators/convolution-nhwc.c,
 # "requantization scale ... is greater or equal to 256.0".
 LARGEST_RATIO = 255.0
+WHOLE = 1e-5  # of a multiple; float32 keeps 6e-8 of it
 # The TFLite quantization specification fixes these outputs.
 FIXED = {
     Kind.LOGISTIC: QuantParams(scales=(1 / 256,), zero_point=-128),
@@ -194,10 +195,23 @@ def _operand_params(graph: Graph) -> dict[str, QuantParams]:
     """For the constants of elementwise operations, int8 per tensor over their own range."""
     names = {name for op in graph.ops if op.kind not in LINEAR for name in op.inputs}
     return {
-        name: params_from_range(Range(low=float(data.min()), high=float(data.max())))
+        name: _whole_params(data)
+        or params_from_range(Range(low=float(data.min()), high=float(data.max())))
         for name in sorted(names)
         if (data := graph.tensors[name].data) is not None
     }
+
+
+def _whole_params(data: Array) -> QuantParams | None:
+    """For several values that are small multiples of one number: that is the scale, exactly."""
+    values = np.unique(np.abs(data[data != 0]).astype(np.float64))
+    if len(values) < 2:
+        return None
+    for most in range(2, CODE_MAX + 1):
+        multiples = values / (values[-1] / most)
+        if np.abs(multiples - np.rint(multiples)).max() < WHOLE:
+            return QuantParams(scales=(_as_float32(values[-1] / most),), zero_point=0)
+    return None
 
 
 def _linear_constants(

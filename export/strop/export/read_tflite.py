@@ -25,6 +25,7 @@ from strop.export.no_int8_form import NoInt8FormError
 from strop.export.read_casts import read_cast
 from strop.export.read_channel_picks import CHANNEL_PICKS
 from strop.export.read_islands import flow_of, read_island, refuse_what_cannot_stay
+from strop.export.read_limits import REWRITTEN
 from strop.export.read_means import read_mean, read_sum
 from strop.export.read_moves import (
     read_concatenation,
@@ -223,6 +224,15 @@ def _read_pad(reader: Reader, packed: Any, output: str) -> Op:
     )
 
 
+def _read_softmax(reader: Reader, packed: Any, output: str) -> Op:
+    """The last one, which the runtime applies; int8 kernels of the others differ, and are slow."""
+    if reader.names[reader.subgraph.outputs[0]] != output:
+        raise NoInt8FormError(
+            output, "a SOFTMAX before the end", "the engines' int8 softmaxes are not the same"
+        )
+    return Op(kind=Kind.SOFTMAX, inputs=reader.activations(packed)[:1], output=output)
+
+
 def _read_unary(kind: Kind) -> Callable[[Reader, Any, str], Op]:
     def read(reader: Reader, packed: Any, output: str) -> Op:
         return Op(kind=kind, inputs=reader.activations(packed)[:1], output=output)
@@ -242,6 +252,7 @@ READERS: dict[str, Callable[[Reader, Any, str], Op | list[Op]]] = {
     "SUM": read_sum,
     "CAST": read_cast,
     **CHANNEL_PICKS,
+    **REWRITTEN,
     "MAX_POOL_2D": _read_pool(Kind.MAX_POOL),
     "AVERAGE_POOL_2D": _read_pool(Kind.AVERAGE_POOL),
     "PAD": _read_pad,
@@ -259,7 +270,8 @@ READERS: dict[str, Callable[[Reader, Any, str], Op | list[Op]]] = {
             Kind.HARD_SWISH,
             Kind.RELU,
             Kind.RELU6,
-            Kind.SOFTMAX,
+            Kind.ELU,
         )
     },
+    "SOFTMAX": _read_softmax,
 }
