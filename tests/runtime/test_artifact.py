@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import random
 import shutil
 import struct
@@ -46,12 +47,14 @@ def test_the_content_decides_the_format(tmp_path: Path, tiny_onnx: Path) -> None
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"none.tflite: no such file; check the path"):
+    with pytest.raises(ArtifactError, match=r"none.tflite: No such file or directory; check"):
         detect_format(tmp_path / "none.tflite")
 
 
 def test_a_folder_is_no_artifact(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"a folder; needed is one .tflite or .onnx file"):
+    with pytest.raises(
+        ArtifactError, match=r"a folder, needed is a regular file; .* one .tflite or"
+    ):
         detect_format(tmp_path)
 
 
@@ -88,7 +91,7 @@ def test_an_onnx_cut_short_says_so(tmp_path: Path, tiny_onnx: Path, share: float
 def test_the_hash_is_of_the_whole_file(tmp_path: Path) -> None:
     content = bytes(range(256)) * 8192  # above one chunk
     assert sha256_file(write(tmp_path / "m", content)) == hashlib.sha256(content).hexdigest()
-    with pytest.raises(ArtifactError, match="needed is a readable file"):
+    with pytest.raises(ArtifactError, match="No such file or directory; check the path"):
         sha256_file(tmp_path / "none")
 
 
@@ -218,3 +221,10 @@ def test_an_onnx_metadata_entry_beyond_the_limit_is_refused(
     path = write(tmp_path / "m.onnx", tiny_onnx.read_bytes() + field + bytes(size))
     with pytest.raises(ContractError, match="Do not trust this file"):
         read_contract(write(path, path.read_bytes().replace(b"strop.contract", b"strop.contracT")))
+
+
+def test_an_artifact_that_is_a_pipe_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.onnx")
+    for read in (detect_format, read_contract, sha256_file):
+        with pytest.raises(ArtifactError, match=r"m.onnx: a pipe, needed is a regular file"):
+            read(tmp_path / "m.onnx")

@@ -144,6 +144,13 @@ def test_a_pattern_without_a_match_is_named(tree: Path) -> None:
     )
 
 
+def test_a_line_without_an_end_is_not_kept_in_memory() -> None:
+    found = list(find_images(["-"], stdin=io.BytesIO(b"a.jpg\n" + bytes(1 << 20))))
+    assert found[0] == "a.jpg"
+    assert reason(found[1]).startswith("standard input: a line of 65536 bytes or more;")
+    assert len(found) == 2
+
+
 def test_standard_input_gives_its_lines_unchanged() -> None:
     lines = io.BytesIO(b"./a.jpg\r\n\nb c.jpg\n\xff.jpg\nlast.jpg")
     found = list(find_images(["-"], stdin=lines))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+
+from strop.runtime.artifact import sha256_file
 
 
 def overlap(calibration: Sequence[Path], validation: Sequence[Path]) -> tuple[Path, ...]:
@@ -25,4 +26,4 @@ def overlap(calibration: Sequence[Path], validation: Sequence[Path]) -> tuple[Pa
 
 def content_hash(path: Path) -> bytes:
     """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).digest()
+    return bytes.fromhex(sha256_file(path))

@@ -12,6 +12,7 @@ from strop.runtime.contract import Contract, contract_from_json
 from strop.runtime.contract_zip import append_contract, read_zipped_contract
 from strop.runtime.errors import ArtifactError
 from strop.runtime.onnx_fields import check_onnx, read_metadata
+from strop.runtime.user_files import require_file
 
 __all__ = [
     "ONNX_CONTRACT_KEY",
@@ -28,6 +29,7 @@ ONNX_CONTRACT_KEY = "strop.contract"  # in the .onnx's metadata_props
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4; Source: tensorflow/lite schema.fbs, file_identifier
 SMALLEST_FLATBUFFER = 16  # bytes: root offset, identifier, the smallest table with its vtable
 HASH_CHUNK = 1 << 20  # bytes
+REMEDY = "check the path, needed is one .tflite or .onnx file"
 
 
 class Format(str, Enum):
@@ -149,10 +151,11 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     """SHA-256 of the whole file, appended contract included, in hex.
 
     Raises:
-        ArtifactError: Missing or unreadable.
+        ArtifactError: Missing, no regular file, or unreadable.
     """
     import hashlib  # brings OpenSSL, 3.5 MiB that opening an artifact does not need
 
+    require_file(path, error=ArtifactError, remedy="check the path")
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
@@ -164,13 +167,10 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
 
 
 def _read_head(path: str) -> bytes:
-    if os.path.isdir(path):
-        raise ArtifactError(f"{path}: a folder; needed is one .tflite or .onnx file")
+    require_file(path, error=ArtifactError, remedy=REMEDY)
     try:
         with open(path, "rb") as file:
             return file.read(SMALLEST_FLATBUFFER)
-    except FileNotFoundError as err:
-        raise ArtifactError(f"{path}: no such file; check the path, or export it first") from err
     except OSError as err:
         raise ArtifactError(
             f"{path}: {err.strerror}; needed is a readable .tflite or .onnx file"

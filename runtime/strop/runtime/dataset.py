@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from strop.runtime.contract import MAX_CLASSES, Contract
 from strop.runtime.errors import ContractError, ImageError
 from strop.runtime.images import SUFFIXES, load_image
+from strop.runtime.user_files import read_file
 
 MAX_LABELS_BYTES = 16 << 20  # a million labels; more is another file
 MAX_NAMED = 5  # names that an error lists
@@ -135,15 +136,12 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
             between labels.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_LABELS_BYTES + 1)
-    except OSError as err:
-        raise ContractError(f"{path}: {err.strerror}; needed is a file of labels") from err
-    if len(content) > MAX_LABELS_BYTES:
-        raise ContractError(
-            f"{path}: more than {MAX_LABELS_BYTES} bytes; is this a file of labels, one a line?"
-        )
+    content = read_file(
+        path,
+        max_bytes=MAX_LABELS_BYTES,
+        error=ContractError,
+        remedy="needed is a file of labels, one a line",
+    )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as err:

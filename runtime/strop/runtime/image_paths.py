@@ -17,6 +17,7 @@ from typing import BinaryIO
 from strop.runtime.dataset import no_images
 from strop.runtime.images import SUFFIXES
 
+MAX_LINE_BYTES = 1 << 16  # sixteen times the longest path of Linux
 STANDARD_INPUT = "-"
 PATTERN_MARKS = frozenset("*?[")
 ANY_DEPTH = "**"
@@ -131,7 +132,15 @@ def match_files(pattern: str) -> Iterator[str | Unusable]:
 
 def _paths_of_lines(stdin: BinaryIO) -> Iterator[str | Unusable]:
     is_empty = True
-    for line in stdin:
+    while line := stdin.readline(MAX_LINE_BYTES):
+        if len(line) == MAX_LINE_BYTES:
+            is_empty = False
+            yield Unusable(
+                path=STANDARD_INPUT,
+                reason=f"standard input: a line of {MAX_LINE_BYTES} bytes or more; needed is one"
+                " path of an image a line",
+            )
+            return
         # Bytes, because a file's name need not be text in this terminal's encoding.
         if path := os.fsdecode(line.rstrip(b"\r\n")):
             is_empty = False
