@@ -57,6 +57,18 @@ def fake_manifest() -> dict[str, Any]:
                 },
             },
         ],
+        "float_layers": {
+            "kept": False,
+            "tried": [],
+            "islands": [
+                {
+                    "layer": f"{HOSTILE}norm",
+                    "kinds": ["MEAN", "RSQRT"],
+                    "causes": [{"needs": "BatchNormalization"}],
+                    "prices": [{"artifact": "m.int8.tflite", "ms": 0.125, "whole_ms": 2.5}],
+                }
+            ],
+        },
         "int8_steps": [
             {"name": "ranges", "divergence": 0.0012, "signal_to_noise_db": 30.5, "is_kept": True}
         ],

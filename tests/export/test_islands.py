@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,8 +19,11 @@ from tests.export.test_emitters import float_scores, onnx_scores, tflite_scores
 from strop.export.check_islands import check_islands
 from strop.export.emit_onnx import emit_onnx
 from strop.export.emit_tflite import emit_tflite
+from strop.export.float_layers import FloatLayers, float_layers_record
 from strop.export.front_end import float_graph
 from strop.export.graph import Kind
+from strop.export.island_prices import price_islands
+from strop.export.manifest_rows import island_rows
 from strop.export.read_tflite import read_tflite
 from strop.export.source import from_keras_model
 from strop.export.tflite_names import operator_name
@@ -135,3 +140,30 @@ def test_full_int8_refuses_what_stays_in_float_by_its_name() -> None:
         check_islands(graph, full_int8=True, is_onnx=True)
     plain = float_graph(from_keras_model(model_of(lambda x: x), name="small"))
     check_islands(plain, full_int8=True, is_onnx=True)
+
+
+def test_an_island_has_its_price_in_every_file(tmp_path: Path) -> None:
+    """Of two operands, one of which is no image."""
+    found = steps(
+        model_of(lambda x: ops.power(x, 3) * layers.GlobalAveragePooling2D()(ops.exp(x)))
+    ).quantized
+    files = {"m.tflite": emit_tflite(found), "m.onnx": emit_onnx(found, {})}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    priced = price_islands(found, [tmp_path / name for name in files])
+    assert {kind for island in priced for kind in island.kinds} >= {"POW", "EXP"}
+    for island in priced:
+        assert [price.artifact for price in island.prices] == list(files)
+        assert all(0 < price.ms < 10 * price.whole_ms for price in island.prices)
+    record = float_layers_record(FloatLayers(islands=priced))
+    rows = island_rows(json.loads(json.dumps(record)))
+    assert len(rows) == len(files) * len(priced)
+    assert rows[0][2:] == (
+        "m.tflite",
+        f"{priced[0].prices[0].ms:.3f} of {priced[0].prices[0].whole_ms:.3f}",
+        "ReLU, sigmoid, tanh or ELU in its place",
+    )
+
+
+def test_a_manifest_without_islands_has_no_rows_of_them() -> None:
+    assert island_rows({"kept": False, "tried": []}) == []

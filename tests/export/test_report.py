@@ -32,6 +32,8 @@ def test_the_page_has_certificate_counts_steps_layers_and_machine(record: dict[s
         "7.00",
         "2.500",
         "ranges",
+        "0.125 of 2.500",
+        "BatchNormalization",
         "add images of snow",
         f"all {2 * BARS}",
         machine().python,

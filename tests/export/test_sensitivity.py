@@ -111,7 +111,7 @@ def test_explain_prints_the_manifests_costs(
     assert "needed is the folder that strop export wrote" in capsys.readouterr().err
     (tmp_path / "manifest.json").write_text(json.dumps(record | {"format_version": 1}))
     assert main(["explain", str(tmp_path)]) == 2
-    assert f"format_version 1, this strop reads {MANIFEST_VERSION}" in capsys.readouterr().err
+    assert f"format_version 1, this strop reads 4 and {MANIFEST_VERSION}" in capsys.readouterr().err
     (tmp_path / "manifest.json").write_text(json.dumps({"format_version": MANIFEST_VERSION}))
     assert main(["explain", str(tmp_path)]) == 2
     assert "an --effort above fast" in capsys.readouterr().err

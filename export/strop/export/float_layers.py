@@ -1,8 +1,14 @@
-"""The roundings that were left out for the sake of `--max-drop`, and their prices."""
+"""What is in float in an int8 file, and its prices.
+
+There are islands, whose operations have no int8 form, and roundings that were left out to keep
+`--max-drop`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+
+from strop.export.island import FloatCause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,16 +52,50 @@ class FloatLayer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FloatLayers:
-    """All that were tried, in order.
+class IslandPrice:
+    """What an island costs in one file.
 
     Attributes:
+        artifact: File name.
+        ms: Median latency of the island alone, with its quantizers, on this machine, one thread.
+        whole_ms: Of the whole file, from the same interleaved run.
+    """
+
+    artifact: str
+    ms: float
+    whole_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatIsland:
+    """Operations that are in float because one of them has no int8 form.
+
+    Attributes:
+        layer: Name of a result.
+        kinds: TFLite's names of its operations, in the order they run.
+        causes: Those without an int8 form.
+        prices: One an int8 file.
+    """
+
+    layer: str
+    kinds: tuple[str, ...]
+    causes: tuple[FloatCause, ...]
+    prices: tuple[IslandPrice, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatLayers:
+    """The roundings that were tried, in order, and the islands.
+
+    Attributes:
+        islands: Those of the files.
         tried: Each on top of those before it; empty where it was not needed, or not worth it.
         are_kept: Whether the files have them in float.
     """
 
     tried: tuple[FloatLayer, ...] = ()
     are_kept: bool = False
+    islands: tuple[FloatIsland, ...] = ()
 
 
 NO_FLOAT_LAYERS = FloatLayers()
@@ -63,4 +103,8 @@ NO_FLOAT_LAYERS = FloatLayers()
 
 def float_layers_record(layers: FloatLayers) -> dict[str, object]:
     """What the manifest and `--json` say of them."""
-    return {"kept": layers.are_kept, "tried": [asdict(layer) for layer in layers.tried]}
+    return {
+        "kept": layers.are_kept,
+        "tried": [asdict(layer) for layer in layers.tried],
+        "islands": [asdict(island) for island in layers.islands],
+    }

@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from strop.export.cut_island import cut_out
+from strop.export.silence import native_stderr_held
 from strop.export.tflite_names import operator_name
 
 RANDOM = ("RANDOM", "MULTINOMIAL")  # what their names begin with
@@ -47,7 +48,9 @@ def _is_constant(model: Any, index: int) -> bool:
 
 def _results(model: Any, operator: Any) -> list[Any]:
     names = [str(index) for index in range(len(model.subgraphs[0].tensors))]
-    interpreter = Interpreter(model_content=cut_out(model, [operator], names, (), operator.outputs))
-    interpreter.allocate_tensors()
+    content = cut_out(model, [operator], names, (), operator.outputs)
+    with native_stderr_held():  # LiteRT says which delegate it made
+        interpreter = Interpreter(model_content=content)
+        interpreter.allocate_tensors()
     interpreter.invoke()
     return [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]

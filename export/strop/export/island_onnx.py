@@ -21,6 +21,7 @@ from strop.export.gelu_onnx import teach_gelu
 from strop.export.graph import Array, Op
 from strop.export.island import Island
 from strop.export.run_island import opened_island
+from strop.export.silence import native_stderr_held
 from strop.runtime.errors import QuantizationError
 
 OPSET = 17
@@ -83,7 +84,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), native_stderr_held():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -11,6 +11,7 @@ from strop.runtime.typed_json import read_typed
 
 STEP_COLUMNS = ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept")
 COST_COLUMNS = ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats")
+ISLAND_COLUMNS = ("kept in float", "operations", "in", "p50, ms", "int8 would need")
 TIME_COLUMNS = ("layer", "operation", "us", "share, %")
 GIB = 1 << 30
 US_PER_MS = 1000
@@ -38,6 +39,21 @@ def cost_row(cost: dict[str, Any]) -> tuple[str, ...]:
         f"{100 * cost['agreement']:.1f}",
         f"{cost['divergence']:.5f}",
     )
+
+
+def island_rows(record: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The islands of `float_layers` as a manifest has it, by ISLAND_COLUMNS."""
+    return [
+        (
+            island["layer"],
+            ", ".join(dict.fromkeys(island["kinds"])),
+            price["artifact"],
+            f"{price['ms']:.3f} of {price['whole_ms']:.3f}",
+            "; ".join(dict.fromkeys(cause["needs"] for cause in island["causes"])),
+        )
+        for island in record.get("islands", ())  # version 4 has none
+        for price in island["prices"]
+    ]
 
 
 def time_told(times: LayerTimes) -> str:

@@ -19,3 +19,29 @@ class NoInt8FormError(QuantizationError):
         self.layer = layer
         self.found = found
         self.needs = needs
+
+
+ROOTS = ("RSQRT", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "L2_NORMALIZATION")
+NORMALIZE = "BatchNormalization in its place"
+BEND = "ReLU, sigmoid, tanh or ELU in its place"
+NEEDS = {
+    **dict.fromkeys(
+        ("RSQRT", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "L2_NORMALIZATION"), NORMALIZE
+    ),
+    **dict.fromkeys(("EXP", "LOG", "POW", "SIN", "COS"), BEND),
+    "GELU": "swish, hard-swish or ReLU in its place",
+    "BATCH_MATMUL": "int8 has products with constant weights",
+    "RESIZE_BILINEAR": "UpSampling2D of the nearest pixel, or Conv2DTranspose, in its place",
+    "MIRROR_PAD": "ZeroPadding2D in its place",
+}
+
+
+def no_int8_kernel(layer: str, kind: str) -> NoInt8FormError:
+    """The reason for an operation that strop reads in no form.
+
+    Args:
+        layer: Name of its result.
+        kind: TFLite's name of it.
+    """
+    needs = NEEDS.get(kind, "another layer in its place")
+    return NoInt8FormError(layer, f"{kind} has no int8 form that both engines compute alike", needs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from strop.export.front_end import float_graph
 from strop.export.golden import make_golden
 from strop.export.graph import Array
 from strop.export.interface import Result
+from strop.export.island_prices import price_islands
 from strop.export.manifest import Artifact, Int8Record, manifest_json
 from strop.export.options import ExportOptions, check_labels
 from strop.export.precision import FORMATS, Precision
@@ -55,7 +56,7 @@ class Export:
         steps: What was done for the int8 files, and what each step was worth.
         near_ties: Layers of theirs whose result comes so near to rounding ties that kernels
             may differ there by one code.
-        float_layers: What was tried in float for the sake of `max_drop`.
+        float_layers: What is in float in them, and what was tried in float for `max_drop`.
         findings: What the checks of the images measured; most have nothing to say.
     """
 
@@ -127,6 +128,8 @@ def export(
             quantized, certificate = _promised(
                 folder, source, options, quantized, certificate, on_step
             )
+        if quantized is not None:
+            quantized = _priced(quantized, artifacts)
         float_layers = NO_FLOAT_LAYERS if quantized is None else quantized.float_layers
         broken = _broken(certificate, options, float_layers.tried, findings)
         on_step("bundle")
@@ -155,6 +158,13 @@ def export(
         float_layers=float_layers,
         near_ties=() if quantized is None else quantized.int8.quantized.near_ties,
     )
+
+
+def _priced(quantized: _Quantized, artifacts: Mapping[Path, Precision]) -> _Quantized:
+    """With what is in float because it has no int8 form, and what that costs in the int8 files."""
+    paths = [path for path, precision in artifacts.items() if precision is Precision.INT8]
+    islands = price_islands(quantized.int8.quantized, paths)
+    return replace(quantized, float_layers=replace(quantized.float_layers, islands=islands))
 
 
 def _broken(

@@ -34,7 +34,7 @@ def read_mean(reader: Reader, packed: Any, output: str) -> list[Op]:
             output,
             f"a mean over dimensions {axes} of {len(reader.shape(packed.inputs[0]))} for a"
             " variance",
-            "int8 has no digits for a variance; use BatchNormalization",
+            "BatchNormalization in its place",
         )
     return _Reduction(reader, output).mean(reader.names[packed.inputs[0]], axes)
 

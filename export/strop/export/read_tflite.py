@@ -21,7 +21,7 @@ from strop.export.channel_shuffle import join_shuffles
 from strop.export.find_islands import find_islands, in_float
 from strop.export.fold_constants import fold_constants
 from strop.export.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
-from strop.export.no_int8_form import NoInt8FormError
+from strop.export.no_int8_form import NoInt8FormError, no_int8_kernel
 from strop.export.read_casts import read_cast
 from strop.export.read_channel_picks import CHANNEL_PICKS
 from strop.export.read_islands import flow_of, read_island, refuse_what_cannot_stay
@@ -95,9 +95,7 @@ def _ops(reader: Reader, packed: Any) -> list[Op] | NoInt8FormError:
     outputs = [reader.names[index] for index in packed.outputs]
     read = READERS.get(name)
     if read is None:
-        return NoInt8FormError(
-            outputs[0], f"{name} has no int8 form in both engines", "replace the layer"
-        )
+        return no_int8_kernel(outputs[0], name)
     try:
         found = [read(reader, packed, output) for output in outputs]
     except NoInt8FormError as err:

@@ -12,9 +12,11 @@ from xml.etree.ElementTree import Element, SubElement
 from strop.export.count import Count, Role
 from strop.export.manifest_rows import (
     COST_COLUMNS,
+    ISLAND_COLUMNS,
     STEP_COLUMNS,
     TIME_COLUMNS,
     cost_row,
+    island_rows,
     layer_times_of,
     machine_rows,
     step_row,
@@ -55,6 +57,10 @@ def export_html(manifest: str, counts: Mapping[str, Count | None]) -> str:
     if record["int8_steps"]:
         SubElement(body, "h2").text = "Steps of the quantization"
         add_table(body, STEP_COLUMNS, [step_row(step) for step in record["int8_steps"]])
+    islands = island_rows(record["float_layers"])
+    if islands:
+        SubElement(body, "h2").text = "Kept in float"
+        add_table(body, ISLAND_COLUMNS, islands)
     _add_layers(body, record["sensitivity"])
     for artifact in record["artifacts"]:
         _add_times(body, artifact["file"], layer_times_of(artifact))

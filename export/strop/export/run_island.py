@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from strop.export.graph import Array
 from strop.export.island import Island
+from strop.export.silence import native_stderr_held
 
 MOST_OPEN = 256  # interpreters
 
@@ -48,8 +49,9 @@ class OpenedIsland:
 
     def __init__(self, model: bytes) -> None:
         self._lock = Lock()
-        self._interpreter = Interpreter(model_content=model, num_threads=1)
-        self._interpreter.allocate_tensors()
+        with native_stderr_held():  # LiteRT says which delegate it made
+            self._interpreter = Interpreter(model_content=model, num_threads=1)
+            self._interpreter.allocate_tensors()
         inputs = self._interpreter.get_input_details()
         self.shapes = [tuple(each["shape"].tolist()) for each in inputs]
         self._inputs = [each["index"] for each in inputs]

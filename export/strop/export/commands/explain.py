@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from strop import console
-from strop.export.bundle import MANIFEST, MANIFEST_VERSION, read_manifest
+from strop.export.bundle import MANIFEST, READABLE_VERSIONS, read_manifest
 from strop.export.manifest_rows import (
     COST_COLUMNS,
+    ISLAND_COLUMNS,
     STEP_COLUMNS,
     TIME_COLUMNS,
     cost_row,
+    island_rows,
     layer_times_of,
     step_row,
     time_rows,
@@ -62,9 +64,7 @@ def _show(record: dict[str, Any], options: argparse.Namespace) -> None:
         console.json({**kept, "layer_times": by_file})
         return
     print_steps(record["int8_steps"])
-    if record["float_layers"]["tried"]:
-        console.gap()
-        print_float_layers(record["float_layers"])
+    print_float_layers(record["float_layers"])
     console.gap()
     console.table(
         COST_COLUMNS,
@@ -91,7 +91,17 @@ def print_steps(steps: Iterable[dict[str, Any]]) -> None:
 
 
 def print_float_layers(record: dict[str, Any]) -> None:
-    """Print what was tried in float for the sake of --max-drop, as the manifest has it."""
+    """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
+    islands = island_rows(record)
+    if islands:
+        console.gap()
+        console.table(ISLAND_COLUMNS, islands)
+    if record["tried"]:
+        console.gap()
+        _print_tried(record)
+
+
+def _print_tried(record: dict[str, Any]) -> None:
     console.table(
         (
             "kept in float" if record["kept"] else "tried in float",
@@ -120,10 +130,11 @@ def print_float_layers(record: dict[str, Any]) -> None:
 def _read(bundle: Path) -> dict[str, Any]:
     path = bundle / MANIFEST
     record = read_manifest(bundle)
-    if record.get("format_version") != MANIFEST_VERSION:
+    if record.get("format_version") not in READABLE_VERSIONS:
+        readable = " and ".join(map(str, READABLE_VERSIONS))
         raise ArtifactError(
             f"{path}: has format_version {record.get('format_version')!r}, this strop reads"
-            f" {MANIFEST_VERSION}; export again, or use the strop that wrote it"
+            f" {readable}; export again, or use the strop that wrote it"
         )
     if not record.get("sensitivity"):
         raise ArtifactError(

@@ -53,9 +53,7 @@ def show(made: Export) -> None:
     if made.steps:
         console.gap()
         print_steps(asdict(step) for step in made.steps)
-    if made.float_layers.tried:
-        console.gap()
-        print_float_layers(record(made)["float_layers"])
+    print_float_layers(record(made)["float_layers"])
     folder = made.artifacts[0].path.parent
     console.note(
         f"written to {folder}, certified on {certificate.images} {certificate.data} images"

@@ -12,7 +12,7 @@ from strop.runtime.json_reader import parse_object
 from strop.runtime.user_files import read_file
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSIONS = (2, 3, 4)  # the certificate is the same in all
+MANIFEST_VERSIONS = (2, 3, 4, 5)  # the certificate is the same in all
 MAX_MANIFEST_BYTES = 16 << 20
 REMEDY = "strop export writes it beside its artifacts: copy both, or leave out --max-drop"
 
