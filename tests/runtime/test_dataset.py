@@ -114,7 +114,7 @@ def test_labels_are_read_one_a_line(tmp_path: Path) -> None:
         (b"", "0 labels; needed are 1 to"),
         (b"cat\n\ndog\n", "line 2 is blank; needed is one label a line"),
         (b"\xff\xfe\x00", "not UTF-8 .*; save it as UTF-8 text"),
-        (b"x" * (MAX_LABELS_BYTES + 1), "is this a file of labels, one a line"),
+        (b"x" * (MAX_LABELS_BYTES + 1), "needed is a file of labels, one a line"),
     ],
 )
 def test_other_labels_are_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
