@@ -104,3 +104,35 @@ def test_kill_9_leaves_the_old_export_and_the_next_one_cleans_up(tmp_path: Path)
     write(folder, "second", force=True)
     assert (folder / "model.int8.tflite").read_text() == "second"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_second_export_into_a_folder_is_refused_while_the_first_writes_it(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", WRITES_AND_WAITS, str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        try:
+            with pytest.raises(OutputError, match=rf"another export .* \(process {first.pid}"):
+                write(out, "second")
+        finally:
+            first.kill()
+    write(out, "third")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_came_there_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def export() -> None:
+        with bundle(out, force=False) as partial:
+            (partial / "a").write_text("late")
+            out.mkdir()
+            (out / "a").write_text("early")
+
+    with pytest.raises(OutputError, match="exists already; add --force"):
+        export()
+    assert (out / "a").read_text() == "early"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,12 +28,13 @@ from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import Wanted, members
 from strop.export.sweep.record import MEMBER, read_member_record
 from strop.export.sweep.result import sweep_record
-from strop.export.sweep.store import alone, put
+from strop.export.sweep.store import put
 from strop.export.sweep.sweep import Hands, Sweep, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.artifact import Format
 from strop.runtime.commands import bench
 from strop.runtime.errors import MeasurementError, OutputError, SourceError
+from strop.runtime.folder_lock import alone
 
 WANTED = Wanted(
     models=("mobilenet_v2",),
@@ -205,7 +208,10 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_second_sweep_in_a_folder_is_refused_and_a_later_one_is_not(tmp_path: Path) -> None:
-    with alone(tmp_path), pytest.raises(OutputError, match="another sweep is at work there"):
+    with (
+        alone(tmp_path, busy=""),
+        pytest.raises(OutputError, match="another sweep is at work there"),
+    ):
         swept(tmp_path, Exporter(), Stopwatch(), job("a"))
     assert list(tmp_path.iterdir()) == []
     swept(tmp_path, Exporter(), Stopwatch(), job("a"))
@@ -327,3 +333,28 @@ def test_an_accuracy_without_labels_is_refused_before_the_work(
     assert main(["sweep", *arguments, *output]) == 2
     assert "--min-accuracy needs labelled images" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+KILLED_WITH_A_WORKER = """
+import os, sys, time
+from strop.export.sweep.executors import local_processes
+if __name__ == "__main__":
+    with local_processes(1)() as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600)
+        time.sleep(600)
+"""
+
+
+def test_the_processes_of_a_sweep_that_is_killed_end_with_it(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(KILLED_WITH_A_WORKER)
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = Path("/proc", parent.stdout.readline().decode().strip())
+        assert worker.exists()
+        parent.kill()
+    deadline_s = time.monotonic() + 10
+    while worker.exists() and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert not worker.exists()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +21,15 @@ import strop.runtime
 from strop.cli import main
 from strop.export.keras_files import open_keras
 from strop.export.torch_weights import MEAN, STD
-from strop.export.training.fit import state_folder, train
-from strop.export.training.images import Batches, Images, find_images
+from strop.export.training.fit import save_whole, state_folder, train
+from strop.export.training.images import Batches, Images, decode, find_images
 from strop.export.training.network import build_network, kernels_without_decay, set_frozen
 from strop.export.training.recipe import MOMENTUM, Augment, Recipe, batch_norm_momentum
 from strop.export.training.record import TrainingRecord, record_path, training_record
-from strop.export.training.state import Epoch
-from strop.runtime.contract import ResizeRule
-from strop.runtime.errors import ImageError, SourceError
+from strop.export.training.state import Epoch, save
+from strop.runtime.contract import Contract, ResizeRule
+from strop.runtime.errors import ImageError, OutputError, SourceError
+from strop.runtime.folder_lock import alone
 
 RECIPE = Recipe(
     model="mobilenet_v1",
@@ -281,3 +285,50 @@ def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
 def test_a_recipe_that_cannot_be_followed_is_refused(setting: dict[str, Any], message: str) -> None:
     with pytest.raises(SourceError, match=message):
         replace(RECIPE, **setting)
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """What the system does at a full disk, at a file's length: a write fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_no_room_for_the_decoded_images_is_said_in_one_line(photos: Path, tmp_path: Path) -> None:
+    images, contract = found(photos), Contract(height=64, width=64)
+    with largest_file(100_000), pytest.raises(OutputError, match="MiB of decoded images are kept"):
+        decode(images.training, contract, tmp_path / "training.u8", lambda items, *_: iter(items))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_the_model_or_the_state_is_said_in_one_line(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(400)])
+    with largest_file(50_000), pytest.raises(OutputError, match=r"m.keras: .*; make room and"):
+        save_whole(model, tmp_path / "m.keras")
+    with largest_file(50_000), pytest.raises(OutputError, match=r"latest.npz: .*; make room and"):
+        save(tmp_path / "latest.npz", [np.zeros(100_000)], [], [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_training_of_a_file_is_refused(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.keras"
+    folder = state_folder(output)
+    folder.mkdir()
+    with (
+        alone(folder, busy=""),
+        pytest.raises(OutputError, match=r"mine.keras: another training is writing it; wait for"),
+    ):
+        run(found(photos), output)
+
+
+def test_decoded_images_of_another_size_are_not_learned_from(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "training.u8"
+    path.write_bytes(bytes(100))
+    with pytest.raises(SourceError, match="not these images; give --force to begin anew"):
+        decode(
+            found(photos).training, Contract(height=8, width=8), path, lambda items, *_: iter(())
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from strop.runtime.errors import ArtifactError, OutputError
+from strop.runtime.folder_lock import alone, is_held
 from strop.runtime.json_reader import MAX_BYTES, parse_object
 from strop.runtime.user_files import read_file
 
@@ -41,7 +43,8 @@ def bundle(folder: Path, *, force: bool) -> Iterator[Path]:
         The folder to write into, empty.
 
     Raises:
-        OutputError: `folder` exists and may not be replaced, or cannot be written.
+        OutputError: `folder` exists and may not be replaced, another export is writing it,
+            or it cannot be written.
     """
     check_replaceable(folder, force=force)
     partial = folder.with_name(f".{folder.name}{PARTIAL}{os.getpid()}")
@@ -54,14 +57,27 @@ def bundle(folder: Path, *, force: bool) -> Iterator[Path]:
             f"{folder}: cannot be written ({err.strerror}); choose another place with --output"
         ) from err
     try:
-        yield partial
-        _swap(partial, folder)
+        with alone(partial, busy=f"{partial}: is held by another process; remove it"):
+            _refuse_second(folder, partial)
+            yield partial
+            # What came there meanwhile is somebody else's.
+            check_replaceable(folder, force=force)
+            _swap(partial, folder)
     except OSError as err:
         raise OutputError(
             f"{folder}: cannot be written ({err.strerror}); nothing was changed there"
         ) from err
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _refuse_second(folder: Path, partial: Path) -> None:
+    for other in folder.parent.glob(f".{glob.escape(folder.name)}{PARTIAL}*"):
+        if other != partial and is_held(other):
+            raise OutputError(
+                f"{folder}: another export is writing it (process"
+                f" {other.name.rpartition('-')[2]}); wait for it, or choose another --output"
+            )
 
 
 def check_replaceable(folder: Path, *, force: bool) -> None:
@@ -109,7 +125,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _remove_leftovers(folder: Path) -> None:
     """Remove what a killed export left beside `folder`; put back what it had moved away."""
     for kind in (PARTIAL, REPLACED):
-        for leftover in folder.parent.glob(f".{folder.name}{kind}*"):
+        for leftover in folder.parent.glob(f".{glob.escape(folder.name)}{kind}*"):
             pid = leftover.name.rpartition("-")[2]
             if not pid.isdigit() or Path("/proc", pid).exists():
                 continue

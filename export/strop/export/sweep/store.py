@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from strop.export.sweep.make import Made
@@ -38,26 +35,6 @@ def require_sweep_folder(folder: Path) -> None:
             f"{folder}: holds something, and no sweep; give an empty folder, or the one of an"
             " earlier sweep to go on with it"
         )
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other sweeps out of a folder; the system ends that with the process, however it ends.
-
-    Raises:
-        OutputError: Another sweep is at work there.
-    """
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise OutputError(
-                f"{folder}: another sweep is at work there; wait for it, or give another --output"
-            ) from err
-        yield
-    finally:
-        os.close(held)
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -12,10 +12,11 @@ from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import LeftOut
 from strop.export.sweep.predict import predicted, to_measure
 from strop.export.sweep.record import MemberRecord
-from strop.export.sweep.store import alone, finished, put, require_sweep_folder
+from strop.export.sweep.store import finished, put, require_sweep_folder
 from strop.export.sweep.timing import BenchPlan, measure, measured_before
 from strop.export.sweep.work import OpenExecutor, do_all
 from strop.runtime.errors import MeasurementError
+from strop.runtime.folder_lock import alone
 from strop.runtime.machine import Machine, machine
 from strop.runtime.record import BenchRecord
 
@@ -91,7 +92,8 @@ def sweep(
         MeasurementError: It holds records that cannot be read.
     """
     require_sweep_folder(folder)
-    with alone(folder):
+    busy = f"{folder}: another sweep is at work there; wait for it, or give another --output"
+    with alone(folder, busy=busy):
         return _swept(folder, jobs, plan, hands, left_out, say)
 
 

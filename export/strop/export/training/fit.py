@@ -23,10 +23,20 @@ from strop.export.training.network import (
 )
 from strop.export.training.recipe import MOMENTUM, Recipe, batch_norm_momentum
 from strop.export.training.record import TrainingRecord, record_path
-from strop.export.training.state import BEST, LATEST, Epoch, load, open_state, save
+from strop.export.training.state import (
+    BEST,
+    LATEST,
+    Epoch,
+    empty_state_folder,
+    load,
+    make_state_folder,
+    open_state,
+    save,
+)
 from strop.runtime.artifact import sha256_file
 from strop.runtime.contract import Contract
 from strop.runtime.errors import OutputError, SourceError
+from strop.runtime.folder_lock import alone
 from strop.runtime.json_records import write_whole
 from strop.runtime.record import installed_version
 
@@ -69,10 +79,25 @@ def train(
         ImageError: An image cannot be used.
         OutputError: A file cannot be written.
     """
+    folder = state_folder(output)
+    busy = f"{output}: another training is writing it; wait for it, or give another --output"
+    make_state_folder(folder)
+    with alone(folder, busy=busy):
+        if force:
+            empty_state_folder(folder)
+        return _train(recipe, images, output, on_epoch, progress, verbose)
+
+
+def _train(
+    recipe: Recipe,
+    images: Images,
+    output: Path,
+    on_epoch: Callable[[int, Epoch], None],
+    progress: Progress,
+    verbose: int,
+) -> TrainingRecord:
     began = time.monotonic()
     folder = state_folder(output)
-    if force and folder.exists():
-        shutil.rmtree(folder)
     fingerprint = images.fingerprint()
     open_state(folder, recipe, fingerprint)
     keras.utils.set_random_seed(recipe.seed)
@@ -83,8 +108,8 @@ def train(
         resize=recipe.resize,
         crop_fraction=recipe.crop_fraction,
     )
-    pixels = decode(images.training, contract, folder / "training.npy", progress)
-    tested = decode(images.validation, contract, folder / "validation.npy", progress)
+    pixels = decode(images.training, contract, folder / "training.u8", progress)
+    tested = decode(images.validation, contract, folder / "validation.u8", progress)
     steps = max(1, len(images.training) // recipe.batch_size)
     model = build_network(
         recipe, classes=len(images.labels), batch_norm_momentum=batch_norm_momentum(steps)
@@ -127,8 +152,8 @@ class _Run:
         weights, optimizer, history = load(path)
         if history:
             self._compile(len(history) - 1)
-            _assign(self.model.weights, weights)
-            _assign(self.model.optimizer.variables, optimizer)
+            _assign(self.model.weights, weights, path)
+            _assign(self.model.optimizer.variables, optimizer, path)
         return history
 
     def epoch(
@@ -213,17 +238,11 @@ def _finish(
 ) -> TrainingRecord:
     folder = state_folder(output)
     weights, _, until_best = load(folder / BEST)
-    _assign(run.model.weights, weights)
+    _assign(run.model.weights, weights, folder / BEST)
     set_frozen(run.model, is_frozen=False)
     # Without the optimizer's state: what is exported is for inference.
     inference = keras.Model(run.model.inputs, run.model.outputs, name=run.model.name)
-    partial = output.with_name(f".{output.stem}.part.keras")
-    try:
-        inference.save(partial)
-        partial.replace(output)
-    except OSError as err:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{output}: {err.strerror}; make room and start it again") from err
+    save_whole(inference, output)
     record = TrainingRecord(
         strop_version=installed_version(),
         keras_version=keras.__version__,
@@ -244,10 +263,31 @@ def _finish(
     return record
 
 
+def save_whole(model: Any, output: Path) -> None:
+    """Write a .keras file, all of it or nothing.
+
+    Raises:
+        OutputError: There is no room for it.
+    """
+    partial = output.with_name(f".{output.stem}.part.keras")
+    try:
+        model.save(partial)
+        partial.replace(output)
+    # HDF5 has its own errors, RuntimeError among them.
+    except (OSError, RuntimeError) as err:
+        reason = (err.strerror if isinstance(err, OSError) else None) or str(err)
+        raise OutputError(f"{output}: {reason:.200}; make room and start it again") from err
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _truth(images: Any) -> NDArray[np.intp]:
     return np.array([image.class_index for image in images], np.intp)
 
 
-def _assign(variables: Any, values: Any) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+def _assign(variables: Any, values: Any, path: Path) -> None:
+    try:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    except ValueError as err:  # of another number or shape
+        raise SourceError(f"{path}: of another network; give --force to begin anew") from err

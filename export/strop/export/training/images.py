@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,13 +12,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from strop.export.training.recipe import Augment, Recipe
 from strop.runtime.contract import Contract
 from strop.runtime.dataset import LabelledImage, labelled_images, list_images, pixels_in_order
-from strop.runtime.errors import ImageError, OutputError
+from strop.runtime.errors import ImageError, OutputError, SourceError
 
 Bytes = NDArray[np.uint8]
 MIN_IMAGES = 2  # of a class: one to learn from, one to be tested on
@@ -123,24 +123,38 @@ def decode(
     Raises:
         ImageError: An image cannot be used.
         OutputError: There is no room for the file.
+        SourceError: The file that is there has another size.
     """
     shape = (len(images), contract.height, contract.width, contract.channels)
     if not path.exists():
-        partial = path.with_name(f".{path.name}.part")
-        try:
-            pixels = open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-            decoded = pixels_in_order((image.path for image in images), contract)
-            for row, image in enumerate(progress(decoded, len(images), "decode")):
-                pixels[row] = image
-            pixels.flush()
-            partial.replace(path)
-        except OSError as err:
-            raise OutputError(
-                f"{path.parent}: {err.strerror}; {np.prod(shape) / 2**20:.0f} MiB of decoded images"
-                " are kept there while training"
-            ) from err
-    found: Bytes = np.load(path, mmap_mode="r")
-    return found
+        decoded = pixels_in_order((image.path for image in images), contract)
+        _write_pixels(path, progress(decoded, len(images), "decode"), shape)
+    if path.stat().st_size != math.prod(shape):
+        raise SourceError(f"{path}: not these images; give --force to begin anew")
+    return np.memmap(path, np.uint8, "r", shape=shape)
+
+
+def _write_pixels(path: Path, pixels: Iterable[Bytes], shape: tuple[int, ...]) -> None:
+    """Write the images one after the other.
+
+    Not into a file that is mapped to memory: where the disk is full, the system ends a
+    process that does.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            for image in pixels:
+                file.write(np.ascontiguousarray(image).data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as err:
+        raise OutputError(
+            f"{path.parent}: {err.strerror}; {math.prod(shape) / 2**20:.0f} MiB of decoded images"
+            " are kept there while training: make room, or choose another place with --output"
+        ) from err
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -45,8 +45,33 @@ class Epoch:
     seconds: float
 
 
+def make_state_folder(folder: Path) -> None:
+    """Make the folder, unless it is there.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as err:
+        raise OutputError(f"{folder}: {err.strerror}; choose another place for it") from err
+
+
+def empty_state_folder(folder: Path) -> None:
+    """Remove what an earlier training left there, but not the folder, which is locked.
+
+    Raises:
+        OutputError: It cannot be removed.
+    """
+    try:
+        for path in folder.iterdir():
+            path.unlink()
+    except OSError as err:
+        raise OutputError(f"{folder}: {err.strerror}; remove it yourself") from err
+
+
 def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
-    """Make the folder, or pass one of the same training.
+    """Begin in an empty folder, or pass one of the same training.
 
     Args:
         folder: Of the state.
@@ -54,16 +79,12 @@ def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
         fingerprint: Of its images.
 
     Raises:
-        SourceError: The folder is of another training.
+        SourceError: The folder is of another training, or damaged.
         OutputError: It cannot be written.
     """
     settings = {"format_version": FORMAT_VERSION, "images": fingerprint, **asdict(recipe)}
     text = json.dumps(settings, indent=1) + "\n"
     path = folder / SETTINGS
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as err:
-        raise OutputError(f"{folder}: {err.strerror}; choose another place for it") from err
     if not os.path.lexists(path):
         write_whole(text, path)
         return
