@@ -71,6 +71,4 @@ def _read_enum(value: object, kind: type[Enum], *, at: str) -> object:
 
 
 def _mismatch(value: object, needed: str, *, at: str) -> MeasurementError:
-    # Not json.dumps: what is read may be large.
-    found = json.dumps(value)[:80] if not isinstance(value, (list, dict)) else type(value).__name__
-    return MeasurementError(f"{at} is {found}, needed is {needed}; measure again")
+    return MeasurementError(f"{at} is {json.dumps(value)[:80]}, needed is {needed}; measure again")
