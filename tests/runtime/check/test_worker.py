@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.runtime.fake_engines import MS, FakeClock, FakeEngine, tensors
+from tests.runtime.several_tensors import several_onnx
 
 from strop.runtime.block_state import BoardWatch
 from strop.runtime.block_timer import BlockTimer
-from strop.runtime.check.pair import Contender, PairRunner
+from strop.runtime.check.pair import Contender, PairRunner, largest_difference
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import ORDERS
 from strop.runtime.check.surroundings import fresh_copy, padded_environment
@@ -65,6 +66,20 @@ def test_the_two_formats_can_be_held_against_each_other(tiny_onnx: Path, tiny_tf
     assert measured.old.outputs_sha256 != measured.new.outputs_sha256
     assert measured.max_output_diff is not None
     assert measured.max_output_diff > 0
+
+
+def test_an_output_that_a_run_makes_longer_or_shorter_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "several.onnx"
+    path.write_bytes(several_onnx())
+    measured = runner(path, path).run()
+    assert measured.max_output_diff == 0.0
+    assert measured.old.outputs_sha256 == measured.new.outputs_sha256
+
+
+def test_only_answers_of_one_shape_are_compared() -> None:
+    assert largest_difference(np.zeros((4, 3)), np.ones((4, 3))) == 1
+    assert largest_difference(np.zeros((4, 3)), np.zeros((4, 2))) is None
+    assert largest_difference(np.zeros((4, 0)), np.zeros((4, 0))) is None
 
 
 def test_nothing_is_left_in_the_temporary_folder(

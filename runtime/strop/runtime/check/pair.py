@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from strop.engine_watch import folder_prefix
 from strop.runtime.block_state import BlockState, BoardWatch
@@ -187,8 +188,14 @@ def begin(
         )
         for arm in order
     }
-    is_comparable = scores[A].shape == scores[B].shape
-    return starts, float(np.abs(scores[A] - scores[B]).max()) if is_comparable else None
+    return starts, largest_difference(scores[A], scores[B])
+
+
+def largest_difference(one: NDArray[np.float64], two: NDArray[np.float64]) -> float | None:
+    """Between two artifacts' answers; None where they have other shapes, or nothing to compare."""
+    if one.shape != two.shape or not one.size:
+        return None
+    return float(np.abs(one - two).max())
 
 
 def _flags(plan: CheckPlan) -> list[str]:

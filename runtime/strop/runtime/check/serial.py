@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from strop.runtime.block_state import BlockState
-from strop.runtime.check.pair import A, B, Contender
+from strop.runtime.check.pair import A, B, Contender, largest_difference
 from strop.runtime.check.plan import CheckPlan
 from strop.runtime.check.samples import ORDERS, Pair, Quad
 from strop.runtime.check.solo import Solo, SoloRunner
@@ -116,5 +116,4 @@ def _quad(order: str, solos: Sequence[Solo], number: int) -> SerialQuad:
 
 
 def _difference(old: Solo, new: Solo) -> float | None:
-    one, two = np.array(old.scores), np.array(new.scores)
-    return float(np.abs(one - two).max()) if one.shape == two.shape else None
+    return largest_difference(np.array(old.scores), np.array(new.scores))

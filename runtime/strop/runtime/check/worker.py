@@ -22,6 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from strop.runtime.block_timer import BlockTimer
 from strop.runtime.check.slowed import SlowedEngine
 from strop.runtime.coldstart import peak_rss_bytes
@@ -34,6 +36,7 @@ from strop.supervised import end_with_parent
 
 SETTLED = 0.03  # of the last third of the warm-up from the third before it
 MAX_SCORES = 10_000  # of one output that are compared; a segmentation has millions
+MAX_SCORE = 1e29  # a mask may have -3e38, which no record holds
 MIN_THIRD = 3  # inferences; the median of fewer tells nothing
 
 
@@ -81,7 +84,7 @@ class Worker:
             "first_invoke_ns": after_first - before_first,
             "inputs_sha256": _sha256(chain.from_iterable(inputs)),
             "outputs_sha256": _sha256(chain.from_iterable(outputs)),
-            "scores": [_scores(engine, raw) for raw in outputs],
+            "scores": _scores(engine, outputs),
         }
 
     def warm_up(self) -> dict[str, Any]:
@@ -139,18 +142,32 @@ def _answer(engine: Engine, tensors: Sequence[Array]) -> tuple[Array, ...]:
     return tuple(engine.read(place) for place in range(len(engine.outputs)))
 
 
-def _scores(engine: Engine, outputs: Sequence[Array]) -> list[float]:
-    """The outputs in reals, evenly spaced ones of those that have more than MAX_SCORES."""
-    found = [
-        _real(raw, info).ravel()[:: max(1, math.ceil(raw.size / MAX_SCORES))]
-        for raw, info in zip(outputs, engine.outputs, strict=True)
+def _scores(engine: Engine, answers: Sequence[Sequence[Array]]) -> list[list[float]]:
+    """For each input the outputs in reals, which are to be compared.
+
+    Of an output with more than MAX_SCORES values evenly spaced ones; one that has another
+    size with another input is left out.
+    """
+    sizes = [{answer[place].size for answer in answers} for place in range(len(engine.outputs))]
+    kept = [
+        (place, info, max(1, math.ceil(max(found) / MAX_SCORES)))
+        for place, (info, found) in enumerate(zip(engine.outputs, sizes, strict=True))
+        if len(found) == 1
     ]
-    return [float(score) for scores in found for score in scores]
+    return [
+        [
+            float(score)
+            for place, info, step in kept
+            for score in _real(answer[place], info).ravel()[::step].clip(-MAX_SCORE, MAX_SCORE)
+        ]
+        for answer in answers
+    ]
 
 
 def _real(raw: Array, info: TensorInfo) -> Array:
     """In reals; the codes themselves where the file does not say what they stand for."""
-    return dequantize(raw, info) if raw.dtype.kind == "f" or info.scale > 0 else raw
+    is_known = raw.dtype.kind == "f" or info.scale > 0
+    return dequantize(raw, info) if is_known else raw.astype(np.float64)
 
 
 def _sha256(tensors: Iterable[Array]) -> str:
