@@ -15,11 +15,14 @@ import tensorflow as tf
 from peers.peer import Built, Failure, Task, first_line
 
 from strop.export.audit import Audit, audit
-from strop.export.certify import Answers, Verdict, answers, joined, verdict
+from strop.export.certificate import Answers, Truth, Verdict
+from strop.export.certify import answers, joined, verdict
 from strop.export.graph import Array
+from strop.runtime.agreement import same
 from strop.runtime.artifact import read_contract, sha256_file
-from strop.runtime.contract import Contract
+from strop.runtime.contract import Activation, Contract
 from strop.runtime.dataset import batches, pixels_in_order
+from strop.runtime.decision import Decision, answers_of_classes, decide
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Engine, EngineFacts, TensorInfo
 from strop.runtime.errors import SourceError
@@ -126,7 +129,11 @@ def judge(
     Raises:
         SourceError: The float model gives NaN or infinite scores.
     """
-    expected = None if truth is None else np.array(truth)
+    classes = decide(task.source.classes, Activation.NONE, where=task.source.name)
+    expected = Truth(
+        decision=classes,
+        rows=None if truth is None else answers_of_classes(classes, truth),
+    )
     outcomes: dict[str, _Entrant | Failure] = {}
     with ExitStack() as stack:
         for name, built in made.items():
@@ -143,12 +150,12 @@ def judge(
             _result(name, made[name], outcome, reference, expected, samples.get(name))
             for name, outcome in outcomes.items()
         )
-    has_truth = expected is not None
+    right = expected.rows
     return Judged(
         results=results,
         images=len(images),
-        float_top1=float((reference.predicted == expected).mean()) if has_truth else None,
-        float_top5=float(reference.in_top5.mean()) if has_truth else None,
+        float_top1=None if right is None else float(same(reference.rows, right).mean()),
+        float_top5=None if right is None else float(reference.in_top5.mean()),
     )
 
 
@@ -179,14 +186,14 @@ def _input_info(engine: Engine, built: Built) -> TensorInfo:
 
 
 def _evaluate(
-    task: Task, entrants: Sequence[_Entrant], paths: Sequence[Path], truth: Array | None
+    task: Task, entrants: Sequence[_Entrant], paths: Sequence[Path], truth: Truth
 ) -> Answers:
     """Collect every entrant's answers; return the float model's."""
     forward = tf.function(task.source.forward, autograph=False, reduce_retracing=True)
     reference: list[Answers] = []
     seen = 0
     for batch in batches(paths, task.contract, batch_size=BATCH_SIZE):
-        expected = None if truth is None else truth[seen : seen + len(batch)]
+        right = None if truth.rows is None else truth.rows[seen : seen + len(batch)]
         seen += len(batch)
         scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
         if not np.isfinite(scores).all():
@@ -194,13 +201,13 @@ def _evaluate(
                 f"{task.source.name}: the float model itself gives NaN or infinite scores on the"
                 " validation images; check its weights, and --mean and --std"
             )
-        reference.append(answers(scores, expected))
+        reference.append(answers(truth.decision, scores, right))
         for entrant in entrants:
-            _answer(entrant, batch, expected)
+            _answer(entrant, batch, truth.decision, right)
     return joined(reference)
 
 
-def _answer(entrant: _Entrant, batch: Array, truth: Array | None) -> None:
+def _answer(entrant: _Entrant, batch: Array, decision: Decision, right: Array | None) -> None:
     if entrant.failure is not None:
         return
     try:
@@ -209,7 +216,7 @@ def _answer(entrant: _Entrant, batch: Array, truth: Array | None) -> None:
     except Exception as err:
         entrant.failure = Failure(stage="run", error=first_line(err))
         return
-    entrant.parts.append(answers(scores, truth))
+    entrant.parts.append(answers(decision, scores, right))
 
 
 def _time(
@@ -238,7 +245,7 @@ def _result(
     built: Built | Failure,
     outcome: _Entrant | Failure,
     reference: Answers,
-    truth: Array | None,
+    truth: Truth,
     samples: LatencySamples | None,
 ) -> Result:
     if isinstance(built, Failure):

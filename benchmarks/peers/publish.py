@@ -10,7 +10,7 @@ from peers.catalogue import FLOATS, PEERS, STROP
 from peers.judge import Judged, Result
 
 from strop.export.audit import Audit
-from strop.export.certify import Verdict
+from strop.export.certificate import Verdict
 from strop.export.manifest import PACKAGES
 from strop.export.precision import Precision
 from strop.runtime.statistics import percentile_ns, quantile

@@ -77,8 +77,13 @@ def fake_manifest() -> dict[str, Any]:
         "certificate": {
             "images": 400,
             "data": "validation",
+            "task": "classify",
+            "thresholds": [],
+            "names": [],
             "float_top1": 0.83,
             "float_top5": 0.97,
+            "float_mean_average_precision": None,
+            "one_answer": {"is_beatable": True},
             "verdicts": [
                 {
                     "artifact": "m.int8.tflite",
@@ -88,6 +93,9 @@ def fake_manifest() -> dict[str, Any]:
                     "drop_interval": interval,
                     "agreement": 0.99,
                     "agreement_interval": interval,
+                    "label_agreement": [],
+                    "errors": [],
+                    "not_certified": "",
                     "kernels": "xnnpack",
                 }
             ],

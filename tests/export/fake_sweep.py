@@ -79,6 +79,7 @@ def artifact(file: str, content: bytes, top1: float | None) -> ArtifactResult:
         drop_interval=around,
         agreement=1.0,
         agreement_interval=around,
+        not_certified="",
     )
 
 

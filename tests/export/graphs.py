@@ -17,9 +17,11 @@ from strop.export.graph import Array, Graph
 from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.source import Source, from_keras_model
 from strop.runtime.contract import Activation
+from strop.runtime.decision import decide
 
 SIZE = 24
 CLASSES = 7
+BY_SOFTMAX = decide(CLASSES, Activation.SOFTMAX, where="a test")
 
 
 @dataclass(frozen=True)

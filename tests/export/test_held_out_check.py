@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.export.graphs import images_for, mobile_block, steps
+from tests.export.graphs import BY_SOFTMAX, images_for, mobile_block, steps
 
 from strop.export.effort import Effort
 from strop.export.fold import DeployGraph
@@ -11,7 +11,6 @@ from strop.export.graph import Array
 from strop.export.held_out_check import check_held_out
 from strop.export.source import Source
 from strop.export.tune import Tuned, tune
-from strop.runtime.contract import Activation
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +20,7 @@ def folded() -> tuple[DeployGraph, Source]:
 
 
 def tuned_on(deploy: DeployGraph, images: Array, effort: Effort = Effort.FAST) -> Tuned:
-    return tune(deploy, [images], [images], activation=Activation.SOFTMAX, effort=effort)
+    return tune(deploy, [images], [images], decision=BY_SOFTMAX, effort=effort)
 
 
 def test_images_of_the_same_kind_are_within_twice_what_is_expected(

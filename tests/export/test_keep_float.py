@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.export.graphs import Steps, mobile_block, signal_to_noise_db, steps
+from tests.export.graphs import BY_SOFTMAX, Steps, mobile_block, signal_to_noise_db, steps
 from tests.export.test_emitters import float_scores, onnx_scores, tflite_scores
 
 from strop.export.calibrate import calibrate
@@ -16,7 +16,6 @@ from strop.export.graph import Kind
 from strop.export.keep_float import keep_float, spare
 from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.tune import Tuned, tune
-from strop.runtime.contract import Activation
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def made() -> Steps:
 @pytest.fixture(scope="module")
 def tuned(made: Steps) -> Tuned:
     images = [made.images]
-    return tune(made.deploy, images, images, activation=Activation.SOFTMAX, effort=Effort.DEFAULT)
+    return tune(made.deploy, images, images, decision=BY_SOFTMAX, effort=Effort.DEFAULT)
 
 
 def with_kept(made: Steps, *kept: str) -> QuantizedGraph:

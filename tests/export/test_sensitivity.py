@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import BY_SOFTMAX, mobile_block, steps
 
 from strop.cli import main
 from strop.export.bundle import MANIFEST_VERSION
@@ -16,7 +16,6 @@ from strop.export.execute import execute
 from strop.export.quantize import quantize
 from strop.export.replay import Rest, replay
 from strop.export.sensitivity import sensitivity
-from strop.runtime.contract import Activation
 
 
 def test_replay_reaches_the_same_scores_from_every_operation() -> None:
@@ -44,8 +43,9 @@ def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
             low=calibration.low, high=high, means=calibration.means, images=calibration.images
         ),
     )
-    costs = sensitivity(made.deploy, bad, made.images, Activation.SOFTMAX)
+    costs = sensitivity(made.deploy, bad, made.images, BY_SOFTMAX)
     assert (costs[0].layer, costs[0].part) == (spoilt, "activation")
+    assert costs[0].agreement is not None
     assert costs[0].agreement <= 1
     nats = [cost.divergence for cost in costs]
     assert nats == sorted(nats, reverse=True)
@@ -56,7 +56,7 @@ def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
 def test_every_cost_is_a_number_of_a_layer_that_exists() -> None:
     made = steps(mobile_block())
     graph = made.quantized.graph
-    for cost in sensitivity(made.deploy, made.quantized, made.images, Activation.SOFTMAX):
+    for cost in sensitivity(made.deploy, made.quantized, made.images, BY_SOFTMAX):
         assert np.isfinite(cost.noise)
         assert cost.divergence >= 0
         assert cost.layer in graph.tensors

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.export.graphs import Steps, mobile_block, steps
+from tests.export.graphs import BY_SOFTMAX, Steps, mobile_block, steps
 from tests.export.shuffled_nets import in_groups
 
 from strop.export.calibrate import Range, calibrate, remeasure
@@ -22,7 +22,6 @@ from strop.export.quantize import WEIGHT_MAX, quantize
 from strop.export.ranges import choose_ranges
 from strop.export.rounding import round_weights
 from strop.export.tune import signal_to_noise_db, tune
-from strop.runtime.contract import Activation
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +209,7 @@ def test_a_range_is_narrowed_only_where_the_scores_gain(folded: tuple[DeployGrap
     name = next(op.output for op in deploy.graph.ops if op.kind is Kind.ADD)
     high = {**calibration.high, name: calibration.high[name] * 8}
     chosen = choose_ranges(
-        deploy, replace(calibration, high=high), images, scores(deploy, images), Activation.SOFTMAX
+        deploy, replace(calibration, high=high), images, scores(deploy, images), BY_SOFTMAX
     )
     assert chosen.range(name).high <= 0.3 * high[name].max()
     for other in deploy.graph.activations():
@@ -254,7 +253,7 @@ def test_every_step_that_is_kept_makes_the_scores_better(
 ) -> None:
     deploy, images = folded
     made, fast = (
-        tune(deploy, [images], [images], activation=Activation.SOFTMAX, effort=effort)
+        tune(deploy, [images], [images], decision=BY_SOFTMAX, effort=effort)
         for effort in (Effort.DEFAULT, Effort.FAST)
     )
     names = [step.name for step in made.steps]
@@ -271,7 +270,7 @@ def test_integers_are_those_of_the_steps_that_were_kept(
     folded: tuple[DeployGraph, Array],
 ) -> None:
     deploy, images = folded
-    made = tune(deploy, [images], [images], activation=Activation.SOFTMAX, effort=Effort.DEFAULT)
+    made = tune(deploy, [images], [images], decision=BY_SOFTMAX, effort=Effort.DEFAULT)
     again = correct(
         quantize(made.deploy, made.calibration),
         made.calibration,

@@ -77,7 +77,7 @@ def test_a_score_that_may_be_a_logit_or_a_probability_is_answered_when_that_is_s
     assert "give --threshold 0.5 for probabilities, --threshold 0 for" in capsys.readouterr().err
     assert main(["run", str(path), str(reds / "dim" / "90.png")]) == 0
     printed = capsys.readouterr()
-    assert printed.out.split()[-2:] == ["0", "no"]
+    assert printed.out.split()[-1] == "0"
     assert "open; give --threshold" in printed.err
     assert main(["evaluate", str(path), str(reds), "--threshold", "0"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == [
@@ -258,4 +258,4 @@ def test_one_label_names_the_second_class(tmp_path: Path) -> None:
     path = artifact(tmp_path, IS_RED, replace(DIM_OR_LIT, labels=("lit",)))
     with strop.runtime.open(path) as opened:
         (dark,) = opened.classify(np.zeros((16, 16, 3), np.uint8))
-    assert (dark.label, dark.index, dark.is_answer) == ("not lit", 0, True)
+    assert (dark.label, dark.index, dark.is_set) == ("not lit", 0, None)

@@ -20,7 +20,7 @@ REPORT = "report.html"
 # History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
 # and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
 # and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
-# the islands among the float_layers.
+# the islands among the float_layers, and the certificate's task and what it does not certify.
 MANIFEST_VERSION = 5
 READABLE_VERSIONS = (4, 5)
 PARTIAL = ".partial-"

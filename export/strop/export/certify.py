@@ -1,97 +1,55 @@
-"""Hold the finished artifacts against the float model, on validation images."""
+"""Hold the finished artifacts' answers against the float model's, image by image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from strop.export.certificate import Answers, OneAnswer, Truth, Verdict
 from strop.export.graph import Array
-from strop.runtime.statistics import Interval, paired_drop_interval, wilson_interval
+from strop.runtime.agreement import (
+    agreement,
+    constant,
+    drop,
+    label_agreement,
+    mean_average_precision,
+    mean_label_interval,
+    same,
+    share_of,
+    why_it_says_nothing,
+)
+from strop.runtime.contract import Task
+from strop.runtime.decision import Decision, answer_in_words, outputs
+from strop.runtime.decision import answers as decided
+from strop.runtime.regression_error import OutputError, output_errors
+from strop.runtime.statistics import wilson_interval
 
 TOP = 5
+FLOAT = "the float model"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answers:
-    """What one model said about every validation image.
-
-    Attributes:
-        predicted: int64 [N], the class with the highest score.
-        in_top5: bool [N], whether the true class is among the five highest; all False
-            without labels.
-    """
-
-    predicted: Array
-    in_top5: Array
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """One artifact against the float model, over the same images.
-
-    Attributes:
-        artifact: File name.
-        engine: Engine and version that ran it.
-        kernels: What computed: "xnnpack", "builtin" or "mlas". It holds for these.
-        top1: Share of images with the right class first; None without labels.
-        top5: Share of images with the right class among five; None without labels.
-        drop: Float top-1 minus the artifact's, a share; without labels the share of
-            images with another class than float's, which bounds it.
-        drop_interval: 95 % interval of `drop` (paired, Tango 1998; Wilson without labels).
-        agreement: Share of images with the same class as the float model.
-        agreement_interval: 95 % interval of `agreement` (Wilson).
-    """
-
-    artifact: str
-    engine: str
-    kernels: str
-    top1: float | None
-    top5: float | None
-    drop: float
-    drop_interval: Interval
-    agreement: float
-    agreement_interval: Interval
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Certificate:
-    """What the export is worth.
-
-    Attributes:
-        images: How many, > 0.
-        data: "validation", or "calibration" where there were no others: what the ranges
-            were chosen on flatters.
-        overlap: How many of them are calibration images as well, by content; they flatter.
-        float_top1: The float model's share right; None without labels.
-        float_top5: The same among five.
-        verdicts: One an artifact.
-    """
-
-    images: int
-    data: str
-    overlap: int
-    float_top1: float | None
-    float_top5: float | None
-    verdicts: tuple[Verdict, ...]
-
-
-def answers(scores: Array, truth: Array | None) -> Answers:
-    """Classes from scores, float [N, classes]; `truth` is int [N], or None without labels."""
-    if truth is None:
-        in_top5 = np.zeros(len(scores), bool)
-    else:
+def answers(decision: Decision, scores: Array, right: Array | None) -> Answers:
+    """Answers from scores, float [N, scores]; `right` is [N, K], or None where it is unknown."""
+    n, task = len(scores), decision.task
+    in_top5 = np.zeros(n, bool)
+    if right is not None and task is Task.CLASSIFY:
         best = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
-        in_top5 = (best == truth[:, None]).any(axis=1)
-    return Answers(predicted=scores.argmax(axis=1), in_top5=in_top5)
+        in_top5 = (best == right).any(axis=1)
+    is_table = task in (Task.MULTILABEL, Task.REGRESS)
+    return Answers(
+        rows=decided(decision, scores) if decision.has_classes else np.zeros((n, 0), np.int64),
+        in_top5=in_top5,
+        outputs=outputs(decision, scores) if is_table else np.zeros((n, 0)),
+    )
 
 
 def joined(parts: Sequence[Answers]) -> Answers:
     """The answers of consecutive batches as one."""
     return Answers(
-        predicted=np.concatenate([part.predicted for part in parts]),
+        rows=np.concatenate([part.rows for part in parts]),
         in_top5=np.concatenate([part.in_top5 for part in parts]),
+        outputs=np.concatenate([part.outputs for part in parts]),
     )
 
 
@@ -102,66 +60,100 @@ def verdict(
     kernels: str,
     reference: Answers,
     found: Answers,
-    truth: Array | None,
+    truth: Truth,
 ) -> Verdict:
     """Compare an artifact's answers with the float model's, image by image."""
-    n = len(reference.predicted)
-    same = int(np.count_nonzero(found.predicted == reference.predicted))
-    top1 = top5 = None
-    if truth is None:
-        drop, drop_interval = 1 - same / n, wilson_interval(n - same, n)
-    else:
-        right_before = reference.predicted == truth
-        right_now = found.predicted == truth
-        lost = int(np.count_nonzero(right_before & ~right_now))
-        won = int(np.count_nonzero(right_now & ~right_before))
-        drop, drop_interval = (lost - won) / n, paired_drop_interval(lost, won, n)
-        top1, top5 = float(right_now.mean()), float(found.in_top5.mean())
+    if truth.decision.task is Task.REGRESS:
+        return _error_verdict(artifact, engine, kernels, reference, found, truth)
+    n = len(reference.rows)
+    agreed = agreement(reference.rows, found.rows)
+    hits = int(np.count_nonzero(same(reference.rows, found.rows)))
+    lost, interval = 1 - hits / n, wilson_interval(n - hits, n)
+    top1 = top5 = precision = None
+    if truth.rows is not None:
+        dropped = drop(reference.rows, found.rows, truth.rows)
+        lost, interval = dropped.drop, dropped.interval
+        top1 = float(same(found.rows, truth.rows).mean())
+        if truth.decision.task is Task.CLASSIFY:
+            top5 = float(found.in_top5.mean())
+        if truth.decision.task is Task.MULTILABEL:
+            precision = mean_average_precision(found.outputs, truth.rows)
+    by_label: tuple[float, ...] = ()
+    if truth.decision.task is Task.MULTILABEL:
+        by_label = label_agreement(reference.rows, found.rows)
+    always = constant(reference.rows)
+    answer = answer_in_words(truth.decision.task, truth.names, always.answer)
     return Verdict(
         artifact=artifact,
         engine=engine,
         kernels=kernels,
         top1=top1,
         top5=top5,
-        drop=drop,
-        drop_interval=drop_interval,
-        agreement=same / n,
-        agreement_interval=wilson_interval(same, n),
+        drop=lost,
+        drop_interval=interval,
+        agreement=agreed.share,
+        agreement_interval=agreed.interval,
+        label_agreement=by_label,
+        label_agreement_interval=mean_label_interval(by_label, n) if by_label else None,
+        mean_average_precision=precision,
+        not_certified=why_it_says_nothing(always, hits, answer=answer, reference=FLOAT),
     )
 
 
-def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...]:
-    """Why the certificate cannot promise a drop of at most `max_drop` points; empty if it can.
+def _error_verdict(
+    artifact: str,
+    engine: str,
+    kernels: str,
+    reference: Answers,
+    found: Answers,
+    truth: Truth,
+) -> Verdict:
+    errors = output_errors(reference.outputs, found.outputs, truth.rows, truth.names)
+    worst = max(errors, key=lambda error: error.drop_interval.high)
+    reasons = [_why_error_says_nothing(error) for error in errors if not error.is_telling]
+    return Verdict(
+        artifact=artifact,
+        engine=engine,
+        kernels=kernels,
+        top1=None,
+        top5=None,
+        drop=worst.drop,
+        drop_interval=worst.drop_interval,
+        agreement=None,
+        agreement_interval=None,
+        errors=errors,
+        not_certified="; ".join(reasons),
+    )
 
-    It promises what the worse end of the 95 % interval says, so that few images
-    promise little.
-    """
-    broken = []
-    for found in certificate.verdicts:
-        low, worst = 100 * found.drop_interval.low, 100 * found.drop_interval.high
-        if worst > max_drop:
-            broken.append(
-                f"{found.artifact}: drop {100 * found.drop:+.2f} points [95 %: {low:+.2f},"
-                f" {worst:+.2f}] on {certificate.images} images, at most {max_drop:g} was asked for"
-            )
-    if broken and not can_promise(certificate, max_drop):
-        broken.append(
-            f"{certificate.images} images cannot promise less than"
-            f" {_best_promise(certificate):.2f} points even where no class changes; add validation"
-            " images"
+
+def _why_error_says_nothing(error: OutputError) -> str:
+    if error.spread == 0:
+        return f"{FLOAT} gives {error.output} the same number for all images"
+    return (
+        f"one number for all images, {FLOAT}'s mean, would be {error.constant:.4g} off from it at"
+        f" {error.output}, and {error.mean:.4g} is not clearly less"
+    )
+
+
+def one_answer(reference: Answers, truth: Truth) -> OneAnswer:
+    """What a file would be worth that always gives the float model's most common answer."""
+    if truth.decision.task is Task.REGRESS:
+        exact = output_errors(reference.outputs, reference.outputs, truth.rows, truth.names)
+        return OneAnswer(
+            answer="the mean of float's numbers",
+            agreement=None,
+            agreement_interval=None,
+            drop=max(error.constant_drop for error in exact),
+            is_beatable=all(error.is_telling for error in exact),
         )
-    return tuple(broken)
-
-
-def can_promise(certificate: Certificate, max_drop: float) -> bool:
-    """Whether there are images enough to promise a drop of at most `max_drop` points at all."""
-    return _best_promise(certificate) <= max_drop
-
-
-def _best_promise(certificate: Certificate) -> float:
-    """Points that so many images can promise if no class changes."""
-    n = certificate.images
-    best = (
-        wilson_interval(0, n) if certificate.float_top1 is None else paired_drop_interval(0, 0, n)
+    always = constant(reference.rows, truth.rows)
+    lost = 1 - always.agreement.share
+    if truth.rows is not None and always.right is not None:
+        lost = float(same(reference.rows, truth.rows).mean()) - always.right
+    return OneAnswer(
+        answer=answer_in_words(truth.decision.task, truth.names, always.answer),
+        agreement=always.agreement.share,
+        agreement_interval=always.agreement.interval,
+        drop=lost,
+        is_beatable=always.is_beaten_by(share_of(always.images, always.images)),
     )
-    return 100 * best.high

@@ -40,7 +40,9 @@ def check_images(
     Returns:
         What was measured; a check that has too few images is left out.
     """
-    findings = [_input(source, options, contract)]
+    # Whether a model tells images apart better can be said of classes, not of numbers.
+    is_regression = options.decision is not None and not options.decision.has_classes
+    findings = [None if is_regression else _input(source, options, contract)]
     if tuned is not None:
         findings += check_ranges(tuned.folded.graph, tuned.calibration)
         if options.validation:

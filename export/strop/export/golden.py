@@ -13,6 +13,7 @@ from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
 from strop.runtime.artifact import sha256_file
 from strop.runtime.dataset import batches
+from strop.runtime.decision import Decision, answers, margins
 from strop.runtime.golden import Golden
 from strop.runtime.record import installed_version
 
@@ -23,8 +24,8 @@ CANDIDATES = 16
 def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: float) -> Golden:
     """Run the artifacts on the clearest of some images, and keep what they say.
 
-    Clear is where the best class is far ahead of the next: other kernels, which round
-    otherwise, must come to the same class there.
+    Clear is where the scores are far from another answer: other kernels, which round
+    otherwise, must come to the same answer there.
 
     Args:
         artifacts: int8 files of one quantization, at least one, their contract inside.
@@ -38,7 +39,8 @@ def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: floa
     with ExitStack() as stack:
         opened = [stack.enter_context(open_artifact(path)) for path in artifacts]
         (pixels,) = batches(some, opened[0].contract, batch_size=CANDIDATES)
-        clear = pixels[_clearest(_codes(opened[0], pixels, step))]
+        decision = opened[0].known_decision()
+        clear = pixels[_clearest(_codes(opened[0], pixels, step), decision, step)]
         codes = [_codes(classifier, clear, step) for classifier in opened]
         kernels = {
             sha256_file(path): classifier.facts.kernels
@@ -61,12 +63,17 @@ def _codes(classifier: Classifier, pixels: Array, step: float) -> Array:
     return codes
 
 
-def _clearest(codes: Array) -> Array:
-    """Indices of the IMAGES rows whose best class is furthest ahead, one for each class first."""
-    ordered = np.sort(codes, axis=1)
-    ahead = ordered[:, -1] - ordered[:, -2] if codes.shape[1] > 1 else ordered[:, -1]
-    best = np.argsort(-ahead, kind="stable")
-    _, first = np.unique(codes.argmax(axis=1)[best], return_index=True)
-    of_new_class = np.isin(np.arange(len(best)), first)
-    chosen: Array = np.sort(np.concatenate([best[of_new_class], best[~of_new_class]])[:IMAGES])
+def _clearest(codes: Array, decision: Decision, step: float) -> Array:
+    """Indices of the IMAGES rows furthest from another answer, one for each answer first.
+
+    Of a REGRESS task they are the first ones: any number is as clear as any other.
+    """
+    scores = codes * step
+    # Whole codes: a product's last digit is no difference.
+    best = np.argsort(-np.rint(margins(decision, scores) / step), kind="stable")
+    first: Array = np.zeros(0, np.int64)
+    if decision.has_classes:
+        _, first = np.unique(answers(decision, scores)[best], axis=0, return_index=True)
+    of_new_answer = np.isin(np.arange(len(best)), first)
+    chosen: Array = np.sort(np.concatenate([best[of_new_answer], best[~of_new_answer]])[:IMAGES])
     return chosen

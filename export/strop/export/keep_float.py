@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from strop.export.correct import correct
-from strop.export.graph import Array, Graph
+from strop.export.graph import LINEAR, Array, Graph
 from strop.export.quantize import FIXED, SHARING, QuantizedGraph, quantize
 from strop.export.sensitivity import Cost
 from strop.export.tune import Tuned
@@ -34,13 +34,17 @@ class Spared:
 def spare(tuned: Tuned) -> Iterator[Spared]:
     """The roundings that can be left out, the costliest first, each with those before it.
 
+    It never leaves out so much that no layer with weights is in int8 any more: that is a float
+    file, which `--precision float32` writes.
+
     Args:
         tuned: Its costs and its float graph.
     """
     kept: frozenset[str] = frozenset()
+    weighted = {op.output for op in tuned.deploy.graph.ops if op.kind in LINEAR}
     for cost in tuned.costs:
         needed = _needed(tuned.deploy.graph, cost)
-        if needed is None or needed <= kept:
+        if needed is None or needed <= kept or weighted <= kept | needed:
             continue
         kept |= needed
         yield Spared(cost=cost, kept=kept)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from strop.export.audit import Audit
 from strop.export.bundle import MANIFEST_VERSION
-from strop.export.certify import Certificate
+from strop.export.certificate import Certificate
 from strop.export.delegation import Delegation, delegation_record
 from strop.export.finding import Finding
 from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayers, float_layers_record
@@ -103,6 +103,8 @@ def manifest_json(
             "max_drop": options.max_drop,
             "max_float_layers": options.max_float_layers,
             "full_int8": options.full_int8,
+            "task": None if options.decision is None else options.decision.task.value,
+            "thresholds": [] if options.decision is None else list(options.decision.thresholds),
             "input": options.input.value,
             "result": options.result.value,
             "calibration": _images_record(options.calibration),

@@ -36,7 +36,7 @@ def cost_row(cost: dict[str, Any]) -> tuple[str, ...]:
         cost["kind"],
         cost["part"],
         decibel,
-        f"{100 * cost['agreement']:.1f}",
+        "" if cost["agreement"] is None else f"{100 * cost['agreement']:.1f}",
         f"{cost['divergence']:.5f}",
     )
 

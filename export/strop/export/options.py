@@ -11,7 +11,8 @@ from strop.export.interface import Input, Result
 from strop.export.precision import Precision
 from strop.export.source import Source
 from strop.runtime.artifact import Format
-from strop.runtime.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.decision import Decision
 from strop.runtime.errors import SourceError
 
 MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
@@ -29,7 +30,11 @@ class ExportOptions:
         validation: Images of the certificate; without any, the calibration images show
             the agreement with float, and the certificate says so.
         truth: Class of each validation image; None without labels.
-        labels: One a class; empty if unknown.
+        targets: What is true of each validation image otherwise, as `read_truth` gives it.
+        labels: One per class; of a BINARY task first the one below the threshold, then the one
+            at or above it; empty if unknown.
+        decision: How the model's own output becomes an answer; None for what its ending and
+            its number of scores say.
         resize: How images become the input's size.
         crop_fraction: For `crop`, see Contract.
         precisions: What to write.
@@ -50,7 +55,9 @@ class ExportOptions:
     calibration: tuple[Path, ...] = ()
     validation: tuple[Path, ...] = ()
     truth: tuple[int, ...] | None = None
+    targets: tuple[tuple[float, ...], ...] | None = None
     labels: tuple[str, ...] = ()
+    decision: Decision | None = None
     resize: ResizeRule = ResizeRule.CROP
     crop_fraction: float = CROP_FRACTION
     precisions: tuple[Precision, ...] = (Precision.INT8,)
@@ -65,11 +72,22 @@ class ExportOptions:
     max_float_layers: int = MAX_FLOAT_LAYERS
     full_int8: bool = False
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is known what is true of the validation images."""
+        return self.truth is not None or self.targets is not None
 
-def check_labels(source: Source, labels: Sequence[str]) -> None:
-    """Raise SourceError unless there is one label a class."""
-    if len(labels) != source.classes:
+
+def check_labels(source: Source, labels: Sequence[str], decision: Decision) -> None:
+    """Raise SourceError unless there is one label per class, or per number."""
+    if len(labels) == decision.names_needed:
+        return
+    if decision.task is Task.BINARY:
         raise SourceError(
-            f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
-            " needed is one label a class, in the order of the scores"
+            f"{source.name}: has one score, and there are {len(labels)} labels; needed are two:"
+            " first the class below the threshold, then the one at or above it"
         )
+    raise SourceError(
+        f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
+        " needed is one label a class, in the order of the scores"
+    )

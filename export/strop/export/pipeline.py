@@ -10,11 +10,12 @@ import numpy as np
 
 from strop.export.audit import audit
 from strop.export.bundle import MANIFEST, REPORT, bundle
-from strop.export.certify import Certificate, broken_promises
+from strop.export.certificate import Certificate
 from strop.export.check_islands import check_islands
 from strop.export.checks import check_images
 from strop.export.count_artifact import count_artifact
 from strop.export.delegation import delegation
+from strop.export.drop_limit import broken_promises
 from strop.export.equivalence import proven_fold
 from strop.export.faults import named_faults
 from strop.export.finding import Finding
@@ -32,6 +33,7 @@ from strop.export.promise import keep_promise, told
 from strop.export.report import export_html
 from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
 from strop.export.source import Source
+from strop.export.source_decision import source_decision
 from strop.export.tune import Step, Tuned, tune
 from strop.export.write import Int8, contract_of, write_converted, write_int8
 from strop.runtime.artifact import Format
@@ -99,11 +101,16 @@ def export(
 
     Raises:
         SourceError: The model cannot be converted, or does not fit the labels.
+        ContractError: Its scores do not fit the task.
         QuantizationError: It cannot be quantized, or there are too few images.
         GateError: `max_drop` cannot be promised, and `keep_failed` is not set.
         OutputError: The output cannot be written.
     """
     _check(source, options)
+    decision = options.decision or source_decision(source)
+    options = replace(options, decision=decision)
+    if options.labels:
+        check_labels(source, options.labels, decision)
     with bundle(options.output, force=options.force) as folder:
         on_step("convert, fold, calibrate, tune")
         quantized = None
@@ -254,8 +261,6 @@ def _record(
 
 def _check(source: Source, options: ExportOptions) -> None:
     """Refuse what cannot end well, before the work starts."""
-    if options.labels:
-        check_labels(source, options.labels)
     if Precision.INT8 in options.precisions and len(options.calibration) < options.min_images:
         raise QuantizationError(
             f"calibration data: {len(options.calibration)} images, int8 calibration needs at least"
@@ -277,6 +282,8 @@ def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Q
     with named_faults(source.name, "read"):
         graph, activation = cut_activation(float_graph(source))
     check_islands(graph, full_int8=options.full_int8, is_onnx=Format.ONNX in options.formats)
+    # The thresholds are of what comes out behind the activation.
+    decision = options.decision or source_decision(source)
     ends_in_probabilities = options.result is Result.PROBABILITIES
     if ends_in_probabilities and activation is Activation.NONE:
         raise SourceError(
@@ -301,7 +308,7 @@ def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Q
                 "calibrate",
             ),
             sample,
-            activation=activation,
+            decision=replace(decision, activation=activation),
             effort=options.effort,
         )
     int8 = Int8(

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from strop.export.certify import Certificate, broken_promises, can_promise
+from strop.export.certificate import Certificate
+from strop.export.drop_limit import broken_promises, can_promise
 from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
 from strop.export.graph import Array
 from strop.export.keep_float import Spared, keep_float, spare
@@ -92,7 +93,8 @@ def told(layers: Sequence[FloatLayer]) -> str:
     best = min(max(price.drop_high for price in layer.prices) for layer in layers)
     return (
         f"kept in float, one on top of the other, {names} bring that to {100 * best:+.2f} points;"
-        " raise --max-float-layers or --max-drop, or add validation images"
+        " raise --max-float-layers or --max-drop, add validation images, or take --precision"
+        " float32"
     )
 
 

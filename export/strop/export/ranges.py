@@ -18,7 +18,7 @@ from strop.export.fold import DeployGraph
 from strop.export.graph import Array
 from strop.export.quantize import FIXED, SHARING, float_results, params_from_range
 from strop.export.replay import Rest, Values, replay
-from strop.runtime.contract import Activation
+from strop.runtime.decision import Decision
 
 # Shares of the calibrated range that are tried, widest first.
 SHARES = (0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1)
@@ -38,7 +38,7 @@ def choose_ranges(
     calibration: Calibration,
     images: Array,
     scores: Array,
-    activation: Activation,
+    decision: Decision,
 ) -> Calibration:
     """Narrow the ranges for which that makes the scores' divergence smaller.
 
@@ -51,7 +51,7 @@ def choose_ranges(
         scores: float [M, classes] of the float graph, for as many images as there are. They
             judge the range of the scores themselves: an image that is missing there may
             have its best two classes cut off to the same score.
-        activation: What makes probabilities of the scores.
+        decision: What the scores are, and what makes probabilities of them.
 
     Returns:
         The calibration with the chosen ranges.
@@ -60,7 +60,7 @@ def choose_ranges(
     image = deploy.reals(images)
     rest = Rest(graph)
     reference = rest.scores_from(0, {graph.input: image})
-    negligible = NEGLIGIBLE * information(reference, activation)
+    negligible = NEGLIGIBLE * information(reference, decision)
     last = max(index for index, op in enumerate(graph.ops) if op.kind not in SHARING)
     chosen: dict[str, Range] = {}
     reals = float_results(graph)
@@ -72,10 +72,10 @@ def choose_ranges(
         def cost(candidate: Range, index: int = index, values: Values = values) -> float:
             quant = params_from_range(candidate)
             if index == last:
-                return divergence(scores, rounded(scores, quant), activation)
+                return divergence(scores, rounded(scores, quant), decision)
             name = graph.ops[index].output
             left = {**values, name: rounded(values[name], quant)}
-            return divergence(reference, rest.scores_from(index + 1, left), activation)
+            return divergence(reference, rest.scores_from(index + 1, left), decision)
 
         found = _narrowed(calibration.range(op.output), cost, negligible)
         if found is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
+from strop.export.certificate_rows import certificate_columns, certificate_notes, certificate_rows
 from strop.export.count import Count, Role
 from strop.export.manifest_rows import (
     COST_COLUMNS,
@@ -30,7 +31,6 @@ from strop.runtime.machine import Machine
 from strop.runtime.typed_json import read_typed
 from strop.runtime.xml_text import xml_text
 
-MIB = 1 << 20
 MILLION = 1_000_000
 BARS = 20
 WIDTH, BAR_STEP, BARS_TOP = 420, 24, 28
@@ -78,32 +78,11 @@ def export_html(manifest: str, counts: Mapping[str, Count | None]) -> str:
 
 def _add_certificate(body: Element, record: dict[str, Any]) -> None:
     certificate = record["certificate"]
-    columns = (
-        "file",
-        "MiB",
-        "top-1",
-        "top-5",
-        "drop, points [95 %]",
-        "agreement [95 %]",
-        "kernels",
-    )
-    shares = (_percent(certificate["float_top1"]), _percent(certificate["float_top5"]))
     sizes = {artifact["file"]: artifact["size_bytes"] for artifact in record["artifacts"]}
-    rows = [
-        (
-            found["artifact"],
-            f"{sizes[found['artifact']] / MIB:.2f}",
-            _percent(found["top1"]),
-            _percent(found["top5"]),
-            _interval(found["drop"], found["drop_interval"], "+.2f"),
-            _interval(found["agreement"], found["agreement_interval"], ".2f"),
-            found["kernels"],
-        )
-        for found in certificate["verdicts"]
-    ]
-    rows.insert(0, ("float model", "", *shares, "", "", "tensorflow"))
     SubElement(body, "h2").text = "Certificate"
-    add_table(body, columns, rows)
+    add_table(body, certificate_columns(certificate, "file"), certificate_rows(certificate, sizes))
+    for note in certificate_notes(certificate):
+        _add_line(body, note)
 
 
 def _add_counts(body: Element, counts: Mapping[str, Count | None]) -> None:
@@ -209,12 +188,3 @@ def _details(columns: Sequence[str], cells: Sequence[str]) -> str:
 
 def _add_line(body: Element, text: str, *, kind: str = "") -> None:
     SubElement(body, "p", {"class": kind} if kind else {}).text = xml_text(text)
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f} %"
-
-
-def _interval(share: float, interval: Mapping[str, float], form: str) -> str:
-    low, high = 100 * interval["low"], 100 * interval["high"]
-    return f"{100 * share:{form}} [{low:{form}}, {high:{form}}]"

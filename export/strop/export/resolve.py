@@ -14,11 +14,14 @@ from strop.export.options import (
 )
 from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
 from strop.export.source import Source, load_model_file
+from strop.export.source_decision import source_decision
 from strop.export.training.record import training_record
 from strop.export.zoo import ARCHITECTURES, build, default_source
-from strop.runtime.contract import CROP_FRACTION, ResizeRule
-from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
+from strop.runtime.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.dataset import list_images, read_labels
+from strop.runtime.decision import Decision
 from strop.runtime.errors import SourceError
+from strop.runtime.truth import KnownImages, images_with_truth
 
 T = TypeVar("T")
 ZOO_FLAGS = ("alpha", "resolution", "classes", "weights")
@@ -56,7 +59,7 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
 
     Raises:
         ImageError: A folder cannot be used.
-        ContractError: The labels cannot be read.
+        ContractError: The labels cannot be read, or the scores do not fit the task.
         SourceError, MeasurementError: The record of the model's training cannot be used.
     """
     is_default = options.source is None
@@ -77,13 +80,17 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
     fraction = CROP_FRACTION
     if trained is not None:
         resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
-    images, truth = _validation_images(validation, labels, source)
+    task = None if options.task is None else Task(options.task)
+    decision = source_decision(source, task=task, thresholds=options.threshold or ())
+    known = _validation_images(validation, options.truth, labels, decision, source)
     return ExportOptions(
         output=options.output or Path("build", source.name),
         calibration=() if calibration is None else list_images(calibration),
-        validation=images,
-        truth=truth,
-        labels=labels,
+        validation=known.paths,
+        truth=known.classes,
+        targets=known.targets,
+        labels=known.labels,
+        decision=decision,
         resize=options.resize or resize,
         crop_fraction=_given(options.crop_fraction, fraction),
         precisions=tuple(dict.fromkeys(options.precision)),
@@ -101,16 +108,19 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
 
 
 def _validation_images(
-    folder: Path | None, labels: tuple[str, ...], source: Source
-) -> tuple[tuple[Path, ...], tuple[int, ...] | None]:
+    folder: Path | None,
+    table: Path | None,
+    labels: tuple[str, ...],
+    decision: Decision,
+    source: Source,
+) -> KnownImages:
+    if labels:
+        check_labels(source, labels, decision)
     if folder is None:
-        return (), None
-    if not labels or not is_labelled(folder):
-        return list_images(folder), None
-    check_labels(source, labels)
-    found = labelled_images(folder, labels)
-    truth = tuple(index for image in found if (index := image.class_index) is not None)
-    return tuple(image.path for image in found), truth
+        if table is not None:
+            raise SourceError(f"--truth {table} given without --validation-data; give both")
+        return KnownImages(paths=(), classes=None, targets=None, labels=labels)
+    return images_with_truth(folder, table, decision=decision, labels=labels)
 
 
 def _given(value: T | None, default: T) -> T:

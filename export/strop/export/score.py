@@ -9,15 +9,20 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from strop.export.certify import Answers, Certificate, answers, joined, verdict
+from strop.export.certificate import Answers, Certificate, Truth
+from strop.export.certify import answers, joined, one_answer, verdict
 from strop.export.graph import Array
 from strop.export.options import ExportOptions
 from strop.export.overlap import overlap
 from strop.export.silence import native_stderr_held
 from strop.export.source import Source
+from strop.export.source_decision import source_decision
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
+from strop.runtime.agreement import mean_average_precision, same
+from strop.runtime.contract import Task
 from strop.runtime.dataset import batches
+from strop.runtime.decision import THRESHOLD_TASKS, answer_names, answers_of_classes
 from strop.runtime.errors import SourceError
 
 Progress = Callable[[Iterable[Array], int, str], Iterable[Array]]
@@ -54,9 +59,7 @@ def certify(
     """
     is_validated = bool(options.validation)
     paths = options.validation if is_validated else options.calibration
-    truth = None
-    if is_validated and options.truth is not None:
-        truth = np.array(options.truth)
+    truth = _truth(source, options, is_validated=is_validated)
     with ExitStack() as stack:
         with native_stderr_held():
             opened = [
@@ -80,13 +83,51 @@ def certify(
             )
             for path, classifier, one in zip(artifacts, opened, found, strict=True)
         )
+    shares = _float_shares(reference, truth)
+    task = truth.decision.task
     return Certificate(
         images=len(paths),
         data="validation" if is_validated else "calibration",
         overlap=len(overlap(options.calibration, paths)),
-        float_top1=None if truth is None else float((reference.predicted == truth).mean()),
-        float_top5=None if truth is None else float(reference.in_top5.mean()),
+        task=task,
+        thresholds=truth.decision.thresholds,
+        names=truth.names if task in THRESHOLD_TASKS else (),
+        float_top1=shares[0],
+        float_top5=shares[1],
+        float_mean_average_precision=shares[2],
+        one_answer=one_answer(reference, truth),
         verdicts=verdicts,
+    )
+
+
+def _float_shares(
+    reference: Answers, truth: Truth
+) -> tuple[float | None, float | None, float | None]:
+    """Top-1, top-5 and mean average precision of the float model, as far as they are known."""
+    right, task = truth.rows, truth.decision.task
+    if right is None or task is Task.REGRESS:
+        return None, None, None
+    is_labels = task is Task.MULTILABEL
+    return (
+        float(same(reference.rows, right).mean()),
+        float(reference.in_top5.mean()) if task is Task.CLASSIFY else None,
+        mean_average_precision(reference.outputs, right) if is_labels else None,
+    )
+
+
+def _truth(source: Source, options: ExportOptions, *, is_validated: bool) -> Truth:
+    decision = options.decision or source_decision(source)
+    is_named = bool(options.labels) or decision.task is not Task.CLASSIFY
+    rows = None
+    if is_validated and options.targets is not None:
+        rows = np.array(options.targets)
+        rows = rows.astype(np.int64) if decision.has_classes else rows
+    elif is_validated and options.truth is not None and decision.has_classes:
+        rows = answers_of_classes(decision, options.truth)
+    return Truth(
+        decision=decision,
+        names=answer_names(decision, options.labels) if is_named else (),
+        rows=rows,
     )
 
 
@@ -94,14 +135,14 @@ def _answers(
     source: Source,
     opened: Sequence[Classifier],
     images: Iterable[Array],
-    truth: Array | None,
+    truth: Truth,
 ) -> list[Answers]:
     """The source's answers, then each artifact's."""
     forward = tf.function(source.forward, autograph=False, reduce_retracing=True)
     collected: list[list[Answers]] = [[] for _ in range(1 + len(opened))]
     seen = 0
     for batch in images:
-        expected = None if truth is None else truth[seen : seen + len(batch)]
+        right = None if truth.rows is None else truth.rows[seen : seen + len(batch)]
         seen += len(batch)
         scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
         if not np.isfinite(scores).all():
@@ -109,8 +150,8 @@ def _answers(
                 f"{source.name}: the float model itself gives NaN or infinite scores on the"
                 " validation images; check its weights, and --mean and --std"
             )
-        collected[0].append(answers(scores, expected))
+        collected[0].append(answers(truth.decision, scores, right))
         for parts, classifier in zip(collected[1:], opened, strict=True):
             codes = np.stack([classifier.scores(image) for image in batch])
-            parts.append(answers(codes, expected))
+            parts.append(answers(classifier.known_decision(), codes, right))
     return [joined(parts) for parts in collected]

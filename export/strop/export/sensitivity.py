@@ -13,7 +13,8 @@ from strop.export.fold import DeployGraph
 from strop.export.graph import LINEAR, Array, Graph, Op, Tensor
 from strop.export.quantize import FIXED, SHARING, QuantizedGraph
 from strop.export.replay import Rest, Values, replay, result_of
-from strop.runtime.contract import Activation
+from strop.runtime.agreement import same
+from strop.runtime.decision import Decision, answers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +26,7 @@ class Cost:
         kind: Operation.
         part: "activation" (its result is rounded) or "weights".
         noise: Mean squared error of the scores over their variance.
-        agreement: Share of images that keep their class.
+        agreement: Share of images that keep their answer; None of a REGRESS task.
         divergence: Of the probabilities from the float network's, in nats an image.
     """
 
@@ -33,12 +34,12 @@ class Cost:
     kind: str
     part: str
     noise: float
-    agreement: float
+    agreement: float | None
     divergence: float
 
 
 def sensitivity(
-    deploy: DeployGraph, quantized: QuantizedGraph, images: Array, activation: Activation
+    deploy: DeployGraph, quantized: QuantizedGraph, images: Array, decision: Decision
 ) -> tuple[Cost, ...]:
     """Rank activations and weights by what their rounding alone does to the probabilities.
 
@@ -46,7 +47,7 @@ def sensitivity(
         deploy: The float graph that was quantized.
         quantized: Its integers.
         images: uint8 [N, H, W, C] to judge by.
-        activation: What makes probabilities of the scores.
+        decision: What the scores are, and what makes probabilities of them.
 
     Returns:
         The costliest first.
@@ -60,7 +61,7 @@ def sensitivity(
     def add(index: int, values: Values, part: str, changed: tf.Tensor) -> None:
         op = graph.ops[index]
         scores = rest.scores_from(index + 1, {**values, op.output: changed}).numpy()
-        costs.append(_cost(op, part, reference, scores, activation))
+        costs.append(_cost(op, part, reference, scores, decision))
 
     for index, values in replay(graph, image):
         op = graph.ops[index]
@@ -85,13 +86,17 @@ def _with_rounded_weights(graph: Graph, op: Op, quantized: Graph) -> Graph:
     return replace(graph, tensors={**graph.tensors, weights.name: weights})
 
 
-def _cost(op: Op, part: str, reference: Array, found: Array, activation: Activation) -> Cost:
+def _cost(op: Op, part: str, reference: Array, found: Array, decision: Decision) -> Cost:
+    agreement = None
+    if decision.has_classes:
+        kept = same(answers(decision, reference), answers(decision, found))
+        agreement = float(kept.mean())
     power = max(float(reference.var()), float(np.finfo(np.float32).tiny))
     return Cost(
         layer=op.output,
         kind=op.kind.value,
         part=part,
         noise=float(np.square(reference - found).mean()) / power,
-        agreement=float((reference.argmax(axis=1) == found.argmax(axis=1)).mean()),
-        divergence=divergence(reference, found, activation),
+        agreement=agreement,
+        divergence=divergence(reference, found, decision),
     )

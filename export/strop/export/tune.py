@@ -20,7 +20,7 @@ from strop.export.graph import Array
 from strop.export.quantize import QuantizedGraph, quantize
 from strop.export.ranges import choose_ranges
 from strop.export.sensitivity import Cost, sensitivity
-from strop.runtime.contract import Activation
+from strop.runtime.decision import Decision
 
 # Pixels that ranges are chosen by: 32 images of 224 x 224, four times as many with high
 # effort. Of 64 x 64 they are all that there are in memory, and worth it: chosen by 100 instead
@@ -80,7 +80,7 @@ def tune(
     batches: Iterable[Array],
     sample: Sequence[Array],
     *,
-    activation: Activation,
+    decision: Decision,
     effort: Effort,
 ) -> Tuned:
     """Calibrate, equalize, choose ranges, quantize, round and correct.
@@ -89,14 +89,14 @@ def tune(
         deploy: The folded graph.
         batches: All calibration images, uint8 [N, H, W, C] each; read once.
         sample: Some of them, held in memory, for the steps that need several passes.
-        activation: What makes probabilities of the scores.
+        decision: What the scores are, and what makes probabilities of them.
         effort: Which steps to try.
 
     Returns:
         The integers after the steps that brought the probabilities nearer to the float
         graph's.
     """
-    run = _Run(deploy, sample, activation)
+    run = _Run(deploy, sample, decision)
     calibration = calibrate(deploy, batches)
     if calibration.images > sum(map(len, sample)):
         # Biases are corrected on the sample, so the means to correct to are the sample's.
@@ -109,11 +109,11 @@ def tune(
     costs: tuple[Cost, ...] = ()
     if effort is not Effort.FAST:
         judges = _evenly(np.concatenate(list(sample)), most_pixels=JUDGE_PIXELS[effort])
-        narrowed = choose_ranges(run.deploy, run.calibration, judges, run.reference, activation)
+        narrowed = choose_ranges(run.deploy, run.calibration, judges, run.reference, decision)
         remeasured = remeasure(run.deploy, narrowed, sample)
         run.consider("ranges", run.deploy, remeasured)
         run.consider("rounding", run.deploy, run.calibration, patches=PATCHES[effort])
-        costs = sensitivity(run.deploy, run.best.quantized, judges, activation)
+        costs = sensitivity(run.deploy, run.best.quantized, judges, decision)
     return Tuned(
         quantized=run.best.quantized,
         steps=tuple(run.steps),
@@ -139,13 +139,11 @@ class _Run:
 
     best: Corrected
 
-    def __init__(
-        self, deploy: DeployGraph, sample: Sequence[Array], activation: Activation
-    ) -> None:
+    def __init__(self, deploy: DeployGraph, sample: Sequence[Array], decision: Decision) -> None:
         self.patches = 0
         self.moves_biases = False
         self.sample = sample
-        self.activation = activation
+        self.decision = decision
         self.reference = np.concatenate(
             [execute(deploy.graph, deploy.reals(batch)) for batch in sample]
         )
@@ -170,7 +168,7 @@ class _Run:
             patches=patches,
             moves_biases=moves_biases,
         )
-        found = divergence(self.reference, made.scores, self.activation)
+        found = divergence(self.reference, made.scores, self.decision)
         is_kept = all(found < step.divergence for step in self.steps)
         step = Step(
             name=name,

@@ -44,6 +44,8 @@ class Int8:
 
 def contract_of(source: Source, options: ExportOptions, activation: Activation) -> Contract:
     """The contract of a file whose scores still need `activation`."""
+    decision = options.decision
+    limits = () if decision is None else tuple(sorted(set(decision.thresholds)))
     return Contract(
         height=source.height,
         width=source.width,
@@ -52,6 +54,9 @@ def contract_of(source: Source, options: ExportOptions, activation: Activation) 
         crop_fraction=options.crop_fraction,
         activation=activation,
         labels=options.labels,
+        task=None if decision is None else decision.task,
+        # One where all are the same.
+        thresholds=limits if decision is None or len(limits) < 2 else decision.thresholds,
         source=source.name,
         source_sha256=source.sha256,
         strop_version=installed_version(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,19 +23,13 @@ class Prediction:
         index: Its position in the labels.
         score: Probability after the contract's activation; the raw score if that is NONE. Of a
             BINARY task the one score there is, which speaks for the second label.
-        is_answer: Whether it is the answer, or one of a set that is.
+        is_set: Of a MULTILABEL task, whether the label is in the answer; None of others.
     """
 
     label: str
     index: int
     score: float
-    is_answer: bool
-
-
-def is_answered_plainly(found: Sequence[Prediction]) -> bool:
-    """Whether the first one is the answer and no other, or all of them are."""
-    flags = [each.is_answer for each in found]
-    return flags[:1] == [True] and (not any(flags[1:]) or all(flags))
+    is_set: bool | None = None
 
 
 def predictions(
@@ -46,35 +39,31 @@ def predictions(
 
     Args:
         scores: [scores], before the activation.
-        decision: None where it is open what the scores say; nothing is the answer then.
+        decision: None where it is open what the scores say.
         contract: Gives labels and activation.
         top: Most classes or labels, at least 1.
     """
     if decision is None or decision.task is Task.CLASSIFY:
-        return _likeliest(scores, contract, top, has_answer=decision is not None)
+        return _likeliest(scores, contract, top)
     found = outputs(decision, scores).tolist()
     names = answer_names(decision, contract.labels)
     if decision.task is Task.REGRESS:
         return tuple(
-            Prediction(label=name, index=index, score=found[index], is_answer=True)
+            Prediction(label=name, index=index, score=found[index])
             for index, name in enumerate(names)
         )
     answer = answers(decision, scores[None])[0].tolist()
     if decision.task is Task.BINARY:
         (index,) = answer
-        return (Prediction(label=names[index], index=index, score=found[0], is_answer=True),)
+        return (Prediction(label=names[index], index=index, score=found[0]),)
     order = sorted(range(len(names)), key=lambda index: (-answer[index], -found[index]))
     return tuple(
-        Prediction(
-            label=names[index], index=index, score=found[index], is_answer=bool(answer[index])
-        )
+        Prediction(label=names[index], index=index, score=found[index], is_set=bool(answer[index]))
         for index in order[:top]
     )
 
 
-def _likeliest(
-    scores: NDArray[np.float32], contract: Contract, top: int, *, has_answer: bool
-) -> tuple[Prediction, ...]:
+def _likeliest(scores: NDArray[np.float32], contract: Contract, top: int) -> tuple[Prediction, ...]:
     probabilities = activate(scores, contract.activation)
     # One score alone speaks for the second of two labels.
     labels = contract.labels[-1:] if len(scores) == 1 else contract.labels
@@ -84,7 +73,6 @@ def _likeliest(
             label=labels[index] if labels else str(index),
             index=index,
             score=float(probabilities[index]),
-            is_answer=has_answer and rank == 0,
         )
-        for rank, index in enumerate(top_k(scores, top))
+        for index in top_k(scores, top)
     )

@@ -101,12 +101,23 @@ def test_a_drop_fails_by_the_end_of_its_interval() -> None:
 
 MANIFEST: dict[str, Any] = {
     "format_version": 2,
+    "source": {"classes": 10},
     "artifacts": [{"file": "m.tflite", "sha256": "ab"}, {"file": "m.onnx", "sha256": "cd"}],
     "certificate": {
         "images": 400,
         "verdicts": [
-            {"artifact": "m.tflite", "drop": 0.1, "drop_interval": {"low": 0.0, "high": 0.2}},
-            {"artifact": "m.onnx", "drop": 0.3, "drop_interval": {"low": 0.0, "high": 0.4}},
+            {
+                "artifact": "m.tflite",
+                "drop": 0.1,
+                "drop_interval": {"low": 0.0, "high": 0.2},
+                "not_certified": "float answers 'x' to all images",
+            },
+            {
+                "artifact": "m.onnx",
+                "drop": 0.3,
+                "drop_interval": {"low": 0.0, "high": 0.4},
+                "not_certified": "",
+            },
         ],
     },
 }
@@ -121,6 +132,21 @@ def manifest_in(folder: Path, content: object = MANIFEST) -> Path:
 def test_the_certificate_is_found_by_content_not_by_name(tmp_path: Path, version: int) -> None:
     found = certified(manifest_in(tmp_path, MANIFEST | {"format_version": version}), "cd")
     assert found == Certified(drop=0.3, high=0.4, images=400)
+
+
+def test_figures_that_prove_nothing_pass_no_gate(tmp_path: Path) -> None:
+    path = manifest_in(tmp_path, MANIFEST | {"format_version": 5})
+    with pytest.raises(
+        ContractError, match=r"does not certify .* float answers 'x' to all images;"
+    ):
+        certified(path, "ab")
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_one_score_was_not_certified_by_earlier_versions(tmp_path: Path, version: int) -> None:
+    old = MANIFEST | {"format_version": version, "source": {"classes": 1}}
+    with pytest.raises(ContractError, match="one score, and an earlier strop took its answers"):
+        certified(manifest_in(tmp_path, old), "cd")
 
 
 def test_a_manifest_about_another_file_certifies_nothing(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from strop.export.effort import Effort
 from strop.export.interface import Input, Result
 from strop.export.precision import Precision
 from strop.runtime.artifact import Format
+from strop.runtime.commands.contract_flags import add_task_flags
 from strop.runtime.contract import ResizeRule
+from strop.runtime.decision import in_words
 
 if TYPE_CHECKING:
     from strop.export.options import ExportOptions
@@ -73,6 +75,7 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--std", type=_numbers, metavar="S[,S,S]", help="divides the pixels after --mean"
     )
+    add_task_flags(group)
 
 
 def _add_image_flags(group: argparse._ArgumentGroup) -> None:
@@ -81,7 +84,15 @@ def _add_image_flags(group: argparse._ArgumentGroup) -> None:
         "--validation-data",
         type=Path,
         metavar="DIR",
-        help="images of the certificate; one subfolder a class for accuracy",
+        help="images of the certificate; one subfolder per class for accuracy (binary: two, first"
+        " the one below the threshold)",
+    )
+    group.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="CSV with what is true of each validation image, instead of subfolders: its path below"
+        " the folder, then a column per label (1 or 0), or per number of a regression",
     )
     group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
     add_resize_flags(group, are_decided=False)
@@ -121,7 +132,8 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         "--max-drop",
         type=float,
         metavar="POINTS",
-        help="exit 1 unless the certificate promises at most this drop of top-1",
+        help="exit 1 unless the certificate promises at most this drop: of the share of right"
+        " answers; of a regression, of its error in %% of float's spread over the images",
     )
     group.add_argument(
         "--max-float-layers",
@@ -234,13 +246,14 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "input": f"{source.height}x{source.width}x{source.channels}",
         "normalization": _normalization(source),
         "classes": source.classes,
+        "task": in_words(options.decision, options.labels),
         "resize": resize,
         "precision": ", ".join(precision.value for precision in options.precisions),
         "format": ", ".join(form.value for form in options.formats),
         "effort": options.effort.value,
         "calibration": f"{len(options.calibration)} images",
         "validation": f"{len(options.validation)} images, "
-        + ("labelled" if options.truth is not None else "without labels"),
+        + ("labelled" if options.is_labelled else "without labels"),
         "tflite input": options.input.value,
         "result": options.result.value,
         "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",

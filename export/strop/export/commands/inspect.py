@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from strop.runtime.artifact import Format, detect_format, read_contract, sha256_
 from strop.runtime.commands.manifest_note import note_manifest
 from strop.runtime.commands.run import note_remark
 from strop.runtime.contract import Activation, Contract, ResizeRule
-from strop.runtime.engines import EngineFacts, open_engine
+from strop.runtime.decision import decision_of, in_words
+from strop.runtime.engines import EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ContractError
 from strop.runtime.tflite_metadata import TfliteMetadata, read_tflite_metadata
 
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     contract = read_contract(path)  # first: what is damaged shall reach no engine
     with open_engine(path) as engine:
         facts = engine.facts
+        about = _contract_rows(path, contract, engine.outputs)
         note_remark(engine)
     # They let more libraries read the file, and ONNX Runtime run it.
     with EngineAtWork(path, f"{facts.engine} {facts.version}"):
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         record = _record(path, contents, contract, metadata, facts, delegated)
         console.json({**record, "counts": None if count is None else count_record(count)})
         return 0
-    _print(path, contents, contract, metadata, facts, delegated)
+    _print(path, contents, about, metadata, facts, delegated)
     _print_counts(count, has_layers=options.layers)
     findings = _findings(contents, delegated)
     if findings:
@@ -95,7 +97,7 @@ def _record(
 def _print(
     path: Path,
     contents: Audit,
-    contract: Contract | None,
+    about: Sequence[tuple[str, str]],
     metadata: TfliteMetadata | None,
     facts: EngineFacts,
     delegated: Delegation | None,
@@ -110,7 +112,7 @@ def _print(
         ("transposes", _counted_ops(contents.transposes)),
         ("runs here on", _engine(facts)),
         *_delegation_rows(delegated, facts),
-        *_contract_rows(contract),
+        *about,
         *_metadata_rows(metadata),
     ]
     console.table(("", ""), rows)
@@ -164,7 +166,15 @@ def _scores(contract: Contract) -> str:
     return f"become probabilities by {contract.activation.value}"
 
 
-def _contract_rows(contract: Contract | None) -> list[tuple[str, str]]:
+def _answer(path: Path, contract: Contract, outputs: tuple[TensorInfo, ...]) -> str:
+    if len(outputs) != 1 or not outputs[0].shape:
+        return "none; the file has not one row of scores"
+    return in_words(decision_of(contract, outputs[0], where=str(path)), contract.labels)
+
+
+def _contract_rows(
+    path: Path, contract: Contract | None, outputs: tuple[TensorInfo, ...]
+) -> list[tuple[str, str]]:
     if contract is None:
         return [("contract", "none; strop did not write this file")]
     resize = contract.resize.value
@@ -174,6 +184,7 @@ def _contract_rows(contract: Contract | None) -> list[tuple[str, str]]:
     return [
         ("image", f"{contract.height}x{contract.width}x{contract.channels}, {resize}"),
         ("scores", _scores(contract)),
+        ("answer", _answer(path, contract, outputs)),
         ("labels", labels),
         ("made from", f"{contract.source} {contract.source_sha256[:12]}"),
         ("made by", f"strop {contract.strop_version}"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from strop import console
 from strop.export.bundle import MANIFEST
+from strop.export.certificate_rows import certificate_columns, certificate_notes, certificate_rows
 from strop.export.commands.explain import print_float_layers, print_steps
 from strop.export.delegation import delegation_record
 from strop.export.float_layers import float_layers_record
@@ -14,7 +15,6 @@ from strop.export.precision import Precision
 from strop.export.xnnpack import UNKNOWN
 
 if TYPE_CHECKING:
-    from strop.export.certify import Certificate
     from strop.export.delegation import Delegation
     from strop.export.pipeline import Export
 
@@ -45,10 +45,9 @@ def record(made: Export) -> dict[str, Any]:
 def show(made: Export) -> None:
     """Print the certificate, the steps, and what there is to know about both."""
     certificate = made.certificate
-    console.table(
-        ("artifact", "MiB", "top-1", "top-5", "drop, points [95 %]", "agreement [95 %]", "kernels"),
-        (_float_row(certificate), *_rows(made)),
-    )
+    told = asdict(certificate)
+    sizes = {artifact.path.name: artifact.audit.size_bytes for artifact in made.artifacts}
+    console.table(certificate_columns(told, "artifact"), certificate_rows(told, sizes))
     _show_splits(made)
     if made.steps:
         console.gap()
@@ -58,6 +57,8 @@ def show(made: Export) -> None:
     console.note(
         f"written to {folder}, certified on {certificate.images} {certificate.data} images"
     )
+    for note in certificate_notes(told):
+        console.note(note)
     if certificate.data == "validation" and certificate.overlap:
         console.note(
             f"{certificate.overlap} of these are calibration images as well, by content; the"
@@ -100,30 +101,3 @@ def _some(names: tuple[str, ...]) -> str:
     shown = ", ".join(names[:MAX_NAMES])
     rest = len(names) - MAX_NAMES
     return shown + (f" and {rest} more in {MANIFEST}" if rest > 0 else "")
-
-
-def _float_row(certificate: Certificate) -> tuple[str, ...]:
-    shares = (certificate.float_top1, certificate.float_top5)
-    return ("float model", "", *(_percent(share) for share in shares), "", "", "tensorflow")
-
-
-def _rows(made: Export) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for artifact, found in zip(made.artifacts, made.certificate.verdicts, strict=True):
-        drop, agreed = found.drop_interval, found.agreement_interval
-        rows.append(
-            (
-                artifact.path.name,
-                f"{artifact.audit.size_bytes / 2**20:.2f}",
-                _percent(found.top1),
-                _percent(found.top5),
-                f"{100 * found.drop:+.2f} [{100 * drop.low:+.2f}, {100 * drop.high:+.2f}]",
-                f"{100 * found.agreement:.2f} [{100 * agreed.low:.2f}, {100 * agreed.high:.2f}]",
-                found.kernels,
-            )
-        )
-    return rows
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f} %"

@@ -6,7 +6,7 @@ from strop import console
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, pareto_front
 from strop.export.sweep.latency_model import LEAST_MEASURED
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.words import COLUMNS, cells, told, took
+from strop.export.sweep.words import COLUMNS, cells, not_certified, told, took
 
 MAX_NAMES = 5
 
@@ -23,6 +23,9 @@ def print_sweep(found: Sweep, limits: Limits) -> None:
         f"front: no other file is as good in {', '.join(OBJECTIVES)} and better in one of them;"
         " ~: predicted; uJ: energy of the multiply-adds of one image, an estimate"
     )
+    doubts = not_certified(found.entries)
+    if doubts is not None:
+        console.note(doubts)
     time_taken = took(found.records)
     if time_taken is not None:
         console.note(time_taken)

@@ -18,7 +18,7 @@ from strop.runtime.record import installed_version
 from strop.runtime.statistics import wilson_interval
 
 if TYPE_CHECKING:
-    from strop.export.certify import Verdict
+    from strop.export.certificate import Verdict
     from strop.export.options import ExportOptions
 
 
@@ -139,4 +139,5 @@ def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:
         drop_interval=found.drop_interval,
         agreement=found.agreement,
         agreement_interval=found.agreement_interval,
+        not_certified=found.not_certified,
     )

@@ -18,8 +18,9 @@ from strop.runtime.typed_json import read_typed
 from strop.runtime.user_files import read_file
 
 MEMBER = "member.json"
-# 2 has the seconds, depthwise_rest and operations.
-FORMAT_VERSION = 2
+# 2 has the seconds, depthwise_rest and operations; 3 has not_certified.
+FORMAT_VERSION = 3
+NOT_LOOKED_AT = "an earlier strop did not look at whether the answers vary; make it again"
 WRITER = "strop sweep"
 KERNEL_CHANNELS = 8
 """Channels in a step of a depthwise kernel: 58 are seven steps and two alone.
@@ -102,10 +103,11 @@ class ArtifactResult:
             does not tell.
         top1: Share of images with the right class first; None without labels.
         top1_interval: 95 % interval of it (Wilson).
-        drop: As in `strop.export.certify.Verdict`.
+        drop: As in `strop.export.certificate.Verdict`.
         drop_interval: 95 % interval of it.
-        agreement: Share of images with the same class as the float model.
+        agreement: Share of images with the same answer as the float model; None of numbers.
         agreement_interval: 95 % interval of it.
+        not_certified: Why all of this proves nothing; empty where it does.
     """
 
     file: str
@@ -116,8 +118,9 @@ class ArtifactResult:
     top1_interval: Interval | None
     drop: float
     drop_interval: Interval
-    agreement: float
-    agreement_interval: Interval
+    agreement: float | None
+    agreement_interval: Interval | None
+    not_certified: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,8 +162,18 @@ def read_member_record(path: Path) -> MemberRecord:
     """
     remedy = "move it away, or use the strop that wrote it"
     text = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=remedy)
-    _, record = versioned(text, where=str(path), known=(FORMAT_VERSION,), writer=WRITER)
+    version, record = versioned(text, where=str(path), known=(2, FORMAT_VERSION), writer=WRITER)
+    artifacts = record.get("artifacts")
+    if version < FORMAT_VERSION and isinstance(artifacts, list):
+        record = {**record, "artifacts": [_upgraded(each) for each in artifacts]}
     return typing.cast("MemberRecord", read_typed(record, MemberRecord, at=str(path)))
+
+
+def _upgraded(artifact: object) -> object:
+    """An artifact's record of version 2 as one of version 3."""
+    if not isinstance(artifact, dict):
+        return artifact
+    return {**artifact, "not_certified": NOT_LOOKED_AT}
 
 
 def counts_of(count: Count, precision: Precision) -> Counts:

@@ -12,7 +12,7 @@ from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_f
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.words import COLUMNS, cells, told, took
+from strop.export.sweep.words import COLUMNS, cells, not_certified, told, took
 from strop.runtime.history.style import chart_css, page_css
 from strop.runtime.html_page import add_table, page_text, start_page
 from strop.runtime.json_records import write_whole
@@ -37,6 +37,9 @@ def sweep_html(found: Sweep, limits: Limits) -> str:
     root, body = start_page("strop sweep", css=f"{page_css()}\n{chart_css()}")
     made = f"{len(found.records) - len(found.failed)} members, {len(found.entries)} files"
     _add_line(body, f"{made}, by strop {installed_version()}, {timestamp()}", kind="quiet")
+    doubts = not_certified(found.entries)
+    if doubts is not None:
+        _add_line(body, doubts)
     time_taken = took(found.records)
     if time_taken is not None:
         _add_line(body, time_taken, kind="quiet")
@@ -65,7 +68,10 @@ def details(entry: Entry, limits: Limits) -> list[str]:
     if result.top1 is not None:
         lines.append(f"top-1 {_percent(result.top1, result.top1_interval)}")
         lines.append(f"drop {_percent(result.drop, result.drop_interval)}")
-    lines.append(f"agreement {_percent(result.agreement, result.agreement_interval)}")
+    if result.agreement is not None:
+        lines.append(f"agreement {_percent(result.agreement, result.agreement_interval)}")
+    if result.not_certified:
+        lines.append(f"not certified: {result.not_certified}")
     if latency is not None:
         how = "predicted" if latency.is_predicted else "measured"
         lines.append(f"p50 {latency.p50_ms:.4g} ms, {how}, {latency.engine}")

@@ -16,8 +16,8 @@ from strop.runtime.json_records import write_whole
 from strop.runtime.record import installed_version
 from strop.runtime.timestamps import timestamp
 
-# 2 has the seconds of the members.
-FORMAT_VERSION = 2
+# 2 has the seconds of the members; 3 says what is not certified.
+FORMAT_VERSION = 3
 
 
 def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, object]:

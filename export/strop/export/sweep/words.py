@@ -11,6 +11,7 @@ from strop.export.sweep.record import MemberRecord
 
 MILLION = 1_000_000
 MIB = 1 << 20
+NOT_CERTIFIED = "not certified"
 COLUMNS = (
     *("file", "M multiply-adds", "MiB", "top-1 [95 %]", "drop, points", "agreement"),
     *("p50 ms [95 %]", "uJ", "front", "fits"),
@@ -27,6 +28,8 @@ def told(taken: Entry | None, limits: Limits) -> str:
         facts.append(f"{about}{taken.latency.p50_ms:.3g} ms")
     if taken.result.top1 is not None:
         facts.append(f"{taken.result.top1:.3f}")
+    if taken.result.not_certified:
+        facts.append(NOT_CERTIFIED)
     how = "fits best" if excess(taken, limits) == 0 else "nothing fits; nearest"
     return f"{how}: {', '.join(facts)}"
 
@@ -49,7 +52,7 @@ def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, 
         f"{entry.result.size_bytes / MIB:.2f}",
         _accuracy(entry),
         f"{100 * entry.result.drop:+.2f}" if has_labels else None,
-        f"{100 * entry.result.agreement:.2f}",
+        _agreement(entry),
         _latency(entry),
         f"{entry.energy.arithmetic_uj:.3g}",
         "*" if entry.name in front else "",
@@ -62,6 +65,26 @@ def _accuracy(entry: Entry) -> str | None:
     if top1 is None or interval is None:
         return None
     return f"{top1:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _agreement(entry: Entry) -> str | None:
+    agreement = entry.result.agreement
+    text = "" if agreement is None else f"{100 * agreement:.2f}"
+    if not entry.result.not_certified:
+        return text or None
+    return f"{text} {NOT_CERTIFIED}".strip()
+
+
+def not_certified(entries: Sequence[Entry]) -> str | None:
+    """How many files are not certified, and why the first is not; None where all are."""
+    doubted = [entry for entry in entries if entry.result.not_certified]
+    if not doubted:
+        return None
+    first = doubted[0]
+    return (
+        f"{NOT_CERTIFIED}: {len(doubted)} of {len(entries)} files; {first.name}:"
+        f" {first.result.not_certified}"
+    )
 
 
 def _latency(entry: Entry) -> str | None:

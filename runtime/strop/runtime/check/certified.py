@@ -12,7 +12,9 @@ from strop.runtime.json_reader import parse_object
 from strop.runtime.user_files import read_file
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSIONS = (2, 3, 4, 5)  # the certificate is the same in all
+# 5 says what proves nothing; before, answers of one score were compared by argmax over it.
+MANIFEST_VERSIONS = (2, 3, 4, 5)
+FIRST_WITH_TASK = 5
 MAX_MANIFEST_BYTES = 16 << 20
 REMEDY = "strop export writes it beside its artifacts: copy both, or leave out --max-drop"
 
@@ -58,6 +60,12 @@ def certified(artifact: Path, sha256: str) -> Certified:
             raise ContractError(
                 f"{path}: certifies no file with the content of {artifact.name}; {REMEDY}"
             )
+        why = _not_certified(record, verdicts[0])
+        if why:
+            raise ContractError(
+                f"{path}: does not certify {artifact.name}: {why}; export again with validation"
+                " images of all kinds of answers, or leave out --max-drop"
+            )
         return Certified(
             drop=float(verdicts[0]["drop"]),
             high=float(verdicts[0]["drop_interval"]["high"]),
@@ -65,6 +73,15 @@ def certified(artifact: Path, sha256: str) -> Certified:
         )
     except (KeyError, TypeError, ValueError) as err:
         raise ContractError(f"{path}: damaged ({err!r:.200}); {REMEDY}") from err
+
+
+def _not_certified(record: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Why a verdict proves nothing; empty where it does."""
+    if record["format_version"] >= FIRST_WITH_TASK:
+        return str(verdict["not_certified"])
+    if record["source"]["classes"] == 1:
+        return "it is of one score, and an earlier strop took its answers for all the same"
+    return ""
 
 
 def _read(path: Path) -> Mapping[str, Any]:

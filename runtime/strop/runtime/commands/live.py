@@ -15,7 +15,6 @@ from strop.runtime.camera import open_camera
 from strop.runtime.classifier import Classifier
 from strop.runtime.errors import ImageError, StropError
 from strop.runtime.image_paths import Unusable, find_images, names_many
-from strop.runtime.predictions import is_answered_plainly
 from strop.runtime.stop_signals import StopSignals
 from strop.runtime.stream import Answer, Frame, classify_each, frames
 
@@ -142,10 +141,9 @@ def _show_line(answer: Answer) -> None:
         console.error(console.one_line(answer.error))
         return
     source = f"frame {answer.source}" if isinstance(answer.source, int) else answer.source
-    is_plain = is_answered_plainly(answer.predictions)
     classes = (
         f"{each.score:.4f} {each.label}"
-        if is_plain or each.is_answer
+        if each.is_set is not False
         else f"({each.score:.4f} {each.label})"
         for each in answer.predictions
     )

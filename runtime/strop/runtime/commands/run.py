@@ -28,11 +28,11 @@ from strop.runtime.decision import in_words
 from strop.runtime.engines import Engine, EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.golden import golden_beside, read_golden
-from strop.runtime.predictions import Prediction, is_answered_plainly
+from strop.runtime.predictions import Prediction
 from strop.runtime.record import installed_version
 from strop.runtime.selftest import SelfTest, selftest
 
-# History: 2 says of each prediction whether it is_answer, and of the self-test sets of classes.
+# History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes.
 FORMAT_VERSION = 2
 
 
@@ -43,7 +43,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="classify images",
         description="Classify images with an artifact. Image files are answered in one table or"
         " record. A folder, a pattern, - and --camera are answered image by image, a line each as"
-        " soon as it is known: image, time from file to labels, scores and labels. An image that"
+        " soon as it is known: image, time from file to labels, scores and labels (in brackets:"
+        " labels below their threshold, of a multilabel task). An image that"
         " cannot be used is then an error line on stderr (with --jsonl a record), the others go"
         " on, and the exit code is 2. Ctrl-C ends after the line that is being worked on.",
     )
@@ -160,23 +161,15 @@ def _report(
     if options.json:
         console.json(_record(options.artifact, facts, results))
         return
-    # Where the first one alone is the answer, or all are, that needs no column.
-    is_plain = all(is_answered_plainly(predictions) for _, predictions in results)
-    columns = ("image", "score", "label")
+    predictions = [(str(path), each) for path, found in results for each in found]
+    rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
+    if all(each.is_set is None for _, each in predictions):
+        console.table(("image", "score", "label"), rows)
+        return
+    answers = ["yes" if each.is_set else "no" for _, each in predictions]
     console.table(
-        columns if is_plain else (*columns, "answer"),
-        [
-            (str(path), f"{prediction.score:.4f}", prediction.label)
-            if is_plain
-            else (
-                str(path),
-                f"{prediction.score:.4f}",
-                prediction.label,
-                "yes" if prediction.is_answer else "no",
-            )
-            for path, predictions in results
-            for prediction in predictions
-        ],
+        ("image", "score", "label", "set"),
+        [(*row, answer) for row, answer in zip(rows, answers, strict=True)],
     )
 
 
