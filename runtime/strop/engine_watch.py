@@ -9,13 +9,14 @@ said before it starts: nothing can be said afterwards.
 
 from __future__ import annotations
 
-import mmap
 import os
-import resource
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import mmap
 
 SHARED_BYTES = 1 << 16
 # Whether an engine works; which of the files; how often one has begun; its limit in seconds.
@@ -32,28 +33,27 @@ ALLOWANCE_BYTES = 4 << 30
 ALLOWANCE_PER_BYTE = 8  # of the file: its weights as read, unpacked, and packed for the kernels
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+# Not dataclasses: each of these takes 0.4 ms to make, and every first result waits for it.
+class Opened(NamedTuple):
     """A file and its engine, in words: "litert 2.3.0"."""
 
     path: str
     engine: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
+class Watched(NamedTuple):
     """What the watched process last said.
 
     Attributes:
         files: All that it has opened, in order.
         at_work: The one that an engine works on; None between two inferences.
-        count: How many times an engine has begun to work.
+        works: How many times an engine has begun to work.
         limit_s: For the work that is being done.
     """
 
     files: tuple[Opened, ...]
     at_work: Opened | None
-    count: int
+    works: int
     limit_s: float
 
 
@@ -63,7 +63,7 @@ class _Process:
     Attributes:
         shared: With the parent; None where nobody watches.
         files: As in `Watched`.
-        count: As in `Watched`.
+        works: As in `Watched`.
         memory_limit: RLIMIT_DATA, soft and hard, as it was found.
         stderr: A copy of standard error, for the time in which an engine may not use it.
         nowhere: The null device.
@@ -72,9 +72,9 @@ class _Process:
     def __init__(self) -> None:
         self.shared: mmap.mmap | None = None
         self.files: list[Opened] = []
-        self.count = 0
+        self.works = 0
         self.stderr = self.nowhere = -1
-        self.memory_limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        self.memory_limit = (-1, -1)  # RLIM_INFINITY
 
 
 _process = _Process()
@@ -82,6 +82,8 @@ _process = _Process()
 
 def be_watched(shared: mmap.mmap) -> None:
     """From now on say in `shared` what engines do in this process."""
+    import resource  # only here and below: a library's process needs none of it
+
     _process.shared = shared
     _process.memory_limit = resource.getrlimit(resource.RLIMIT_DATA)
     _process.stderr, _process.nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -113,8 +115,8 @@ class EngineAtWork:
     def __enter__(self) -> None:
         if _process.shared is not None:
             self._outer = _process.shared[: _STATE.size]
-            _process.count += 1
-            state = (True, self._place, _process.count, self._limit_s)
+            _process.works += 1
+            state = (True, self._place, _process.works, self._limit_s)
             _STATE.pack_into(_process.shared, 0, *state)
             os.dup2(_process.nowhere, 2)
 
@@ -137,7 +139,7 @@ def folder_prefix(kind: str) -> str:
 
 def read_watched(shared: mmap.mmap) -> Watched:
     """What the watched process last said; a crashing engine may have written there too."""
-    is_working, place, count, limit_s = _STATE.unpack_from(shared, 0)
+    is_working, place, works, limit_s = _STATE.unpack_from(shared, 0)
     length = _LENGTH.unpack_from(shared, _STATE.size)[0]
     names = [os.fsdecode(name) for name in shared[_NAMES_AT : _NAMES_AT + length].split(b"\0")]
     files = tuple(
@@ -147,7 +149,7 @@ def read_watched(shared: mmap.mmap) -> Watched:
     return Watched(
         files=files,
         at_work=files[place] if is_working and place < len(files) else None,
-        count=count,
+        works=works,
         limit_s=limit_s,
     )
 
@@ -173,6 +175,8 @@ def _limit_memory(size_bytes: int) -> None:
 
     Source: getrlimit(2); proc_pid_statm(5), "data".
     """
+    import resource
+
     soft, hard = _process.memory_limit
     allowance = ALLOWANCE_BYTES + ALLOWANCE_PER_BYTE * size_bytes
     with suppress(OSError, ValueError, LookupError):

@@ -87,7 +87,7 @@ class _Watch:
         self._child = child
         self._shared = shared
         self._heard = heard
-        self._count = 0
+        self._works = 0
         self._waited_s = 0.0
 
     def wait(self) -> int:
@@ -112,8 +112,8 @@ class _Watch:
         """
         self._sent()
         watched = read_watched(self._shared)
-        is_same = watched.at_work is not None and watched.count == self._count
-        self._count = watched.count
+        is_same = watched.at_work is not None and watched.works == self._works
+        self._works = watched.works
         self._waited_s = self._waited_s + TICK_S if is_same else 0.0
         if self._waited_s > watched.limit_s:
             self.is_too_slow = True

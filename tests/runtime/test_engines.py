@@ -147,6 +147,56 @@ class PublicOnly:
         assert self.resized == [1, 4]
 
 
+class RefusedByDelegate(PublicOnly):
+    """An interpreter whose default delegate cannot prepare the file."""
+
+    builtin_refuses = False
+
+    def __init__(
+        self, *, experimental_op_resolver_type: str = "default", **options: object
+    ) -> None:
+        super().__init__(**options)
+        self.is_plain = experimental_op_resolver_type == "builtin"
+
+    def allocate_tensors(self) -> None:
+        if not self.is_plain or self.builtin_refuses:
+            raise RuntimeError("failed to create XNNPACK runtime\nNode 3 failed to prepare.")
+
+
+class RefusedByAll(RefusedByDelegate):
+    builtin_refuses = True
+
+
+def opened(interpreter_type: type[RefusedByDelegate]) -> TfliteEngine:
+    return TfliteEngine(
+        "m",
+        interpreter_type=interpreter_type,
+        engine="litert",
+        version="2",
+        num_threads=1,
+        without_delegates="builtin",
+    )
+
+
+def test_what_xnnpack_refuses_runs_on_the_builtin_kernels_and_says_so() -> None:
+    engine = opened(RefusedByDelegate)
+    assert engine.input.shape == (1, 4)
+    assert engine.remark == (
+        "m: runs on the builtin kernels, which are slower: XNNPACK refuses it (failed to create"
+        " XNNPACK runtime Node 3 failed to prepare.)"
+    )
+
+
+def test_what_the_builtin_kernels_refuse_too_has_the_first_reason() -> None:
+    with pytest.raises(ArtifactError, match="litert 2 cannot load it: failed to create XNNPACK"):
+        opened(RefusedByAll)
+
+
+def test_files_that_run_as_usual_have_no_remark(tiny: Path) -> None:
+    with open_engine(tiny) as engine:
+        assert engine.remark == ""
+
+
 def test_kernels_are_unknown_where_the_interpreter_does_not_tell() -> None:
     engine = TfliteEngine("m", interpreter_type=PublicOnly, engine="e", version="", num_threads=1)
     assert (engine.facts.kernels, engine.facts.partitions) == ("unknown", None)

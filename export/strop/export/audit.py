@@ -19,6 +19,7 @@ from onnx import TensorProto
 from strop.engine_watch import folder_prefix
 from strop.export.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.xnnpack import CODES
+from strop.runtime.engines.onnxruntime import open_session
 from strop.runtime.errors import ArtifactError
 
 TFLITE_TYPES = {
@@ -174,7 +175,7 @@ def _optimized(path: Path) -> Any:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
-        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        open_session(str(path), options)
         return onnx.load(options.optimized_model_filepath, load_external_data=False).graph
 
 

@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto
 
+from strop.export.audit import UNREADABLE
 from strop.export.count import Count, LayerCount, Role, role_of
 
 # Where weights and bias are among an operation's inputs.
@@ -38,13 +39,13 @@ def count_onnx(path: Path) -> Count | None:
 
     Returns:
         One layer an operation; None where a side other than the batch is open, weights are
-        computed, an operation multiplies in a way that is not counted here, or ONNX Runtime
-        does not run it.
+        computed, an operation multiplies in a way that is not counted here, ONNX Runtime does
+        not run it, or the file contradicts itself.
     """
     model = onnx.load(path)
     try:
         return Count(layers=tuple(_Graph(model.graph, _shapes(model)).layers()))
-    except _UnknownError:
+    except (_UnknownError, ZeroDivisionError, *UNREADABLE):
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
+from strop.export.audit import UNREADABLE
 from strop.export.count import Count, LayerCount, Role, role_of
 from strop.export.tflite_names import layer_name, operator_name, result_name, results_of
 
@@ -34,13 +35,13 @@ def count_tflite(path: Path) -> Count | None:
     """Count a file that `audit` can read.
 
     Returns:
-        One layer an operation; None where a side is open, weights are computed, or an
-        operation multiplies in a way that is not counted here.
+        One layer an operation; None where a side is open, weights are computed, an operation
+        multiplies in a way that is not counted here, or the file contradicts itself.
     """
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     try:
         return Count(layers=tuple(_Graph(model).layers()))
-    except _UnknownError:
+    except (_UnknownError, ZeroDivisionError, *UNREADABLE):
         return None
 
 

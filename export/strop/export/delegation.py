@@ -8,10 +8,11 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.audit import TFLITE_TYPES
+from strop.export.audit import TFLITE_TYPES, UNREADABLE
 from strop.export.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.xnnpack import CODES, UNKNOWN, Operand, refusal
 from strop.runtime.engines.litert import open_artifact
+from strop.runtime.errors import ArtifactError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +67,7 @@ def delegation(path: Path) -> Delegation | None:
         interpreter does not tell.
 
     Raises:
-        ArtifactError: LiteRT refuses the file.
+        ArtifactError: LiteRT refuses the file, or it contradicts itself.
     """
     if path.suffix == ".onnx":
         return None
@@ -74,12 +75,15 @@ def delegation(path: Path) -> Delegation | None:
         partitions, places = engine.facts.partitions, engine.undelegated()
     if partitions is None or places is None:
         return None
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
-    operators = [model.subgraphs[0].operators[place] for place in places]
-    return Delegation(
-        partitions=partitions,
-        undelegated=tuple(_undelegated(model, operator) for operator in operators),
-    )
+    try:
+        model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+        operators = [model.subgraphs[0].operators[place] for place in places]
+        undelegated = tuple(_undelegated(model, operator) for operator in operators)
+    except UNREADABLE as err:
+        raise ArtifactError(
+            f"{path}: not a readable .tflite ({err}); export it again, or copy it again"
+        ) from err
+    return Delegation(partitions=partitions, undelegated=undelegated)
 
 
 def delegation_record(found: Delegation | None) -> dict[str, object] | None:

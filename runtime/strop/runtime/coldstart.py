@@ -58,7 +58,7 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
         num_threads: Within one invoke.
 
     Raises:
-        ArtifactError: The file killed the process.
+        ArtifactError: The file killed the process, or its engine fails.
         MeasurementError: The process failed, ran for longer than CHILD_TIMEOUT_S, or
             printed something else than a record.
     """
@@ -83,6 +83,8 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
             " machine out of memory?"
         ) from err
     require_no_crash(child, path)
+    if child.returncode == ArtifactError.exit_code:
+        raise ArtifactError(failure_reason(child))
     if child.returncode != 0:
         raise MeasurementError(f"{path}: cold start failed: {failure_reason(child)}")
     # Not above: the process whose start is measured imports this module.

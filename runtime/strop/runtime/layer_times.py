@@ -70,7 +70,7 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
         ArtifactError: It is no .onnx, cannot be loaded, or the profile cannot be read.
     """
     # Not above: a device without this engine imports all of the runtime.
-    from strop.runtime.engines.onnxruntime import OnnxRuntimeEngine, open_profiled
+    from strop.runtime.engines.onnxruntime import OnnxRuntimeEngine, open_profiled, run_session
 
     if path.suffix != ".onnx":
         raise ArtifactError(f"{path}: only ONNX Runtime tells how long operations take; give .onnx")
@@ -81,7 +81,8 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
     with tempfile.TemporaryDirectory(prefix=folder_prefix("onnx")) as folder:
         session = open_profiled(path, num_threads=num_threads, folder=Path(folder))
         names = [each.name for each in session.get_inputs()]
-        _timed(lambda: session.run(None, dict(zip(names, black, strict=True))))
+        feeds = dict(zip(names, black, strict=True))
+        _timed(lambda: run_session(session, feeds, where=str(path)))
         events = read_profile(Path(session.end_profiling()))
     return LayerTimes(
         operations=_medians(events, where=path), whole_microseconds=US_PER_S * median(whole_s)

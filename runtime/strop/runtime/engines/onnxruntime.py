@@ -74,7 +74,7 @@ class OnnxRuntimeEngine:
     def __init__(self, path: str | os.PathLike[str], *, num_threads: int) -> None:
         self.remark = ""
         self._where = os.fspath(path)
-        session = _open(self._where, _session_options(num_threads))
+        session = open_session(self._where, _session_options(num_threads))
         sources, results = session.get_inputs(), session.get_outputs()
         self.inputs = check_inputs([_tensor_info(each) for each in sources], where=self._where)
         self.outputs = check_outputs([_tensor_info(each) for each in results], where=self._where)
@@ -155,8 +155,8 @@ class OnnxRuntimeEngine:
                 Path(self._where), num_threads=self.facts.num_threads, folder=Path(folder)
             )
             names = [each.name for each in session.get_inputs()]
-            with EngineAtWork(self._where, IN_WORDS):
-                session.run(None, dict(zip(names, map(np.zeros_like, self._written), strict=True)))
+            feeds = dict(zip(names, map(np.zeros_like, self._written), strict=True))
+            run_session(session, feeds, where=self._where)
             graph = read_onnx_graph(Path(folder) / OPTIMIZED)
             macs = count_macs(graph, Path(session.end_profiling()))
         return tuple(
@@ -198,10 +198,28 @@ def open_profiled(path: Path, *, num_threads: int, folder: Path) -> Any:
     options.optimized_model_filepath = os.fspath(folder / OPTIMIZED)
     options.enable_profiling = True
     options.profile_file_prefix = os.fspath(folder / "profile")
-    return _open(os.fspath(path), options)
+    return open_session(os.fspath(path), options)
 
 
-def _open(where: str, options: Any) -> Any:
+def run_session(session: Any, feeds: dict[str, Array], *, where: str) -> None:
+    """Run once, for what the session notes of it.
+
+    Raises:
+        ArtifactError: ONNX Runtime fails.
+    """
+    try:
+        with EngineAtWork(where, IN_WORDS):
+            session.run(None, feeds)
+    except _REFUSALS as err:
+        raise ArtifactError(f"{where}: onnxruntime failed: {in_one_line(err)}") from err
+
+
+def open_session(where: str, options: Any) -> Any:
+    """A session on the CPU.
+
+    Raises:
+        ArtifactError: The file keeps tensors in other files, or ONNX Runtime refuses it.
+    """
     refuse_external_data(where)
     try:
         with EngineAtWork(where, IN_WORDS, opens=True):
