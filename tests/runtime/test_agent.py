@@ -60,8 +60,10 @@ def order(process: subprocess.Popen[bytes], content: dict[str, object]) -> None:
 
 def receive(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     assert process.stdout is not None
-    kind, length = agent.HEADER.unpack(process.stdout.read(agent.HEADER.size))
-    return kind, process.stdout.read(length)
+    while True:
+        kind, length = agent.HEADER.unpack(process.stdout.read(agent.HEADER.size))
+        if kind != agent.ALIVE:
+            return kind, process.stdout.read(length)
 
 
 def run_stubborn(process: subprocess.Popen[bytes], cache: Path) -> set[int]:

@@ -3,8 +3,8 @@
 The board's own Python reads it from the connection, before anything else of strop is
 there: it is one file, of the standard library. Both ends speak in frames: a kind, a length,
 a payload. The workstation sends an order and gets one reply, with whatever the order makes
-in between. When the workstation is silent for LOST_S, or the connection ends, so does what
-runs here.
+in between. Both give signs of life, whatever they are busy with. When the workstation is
+silent for LOST_S, or the connection ends, so does what runs here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -33,7 +34,7 @@ HEADER = struct.Struct(">cI")  # a kind, and the payload's length in bytes
 ORDER, REPLY, CHUNK, ALIVE, OUT, ERR = b"J", b"R", b"D", b"A", b"O", b"E"
 MAX_FRAME = 1 << 26  # bytes; an order to run on 100,000 images has 20 MB
 CHUNK_BYTES = 1 << 16
-LOST_S = 60.0  # the workstation gives a sign of life four times in it
+LOST_S = 60.0  # each end gives a sign of life four times in it
 GRACE_S = 5.0  # between SIGTERM and SIGKILL
 DAY_S = 86400
 KEPT_S = 30 * DAY_S
@@ -54,6 +55,7 @@ class Link:
     def __init__(self, source: int, sink: int) -> None:
         self._source = source
         self._sink = sink
+        self._sending = threading.Lock()
         os.set_blocking(sink, False)
 
     def receive(self) -> tuple[bytes, bytes]:
@@ -75,15 +77,26 @@ class Link:
     def send(self, kind: bytes, payload: bytes) -> None:
         """Send one frame, all of it."""
         rest = memoryview(HEADER.pack(kind, len(payload)) + payload)
-        while rest:
-            if not select.select([], [self._sink], [], LOST_S)[1]:
-                raise GoneError
-            try:
-                rest = rest[os.write(self._sink, rest) :]
-            except BlockingIOError:  # less room than the one byte that select promises
-                continue
-            except OSError as err:
-                raise GoneError from err
+        with self._sending:
+            while rest:
+                rest = rest[self._write(rest) :]
+
+    def _write(self, content: memoryview) -> int:
+        if not select.select([], [self._sink], [], LOST_S)[1]:
+            raise GoneError
+        try:
+            return os.write(self._sink, content)
+        except BlockingIOError:  # less room than the one byte that select promises
+            return 0
+        except OSError as err:
+            raise GoneError from err
+
+    def stay_alive(self) -> None:
+        """Give signs of life until the workstation has gone."""
+        with contextlib.suppress(GoneError):
+            while True:
+                time.sleep(LOST_S / 4)
+                self.send(ALIVE, b"")
 
     def reply(self, **answer: object) -> None:
         """Answer an order."""
@@ -279,6 +292,7 @@ def serve(link: Link) -> None:
     """Obey until the workstation goes away; the first order says where the cache is."""
     # Not before now: what comes with the program is lost in the buffer that it was read by.
     link.reply()
+    threading.Thread(target=link.stay_alive, daemon=True).start()
     wanted = json.loads(link.next_of(ORDER))["cache"]
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", DEFAULT_CACHE)
     cache = default if wanted is None else Path.home() / wanted

@@ -62,6 +62,9 @@ class Connection:
         self._stderr = bytearray()
         self._sending = threading.Lock()
         self._is_closed = threading.Event()
+        if process.stdin is not None:
+            # A board that takes nothing must not hold us up for ever.
+            os.set_blocking(process.stdin.fileno(), False)
         self._reader = threading.Thread(target=self._keep_stderr, daemon=True)
         self._reader.start()
 
@@ -91,22 +94,32 @@ class Connection:
         """Send one frame.
 
         Raises:
-            TargetError, MeasurementError: The agent has ended; as `receive`.
+            TargetError, MeasurementError: The agent has ended, or takes nothing for
+                agent.LOST_S; as `receive`.
         """
         try:
             self._write(agent.HEADER.pack(kind, len(payload)) + payload)
+        except TimeoutError as err:
+            raise self._silent() from err
         except OSError:
             # What the agent said before it ended is still to be read.
             while True:
                 self.receive()
 
     def receive(self) -> tuple[bytes, bytes]:
-        """The next frame.
+        """The next frame, signs of life left out.
 
         Raises:
             TargetError: The agent met an error of the board's disk.
-            MeasurementError: The connection was lost, or what came is no frame.
+            MeasurementError: The connection was lost, nothing came for agent.LOST_S, or what
+                came is no frame.
         """
+        while True:
+            kind, payload = self._frame()
+            if kind != agent.ALIVE:
+                return kind, payload
+
+    def _frame(self) -> tuple[bytes, bytes]:
         kind, length = agent.HEADER.unpack(self._take(agent.HEADER.size))
         if length > agent.MAX_FRAME:
             raise MeasurementError(
@@ -184,24 +197,29 @@ class Connection:
         rest = memoryview(content)
         with self._sending:
             while rest:
-                if self._process.stdin is None or self._process.stdin.closed:
+                pipe = self._process.stdin
+                if pipe is None or pipe.closed:
                     raise BrokenPipeError
-                rest = rest[self._process.stdin.write(rest) :]
+                if not select.select([], [pipe], [], agent.LOST_S)[1]:
+                    raise TimeoutError
+                with contextlib.suppress(BlockingIOError):
+                    rest = rest[os.write(pipe.fileno(), rest) :]
 
     def _take(self, length: int) -> bytes:
         while len(self._inbox) < length:
-            if not self._read(None):
-                raise self._lost()
+            deadline_s = time.monotonic() + agent.LOST_S
+            if not self._read(deadline_s):
+                raise self._lost() if time.monotonic() < deadline_s else self._silent()
         taken = bytes(self._inbox[:length])
         del self._inbox[:length]
         return taken
 
-    def _read(self, deadline_s: float | None) -> bool:
+    def _read(self, deadline_s: float) -> bool:
         """Get more into the inbox; False at the end, or at the deadline."""
         if self._process.stdout is None:
             return False
         descriptor = self._process.stdout.fileno()
-        wait_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
+        wait_s = max(0.0, deadline_s - time.monotonic())
         if not select.select([descriptor], [], [], wait_s)[0]:
             return False
         chunk = os.read(descriptor, agent.CHUNK_BYTES)
@@ -214,6 +232,12 @@ class Connection:
         return MeasurementError(
             f"{self.target}: the connection was lost in the middle ({said}); what ran there ends"
             f" within {agent.LOST_S:g} s. Measure again"
+        )
+
+    def _silent(self) -> MeasurementError:
+        return MeasurementError(
+            f"{self.target}: no sign of life for {agent.LOST_S:g} s, though the connection stands;"
+            " is the board out of memory, or what runs there stopped? Measure again"
         )
 
     def _exit_code(self) -> int:
