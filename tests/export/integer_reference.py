@@ -222,6 +222,16 @@ def _slice(graph: Graph, op: Op, operands: list[Array]) -> Array:
     return operands[0][..., op.begin : op.begin + count]
 
 
+def _crop(graph: Graph, op: Op, operands: list[Array]) -> Array:
+    sides = graph.tensors[op.output].shape
+    return operands[0][tuple(map(slice, op.corner, np.add(op.corner, sides)))]
+
+
+def _transpose(graph: Graph, op: Op, operands: list[Array]) -> Array:
+    del graph
+    return operands[0].transpose(op.order)
+
+
 def _shuffle(graph: Graph, op: Op, operands: list[Array]) -> Array:
     del graph
     codes = operands[0]
@@ -259,6 +269,8 @@ OPERATIONS: dict[Kind, Callable[[Graph, Op, list[Array]], Array]] = {
     Kind.RESHAPE: _reshape,
     Kind.CONCATENATION: _concatenate,
     Kind.SLICE: _slice,
+    Kind.CROP: _crop,
+    Kind.TRANSPOSE: _transpose,
     Kind.SHUFFLE: _shuffle,
     Kind.SOFTMAX: _softmax,
 }

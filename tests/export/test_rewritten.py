@@ -36,6 +36,11 @@ def shared_relu(x: Any) -> Any:
     return layers.Add()([total, layers.Conv2D(8, 1)(layers.ReLU()(total))])
 
 
+def halves_swapped(x: Any) -> Any:
+    top, bottom = ops.split(x, 2, axis=1)
+    return ops.concatenate([bottom, top], axis=1)
+
+
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "leaky relu": layers.LeakyReLU(0.2),
     "leaky relu of scores": lambda x: layers.Reshape((1, 1, 8))(
@@ -56,6 +61,20 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "single pixels": layers.MaxPooling2D(1, strides=2),
     "padded average": layers.AveragePooling2D(3, strides=1, padding="same"),
     "padded average with a stride": layers.AveragePooling2D(2, strides=2, padding="same"),
+    "cropping": layers.Cropping2D(((1, 2), (3, 0))),
+    "cropped channels": lambda x: x[:, 1:-1, 2:, 3:7],
+    "every other pixel": lambda x: x[:, ::2, 1::3],
+    "halves swapped": halves_swapped,
+    "tokens": lambda x: layers.Reshape((1, 1, 8))(layers.Reshape((144, 8))(x)[:, 7]),
+    "upsampling": layers.UpSampling2D((2, 3)),
+    "nearest": lambda x: ops.image.resize(x, (24, 36), interpolation="nearest"),
+    "repeated": lambda x: ops.tile(x, (1, 1, 2, 3)),
+    "transposed convolution": layers.Conv2DTranspose(6, 3, strides=2, padding="same"),
+    "transposed without padding": layers.Conv2DTranspose(
+        5, (4, 3), strides=(3, 2), activation="relu"
+    ),
+    "transposed by a stride alone": layers.Conv2DTranspose(6, 2, strides=3, padding="same"),
+    "permuted": layers.Permute((3, 1, 2)),
     "relu behind a pool": lambda x: layers.ReLU()(layers.MaxPooling2D(2)(x)),
     "relu of a sum that others read": shared_relu,
     "a tensor and itself": lambda x: layers.Add()([x, x]),

@@ -13,6 +13,7 @@ MOVES = frozenset({Kind.SLICE, Kind.SHUFFLE})
 CHANNELWISE = POOLS | {
     Kind.MEAN,
     Kind.PAD,
+    Kind.CROP,
     Kind.LOGISTIC,
     Kind.TANH,
     Kind.HARD_SWISH,

@@ -165,6 +165,18 @@ def _emit_slice(writer: OnnxWriter, op: Op) -> None:
     writer.node("Slice", [codes_of(op.inputs[0]), *bounds], codes_of(op.output))
 
 
+def _emit_crop(writer: OnnxWriter, op: Op) -> None:
+    sides = writer.graph.tensors[op.output].shape
+    order = TO_NCHW if len(sides) == 4 else range(len(sides))
+    begins = [op.corner[axis] for axis in order]
+    ends = [op.corner[axis] + sides[axis] for axis in order]
+    bounds = [
+        writer.constant(f"{op.output}:{name}", np.array(values, np.int64))
+        for name, values in (("begin", begins), ("end", ends))
+    ]
+    writer.node("Slice", [codes_of(op.inputs[0]), *bounds], codes_of(op.output))
+
+
 def _emit_transpose(writer: OnnxWriter, op: Op) -> None:
     order = op.order
     if len(order) == 4:
@@ -196,6 +208,7 @@ EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     Kind.RESHAPE: _emit_reshape,
     Kind.CONCATENATION: _emit_concatenation,
     Kind.SLICE: _emit_slice,
+    Kind.CROP: _emit_crop,
     Kind.TRANSPOSE: _emit_transpose,
     Kind.LOGISTIC: _emit_unary("Sigmoid"),
     Kind.TANH: _emit_unary("Tanh"),

@@ -51,6 +51,7 @@ VERSIONS = {
     Kind.RESHAPE: 1,
     Kind.CONCATENATION: 2,
     Kind.SLICE: 2,
+    Kind.CROP: 2,
     Kind.TRANSPOSE: 2,
     Kind.LOGISTIC: 2,
     Kind.TANH: 2,
@@ -215,7 +216,8 @@ class _Writer:
         options = options_of(self.graph, op)
         is_grouped = op.kind is Kind.CONV and conv_groups(self.graph, op) > 1
         version = GROUPED_VERSION if is_grouped else VERSIONS[op.kind]
-        self._append(op.kind.value, version, inputs, output, options)
+        name = "SLICE" if op.kind is Kind.CROP else op.kind.value
+        self._append(name, version, inputs, output, options)
         if output != result:
             self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
 

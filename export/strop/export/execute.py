@@ -178,6 +178,12 @@ def _slice(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
     return operands[0][..., op.begin :][..., : graph.tensors[op.output].shape[-1]]
 
 
+def _crop(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+    sides = graph.tensors[op.output].shape[1:]
+    places = (slice(first, first + side) for first, side in zip(op.corner[1:], sides, strict=True))
+    return operands[0][(slice(None), *places)]
+
+
 def _shuffle(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
     del graph
     return tf.gather(operands[0], shuffle_order(operands[0].shape[-1], op.groups), axis=-1)
@@ -207,6 +213,7 @@ STRUCTURED: dict[Kind, Callable[[Op, list[tf.Tensor], Graph], tf.Tensor]] = {
     Kind.RESHAPE: _reshape,
     Kind.CONCATENATION: _concatenate,
     Kind.SLICE: _slice,
+    Kind.CROP: _crop,
     Kind.SHUFFLE: _shuffle,
     Kind.TRANSPOSE: _transpose,
     Kind.FLOAT: _float,

@@ -28,7 +28,8 @@ NO_PADS: Pads = ((0, 0), (0, 0))
 class Kind(str, Enum):
     """Operations of the deploy graph; the values are TFLite's names of them.
 
-    TFLite and ONNX have no SHUFFLE: there it is RESHAPE, TRANSPOSE and RESHAPE. FLOAT is an
+    TFLite and ONNX have no SHUFFLE: there it is RESHAPE, TRANSPOSE and RESHAPE. SLICE is of
+    channels, CROP of all other dimensions; there both are SLICE. FLOAT is an
     island: operations that stay in float whatever is around them.
     """
 
@@ -45,6 +46,7 @@ class Kind(str, Enum):
     RESHAPE = "RESHAPE"
     CONCATENATION = "CONCATENATION"
     SLICE = "SLICE"
+    CROP = "CROP"
     SHUFFLE = "SHUFFLE"
     TRANSPOSE = "TRANSPOSE"
     LOGISTIC = "LOGISTIC"
@@ -134,6 +136,7 @@ class Op:
         window: Pools: rows, columns.
         axis: CONCATENATION: dimension, >= 0.
         begin: SLICE: the first channel; the result's shape says how many.
+        corner: CROP: the first place along every dimension.
         groups: SHUFFLE: channel k of group i becomes channel k * groups + i.
         order: TRANSPOSE: dimensions of the input.
         island: FLOAT: what it computes, of its inputs in their order.
@@ -151,6 +154,7 @@ class Op:
     window: tuple[int, int] = (1, 1)
     axis: int = 0
     begin: int = 0
+    corner: tuple[int, ...] = ()
     groups: int = 1
     order: tuple[int, ...] = ()
     keep_dims: bool = True

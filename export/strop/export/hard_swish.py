@@ -26,7 +26,7 @@ from strop.export.graph import (
 
 SHIFT, LIMIT = 3.0, 6.0
 # What these do to c * x, for c > 0, is c times what they do to x.
-HOMOGENEOUS = POOLS | {Kind.MEAN, Kind.PAD, Kind.RESHAPE, Kind.RELU, Kind.MUL}
+HOMOGENEOUS = POOLS | {Kind.MEAN, Kind.PAD, Kind.CROP, Kind.RESHAPE, Kind.RELU, Kind.MUL}
 
 
 def expand_hard_swish(graph: Graph) -> Graph:

@@ -41,6 +41,7 @@ SHARING = frozenset(
         Kind.AVERAGE_POOL,
         Kind.CONCATENATION,
         Kind.SLICE,
+        Kind.CROP,
         Kind.SHUFFLE,
         Kind.TRANSPOSE,
     }

@@ -14,6 +14,7 @@ import numpy as np
 
 from strop.export.graph import Array, Kind, Op, Tensor
 from strop.export.no_int8_form import NoInt8FormError
+from strop.export.read_crops import crop, pick_pixels
 from strop.export.tflite_reader import Reader
 
 CHANNELS = 3  # the axis
@@ -25,7 +26,9 @@ def read_reverse(reader: Reader, packed: Any, output: str) -> list[Op]:
     shape = reader.shape(packed.inputs[0])
     if axes is None or len(shape) != 4 or [int(axis) % 4 for axis in axes.flatten()] != [CHANNELS]:
         raise _refusal(output, f"a REVERSE_V2 of {shape} along other than the channels")
-    return pick_channels(reader, packed.inputs[0], output, list(range(shape[CHANNELS]))[::-1])
+    return pick_channels(
+        reader, reader.names[packed.inputs[0]], output, list(range(shape[CHANNELS]))[::-1]
+    )
 
 
 def read_gather(reader: Reader, packed: Any, output: str) -> list[Op]:
@@ -36,17 +39,39 @@ def read_gather(reader: Reader, packed: Any, output: str) -> list[Op]:
     is_plain = len(shape) == 4 and options.axis % 4 == CHANNELS and not options.batchDims
     if places is None or places.ndim > 1 or not is_plain:
         raise _refusal(output, f"a GATHER of {shape} that takes other than fixed channels")
-    return pick_channels(reader, packed.inputs[0], output, places.flatten().tolist())
+    return pick_channels(reader, reader.names[packed.inputs[0]], output, places.flatten().tolist())
 
 
 def read_strided_slice(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """STRIDED_SLICE of an image's channels, of any step."""
+    """STRIDED_SLICE of any step: channels in any order, rows and columns forward."""
     shape = reader.shape(packed.inputs[0])
     taken = _taken(reader, packed, shape)
-    if taken is None or len(shape) != 4 or taken[:CHANNELS] != [list(range(n)) for n in shape[:3]]:
-        found = reader.tensors[output].shape
+    name, found = reader.names[packed.inputs[0]], reader.tensors[output].shape
+    if taken is None or not all(taken) or taken[0] != list(range(shape[0])):
         raise _refusal(output, f"a slice of {shape} that is {found}")
-    return pick_channels(reader, packed.inputs[0], output, taken[CHANNELS])
+    if len(shape) != 4:
+        return _neighbours(reader, name, output, taken)
+    ops: list[Op] = []
+    if taken[:CHANNELS] != [list(range(side)) for side in shape[:CHANNELS]]:
+        pixels = f"{output}/pixels"
+        sides = (1, len(taken[1]), len(taken[2]), shape[CHANNELS])
+        reader.tensors[pixels] = Tensor(name=pixels, shape=sides)
+        picked = pick_pixels(reader, name, pixels, taken[1:CHANNELS])
+        if picked is None:
+            raise _refusal(output, f"a slice of {shape} backward")
+        ops, name = picked, pixels
+    return ops + pick_channels(reader, name, output, taken[CHANNELS])
+
+
+def _neighbours(reader: Reader, name: str, output: str, taken: list[list[int]]) -> list[Op]:
+    """Neighbouring places along every dimension of what is no image."""
+    if any(along[-1] - along[0] != len(along) - 1 for along in taken):
+        raise _refusal(output, "a slice that leaves places out of what is no image")
+    whole = f"{output}/neighbours"
+    shape = tuple(map(len, taken))
+    reader.tensors[whole] = Tensor(name=whole, shape=shape)
+    ops = crop(reader, name, whole, [along[0] for along in taken], shape)
+    return [*ops, Op(kind=Kind.RESHAPE, inputs=(whole,), output=output)]
 
 
 def read_pack(reader: Reader, packed: Any, output: str) -> list[Op]:
@@ -69,26 +94,26 @@ def read_unpack(reader: Reader, packed: Any, output: str) -> list[Op]:
     if len(shape) != 4 or packed.builtinOptions.axis % 4 != CHANNELS:
         raise _refusal(output, f"an UNPACK of {shape} along other than the channels")
     names = [reader.names[index] for index in packed.outputs]
-    return pick_channels(reader, packed.inputs[0], output, [names.index(output)])
+    return pick_channels(reader, reader.names[packed.inputs[0]], output, [names.index(output)])
 
 
-def pick_channels(reader: Reader, image: int, output: str, places: Sequence[int]) -> list[Op]:
+def pick_channels(reader: Reader, image: str, output: str, places: Sequence[int]) -> list[Op]:
     """Operations that give these channels of an image, in this order.
 
     Args:
         reader: Takes the tensors between.
-        image: Index of a tensor [1, H, W, C].
+        image: Name of a tensor [1, H, W, C].
         output: Name of the result, of any shape that holds the channels.
         places: Counted from 0, or from the end with -1.
     """
-    shape = reader.shape(image)
+    shape = reader.tensors[image].shape
     pieces = _runs([place % shape[CHANNELS] for place in places])
     ops = []
     names = []
     for begin, count in pieces:
         part = Tensor(name=f"{output}/{begin}_{begin + count}", shape=(*shape[:CHANNELS], count))
         reader.tensors[part.name] = part
-        slice_ = Op(kind=Kind.SLICE, inputs=(reader.names[image],), output=part.name, begin=begin)
+        slice_ = Op(kind=Kind.SLICE, inputs=(image,), output=part.name, begin=begin)
         if slice_ not in ops:
             ops.append(slice_)
         names.append(part.name)
@@ -137,7 +162,7 @@ def _along(options: Any, axis: int, size: int, bounds: Sequence[Array]) -> list[
 
 def _refusal(output: str, found: str) -> NoInt8FormError:
     return NoInt8FormError(
-        output, found, "int8 slices are of an image's channels, such as x[..., :8] or x[..., ::-1]"
+        output, found, "int8 slices are at fixed places, of rows and columns forward"
     )
 
 

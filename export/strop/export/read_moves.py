@@ -8,6 +8,7 @@ import numpy as np
 
 from strop.export.graph import Array, Kind, Op
 from strop.export.no_int8_form import NoInt8FormError
+from strop.export.read_crops import crop
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
 
@@ -20,13 +21,13 @@ def read_concatenation(reader: Reader, packed: Any, output: str) -> Op:
     return Op(kind=Kind.CONCATENATION, inputs=names, output=output, axis=axis, fused=fused)
 
 
-def read_slice(reader: Reader, packed: Any, output: str) -> Op:
+def read_slice(reader: Reader, packed: Any, output: str) -> list[Op]:
     """SLICE."""
     begins = reader.constant(packed.inputs[1])
     return _sliced(reader, packed.inputs[0], output, begins)
 
 
-def read_split(reader: Reader, packed: Any, output: str) -> Op:
+def read_split(reader: Reader, packed: Any, output: str) -> list[Op]:
     """One result of SPLIT or SPLIT_V."""
     is_even = operator_name(reader.model, packed) == "SPLIT"
     image, axis = (packed.inputs[1], packed.inputs[0]) if is_even else packed.inputs[::2]
@@ -41,18 +42,16 @@ def read_split(reader: Reader, packed: Any, output: str) -> Op:
     return _sliced(reader, image, output, begins)
 
 
-def _sliced(reader: Reader, image: int, output: str, begins: Array | None) -> Op:
-    """Channels of an image, beginning with these coordinates."""
+def _sliced(reader: Reader, image: int, output: str, begins: Array | None) -> list[Op]:
+    """Neighbouring places, beginning with these coordinates."""
     shape, found = reader.shape(image), reader.tensors[output].shape
-    if begins is None or len(shape) != 4 or found[:3] != shape[:3]:
+    if begins is None or found[:1] != shape[:1]:
         raise NoInt8FormError(
-            output,
-            f"a slice of {shape} that is {found}",
-            "int8 slices are of neighbouring channels of an image, such as x[..., :8]",
+            output, f"a slice of {shape} that is {found}", "int8 slices are at fixed places"
         )
     # Keras counts from the end as well.
-    begin = int(begins[3]) % shape[3]
-    return Op(kind=Kind.SLICE, inputs=(reader.names[image],), output=output, begin=begin)
+    first = [int(begin) % side for begin, side in zip(begins, shape, strict=True)]
+    return crop(reader, reader.names[image], output, first, found)
 
 
 def read_transpose(reader: Reader, packed: Any, output: str) -> Op:

@@ -33,6 +33,8 @@ from strop.export.read_moves import (
     read_split,
     read_transpose,
 )
+from strop.export.read_tiles import TILES
+from strop.export.read_transpose_conv import read_transpose_conv
 from strop.export.tflite_names import operator_name
 from strop.export.tflite_reader import Reader, fused_activation
 from strop.export.unfuse import unfuse_limits
@@ -251,6 +253,8 @@ READERS: dict[str, Callable[[Reader, Any, str], Op | list[Op]]] = {
     "CAST": read_cast,
     **CHANNEL_PICKS,
     **REWRITTEN,
+    **TILES,
+    "TRANSPOSE_CONV": read_transpose_conv,
     "MAX_POOL_2D": _read_pool(Kind.MAX_POOL),
     "AVERAGE_POOL_2D": _read_pool(Kind.AVERAGE_POOL),
     "PAD": _read_pad,

@@ -44,6 +44,9 @@ def shape_inputs(graph: Graph, op: Op) -> list[Array]:
         return [np.array([1, 2], np.int32)]
     if op.kind is Kind.TRANSPOSE:
         return [np.array(op.order, np.int32)]
+    if op.kind is Kind.CROP:
+        sides = graph.tensors[op.output].shape
+        return [np.array(op.corner, np.int32), np.array(sides, np.int32)]
     if op.kind is Kind.SLICE:
         shape = graph.tensors[op.output].shape
         return [np.array((0, 0, 0, op.begin), np.int32), np.array(shape, np.int32)]
@@ -154,5 +157,6 @@ OPTIONS: dict[Kind, Callable[[Graph, Op], Any]] = {
     Kind.CONCATENATION: _concatenation_options,
     Kind.TRANSPOSE: _transpose_options,
     Kind.SLICE: _slice_options,
+    Kind.CROP: _slice_options,
     Kind.SOFTMAX: _softmax_options,
 }
