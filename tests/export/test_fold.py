@@ -94,3 +94,13 @@ def test_a_model_without_convolution_keeps_its_normalization() -> None:
     deploy = fold(float_graph(from_keras_model(model, name="small")))
     assert deploy.input_offset == 0
     assert Kind.MUL in [op.kind for op in deploy.graph.ops] or len(deploy.graph.ops) > 0
+
+
+def test_normalization_goes_into_a_convolution_in_groups() -> None:
+    keras.utils.set_random_seed(1)
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(6, 3, groups=3)(keras.layers.Rescaling(1 / 255, offset=0.1)(image))
+    made = steps(keras.Model(image, keras.layers.GlobalAveragePooling2D()(x)))
+    assert [op.kind for op in made.deploy.graph.ops] == [Kind.CONV, Kind.MEAN]
+    largest, size = deviation(made)
+    assert largest < 1000 * EPSILON * size

@@ -29,7 +29,7 @@ import numpy as np
 from strop.export.calibrate import GROUPS, Calibration
 from strop.export.finding import Finding
 from strop.export.graph import Array, Graph
-from strop.export.quantize import FIXED, SHARING
+from strop.export.scale_sharing import FIXED, SHARING
 
 HALF = GROUPS // 2
 MIN_IMAGES = 2 * GROUPS  # two a group; below that, groups are single images

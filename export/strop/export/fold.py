@@ -24,12 +24,14 @@ from strop.export.graph import (
     Kind,
     Op,
     Tensor,
+    conv_groups,
     float_constant,
     renamed,
 )
 from strop.export.hard_swish import expand_hard_swish
 from strop.export.merge_reshapes import merge_reshapes, sink_reshapes
 from strop.export.place_channels import place_channels
+from strop.export.scale_sharing import free_fixed_scales
 from strop.runtime.contract import Activation
 
 FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
@@ -98,6 +100,7 @@ def fold_layers(graph: Graph) -> Graph:
         expand_hard_swish,
         _dense_as_convolution,
         place_channels,
+        free_fixed_scales,
     ):
         graph = rewrite(graph)
     return graph
@@ -265,8 +268,14 @@ def _normalized_weights(graph: Graph, op: Op, scale: Array, offset: Array) -> tu
         scaled = weights * np.repeat(scale, multiplier)
         shift = (weights * np.repeat(offset, multiplier)).sum((0, 1, 2))
     else:
-        scaled = weights * scale
-        shift = (weights * offset).sum((1, 2, 3))
+        # Every output channel reads its group's channels.
+        groups = conv_groups(graph, op)
+        read = [
+            np.repeat(values.reshape(groups, 1, 1, -1), len(weights) // groups, axis=0)
+            for values in (scale, offset)
+        ]
+        scaled = weights * read[0]
+        shift = (weights * read[1]).sum((1, 2, 3))
     return (
         float_constant(f"{op.inputs[1]}/normalized", scaled),
         float_constant(f"{op.inputs[2]}/normalized", bias + shift),

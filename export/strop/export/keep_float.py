@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from strop.export.correct import correct
 from strop.export.graph import LINEAR, Array, Graph
-from strop.export.quantize import FIXED, SHARING, QuantizedGraph, quantize
+from strop.export.quantize import QuantizedGraph, quantize
+from strop.export.scale_sharing import FIXED, SHARING
 from strop.export.sensitivity import Cost
 from strop.export.tune import Tuned
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from math import prod
 
 import numpy as np
 
 from strop.export.calibrate import Calibration, Range
 from strop.export.fold import DeployGraph
 from strop.export.graph import LINEAR, Array, Graph, Kind, Op, QuantParams, Tensor
+from strop.export.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.snap import Snapped, snap_scales
 from strop.runtime.errors import QuantizationError
 
@@ -26,27 +28,12 @@ SMALLEST_RATIO = 2.0**-24
 # "requantization scale ... is greater or equal to 256.0".
 LARGEST_RATIO = 255.0
 WHOLE = 1e-5  # of a multiple; float32 keeps 6e-8 of it
-# The TFLite quantization specification fixes these outputs.
-FIXED = {
-    Kind.LOGISTIC: QuantParams(scales=(1 / 256,), zero_point=-128),
-    Kind.SOFTMAX: QuantParams(scales=(1 / 256,), zero_point=-128),
-    Kind.TANH: QuantParams(scales=(1 / 128,), zero_point=0),
-}
-# Their kernels copy codes, so that what goes in and what comes out share scale and zero point.
-SHARING = frozenset(
-    {
-        Kind.PAD,
-        Kind.RESHAPE,
-        Kind.MAX_POOL,
-        Kind.AVERAGE_POOL,
-        Kind.CONCATENATION,
-        Kind.SLICE,
-        Kind.CROP,
-        Kind.SHUFFLE,
-        Kind.TRANSPOSE,
-    }
-)
 PIXEL_SCALE = 1.0
+# Where values cancel out, what is left is rounding, a thousandth of a step of the inputs. Kernels
+# refuse to compute it: half of what ONNX Runtime's mean and XNNPACK's sums and products take.
+# Source: MlasQLinearGlobalAveragePool, "parameter out of computation range"; xnnpack.py.
+MOST_STEPS = 128.0
+RESCALING = frozenset({Kind.MEAN, Kind.ADD, Kind.SUB, Kind.MUL})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,8 +133,12 @@ def _float_constants(graph: Graph, op: Op) -> dict[str, Tensor]:
     }
 
 
-def params_from_range(found: Range) -> QuantParams:
+def params_from_range(found: Range, *, least: float = 0.0) -> QuantParams:
     """Scale and zero point that cover a range and represent 0 exactly.
+
+    Args:
+        found: The range.
+        least: No scale is smaller.
 
     Source: B. Jacob et al., CVPR 2018, section 3 (nudged so that 0 is a code).
     """
@@ -155,7 +146,7 @@ def params_from_range(found: Range) -> QuantParams:
     if low == high:
         # Always 0 on the calibration images; any scale says so.
         return QuantParams(scales=(_as_float32(1 / CODES),), zero_point=CODE_MIN)
-    scale = _as_float32((high - low) / CODES)
+    scale = _as_float32(max((high - low) / CODES, least))
     zero_point = int(np.clip(np.rint(CODE_MIN - low / scale), CODE_MIN, CODE_MAX))
     return QuantParams(scales=(scale,), zero_point=zero_point)
 
@@ -165,7 +156,9 @@ def _activation_params(graph: Graph, calibration: Calibration, input_offset: int
     fixed = {op.output: FIXED[op.kind] for op in graph.ops if op.kind in FIXED}
     fixed[graph.input] = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset + CODE_MIN)
     params = _operand_params(graph)
-    groups = graph.joined_by(lambda op: op.inputs if op.kind in SHARING else ())
+    ranges: dict[str, Range] = {}
+    group_of: dict[str, Sequence[str]] = {}
+    groups = sharing_groups(graph)
     for group in groups:
         found = [fixed[name] for name in group if name in fixed]
         if any(other != found[0] for other in found):
@@ -176,7 +169,22 @@ def _activation_params(graph: Graph, calibration: Calibration, input_offset: int
         shared = _covering(graph, group, calibration)
         chosen = found[0] if found else params_from_range(shared)
         params |= dict.fromkeys(group, chosen)
+        ranges |= dict.fromkeys(group, shared)
+        group_of |= dict.fromkeys(group, group)
+    for op in graph.ops:
+        least = _least_scale(op, params)
+        if params[op.output].scale < least and fixed.keys().isdisjoint(group_of[op.output]):
+            chosen = params_from_range(ranges[op.output], least=least)
+            params |= dict.fromkeys(group_of[op.output], chosen)
     return snap_scales(graph, params, groups, fixed)
+
+
+def _least_scale(op: Op, params: Mapping[str, QuantParams]) -> float:
+    """The scale of an operation's result below which there is nothing to see but rounding."""
+    if op.kind not in RESCALING:
+        return 0.0
+    scales = [params[name].scale for name in op.inputs]
+    return (prod(scales) if op.kind is Kind.MUL else max(scales)) / MOST_STEPS
 
 
 def _covering(graph: Graph, group: Sequence[str], calibration: Calibration) -> Range:

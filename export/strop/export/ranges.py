@@ -16,8 +16,9 @@ from strop.export.codes import rounded
 from strop.export.divergence import divergence, information
 from strop.export.fold import DeployGraph
 from strop.export.graph import Array
-from strop.export.quantize import FIXED, SHARING, float_results, params_from_range
+from strop.export.quantize import float_results, params_from_range
 from strop.export.replay import Rest, Values, replay
+from strop.export.scale_sharing import FIXED, SHARING
 from strop.runtime.decision import Decision
 
 # Shares of the calibrated range that are tried, widest first.

@@ -11,8 +11,9 @@ from strop.export.codes import reals_of_codes, rounded
 from strop.export.divergence import divergence
 from strop.export.fold import DeployGraph
 from strop.export.graph import LINEAR, Array, Graph, Op, Tensor
-from strop.export.quantize import FIXED, SHARING, QuantizedGraph
+from strop.export.quantize import QuantizedGraph
 from strop.export.replay import Rest, Values, replay, result_of
+from strop.export.scale_sharing import FIXED, SHARING
 from strop.runtime.agreement import same
 from strop.runtime.decision import Decision, answers
 

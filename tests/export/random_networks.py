@@ -1,0 +1,247 @@
+"""Random Keras networks, each held against what strop makes of it.
+
+    python -m tests.export.random_networks --seeds 0 500
+
+prints a line for every network that fails, and a table of all. A network is the same for
+the same seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from tests.export.graphs import Steps, images_for
+from tests.export.random_layers import coin, convolution, random_layer, sides
+from tests.export.test_emitters import onnx_scores, tflite_scores
+
+from strop.export.correct import correct
+from strop.export.effort import Effort
+from strop.export.equivalence import proven_fold
+from strop.export.execute import execute
+from strop.export.fold import cut_activation
+from strop.export.front_end import float_graph
+from strop.export.graph import Array, Kind
+from strop.export.source import Source, from_keras_model
+from strop.export.tune import tune
+from strop.runtime.decision import decide
+from strop.runtime.errors import GraphError, StropError
+
+layers, ops = keras.layers, keras.ops
+Random = np.random.Generator
+CALIBRATION_IMAGES = 8
+# A near tie may go either way in each of a few layers in a row.
+MOST_CODES = 4
+# 8 bits give 50 dB; twenty layers in a row, each with its own noise, leave 37, and what the
+# random networks subtract from each other takes more.
+LEAST_DB = 15.0
+OUTCOMES = ("held", "held, near ties", "held, float islands", "refused by name", "failed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of one network.
+
+    Attributes:
+        seed: Of the network.
+        name: One of OUTCOMES.
+        reason: The refusal, or what failed.
+        codes: Largest difference of the two files, in steps of the scores.
+        simulated_codes: Largest difference of the .tflite from the simulated int8 graph.
+        signal_to_noise_db: Of the int8 scores against the float ones.
+    """
+
+    seed: int
+    name: str
+    reason: str = ""
+    codes: float = 0.0
+    simulated_codes: float = 0.0
+    signal_to_noise_db: float = np.inf
+
+
+def random_model(seed: int) -> keras.Model:
+    """A network of a front, a convolution, two to six random layers and a head."""
+    random = np.random.default_rng(seed)
+    keras.utils.set_random_seed(seed)
+    rows, columns = random.integers(8, 21, 2).tolist()
+    channels = 3 if coin(random, 0.7) else 1
+    dtype = "uint8" if coin(random, 0.1) else "float32"
+    image = keras.Input((rows, columns, channels), dtype=dtype)
+    x = convolution(
+        random, front(random, ops.cast(image, "float32") if dtype == "uint8" else image)
+    )
+    for _ in range(int(random.integers(2, 7))):
+        x = random_layer(random, x)
+    model = keras.Model(image, head(random, x))
+    randomize(model, random)
+    return model
+
+
+def front(random: Random, image: Any) -> Any:
+    """What brings pixels to numbers about 1."""
+    channels = sides(image)[2]
+    means, deviations = random.uniform(90, 140, channels), random.uniform(40, 80, channels)
+    changes = [
+        layers.Rescaling(1 / 255),
+        layers.Rescaling(1 / 127.5, offset=-1.0),
+        layers.Rescaling(1 / 255, offset=0.3),
+        layers.Normalization(mean=means, variance=deviations**2),
+        lambda x: (x - means.astype(np.float32)) / deviations.astype(np.float32),
+        lambda x: (ops.flip(x, axis=-1) - 110.0) / 60.0,
+        lambda x: layers.BatchNormalization()(x / 255.0),
+        lambda x: layers.ZeroPadding2D(1)(x / 128.0),
+        lambda x: 1.0 - x / 255.0,
+    ]
+    return changes[int(random.integers(len(changes)))](image)
+
+
+def head(random: Random, x: Any) -> Any:
+    """One or many scores, by each way to them."""
+    form = int(random.integers(5))
+    classes = int(random.integers(1, 8))
+    last = ("softmax", "sigmoid", None)[int(random.integers(0 if classes > 1 else 1, 3))]
+    if form == 0:
+        x = layers.Conv2D(classes, 1)(x)
+        x = layers.GlobalAveragePooling2D(keepdims=coin(random))(x)
+        return x if last is None else layers.Activation(last)(x)
+    x = layers.Flatten()(x) if form == 1 else layers.GlobalAveragePooling2D()(x)
+    if form == 2:
+        x = layers.Dense(6, activation="relu")(x)
+    if form == 3:
+        x = layers.Dense(6)(layers.Concatenate()([x, layers.Dense(3, activation="tanh")(x)]))
+    return layers.Dense(classes, activation=last)(layers.Dropout(0.3)(x))
+
+
+def randomize(model: keras.Model, random: Random) -> None:
+    """Biases and statistics that are not 0 and 1."""
+    for variable in model.weights:
+        name = variable.path.rsplit("/", 1)[-1]
+        if name in ("bias", "beta", "moving_mean"):
+            variable.assign(random.normal(0, 0.3, variable.shape))
+        elif name in ("gamma", "moving_variance"):
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+
+
+def check(seed: int) -> Outcome:
+    """Make the files of one network and hold them against it.
+
+    Raises:
+        GraphError: strop's graph is not the network.
+    """
+    source = from_keras_model(random_model(seed), name=f"random{seed}")
+    try:
+        made, simulated = exported(source, seed)
+        scores, step = tflite_scores(made)
+        other = onnx_scores(made)
+    except GraphError:
+        raise
+    except StropError as err:
+        return Outcome(seed=seed, name="refused by name", reason=str(err))
+    reals = execute(made.deploy.graph, made.deploy.reals(made.images)).numpy()
+    codes = most_codes(other, scores, step)
+    found = Outcome(
+        seed=seed,
+        name=_name(made),
+        codes=codes,
+        simulated_codes=most_codes(simulated, scores, step),
+        signal_to_noise_db=signal_to_noise_db(reals.reshape(scores.shape), scores),
+    )
+    reason = _failure(found)
+    return replace(found, name="failed", reason=reason) if reason else found
+
+
+def _name(made: Steps) -> str:
+    kinds = {op.kind for op in made.quantized.graph.ops}
+    if Kind.FLOAT in kinds:
+        return "held, float islands"
+    has_ties = bool(made.quantized.near_ties) or Kind.AVERAGE_POOL in kinds
+    return "held, near ties" if has_ties else "held"
+
+
+def _failure(found: Outcome) -> str:
+    """What of an outcome breaks what strop promises; empty if nothing does."""
+    if found.codes > (0 if found.name == "held" else MOST_CODES):
+        return f"{found.codes:.0f} codes between the files"
+    if found.simulated_codes > MOST_CODES:
+        return f"{found.simulated_codes:.0f} codes to the simulated graph"
+    if found.signal_to_noise_db < LEAST_DB:
+        return f"{found.signal_to_noise_db:.1f} dB"
+    return ""
+
+
+def most_codes(scores: Array, others: Array, step: float) -> float:
+    """The largest difference in steps of the scores."""
+    return float(np.abs(np.rint((scores.reshape(others.shape) - others) / step)).max())
+
+
+def signal_to_noise_db(reference: Array, found: Array) -> float:
+    """Of scores that may be nearly the same for all images: their size counts, not their spread."""
+    noise = float(np.mean((reference - found) ** 2))
+    return float(10 * np.log10(max(float(np.mean(reference**2)), 1e-30) / max(noise, 1e-30)))
+
+
+def exported(source: Source, seed: int) -> tuple[Steps, Array]:
+    """A network on its way through the export, and its scores as they are simulated."""
+    images = images_for(source, seed=seed, count=CALIBRATION_IMAGES)
+    graph, activation = cut_activation(float_graph(source))
+    deploy = proven_fold(source, graph, activation, images)
+    decision = decide(source.classes, activation, where=source.name)
+    tuned = tune(deploy, [images], [images], decision=decision, effort=Effort.FAST)
+    made = Steps(
+        source=source,
+        graph=graph,
+        activation=activation,
+        deploy=tuned.deploy,
+        quantized=tuned.quantized,
+        images=images,
+    )
+    simulated = correct(
+        tuned.quantized,
+        tuned.calibration,
+        [images],
+        weights_of=tuned.deploy.graph,
+        patches=0,
+        moves_biases=False,
+    )
+    return made, simulated.scores
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Print what became of the networks of a range of seeds."""
+    parser = argparse.ArgumentParser(description="random Keras networks through the export")
+    parser.add_argument("--seeds", nargs=2, type=int, default=(0, 24), metavar=("FROM", "TO"))
+    options = parser.parse_args(None if arguments is None else list(arguments))
+    found = []
+    for seed in range(*options.seeds):
+        keras.utils.clear_session()
+        found.append(_outcome(seed))
+        if found[-1].reason:
+            sys.stdout.write(f"{seed} {found[-1].name}: {found[-1].reason}\n")
+            sys.stdout.flush()
+    counts = Counter(one.name for one in found)
+    sys.stdout.writelines(f"| {name} | {counts[name]} |\n" for name in OUTCOMES)
+    held = [one for one in found if one.name.startswith("held")]
+    noises = np.array([one.signal_to_noise_db for one in held])
+    sys.stdout.write(
+        f"dB: least {np.sort(noises)[:5].round(1)}, median {np.median(noises):.1f}\n"
+        f"codes between the files: {Counter(one.codes for one in held)}\n"
+        f"codes to the simulated graph: {Counter(one.simulated_codes for one in held)}\n"
+    )
+
+
+def _outcome(seed: int) -> Outcome:
+    try:
+        return check(seed)
+    except Exception:  # the table is of all of them; this is what it looks for
+        return Outcome(seed=seed, name="failed", reason=traceback.format_exc())
+
+
+if __name__ == "__main__":
+    main()
