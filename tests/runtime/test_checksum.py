@@ -12,7 +12,7 @@ import pytest
 from tests.runtime.tiny_artifacts import onnx_bytes
 
 from strop import cli
-from strop.runtime.artifact import ONNX_CONTRACT_KEY, read_contract, seal_onnx
+from strop.runtime.artifact import ONNX_CONTRACT_KEY, read_contract, seal_onnx, sha256_file
 from strop.runtime.checksum import CHUNK, Coverage, checksum_text, verify_content
 from strop.runtime.contract import _NOT_IN_VERSION_1, Contract, contract_from_json
 from strop.runtime.errors import ArtifactError, ContractError, StropError
@@ -108,21 +108,21 @@ def test_a_contract_of_version_1_is_read_without_a_checksum(
 
 
 def test_a_file_that_the_manifest_beside_it_does_not_describe_is_named(tmp_path: Path) -> None:
-    artifact, manifest = tmp_path / "m.onnx", tmp_path / "manifest.json"
-    assert difference_from_manifest(artifact, "ab" * 32) == ""
-    listed = [{"file": "m.onnx", "sha256": "cd" * 32}, {"file": "m.tflite", "sha256": "ab" * 32}]
-    manifest.write_text(json.dumps({"artifacts": listed}))
-    assert "SHA-256 abababababab found, cdcdcdcdcdcd there" in (
-        difference_from_manifest(artifact, "ab" * 32)
-    )
-    assert difference_from_manifest(artifact, "cd" * 32) == ""
-    assert difference_from_manifest(tmp_path / "other.onnx", "ab" * 32) == ""
+    artifact, manifest = write(tmp_path / "m.onnx", b"content"), tmp_path / "manifest.json"
+    assert difference_from_manifest(artifact) == ""
+    found = sha256_file(artifact)
+    for sha256, other in (("cd" * 32, "m.tflite"), (found, "n.tflite")):
+        listed = [{"file": "m.onnx", "sha256": sha256}, {"file": other, "sha256": found}]
+        manifest.write_text(json.dumps({"artifacts": listed}))
+        said = difference_from_manifest(artifact)
+        assert (f"SHA-256 {found[:12]} found, cdcdcdcdcdcd there" in said) is (sha256 != found)
+    assert said == difference_from_manifest(tmp_path / "not_described.onnx") == ""
 
 
 @pytest.mark.parametrize("text", ["", "[" * 9999, "[]", '{"artifacts": 1}', '{"artifacts": [{}]}'])
 def test_the_manifest_of_another_program_says_nothing(text: str, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(text)
-    assert difference_from_manifest(tmp_path / "m.onnx", "ab" * 32) == ""
+    assert difference_from_manifest(tmp_path / "m.onnx") == ""
 
 
 @pytest.mark.parametrize("command", ["bench", "check", "evaluate", "inspect", "run"])
@@ -143,3 +143,24 @@ def test_every_command_refuses_changed_content(
     }
     assert cli.main([command, str(path), *more.get(command, [])]) == 2
     assert "bits have changed; copy or export it again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["bench", "check", "evaluate", "inspect", "run"])
+def test_every_command_that_hashes_compares_with_the_manifest(
+    command: str,
+    tiny_tflite: Path,
+    image_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = write(tmp_path / "m.tflite", tiny_tflite.read_bytes())
+    listed = {"artifacts": [{"file": "m.tflite", "sha256": "cd" * 32}]}
+    (tmp_path / "manifest.json").write_text(json.dumps(listed))
+    more = {
+        "bench": ["--runs", "1", "--duration", "0", "--warmup", "0"],
+        "check": ["--baseline", str(tmp_path / "none.tflite")],
+        "evaluate": [str(image_folder)],
+        "run": ["--selftest"],
+    }
+    cli.main([command, str(path), *more.get(command, [])])
+    assert "so its certificate does not hold here; copy both" in capsys.readouterr().err

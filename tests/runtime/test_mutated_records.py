@@ -122,6 +122,7 @@ def test_a_damaged_manifest_certifies_nothing(tmp_path: Path) -> None:
     interval = {"low": -0.01, "high": 0.02}
     record = {
         "format_version": 4,
+        "source": {"classes": 10},
         "artifacts": [{"file": "m.onnx", "sha256": SHA256}],
         "certificate": {
             "images": 100,
@@ -129,9 +130,11 @@ def test_a_damaged_manifest_certifies_nothing(tmp_path: Path) -> None:
         },
     }
 
+    tmp_path.joinpath("m.onnx").write_bytes(b"another file")
+
     def tried(content: bytes) -> None:
         tmp_path.joinpath("manifest.json").write_bytes(content)
-        difference_from_manifest(tmp_path / "m.onnx", SHA256)
+        difference_from_manifest(tmp_path / "m.onnx")
         certified(tmp_path / "m.onnx", SHA256)
 
     mutate(json.dumps(record), tried, 300)

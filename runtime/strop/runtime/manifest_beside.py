@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from strop.runtime.artifact import sha256_file
 from strop.runtime.check.certified import MANIFEST, MAX_MANIFEST_BYTES
 from strop.runtime.errors import ContractError
 from strop.runtime.json_reader import parse_json
@@ -13,19 +14,21 @@ from strop.runtime.user_files import read_file
 SHOWN = 12  # digits of a hash that tell two files apart
 
 
-def difference_from_manifest(artifact: Path, sha256: str) -> str:
+def difference_from_manifest(artifact: Path) -> str:
     """Say that the manifest beside an artifact describes another file of its name.
 
-    Args:
-        artifact: The file.
-        sha256: Its hash.
+    The file is hashed only where a manifest names it.
 
     Returns:
         One line; empty where there is no manifest of ours, where it does not name the file,
         and where it is the same.
+
+    Raises:
+        ArtifactError: The file is missing or unreadable.
     """
     path = artifact.parent / MANIFEST
     described = _hashes(path, artifact.name)
+    sha256 = sha256_file(artifact) if described else ""
     if not described or sha256 in described:
         return ""
     return (

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         contents, delegated = audit(path), delegation(path)
         count = count_artifact(path)
     metadata = _metadata(path)
-    note_manifest(path, sha256_file(path))
+    note_manifest(path)
     if options.json:
         record = _record(path, contents, contract, metadata, facts, delegated)
         console.json({**record, "counts": None if count is None else count_record(count)})

@@ -178,10 +178,9 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
         else f"{len(images)} images of {options.images.resolve().name}"
     )
     paths: Sequence[Path] = options.artifacts
-    hashes = [sha256_file(path) for path in paths]
-    for path, sha256 in zip(paths, hashes, strict=True):
+    for path in paths:
         read_contract(path)  # verifies the content, where there is a checksum
-        note_manifest(path, sha256)
+        note_manifest(path)
     cooled = cool_board(options.cool_down)
     created_at = timestamp()
     before, board_before = machine(), board_state()  # their load must not count our own work
@@ -223,7 +222,7 @@ def _measure(options: argparse.Namespace) -> BenchRecord:
         artifacts=tuple(
             ArtifactRecord(
                 name=path.name,
-                sha256=hashes[i],
+                sha256=sha256_file(path),
                 size_bytes=path.stat().st_size,
                 facts=facts[i],
                 cold_start=cold_starts[i],

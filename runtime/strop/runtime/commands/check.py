@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop import console
-from strop.runtime.artifact import sha256_file
 from strop.runtime.check.exit_code import exit_code
 from strop.runtime.check.gates import GATES
 from strop.runtime.check.mode import Mode
@@ -173,7 +172,7 @@ def _run(options: argparse.Namespace, tell: Callable[[Report], None]) -> int:
     options.mode = mode
     console.settings("check", _settings(options, plan))
     for path in filter(Path.is_file, options.artifacts):
-        note_manifest(path, sha256_file(path))
+        note_manifest(path)
     gates = GateOptions(allowed=options.allow, max_drop=options.max_drop)
     measure = check_on_board if is_elsewhere else _measure
     report = measure(options, plan, gates)

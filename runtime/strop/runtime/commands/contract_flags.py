@@ -30,8 +30,9 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that stand for a contract, or replace parts of the artifact's own."""
     group = parser.add_argument_group(
         "contract",
-        "for artifacts that strop did not write; where the artifact carries a contract, a flag"
-        " replaces that part of it",
+        "for what an artifact that strop did not write does not say itself (by TFLite metadata, or"
+        " by a quantized input's scale); where the artifact carries a contract, a flag replaces"
+        " that part of it",
     )
     group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
     group.add_argument(

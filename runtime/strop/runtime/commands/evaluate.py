@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from strop import console
 from strop.runtime import classifier as classifiers
-from strop.runtime.artifact import detect_format, sha256_file
+from strop.runtime.artifact import detect_format
 from strop.runtime.classifier import Classifier
 from strop.runtime.commands import evaluate_report as report
 from strop.runtime.commands.contract_flags import (
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
             `evaluate_on_board`.
     """
     for path in filter(None, (options.artifact, options.against)):
-        note_manifest(path, sha256_file(path))
+        note_manifest(path)
     if has_target(options):
         images = _spread(list_images(options.folder), options.limit)
         facts, against_facts, result = evaluate_on_board(options, images)

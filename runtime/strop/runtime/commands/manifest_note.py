@@ -8,8 +8,8 @@ from strop import console
 from strop.runtime.manifest_beside import difference_from_manifest
 
 
-def note_manifest(artifact: Path, sha256: str) -> None:
+def note_manifest(artifact: Path) -> None:
     """Print a note if the manifest beside the artifact describes another file of its name."""
-    difference = difference_from_manifest(artifact, sha256)
+    difference = difference_from_manifest(artifact)
     if difference:
         console.note(difference)

@@ -104,6 +104,8 @@ def run(options: argparse.Namespace) -> int:
             those on a board; or flags that contradict each other.
     """
     _check_subject(options)
+    if options.selftest:
+        note_manifest(options.artifact)
     streams = is_stream(options)
     if has_target(options):
         return _run_on_board(options, streams=streams)
@@ -124,7 +126,6 @@ def _run_here(options: argparse.Namespace, *, streams: bool, sums_up: bool = Tru
         note_remark(classifier)
         if options.selftest:
             golden, sha256 = read_golden(_golden_path(options)), sha256_file(options.artifact)
-            note_manifest(options.artifact, sha256)
             result = selftest(classifier, golden, sha256=sha256)
             return _report_selftest(options, classifier.facts, result, sums_up=sums_up)
         if streams:
