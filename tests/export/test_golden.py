@@ -11,11 +11,14 @@ from tests.export.graphs import images_for, mobile_block
 
 import strop.runtime
 from strop.cli import main
+from strop.export.golden import _clearest
 from strop.export.options import ExportOptions
 from strop.export.pipeline import export
 from strop.export.precision import Precision
 from strop.export.source import from_keras_model
 from strop.runtime.artifact import Format, sha256_file
+from strop.runtime.contract import Activation, Task
+from strop.runtime.decision import decide
 from strop.runtime.golden import read_golden
 from strop.runtime.selftest import selftest
 
@@ -86,3 +89,16 @@ def test_a_float_export_has_none(options: ExportOptions, tmp_path: Path) -> None
     export(from_keras_model(mobile_block(), name="small_0.5"), floats)
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["golden"] is None
     assert not list((tmp_path / "out").glob("*.npz"))
+
+
+def test_golden_images_are_the_clearest_of_each_answer() -> None:
+    # Of one score: how far from the threshold, and one of each side first.
+    codes = np.array([[1], [40], [2], [50], [-3], [-1], [60], [70]])
+    binary = decide(1, Activation.SIGMOID, where="a test")
+    assert _clearest(codes, binary, 0.1).tolist() == [3, 4, 6, 7]
+    numbers = decide(1, Activation.NONE, task=Task.REGRESS, where="a test")
+    assert _clearest(codes, numbers, 0.1).tolist() == [0, 1, 2, 3]
+    # Of labels: the one nearest to its threshold counts.
+    pairs = np.array([[9, 9], [9, 1], [8, 8], [-7, -7], [-9, 1]])
+    labels = decide(2, Activation.SIGMOID, where="a test")
+    assert _clearest(pairs, labels, 0.1).tolist() == [0, 2, 3, 4]

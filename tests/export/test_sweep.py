@@ -26,7 +26,7 @@ from strop.export.sweep.choose import Limits
 from strop.export.sweep.executors import local_processes
 from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import Wanted, members
-from strop.export.sweep.record import MEMBER, read_member_record
+from strop.export.sweep.record import MEMBER, NOT_LOOKED_AT, read_member_record
 from strop.export.sweep.result import sweep_record
 from strop.export.sweep.store import put
 from strop.export.sweep.sweep import Hands, Sweep, sweep
@@ -241,6 +241,17 @@ def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))
     with pytest.raises(MeasurementError, match="format_version is 99"):
         swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+
+
+def test_a_member_record_of_version_2_is_read_and_not_taken_for_certified(tmp_path: Path) -> None:
+    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    path = tmp_path / "a.int8" / MEMBER
+    record = json.loads(path.read_text())
+    for each in record["artifacts"]:
+        assert each.pop("not_certified") == ""
+    path.write_text(json.dumps({**record, "format_version": 2}))
+    (found,) = read_member_record(path).artifacts
+    assert found.not_certified == NOT_LOOKED_AT
 
 
 def squared(number: int) -> int:

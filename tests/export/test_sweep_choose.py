@@ -11,7 +11,8 @@ from strop.export.precision import Precision
 from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.energy import energy
 from strop.export.sweep.entries import Entry, Latency
-from strop.export.sweep.words import told
+from strop.export.sweep.report import details
+from strop.export.sweep.words import COLUMNS, cells, not_certified, told
 
 
 def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) -> Entry:
@@ -99,3 +100,18 @@ def test_energy_is_that_of_the_table() -> None:
     assert energy(COUNTS, Precision.FLOAT32).arithmetic_uj == pytest.approx(4.6)
     large = replace(COUNTS, weight_bytes=2_000_000)
     assert energy(large, Precision.INT8).weights_uj == pytest.approx(2_000_000 * 162.5e-6)
+
+
+def test_a_file_that_is_not_certified_is_marked_wherever_it_stands() -> None:
+    why = "the float model answers 'class 0' to 100 of 100 images"
+    doubted = replace(FAST, result=replace(FAST.result, not_certified=why))
+    limits = Limits(max_latency_ms=10)
+    row = dict(zip(COLUMNS, cells(doubted, frozenset(), limits), strict=True))
+    assert row["agreement"] == "100.00 not certified"
+    assert (
+        dict(zip(COLUMNS, cells(FAST, frozenset(), limits), strict=True))["agreement"] == "100.00"
+    )
+    assert told(doubted, limits).endswith("not certified")
+    assert not_certified(ALL) is None
+    assert not_certified((GOOD, doubted)) == f"not certified: 1 of 2 files; fast: {why}"
+    assert f"not certified: {why}" in details(doubted, limits)

@@ -208,3 +208,22 @@ def test_a_model_that_answers_all_images_alike_is_not_certified(
     assert "a file that always answers 'class 0' would have a drop of +0.00 points" in (
         capsys.readouterr().err
     )
+
+
+def test_what_does_not_fit_the_scores_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = mean_colour_model(tmp_path / "m.keras", [[20], [0], [0]], [-10], "sigmoid")
+    for name in ("calibration", "validation"):
+        drawn(tmp_path / name, 20, seed=0)
+    (tmp_path / "labels.txt").write_text("a\nb\nc")
+    refused = {
+        ("--labels", str(tmp_path / "labels.txt")): "one score, and there are 3 labels; needed are",
+        ("--task", "classify"): "with one score it is binary or regress",
+        ("--task", "regress", "--threshold", "0.5"): "the task is regress, which has none",
+        ("--threshold", "0.2,0.3"): "2 thresholds for 1 scores",
+        ("--truth", str(tmp_path / "no.csv")): "No such file",
+    }
+    for flags, text in refused.items():
+        assert export(one, tmp_path, *flags) == 2
+        assert text in capsys.readouterr().err

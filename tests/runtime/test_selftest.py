@@ -16,6 +16,7 @@ import strop.runtime
 from strop.cli import main
 from strop.runtime.artifact import sha256_file
 from strop.runtime.classifier import Classifier
+from strop.runtime.contract import Activation, Contract, Task
 from strop.runtime.errors import ArtifactError
 from strop.runtime.golden import MAX_FILE_BYTES, Golden, golden_beside, read_golden
 from strop.runtime.selftest import selftest
@@ -103,6 +104,28 @@ def test_with_other_kernels_only_the_classes_count(
     result = selftest(classifier, nudged(other, 1000), sha256=sha256)
     assert not result.has_same_classes
     assert not result.is_passed
+
+
+def test_numbers_have_no_classes_so_that_the_codes_decide(
+    tiny_tflite: Path, golden: Golden, contract: Contract
+) -> None:
+    sha256, numbers = sha256_file(tiny_tflite), replace(contract, task=Task.REGRESS)
+    with strop.runtime.open(tiny_tflite, engine="litert", contract=numbers) as opened:
+        other = in_other_kernels(golden)
+        assert selftest(opened, other, sha256=sha256).is_passed
+        result = selftest(opened, nudged(other, 1), sha256=sha256)
+    assert (result.decided, result.has_same_classes, result.is_passed) == (False, False, False)
+    assert result.expected == ((), (), ())
+
+
+def test_labels_count_as_a_set(tiny_tflite: Path, golden: Golden, contract: Contract) -> None:
+    sha256 = sha256_file(tiny_tflite)
+    labels = replace(contract, task=Task.MULTILABEL, activation=Activation.SIGMOID)
+    with strop.runtime.open(tiny_tflite, engine="litert", contract=labels) as opened:
+        result = selftest(opened, in_other_kernels(golden), sha256=sha256)
+    # The scores of a colour's own label and of the fourth are above 0.
+    assert result.expected == ((0, 3), (1, 3), (2, 3))
+    assert result.is_passed
 
 
 def test_the_command_passes_and_prints_the_largest_difference(

@@ -17,7 +17,7 @@ COLUMNS = {
         *("same labels [95 %]", KERNELS),
     ),
     Task.REGRESS: (
-        *("output", "mean error [95 %]", "largest", "% of spread [95 %]", "largest, %"),
+        *("MiB", "output", "mean error [95 %]", "largest", "% of spread [95 %]", "largest, %"),
         KERNELS,
     ),
 }
@@ -44,16 +44,15 @@ def certificate_rows(
         certificate: As the manifest has it.
         sizes_bytes: Of the files, by name.
     """
-    task = Task(certificate["task"])
-    width = len(certificate_columns(certificate, ""))
-    float_row = ("float model", *_float_cells(certificate, task))
-    rows = [(*float_row, *[""] * (width - len(float_row) - 1), "tensorflow")]
-    if _is_doubted(certificate):
-        rows = [(*float_row, *[""] * (width - len(float_row) - 2), "tensorflow", "")]
+    task, is_doubted = Task(certificate["task"]), _is_doubted(certificate)
+    own = ("float model", *_float_cells(certificate, task))
+    last = ("tensorflow", "") if is_doubted else ("tensorflow",)
+    width = len(certificate_columns(certificate, "")) - len(own) - len(last)
+    rows = [(*own, *[""] * width, *last)]
     for found in certificate["verdicts"]:
         size = f"{sizes_bytes[found['artifact']] / MIB:.2f}"
         ending = [found["kernels"]]
-        if _is_doubted(certificate):
+        if is_doubted:
             ending.append("no" if found["not_certified"] else "yes")
         rows += [(found["artifact"], *cells, *ending) for cells in _cells(found, task, size)]
     return rows
@@ -76,7 +75,7 @@ def _float_cells(certificate: Mapping[str, Any], task: Task) -> tuple[str, ...]:
 
 def _cells(found: Mapping[str, Any], task: Task, size: str) -> list[tuple[str, ...]]:
     if task is Task.REGRESS:
-        return [_error_cells(error) for error in found["errors"]]
+        return [(size, *_error_cells(error)) for error in found["errors"]]
     drop = _interval(found["drop"], found["drop_interval"], "+.2f")
     agreed = _interval(found["agreement"], found["agreement_interval"], ".2f")
     top1 = percent(found["top1"])
