@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import NoReturn, Protocol, cast
 
 from strop import console
-from strop.process_end import USER_ERROR, exit_code_of, open_closed_streams
+from strop.process_end import USER_ERROR, exit_code_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +112,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         See `strop.process_end`, which lists them.
     """
-    open_closed_streams()
     return exit_code_of(lambda: _dispatch(sys.argv[1:] if argv is None else argv))
 
 

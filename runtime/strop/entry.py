@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from strop.standard_streams import open_closed_streams
 from strop.supervised import supervised
 
 # They run artifacts that strop may not have written. export, train and sweep run their own.
@@ -15,6 +16,7 @@ SUPERVISED = ("run", "evaluate", "bench", "check", "baseline", "inspect", "expla
 
 def main() -> int:
     """Run the command line of this process; the exit code."""
+    open_closed_streams()
     name = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     return supervised(_command_line) if name in SUPERVISED else _command_line()
 

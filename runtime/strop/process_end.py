@@ -54,23 +54,6 @@ def exit_code_of(work: Callable[[], int]) -> int:
     return code
 
 
-def open_closed_streams() -> None:
-    """Open the null device for each standard stream that was closed before strop began.
-
-    Otherwise the next file that is opened gets the stream's number, and what a C++ library
-    prints goes into that file.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDWR)
-            if null != number:
-                os.dup2(null, number)
-                os.close(null)
-            os.set_inheritable(number, True)
-            mode = "w" if number else "r"
-            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
-
-
 def _unforeseen(err: Exception) -> int:
     """Print what no part of strop expected, as one line."""
     if os.environ.get(TRACEBACK):
