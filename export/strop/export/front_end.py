@@ -18,6 +18,7 @@ from strop.runtime.errors import SourceError
 
 # TensorFlow prefixes its operations' names in what it says of them.
 OPERATION_PREFIX = "tf."
+CALLS = ("StatefulPartitionedCall", "PartitionedCall")  # functions, which say nothing of a place
 
 
 def freeze(source: Source) -> Any:
@@ -75,6 +76,7 @@ def _unconverted(err: ConverterError) -> str:
     for entry in err.errors:
         operation = entry.operator.name.removeprefix(OPERATION_PREFIX)
         place = next((call.name for call in entry.location.call if call.name), "")
+        place = "/".join(part for part in place.split("/") if not part.startswith(CALLS))
         if operation:
             found.setdefault(operation, place)
     named = ", ".join(f"{operation} at {place!r}" for operation, place in found.items() if place)

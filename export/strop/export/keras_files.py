@@ -16,6 +16,7 @@ import keras
 from strop.export.file_kind import FileKind, file_kind, refuse_pointer
 from strop.export.hdf5_check import FREE_BYTES, MAX_EXPANSION, check_hdf5
 from strop.export.keras2 import custom_objects, rewrite
+from strop.export.keras3 import CONFIG_ATTRIBUTE, CONFIG_MEMBER, copy_with, rewrite_ends
 from strop.export.keras_config import MAX_CONFIG_BYTES, Config, parse_config
 from strop.export.load_errors import LOAD_ERRORS, reason
 from strop.export.variable_budget import variable_budget
@@ -118,7 +119,7 @@ def _read_zip(path: Path) -> KerasFile:
     size_bytes = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
         _check_members(archive, path, size_bytes)
-        config = parse_config(_member(archive, "config.json", path), f"{path}: config.json")
+        config = parse_config(_member(archive, CONFIG_MEMBER, path), f"{path}: {CONFIG_MEMBER}")
         metadata = parse_config(_member(archive, "metadata.json", path), f"{path}: metadata.json")
         if WEIGHTS not in archive.namelist():
             raise SourceError(f"{path}: no {WEIGHTS} in it; save the model again")
@@ -161,7 +162,7 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
 def _read_hdf5(path: Path) -> KerasFile:
     weights_bytes = check_weights_file(path)
     with h5py.File(path, "r") as file:
-        stored = file.attrs.get("model_config")
+        stored = file.attrs.get(CONFIG_ATTRIBUTE)
         written_by = str(file.attrs.get("keras_version", "2"))
     if stored is None:
         raise SourceError(
@@ -171,7 +172,7 @@ def _read_hdf5(path: Path) -> KerasFile:
     return KerasFile(
         path=path,
         suffix=".h5",
-        config=parse_config(stored, f"{path}: model_config"),
+        config=parse_config(stored, f"{path}: {CONFIG_ATTRIBUTE}"),
         written_by=written_by,
         weights_bytes=weights_bytes,
     )
@@ -186,6 +187,9 @@ def _load(file: KerasFile) -> Any:
     vet_config(config, where=str(file.path))
     with named(file.path, f"model{file.suffix}") as path:
         if is_keras3:
+            if rewrite_ends(config):
+                path.unlink()
+                copy_with(config, file.path, path)
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
         with keras.saving.CustomObjectScope(custom_objects()):
