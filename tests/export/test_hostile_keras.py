@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import keras
 import pytest
 from tests.export.model_fixtures import KERAS_WARNINGS, saved, small_model
 
+from strop.export.front_end import convert
 from strop.export.source import load_model_file
 from strop.export.zoo_weights import load_weights
 from strop.runtime.errors import SourceError
@@ -224,3 +226,13 @@ def test_layers_that_run_code_are_refused(
 
     path = edited(good, tmp_path, wrap)
     refused(lambda: load_model_file(path), rf"'bn' is a {class_name}")
+
+
+def test_results_larger_than_memory_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    image = keras.Input((16, 16, 3))
+    grown = keras.layers.UpSampling2D(2000, name="grown")(image)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(grown))
+    path = saved(model, tmp_path / "large.keras")
+    refused(lambda: load_model_file(path), r"'grown' has a result of 1x32000x32000x3; strop takes")
+    folder = saved(model, tmp_path / "large")
+    refused(lambda: convert(load_model_file(folder)), r"has a result of 1x32000x\d+x\d+x3; strop")

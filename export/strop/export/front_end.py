@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from strop.export.graph import Graph
 from strop.export.precision import Precision
 from strop.export.read_tflite import read_tflite
 from strop.export.silence import native_stderr_dropped
 from strop.export.source import Source
+from strop.export.tensor_sizes import frozen
 from strop.runtime.errors import SourceError
 
 # TensorFlow prefixes its operations' names in what it says of them.
@@ -31,12 +31,12 @@ def freeze(source: Source) -> Any:
 
     Returns:
         A concrete function of `image`, float32 [1, H, W, C].
+
+    Raises:
+        SourceError: A result in it has over 2**28 elements.
     """
-    spec = tf.TensorSpec(
-        (1, source.height, source.width, source.channels), tf.float32, name="image"
-    )
-    concrete = tf.function(source.forward, autograph=False).get_concrete_function(spec)
-    return convert_variables_to_constants_v2(concrete)
+    shape = (1, source.height, source.width, source.channels)
+    return frozen(source.forward, shape, where=source.name)
 
 
 def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:

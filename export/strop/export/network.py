@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from strop.export.keras_files import HALF_PRECISION
+from strop.export.tensor_sizes import check_sizes
 from strop.runtime.errors import SourceError
 
 Shape = tuple[int | None, ...]
@@ -61,6 +62,7 @@ def keras_network(model: Any, *, where: str) -> Network:
     check_single(where, "input", {tensor.name: tensor.shape for tensor in inputs})
     check_single(where, "output", {tensor.name: tensor.shape for tensor in outputs})
     _check_float32(model, where)
+    check_sizes(_results(model), where)
 
     # The structure that the model was made with; Keras warns of any other.
     structure = None if isinstance(model, keras.Sequential) else model.input
@@ -120,6 +122,15 @@ def check_single(where: str, what: str, shapes: dict[str, Any]) -> None:
             f"{where}: {len(shapes)} {what}s ({listed}), needed is one; wrap the model in one"
             f" that has a single {what}"
         )
+
+
+def _results(model: Any) -> Iterator[tuple[str, Any]]:
+    """Name and shape of every layer's results, also of nested models'."""
+    for layer in getattr(model, "layers", ()):
+        yield from _results(layer)
+        for node in getattr(layer, "_inbound_nodes", ()):
+            for tensor in node.output_tensors:
+                yield layer.name, tensor.shape
 
 
 def _check_float32(layer: Any, where: str) -> None:

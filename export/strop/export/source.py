@@ -20,6 +20,7 @@ from strop.export.network import (
     weights_sha256,
 )
 from strop.export.saved_model import saved_model_network
+from strop.export.tensor_sizes import frozen
 from strop.runtime.contract import MAX_SIDE
 from strop.runtime.errors import SourceError
 
@@ -223,6 +224,7 @@ def _per_channel(
 def _probe(run: Callable[[tf.Tensor], tf.Tensor], shape: Shape, where: str) -> Shape:
     """The output's shape at this input size, found by running the model once."""
     try:
+        frozen(run, shape, where=where)  # checks the results' sizes
         return tuple(run(tf.zeros(shape)).shape)
     except (*LOAD_ERRORS, tf.errors.OpError) as err:
         raise SourceError(
