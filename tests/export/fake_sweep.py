@@ -33,6 +33,7 @@ ASKED = Asked(
     crop_fraction=0.875,
     effort="fast",
     min_images=20,
+    full_int8=False,
     calibration_images=20,
     validation_images=100,
     images_sha256="",

@@ -235,6 +235,17 @@ def test_a_worker_cannot_write_outside_of_the_members_folder(name: str, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_record_of_version_2_may_have_layers_in_float(tmp_path: Path) -> None:
+    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    path = tmp_path / "a.int8" / MEMBER
+    record = json.loads(path.read_text())
+    del record["asked"]["full_int8"]
+    for artifact in record["artifacts"]:
+        del artifact["not_certified"]
+    path.write_text(json.dumps({**record, "format_version": 2}))
+    assert not read_member_record(path).asked.full_int8
+
+
 def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:
     swept(tmp_path, Exporter(), Stopwatch(), job("a"))
     path = tmp_path / "a.int8" / MEMBER

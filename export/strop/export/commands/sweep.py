@@ -167,6 +167,7 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
                 crop_fraction=agreed.crop_fraction,
                 effort=options.effort.value,
                 min_images=options.min_images,
+                full_int8=options.full_int8,
                 calibration_images=len(images.calibration),
                 validation_images=len(images.validation),
                 images_sha256=digest,

@@ -104,6 +104,12 @@ def add_work_flags(group: argparse._ArgumentGroup) -> None:
         "--jobs", type=_positive, metavar="N", help="exports side by side (default 1)"
     )
     group.add_argument(
+        "--full-int8",
+        action="store_true",
+        help="refuse members of which an operation has no int8 form, instead of keeping that in"
+        " float between int8 layers",
+    )
+    group.add_argument(
         "--scheduler",
         metavar="ADDRESS",
         help="export on the workers of a Dask cluster, such as tcp://host:8786; latency is still"

@@ -119,6 +119,7 @@ def _options(job: Job, folder: Path) -> ExportOptions:
         formats=tuple(Format(name) for name in job.asked.formats),
         effort=Effort(job.asked.effort),
         min_images=job.asked.min_images,
+        full_int8=job.asked.full_int8,
     )
 
 

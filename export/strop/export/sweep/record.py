@@ -18,7 +18,7 @@ from strop.runtime.typed_json import read_typed
 from strop.runtime.user_files import read_file
 
 MEMBER = "member.json"
-# 2 has the seconds, depthwise_rest and operations; 3 has not_certified.
+# 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8.
 FORMAT_VERSION = 3
 NOT_LOOKED_AT = "an earlier strop did not look at whether the answers vary; make it again"
 WRITER = "strop sweep"
@@ -42,6 +42,7 @@ class Asked:
         crop_fraction: For `crop`.
         effort: As on the command line.
         min_images: Fewest calibration images.
+        full_int8: Whether nothing may stay in float.
         calibration_images: How many.
         validation_images: How many.
         images_sha256: Over the contents of all, in their order, and their classes.
@@ -56,6 +57,7 @@ class Asked:
     crop_fraction: float
     effort: str
     min_images: int
+    full_int8: bool
     calibration_images: int
     validation_images: int
     images_sha256: str
@@ -163,10 +165,19 @@ def read_member_record(path: Path) -> MemberRecord:
     remedy = "move it away, or use the strop that wrote it"
     text = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=remedy)
     version, record = versioned(text, where=str(path), known=(2, FORMAT_VERSION), writer=WRITER)
-    artifacts = record.get("artifacts")
-    if version < FORMAT_VERSION and isinstance(artifacts, list):
-        record = {**record, "artifacts": [_upgraded(each) for each in artifacts]}
+    if version < FORMAT_VERSION:
+        record = _upgraded_record(record)
     return typing.cast("MemberRecord", read_typed(record, MemberRecord, at=str(path)))
+
+
+def _upgraded_record(record: dict[str, object]) -> dict[str, object]:
+    """A record of version 2 as one of version 3; what is damaged stays as it is."""
+    artifacts, asked = record.get("artifacts"), record.get("asked")
+    if isinstance(artifacts, list):
+        record = {**record, "artifacts": [_upgraded(each) for each in artifacts]}
+    if isinstance(asked, dict):
+        record = {**record, "asked": {**asked, "full_int8": False}}
+    return record
 
 
 def _upgraded(artifact: object) -> object:
