@@ -92,7 +92,11 @@ def test_a_report_is_what_a_later_baseline_is_promoted_by(
         (("show", "gone"), 4, "gone: no such folder"),
         (("show",), 2, "required"),
         ((), 2, "required"),
-        (("record", "gone.onnx", "--into", "kept"), 2, "gone.onnx: no such file"),
+        (
+            ("record", "gone.onnx", "--into", "kept"),
+            2,
+            "gone.onnx: No such file or directory; check the path",
+        ),
         (("record", "gone.onnx", "--into", "kept", "--processes", "0"), 2, "--processes 0"),
         (("promote", "abcdef", "--into", "kept", "--name", "m", "--reason", "r"), 4, "0 artifacts"),
     ],
