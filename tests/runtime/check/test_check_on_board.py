@@ -116,6 +116,7 @@ def write_manifest(artifact: Path, *, high: float) -> None:
     verdict = {"artifact": name, "drop": 0.0, "drop_interval": {"low": 0.0, "high": high}}
     manifest = {
         "format_version": 3,
+        "source": {"classes": 4},
         "artifacts": [{"file": name, "sha256": sha256}],
         "certificate": {"images": 400, "verdicts": [verdict]},
     }

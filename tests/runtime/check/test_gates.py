@@ -105,6 +105,7 @@ MANIFEST: dict[str, Any] = {
     "artifacts": [{"file": "m.tflite", "sha256": "ab"}, {"file": "m.onnx", "sha256": "cd"}],
     "certificate": {
         "images": 400,
+        "one_answer": {"drop": 0.9},
         "verdicts": [
             {
                 "artifact": "m.tflite",
@@ -131,22 +132,33 @@ def manifest_in(folder: Path, content: object = MANIFEST) -> Path:
 @pytest.mark.parametrize("version", MANIFEST_VERSIONS)
 def test_the_certificate_is_found_by_content_not_by_name(tmp_path: Path, version: int) -> None:
     found = certified(manifest_in(tmp_path, MANIFEST | {"format_version": version}), "cd")
-    assert found == Certified(drop=0.3, high=0.4, images=400)
+    one_answer = None if version < 5 else 0.9
+    assert found == Certified(drop=0.3, high=0.4, images=400, one_answer_drop=one_answer)
 
 
 def test_figures_that_prove_nothing_pass_no_gate(tmp_path: Path) -> None:
-    path = manifest_in(tmp_path, MANIFEST | {"format_version": 5})
-    with pytest.raises(
-        ContractError, match=r"does not certify .* float answers 'x' to all images;"
-    ):
-        certified(path, "ab")
+    found = certified(manifest_in(tmp_path, MANIFEST | {"format_version": 5}), "ab")
+    failed = changed(ANATOMY, accuracy=(found, 0.5))["accuracy"]
+    assert failed.fails
+    assert failed.text == "not certified: float answers 'x' to all images"
+
+
+def test_a_drop_that_one_answer_would_have_too_fails() -> None:
+    found = Certified(drop=0.0, high=0.005, images=2000, one_answer_drop=0.01)
+    assert changed(ANATOMY, accuracy=(found, 0.009)) == {}
+    failed = changed(ANATOMY, accuracy=(found, 0.02))["accuracy"]
+    assert failed.fails
+    assert failed.text == (
+        "one answer for all images would have a drop of +1.00 points, so that at most 2 proves"
+        " nothing"
+    )
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
 def test_one_score_was_not_certified_by_earlier_versions(tmp_path: Path, version: int) -> None:
     old = MANIFEST | {"format_version": version, "source": {"classes": 1}}
-    with pytest.raises(ContractError, match="one score, and an earlier strop took its answers"):
-        certified(manifest_in(tmp_path, old), "cd")
+    found = certified(manifest_in(tmp_path, old), "cd")
+    assert "an earlier strop took all answers of one score for the same" in found.not_certified
 
 
 def test_a_manifest_about_another_file_certifies_nothing(tmp_path: Path) -> None:

@@ -168,6 +168,15 @@ def _histogram(
 
 
 def _accuracy(found: Certified, max_drop: float) -> Found | None:
+    if found.not_certified:
+        return ACCURACY, f"not certified: {found.not_certified}", True
+    if found.one_answer_drop is not None and found.one_answer_drop <= max_drop:
+        text = (
+            "one answer for all images would have a drop of"
+            f" {found.one_answer_drop * PERCENT:+.2f} points, so that at most"
+            f" {max_drop * PERCENT:g} proves nothing"
+        )
+        return ACCURACY, text, True
     if found.high <= max_drop:
         return None
     text = (
