@@ -309,6 +309,20 @@ def test_functions_that_double_each_other_are_refused(tmp_path: Path) -> None:
     refused(folder, r"its functions call each other \d+ times; no model's do")
 
 
+def test_a_graph_that_does_not_fit_together_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def misname(meta: Any) -> None:
+        for _, node in library_nodes(meta):
+            if node.op == "MatMul":
+                node.input[1] = "elsewhere:value:0"
+
+    folder = edited(saved(Module(), tmp_path / "torn"), misname)
+    capfd.readouterr()
+    refused(folder, r"cannot load this SavedModel \(input elsewhere.* is not found")
+    assert "elsewhere" not in capfd.readouterr().err
+
+
 def test_a_model_exported_in_training_mode_is_refused_with_advice(tmp_path: Path) -> None:
     module = Module()
     module.kernel.assign(KERNEL)

@@ -13,6 +13,7 @@ from strop.export.graph_operations import INITIALIZING, RESTORING, SERVING
 from strop.export.load_errors import LOAD_ERRORS, reason
 from strop.export.network import Array, Network, Shape, check_single
 from strop.export.saved_model_file import SIGNATURE, SavedModelFile, read_saved_model
+from strop.export.silence import native_stderr_dropped
 from strop.export.vet_graph import Reached, check_constants, check_operations, pruned, reach
 from strop.export.widen_half import HALF_TYPES, widen_half
 from strop.runtime.errors import SourceError
@@ -39,8 +40,9 @@ def saved_model_network(folder: Path) -> Network:
     (taken,), (returned,) = inputs.values(), outputs.values()
     serving = _vetted(file, returned.name)
     try:
-        variables = _restored(file, serving)
-        serve = _function(file, serving, variables)
+        with native_stderr_dropped():  # what is wrong, the exception says in one line
+            variables = _restored(file, serving)
+            serve = _function(file, serving, variables)
     except (*LOAD_ERRORS, tf.errors.OpError) as err:
         raise SourceError(
             f"{folder}: TensorFlow {tf.__version__} cannot load this SavedModel"
@@ -165,10 +167,10 @@ def _function(
         return scores
 
     spec = tf.TensorSpec(_shape(taken) or None, _dtype(taken))
-    traced: Callable[[tf.Tensor], tf.Tensor] = tf.function(
-        serve, autograph=False, input_signature=[spec]
-    )
-    return traced
+    traced = tf.function(serve, autograph=False, input_signature=[spec])
+    traced.get_concrete_function()  # or the first call would find what is wrong with the graph
+    called: Callable[[tf.Tensor], tf.Tensor] = traced
+    return called
 
 
 def _widened(value: Array) -> Array:
