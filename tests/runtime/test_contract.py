@@ -88,3 +88,9 @@ def test_what_it_cannot_say_is_refused(
     change(record)
     with pytest.raises(ContractError, match=text):
         contract_from_json(json.dumps(record), where="m")
+
+
+@pytest.mark.parametrize("field", [{"labels": ("cat", "d\udcffg")}, {"source": "m\udcff"}])
+def test_a_text_that_is_no_utf_8_is_refused(field: dict[str, Any]) -> None:
+    with pytest.raises(ContractError, match="is not UTF-8; rename the folder or file"):
+        Contract(height=8, width=8, **field)

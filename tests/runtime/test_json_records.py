@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from strop.runtime.errors import MeasurementError, OutputError
-from strop.runtime.json_records import require_writable, versioned
+from strop.runtime.json_records import require_writable, versioned, write_whole
 from strop.runtime.typed_json import read_typed
 
 
@@ -51,3 +52,10 @@ def test_a_file_that_exists_is_not_written_over_without_force(tmp_path: Path) ->
 def test_a_folder_that_is_missing_is_named_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="make it first"):
         require_writable(tmp_path / "no" / "r.json", force=False)
+
+
+def test_a_name_that_is_no_utf_8_is_written_as_its_escape(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    write_whole(json.dumps({"name": "Übersee\udcff"}, ensure_ascii=False), path)
+    assert json.loads(path.read_bytes()) == {"name": "Übersee\udcff"}
+    assert "Übersee" in path.read_text(encoding="utf-8")

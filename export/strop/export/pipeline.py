@@ -41,6 +41,7 @@ from strop.runtime.contract import Activation
 from strop.runtime.dataset import batches
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.golden import SUFFIX
+from strop.runtime.json_records import write_whole
 from strop.runtime.layer_times import layer_times
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
@@ -152,9 +153,9 @@ def export(
         )
         record = None if quantized is None else _record(folder, source, options, quantized, made)
         manifest = manifest_json(source, options, made, certificate, record, findings)
-        (folder / MANIFEST).write_text(manifest)
+        write_whole(manifest, folder / MANIFEST)
         counts = {path.name: count_artifact(path) for path in artifacts}
-        (folder / REPORT).write_text(export_html(manifest, counts), encoding="utf-8")
+        write_whole(export_html(manifest, counts), folder / REPORT)
     moved = tuple(replace(artifact, path=options.output / artifact.path.name) for artifact in made)
     return Export(
         artifacts=moved,

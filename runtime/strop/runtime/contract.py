@@ -111,6 +111,7 @@ class Contract:
             raise ContractError(
                 f"contract: thresholds are {list(self.thresholds)}; needed are finite numbers"
             )
+        _check_texts(self)
 
     def to_json(self) -> str:
         """The contract as JSON text, keys sorted, the same bytes for the same contract."""
@@ -126,6 +127,18 @@ def _check_image(contract: Contract) -> None:
         raise ContractError(f"contract: {contract.channels} channels; images have 1 or 3")
     if not 0 < contract.crop_fraction <= 1:
         raise ContractError(f"contract: crop_fraction is {contract.crop_fraction}, not in (0, 1]")
+
+
+def _check_texts(contract: Contract) -> None:
+    """A name of a file that is no UTF-8 becomes a text that no file can be written with."""
+    texts = "\n".join((*contract.labels, contract.source))
+    try:
+        texts.encode()
+    except UnicodeEncodeError as err:
+        found = texts[: err.end].rpartition("\n")[2]
+        raise ContractError(
+            f"contract: {found:.80} is not UTF-8; rename the folder or file that it comes from"
+        ) from err
 
 
 def contract_from_json(text: str, *, where: str) -> Contract:

@@ -34,7 +34,8 @@ def write_whole(text: str, path: Path) -> None:
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        # A lone surrogate is a byte of a file's name; in JSON this is its escape.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(path)
     except OSError as err:
         partial.unlink(missing_ok=True)
