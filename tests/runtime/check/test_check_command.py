@@ -195,7 +195,7 @@ def test_a_new_artifact_that_is_none_is_the_users_error(
     tiny_onnx: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["check", "gone.onnx", "--baseline", str(tiny_onnx)]) == 2
-    assert "gone.onnx: no such file" in capsys.readouterr().err
+    assert "gone.onnx: No such file or directory; check the path" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

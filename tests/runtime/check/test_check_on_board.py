@@ -148,7 +148,7 @@ def test_what_is_missing_here_is_said_before_the_board_is_asked(
     assert checked(pi, tmp_path / "gone.onnx", new) == 4
     assert "gone.onnx: no such file; needed is the released" in capsys.readouterr().err
     assert checked(pi, tiny_onnx, tmp_path / "gone.onnx") == 2
-    assert "gone.onnx: no such file" in capsys.readouterr().err
+    assert "gone.onnx: No such file or directory; check the path" in capsys.readouterr().err
     assert not pi.cache.exists()
 
 
