@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,16 @@ def test_a_table_that_says_not_what_is_needed_is_refused(
     table = truth_file(tmp_path, *lines)
     assert main(["evaluate", str(path), str(mixed), "--truth", table]) == 2
     assert text in capsys.readouterr().err
+
+
+def test_a_table_that_is_a_pipe_or_not_there_is_refused(
+    tmp_path: Path, mixed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = artifact(tmp_path, COLOURS, THREE)
+    os.mkfifo(tmp_path / "pipe")
+    for name, text in (("pipe", "a pipe, needed is a regular file"), ("gone", "No such file")):
+        assert main(["evaluate", str(path), str(mixed), "--truth", str(tmp_path / name)]) == 2
+        assert text in capsys.readouterr().err
 
 
 def test_artifacts_of_other_tasks_are_not_compared(

@@ -12,9 +12,11 @@ from pathlib import Path
 from strop.runtime.contract import Task
 from strop.runtime.decision import Decision
 from strop.runtime.errors import ImageError
+from strop.runtime.user_files import read_file
 
 MAX_FILE_BYTES = 256 << 20  # a million images of 80 labels; more is another file
 MAX_NAMED = 3  # images that an error lists
+MAX_SHOWN = 80  # characters of a cell
 NEEDED = (
     "needed is CSV whose first line names its columns: the image's path below the folder, then"
     " one column per score"
@@ -79,14 +81,9 @@ def read_truth(
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
+    content = read_file(path, max_bytes=MAX_FILE_BYTES, error=ImageError, remedy=NEEDED)
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise ImageError(f"{path}: more than {MAX_FILE_BYTES} bytes; {NEEDED}")
         yield from csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-    except OSError as err:
-        raise ImageError(f"{path}: {err.strerror}; {NEEDED}") from err
     except (ValueError, csv.Error) as err:
         raise ImageError(f"{path}: not UTF-8 CSV ({err}); {NEEDED}") from err
 
@@ -121,7 +118,7 @@ def _numbers(
     try:
         numbers = tuple(float(line[column]) for column in columns)
     except ValueError as err:
-        raise ImageError(f"{where}: {err}; needed are numbers") from err
+        raise ImageError(f"{where}: {str(err)[:MAX_SHOWN]}; needed are numbers") from err
     if not all(map(math.isfinite, numbers)):
         raise ImageError(f"{where}: not finite; needed are numbers")
     if decision.task is not Task.REGRESS and not set(numbers) <= {0.0, 1.0}:
