@@ -60,8 +60,8 @@ def _datasets(file: h5py.File, where: str) -> Iterator[tuple[str, h5py.Dataset]]
             place = f"{group.name.rstrip('/')}/{name}"
             if not isinstance(link, h5py.HardLink):
                 raise SourceError(
-                    f"{where}: {place!r} is a {type(link).__name__}, which leads elsewhere; save"
-                    " the model again"
+                    f"{where}: {place!r} leads elsewhere ({type(link).__name__}); save the model"
+                    " again"
                 )
             item = group[name]
             address = h5py.h5o.get_info(item.id).addr

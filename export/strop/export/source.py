@@ -140,7 +140,13 @@ def _source(
 
     def run(images: tf.Tensor) -> tf.Tensor:
         normalized = images if is_identity else (images - means) / stds
-        return network.call(tf.cast(normalized, network.input_dtype))
+        try:
+            return network.call(tf.cast(normalized, network.input_dtype))
+        except (*LOAD_ERRORS, tf.errors.OpError) as err:
+            raise SourceError(
+                f"{where}: the model does not run on images of {images.shape[1:]} ({reason(err)});"
+                " pass the --size that it was trained for, or save it again"
+            ) from err
 
     output_shape = network.output_shape
     if None in output_shape[1:] or not output_shape:
@@ -223,14 +229,8 @@ def _per_channel(
 
 def _probe(run: Callable[[tf.Tensor], tf.Tensor], shape: Shape, where: str) -> Shape:
     """The output's shape at this input size, found by running the model once."""
-    try:
-        frozen(run, shape, where=where)  # checks the results' sizes
-        return tuple(run(tf.zeros(shape)).shape)
-    except (*LOAD_ERRORS, tf.errors.OpError) as err:
-        raise SourceError(
-            f"{where}: the model does not run on an image of {shape[1:]} ({reason(err)}); pass"
-            " the --size that it was trained for"
-        ) from err
+    frozen(run, shape, where=where)  # checks the results' sizes
+    return tuple(run(tf.zeros(shape)).shape)
 
 
 def _classes(shape: Shape, where: str) -> int:
