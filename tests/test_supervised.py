@@ -80,6 +80,15 @@ def test_the_childs_exit_code_is_the_parents(code: int) -> None:
     assert run(f"return {code}").returncode == code
 
 
+@pytest.mark.parametrize("stream", [0, 1, 2])
+def test_a_standard_stream_may_be_closed(stream: int) -> None:
+    work = 'EngineAtWork(FILE, "fake 1.0"); os.kill(os.getpid(), signal.SIGSEGV)'
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {stream}>&-', "sh", *program(work)], timeout=30
+    )
+    assert ended.returncode == 2
+
+
 def test_what_the_child_prints_comes_once() -> None:
     ended = run("print('a'); sys.stderr.write('b'); return 0")
     assert (ended.stdout, ended.stderr) == ("a\n", "b")

@@ -13,16 +13,16 @@ import os
 import struct
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import mmap
 
 SHARED_BYTES = 1 << 16
 # Whether an engine works; which of the files; how often one has begun; its limit in seconds.
-_STATE = struct.Struct("<?3xIId")
-_LENGTH = struct.Struct("<I")
-_NAMES_AT = _STATE.size + _LENGTH.size
+STATE = struct.Struct("<?3xIId")
+LENGTH = struct.Struct("<I")
+NAMES_AT = STATE.size + LENGTH.size
 
 BYTES_PER_MIB = 1 << 20
 # EfficientNet-B7, 66 MB in int8, takes 10 s for an inference on a Raspberry Pi 4.
@@ -33,37 +33,13 @@ ALLOWANCE_BYTES = 4 << 30
 ALLOWANCE_PER_BYTE = 8  # of the file: its weights as read, unpacked, and packed for the kernels
 
 
-# Not dataclasses: each of these takes 0.4 ms to make, and every first result waits for it.
-class Opened(NamedTuple):
-    """A file and its engine, in words: "litert 2.3.0"."""
-
-    path: str
-    engine: str
-
-
-class Watched(NamedTuple):
-    """What the watched process last said.
-
-    Attributes:
-        files: All that it has opened, in order.
-        at_work: The one that an engine works on; None between two inferences.
-        works: How many times an engine has begun to work.
-        limit_s: For the work that is being done.
-    """
-
-    files: tuple[Opened, ...]
-    at_work: Opened | None
-    works: int
-    limit_s: float
-
-
 class _Process:
     """This process, as far as it is watched.
 
     Attributes:
         shared: With the parent; None where nobody watches.
-        files: As in `Watched`.
-        works: As in `Watched`.
+        files: Each that it has opened, and its engine.
+        works: How many times an engine has begun to work.
         memory_limit: RLIMIT_DATA, soft and hard, as it was found.
         stderr: A copy of standard error, for the time in which an engine may not use it.
         nowhere: The null device.
@@ -71,7 +47,7 @@ class _Process:
 
     def __init__(self) -> None:
         self.shared: mmap.mmap | None = None
-        self.files: list[Opened] = []
+        self.files: list[tuple[str, str]] = []
         self.works = 0
         self.stderr = self.nowhere = -1
         self.memory_limit = (-1, -1)  # RLIM_INFINITY
@@ -103,21 +79,21 @@ class EngineAtWork:
     """
 
     def __init__(self, path: str | os.PathLike[str], engine: str, *, opens: bool = False) -> None:
-        self._place, self._limit_s, self._outer = 0, LIMIT_S, bytes(_STATE.size)
+        self._place, self._limit_s, self._outer = 0, LIMIT_S, bytes(STATE.size)
         if _process.shared is None:
             return
         size_bytes = os.path.getsize(path)
-        self._place = _place_of(Opened(path=os.fspath(path), engine=engine), _process.shared)
+        self._place = _place_of((os.fspath(path), engine), _process.shared)
         self._limit_s += LIMIT_S_PER_MIB * size_bytes / BYTES_PER_MIB
         if opens:
             _limit_memory(size_bytes)
 
     def __enter__(self) -> None:
         if _process.shared is not None:
-            self._outer = _process.shared[: _STATE.size]
+            self._outer = _process.shared[: STATE.size]
             _process.works += 1
             state = (True, self._place, _process.works, self._limit_s)
-            _STATE.pack_into(_process.shared, 0, *state)
+            STATE.pack_into(_process.shared, 0, *state)
             os.dup2(_process.nowhere, 2)
 
     def __exit__(
@@ -127,7 +103,7 @@ class EngineAtWork:
         trace: TracebackType | None,
     ) -> None:
         if _process.shared is not None:
-            _process.shared[: _STATE.size] = self._outer
+            _process.shared[: STATE.size] = self._outer
             if not self._outer[0]:
                 os.dup2(_process.stderr, 2)
 
@@ -137,31 +113,14 @@ def folder_prefix(kind: str) -> str:
     return f"strop-{kind}-{os.getpid()}-"
 
 
-def read_watched(shared: mmap.mmap) -> Watched:
-    """What the watched process last said; a crashing engine may have written there too."""
-    is_working, place, works, limit_s = _STATE.unpack_from(shared, 0)
-    length = _LENGTH.unpack_from(shared, _STATE.size)[0]
-    names = [os.fsdecode(name) for name in shared[_NAMES_AT : _NAMES_AT + length].split(b"\0")]
-    files = tuple(
-        Opened(path=path, engine=engine)
-        for path, engine in zip(names[::2], names[1::2], strict=False)
-    )
-    return Watched(
-        files=files,
-        at_work=files[place] if is_working and place < len(files) else None,
-        works=works,
-        limit_s=limit_s,
-    )
-
-
-def _place_of(file: Opened, shared: mmap.mmap) -> int:
+def _place_of(file: tuple[str, str], shared: mmap.mmap) -> int:
     """Among the files that were opened, the new one written down."""
     if file not in _process.files:
         _process.files.append(file)
-        names = [os.fsencode(name) for each in _process.files for name in (each.path, each.engine)]
-        content = b"\0".join(names)[: SHARED_BYTES - _NAMES_AT]
-        shared[_NAMES_AT : _NAMES_AT + len(content)] = content
-        _LENGTH.pack_into(shared, _STATE.size, len(content))
+        names = [os.fsencode(name) for each in _process.files for name in each]
+        content = b"\0".join(names)[: SHARED_BYTES - NAMES_AT]
+        shared[NAMES_AT : NAMES_AT + len(content)] = content
+        LENGTH.pack_into(shared, STATE.size, len(content))
     return _process.files.index(file)
 
 

@@ -17,9 +17,11 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from strop.engine_end import CRASHES, killed, one_of_them_killed, took_too_long
-from strop.engine_watch import SHARED_BYTES, Watched, be_watched, read_watched
+from strop.engine_watch import LENGTH, NAMES_AT, SHARED_BYTES, STATE, be_watched
+from strop.standard_streams import open_closed_streams
 
 USER_ERROR = 2
 BY_A_SIGNAL = 128  # plus its number, as shells report it
@@ -32,6 +34,29 @@ PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 WAITED_FOR = (signal.SIGCHLD, signal.SIGTSTP, *PASSED_ON)
 
 
+class Opened(NamedTuple):
+    """A file and its engine, in words: "litert 2.3.0"."""
+
+    path: str
+    engine: str
+
+
+class Watched(NamedTuple):
+    """What the child last said.
+
+    Attributes:
+        files: All that it has opened, in order.
+        at_work: The one that an engine works on; None between two inferences.
+        works: How many times an engine has begun to work.
+        limit_s: For the work that is being done.
+    """
+
+    files: tuple[Opened, ...]
+    at_work: Opened | None
+    works: int
+    limit_s: float
+
+
 def supervised(work: Callable[[], int]) -> int:
     """Do the work in a child process.
 
@@ -40,6 +65,7 @@ def supervised(work: Callable[[], int]) -> int:
         code that it had; 2 after a file killed it, its engine took too long or too much
         memory. By another signal the parent ends as the child did.
     """
+    open_closed_streams()  # or the pipe would get the number of one that is closed
     shared = mmap.mmap(-1, SHARED_BYTES)
     heard, heard_by_child = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     # Inherited as ignored, it would take the child's end from us.
@@ -73,6 +99,23 @@ def end_with_parent(parent: int | None = None) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is not None and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def read_watched(shared: mmap.mmap) -> Watched:
+    """What the child last said; a crashing engine may have written there too."""
+    is_working, place, works, limit_s = STATE.unpack_from(shared, 0)
+    length = LENGTH.unpack_from(shared, STATE.size)[0]
+    names = [os.fsdecode(name) for name in shared[NAMES_AT : NAMES_AT + length].split(b"\0")]
+    files = tuple(
+        Opened(path=path, engine=engine)
+        for path, engine in zip(names[::2], names[1::2], strict=False)
+    )
+    return Watched(
+        files=files,
+        at_work=files[place] if is_working and place < len(files) else None,
+        works=works,
+        limit_s=limit_s,
+    )
 
 
 class _Watch:

@@ -192,6 +192,37 @@ def test_what_the_builtin_kernels_refuse_too_has_the_first_reason() -> None:
         opened(RefusedByAll)
 
 
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path, bare_tflite: bytes) -> None:
+    model = schema.ModelT.InitFromPackedBuf(bare_tflite, 0)
+    model.subgraphs[0].tensors[model.subgraphs[0].outputs[0]].name = b"\xff\xfe"
+    with pytest.raises(ArtifactError, match="cannot load it: 'utf-8' codec can't decode"):
+        open_engine(written(tmp_path, model))
+
+
+class WithoutData(PublicOnly):
+    """An interpreter whose tensors a damaged file has left without memory."""
+
+    def get_tensor(self, index: int) -> None:
+        raise ValueError("Tensor data is null. Run allocate_tensors() first")
+
+    def set_tensor(self, index: int, tensor: object) -> None:
+        self.get_tensor(index)
+
+    def tensor(self, index: int) -> Callable[[], None]:
+        return lambda: self.get_tensor(index)
+
+
+def test_a_tensor_without_memory_is_an_error_of_the_file() -> None:
+    engine = TfliteEngine("m", interpreter_type=WithoutData, engine="e", version="", num_threads=1)
+    for use in (
+        engine.read,
+        engine.input_view,
+        lambda: engine.write(np.zeros((1, 4), np.uint8)),
+    ):
+        with pytest.raises(ArtifactError, match="m: e failed: Tensor data is null"):
+            use()
+
+
 def test_files_that_run_as_usual_have_no_remark(tiny: Path) -> None:
     with open_engine(tiny) as engine:
         assert engine.remark == ""

@@ -309,7 +309,7 @@ def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Q
                 "calibrate",
             ),
             sample,
-            decision=replace(decision, activation=activation),
+            decision=decision._replace(activation=activation),
             effort=options.effort,
         )
     int8 = Int8(

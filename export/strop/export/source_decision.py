@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from strop.export.front_end import freeze
@@ -34,7 +33,7 @@ def source_decision(
     found = decide(
         source.classes, ending(source), task=task, thresholds=thresholds, where=source.name
     )
-    return replace(found, activation=Activation.NONE)
+    return found._replace(activation=Activation.NONE)
 
 
 def ending(source: Source) -> Activation:

@@ -115,8 +115,9 @@ class Classifier:
         self._preparation.fill(pixels, self._engine.input_view())
         with self._at_work:
             self._engine.invoke()
+            raw = self._engine.read()
         try:
-            return dequantize(self._engine.read(), self.output).reshape(-1)
+            return dequantize(raw, self.output).reshape(-1)
         except ArtifactError as err:
             raise ArtifactError(f"{self._where}: {err}") from err
 

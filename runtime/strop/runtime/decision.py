@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,8 +26,8 @@ MAX_NAMED = 5  # labels of one answer
 PROBABILITY, LOGIT = 0.5, 0.0  # the usual thresholds: even odds
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
+# Not a dataclass, which takes 0.4 ms to make: every first result waits for it.
+class Decision(NamedTuple):
     """A rule from an image's scores to its answer.
 
     Attributes:

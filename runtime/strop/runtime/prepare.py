@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,8 @@ AS_THEY_ARE = np.arange(PIXEL_VALUES)
 FLIPPED = AS_THEY_ARE - 128
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preparation:
+# Not a dataclass, which takes 0.4 ms to make: every first result waits for it.
+class Preparation(NamedTuple):
     """How pixels become the input tensor.
 
     Attributes:

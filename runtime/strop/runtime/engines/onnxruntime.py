@@ -33,7 +33,7 @@ OPTIMIZED = "optimized.onnx"
 VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "avx_vnni_int8"})  # as Linux names them
 X86 = ("x86_64", "amd64", "i386", "i686")
 
-_ERRORS_ONLY = 3  # Source: onnxruntime's OrtLoggingLevel, ERROR
+_FATAL_ONLY = 4  # Source: onnxruntime's OrtLoggingLevel, FATAL; exceptions tell of errors
 # Source: onnxruntime's names of ONNX's types; the others are numpy's own, as "tensor(int64)".
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
 _OPEN = -1  # a side that the file leaves open
@@ -255,7 +255,7 @@ def _session_options(num_threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     if needs_exact_products(read_cpuinfo(), platform.machine()):
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options

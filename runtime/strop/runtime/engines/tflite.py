@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from strop.engine_watch import EngineAtWork
 from strop.runtime.engines.engine import Array, EngineFacts, TensorInfo
-from strop.runtime.engines.tensors import check_inputs, check_outputs, in_one_line
+from strop.runtime.engines.tensors import check_inputs, check_outputs, check_written, in_one_line
 from strop.runtime.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ class TfliteEngine:
         self._where = os.fspath(path)
         self.remark = ""
         make = partial(interpreter_type, model_path=self._where, num_threads=num_threads)
-        at_work = EngineAtWork(self._where, f"{engine} {version}", opens=True)
-        try:
-            with at_work:
+        with _telling(
+            f"{self._where}: {engine} {version} cannot load it", "; copy or export it again"
+        ):
+            with EngineAtWork(self._where, f"{engine} {version}", opens=True):
                 try:
                     interpreter, signatures = _loaded(make, where=self._where)
                 except (ValueError, RuntimeError) as err:
@@ -80,19 +82,14 @@ class TfliteEngine:
                         f"{self._where}: runs on the builtin kernels, which are slower: XNNPACK"
                         f" refuses it ({in_one_line(err)})"
                     )
-        except (ValueError, RuntimeError) as err:
-            raise ArtifactError(
-                f"{self._where}: {engine} {version} cannot load it: {in_one_line(err)}; copy or"
-                " export it again"
-            ) from err
-        # Only now are a dynamic batch's shapes what they will be.
-        sources, results = interpreter.get_input_details(), interpreter.get_output_details()
+            # Only now are a dynamic batch's shapes what they will be.
+            sources, results = interpreter.get_input_details(), interpreter.get_output_details()
+            kernels, partitions = _kernels(interpreter)
         self.inputs = check_inputs(
             [_tensor_info(*each) for each in zip(sources, signatures, strict=True)],
             where=self._where,
         )
         self.outputs = check_outputs([_tensor_info(each) for each in results], where=self._where)
-        kernels, partitions = _kernels(interpreter)
         self.facts = EngineFacts(
             engine=engine,
             version=version,
@@ -100,6 +97,7 @@ class TfliteEngine:
             partitions=partitions,
             num_threads=num_threads,
         )
+        self._failed = f"{self._where}: {engine} failed"
         self._interpreter: Any = interpreter
         self._sources = [int(source["index"]) for source in sources]
         self._results = [int(result["index"]) for result in results]
@@ -116,12 +114,15 @@ class TfliteEngine:
 
     def write(self, *tensors: Array) -> None:
         """Copy one tensor for each input, of its shape and dtype, into the input buffers."""
-        for source, tensor in zip(self._sources, tensors, strict=True):
-            self._interpreter.set_tensor(source, tensor)
+        check_written(tensors, self.inputs)
+        with _telling(self._failed):
+            for source, tensor in zip(self._sources, tensors, strict=True):
+                self._interpreter.set_tensor(source, tensor)
 
     def input_view(self) -> Array:
         """The first input's buffer, to be filled in place; let go of it before `invoke`."""
-        view: Array = self._interpreter.tensor(self._sources[0])()
+        with _telling(self._failed):
+            view: Array = self._interpreter.tensor(self._sources[0])()
         return view
 
     def invoke(self) -> None:
@@ -129,13 +130,12 @@ class TfliteEngine:
         try:
             self._interpreter.invoke()
         except RuntimeError as err:
-            raise ArtifactError(
-                f"{self._where}: {self.facts.engine} failed: {in_one_line(err)}"
-            ) from err
+            raise ArtifactError(f"{self._failed}: {in_one_line(err)}") from err
 
     def read(self, output: int = 0) -> Array:
         """An output of the last invoke by its place, raw codes or floats, a copy."""
-        raw: Array = self._interpreter.get_tensor(self._results[output])
+        with _telling(self._failed):
+            raw: Array = self._interpreter.get_tensor(self._results[output])
         return raw
 
     def undelegated(self) -> tuple[int, ...] | None:
@@ -145,29 +145,17 @@ class TfliteEngine:
             Their places among the file's operators, ascending; an operation whose result
             nothing reads is not among them. None where the interpreter does not tell.
         """
-        try:
+        with _telling(self._failed), suppress(AttributeError):
             return _undelegated(self._interpreter._interpreter)
-        except AttributeError:
-            return None
+        return None
 
     def operations(self) -> tuple[Operation, ...] | None:
         """The file's operations, in its order; None where the interpreter does not tell."""
         left = self.undelegated()
         if left is None:
             return None
-        wrapper = self._interpreter._interpreter
-        tensors = {each["index"]: each for each in self._interpreter.get_tensor_details()}
-        nodes = [(node, str(wrapper.NodeName(node))) for node in range(wrapper.NumNodes())]
-        return tuple(
-            _operation(
-                name,
-                inputs=[tensors.get(int(tensor)) for tensor in wrapper.NodeInputs(node)],
-                results=[tensors.get(int(tensor)) for tensor in wrapper.NodeOutputs(node)],
-                is_delegated=node not in left,
-            )
-            for node, name in nodes
-            if name != _DELEGATE
-        )
+        with _telling(self._failed):
+            return _operations(self._interpreter, left)
 
     def close(self) -> None:
         """Free the interpreter; the object is of no use afterwards."""
@@ -183,6 +171,31 @@ class TfliteEngine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _telling(what: str, remedy: str = "") -> Iterator[None]:
+    """Raise what an interpreter raises as an ArtifactError."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as err:
+        raise ArtifactError(f"{what}: {in_one_line(err)}{remedy}") from err
+
+
+def _operations(interpreter: Any, left: tuple[int, ...]) -> tuple[Operation, ...]:
+    wrapper = interpreter._interpreter
+    tensors = {each["index"]: each for each in interpreter.get_tensor_details()}
+    nodes = [(node, str(wrapper.NodeName(node))) for node in range(wrapper.NumNodes())]
+    return tuple(
+        _operation(
+            name,
+            inputs=[tensors.get(int(tensor)) for tensor in wrapper.NodeInputs(node)],
+            results=[tensors.get(int(tensor)) for tensor in wrapper.NodeOutputs(node)],
+            is_delegated=node not in left,
+        )
+        for node, name in nodes
+        if name != _DELEGATE
+    )
 
 
 def _loaded(make: Callable[[], Any], *, where: str) -> tuple[Any, list[list[int]]]:
@@ -287,8 +300,10 @@ def _macs(kind: str, inputs: list[Any], results: list[Any]) -> int | None:
     axis = _RESULT_AXES.get(kind)
     if axis is None:
         return 0
-    weights = inputs[1]
-    if weights is None or results[0] is None:
+    weights, result = (inputs[1:2] or [None])[0], (results or [None])[0]
+    if weights is None or result is None:
         return None
-    made, taken = (math.prod(map(int, each["shape"])) for each in (results[0], weights))
-    return made * taken // int(weights["shape"][axis])
+    sides = [int(side) for side in weights["shape"]]
+    if axis >= len(sides) or not sides[axis]:
+        return None  # of a file that is damaged
+    return math.prod(map(int, result["shape"])) * math.prod(sides) // sides[axis]

@@ -9,7 +9,10 @@ from pathlib import Path
 from strop import console
 from strop.runtime.record import UNKNOWN_VERSION, installed_version
 
-BESIDE = ("console", "engine_end", "engine_watch", "on_board", "process_end", "supervised")
+BESIDE = (
+    *("console", "engine_end", "engine_watch", "on_board", "process_end", "standard_streams"),
+    "supervised",
+)
 SUFFIXES = (".py", ".typed")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 UNIX = 3  # the system that a zip says it was made on; source: PKWARE APPNOTE 4.4.2
