@@ -77,6 +77,10 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "permuted": layers.Permute((3, 1, 2)),
     "relu behind a pool": lambda x: layers.ReLU()(layers.MaxPooling2D(2)(x)),
     "relu of a sum that others read": shared_relu,
+    "a summand that is next to nothing": lambda x: layers.Add()([x, layers.Conv2D(8, 1)(x * 1e-6)]),
+    "a mean that is next to nothing": lambda x: layers.Conv2D(8, 1)(
+        1e-6 * layers.GlobalAveragePooling2D(keepdims=True)(x - x + 1e-7 * x)
+    ),
     "a tensor and itself": lambda x: layers.Add()([x, x]),
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 from strop.export.calibrate import Calibration, Range
 from strop.export.fold import DeployGraph
 from strop.export.graph import LINEAR, Array, Graph, Kind, Op, QuantParams, Tensor
+from strop.export.scale_floors import with_floors
 from strop.export.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.snap import Snapped, snap_scales
 from strop.runtime.errors import QuantizationError
@@ -176,7 +177,7 @@ def _activation_params(graph: Graph, calibration: Calibration, input_offset: int
         if params[op.output].scale < least and fixed.keys().isdisjoint(group_of[op.output]):
             chosen = params_from_range(ranges[op.output], least=least)
             params |= dict.fromkeys(group_of[op.output], chosen)
-    return snap_scales(graph, params, groups, fixed)
+    return snap_scales(graph, with_floors(graph, params, groups, fixed), groups, fixed)
 
 
 def _least_scale(op: Op, params: Mapping[str, QuantParams]) -> float:
