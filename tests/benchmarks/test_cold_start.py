@@ -59,7 +59,7 @@ def test_more_time_or_memory_than_allowed_is_a_miss() -> None:
 
 
 def test_a_script_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
-    with pytest.raises(ChildProcessError, match=r"with_strop.py failed: .*no such file"):
+    with pytest.raises(ChildProcessError, match=r"with_strop.py failed: .*No such file"):
         first_result(cold_start.STROP, tmp_path / "none.onnx")
 
 
