@@ -132,8 +132,18 @@ def replace_member(path: Path, name: str, content: bytes) -> None:
 def test_a_zip_that_unpacks_to_gigabytes_is_refused(good: Path, tmp_path: Path) -> None:
     path = tmp_path / "bomb.keras"
     shutil.copy(good / "model.keras", path)
-    replace_member(path, "assets/zeros", bytes(100 * 2**20))
+    replace_member(path, "model.weights.h5", bytes(100 * 2**20))
     refused(lambda: load_model_file(path), r"unpacks to \d+ bytes from \d+; no model does")
+
+
+@pytest.mark.parametrize("name", ["assets/words.txt", "../model.h5", "/etc/motd"])
+def test_a_member_that_no_vision_model_has_is_refused(
+    name: str, good: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "more.keras"
+    shutil.copy(good / "model.keras", path)
+    replace_member(path, name, b"x")
+    refused(lambda: load_model_file(path), "holds .*, and needed are config.json")
 
 
 def test_two_members_of_one_name_are_refused(good: Path, tmp_path: Path) -> None:

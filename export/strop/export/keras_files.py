@@ -25,6 +25,8 @@ from strop.runtime.errors import SourceError
 
 HALF_PRECISION = ("float16", "bfloat16")
 WEIGHTS = "model.weights.h5"
+# Keras unpacks all others to a temporary folder, which it leaves where that fails.
+MEMBERS = frozenset({"config.json", "metadata.json", WEIGHTS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +144,12 @@ def _check_members(archive: zipfile.ZipFile, path: Path, size_bytes: int) -> Non
     if len({member.filename for member in members}) < len(members):
         raise SourceError(f"{path}: two members of one name in this archive; save the model again")
     total = sum(member.file_size for member in members)
+    others = sorted({member.filename for member in members} - MEMBERS)
+    if others:
+        raise SourceError(
+            f"{path}: holds {others[0][:80]!r}, and needed are {', '.join(sorted(MEMBERS))} only;"
+            " save the model without layers that keep files of their own, as StringLookup does"
+        )
     if total > MAX_EXPANSION * size_bytes + FREE_BYTES:
         raise SourceError(
             f"{path}: unpacks to {total} bytes from {size_bytes}; no model does. Save it again"
