@@ -70,6 +70,7 @@ def test_no_module_of_the_device_half_loads_anything_of_the_workstation() -> Non
 
 def test_all_but_the_engines_load_no_more_than_numpy_and_pillow() -> None:
     engines = {choice.module for choice in ENGINES.values()}
+    engines.add("strop.runtime.engines.silent_onnxruntime")  # what that engine's module imports
     ended = probe(*(module for module in runtime_modules() if module not in engines))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.split() == []

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime
 from ai_edge_litert import schema_py_generated as schema
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
@@ -20,6 +19,7 @@ from strop.engine_watch import folder_prefix
 from strop.export.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.xnnpack import CODES
 from strop.runtime.engines.onnxruntime import open_session
+from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import ArtifactError
 
 TFLITE_TYPES = {

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto
 
 from strop.export.audit import UNREADABLE
 from strop.export.count import Count, LayerCount, Role, role_of
+from strop.runtime.engines.silent_onnxruntime import onnxruntime
 
 # Where weights and bias are among an operation's inputs.
 PRODUCTS = {

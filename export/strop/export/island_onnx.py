@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import tf2onnx
 from ai_edge_litert import schema_py_generated as schema
 
@@ -22,6 +21,7 @@ from strop.export.graph import Array, Op
 from strop.export.island import Island
 from strop.export.run_island import opened_island
 from strop.export.silence import native_stderr_held
+from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import QuantizationError
 
 OPSET = 17

@@ -8,11 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from strop.engine_watch import EngineAtWork, folder_prefix
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
+from strop.runtime.engines.silent_onnxruntime import onnxruntime, state
 from strop.runtime.engines.tensors import (
     check_inputs,
     check_outputs,
