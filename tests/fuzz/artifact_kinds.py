@@ -124,7 +124,7 @@ def _damaged_array(random: np.random.Generator, name: str, content: bytes) -> by
     if name == "facts.npy" and random.random() < 0.8:
         text = damaged_json(random, json.dumps(json.loads(str(array)))).decode("utf-8", "replace")
         array = np.array(text.rstrip("\x00"))
-    elif random.random() < 0.5:
+    elif random.random() < 0.5 and array.dtype.kind != "U":
         array = array.astype(one_of(random, ("u1", "i2", "i8", "f4", "c8", "U3", "m8[s]")))
     else:
         rows = np.atleast_1d(array)

@@ -48,12 +48,14 @@ class Kind:
         needs_tensorflow: Whether the commands do.
         share: Of all cases, relative to the other kinds.
         share_in_ci: The same, where a minute has to be enough.
+        max_mib: Memory that no command needs for such a file.
     """
 
     make: Make
     needs_tensorflow: bool
     share: int
     share_in_ci: int
+    max_mib: int
 
 
 def generator(kind: str, seed: int) -> np.random.Generator:

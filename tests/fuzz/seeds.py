@@ -20,6 +20,11 @@ from PIL import Image
 SIDE = 16
 LABELS = ("n1 red", "n2 green", "n3 blue", "n4 grey", "n5 white")
 IMAGES = 8
+KERAS_2 = (
+    "teachable_machine",
+    "many_layers",
+    "calls_of_tensorflow",
+)  # of tests.export.keras2_models
 COMPLETE = "complete"  # written last
 
 
@@ -27,11 +32,13 @@ def make_seeds(folder: Path) -> None:
     """Write all seeds into a folder, unless they are there.
 
     Args:
-        folder: Made if missing.
+        folder: Made anew where it is not complete.
     """
+    folder = folder.resolve()
     if (folder / COMPLETE).exists():
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     _images(folder / "images")
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
     _keras_sources(folder)
@@ -53,13 +60,14 @@ def _images(folder: Path) -> None:
 
 
 def _keras_sources(folder: Path) -> None:
+    from tests.export.keras2_models import made
     from tests.export.model_fixtures import saved, small_model
 
     model = small_model()
     for name in ("keras.keras", "hdf5.h5", "saved_model"):
         saved(model, folder / name)
-    for path in Path("tests/data").glob("keras2_*.h5"):
-        shutil.copy(path, folder / path.name)
+    for name in KERAS_2:
+        made(name).save(folder / f"keras2_{name}.h5")
 
 
 def _bundle(folder: Path) -> None:

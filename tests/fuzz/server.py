@@ -37,7 +37,7 @@ def become_subreaper() -> None:
 def run_command(
     command: Command, folder: Path, *, limit_s: float, data_limit_mib: int, main: object = None
 ) -> Ending:
-    """Run a command in a case's folder; see `strop.cli.main` for what it does.
+    """Run a command in a case's folder; see `strop.entry.main` for what it does.
 
     Args:
         command: What to run.
@@ -100,9 +100,9 @@ def _run_and_end(command: Command, main: object) -> None:
         if callable(main):
             code = main(list(command.argv))
         else:
-            from strop.cli import main as strop
+            from strop.entry import main as strop
 
-            code = strop(list(command.argv))
+            code = strop()
         sys.stdout.flush()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.fuzz.campaign import REPOSITORY, make_seeds
+from tests.fuzz.campaign import REPOSITORY, make_seeds, run_cases
 from tests.fuzz.case import generator, lay_out
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.planted import PLANTED
+from tests.fuzz.worker import Result, is_fault
 
+SEED = 18  # another one gives other files
 LIGHT = [kind for kind, each in KINDS.items() if not each.needs_tensorflow]
 
 
@@ -42,3 +44,15 @@ def test_a_seed_gives_the_same_file_again(kind: str, folder: Path, tmp_path: Pat
 
     assert made(1) == made(1)
     assert made(1) != made(2)
+
+
+def test_no_damaged_file_does_what_it_may_not(folder: Path) -> None:
+    cases = [
+        (kind, SEED * 1000 + i) for kind, each in KINDS.items() for i in range(each.share_in_ci)
+    ]
+    found: list[Result] = []
+    run_cases(cases, folder, jobs=1, say=found.append)
+    assert {(each.kind, each.seed) for each in found} == set(cases)
+    assert not [each for each in found if is_fault(each)]
+    # The files are not so broken that nothing of them is read.
+    assert {each.outcome for each in found} == {"ran", "refused in one line"}
