@@ -15,6 +15,7 @@ from strop.export.calibrate import calibrate
 from strop.export.equalize import equalize
 from strop.export.equivalence import (
     Probe,
+    check_converter,
     check_equalized,
     check_graph,
     check_normalization,
@@ -24,7 +25,7 @@ from strop.export.equivalence import (
 from strop.export.faults import named_faults
 from strop.export.fold import fold_layers, fold_normalization
 from strop.export.graph import Fused, Graph, Kind, float_constant
-from strop.runtime.errors import GraphError, ImageError, QuantizationError
+from strop.runtime.errors import GraphError, ImageError, QuantizationError, SourceError
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,10 @@ def test_a_lack_of_memory_is_no_fault_of_strop() -> None:
     ):
         raise MemoryError
     assert not isinstance(caught.value, GraphError)
+
+
+def test_a_mistake_of_the_converter_is_called_that(made: Steps, sample: Probe) -> None:
+    other = replace(sample, scores=sample.scores + 1.0)
+    with pytest.raises(SourceError, match=r"small: TensorFlow .*'s converter makes another model"):
+        check_converter(made.source, other)
+    check_converter(made.source, sample)

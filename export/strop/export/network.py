@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from strop.export.input_layers import BehindResize, InputResize, behind_resize
 from strop.export.keras_files import HALF_PRECISION
 from strop.export.tensor_sizes import check_sizes
 from strop.runtime.errors import SourceError
@@ -31,6 +32,7 @@ class Network:
         output_shape: With the batch; None where it is free.
         weights: Path and value of each variable, in the model's order.
         content: Hashed in place of weights where there are none (a frozen SavedModel).
+        resize: What the model does to an image of any size in front of `call`; None for nothing.
     """
 
     call: Callable[[tf.Tensor], tf.Tensor]
@@ -39,14 +41,16 @@ class Network:
     output_shape: Shape
     weights: Callable[[], Iterator[tuple[str, Array]]]
     content: bytes = b""
+    resize: InputResize | None = None
 
 
-def keras_network(model: Any, *, where: str) -> Network:
-    """Take a Keras model as a network.
+def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
+    """Take a Keras model as a network, behind the Resizing layer that it may begin with.
 
     Args:
         model: A built functional or sequential keras.Model.
         where: Named in the error.
+        is_sized: The user names the size of an open input, so that the layer stays.
 
     Raises:
         SourceError: Not built, not one input and one output, or layers that compute in
@@ -76,12 +80,26 @@ def keras_network(model: Any, *, where: str) -> Network:
         for variable in model.weights:
             yield variable.path, keras.ops.convert_to_numpy(variable)
 
-    return Network(
+    network = Network(
         call=call,
         input_shape=tuple(inputs[0].shape),
         input_dtype=str(inputs[0].dtype),
         output_shape=tuple(outputs[0].shape),
         weights=weights,
+    )
+    behind = None if is_sized else behind_resize(model, where=where)
+    return network if behind is None else _behind(network, behind)
+
+
+def _behind(network: Network, behind: BehindResize) -> Network:
+    """The network without its Resizing layer; what that does is kept if the size is open."""
+    batch, *sides, channels = network.input_shape
+    resize = InputResize(rule=behind.rule, crop_fraction=1.0, whole=network.call)
+    return replace(
+        network,
+        call=behind.call,
+        input_shape=(batch, behind.height, behind.width, channels),
+        resize=resize if None in sides else None,
     )
 
 

@@ -80,6 +80,8 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
     fraction = CROP_FRACTION
     if trained is not None:
         resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
+    if source.resize is not None:
+        resize, fraction = source.resize.rule, source.resize.crop_fraction
     task = None if options.task is None else Task(options.task)
     decision = source_decision(source, task=task, thresholds=options.threshold or ())
     known = _validation_images(validation, options.truth, labels, decision, source)

@@ -17,6 +17,7 @@ from strop.export.overlap import overlap
 from strop.export.silence import native_stderr_held
 from strop.export.source import Source
 from strop.export.source_decision import source_decision
+from strop.export.whole_images import whole_scores
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
 from strop.runtime.agreement import mean_average_precision, same
@@ -71,7 +72,7 @@ def certify(
             -(-len(paths) // BATCH_SIZE),
             "certify",
         )
-        reference, *found = _answers(source, opened, images, truth)
+        reference, *found = _answers(source, opened, images, paths, truth)
         verdicts = tuple(
             verdict(
                 path.name,
@@ -135,6 +136,7 @@ def _answers(
     source: Source,
     opened: Sequence[Classifier],
     images: Iterable[Array],
+    paths: Sequence[Path],
     truth: Truth,
 ) -> list[Answers]:
     """The source's answers, then each artifact's."""
@@ -143,8 +145,12 @@ def _answers(
     seen = 0
     for batch in images:
         right = None if truth.rows is None else truth.rows[seen : seen + len(batch)]
+        files = paths[seen : seen + len(batch)]
         seen += len(batch)
-        scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
+        if source.resize is None:
+            scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
+        else:
+            scores = whole_scores(source.resize, files, source.channels)
         if not np.isfinite(scores).all():
             raise SourceError(
                 f"{source.name}: the float model itself gives NaN or infinite scores on the"

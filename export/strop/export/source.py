@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from strop.export.input_layers import InputResize
 from strop.export.keras_files import open_keras
 from strop.export.load_errors import LOAD_ERRORS, reason
 from strop.export.network import (
@@ -46,6 +47,8 @@ class Source:
         forward: float32 [N, height, width, channels], pixels 0..255, to float32
             [N, classes]: the model's own output, `mean` and `std` applied inside. It runs
             eagerly; wrap it in tf.function to run it often.
+        resize: What the model itself does to an image of any size before that, `whole`
+            [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Source:
     std: tuple[float, ...]
     sha256: str
     forward: Callable[[tf.Tensor], tf.Tensor]
+    resize: InputResize | None = None
 
 
 def load_model_file(
@@ -87,7 +91,7 @@ def load_model_file(
     if path.is_dir():
         network = saved_model_network(path)
     else:
-        network = keras_network(open_keras(path), where=str(path))
+        network = keras_network(open_keras(path), where=str(path), is_sized=size is not None)
     name = path.resolve().name if path.is_dir() else path.stem
     return _source(network, where=str(path), name=name, mean=mean, std=std, size=size)
 
@@ -112,7 +116,7 @@ def from_keras_model(
     Raises:
         SourceError: As `load_model_file`.
     """
-    network = keras_network(model, where=name)
+    network = keras_network(model, where=name, is_sized=size is not None)
     return _source(network, where=name, name=name, mean=mean, std=std, size=size)
 
 
@@ -138,10 +142,13 @@ def _source(
         )
     sha256 = weights_sha256(network, where=where)
 
+    def normalized(images: tf.Tensor) -> tf.Tensor:
+        values = images if is_identity else (images - means) / stds
+        return tf.cast(values, network.input_dtype)
+
     def run(images: tf.Tensor) -> tf.Tensor:
-        normalized = images if is_identity else (images - means) / stds
         try:
-            return network.call(tf.cast(normalized, network.input_dtype))
+            return network.call(normalized(images))
         except (*LOAD_ERRORS, tf.errors.OpError) as err:
             raise SourceError(
                 f"{where}: the model does not run on images of {images.shape[1:]} ({reason(err)});"
@@ -166,7 +173,22 @@ def _source(
         std=stds,
         sha256=sha256,
         forward=forward,
+        resize=_on_pixels(network.resize, normalized, classes),
     )
+
+
+def _on_pixels(
+    resize: InputResize | None, normalized: Callable[[tf.Tensor], tf.Tensor], classes: int
+) -> InputResize | None:
+    """The same, its model taking pixels and giving one row of scores an image."""
+    if resize is None:
+        return None
+    model = resize.whole
+
+    def whole(images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(tf.reshape(model(normalized(images)), (-1, classes)), tf.float32)
+
+    return replace(resize, whole=whole)
 
 
 def sanitized(name: str) -> str:
