@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -277,6 +279,17 @@ def test_a_file_that_is_opened_gets_no_standard_streams_number(tmp_path: Path) -
     )
     subprocess.run(["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, program], check=True)
     assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize(("parent", "code"), [(os.getpid(), 0), (1 << 22, -signal.SIGKILL)])
+def test_a_strop_whose_parent_has_ended_ends_where_it_is_asked_to(parent: int, code: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "strop", "--version"],
+        env={**os.environ, "STROP_PARENT": str(parent)},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == code
 
 
 def test_python_dash_m_strop_is_the_same_command() -> None:

@@ -5,10 +5,11 @@ Nothing of strop.runtime is imported here: the parent that waits for the child n
 
 from __future__ import annotations
 
+import os
 import sys
 
 from strop.standard_streams import open_closed_streams
-from strop.supervised import supervised
+from strop.supervised import PARENT, end_with_parent, supervised
 
 # They run artifacts that strop may not have written. export, train and sweep run their own.
 SUPERVISED = ("run", "evaluate", "bench", "check", "baseline", "inspect", "explain")
@@ -17,6 +18,9 @@ SUPERVISED = ("run", "evaluate", "bench", "check", "baseline", "inspect", "expla
 def main() -> int:
     """Run the command line of this process; the exit code."""
     open_closed_streams()
+    parent = os.environ.pop(PARENT, "")
+    if parent.isdecimal():
+        end_with_parent(int(parent))
     name = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     return supervised(_command_line) if name in SUPERVISED else _command_line()
 

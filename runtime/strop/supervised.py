@@ -30,6 +30,8 @@ HEARD_S = 0.05  # in which the child has received what its whole process group w
 SI_KERNEL = 0x80  # siginfo's code; Source: Linux, include/uapi/asm-generic/siginfo.h
 PR_SET_PDEATHSIG = 1  # Source: Linux, include/uapi/linux/prctl.h
 
+# Environment variable: the process id of a strop that this one is to end with.
+PARENT = "STROP_PARENT"
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 WAITED_FOR = (signal.SIGCHLD, signal.SIGTSTP, *PASSED_ON)
 

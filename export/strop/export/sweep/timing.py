@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from strop.runtime.json_reader import MAX_BYTES
 from strop.runtime.machine import machine
 from strop.runtime.record import BenchRecord, bench_record_from_json
 from strop.runtime.user_files import read_file
+from strop.supervised import PARENT
 
 KEY_DIGITS = 8
 
@@ -100,8 +102,15 @@ def _record(path: Path) -> BenchRecord:
 
 
 def run_quietly(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, its output kept."""
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    """Run a strop to its end, its output kept; it ends with this process, however that ends."""
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env={**os.environ, PARENT: str(os.getpid())},
+    )
 
 
 def _reason(stderr: str) -> str:
