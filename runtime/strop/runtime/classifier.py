@@ -15,7 +15,6 @@ from strop.runtime.decision import Decision, decision_of
 from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ArtifactError, ContractError, StropError
 from strop.runtime.frames import check_array
-from strop.runtime.input_fit import check_input_fit
 from strop.runtime.predictions import Prediction, predictions
 from strop.runtime.prepare import Preparation, preparation
 from strop.runtime.scores import dequantize
@@ -252,4 +251,8 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
             f"{where}: {classes} classes, but {found} labels; give the labels that"
             " the model was trained with, one a class"
         )
-    check_input_fit(contract, engine.input, where=where)
+    if not contract.strop_version:
+        # Only here: what strop wrote shall not wait for it.
+        from strop.runtime.input_fit import check_input_fit
+
+        check_input_fit(contract, engine.input, where=where)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from strop.runtime.contract import Contract
 from strop.runtime.engines.engine import TensorInfo
 from strop.runtime.errors import ContractError
+from strop.runtime.prepare import PIXEL_VALUES, pixel_codes, pixel_values
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-PIXEL_VALUES = 256
 MAX_CUT_SHARE = 0.5  # above, no calibration of the input explains it
 NOTED_CUT_SHARE = 0.05  # quantizers cut off a few rare values on purpose
 NOTED_USED_SHARE = 0.6  # below, the input was calibrated for other values
@@ -38,20 +35,6 @@ class InputFit(NamedTuple):
     brightest: float
     cut_share: float
     used_share: float
-
-
-def pixel_values(contract: Contract) -> NDArray[np.float64]:
-    """What each pixel value becomes: (pixel - mean) / std, [1 or channels, 256]."""
-    mean, std = np.array(contract.mean)[:, np.newaxis], np.array(contract.std)[:, np.newaxis]
-    values: NDArray[np.float64] = (np.arange(PIXEL_VALUES) - mean) / std
-    return values
-
-
-def pixel_codes(values: NDArray[np.float64], info: TensorInfo) -> NDArray[np.float64]:
-    """The codes of real values before they are cut off, rounded half away from zero."""
-    steps = values / info.scale
-    codes: NDArray[np.float64] = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + info.zero_point
-    return codes
 
 
 def byte_normalization(info: TensorInfo) -> tuple[float, float]:

@@ -9,12 +9,12 @@ import numpy as np
 from strop.runtime.contract import Contract
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import ContractError
-from strop.runtime.input_fit import PIXEL_VALUES, pixel_codes, pixel_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIGN_BIT = np.uint8(0x80)
+PIXEL_VALUES = 256
 AS_THEY_ARE = np.arange(PIXEL_VALUES)
 FLIPPED = AS_THEY_ARE - 128
 
@@ -103,3 +103,17 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
         return Preparation(table=None, shape=info.shape)
     flips_sign = info.dtype == "int8" and np.array_equal(table, [FLIPPED])
     return Preparation(table=table, shape=info.shape, flips_sign=flips_sign)
+
+
+def pixel_values(contract: Contract) -> NDArray[np.float64]:
+    """What each pixel value becomes: (pixel - mean) / std, [1 or channels, 256]."""
+    mean, std = np.array(contract.mean)[:, np.newaxis], np.array(contract.std)[:, np.newaxis]
+    values: NDArray[np.float64] = (np.arange(PIXEL_VALUES) - mean) / std
+    return values
+
+
+def pixel_codes(values: NDArray[np.float64], info: TensorInfo) -> NDArray[np.float64]:
+    """The codes of real values before they are cut off, rounded half away from zero."""
+    steps = values / info.scale
+    codes: NDArray[np.float64] = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + info.zero_point
+    return codes
