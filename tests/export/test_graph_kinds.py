@@ -84,6 +84,9 @@ BODIES: dict[str, Body] = {
     "sum of all": lambda x: ops.sum(x, axis=(1, 3)),
     "sums of ranks": sums_of_ranks,
     "reshaped": reshaped,
+    "joined in five dimensions": lambda x: layers.Reshape((10, 20, FILTERS))(
+        ops.concatenate([layers.Reshape((10, 10, 1, FILTERS))(x)] * 2, axis=3)
+    ),
     "channels in any order": lambda x: layers.Conv2D(4, 1)(ops.take(x, [5, 0, 3, 3, 1], axis=-1)),
 }
 FRONTS: dict[str, Body] = {

@@ -20,7 +20,8 @@ def stem(
     stride: int = 2,
     padding: str | int = "same",
     channels: int = 3,
-    filters: int = 8,
+    filters: int = 9,
+    groups: int = 1,
 ) -> Steps:
     layers = keras.layers
     keras.utils.set_random_seed(1)
@@ -28,7 +29,9 @@ def stem(
     if isinstance(padding, int):
         x = layers.ZeroPadding2D(padding)(x)
     mode = padding if isinstance(padding, str) else "valid"
-    x = layers.Conv2D(filters, taps, strides=stride, padding=mode, activation="relu")(x)
+    x = layers.Conv2D(
+        filters, taps, strides=stride, padding=mode, groups=groups, activation="relu"
+    )(x)
     x = layers.Conv2D(4, 1)(x)
     return steps(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
 
@@ -45,6 +48,7 @@ MERGED: dict[str, dict[str, Any]] = {
 LEFT: dict[str, dict[str, Any]] = {
     "stride 1": {"stride": 1},
     "odd width": {"size": 23},
+    "groups": {"groups": 3},
     "a window that ends before the image": {"padding": "valid", "size": 26, "taps": 1},
 }
 

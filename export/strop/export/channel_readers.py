@@ -29,8 +29,9 @@ def is_move(graph: Graph, op: Op) -> bool:
     """Whether a result is nothing but channels of the inputs, in another order."""
     if op.kind in MOVES:
         return True
+    is_image = len(graph.tensors[op.output].shape) == CHANNELS + 1
     is_joined = op.kind is Kind.CONCATENATION and op.axis == CHANNELS and op.fused is Fused.NONE
-    return is_joined and not any(map(graph.is_constant, op.inputs))
+    return is_joined and is_image and not any(map(graph.is_constant, op.inputs))
 
 
 def is_channelwise(graph: Graph, op: Op) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from strop.export.graph import Array, Graph, Kind, Op, Tensor
+from strop.export.graph import Array, Graph, Kind, Op, Tensor, conv_groups
 
 MAX_CHANNELS = 4  # more fill a kernel's step by themselves
 STRIDE = 2
@@ -50,7 +50,8 @@ def merge_columns(graph: Graph, columns: int) -> Graph:
 
     Returns:
         A graph with the same result, to the code; `graph` itself where the image is read
-        by anything but one convolution with stride 2 and few channels, or does not divide.
+        by anything but one convolution without groups, with stride 2 and few channels, or does
+        not divide.
     """
     readers = graph.consumers(graph.input)
     if len(readers) != 1 or readers[0].kind is not Kind.CONV or graph.is_float(readers[0]):
@@ -96,6 +97,8 @@ def _blocks(graph: Graph, conv: Op, columns: int) -> _Blocks | None:
     result_columns = graph.tensors[conv.output].shape[2]
     results = columns // STRIDE
     if channels > MAX_CHANNELS or conv.stride[1] != STRIDE or conv.dilation[1] != 1:
+        return None
+    if conv_groups(graph, conv) > 1:  # A group's channels of several columns are no neighbours.
         return None
     if width % columns or result_columns % results:
         return None
