@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from strop.export.find_islands import Flow, Operator, find_islands, in_float
+from strop.export.find_islands import Flow, Operator, find_islands, in_float, needs_float
 
 Line = tuple[str, Iterable[int], Iterable[int]]
 
@@ -31,6 +31,16 @@ def islands(found: Flow, failed: Iterable[int]) -> list[tuple[int, ...]]:
 def test_neighbours_are_one_island() -> None:
     found = flow(("CONV_2D", [0], [1]), ("EXP", [1], [2]), ("LOG", [2], [3]), ("CONV_2D", [3], [4]))
     assert islands(found, {1, 2}) == [(1, 2)]
+
+
+def test_a_sum_that_cannot_join_is_in_int8() -> None:
+    """It waits for a convolution that waits for the island."""
+    found = flow(("EXP", [0], [1]), ("CONV_2D", [1], [2]), ("EXP", [2], [3]), ("ADD", [1, 3], [4]))
+    alone = [part for part in islands(found, {0, 2}) if not needs_float(found, part, {0, 2})]
+    assert alone == []
+    found = flow(("EXP", [0], [1]), ("CONV_2D", [1, 2], [3]), ("ADD", [0, 1], [2]))
+    assert not needs_float(found, (2,), {0})
+    assert needs_float(found, (0,), {0})
 
 
 def test_a_convolution_between_two_islands_stays_in_int8() -> None:

@@ -73,6 +73,15 @@ def find_islands(flow: Flow, marked: set[int]) -> list[tuple[int, ...]]:
     return [tuple(sorted(part)) for part in parts]
 
 
+def needs_float(flow: Flow, places: Sequence[int], failed: Collection[int]) -> bool:
+    """Whether there is a reason in an island for its being one.
+
+    Sums and products that could not join the island whose values they compute on have none.
+    """
+    touched = _tensors(flow, places, "reads") | _tensors(flow, places, "writes")
+    return not set(failed).isdisjoint(places) or bool(touched & flow.uncoded)
+
+
 def in_float(flow: Flow, failed: Collection[int]) -> set[int]:
     """Places of all operations that compute in float, but for those between two of them."""
     marked = set(failed) | _statistics(flow, failed)

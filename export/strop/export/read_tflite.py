@@ -18,7 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.batch_first import batch_first
 from strop.export.channel_shuffle import join_shuffles
-from strop.export.find_islands import find_islands, in_float
+from strop.export.find_islands import find_islands, in_float, needs_float
 from strop.export.fold_constants import fold_constants
 from strop.export.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
 from strop.export.no_int8_form import NoInt8FormError, no_int8_kernel
@@ -86,8 +86,10 @@ def _read_operations(reader: Reader) -> list[Op]:
     marked = in_float(flow, causes)
     ops = []
     for places in find_islands(flow, marked):
-        is_island = len(places) > 1 or places[0] in marked
-        ops += read_island(reader, places, causes) if is_island else read[places[0]]
+        if marked.isdisjoint(places) or not needs_float(flow, places, causes):
+            ops += [op for place in places for op in read[place]]
+        else:
+            ops += read_island(reader, places, causes)
     return ops
 
 
