@@ -223,6 +223,21 @@ def test_a_tensor_without_memory_is_an_error_of_the_file() -> None:
             use()
 
 
+class WritesToItsInput(PublicOnly):
+    """An interpreter of a file with an operation whose result is the file's own input."""
+
+    def tensor(self, index: int) -> Callable[[], np.ndarray]:
+        return lambda: np.zeros((1, 2), np.uint8)
+
+
+def test_an_input_that_changes_its_shape_is_an_error_of_the_file() -> None:
+    engine = TfliteEngine(
+        "m", interpreter_type=WritesToItsInput, engine="e", version="", num_threads=1
+    )
+    with pytest.raises(ArtifactError, match=r"m: e failed: its input was \[1, 4\] and is now"):
+        engine.input_view()
+
+
 def test_files_that_run_as_usual_have_no_remark(tiny: Path) -> None:
     with open_engine(tiny) as engine:
         assert engine.remark == ""

@@ -123,6 +123,11 @@ class TfliteEngine:
         """The first input's buffer, to be filled in place; let go of it before `invoke`."""
         with _telling(self._failed):
             view: Array = self._interpreter.tensor(self._sources[0])()
+        if view.shape != self.input.shape:
+            raise ArtifactError(
+                f"{self._failed}: its input was {list(self.input.shape)} and is now"
+                f" {list(view.shape)}, so that an operation of the file writes there; do not use it"
+            )
         return view
 
     def invoke(self) -> None:
