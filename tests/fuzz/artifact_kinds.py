@@ -62,7 +62,7 @@ def _artifact_commands(
         _bench(name),
         Command(argv=("check", name, "--baseline", baseline, "--budget", "1")),
     )
-    chances = (0.3, 0.2, 0.15, 0.2, 0.1, 0.05)
+    chances = (0.32, 0.22, 0.17, 0.2, 0.07, 0.02)
     second = others[int(random.choice(len(others), p=chances))]
     return Command(argv=("run", name, image, *FACTS)), second
 
