@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.export.one_op import SHAPE, Side, write_one_op
 
 from strop.export.delegation import delegation
-from strop.export.xnnpack import FLOAT_ONLY, UNKNOWN, Operand, refusal
+from strop.export.xnnpack import FLOAT_ONLY, UNKNOWN, UNKNOWN_TO_XNNPACK, Operand, refusal
 
 BELOW, ABOVE = 1 - 1e-6, 1 + 1e-6  # beyond float32's rounding, within 0.0001 %
 POOLED = (1, 2, 2, 8)
@@ -81,6 +81,13 @@ def test_what_xnnpack_computes_in_float_only_is_refused_in_int8(
             version=VERSIONS.get(kind, 2),
         )
     assert found == {"int8": [f"XNNPACK has no int8 {kind}"], "float32": []}
+
+
+@pytest.mark.parametrize("kind", sorted(UNKNOWN_TO_XNNPACK))
+def test_what_xnnpack_does_not_know_is_refused_in_float(reasons: Reasons, kind: str) -> None:
+    real = Side(dtype="float32")
+    inputs = [real] * (1 if kind == "SIGN" else 2)
+    assert reasons(kind, inputs, real, version=1) == [f"XNNPACK has no {kind}"]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ FLOAT_ONLY = frozenset(
         "SQUARED_DIFFERENCE",
     }
 )
+# Not in float either; they stand in float islands.
+UNKNOWN_TO_XNNPACK = frozenset({"FLOOR_DIV", "FLOOR_MOD", "GREATER", "LESS", "POW", "SIGN"})
 # Of scales, float32: those below the first and from the second on are refused.
 SUM_RATIOS = (2.0**-10, 2.0**8)
 RATIOS = {
@@ -75,6 +77,8 @@ def refusal(kind: str, inputs: Sequence[Operand], result: Operand) -> str:
     """
     if kind in FLOAT_ONLY and result.dtype in CODES:
         return f"XNNPACK has no {result.dtype} {kind}"
+    if kind in UNKNOWN_TO_XNNPACK:
+        return f"XNNPACK has no {kind}"
     if kind == "CONCATENATION" and len(inputs) > MOST_CONCATENATED:
         return f"XNNPACK concatenates up to {MOST_CONCATENATED} tensors, here are {len(inputs)}"
     if kind == "DEPTHWISE_CONV_2D" and inputs[1].dtype != inputs[0].dtype:
