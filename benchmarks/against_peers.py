@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strop import console
-from strop.export.silence import quiet_tensorflow
-from strop.runtime.contract import ResizeRule
+from strop.export.tensorflow_logs import quiet_tensorflow
+from strop.runtime.artifact.contract import ResizeRule
+from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.errors import StropError
-from strop.runtime.latency import MeasurePlan
 
 
 def parser() -> argparse.ArgumentParser:

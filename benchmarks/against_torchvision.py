@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from strop import console
-from strop.export.architectures import architecture
-from strop.export.silence import quiet_tensorflow
-from strop.runtime.record import installed_version
+from strop.export.tensorflow_logs import quiet_tensorflow
+from strop.export.zoo.architectures import architecture
+from strop.runtime.bench.record import installed_version
 
 FORMAT_VERSION = 1
 ANSWERS = Path(__file__).with_name("torchvision_answers.py")
@@ -61,7 +61,7 @@ class Comparison:
 
 def compare(name: str, alpha: float, function: str, *, python: str) -> tuple[Comparison, str]:
     """One network's comparison, and the versions of the other side."""
-    from strop.export.torch_weights import torch_model
+    from strop.export.zoo.torch_weights import torch_model
 
     size = min(architecture(name).default_size, MAX_SIZE)
     with tempfile.TemporaryDirectory() as folder:

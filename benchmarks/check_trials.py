@@ -23,14 +23,14 @@ from statistics import median
 from typing import Any
 
 from strop import console
-from strop.runtime.artifact import sha256_file
-from strop.runtime.check.exact_bounds import at_least, at_most
-from strop.runtime.check.pair import Contender, start_worker
-from strop.runtime.check.paired import check_paired
-from strop.runtime.check.plan import CheckPlan
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.bench.record import installed_version
+from strop.runtime.check.measure.pair import Contender, start_worker
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.modes.paired import check_paired
 from strop.runtime.errors import MeasurementError
-from strop.runtime.machine import machine
-from strop.runtime.record import installed_version
+from strop.runtime.machine.machine import machine
+from strop.runtime.statistics.exact_bounds import at_least, at_most
 
 FORMAT_VERSION = 1
 SIMPLE_LIMIT = 1.05  # pytest-benchmark's median:5%, and the same for a plain ratio

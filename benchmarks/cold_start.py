@@ -16,10 +16,10 @@ from record_file import artifact as about_artifact
 from record_file import origin, write_record
 
 from strop import console
-from strop.runtime.artifact import Format, detect_format
-from strop.runtime.coldstart import failure_reason, peak_rss_bytes
+from strop.runtime.artifact.artifact import Format, detect_format
+from strop.runtime.bench.coldstart import failure_reason, peak_rss_bytes
 from strop.runtime.engines import EngineFacts, open_engine
-from strop.runtime.statistics import quantile
+from strop.runtime.statistics.intervals import quantile
 
 FORMAT_VERSION = 1
 SCRIPTS = Path(__file__).parent / "first_result"

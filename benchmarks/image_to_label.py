@@ -19,12 +19,12 @@ from record_file import origin, write_record
 from usual import Pixels, five_best, load, open_usual
 
 from strop import console
-from strop.runtime.artifact import read_contract
-from strop.runtime.classifier import Classifier
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.classify.classifier import Classifier
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import ContractError
-from strop.runtime.images import load_image
-from strop.runtime.statistics import quantile
+from strop.runtime.images.load import load_image
+from strop.runtime.statistics.intervals import quantile
 
 FORMAT_VERSION = 1
 IMAGES = Path(__file__).resolve().parents[1] / "calibration_data" / "validation"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from strop.runtime.dataset import list_images
+from strop.runtime.images.dataset import list_images
 
 LARGE = (4000, 3000)  # 12 megapixels
 GRAIN = 4.0  # codes: the noise of a small sensor in daylight; gives files of 2 to 3 MB

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import OutputError
-from strop.runtime.machine import machine
+from strop.runtime.machine.machine import machine
 
 
 def origin() -> dict[str, object]:

@@ -27,10 +27,10 @@ from tests.arm64.environment import make, obstacle
 from tests.arm64.root_filesystem import BOOKWORM, BOOKWORM_32
 
 from strop import console
-from strop.runtime.artifact import sha256_file
-from strop.runtime.dataset import list_images
-from strop.runtime.golden import golden_beside, read_golden
-from strop.runtime.record import installed_version
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.golden import golden_beside, read_golden
+from strop.runtime.bench.record import installed_version
+from strop.runtime.images.dataset import list_images
 
 FORMAT_VERSION = 1
 SEED = 0  # of the images' order, so that the first ones are as good as any
@@ -42,8 +42,8 @@ from dataclasses import asdict
 from functools import partial
 import numpy as np
 import strop.runtime
-from strop.runtime.artifact import read_contract
-from strop.runtime.classifier import Classifier
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.classify.classifier import Classifier
 from strop.runtime.engines.tflite import TfliteEngine
 
 def without_xnnpack(path):

@@ -18,7 +18,7 @@ from threading import Thread
 from typing import IO
 
 from strop import console
-from strop.runtime.dataset import list_images
+from strop.runtime.images.dataset import list_images
 
 N_IMAGES = 100_000
 N_SAMPLES = 20

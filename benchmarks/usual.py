@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from strop.runtime.artifact import Format, detect_format
-from strop.runtime.contract import Contract, ResizeRule
+from strop.runtime.artifact.artifact import Format, detect_format
+from strop.runtime.artifact.contract import Contract, ResizeRule
 
 Pixels = NDArray[np.uint8]
 Scores = NDArray[np.float32]

@@ -16,7 +16,7 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 SLOW = (
     "tests/export/test_pipeline.py::test_the_families_export_and_run_in_both_engines",
     "tests/export/test_pipeline.py::test_a_real_mobilenet_v2_keeps_its_accuracy",
-    "tests/export/test_input_checks.py::test_a_real_mobilenet_v2",
+    "tests/export/image_checks/test_normalization_check.py::test_a_real_mobilenet_v2",
 )
 # Files that share what takes long to make: they go to one process, together.
 TOGETHER = "tests/arm64/"

@@ -14,10 +14,10 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from tests.export.fake_manifest import COUNT, fake_manifest
-from tests.export.fake_sweep import fake_sweep
+from tests.export.sweep.fake_sweep import fake_sweep
 from tests.runtime.bench_records import record_maker
 
-from strop.export.report import export_html
+from strop.export.bundle.html_report import export_html
 from strop.export.sweep.choose import Limits
 from strop.export.sweep.report import sweep_html
 from strop.runtime.history import history_html, lines_of, read_records

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from strop.export.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_MODEL
-from strop.export.shipped import SHIPPED_VALIDATION as VALIDATION
+from strop.export.zoo.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_MODEL
+from strop.export.zoo.shipped import SHIPPED_VALIDATION as VALIDATION
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -11,8 +11,8 @@ from peers.peer import Peer
 from peers.strop_files import strop_onnx, strop_tflite
 from peers.tflite_files import float_tflite, int8_tflite
 
-from strop.export.precision import Precision
-from strop.runtime.artifact import Format
+from strop.export.options.choices import Precision
+from strop.runtime.artifact.artifact import Format
 
 FLOAT, INT8 = Precision.FLOAT32, Precision.INT8
 TFLITE, ONNX = Format.TFLITE, Format.ONNX

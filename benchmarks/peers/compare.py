@@ -18,13 +18,13 @@ from peers.publish import COLUMNS, MAX_SPREAD, disturbed, record, rows
 from record_file import write_record
 
 from strop import console
-from strop.export.source import Source, load_model_file
-from strop.export.zoo import ARCHITECTURES, RANDOM, build
-from strop.runtime.contract import Contract
-from strop.runtime.dataset import is_labelled, labelled_images, list_images, read_labels
+from strop.export.source.source import Source, load_model_file
+from strop.export.zoo.build import ARCHITECTURES, RANDOM, build
+from strop.runtime.artifact.contract import Contract
+from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.errors import OutputError, SourceError
-from strop.runtime.latency import MeasurePlan
-from strop.runtime.machine import machine
+from strop.runtime.images.dataset import is_labelled, labelled_images, list_images, read_labels
+from strop.runtime.machine.machine import machine
 
 LIMIT_FACTOR = 4  # as `strop bench`: over the timed inferences, for warm-up and lead-ins
 

@@ -14,21 +14,21 @@ import numpy as np
 import tensorflow as tf
 from peers.peer import Built, Failure, Task, first_line
 
-from strop.export.audit import Audit, audit
-from strop.export.certificate import Answers, Truth, Verdict
-from strop.export.certify import answers, joined, verdict
-from strop.export.graph import Array
-from strop.runtime.agreement import same
-from strop.runtime.artifact import read_contract, sha256_file
-from strop.runtime.contract import Activation, Contract
-from strop.runtime.dataset import batches, pixels_in_order
-from strop.runtime.decision import Decision, answers_of_classes, decide
+from strop.export.certify.certificate import Answers, Truth, Verdict
+from strop.export.certify.verdicts import answers, joined, verdict
+from strop.export.inspect.audit import Audit, audit
+from strop.export.ir.graph import Array
+from strop.runtime.artifact.artifact import read_contract, sha256_file
+from strop.runtime.artifact.contract import Activation, Contract
+from strop.runtime.bench.latency import LatencySamples, MeasurePlan, measure
+from strop.runtime.classify.agreement import same
+from strop.runtime.classify.decision import Decision, answers_of_classes, decide
+from strop.runtime.classify.prepare import Preparation, preparation
+from strop.runtime.classify.scores import dequantize
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Engine, EngineFacts, TensorInfo
 from strop.runtime.errors import SourceError
-from strop.runtime.latency import LatencySamples, MeasurePlan, measure
-from strop.runtime.prepare import Preparation, preparation
-from strop.runtime.scores import dequantize
+from strop.runtime.images.dataset import batches, pixels_in_order
 
 BATCH_SIZE = 25
 MAX_TIMED_IMAGES = 32  # prepared once and kept: 19 MB as float32 at 224 x 224

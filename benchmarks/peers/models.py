@@ -9,13 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from strop.export.architectures import architecture
-from strop.export.graph import Array
-from strop.export.source import Source, from_keras_model
-from strop.export.zoo import untrained
-from strop.export.zoo_weights import randomize
-from strop.runtime.contract import Contract, ResizeRule
-from strop.runtime.dataset import pixels_in_order
+from strop.export.ir.graph import Array
+from strop.export.source.source import Source, from_keras_model
+from strop.export.zoo.architectures import architecture
+from strop.export.zoo.build import untrained
+from strop.export.zoo.weights import randomize
+from strop.runtime.artifact.contract import Contract, ResizeRule
+from strop.runtime.images.dataset import pixels_in_order
 
 MAX_STATISTICS_IMAGES = 32  # one batch; EfficientNet-B0's activations take 1.5 GB at 224 x 224
 SEED = 0

@@ -21,9 +21,9 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from peers.peer import Built, Quantization, Task, first_line
 
-from strop.export.front_end import freeze
-from strop.export.graph import Array
-from strop.export.silence import native_stderr_held
+from strop.export.frontend.convert import freeze
+from strop.export.ir.graph import Array
+from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime.engines.onnxruntime import X86, needs_exact_products, read_cpuinfo
 
 OPSET = 17  # has what these networks need; per-channel DequantizeLinear came with 13

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from strop.export.graph import Array
-from strop.export.precision import Precision
-from strop.export.source import Source
-from strop.runtime.artifact import Format
-from strop.runtime.contract import Contract
-from strop.runtime.dataset import pixels_in_order
+from strop.export.ir.graph import Array
+from strop.export.options.choices import Precision
+from strop.export.source.source import Source
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import Contract
+from strop.runtime.images.dataset import pixels_in_order
 
 NS_PER_S = 1_000_000_000
 

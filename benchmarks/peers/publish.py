@@ -9,11 +9,11 @@ from importlib.metadata import distributions
 from peers.catalogue import FLOATS, PEERS, STROP
 from peers.judge import Judged, Result
 
-from strop.export.audit import Audit
-from strop.export.certificate import Verdict
-from strop.export.manifest import PACKAGES
-from strop.export.precision import Precision
-from strop.runtime.statistics import percentile_ns, quantile
+from strop.export.bundle.manifest import PACKAGES
+from strop.export.certify.certificate import Verdict
+from strop.export.inspect.audit import Audit
+from strop.export.options.choices import Precision
+from strop.runtime.statistics.intervals import percentile_ns, quantile
 
 # History: 1, the first.
 FORMAT_VERSION = 1

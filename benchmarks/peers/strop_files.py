@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 
 from peers.peer import Built, Task
 
-from strop.export.options import ExportOptions
+from strop.export.options.options import ExportOptions
 from strop.export.pipeline import export
-from strop.runtime.artifact import Format
+from strop.runtime.artifact.artifact import Format
 
 OWN = ("output", "calibration", "validation", "truth", "labels")  # this run's, not options
 

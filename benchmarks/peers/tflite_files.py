@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import tensorflow as tf
 from peers.peer import Built, Task
 
-from strop.export.front_end import freeze
-from strop.export.graph import Array
-from strop.export.silence import native_stderr_held
+from strop.export.frontend.convert import freeze
+from strop.export.ir.graph import Array
+from strop.export.tensorflow_logs import native_stderr_held
 
 
 def float_tflite(task: Task, made: Mapping[str, Built]) -> Built:

@@ -42,20 +42,20 @@ class CommandModule(Protocol):
 
 COMMANDS = {
     "export": Command(
-        module="strop.export.commands.export",
+        module="strop.export.commands.export.export",
         help="make int8 .tflite and .onnx files from a Keras model, and certify them",
     ),
-    "run": Command(module="strop.runtime.commands.run", help="classify images"),
+    "run": Command(module="strop.runtime.commands.run.run", help="classify images"),
     "evaluate": Command(
-        module="strop.runtime.commands.evaluate",
+        module="strop.runtime.commands.evaluate.evaluate",
         help="accuracy on a folder of images, and agreement with another artifact",
     ),
     "bench": Command(
-        module="strop.runtime.commands.bench",
+        module="strop.runtime.commands.bench.bench",
         help="latency, cold start and memory of one or more artifacts",
     ),
     "check": Command(
-        module="strop.runtime.commands.check",
+        module="strop.runtime.commands.check.check",
         help="whether an artifact is slower than a baseline, for CI",
     ),
     "history": Command(
@@ -82,7 +82,7 @@ COMMANDS = {
         module="strop.export.commands.train", help="train a model of the zoo on labelled images"
     ),
     "sweep": Command(
-        module="strop.export.commands.sweep",
+        module="strop.export.commands.sweep.sweep",
         help="export, certify and measure many networks, and name the one that fits",
     ),
     "zoo": Command(
@@ -164,7 +164,7 @@ def _is_missing_extra(command: Command, err: ModuleNotFoundError) -> bool:
 
 
 def _print_version() -> int:
-    from strop.runtime.record import installed_version
+    from strop.runtime.bench.record import installed_version
 
     console.line(f"strop {installed_version()}")
     return 0

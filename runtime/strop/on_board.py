@@ -8,7 +8,7 @@ from strop.supervised import supervised
 
 
 def _perform() -> int:
-    from strop.runtime.target.perform import main
+    from strop.runtime.commands.perform import main
 
     return main()
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from strop.runtime.check.paired import GateOptions
-    from strop.runtime.check.plan import CheckPlan
-    from strop.runtime.check.report import Checked
+    from strop.runtime.check.judge.report import Checked
+    from strop.runtime.check.measure.plan import CheckPlan
+    from strop.runtime.check.modes.paired import GateOptions
 
 STRICT = "--edge-latency-strict"
 NAME = "strop-edge-latency"
@@ -65,9 +65,9 @@ class EdgeLatency:
             StropError: Something is missing, cannot be run or cannot be measured.
         """
         from strop.runtime.baseline.resolve import baseline_file
-        from strop.runtime.check.pair import Contender
-        from strop.runtime.check.paired import GateOptions, check_paired
-        from strop.runtime.check.plan import CheckPlan
+        from strop.runtime.check.measure.pair import Contender
+        from strop.runtime.check.measure.plan import CheckPlan
+        from strop.runtime.check.modes.paired import GateOptions, check_paired
 
         report = check_paired(
             Contender(artifact=baseline_file(Path(baseline)), engine=engine),
@@ -82,8 +82,8 @@ class EdgeLatency:
     def _judge(self, checked: Checked) -> None:
         import pytest
 
-        from strop.runtime.check.decide import Verdict
-        from strop.runtime.commands.check_report import summary
+        from strop.runtime.check.judge.decide import Verdict
+        from strop.runtime.commands.check.paired import summary
 
         verdict = checked.decision.verdict
         worse = [f"WORSE {each.gate}: {each.text}" for each in checked.changes if each.fails]

@@ -14,7 +14,7 @@ from tests.arm64.emulated_boards import write_board
 from tests.arm64.environment import Environment, make, obstacle
 from tests.arm64.root_filesystem import site_packages
 
-from strop.export.shipped import MODEL_NAME
+from strop.export.zoo.shipped import MODEL_NAME
 
 Board = Callable[..., Environment]
 

@@ -20,8 +20,8 @@ from tests.arm64.emulated_boards import BOARDS, BOARDS_64, hide_board
 from tests.arm64.environment import Environment, make
 from tests.arm64.root_filesystem import SYSTEMS
 
-from strop.export.shipped import SHIPPED_VALIDATION
-from strop.runtime.record import bench_record_from_json
+from strop.export.zoo.shipped import SHIPPED_VALIDATION
+from strop.runtime.bench.record import bench_record_from_json
 
 KINDS = {  # what has to run each of them: engine, kernels, partitions
     "tflite": ("litert", "xnnpack", 1),
@@ -33,7 +33,7 @@ ANSWERS = """
 import json, sys
 from dataclasses import asdict
 import strop.runtime
-from strop.runtime.images import load_image
+from strop.runtime.images.load import load_image
 artifact, *images = sys.argv[1:]
 with strop.runtime.open(artifact) as classifier:
     contract = classifier.contract

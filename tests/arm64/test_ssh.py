@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 from tests.arm64.conftest import Board
-from tests.runtime.check.test_check_command import SHORT, WIDE
-from tests.runtime.ssh_board import MISSING, SshBoard, ssh_board, wait_until
-from tests.runtime.test_ssh_board import start
+from tests.runtime.commands.check.test_check import SHORT, WIDE
+from tests.runtime.remote.ssh_board import MISSING, SshBoard, ssh_board, wait_until
+from tests.runtime.remote.test_ssh_board import start
 
 from strop.cli import main
-from strop.export.shipped import SHIPPED_VALIDATION
-from strop.runtime.artifact import sha256_file
-from strop.runtime.check.exit_code import exit_code
-from strop.runtime.check.report import check_report_from_json
-from strop.runtime.commands import check
-from strop.runtime.record import bench_record_from_json
+from strop.export.zoo.shipped import SHIPPED_VALIDATION
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.bench.record import bench_record_from_json
+from strop.runtime.check.judge.exit_code import exit_code
+from strop.runtime.check.judge.report import check_report_from_json
+from strop.runtime.commands.check import check
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
@@ -116,7 +116,7 @@ def test_a_check_ended_by_ctrl_c_leaves_nothing_running_on_the_pi(
 ) -> None:
     new = str(artifacts["tflite"])
     with start("check", new, "--baseline", new, "--target", pi.url, "--threads", "2") as here:
-        assert wait_until(lambda: pi.runs("strop.runtime.check.worker"))
+        assert wait_until(lambda: pi.runs("strop.runtime.check.measure.worker"))
         here.send_signal(signal.SIGINT)
         assert here.wait(timeout=60) == 130
     assert wait_until(pi.is_empty)

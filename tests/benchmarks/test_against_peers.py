@@ -20,16 +20,16 @@ from peers.judge import Judged, Result
 from peers.peer import Built, Failure, Peer, Task, build_each, first_line, with_needs
 from peers.publish import COLUMNS, disturbed, rows
 
-from strop.export.precision import Precision
-from strop.export.shipped import (
+from strop.export.options.choices import Precision
+from strop.export.zoo.shipped import (
     SHIPPED_CALIBRATION,
     SHIPPED_LABELS,
     SHIPPED_MODEL,
     SHIPPED_VALIDATION,
 )
-from strop.runtime.artifact import Format
-from strop.runtime.contract import Contract
-from strop.runtime.latency import LatencySamples
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import Contract
+from strop.runtime.bench.latency import LatencySamples
 
 IMAGES = 20
 RUNS = 30  # a p90 needs 29

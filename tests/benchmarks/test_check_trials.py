@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from check_trials import COLUMNS, KINDS, first_second, next_kind, read_trials, run_all, summary
 
-from strop.runtime.check.decide import Verdict
+from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.errors import MeasurementError
 
 HEADER = {"format_version": 1, "sha256": "ab"}

@@ -10,7 +10,7 @@ import pytest
 from cold_start import Compared, FirstResults, compare, first_result, main
 from tests.runtime.tiny_artifacts import onnx_bytes
 
-from strop.runtime.contract import Activation, Contract
+from strop.runtime.artifact.contract import Activation, Contract
 from strop.runtime.engines import EngineFacts
 
 pytestmark = pytest.mark.skipif(

@@ -14,7 +14,7 @@ from pictures import enlarge, pixel_error
 from PIL import Image
 from tests.runtime.tiny_artifacts import LABELS, onnx_bytes
 
-from strop.runtime.contract import Activation, Contract
+from strop.runtime.artifact.contract import Activation, Contract
 from strop.runtime.errors import ContractError
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from same_answers import DEVICE, Answers, answer, compare, in_order, read_answers
 from tests.runtime.tiny_artifacts import COLOURS, LABELS, onnx_bytes
 
-from strop.runtime.contract import Activation, Contract
+from strop.runtime.artifact.contract import Activation, Contract
 
 
 def answers(*rows: tuple[int, ...]) -> Answers:

@@ -9,7 +9,7 @@ from PIL import Image
 from stream_memory import MAX_GROWTH_BYTES, MemorySample, growth_bytes, main, measure_stream
 from tests.runtime.tiny_artifacts import onnx_bytes
 
-from strop.runtime.contract import Activation, Contract
+from strop.runtime.artifact.contract import Activation, Contract
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc"

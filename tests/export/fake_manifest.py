@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from strop.export.count import Count, LayerCount, Role
-from strop.export.report import BARS
-from strop.runtime.machine import machine
+from strop.export.bundle.html_report import BARS
+from strop.export.inspect.count import Count, LayerCount, Role
+from strop.runtime.machine.machine import machine
 
 HOSTILE = "</style><script>alert(1)</script>\x00"
 COUNT = Count(

@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from strop.export.calibrate import calibrate
-from strop.export.fold import DeployGraph, cut_activation, fold
-from strop.export.front_end import float_graph
-from strop.export.graph import Array, Graph
-from strop.export.quantize import QuantizedGraph, quantize
-from strop.export.source import Source, from_keras_model
-from strop.runtime.contract import Activation
-from strop.runtime.decision import decide
+from strop.export.frontend.convert import float_graph
+from strop.export.ir.graph import Array, Graph
+from strop.export.passes.fold import DeployGraph, cut_activation, fold
+from strop.export.quantize.calibrate import calibrate
+from strop.export.quantize.quantize import QuantizedGraph, quantize
+from strop.export.source.source import Source, from_keras_model
+from strop.runtime.artifact.contract import Activation
+from strop.runtime.classify.decision import decide
 
 SIZE = 24
 CLASSES = 7

@@ -18,20 +18,20 @@ from typing import Any
 
 import keras
 import numpy as np
+from tests.export.emit.test_emitters import onnx_scores, tflite_scores
 from tests.export.graphs import Steps, images_for
 from tests.export.random_layers import coin, convolution, random_layer, sides
-from tests.export.test_emitters import onnx_scores, tflite_scores
 
-from strop.export.correct import correct
-from strop.export.effort import Effort
-from strop.export.equivalence import proven_fold
-from strop.export.execute import execute
-from strop.export.fold import cut_activation
-from strop.export.front_end import float_graph
-from strop.export.graph import Array, Kind
-from strop.export.source import Source, from_keras_model
-from strop.export.tune import tune
-from strop.runtime.decision import decide
+from strop.export.frontend.convert import float_graph
+from strop.export.frontend.equivalence import proven_fold
+from strop.export.ir.execute import execute
+from strop.export.ir.graph import Array, Kind
+from strop.export.options.choices import Effort
+from strop.export.passes.fold import cut_activation
+from strop.export.quantize.bias_correction import correct
+from strop.export.quantize.tune import tune
+from strop.export.source.source import Source, from_keras_model
+from strop.runtime.classify.decision import decide
 from strop.runtime.errors import GraphError, StropError
 
 layers, ops = keras.layers, keras.ops

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from tests.export.graphs import CLASSES, with_live_statistics
 
-from strop.export.networks.layers import channel_shuffle, convolution, depthwise
-from strop.export.zoo_weights import randomize
+from strop.export.zoo.networks.layers import channel_shuffle, convolution, depthwise
+from strop.export.zoo.weights import randomize
 
 SIZE = 16
 

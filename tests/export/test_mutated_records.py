@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.export.fake_manifest import cost
-from tests.export.fake_sweep import fake_sweep
+from tests.export.sweep.fake_sweep import fake_sweep
 from tests.runtime.test_mutated_records import ended, mutate
 
-from strop.export.bundle import MANIFEST_VERSION, check_replaceable
+from strop.export.bundle.bundle import MANIFEST_VERSION, check_replaceable
 from strop.export.sweep.record import MEMBER, read_member_record
 from strop.export.training.recipe import Recipe
 from strop.export.training.record import TrainingRecord, record_path, training_record
 from strop.export.training.state import LATEST, SETTINGS, Epoch, load, open_state, save
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import StropError
 
 EPOCH = Epoch(loss=1.5, accuracy=0.5, validation_accuracy=0.4, seconds=2.0)

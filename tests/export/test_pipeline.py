@@ -21,8 +21,8 @@ from tests.export.model_fixtures import some_of
 
 import strop.runtime
 from strop.cli import main
-from strop.export.bundle import MANIFEST_VERSION
-from strop.export.shipped import (
+from strop.export.bundle.bundle import MANIFEST_VERSION
+from strop.export.zoo.shipped import (
     SHIPPED_CALIBRATION,
     SHIPPED_LABELS,
     SHIPPED_MODEL,

@@ -13,10 +13,10 @@ from PIL import Image
 
 import strop.runtime
 from strop.cli import main
-from strop.export.bundle import MANIFEST
-from strop.runtime.artifact import read_contract
-from strop.runtime.contract import Task
-from strop.runtime.dataset import list_images, pixels_in_order
+from strop.export.bundle.bundle import MANIFEST
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.artifact.contract import Task
+from strop.runtime.images.dataset import list_images, pixels_in_order
 
 layers = keras.layers
 FORMATS = ("tflite", "onnx")

@@ -18,8 +18,8 @@ from tests.fuzz.onnx_model import damaged_onnx
 from tests.fuzz.pictures import damaged_picture
 from tests.fuzz.tflite_model import damaged_tflite
 
-from strop.runtime.artifact import ONNX_CONTRACT_KEY, read_contract
-from strop.runtime.contract_zip import CONTRACT_NAME
+from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY, read_contract
+from strop.runtime.artifact.contract_zip import CONTRACT_NAME
 
 FACTS = ("--resize", "stretch", "--mean", "0", "--std", "1", "--activation", "softmax")
 ZIP_START = b"PK\x03\x04"

@@ -24,7 +24,7 @@ KERAS_2 = (
     "teachable_machine",
     "many_layers",
     "calls_of_tensorflow",
-)  # of tests.export.keras2_models
+)  # of tests.export.source.keras2_models
 COMPLETE = "complete"  # written last
 
 
@@ -60,8 +60,8 @@ def _images(folder: Path) -> None:
 
 
 def _keras_sources(folder: Path) -> None:
-    from tests.export.keras2_models import made
     from tests.export.model_fixtures import saved, small_model
+    from tests.export.source.keras2_models import made
 
     model = small_model()
     for name in ("keras.keras", "hdf5.h5", "saved_model"):
@@ -128,13 +128,13 @@ def _onnx(folder: Path) -> None:
 
 def _records(folder: Path) -> None:
     """Records of each kind, by the tests' own makers."""
-    from tests.export.fake_sweep import fake_sweep
+    from tests.export.sweep.fake_sweep import fake_sweep
     from tests.runtime.baseline.sessions import session
     from tests.runtime.bench_records import record_maker
     from tests.runtime.check.pairs import pair
     from tests.runtime.check.reports import report_of
 
-    from strop.runtime.artifact import sha256_file
+    from strop.runtime.artifact.artifact import sha256_file
     from strop.runtime.baseline.directory import BaselineDirectory
     from strop.runtime.baseline.index import Index, Promotion
 
@@ -168,7 +168,7 @@ def _records(folder: Path) -> None:
 
 
 def _checkpoints(folder: Path) -> None:
-    from tests.export.torch_files import state, write_legacy, write_zip
+    from tests.export.zoo.torch_files import state, write_legacy, write_zip
 
     arrays: dict[str, Any] = {
         "features.0.0.weight": np.ones((4, 3, 3, 3), np.float32),
@@ -183,7 +183,7 @@ def _checkpoints(folder: Path) -> None:
 def _training(folder: Path) -> None:
     """A training of two epochs: ended after the first, and gone on with to its end."""
     from strop.export.commands.train import FINE_TUNING_RATE
-    from strop.export.silence import quiet_tensorflow
+    from strop.export.tensorflow_logs import quiet_tensorflow
     from strop.export.training.fit import train
     from strop.export.training.images import find_images
     from strop.export.training.recipe import Recipe

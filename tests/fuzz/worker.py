@@ -26,17 +26,30 @@ from strop import engine_watch
 # What the commands import, so that their forks need not.
 RUNTIME = (
     *("onnxruntime", "ai_edge_litert.interpreter", "PIL.Image", "onnx", "rich", "zipfile"),
-    *("strop.entry", "strop.cli", "strop.runtime.classifier", "strop.runtime.engines.litert"),
-    *("strop.runtime.engines.onnxruntime", "strop.runtime.commands.run"),
-    *("strop.runtime.commands.evaluate", "strop.runtime.commands.bench"),
-    *("strop.runtime.commands.check", "strop.runtime.commands.history"),
+    *(
+        "strop.entry",
+        "strop.cli",
+        "strop.runtime.classify.classifier",
+        "strop.runtime.engines.litert",
+    ),
+    *("strop.runtime.engines.onnxruntime", "strop.runtime.commands.run.run"),
+    *("strop.runtime.commands.evaluate.evaluate", "strop.runtime.commands.bench.bench"),
+    *("strop.runtime.commands.check.check", "strop.runtime.commands.history"),
     *("strop.runtime.commands.baseline", "strop.export.commands.inspect"),
     "strop.export.commands.explain",
 )
 TENSORFLOW = (
     *("tensorflow", "keras", "tf2onnx", "h5py", "tensorflow.core.protobuf.saved_model_pb2"),
-    *("strop.export.pipeline", "strop.export.commands.export", "strop.export.commands.train"),
-    *("strop.export.commands.sweep", "strop.export.training.fit", "strop.export.source"),
+    *(
+        "strop.export.pipeline",
+        "strop.export.commands.export.export",
+        "strop.export.commands.train",
+    ),
+    *(
+        "strop.export.commands.sweep.sweep",
+        "strop.export.training.fit",
+        "strop.export.source.source",
+    ),
 )
 ENGINE_LIMIT_S = 10.0  # in place of strop's minute: a damaged file that loops is no rare one
 LIMIT_S = 90.0

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from tests.runtime.bench.test_validity import CALM, bench_record, every
 from tests.runtime.boards import PI_4, recorded
-from tests.runtime.test_validity import CALM, bench_record, every
 
-from strop.runtime.board import board_state
-from strop.runtime.latency import LatencySamples
-from strop.runtime.machine import machine
-from strop.runtime.record import BenchRecord
+from strop.runtime.bench.latency import LatencySamples
+from strop.runtime.bench.record import BenchRecord
+from strop.runtime.machine.board import board_state
+from strop.runtime.machine.machine import machine
 
 START = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 MS = 1_000_000

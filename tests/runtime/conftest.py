@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.runtime.ssh_board import SshBoard, ssh_board
+from tests.runtime.remote.ssh_board import SshBoard, ssh_board
 from tests.runtime.tiny_artifacts import COLOURS, LABELS, WEIGHTS, onnx_bytes
 
-from strop.runtime.artifact import append_contract
-from strop.runtime.contract import Activation, Contract
+from strop.runtime.artifact.artifact import append_contract
+from strop.runtime.artifact.contract import Activation, Contract
 
 
 @pytest.fixture(scope="session")

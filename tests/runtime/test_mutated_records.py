@@ -12,24 +12,25 @@ import numpy as np
 import pytest
 from tests.runtime.baseline.sessions import session
 from tests.runtime.bench_records import record_maker
+from tests.runtime.check.judge.test_report import PASSED, SLOWER
 from tests.runtime.check.reports import report_of
-from tests.runtime.check.test_report import PASSED, SLOWER
 from tests.runtime.mutated_json import mutated_json
 
 from strop.cli import main
+from strop.runtime.artifact.contract import Contract, contract_from_json
+from strop.runtime.artifact.golden import Golden, read_golden
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Index, Promotion
-from strop.runtime.check.certified import certified
-from strop.runtime.commands import doctor, evaluate_on_board
-from strop.runtime.contract import Contract, contract_from_json
-from strop.runtime.doctor import diagnose
+from strop.runtime.check.judge.certified import certified
+from strop.runtime.check.judge.manifest_beside import difference_from_manifest
+from strop.runtime.commands import doctor
+from strop.runtime.commands.evaluate import on_board as evaluate_on_board
 from strop.runtime.errors import StropError, TargetError
-from strop.runtime.golden import Golden, read_golden
-from strop.runtime.manifest_beside import difference_from_manifest
-from strop.runtime.target.address import target_from_url
-from strop.runtime.target.refusal import check_disk, parse
-from strop.runtime.target.requirement import BoardFacts
-from strop.runtime.typed_json import read_typed
+from strop.runtime.machine.doctor import diagnose
+from strop.runtime.records.typed_json import read_typed
+from strop.runtime.remote.address import target_from_url
+from strop.runtime.remote.refusal import check_disk, parse
+from strop.runtime.remote.requirement import BoardFacts
 
 SHA256 = "ab" * 32
 CODES = {0, 1, 2, 3, 4}  # never 70, a fault of strop's own

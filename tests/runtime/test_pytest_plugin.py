@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from tests.runtime.check.judge.test_report import FASTER, PASSED, SLOWER, SPOILED, UNCLEAR
 from tests.runtime.check.reports import report_of
-from tests.runtime.check.test_report import FASTER, PASSED, SLOWER, SPOILED, UNCLEAR
 
-from strop.runtime.check import paired
-from strop.runtime.check.gates import Change
-from strop.runtime.check.report import CheckReport
-from strop.runtime.check.samples import Pair
+from strop.runtime.check.judge.gates import Change
+from strop.runtime.check.judge.report import CheckReport
+from strop.runtime.check.measure.samples import Pair
+from strop.runtime.check.modes import paired
 
 pytest_plugins = ["pytester"]
 
@@ -23,7 +23,7 @@ def test_latency(edge_latency):
     edge_latency("new.tflite", baseline="old.tflite")
 """
 REAL = """
-from strop.runtime.check.plan import CheckPlan
+from strop.runtime.check.measure.plan import CheckPlan
 
 def test_latency(edge_latency):
     plan = CheckPlan(

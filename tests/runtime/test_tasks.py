@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tests.runtime.ssh_board import SshBoard
+from tests.runtime.remote.ssh_board import SshBoard
 from tests.runtime.tiny_artifacts import onnx_bytes
 
 import strop.runtime
 from strop.cli import main
-from strop.runtime.contract import Activation, Contract, Task
+from strop.runtime.artifact.contract import Activation, Contract, Task
 
 REDS = (20, 90, 160, 230)
 # Of the mean red, green and blue, 0..1, and a 1.

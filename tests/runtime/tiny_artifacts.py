@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.runtime.artifact import ONNX_CONTRACT_KEY
-from strop.runtime.contract import Contract
+from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY
+from strop.runtime.artifact.contract import Contract
 
 LABELS = ("n1 red", "n2 green", "n3 blue", "n4 grey")
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))

@@ -8,41 +8,40 @@ from pathlib import Path
 
 import numpy as np
 
-from strop.export.audit import audit
-from strop.export.bundle import MANIFEST, REPORT, bundle
-from strop.export.certificate import Certificate
-from strop.export.check_islands import check_islands
-from strop.export.checks import check_images
-from strop.export.count_artifact import count_artifact
-from strop.export.delegation import delegation
-from strop.export.drop_limit import broken_promises
-from strop.export.equivalence import proven_fold
-from strop.export.faults import named_faults
-from strop.export.finding import Finding
-from strop.export.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers
-from strop.export.fold import cut_activation
-from strop.export.front_end import float_graph
-from strop.export.golden import make_golden
-from strop.export.graph import Array
-from strop.export.interface import Result
-from strop.export.island_prices import price_islands
-from strop.export.manifest import Artifact, Int8Record, manifest_json
-from strop.export.options import ExportOptions, check_labels
-from strop.export.precision import FORMATS, Precision
-from strop.export.promise import keep_promise, told
-from strop.export.report import export_html
-from strop.export.score import BATCH_SIZE, Progress, certify, unwatched
-from strop.export.source import Source
-from strop.export.source_decision import source_decision
-from strop.export.tune import Step, Tuned, tune
-from strop.export.write import Int8, contract_of, write_converted, write_int8
-from strop.runtime.artifact import Format
-from strop.runtime.contract import Activation
-from strop.runtime.dataset import batches
+from strop.export.bundle.bundle import MANIFEST, REPORT, bundle
+from strop.export.bundle.html_report import export_html
+from strop.export.bundle.manifest import Artifact, Int8Record, manifest_json
+from strop.export.certify.certificate import Certificate
+from strop.export.certify.certify import BATCH_SIZE, Progress, certify, unwatched
+from strop.export.certify.drop_limit import broken_promises
+from strop.export.certify.golden import make_golden
+from strop.export.emit.check_islands import check_islands
+from strop.export.emit.write import Int8, contract_of, write_converted, write_int8
+from strop.export.frontend.convert import float_graph
+from strop.export.frontend.equivalence import proven_fold
+from strop.export.frontend.source_decision import source_decision
+from strop.export.image_checks.check_images import check_images
+from strop.export.image_checks.finding import Finding
+from strop.export.inspect.audit import audit
+from strop.export.inspect.count_artifact import count_artifact
+from strop.export.inspect.delegation import delegation
+from strop.export.ir.faults import named_faults
+from strop.export.ir.graph import Array
+from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers
+from strop.export.max_drop.island_prices import price_islands
+from strop.export.max_drop.search import keep_promise, told
+from strop.export.options.choices import FORMATS, Precision, Result
+from strop.export.options.options import ExportOptions, check_labels
+from strop.export.passes.fold import cut_activation
+from strop.export.quantize.tune import Step, Tuned, tune
+from strop.export.source.source import Source
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import Activation
+from strop.runtime.artifact.golden import SUFFIX
+from strop.runtime.bench.layer_times import layer_times
 from strop.runtime.errors import GateError, QuantizationError, SourceError
-from strop.runtime.golden import SUFFIX
-from strop.runtime.json_records import write_whole
-from strop.runtime.layer_times import layer_times
+from strop.runtime.images.dataset import batches
+from strop.runtime.records.json_records import write_whole
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
 PROBABILITY_STEP = 1 / 256  # of golden vectors of float probabilities; as fine as int8's

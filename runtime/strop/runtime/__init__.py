@@ -9,8 +9,9 @@ print(prediction.label, prediction.score)
 
 from __future__ import annotations
 
-from strop.runtime.classifier import Classifier, open  # noqa: A004
-from strop.runtime.contract import Activation, Contract, ResizeRule, Task
+from strop.runtime.artifact.contract import Activation, Contract, ResizeRule, Task
+from strop.runtime.classify.classifier import Classifier, open  # noqa: A004
+from strop.runtime.classify.predictions import Prediction
 from strop.runtime.engines import EngineFacts, TensorInfo
 from strop.runtime.errors import (
     ArtifactError,
@@ -29,7 +30,6 @@ from strop.runtime.errors import (
     StropError,
     TargetError,
 )
-from strop.runtime.predictions import Prediction
 
 __all__ = [
     "Activation",

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 
 from tests.runtime.check.reports import subject
 
-from strop.runtime.baseline.place import Hardware, Occasion, Place, Stack
 from strop.runtime.baseline.session import BaselineSession, MachineClass, ProcessFigures
-from strop.runtime.baseline.yardstick import Yardstick
-from strop.runtime.check.plan import CheckPlan
-from strop.runtime.timestamps import timestamp
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.machine.environment import Hardware, Occasion, Place, Stack
+from strop.runtime.machine.reference_load import Yardstick
+from strop.runtime.records.timestamps import timestamp
 
 MS = 1_000_000  # ns
 NOON = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)

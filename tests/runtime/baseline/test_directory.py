@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.runtime.baseline.sessions import session
 
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.baseline import directory as directory_module
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Index, Promotion, index_from_json

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 from tests.runtime.baseline.sessions import STACK, occasion_at, session
+from tests.runtime.check.judge.test_report import FASTER, PASSED, SLOWER, SPOILED, UNCLEAR
 from tests.runtime.check.reports import report_of
-from tests.runtime.check.test_report import FASTER, PASSED, SLOWER, SPOILED, UNCLEAR
 
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Promotion
-from strop.runtime.baseline.place import Occasion
 from strop.runtime.baseline.promotion import promotion
-from strop.runtime.check.gates import Change
-from strop.runtime.check.report import ReportFile
-from strop.runtime.check.samples import Pair
+from strop.runtime.check.judge.gates import Change
+from strop.runtime.check.judge.report import ReportFile
+from strop.runtime.check.measure.samples import Pair
 from strop.runtime.errors import BaselineError, GateError, MeasurementError, PlanError
+from strop.runtime.machine.environment import Occasion
 
 OLD = "cd" * 32
 NOW = occasion_at()

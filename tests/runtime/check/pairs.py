@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from strop.runtime.check.samples import BlockSamples, Pair, Quad, Start
+from strop.runtime.check.measure.samples import BlockSamples, Pair, Quad, Start
 
 MS = 1_000_000  # ns
 START = Start(

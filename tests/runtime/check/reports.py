@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.runtime.bench.test_validity import CALM, every
 from tests.runtime.boards import PI_4, recorded
-from tests.runtime.test_validity import CALM, every
 
-from strop.runtime.baseline.place import place
-from strop.runtime.board import board_state
-from strop.runtime.check.decide import decide
-from strop.runtime.check.gates import Anatomy, Change
-from strop.runtime.check.plan import CheckPlan
-from strop.runtime.check.report import Checked, CheckReport, Subject
-from strop.runtime.check.samples import Pair
-from strop.runtime.check.structure import OpCount, Structure
-from strop.runtime.cooldown import CoolDown
+from strop.runtime.check.judge.decide import decide
+from strop.runtime.check.judge.gates import Anatomy, Change
+from strop.runtime.check.judge.report import Checked, CheckReport, Subject
+from strop.runtime.check.judge.structure import OpCount, Structure
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.samples import Pair
 from strop.runtime.engines.engine import EngineFacts
-from strop.runtime.machine import machine
+from strop.runtime.machine.board import board_state
+from strop.runtime.machine.cooldown import CoolDown
+from strop.runtime.machine.environment import place
+from strop.runtime.machine.machine import machine
 
 FACTS = EngineFacts(
     engine="litert", version="2.3.0", kernels="xnnpack", partitions=1, num_threads=1

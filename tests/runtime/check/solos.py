@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tests.runtime.check.pairs import START
 
-from strop.runtime.check.samples import BlockSamples
-from strop.runtime.check.solo import Solo, SoloBlock
+from strop.runtime.check.measure.samples import BlockSamples
+from strop.runtime.check.measure.solo import Solo, SoloBlock
 
 
 def solo(blocks: Sequence[Sequence[int]], *, invalid: int = 0) -> Solo:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from strop import console
-from strop.export.bundle import MANIFEST, READABLE_VERSIONS, read_manifest
-from strop.export.manifest_rows import (
+from strop.export.bundle.bundle import MANIFEST, READABLE_VERSIONS, read_manifest
+from strop.export.bundle.manifest_rows import (
     COST_COLUMNS,
     ISLAND_COLUMNS,
     STEP_COLUMNS,
@@ -22,8 +22,8 @@ from strop.export.manifest_rows import (
     time_rows,
     time_told,
 )
+from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.errors import ArtifactError
-from strop.runtime.layer_times import LayerTimes
 
 DEFAULT_ROWS = 15
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 from strop import console
 from strop.engine_watch import EngineAtWork
-from strop.export.audit import Audit, NamedOp, audit
 from strop.export.commands.zoo_member import count_record, print_layers, print_roles
-from strop.export.count import Count
-from strop.export.count_artifact import count_artifact
-from strop.export.delegation import Delegation, Undelegated, delegation, delegation_record
-from strop.runtime.artifact import Format, detect_format, read_contract, sha256_file
-from strop.runtime.commands.manifest_note import note_manifest
-from strop.runtime.commands.run import note_remark
-from strop.runtime.contract import Activation, Contract, ResizeRule
-from strop.runtime.decision import decision_of, in_words
+from strop.export.inspect.audit import Audit, NamedOp, audit
+from strop.export.inspect.count import Count
+from strop.export.inspect.count_artifact import count_artifact
+from strop.export.inspect.delegation import Delegation, Undelegated, delegation, delegation_record
+from strop.runtime.artifact.artifact import Format, detect_format, read_contract, sha256_file
+from strop.runtime.artifact.contract import Activation, Contract, ResizeRule
+from strop.runtime.artifact.tflite_metadata import TfliteMetadata, read_tflite_metadata
+from strop.runtime.classify.decision import decision_of, in_words
+from strop.runtime.commands.flags.manifest_note import note_manifest
+from strop.runtime.commands.run.run import note_remark
 from strop.runtime.engines import EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ContractError
-from strop.runtime.tflite_metadata import TfliteMetadata, read_tflite_metadata
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

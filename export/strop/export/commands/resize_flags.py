@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from strop.runtime.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 
 
 def add_resize_flags(group: argparse._ArgumentGroup, *, are_decided: bool = True) -> None:

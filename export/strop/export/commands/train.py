@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop import console
-from strop.export.architectures import architecture
 from strop.export.commands.resize_flags import add_resize_flags
 from strop.export.training.recipe import NO_WEIGHTS, Augment, Recipe
-from strop.runtime.dataset import read_labels
+from strop.export.zoo.architectures import architecture
 from strop.runtime.errors import OutputError, SourceError
-from strop.runtime.json_records import require_writable
+from strop.runtime.images.dataset import read_labels
+from strop.runtime.records.json_records import require_writable
 
 if TYPE_CHECKING:
     from strop.export.training.state import Epoch
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     _check_output(options)
 
-    from strop.export.silence import quiet_tensorflow
+    from strop.export.tensorflow_logs import quiet_tensorflow
 
     quiet_tensorflow()
     from strop.export.training.fit import state_folder, train

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from strop import console
-from strop.export.architectures import ARCHITECTURES, Architecture, architecture, input_size
 from strop.export.commands.zoo_member import member_record, print_member
-from strop.export.shipped import MODEL_NAME
-from strop.export.zoo_counts import COUNTS
+from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture, input_size
+from strop.export.zoo.counts import COUNTS
+from strop.export.zoo.shipped import MODEL_NAME
 from strop.runtime.errors import SourceError
 
 MILLION = 1_000_000
@@ -69,11 +69,11 @@ def _count(options: argparse.Namespace) -> int:
     size = input_size(member, 1.0 if options.resolution is None else options.resolution)
     classes = 1000 if options.classes is None else options.classes
 
-    from strop.export.silence import quiet_tensorflow
+    from strop.export.tensorflow_logs import quiet_tensorflow
 
     quiet_tensorflow()
-    from strop.export.count_keras import count_keras
-    from strop.export.zoo import untrained
+    from strop.export.inspect.count_keras import count_keras
+    from strop.export.zoo.build import untrained
 
     count = count_keras(untrained(member, alpha=alpha, size=size, classes=classes))
     if options.json:

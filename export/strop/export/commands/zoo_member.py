@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from strop import console
-from strop.export.architectures import Architecture
-from strop.export.count import Count, Role
-from strop.export.precision import Precision
+from strop.export.inspect.count import Count, Role
+from strop.export.options.choices import Precision
+from strop.export.zoo.architectures import Architecture
 
 MIB = 1 << 20
 MILLION = 1_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strop.export.sweep.members import Member
 from strop.export.training.record import TrainingRecord, record_path, training_record
-from strop.runtime.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strop.export.precision import Precision
+from strop.export.options.choices import Precision
 from strop.export.sweep.record import Counts
 
 # Picojoules. Products of int8 are added up in int32, by every kernel that strop writes for.

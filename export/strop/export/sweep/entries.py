@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from strop.export.sweep.energy import Energy, energy
 from strop.export.sweep.record import ArtifactResult, Counts, MemberRecord
-from strop.runtime.record import BenchRecord
-from strop.runtime.report import figures
-from strop.runtime.statistics import Interval
-from strop.runtime.validity import validity
+from strop.runtime.bench.figures import figures
+from strop.runtime.bench.record import BenchRecord
+from strop.runtime.bench.validity import validity
+from strop.runtime.statistics.intervals import Interval
 
 NS_PER_MS = 1_000_000
 

@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from strop.export.precision import Precision
+from strop.export.options.choices import Precision
 from strop.export.sweep.least_squares import Floats, nonnegative_least_squares
 from strop.export.sweep.record import Counts
 

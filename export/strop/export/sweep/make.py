@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.export.effort import Effort
+from strop.export.options.choices import Effort
 from strop.export.sweep.members import Member
 from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord
-from strop.runtime.artifact import Format, sha256_file
-from strop.runtime.contract import ResizeRule
+from strop.runtime.artifact.artifact import Format, sha256_file
+from strop.runtime.artifact.contract import ResizeRule
+from strop.runtime.bench.record import installed_version
 from strop.runtime.errors import SourceError
-from strop.runtime.record import installed_version
-from strop.runtime.statistics import wilson_interval
+from strop.runtime.statistics.intervals import wilson_interval
 
 if TYPE_CHECKING:
-    from strop.export.certificate import Verdict
-    from strop.export.options import ExportOptions
+    from strop.export.certify.certificate import Verdict
+    from strop.export.options.options import ExportOptions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +79,7 @@ def make(job: Job) -> Made:
             f"strop {here} is installed where this member was made, the sweep is by"
             f" {job.asked.strop_version}; install the same on all workers"
         )
-    from strop.export.silence import quiet_tensorflow
+    from strop.export.tensorflow_logs import quiet_tensorflow
 
     quiet_tensorflow()
     from strop.export.pipeline import export
@@ -105,7 +105,7 @@ def make(job: Job) -> Made:
 
 
 def _options(job: Job, folder: Path) -> ExportOptions:
-    from strop.export.options import ExportOptions
+    from strop.export.options.options import ExportOptions
 
     return ExportOptions(
         output=folder,
@@ -124,7 +124,7 @@ def _options(job: Job, folder: Path) -> ExportOptions:
 
 
 def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:
-    from strop.export.count_artifact import count_artifact
+    from strop.export.inspect.count_artifact import count_artifact
 
     path = folder / found.artifact
     count = count_artifact(path)

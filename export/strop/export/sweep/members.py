@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from strop.export.architectures import ARCHITECTURES, Architecture
-from strop.export.precision import FORMATS, Precision
-from strop.runtime.artifact import Format
-from strop.runtime.contract import MAX_SIDE
+from strop.export.options.choices import FORMATS, Precision
+from strop.export.zoo.architectures import ARCHITECTURES, Architecture
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import MAX_SIDE
 from strop.runtime.errors import SourceError
 
 LEAST_SIDE = 32  # pixels; Keras builds none of them smaller

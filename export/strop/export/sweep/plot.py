@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element, SubElement
 from strop.export.sweep.choose import Limits
 from strop.export.sweep.entries import Entry
 from strop.runtime.history.axes import Axis, value_axis
-from strop.runtime.history.style import LINES
-from strop.runtime.xml_text import xml_text
+from strop.runtime.pages.style import LINES
+from strop.runtime.pages.xml_text import xml_text
 
 WIDTH = 420
 LEFT, RIGHT = 58, 404  # of the plot

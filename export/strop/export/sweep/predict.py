@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from strop.export.precision import Precision
+from strop.export.options.choices import Precision
 from strop.export.sweep.entries import Entry, Latency
 from strop.export.sweep.latency_model import LatencyModel, Point, fitted, spread
 from strop.export.sweep.record import Counts, MemberRecord

@@ -7,15 +7,15 @@ import typing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from strop.export.count import Count, LayerCount, Role
-from strop.export.precision import Precision
+from strop.export.inspect.count import Count, LayerCount, Role
+from strop.export.options.choices import Precision
 from strop.export.sweep.members import Member
 from strop.runtime.errors import MeasurementError
-from strop.runtime.json_reader import MAX_BYTES
-from strop.runtime.json_records import versioned
-from strop.runtime.statistics import Interval
-from strop.runtime.typed_json import read_typed
-from strop.runtime.user_files import read_file
+from strop.runtime.records.json_reader import MAX_BYTES
+from strop.runtime.records.json_records import versioned
+from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.user_files import read_file
+from strop.runtime.statistics.intervals import Interval
 
 MEMBER = "member.json"
 # 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8.
@@ -105,7 +105,7 @@ class ArtifactResult:
             does not tell.
         top1: Share of images with the right class first; None without labels.
         top1_interval: 95 % interval of it (Wilson).
-        drop: As in `strop.export.certificate.Verdict`.
+        drop: As in `strop.export.certify.certificate.Verdict`.
         drop_interval: 95 % interval of it.
         agreement: Share of images with the same answer as the float model; None of numbers.
         agreement_interval: 95 % interval of it.

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
-from strop.export.bundle import REPORT
-from strop.export.manifest_rows import machine_rows
+from strop.export.bundle.bundle import REPORT
+from strop.export.bundle.manifest_rows import machine_rows
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_front
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.words import COLUMNS, cells, not_certified, told, took
-from strop.runtime.history.style import chart_css, page_css
-from strop.runtime.html_page import add_table, page_text, start_page
-from strop.runtime.json_records import write_whole
-from strop.runtime.record import installed_version
-from strop.runtime.statistics import Interval
-from strop.runtime.timestamps import timestamp
-from strop.runtime.xml_text import xml_text
+from strop.runtime.bench.record import installed_version
+from strop.runtime.pages.html_page import add_table, page_text, start_page
+from strop.runtime.pages.style import chart_css, page_css
+from strop.runtime.pages.xml_text import xml_text
+from strop.runtime.records.json_records import write_whole
+from strop.runtime.records.timestamps import timestamp
+from strop.runtime.statistics.intervals import Interval
 
 
 def write_sweep_report(found: Sweep, limits: Limits, folder: Path) -> None:

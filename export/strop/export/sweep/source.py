@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from strop.export import torch_weights
-from strop.export.architectures import architecture
-from strop.export.count_keras import count_keras
-from strop.export.keras_files import open_keras
-from strop.export.source import Source, from_keras_model, load_model_file
+from strop.export.inspect.count_keras import count_keras
+from strop.export.source.keras_files import open_keras
+from strop.export.source.source import Source, from_keras_model, load_model_file
 from strop.export.sweep.members import IMAGENET, NONE, Member
 from strop.export.sweep.record import Counts, counts_of
 from strop.export.training.record import training_record
-from strop.export.zoo import TORCH_SUFFIXES, build, untrained
-from strop.export.zoo_weights import load_weights, randomize
+from strop.export.zoo import torch_weights
+from strop.export.zoo.architectures import architecture
+from strop.export.zoo.build import TORCH_SUFFIXES, build, untrained
+from strop.export.zoo.weights import load_weights, randomize
 
 
 def open_member(member: Member, classes: int) -> tuple[Source, Counts]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from strop.export.sweep.make import Made
 from strop.export.sweep.members import Member
 from strop.export.sweep.record import MEMBER, Asked, MemberRecord, read_member_record
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import OutputError
 
 SWEEP = "sweep.json"

@@ -15,10 +15,10 @@ from strop.export.sweep.record import MemberRecord
 from strop.export.sweep.store import finished, put, require_sweep_folder
 from strop.export.sweep.timing import BenchPlan, measure, measured_before
 from strop.export.sweep.work import OpenExecutor, do_all
+from strop.runtime.bench.record import BenchRecord
 from strop.runtime.errors import MeasurementError
-from strop.runtime.folder_lock import alone
-from strop.runtime.machine import Machine, machine
-from strop.runtime.record import BenchRecord
+from strop.runtime.machine.machine import Machine, machine
+from strop.runtime.records.folder_lock import alone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.bench.record import BenchRecord, bench_record_from_json
 from strop.runtime.errors import MeasurementError
-from strop.runtime.json_reader import MAX_BYTES
-from strop.runtime.machine import machine
-from strop.runtime.record import BenchRecord, bench_record_from_json
-from strop.runtime.user_files import read_file
+from strop.runtime.machine.machine import machine
+from strop.runtime.records.json_reader import MAX_BYTES
+from strop.runtime.records.user_files import read_file
 from strop.supervised import PARENT
 
 KEY_DIGITS = 8

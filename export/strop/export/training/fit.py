@@ -33,12 +33,12 @@ from strop.export.training.state import (
     open_state,
     save,
 )
-from strop.runtime.artifact import sha256_file
-from strop.runtime.contract import Contract
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.contract import Contract
+from strop.runtime.bench.record import installed_version
 from strop.runtime.errors import OutputError, SourceError
-from strop.runtime.folder_lock import alone
-from strop.runtime.json_records import write_whole
-from strop.runtime.record import installed_version
+from strop.runtime.records.folder_lock import alone
+from strop.runtime.records.json_records import write_whole
 
 EVALUATED_AT_ONCE = 250  # images
 

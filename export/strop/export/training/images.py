@@ -15,9 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.export.training.recipe import Augment, Recipe
-from strop.runtime.contract import Contract
-from strop.runtime.dataset import LabelledImage, labelled_images, list_images, pixels_in_order
+from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ImageError, OutputError, SourceError
+from strop.runtime.images.dataset import (
+    LabelledImage,
+    labelled_images,
+    list_images,
+    pixels_in_order,
+)
 
 Bytes = NDArray[np.uint8]
 MIN_IMAGES = 2  # of a class: one to learn from, one to be tested on

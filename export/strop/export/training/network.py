@@ -8,11 +8,11 @@ from typing import Any
 
 import keras
 
-from strop.export.architectures import ARCHITECTURES, Architecture, architecture
-from strop.export.keras_files import open_keras
-from strop.export.torch_weights import MEAN, STD, torch_model
+from strop.export.source.keras_files import open_keras
 from strop.export.training.recipe import NO_WEIGHTS, Recipe
-from strop.export.zoo import IMAGENET, TORCH_SUFFIXES, imagenet, untrained
+from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture
+from strop.export.zoo.build import IMAGENET, TORCH_SUFFIXES, imagenet, untrained
+from strop.export.zoo.torch_weights import MEAN, STD, torch_model
 from strop.runtime.errors import SourceError
 
 HEAD = "scores"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from strop.runtime.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
 MOMENTUM = 0.9

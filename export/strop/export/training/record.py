@@ -9,11 +9,11 @@ from typing import cast
 
 from strop.export.training.recipe import Recipe
 from strop.export.training.state import Epoch
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import SourceError
-from strop.runtime.json_records import versioned
-from strop.runtime.typed_json import read_typed
-from strop.runtime.user_files import read_file
+from strop.runtime.records.json_records import versioned
+from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.user_files import read_file
 
 # History: 1, the first; 2, the recipe has clip_norm.
 FORMAT_VERSION = 2

@@ -15,12 +15,12 @@ import os
 import shutil
 from pathlib import Path
 
-from strop.runtime.artifact import Format, detect_format, sha256_file
+from strop.runtime.artifact.artifact import Format, detect_format, sha256_file
 from strop.runtime.baseline.index import SHA256, Index, index_from_json
 from strop.runtime.baseline.session import BaselineSession, session_from_json
 from strop.runtime.errors import BaselineError, OutputError
-from strop.runtime.json_records import write_whole
-from strop.runtime.user_files import read_file
+from strop.runtime.records.json_records import write_whole
+from strop.runtime.records.user_files import read_file
 
 INDEX = "index.json"
 ARTIFACTS, SESSIONS = "artifacts", "sessions"

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from strop.runtime.errors import BaselineError, MeasurementError, PlanError
-from strop.runtime.json_records import versioned
-from strop.runtime.typed_json import read_typed
+from strop.runtime.records.json_records import versioned
+from strop.runtime.records.typed_json import read_typed
 
 # History: 1, the first.
 FORMAT_VERSION = 1

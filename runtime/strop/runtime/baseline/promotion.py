@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from strop.runtime.baseline.directory import SHORT_DIGITS, BaselineDirectory
 from strop.runtime.baseline.index import Promotion
-from strop.runtime.baseline.place import apart
 from strop.runtime.baseline.session import BaselineSession
-from strop.runtime.check.decide import Verdict
-from strop.runtime.check.report import Checked, ReportFile
+from strop.runtime.check.judge.decide import Verdict
+from strop.runtime.check.judge.report import Checked, ReportFile
 from strop.runtime.errors import BaselineError, GateError
-from strop.runtime.timestamps import timestamp
+from strop.runtime.machine.environment import apart
+from strop.runtime.records.timestamps import timestamp
 
 MIN_OCCASIONS = 2  # for an improvement: what one alone shows becomes nobody's new floor
 PERCENT = 100

@@ -10,19 +10,19 @@ from enum import Enum
 from statistics import median
 from typing import cast
 
-from strop.runtime.baseline.place import Occasion, Place, place
-from strop.runtime.baseline.yardstick import Yardstick, yardstick
-from strop.runtime.board import board_state
-from strop.runtime.check.pair import Contender
-from strop.runtime.check.paired import subject
-from strop.runtime.check.plan import CheckPlan
-from strop.runtime.check.report import Subject
-from strop.runtime.check.solo import Solo, SoloRunner
+from strop.runtime.bench.record import installed_version
+from strop.runtime.check.judge.report import Subject
+from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.solo import Solo, SoloRunner
+from strop.runtime.check.modes.paired import subject
 from strop.runtime.errors import PlanError
-from strop.runtime.json_records import versioned
-from strop.runtime.record import installed_version
-from strop.runtime.timestamps import moment_of, timestamp
-from strop.runtime.typed_json import read_typed
+from strop.runtime.machine.board import board_state
+from strop.runtime.machine.environment import Occasion, Place, place
+from strop.runtime.machine.reference_load import Yardstick, yardstick
+from strop.runtime.records.json_records import versioned
+from strop.runtime.records.timestamps import moment_of, timestamp
+from strop.runtime.records.typed_json import read_typed
 
 # History: 1, the first.
 FORMAT_VERSION = 1

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from strop import console
-from strop.runtime.artifact import sha256_file
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.baseline.directory import SHORT_DIGITS, BaselineDirectory
 from strop.runtime.baseline.index import Index
 from strop.runtime.baseline.promotion import promotion
@@ -19,15 +19,15 @@ from strop.runtime.baseline.session import (
     MachineClass,
     measure_session,
 )
-from strop.runtime.check.pair import Contender
-from strop.runtime.check.plan import CheckPlan
-from strop.runtime.check.report import read_check_report
-from strop.runtime.check.termination import ending_on_signals
-from strop.runtime.commands.check_report import milliseconds
-from strop.runtime.commands.contract_flags import add_engine_flags
-from strop.runtime.commands.cool_board import cool_board
-from strop.runtime.cooldown import DEFAULT_LIMIT_S
+from strop.runtime.check.judge.report import read_check_report
+from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.termination import ending_on_signals
+from strop.runtime.commands.bench.cool_board import cool_board
+from strop.runtime.commands.check.paired import milliseconds
+from strop.runtime.commands.flags.contract import add_engine_flags
 from strop.runtime.errors import BaselineError, MeasurementError
+from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 
 SEED_BITS = 32
 

@@ -7,16 +7,16 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from strop import console
-from strop.runtime.board import BoardState
-from strop.runtime.commands.target_flags import add_target_flags, has_target, started, target_of
-from strop.runtime.doctor import Diagnosis, EngineCheck, diagnose
+from strop.runtime.bench.record import installed_version
+from strop.runtime.commands.flags.target import add_target_flags, has_target, started, target_of
 from strop.runtime.errors import MeasurementError
-from strop.runtime.firmware import throttle_names
-from strop.runtime.json_reader import parse_object
-from strop.runtime.machine import Machine
-from strop.runtime.record import installed_version
-from strop.runtime.target import make_task
-from strop.runtime.typed_json import read_typed
+from strop.runtime.machine.board import BoardState
+from strop.runtime.machine.doctor import Diagnosis, EngineCheck, diagnose
+from strop.runtime.machine.firmware import throttle_names
+from strop.runtime.machine.machine import Machine
+from strop.runtime.records.json_reader import parse_object
+from strop.runtime.records.typed_json import read_typed
+from strop.runtime.remote import make_task
 
 # History: 1, the first.
 FORMAT_VERSION = 1

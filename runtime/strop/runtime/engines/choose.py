@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import NamedTuple, cast
 
-from strop.runtime.artifact import Format, detect_format
+from strop.runtime.artifact.artifact import Format, detect_format
 from strop.runtime.engines.engine import Engine
 from strop.runtime.errors import EngineError
 

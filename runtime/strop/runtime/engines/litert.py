@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from strop.runtime.engines.tflite import TfliteEngine
-from strop.runtime.tflite_tensors import check_tflite
+from strop.runtime.engines.tflite_tensors import check_tflite
 
 
 def open_artifact(path: str | os.PathLike[str], *, num_threads: int) -> TfliteEngine:

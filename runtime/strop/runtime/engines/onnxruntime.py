@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strop.engine_watch import EngineAtWork, folder_prefix
+from strop.runtime.artifact.onnx_external import refuse_external_data
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
 from strop.runtime.engines.silent_onnxruntime import onnxruntime, state
 from strop.runtime.engines.tensors import (
@@ -19,7 +20,6 @@ from strop.runtime.engines.tensors import (
     in_one_line,
 )
 from strop.runtime.errors import ArtifactError
-from strop.runtime.onnx_external import refuse_external_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,9 +145,9 @@ class OnnxRuntimeEngine:
         import tempfile
         from pathlib import Path
 
+        from strop.runtime.artifact.onnx_graph import computes_in_float, read_onnx_graph
+        from strop.runtime.artifact.onnx_macs import count_macs
         from strop.runtime.engines.operation import Operation
-        from strop.runtime.onnx_graph import computes_in_float, read_onnx_graph
-        from strop.runtime.onnx_macs import count_macs
 
         with tempfile.TemporaryDirectory(prefix=folder_prefix("onnx")) as folder:
             session = open_profiled(

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element, SubElement
 
 from strop.runtime.history.axes import Axis, seconds, time_axis, value_axis
 from strop.runtime.history.lines import Change, Line, Point
-from strop.runtime.history.style import LINES
-from strop.runtime.timestamps import timestamp
-from strop.runtime.xml_text import xml_text
+from strop.runtime.pages.style import LINES
+from strop.runtime.pages.xml_text import xml_text
+from strop.runtime.records.timestamps import timestamp
 
 NS_PER_MS = 1_000_000
 WIDTH = 420

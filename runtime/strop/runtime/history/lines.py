@@ -10,10 +10,10 @@ from enum import Enum
 from itertools import pairwise
 
 from strop.runtime.engines.engine import EngineFacts
-from strop.runtime.machine import Machine
-from strop.runtime.measured import Latency, Measured, Source
-from strop.runtime.statistics import Interval
-from strop.runtime.timestamps import moment_of
+from strop.runtime.history.measured import Latency, Measured, Source
+from strop.runtime.machine.machine import Machine
+from strop.runtime.records.timestamps import moment_of
+from strop.runtime.statistics.intervals import Interval
 
 HASH_DIGITS = 8
 

@@ -10,10 +10,10 @@ from xml.etree.ElementTree import Element, SubElement
 from strop.runtime.history.chart import WIDTH, Chart, add_dot, draw, milliseconds
 from strop.runtime.history.lines import HASH_DIGITS, Line, Point
 from strop.runtime.history.read import Skipped
-from strop.runtime.history.style import chart_css, page_css
-from strop.runtime.html_page import add_table, page_text, start_page
-from strop.runtime.timestamps import timestamp
-from strop.runtime.xml_text import xml_text
+from strop.runtime.pages.html_page import add_table, page_text, start_page
+from strop.runtime.pages.style import chart_css, page_css
+from strop.runtime.pages.xml_text import xml_text
+from strop.runtime.records.timestamps import timestamp
 
 TITLE = "p50 latency over time"
 SVG = "http://www.w3.org/2000/svg"

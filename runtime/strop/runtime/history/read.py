@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from strop.runtime.check.report import check_report_from_json
+from strop.runtime.bench.record import bench_record_from_json
+from strop.runtime.check.judge.report import check_report_from_json
 from strop.runtime.errors import MeasurementError, RecordError
-from strop.runtime.json_reader import MAX_BYTES, parse_json
-from strop.runtime.measured import Measured, measured_by_bench, measured_by_check
-from strop.runtime.record import bench_record_from_json
-from strop.runtime.statistics import Interval
-from strop.runtime.timestamps import moment_of
-from strop.runtime.user_files import read_file
+from strop.runtime.history.measured import Measured, measured_by_bench, measured_by_check
+from strop.runtime.records.json_reader import MAX_BYTES, parse_json
+from strop.runtime.records.timestamps import moment_of
+from strop.runtime.records.user_files import read_file
+from strop.runtime.statistics.intervals import Interval
 
 SUFFIX = ".json"
 MAX_P50_NS = 3600 * 10**9

@@ -1,0 +1,149 @@
+"""Put everything that an export made into its folder at once, or nothing."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from strop.runtime.errors import ArtifactError, OutputError
+from strop.runtime.records.folder_lock import alone, is_held
+from strop.runtime.records.json_reader import MAX_BYTES, parse_object
+from strop.runtime.records.user_files import read_file
+
+MANIFEST = "manifest.json"
+REPORT = "report.html"
+# History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
+# and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
+# and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
+# the islands among the float_layers, and the certificate's task and what it does not certify.
+MANIFEST_VERSION = 5
+READABLE_VERSIONS = (4, 5)
+PARTIAL = ".partial-"
+REPLACED = ".replaced-"
+
+
+@contextmanager
+def bundle(folder: Path, *, force: bool) -> Iterator[Path]:
+    """A folder to write into, which becomes `folder` when the block ends well.
+
+    It lies beside `folder`, so that the last step is one rename. If the block raises, or
+    the process is killed, `folder` is as it was.
+
+    Args:
+        folder: Where the bundle is to be.
+        force: Replace a bundle that is there. A folder that holds anything else than
+            what its manifest names and its report is never replaced.
+
+    Yields:
+        The folder to write into, empty.
+
+    Raises:
+        OutputError: `folder` exists and may not be replaced, another export is writing it,
+            or it cannot be written.
+    """
+    check_replaceable(folder, force=force)
+    partial = folder.with_name(f".{folder.name}{PARTIAL}{os.getpid()}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(folder)
+        partial.mkdir()
+    except OSError as err:
+        raise OutputError(
+            f"{folder}: cannot be written ({err.strerror}); choose another place with --output"
+        ) from err
+    try:
+        with alone(partial, busy=f"{partial}: is held by another process; remove it"):
+            _refuse_second(folder, partial)
+            yield partial
+            # What came there meanwhile is somebody else's.
+            check_replaceable(folder, force=force)
+            _swap(partial, folder)
+    except OSError as err:
+        raise OutputError(
+            f"{folder}: cannot be written ({err.strerror}); nothing was changed there"
+        ) from err
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _refuse_second(folder: Path, partial: Path) -> None:
+    for other in folder.parent.glob(f".{glob.escape(folder.name)}{PARTIAL}*"):
+        if other != partial and is_held(other):
+            raise OutputError(
+                f"{folder}: another export is writing it (process"
+                f" {other.name.rpartition('-')[2]}); wait for it, or choose another --output"
+            )
+
+
+def check_replaceable(folder: Path, *, force: bool) -> None:
+    """Raise unless `folder` is free, or a bundle and `force` is set."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; --output is the folder for the artifacts")
+    present = {entry.name for entry in folder.iterdir()}
+    if not present:
+        return
+    if not force:
+        raise OutputError(
+            f"{folder}: exists already; add --force to replace it, or choose another --output"
+        )
+    foreign = sorted(present - _manifest_files(folder))
+    if foreign:
+        raise OutputError(
+            f"{folder}: holds {', '.join(foreign[:5])}, which no export wrote there; --force"
+            " replaces an export only, so move these away or choose another --output"
+        )
+
+
+def _manifest_files(folder: Path) -> set[str]:
+    """Names that the manifest in `folder` accounts for; none without a readable one."""
+    try:
+        record = read_manifest(folder)
+        listed = [*record["artifacts"], record.get("golden") or {"file": MANIFEST}]
+        return {MANIFEST, REPORT, *(str(file["file"]) for file in listed)}
+    except (ArtifactError, LookupError, TypeError, AttributeError):
+        return set()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a bundle, unchecked.
+
+    Raises:
+        ArtifactError: There is none, or it is not JSON that `parse_json` reads.
+    """
+    path, remedy = folder / MANIFEST, "needed is the folder that strop export wrote"
+    content = read_file(path, max_bytes=MAX_BYTES, error=ArtifactError, remedy=remedy)
+    return parse_object(content, where=str(path), error=ArtifactError, remedy=remedy)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed export left beside `folder`; put back what it had moved away."""
+    for kind in (PARTIAL, REPLACED):
+        for leftover in folder.parent.glob(f".{glob.escape(folder.name)}{kind}*"):
+            pid = leftover.name.rpartition("-")[2]
+            if not pid.isdigit() or Path("/proc", pid).exists():
+                continue
+            if kind == REPLACED and not folder.exists():
+                leftover.rename(folder)
+            else:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    replaced = folder.with_name(f".{folder.name}{REPLACED}{os.getpid()}")
+    was_there = folder.exists()
+    if was_there:
+        folder.rename(replaced)
+    try:
+        partial.rename(folder)
+    except OSError:
+        if was_there:
+            replaced.rename(folder)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)

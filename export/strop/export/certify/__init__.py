@@ -1,0 +1,1 @@
+"""Holds finished artifacts against the float model: certificate and golden vectors."""

@@ -1,0 +1,139 @@
+"""What an export is worth, as records: every file against the float model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strop.export.ir.graph import Array
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.regression_error import OutputError
+from strop.runtime.statistics.intervals import Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """What one model said about every validation image.
+
+    Attributes:
+        rows: int64 [N, K], the answers, see `strop.runtime.classify.decision.answers`; of a
+            REGRESS task there are no columns.
+        in_top5: bool [N], whether the true class is among the five highest; all False
+            without labels, and of other tasks than CLASSIFY.
+        outputs: float64 [N, scores], the activated scores, of a MULTILABEL or REGRESS task; of
+            others there are no columns.
+    """
+
+    rows: Array
+    in_top5: Array
+    outputs: Array
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Truth:
+    """What is right, and what it is right about.
+
+    Attributes:
+        decision: How scores become an answer.
+        names: Of classes, labels or numbers; empty where classes have none.
+        rows: [N, K], as `Answers.rows`, of a REGRESS task as `Answers.outputs`; None where
+            it is unknown.
+    """
+
+    decision: Decision
+    names: tuple[str, ...] = ()
+    rows: Array | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """One artifact against the float model, over the same images.
+
+    Attributes:
+        artifact: File name.
+        engine: Engine and version that ran it.
+        kernels: What computed: "xnnpack", "builtin" or "mlas". It holds for these.
+        top1: Share of images with the right answer: class, or whole set of labels; None
+            where it is unknown, and of a REGRESS task.
+        top5: Share of images with the right class among five; None without labels, and of
+            other tasks than CLASSIFY.
+        drop: Float top-1 minus the artifact's, a share; without labels the share of
+            images with another answer than float's, which bounds it. Of a REGRESS task that of
+            the number that is worst off, see `OutputError`.
+        drop_interval: 95 % interval of `drop` (paired, Tango 1998; Wilson without labels).
+        agreement: Share of images with the same answer as the float model; None of a REGRESS
+            task.
+        agreement_interval: 95 % interval of `agreement` (Wilson).
+        label_agreement: Of a MULTILABEL task, for each label the share of images on which it
+            is set alike; empty of others.
+        label_agreement_interval: 95 % interval of their mean; None without them.
+        mean_average_precision: Of a MULTILABEL task; None where what is right is unknown.
+        errors: Of a REGRESS task one for each number; empty of others.
+        not_certified: Why all of this proves nothing; empty where it does.
+    """
+
+    artifact: str
+    engine: str
+    kernels: str
+    top1: float | None
+    top5: float | None
+    drop: float
+    drop_interval: Interval
+    agreement: float | None
+    agreement_interval: Interval | None
+    label_agreement: tuple[float, ...] = ()
+    label_agreement_interval: Interval | None = None
+    mean_average_precision: float | None = None
+    errors: tuple[OutputError, ...] = ()
+    not_certified: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OneAnswer:
+    """What a file would be worth that gives every image the same answer.
+
+    Attributes:
+        answer: Float's most common one, in words; of a REGRESS task float's mean.
+        agreement: With the float model, a share of images; None of a REGRESS task.
+        agreement_interval: 95 % interval of it.
+        drop: As `Verdict.drop` would be.
+        is_beatable: Whether a file that does all that float does would be clearly better.
+    """
+
+    answer: str
+    agreement: float | None
+    agreement_interval: Interval | None
+    drop: float
+    is_beatable: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certificate:
+    """What the export is worth.
+
+    Attributes:
+        images: How many, > 0.
+        data: "validation", or "calibration" where there were no others: what the ranges
+            were chosen on flatters.
+        overlap: How many of them are calibration images as well, by content; they flatter.
+        task: What the scores are.
+        thresholds: Of a BINARY or MULTILABEL task, in the unit of the model's own output.
+        names: Of a BINARY task's two classes, or a MULTILABEL task's labels; empty of others.
+        float_top1: The float model's share right; None without labels.
+        float_top5: The same among five.
+        float_mean_average_precision: As a `Verdict` has it.
+        one_answer: What everything is to be measured by.
+        verdicts: One an artifact.
+    """
+
+    images: int
+    data: str
+    overlap: int
+    task: Task
+    thresholds: tuple[float, ...]
+    names: tuple[str, ...]
+    float_top1: float | None
+    float_top5: float | None
+    float_mean_average_precision: float | None
+    one_answer: OneAnswer
+    verdicts: tuple[Verdict, ...]

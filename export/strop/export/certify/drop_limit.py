@@ -1,0 +1,70 @@
+"""Whether a certificate can promise `--max-drop`, and if not, why."""
+
+from __future__ import annotations
+
+from strop.export.certify.certificate import Certificate
+from strop.runtime.artifact.contract import Task
+from strop.runtime.statistics.intervals import paired_drop_interval, wilson_interval
+
+
+def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...]:
+    """Why the certificate cannot promise a drop of at most `max_drop` points; empty if it can.
+
+    It promises what the worse end of the 95 % interval says, so that few images
+    promise little; and nothing that a file would keep as well which gives every image the
+    same answer.
+    """
+    broken = []
+    points = "points"
+    if certificate.task is Task.REGRESS:
+        points = "% of float's spread"
+    for found in certificate.verdicts:
+        low, worst = 100 * found.drop_interval.low, 100 * found.drop_interval.high
+        if worst > max_drop:
+            broken.append(
+                f"{found.artifact}: drop {100 * found.drop:+.2f} {points} [95 %: {low:+.2f},"
+                f" {worst:+.2f}] on {certificate.images} images, at most {max_drop:g} was asked for"
+            )
+        if found.not_certified:
+            broken.append(f"{found.artifact}: not certified: {found.not_certified}")
+    if _is_kept_by_one_answer(certificate, max_drop):
+        always = certificate.one_answer
+        broken.append(
+            f"a file that always answers {always.answer!r} would have a drop of"
+            f" {100 * always.drop:+.2f} {points}, so that at most {max_drop:g} proves nothing; give"
+            " validation images of all kinds of answers, and check that the model is trained"
+        )
+    if broken and _best_promise(certificate) > max_drop:
+        broken.append(
+            f"{certificate.images} images cannot promise less than"
+            f" {_best_promise(certificate):.2f} points even where no class changes; add validation"
+            " images"
+        )
+    return tuple(broken)
+
+
+def can_promise(certificate: Certificate, max_drop: float) -> bool:
+    """Whether any file could promise a drop of at most `max_drop` points on these images.
+
+    That takes images enough, and answers of the float model that vary.
+    """
+    return (
+        _best_promise(certificate) <= max_drop
+        and certificate.one_answer.is_beatable
+        and not _is_kept_by_one_answer(certificate, max_drop)
+    )
+
+
+def _is_kept_by_one_answer(certificate: Certificate, max_drop: float) -> bool:
+    return 100 * certificate.one_answer.drop <= max_drop
+
+
+def _best_promise(certificate: Certificate) -> float:
+    """Points that so many images can promise if no answer changes."""
+    n = certificate.images
+    if certificate.task is Task.REGRESS:
+        return 0.0
+    best = (
+        wilson_interval(0, n) if certificate.float_top1 is None else paired_drop_interval(0, 0, n)
+    )
+    return 100 * best.high

@@ -1,0 +1,79 @@
+"""Golden vectors for a bundle: what its int8 artifacts answer for a few images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from strop.export.ir.graph import Array
+from strop.runtime import Classifier
+from strop.runtime import open as open_artifact
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.golden import Golden
+from strop.runtime.bench.record import installed_version
+from strop.runtime.classify.decision import Decision, answers, margins
+from strop.runtime.images.dataset import batches
+
+IMAGES = 4  # 600 kB at 224 x 224
+CANDIDATES = 16
+
+
+def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: float) -> Golden:
+    """Run the artifacts on the clearest of some images, and keep what they say.
+
+    Clear is where the scores are far from another answer: other kernels, which round
+    otherwise, must come to the same answer there.
+
+    Args:
+        artifacts: int8 files of one quantization, at least one, their contract inside.
+        images: To choose from, at least one.
+        step: One code of the scores in real units.
+
+    Returns:
+        The codes of the first artifact; all others are within `bound` of them.
+    """
+    some = images[:: -(-len(images) // CANDIDATES)]
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open_artifact(path)) for path in artifacts]
+        (pixels,) = batches(some, opened[0].contract, batch_size=CANDIDATES)
+        decision = opened[0].known_decision()
+        clear = pixels[_clearest(_codes(opened[0], pixels, step), decision, step)]
+        codes = [_codes(classifier, clear, step) for classifier in opened]
+        kernels = {
+            sha256_file(path): classifier.facts.kernels
+            for path, classifier in zip(artifacts, opened, strict=True)
+        }
+    return Golden(
+        images=clear,
+        codes=codes[0],
+        step=step,
+        bound=max(int(np.abs(codes[0] - other).max()) for other in codes),
+        kernels=kernels,
+        strop_version=installed_version(),
+    )
+
+
+def _codes(classifier: Classifier, pixels: Array, step: float) -> Array:
+    """int16 [N, classes], steps from the zero point."""
+    scores = np.stack([classifier.scores(image) for image in pixels])
+    codes: Array = np.rint(scores / step).astype(np.int16)
+    return codes
+
+
+def _clearest(codes: Array, decision: Decision, step: float) -> Array:
+    """Indices of the IMAGES rows furthest from another answer, one for each answer first.
+
+    Of a REGRESS task they are the first ones: any number is as clear as any other.
+    """
+    scores = codes * step
+    # Whole codes: a product's last digit is no difference.
+    best = np.argsort(-np.rint(margins(decision, scores) / step), kind="stable")
+    first: Array = np.zeros(0, np.int64)
+    if decision.has_classes:
+        _, first = np.unique(answers(decision, scores)[best], axis=0, return_index=True)
+    of_new_answer = np.isin(np.arange(len(best)), first)
+    chosen: Array = np.sort(np.concatenate([best[of_new_answer], best[~of_new_answer]])[:IMAGES])
+    return chosen

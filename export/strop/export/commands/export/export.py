@@ -1,0 +1,269 @@
+"""`strop export`: a Keras model in, a certified bundle of artifacts out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from strop import console
+from strop.export.commands.export import outcome
+from strop.export.commands.resize_flags import add_resize_flags
+from strop.export.options.choices import Effort, Input, Precision, Result
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import ResizeRule
+from strop.runtime.classify.decision import in_words
+from strop.runtime.commands.flags.contract import add_task_flags
+
+if TYPE_CHECKING:
+    from strop.export.options.options import ExportOptions
+    from strop.export.source.source import Source
+
+Name = TypeVar("Name", Precision, Format)
+EPILOG = """\
+examples:
+  strop export                                    the model and images that ship with strop
+  strop export model.keras --calibration-data photos/ --validation-data labelled/ \\
+      --labels labels.txt
+  strop export mobilenet_v2 --alpha 0.5 --weights w.h5 --calibration-data photos/
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `export` to the command line."""
+    parser = subparsers.add_parser(
+        "export",
+        help="quantize a Keras model, write .tflite and .onnx, certify both",
+        description="Quantize a Keras model to int8, write .tflite and .onnx, and hold both"
+        " against the float model.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="a .keras or HDF5 file of Keras 2 or 3, a SavedModel folder, or a zoo name"
+        " (see strop zoo); without it, the model that ships with strop",
+    )
+    _add_model_flags(parser.add_argument_group("model"))
+    _add_image_flags(parser.add_argument_group("images"))
+    _add_output_flags(parser.add_argument_group("output"))
+
+
+def _add_model_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--alpha", type=float, help="zoo: width multiplier (default 1.0)")
+    group.add_argument("--resolution", type=float, help="zoo: resolution multiplier (default 1.0)")
+    group.add_argument("--classes", type=int, help="zoo: number of classes (default 1000)")
+    group.add_argument(
+        "--weights",
+        help="zoo: imagenet (default; Keras downloads them), random, or a file of Keras' or"
+        " torchvision's",
+    )
+    group.add_argument(
+        "--size", type=_size, metavar="HxW", help="input size, for a model that takes any"
+    )
+    group.add_argument(
+        "--mean",
+        type=_numbers,
+        metavar="M[,M,M]",
+        help="subtracted from the pixels, 0..255 units, if the model does not normalize itself",
+    )
+    group.add_argument(
+        "--std", type=_numbers, metavar="S[,S,S]", help="divides the pixels after --mean"
+    )
+    add_task_flags(group)
+
+
+def _add_image_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--calibration-data", type=Path, metavar="DIR", help="representative images")
+    group.add_argument(
+        "--validation-data",
+        type=Path,
+        metavar="DIR",
+        help="images of the certificate; one subfolder per class for accuracy (binary: two, first"
+        " the one below the threshold)",
+    )
+    group.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="CSV with what is true of each validation image, instead of subfolders: its path below"
+        " the folder, then a column per label (1 or 0), or per number of a regression",
+    )
+    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    add_resize_flags(group, are_decided=False)
+    group.add_argument(
+        "--min-images", type=int, metavar="N", help="fewest calibration images (default 20)"
+    )
+
+
+def _add_output_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder to write (default build/NAME)"
+    )
+    group.add_argument(
+        "--precision",
+        type=lambda text: _names(text, Precision),
+        default=(Precision.INT8,),
+        metavar="P[,P]",
+        help="int8 (default), float32, float16, dynamic",
+    )
+    group.add_argument(
+        "--format",
+        type=lambda text: _names(text, Format),
+        default=tuple(Format),
+        metavar="F[,F]",
+        help="tflite, onnx (default both)",
+    )
+    group.add_argument(
+        "--effort",
+        type=Effort,
+        choices=list(Effort),
+        default=Effort.DEFAULT,
+        metavar="{fast,default,high}",
+        help="fast: equalization and bias correction; default: ranges chosen by their error at"
+        " the scores and weights rounded layer by layer as well; high: with more images",
+    )
+    group.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="exit 1 unless the certificate promises at most this drop: of the share of right"
+        " answers; of a regression, of its error in %% of float's spread over the images",
+    )
+    group.add_argument(
+        "--max-float-layers",
+        type=_count,
+        metavar="N",
+        help="where --max-drop cannot be promised, leave out the rounding of up to N layers"
+        " (default 3), and say what each costs",
+    )
+    group.add_argument(
+        "--full-int8",
+        action="store_true",
+        help="refuse a model of which an operation has no int8 form, instead of keeping that in"
+        " float between int8 layers",
+    )
+    group.add_argument(
+        "--input",
+        type=Input,
+        choices=list(Input),
+        default=Input.INT8,
+        metavar="{int8,uint8}",
+        help="how an int8 .tflite takes the image: int8 (default, the fastest; the runtime makes it"
+        " of the bytes), or uint8, for other programs",
+    )
+    group.add_argument(
+        "--result",
+        type=Result,
+        choices=list(Result),
+        default=Result.SCORES,
+        metavar="{scores,probabilities}",
+        help="what int8 files give: scores (default; the runtime makes probabilities of them), or"
+        " float probabilities, for other programs",
+    )
+    group.add_argument(
+        "--keep-failed", action="store_true", help="write the artifacts even then, and exit 1"
+    )
+    group.add_argument("--force", action="store_true", help="replace an earlier export")
+    group.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) not in (1, 2) or not all(side.isdigit() and int(side) > 0 for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is HEIGHTxWIDTH, like 224x224")
+    return (int(sides[0]), int(sides[-1]))
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, 0 or more")
+    return int(text)
+
+
+def _names(text: str, kind: type[Name]) -> tuple[Name, ...]:
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: needed is one or more of {', '.join(name.value for name in kind)},"
+            " with commas between"
+        ) from err
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: needed is one number, or one a channel, like 123.7,116.3,103.5"
+        ) from err
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export, print what was made and what it is worth; 1 if that is not enough."""
+    from strop.export.tensorflow_logs import quiet_tensorflow
+
+    quiet_tensorflow()
+    from strop.export.bundle.bundle import check_replaceable
+    from strop.export.commands.export.request import resolve_options, resolve_source
+    from strop.export.pipeline import export
+
+    if options.output is not None:
+        check_replaceable(options.output, force=options.force)
+    source = resolve_source(options)
+    resolved = resolve_options(options, source)
+    check_replaceable(resolved.output, force=resolved.force)
+    console.settings(f"strop export {source.name}", _settings(source, resolved))
+    made = export(
+        source,
+        resolved,
+        on_step=lambda step: console.note(f"  {step} ..."),
+        progress=console.progress,
+    )
+    if options.json:
+        console.json(outcome.record(made))
+    else:
+        outcome.show(made)
+    for found in made.findings:
+        if found.remedy:
+            console.note(found.remedy)
+    for reason in made.broken:
+        console.error(reason)
+    return 1 if made.broken else 0
+
+
+def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
+    resize = options.resize.value
+    if options.resize is ResizeRule.CROP:
+        resize += f", fraction {options.crop_fraction:g}"
+    return {
+        "input": f"{source.height}x{source.width}x{source.channels}",
+        "normalization": _normalization(source),
+        "classes": source.classes,
+        "task": in_words(options.decision, options.labels),
+        "resize": resize,
+        "precision": ", ".join(precision.value for precision in options.precisions),
+        "format": ", ".join(form.value for form in options.formats),
+        "effort": options.effort.value,
+        "calibration": f"{len(options.calibration)} images",
+        "validation": f"{len(options.validation)} images, "
+        + ("labelled" if options.is_labelled else "without labels"),
+        "tflite input": options.input.value,
+        "result": options.result.value,
+        "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
+        "output": options.output,
+    }
+
+
+def _normalization(source: Source) -> str:
+    if set(source.mean) == {0.0} and set(source.std) == {1.0}:
+        return "none in front of the model; it takes 0..255"
+    return f"(pixel - {_list(source.mean)}) / {_list(source.std)} in front of the model"
+
+
+def _list(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)

@@ -1,0 +1,135 @@
+"""From the command line's words to a source and options, every default decided."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TypeVar
+
+from strop.export.frontend.source_decision import source_decision
+from strop.export.options.options import (
+    MAX_FLOAT_LAYERS,
+    MIN_CALIBRATION_IMAGES,
+    ExportOptions,
+    check_labels,
+)
+from strop.export.source.source import Source, load_model_file
+from strop.export.training.record import training_record
+from strop.export.zoo.build import ARCHITECTURES, build, default_source
+from strop.export.zoo.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.truth import KnownImages, images_with_truth
+from strop.runtime.errors import SourceError
+from strop.runtime.images.dataset import list_images, read_labels
+
+T = TypeVar("T")
+ZOO_FLAGS = ("alpha", "resolution", "classes", "weights")
+FILE_FLAGS = ("size", "mean", "std")
+KEPT_WEIGHTS = ("imagenet", "random")
+
+
+def resolve_source(options: argparse.Namespace) -> Source:
+    """The shipped default, a member of the zoo, or the user's file.
+
+    Raises:
+        SourceError: It cannot be loaded, or a flag was given that does not belong to it.
+    """
+    if options.source is None:
+        _refuse(options, (*ZOO_FLAGS, *FILE_FLAGS), "the shipped default; name a source for it")
+        return default_source()
+    if options.source in ARCHITECTURES:
+        _refuse(options, FILE_FLAGS, "a model of the zoo, whose input is known")
+        weights = options.weights or "imagenet"
+        return build(
+            options.source,
+            alpha=_given(options.alpha, 1.0),
+            resolution=_given(options.resolution, 1.0),
+            classes=_given(options.classes, 1000),
+            weights=weights if weights in KEPT_WEIGHTS else Path(weights),
+        )
+    _refuse(options, ZOO_FLAGS, "a model file, which has its own; they are for zoo names")
+    return load_model_file(
+        Path(options.source), mean=options.mean, std=options.std, size=options.size
+    )
+
+
+def resolve_options(options: argparse.Namespace, source: Source) -> ExportOptions:
+    """List the images, read the labels and fill in the defaults.
+
+    Raises:
+        ImageError: A folder cannot be used.
+        ContractError: The labels cannot be read, or the scores do not fit the task.
+        SourceError, MeasurementError: The record of the model's training cannot be used.
+    """
+    is_default = options.source is None
+    calibration, validation, labels_file = (
+        options.calibration_data,
+        options.validation_data,
+        options.labels,
+    )
+    if is_default:
+        calibration = calibration or SHIPPED_CALIBRATION
+        labels_file = labels_file or SHIPPED_LABELS
+        validation = validation or SHIPPED_VALIDATION
+    trained = None if is_default else training_record(Path(options.source))
+    labels = () if labels_file is None else read_labels(labels_file)
+    if trained is not None and labels_file is None:
+        labels = trained.labels
+    resize = ResizeRule.STRETCH if is_default else ResizeRule.CROP
+    fraction = CROP_FRACTION
+    if trained is not None:
+        resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
+    if source.resize is not None:
+        resize, fraction = source.resize.rule, source.resize.crop_fraction
+    task = None if options.task is None else Task(options.task)
+    decision = source_decision(source, task=task, thresholds=options.threshold or ())
+    known = _validation_images(validation, options.truth, labels, decision, source)
+    return ExportOptions(
+        output=options.output or Path("build", source.name),
+        calibration=() if calibration is None else list_images(calibration),
+        validation=known.paths,
+        truth=known.classes,
+        targets=known.targets,
+        labels=known.labels,
+        decision=decision,
+        resize=options.resize or resize,
+        crop_fraction=_given(options.crop_fraction, fraction),
+        precisions=tuple(dict.fromkeys(options.precision)),
+        formats=tuple(dict.fromkeys(options.format)),
+        max_drop=options.max_drop,
+        max_float_layers=_given(options.max_float_layers, MAX_FLOAT_LAYERS),
+        full_int8=options.full_int8,
+        input=options.input,
+        result=options.result,
+        keep_failed=options.keep_failed,
+        force=options.force,
+        effort=options.effort,
+        min_images=_given(options.min_images, MIN_CALIBRATION_IMAGES),
+    )
+
+
+def _validation_images(
+    folder: Path | None,
+    table: Path | None,
+    labels: tuple[str, ...],
+    decision: Decision,
+    source: Source,
+) -> KnownImages:
+    if labels:
+        check_labels(source, labels, decision)
+    if folder is None:
+        if table is not None:
+            raise SourceError(f"--truth {table} given without --validation-data; give both")
+        return KnownImages(paths=(), classes=None, targets=None, labels=labels)
+    return images_with_truth(folder, table, decision=decision, labels=labels)
+
+
+def _given(value: T | None, default: T) -> T:
+    return default if value is None else value
+
+
+def _refuse(options: argparse.Namespace, flags: tuple[str, ...], reason: str) -> None:
+    given = [f"--{flag}" for flag in flags if getattr(options, flag) is not None]
+    if given:
+        raise SourceError(f"{', '.join(given)} given for {reason}")

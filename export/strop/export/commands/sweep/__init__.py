@@ -1,0 +1,1 @@
+"""Holds `strop sweep`: flags and tables; the sweep itself is in strop.export.sweep."""

@@ -1,0 +1,1 @@
+"""Writes a quantized graph, or a float model, as .tflite and .onnx bytes."""

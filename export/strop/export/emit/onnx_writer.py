@@ -1,0 +1,204 @@
+"""The ONNX graph that `emit_onnx` fills: nodes, constants, and reals for codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from strop.export.emit.island_onnx import inlined
+from strop.export.frontend.find_islands import HEAVY
+from strop.export.ir.graph import (
+    RELU6_LIMIT,
+    Array,
+    Fused,
+    Graph,
+    Op,
+    QuantParams,
+    Tensor,
+)
+from strop.export.ir.island import Island
+from strop.export.quantize.quantize import CODE_MIN, CODES
+
+OPSET = 17  # every ONNX Runtime since 1.12 reads it
+IR_VERSION = 8  # of opset 17
+TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+class OnnxWriter:
+    """An ONNX graph being filled."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self.known: set[str] = set()
+        self.read: set[str] = set()
+        self.reals: dict[str, str] = {}
+        self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
+
+    def add_image(self) -> None:
+        """Add the uint8 NHWC input, whose pixels are the codes of the graph's input."""
+        self.node("Transpose", ["image"], codes_of(self.graph.input), perm=TO_NCHW)
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node with one output, and give that."""
+        self.nodes.append(
+            helper.make_node(kind, inputs, [output], name=f"{output}:{kind}", **attributes)
+        )
+        return output
+
+    def inline(self, graph: Any, op: Op, inputs: list[str]) -> list[str]:
+        """Add the nodes of an island, once for all of its results, and give their names."""
+        key = (op.floats(), op.inputs)
+        if key not in self.islands:
+            nodes, constants, self.islands[key] = inlined(graph, op, inputs)
+            self.nodes += nodes
+            self.initializers += constants
+        return self.islands[key]
+
+    def constant(self, name: str, values: Array) -> str:
+        """Add an initializer, unless it is there, and give its name."""
+        if name not in self.known:
+            self.known.add(name)
+            # Not ascontiguousarray, which makes scalars into vectors, and ONNX Runtime fuses
+            # additions and pools with scalar scales only.
+            self.initializers.append(numpy_helper.from_array(np.array(values, order="C"), name))
+        return name
+
+    def scale_and_zero_point(self, name: str) -> list[str]:
+        """An activation's scale and uint8 zero point."""
+        quant = self.graph.quant(name)
+        scale = self.constant(f"{name}:scale", np.array(quant.scale, np.float32))
+        zero_point = np.uint8(quant.zero_point - CODE_MIN)
+        return [scale, self.constant(f"{name}:zero_point", np.asarray(zero_point))]
+
+    def real(self, name: str, reader: Op | None) -> str:
+        """Reals of an activation or constant operand; a node for each reader, as fusion needs."""
+        tensor = self.graph.tensors[name]
+        rank = len(self.graph.tensors[reader.output if reader else name].shape)
+        if tensor.data is not None:
+            return self.constant(name, _to_nchw(tensor.data, rank))
+        if self.graph.is_real(name):
+            return self.reals[name]
+        codes = codes_of(name)
+        if tensor.codes is not None:
+            values = tensor.codes.astype(np.int16) - CODE_MIN
+            self.constant(codes, _to_nchw(values.astype(np.uint8), rank))
+        at = f"{name}:real:{reader.output if reader else 'output'}"
+        if at in self.read:
+            return at  # twice, as in x + x
+        self.read.add(at)
+        if reader and self.graph.is_float(reader) and _has_weights(reader):
+            # ONNX Runtime quantizes float weights itself, and per tensor, where a convolution
+            # reads what is dequantized by one scale; so it is the same scale for each channel.
+            # Source: onnxruntime/core/optimizer/qdq_transformer/weight_bias_quantization.cc
+            axis = 1 if len(tensor.shape) == 4 else len(tensor.shape) - 1
+            inputs = [codes, *self.for_each_channel(name)]
+            return self.node("DequantizeLinear", inputs, at, axis=axis)
+        return self.node("DequantizeLinear", [codes, *self.scale_and_zero_point(name)], at)
+
+    def for_each_channel(self, name: str) -> list[str]:
+        """An activation's scale and uint8 zero point, once a channel."""
+        quant, channels = self.graph.quant(name), self.graph.tensors[name].shape[-1]
+        scales = np.full(channels, quant.scale, np.float32)
+        zero_points = np.full(channels, quant.zero_point - CODE_MIN, np.uint8)
+        return [
+            self.constant(f"{name}:scales", scales),
+            self.constant(f"{name}:zero_points", zero_points),
+        ]
+
+    def channels(self, tensor: Tensor, order: tuple[int, ...]) -> str:
+        """Reals of weights or a bias, transposed so that their channels are first."""
+        if tensor.data is not None:
+            return self.constant(tensor.name, tensor.data.transpose(order))
+        quant = self.graph.quant(tensor.name)
+        codes = self.graph.codes(tensor.name).transpose(order)
+        scales = self.constant(f"{tensor.name}:scale", np.array(quant.scales, np.float32))
+        zeros = np.zeros(len(quant.scales), codes.dtype)
+        zero_point = self.constant(f"{tensor.name}:zero_point", zeros)
+        inputs = [self.constant(f"{tensor.name}:codes", codes), scales, zero_point]
+        return self.node("DequantizeLinear", inputs, f"{tensor.name}:real", axis=0)
+
+    def coded(self, real: str, op: Op) -> None:
+        """Apply the fused activation where saturation does not, and quantize the result."""
+        limited = self.limited(real, op)
+        if self.graph.is_real(op.output):
+            self.reals[op.output] = limited
+            return
+        inputs = [limited, *self.scale_and_zero_point(op.output)]
+        self.node("QuantizeLinear", inputs, codes_of(op.output))
+
+    def limited(self, real: str, op: Op) -> str:
+        """Apply the fused activation, if the result's codes do not end where it does."""
+        if op.fused is Fused.NONE:
+            return real
+        quant = self.graph.tensors[op.output].quant
+        if quant is not None and _saturates(op.fused, quant):
+            return real
+        if op.fused is Fused.RELU:
+            return self.node("Relu", [real], f"{op.output}:relu")
+        return self.clip(real, f"{op.output}:relu6")
+
+    def clip(self, real: str, output: str) -> str:
+        """Limit to ReLU6's range."""
+        low = self.constant("zero", np.array(0, np.float32))
+        high = self.constant("six", np.array(RELU6_LIMIT, np.float32))
+        return self.node("Clip", [real, low, high], output)
+
+    def finish(self, metadata: Mapping[str, str]) -> bytes:
+        """Add the scores as reals, and serialize all."""
+        graph = self.graph
+        scores = self.real(graph.output, None)
+        image_shape, scores_shape = (
+            graph.tensors[graph.input].shape,
+            graph.tensors[graph.output].shape,
+        )
+        if len(scores_shape) == 4:
+            scores = self.node("Transpose", [scores], "scores", perm=TO_NHWC)
+        else:
+            self.nodes[-1].output[0] = scores = "scores"
+        onnx_graph = helper.make_graph(
+            self.nodes,
+            "strop",
+            [helper.make_tensor_value_info("image", TensorProto.UINT8, image_shape)],
+            [helper.make_tensor_value_info(scores, TensorProto.FLOAT, scores_shape)],
+            self.initializers,
+        )
+        model = helper.make_model(
+            onnx_graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            producer_name="strop",
+            ir_version=IR_VERSION,
+        )
+        helper.set_model_props(model, dict(metadata))
+        onnx.checker.check_model(model, full_check=True)
+        return model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+
+
+def _saturates(fused: Fused, quant: QuantParams) -> bool:
+    """Whether the lowest and highest code are the activation's limits."""
+    highest = (CODES + CODE_MIN - quant.zero_point) * quant.scale
+    # Half a step: the highest code rounds to 6 or below.
+    is_below_6 = highest <= RELU6_LIMIT + quant.scale / 2
+    return quant.zero_point == CODE_MIN and (fused is Fused.RELU or is_below_6)
+
+
+def _has_weights(op: Op) -> bool:
+    kinds = {op.kind.value} if op.island is None else set(op.island.kinds)
+    return not kinds.isdisjoint(HEAVY)
+
+
+def codes_of(name: str) -> str:
+    """Name of the uint8 tensor that holds an activation's codes."""
+    return f"{name}:codes"
+
+
+def _to_nchw(values: Array, rank: int) -> Array:
+    """A constant operand of a result of `rank`, for the same broadcasting in NCHW."""
+    if rank != 4 or values.size == 1:
+        return values
+    return values.reshape((1,) * (rank - values.ndim) + values.shape).transpose(TO_NCHW)

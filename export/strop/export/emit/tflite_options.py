@@ -1,0 +1,162 @@
+"""What a TFLite operator says of itself beside its tensors: options, and shapes as inputs.
+
+Source: TensorFlow Lite schema, version 3,
+https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from strop.export.frontend.tflite_tensors import FUSED
+from strop.export.ir.graph import (
+    CONVOLUTIONS,
+    ELEMENTWISE,
+    NO_PADS,
+    POOLS,
+    Array,
+    Graph,
+    Kind,
+    Op,
+    Pads,
+    same_pads,
+)
+
+CODES = {fused: code for code, fused in FUSED.items()}
+
+
+def options_of(graph: Graph, op: Op) -> Any:
+    """The operation's builtin options, or None where it has none."""
+    return OPTIONS[op.kind](graph, op) if op.kind in OPTIONS else None
+
+
+def shape_inputs(graph: Graph, op: Op) -> list[Array]:
+    """Constant int32 inputs that carry what are attributes in the deploy graph."""
+    if op.kind is Kind.RESHAPE:
+        return [np.array(graph.tensors[op.output].shape, np.int32)]
+    if op.kind is Kind.PAD:
+        return [np.array([(0, 0), *op.pads, (0, 0)], np.int32)]
+    if op.kind is Kind.MEAN:
+        return [np.array([1, 2], np.int32)]
+    if op.kind is Kind.TRANSPOSE:
+        return [np.array(op.order, np.int32)]
+    if op.kind is Kind.CROP:
+        sides = graph.tensors[op.output].shape
+        return [np.array(op.corner, np.int32), np.array(sides, np.int32)]
+    if op.kind is Kind.SLICE:
+        shape = graph.tensors[op.output].shape
+        return [np.array((0, 0, 0, op.begin), np.int32), np.array(shape, np.int32)]
+    return []
+
+
+def pads_of_same(graph: Graph, op: Op) -> Pads:
+    """What SAME means at this operation."""
+    _, rows, columns, _ = graph.tensors[op.inputs[0]].shape
+    window = op.window
+    if op.kind in CONVOLUTIONS:
+        _, *taps, _ = graph.tensors[op.inputs[1]].shape
+        window = (taps[0], taps[1])
+    return same_pads((rows, columns), window, op.stride, op.dilation)
+
+
+def _padding(graph: Graph, op: Op) -> int:
+    is_same = op.pads != NO_PADS and op.pads == pads_of_same(graph, op)
+    return int(schema.Padding.SAME if is_same else schema.Padding.VALID)
+
+
+def _conv_options(graph: Graph, op: Op) -> Any:
+    options = schema.Conv2DOptionsT()
+    _set_window_options(options, graph, op)
+    options.dilationHFactor, options.dilationWFactor = op.dilation
+    return options
+
+
+def _depthwise_options(graph: Graph, op: Op) -> Any:
+    options = schema.DepthwiseConv2DOptionsT()
+    _set_window_options(options, graph, op)
+    options.dilationHFactor, options.dilationWFactor = op.dilation
+    inputs = graph.tensors[op.inputs[0]].shape[3]
+    options.depthMultiplier = graph.tensors[op.output].shape[3] // inputs
+    return options
+
+
+def _pool_options(graph: Graph, op: Op) -> Any:
+    options = schema.Pool2DOptionsT()
+    _set_window_options(options, graph, op)
+    options.filterHeight, options.filterWidth = op.window
+    return options
+
+
+def _set_window_options(options: Any, graph: Graph, op: Op) -> None:
+    options.padding = _padding(graph, op)
+    options.strideH, options.strideW = op.stride
+    options.fusedActivationFunction = CODES[op.fused]
+
+
+def _elementwise_options(graph: Graph, op: Op) -> Any:
+    del graph
+    kinds = {
+        Kind.ADD: schema.AddOptionsT,
+        Kind.SUB: schema.SubOptionsT,
+        Kind.MUL: schema.MulOptionsT,
+    }
+    options = kinds[op.kind]()
+    options.fusedActivationFunction = CODES[op.fused]
+    return options
+
+
+def _mean_options(graph: Graph, op: Op) -> Any:
+    del graph
+    options = schema.ReducerOptionsT()
+    options.keepDims = op.keep_dims
+    return options
+
+
+def _reshape_options(graph: Graph, op: Op) -> Any:
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(graph.tensors[op.output].shape)
+    return options
+
+
+def _concatenation_options(graph: Graph, op: Op) -> Any:
+    del graph
+    options = schema.ConcatenationOptionsT()
+    options.axis = op.axis
+    options.fusedActivationFunction = CODES[op.fused]
+    return options
+
+
+def _transpose_options(graph: Graph, op: Op) -> Any:
+    del graph, op
+    return schema.TransposeOptionsT()
+
+
+def _slice_options(graph: Graph, op: Op) -> Any:
+    del graph, op
+    return schema.SliceOptionsT()
+
+
+def _softmax_options(graph: Graph, op: Op) -> Any:
+    del graph, op
+    options = schema.SoftmaxOptionsT()
+    options.beta = 1.0
+    return options
+
+
+OPTIONS: dict[Kind, Callable[[Graph, Op], Any]] = {
+    Kind.CONV: _conv_options,
+    Kind.DEPTHWISE: _depthwise_options,
+    **dict.fromkeys(POOLS, _pool_options),
+    **dict.fromkeys(ELEMENTWISE, _elementwise_options),
+    Kind.MEAN: _mean_options,
+    Kind.RESHAPE: _reshape_options,
+    Kind.CONCATENATION: _concatenation_options,
+    Kind.TRANSPOSE: _transpose_options,
+    Kind.SLICE: _slice_options,
+    Kind.CROP: _slice_options,
+    Kind.SOFTMAX: _softmax_options,
+}

@@ -1,0 +1,117 @@
+"""Write the files of one precision, each with its contract inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from strop.export.emit.float_onnx import emit_float_onnx
+from strop.export.emit.onnx import emit_onnx
+from strop.export.emit.output_activation import with_ending
+from strop.export.emit.tflite import emit_tflite
+from strop.export.frontend.convert import convert
+from strop.export.options.choices import FORMATS, Input, Precision
+from strop.export.options.options import ExportOptions
+from strop.export.quantize.quantize import QuantizedGraph
+from strop.export.source.source import Source
+from strop.runtime.artifact.artifact import (
+    ONNX_CONTRACT_KEY,
+    Format,
+    append_contract,
+    onnx_contract_json,
+    seal_onnx,
+)
+from strop.runtime.artifact.contract import Activation, Contract
+from strop.runtime.bench.record import installed_version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Int8:
+    """What the int8 files are written from.
+
+    Attributes:
+        quantized: The integers, up to the scores.
+        contract: For inside the files.
+        ending: What the files apply to the scores themselves, in float.
+    """
+
+    quantized: QuantizedGraph
+    contract: Contract
+    ending: Activation = Activation.NONE
+
+
+def contract_of(source: Source, options: ExportOptions, activation: Activation) -> Contract:
+    """The contract of a file whose scores still need `activation`."""
+    decision = options.decision
+    limits = () if decision is None else tuple(sorted(set(decision.thresholds)))
+    return Contract(
+        height=source.height,
+        width=source.width,
+        channels=source.channels,
+        resize=options.resize,
+        crop_fraction=options.crop_fraction,
+        activation=activation,
+        labels=options.labels,
+        task=None if decision is None else decision.task,
+        # One where all are the same.
+        thresholds=limits if decision is None or len(limits) < 2 else decision.thresholds,
+        source=source.name,
+        source_sha256=source.sha256,
+        strop_version=installed_version(),
+    )
+
+
+def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8) -> list[Path]:
+    """Write the int8 files, in the formats that are asked for.
+
+    Returns:
+        Their paths in `folder`, which exists.
+    """
+    quantized = with_ending(int8.quantized, int8.ending)
+    paths = []
+    for form, path in _paths(folder, source, options, Precision.INT8):
+        if form is Format.ONNX:
+            path.write_bytes(seal_onnx(emit_onnx(quantized, _metadata(int8.contract))))
+        else:
+            content = emit_tflite(quantized, options.input)
+            path.write_bytes(append_contract(content, _tflite_contract(int8, options.input)))
+        paths.append(path)
+    return paths
+
+
+def _tflite_contract(int8: Int8, input_type: Input) -> Contract:
+    """An int8 input's codes are those of pixel less offset, see `emit_tflite`."""
+    if input_type is Input.UINT8:
+        return int8.contract
+    return replace(int8.contract, mean=(float(int8.quantized.input_offset),))
+
+
+def write_converted(
+    folder: Path, source: Source, options: ExportOptions, precision: Precision
+) -> list[Path]:
+    """Write the converters' files of another precision; they keep the model's last activation.
+
+    Returns:
+        Their paths in `folder`, which exists.
+    """
+    contract = contract_of(source, options, Activation.NONE)
+    paths = []
+    for form, path in _paths(folder, source, options, precision):
+        if form is Format.ONNX:
+            path.write_bytes(seal_onnx(emit_float_onnx(source, _metadata(contract))))
+        else:
+            path.write_bytes(append_contract(convert(source, precision), contract))
+        paths.append(path)
+    return paths
+
+
+def _paths(
+    folder: Path, source: Source, options: ExportOptions, precision: Precision
+) -> Iterator[tuple[Format, Path]]:
+    for form in (form for form in FORMATS[precision] if form in options.formats):
+        yield form, folder / f"{source.name}.{precision.value}.{form.value}"
+
+
+def _metadata(contract: Contract) -> Mapping[str, str]:
+    return {ONNX_CONTRACT_KEY: onnx_contract_json(contract)}

@@ -1,0 +1,109 @@
+"""From a source to its float graph, by way of TensorFlow's converter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python.convert_phase import ConverterError
+
+from strop.export.frontend.read_tflite import read_tflite
+from strop.export.ir.graph import Graph
+from strop.export.options.choices import Precision
+from strop.export.source.source import Source
+from strop.export.source.tensor_sizes import frozen
+from strop.export.tensorflow_logs import native_stderr_dropped
+from strop.runtime.errors import SourceError
+
+# TensorFlow prefixes its operations' names in what it says of them.
+OPERATION_PREFIX = "tf."
+CALLS = ("StatefulPartitionedCall", "PartitionedCall")  # functions, which say nothing of a place
+
+
+def freeze(source: Source) -> Any:
+    """A source as a TensorFlow function of one image, its variables made constants.
+
+    Keras 3 keeps variables as resources; left in, the converter emits VAR_HANDLE for each.
+
+    Args:
+        source: The model; its `forward` takes float32 [N, H, W, C] pixels, 0..255.
+
+    Returns:
+        A concrete function of `image`, float32 [1, H, W, C].
+
+    Raises:
+        SourceError: A result in it has over 2**28 elements.
+    """
+    shape = (1, source.height, source.width, source.channels)
+    return frozen(source.forward, shape, where=source.name)
+
+
+def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
+    """TFLiteConverter's file of a source: float32 image in, the model's own output.
+
+    Args:
+        source: The model.
+        precision: FLOAT32, FLOAT16 (weights stored as float16) or DYNAMIC (int8 weights,
+            activations quantized image by image as the kernels run).
+
+    Raises:
+        SourceError: The converter refuses the model.
+    """
+    try:
+        # On a model that it does not take, the converter writes pages of MLIR.
+        with native_stderr_dropped():
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(source)])
+            if precision is not Precision.FLOAT32:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if precision is Precision.FLOAT16:
+                converter.target_spec.supported_types = [tf.float16]
+            model: bytes = converter.convert()
+    except ConverterError as err:
+        raise SourceError(f"{source.name}: {_unconverted(err)}") from err
+    except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as err:
+        first_line = str(err).strip().splitlines()[0]
+        raise SourceError(
+            f"{source.name}: TensorFlow's converter does not take this model ({first_line});"
+            " replace the layer that it names"
+        ) from err
+    return model
+
+
+def _unconverted(err: ConverterError) -> str:
+    """Which operations TensorFlow's converter has no TFLite operation for, and where they are."""
+    found: dict[str, str] = {}
+    for entry in err.errors:
+        operation = entry.operator.name.removeprefix(OPERATION_PREFIX)
+        place = next((call.name for call in entry.location.call if call.name), "")
+        place = "/".join(part for part in place.split("/") if not part.startswith(CALLS))
+        if operation:
+            found.setdefault(operation, place)
+    named = ", ".join(f"{operation} at {place!r}" for operation, place in found.items() if place)
+    listed = named or ", ".join(found) or str(err).strip().splitlines()[0]
+    return (
+        f"TensorFlow's converter knows no TFLite operation for {listed}; replace it by layers that"
+        " have one"
+    )
+
+
+def float_graph(source: Source) -> Graph:
+    """Canonicalize a source at batch 1 into a float graph.
+
+    Raises:
+        SourceError: The converter refuses the model, or a constant of it is not finite.
+        QuantizationError: The model holds an operation that strop cannot write.
+    """
+    graph = read_tflite(convert(source))
+    _check_finite(graph, source.name)
+    return graph
+
+
+def _check_finite(graph: Graph, name: str) -> None:
+    for tensor in graph.tensors.values():
+        if tensor.data is not None and not np.isfinite(tensor.data).all():
+            bad = int(np.count_nonzero(~np.isfinite(tensor.data)))
+            raise SourceError(
+                f"{name}: {bad} of {tensor.data.size} weights of {tensor.name} are NaN or"
+                " infinite; train again, or restore a checkpoint from before they were"
+            )

@@ -1,0 +1,283 @@
+"""Prove on a few images that the graph to quantize is still the model.
+
+Each rewrite of the float graph claims to keep the function. This module runs the graph and
+the source on the same images and compares their scores, so that a mistake in reading or in
+folding ends in an error that says so, and never in a file that answers wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from strop.export.frontend.convert import convert
+from strop.export.ir.execute import ACTIVATIONS, compute_unfused, execute
+from strop.export.ir.faults import ADVICE
+from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Array, Graph, Op
+from strop.export.passes.fold import (
+    DeployGraph,
+    fold_layers,
+    fold_normalization,
+    leading_normalization,
+)
+from strop.export.source.source import Source
+from strop.runtime.artifact.contract import Activation
+from strop.runtime.errors import GraphError, SourceError
+
+PROBE_IMAGES = 4  # calibration images; one image of noise is added
+NOISE_SEED = 0
+# Of the scores' spread over the images: a quarter of one of int8's 255 steps over it, so that
+# what is below cannot be seen in an int8 file.
+MOST_OF_SPREAD = 1e-3
+# Of the largest score, for answers that hardly vary: float32 keeps 6e-8, and the sums of a deep
+# network lose more. Measured with random weights: MobileNetV2 2e-6, EfficientNet-B0 7e-8.
+MOST_OF_SIZE = 2e-5
+# float32 has no digits for a probability's distance from 1 below 6e-8, so that scores are
+# compared only as far as probabilities show them.
+LEAST_LOG_PROBABILITY = -69.0  # 1e-30
+LARGEST_LOGIT = 8.0  # 1 - p = 3e-4, known to 2e-4 of itself
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """Images, and the source's own answers to them.
+
+    Attributes:
+        name: The source's.
+        images: uint8 [N, H, W, C]; the last one is noise.
+        scores: float64 [N, classes], as `comparable` makes them of the source's output.
+        activation: What the source applies to its scores in the end.
+    """
+
+    name: str
+    images: Array
+    scores: Array
+    activation: Activation
+
+
+def proven_fold(source: Source, graph: Graph, activation: Activation, images: Array) -> DeployGraph:
+    """Fold a float graph, and compare every step with the source.
+
+    Cost: a run of the source and three of the graph on five images.
+
+    Args:
+        source: The model.
+        graph: What was read of it, in front of its last activation.
+        activation: What the source applies to its scores in the end.
+        images: uint8 [N, H, W, C], N > 0; some of them are used.
+
+    Raises:
+        GraphError: The scores differ by more than float rounding.
+        SourceError: They do so in the file of TensorFlow's converter already.
+    """
+    sample = probe(source, images, activation)
+    try:
+        check_graph(sample, graph, step="read")
+    except GraphError:
+        check_converter(source, sample)
+        raise
+    layers = fold_layers(graph)
+    check_graph(sample, layers, step="folded")
+    deploy = fold_normalization(layers)
+    check_normalization(sample, layers, deploy)
+    return deploy
+
+
+def probe(source: Source, images: Array, activation: Activation) -> Probe:
+    """Run the source on some of the images and on noise.
+
+    Args:
+        source: The model.
+        images: uint8 [N, H, W, C], N > 0; PROBE_IMAGES of them are taken, evenly spread.
+        activation: What the source applies to its scores in the end.
+
+    Returns:
+        The images on which the source's scores are finite, and these scores.
+    """
+    places = np.linspace(0, len(images) - 1, min(len(images), PROBE_IMAGES)).astype(int)
+    noise = np.random.default_rng(NOISE_SEED).integers(0, 256, images[:1].shape, np.uint8)
+    taken = np.concatenate([images[places], noise])
+    output = source.forward(tf.cast(taken, tf.float32)).numpy().astype(np.float64)
+    is_finite = np.isfinite(output).all(axis=1)
+    return Probe(
+        name=source.name,
+        images=taken[is_finite],
+        scores=of_probabilities(output[is_finite], activation),
+        activation=activation,
+    )
+
+
+def check_graph(probe: Probe, graph: Graph, *, step: str) -> None:
+    """Compare a float graph that ends in front of the last activation with the source.
+
+    Args:
+        probe: Images, and the source's answers.
+        graph: Its input stands for the pixels.
+        step: What strop has just done, for the error: "read", "folded".
+
+    Raises:
+        GraphError: The scores differ by more than float rounding.
+    """
+    found = execute(graph, tf.cast(probe.images, tf.float32))
+    _compare(probe.name, probe.scores, comparable(found, probe.activation), step)
+
+
+def check_normalization(probe: Probe, graph: Graph, deploy: DeployGraph) -> None:
+    """Compare the graph whose normalization is folded with the one before.
+
+    Zero padding stands for the pixel `deploy.input_offset` after folding. The graph before it
+    is therefore run with what normalization makes of that pixel as its padding.
+
+    Args:
+        probe: Images, and the model's name.
+        graph: The graph before normalization was folded.
+        deploy: The graph after it.
+
+    Raises:
+        GraphError: The scores differ by more than float rounding.
+    """
+    if deploy.graph is graph:
+        return
+    expected = _padded_with_pixel(graph, probe.images, deploy.input_offset)
+    found = execute(deploy.graph, deploy.reals(probe.images))
+    before, after = (comparable(values, probe.activation) for values in (expected, found))
+    _compare(probe.name, before, after, "folded the normalization of")
+
+
+def check_equalized(before: DeployGraph, after: DeployGraph, batches: Sequence[Array]) -> None:
+    """Compare an equalized graph with the one before, on calibration images.
+
+    Args:
+        before: The folded graph.
+        after: The equalized one; the same function within the calibrated extremes.
+        batches: uint8 [N, H, W, C] each, of the images that the extremes come from.
+
+    Raises:
+        GraphError: The scores differ by more than float rounding.
+    """
+    images = np.concatenate([batch[:1] for batch in batches[:PROBE_IMAGES]])
+    expected, found = (
+        comparable(execute(deploy.graph, deploy.reals(images)), Activation.NONE)
+        for deploy in (before, after)
+    )
+    _compare(before.graph.output, expected, found, "equalized")
+
+
+def check_converter(source: Source, probe: Probe) -> None:
+    """Compare the float file of TensorFlow's converter with the source.
+
+    Raises:
+        SourceError: The scores differ by more than float rounding.
+    """
+    interpreter = Interpreter(model_content=convert(source))
+    interpreter.allocate_tensors()
+    (image,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    rows = []
+    for pixels in probe.images:
+        interpreter.set_tensor(image["index"], pixels[None].astype(np.float32))
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(output["index"]).reshape(-1))
+    found = of_probabilities(np.stack(rows).astype(np.float64), probe.activation)
+    difference = difference_of(probe.scores, found)
+    if difference:
+        raise SourceError(
+            f"{probe.name}: TensorFlow {tf.__version__}'s converter makes another model of this"
+            f" one, for float32 as for int8: {difference}; write its layers in another way, means"
+            " and reshapes first, or use another TensorFlow"
+        )
+
+
+def comparable(scores: tf.Tensor, activation: Activation) -> Array:
+    """Scores as far as probabilities in float32 show them.
+
+    Args:
+        scores: float32 [N, ...], in front of the activation.
+        activation: What makes probabilities of them.
+
+    Returns:
+        float64 [N, classes]: of a softmax, logarithms of the probabilities, cut off at
+        LEAST_LOG_PROBABILITY; of a sigmoid, logits, cut off at LARGEST_LOGIT on both sides.
+    """
+    wide: Array = scores.numpy().astype(np.float64).reshape(len(scores), -1)
+    if activation is Activation.SOFTMAX:
+        shifted = wide - wide.max(axis=1, keepdims=True)
+        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        wide = np.maximum(logs, LEAST_LOG_PROBABILITY)
+    elif activation is Activation.SIGMOID:
+        wide = np.clip(wide, -LARGEST_LOGIT, LARGEST_LOGIT)
+    return wide
+
+
+def of_probabilities(output: Array, activation: Activation) -> Array:
+    """The same of a model's own output, float64 [N, classes]."""
+    scores = output
+    if activation is Activation.SOFTMAX:
+        scores = np.log(np.maximum(output, np.exp(LEAST_LOG_PROBABILITY)))
+    elif activation is Activation.SIGMOID:
+        least = 1 / (1 + np.exp(LARGEST_LOGIT))
+        share = np.clip(output, least, 1 - least)
+        scores = np.log(share / (1 - share))
+    return scores
+
+
+def _compare(name: str, expected: Array, found: Array, step: str) -> None:
+    difference = difference_of(expected, found)
+    if difference:
+        raise GraphError(f"{name}: strop {step} this model wrongly: {difference}; {ADVICE}")
+
+
+def difference_of(expected: Array, found: Array) -> str:
+    """What of two ways to compute scores is more than float rounding; empty if nothing is."""
+    if expected.shape != found.shape:
+        return f"the scores are {found.shape} instead of {expected.shape}"
+    if not expected.size:
+        return ""
+    difference = float(np.abs(found - expected).max())
+    spread = float(np.ptp(expected, axis=0).max())
+    # Logarithms of probabilities are as exact as numbers about 1.
+    size = max(float(np.abs(expected).max()), 1.0)
+    # NaN is no number below the limit.
+    if difference <= MOST_OF_SPREAD * spread + MOST_OF_SIZE * size:
+        return ""
+    return f"scores differ by {difference:.3g}, where they vary by {spread:.3g} over the images"
+
+
+def _padded_with_pixel(graph: Graph, images: Array, pixel: int) -> tf.Tensor:
+    """The scores where the first convolutions pad with a normalized pixel."""
+    chain, *_ = leading_normalization(graph)
+    normalized = chain[-1].output if chain else graph.input
+    first = {op.output: op for op in graph.consumers(normalized) if op.kind in CONVOLUTIONS}
+    black = _normalized(graph, normalized, np.full_like(images[:1], pixel))
+    values: dict[str, tf.Tensor] = {}
+
+    def pad(name: str, found: tf.Tensor) -> tf.Tensor:
+        values[name] = found if name == normalized else values.get(name)
+        if name not in first:
+            return found
+        return _with_border(graph, first[name], values[normalized], black[:, :1, :1])
+
+    return execute(graph, tf.cast(images, tf.float32), pad)
+
+
+def _normalized(graph: Graph, name: str, images: Array) -> tf.Tensor:
+    seen: dict[str, tf.Tensor] = {}
+
+    def keep(found_name: str, found: tf.Tensor) -> tf.Tensor:
+        if found_name == name:
+            seen[name] = found
+        return found
+
+    execute(graph, tf.cast(images, tf.float32), keep)
+    return seen[name]
+
+
+def _with_border(graph: Graph, op: Op, image: tf.Tensor, border: tf.Tensor) -> tf.Tensor:
+    """A convolution's result where its padding has these values, [1, 1, 1, C]."""
+    padded = tf.pad(image - border, ((0, 0), *op.pads, (0, 0))) + border
+    constants = [tf.constant(graph.data(name)) for name in op.inputs[1:]]
+    unpadded = replace(op, pads=NO_PADS)
+    return ACTIVATIONS[op.fused](compute_unfused(unpadded, [padded, *constants], graph))

@@ -1,0 +1,44 @@
+"""What a source's own output is: probabilities or plain numbers, and the answer they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from strop.export.frontend.convert import freeze
+from strop.export.source.source import Source
+from strop.runtime.artifact.contract import Activation, Task
+from strop.runtime.classify.decision import Decision, decide
+
+ENDINGS = {"Softmax": Activation.SOFTMAX, "Sigmoid": Activation.SIGMOID}
+PASSED_OVER = ("Identity", "Reshape", "Cast", "Squeeze", "StopGradient")
+
+
+def source_decision(
+    source: Source, *, task: Task | None = None, thresholds: Sequence[float] = ()
+) -> Decision:
+    """How a source's output becomes an answer.
+
+    Args:
+        source: The model; it is traced, which takes a second or two for a large one.
+        task: None for what its ending and its number of scores say.
+        thresholds: In the unit of its output; empty for even odds.
+
+    Returns:
+        For the output itself, so that no activation is left to apply.
+
+    Raises:
+        ContractError: The task, the scores and the thresholds contradict each other.
+    """
+    found = decide(
+        source.classes, ending(source), task=task, thresholds=thresholds, where=source.name
+    )
+    return found._replace(activation=Activation.NONE)
+
+
+def ending(source: Source) -> Activation:
+    """The softmax or sigmoid that a source ends in."""
+    tensor: Any = freeze(source).outputs[0]
+    while tensor.op.type in PASSED_OVER:
+        tensor = tensor.op.inputs[0]
+    return ENDINGS.get(tensor.op.type, Activation.NONE)

@@ -1,0 +1,1 @@
+"""Judges the user's images: normalization, ranges, and what a held-out part shows."""

@@ -1,0 +1,1 @@
+"""Reads finished artifacts: operations, types, delegation, counts."""

@@ -1,0 +1,64 @@
+"""Count a Keras model's layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from strop.export.inspect.count import Count, LayerCount, Role, role_of
+
+STATISTICS = ("moving_mean", "moving_variance")
+
+
+def count_keras(model: Any) -> Count:
+    """What a built model costs for one image, of the size that it was built for.
+
+    Args:
+        model: A keras.Model whose layers are called once each, as in the zoo.
+    """
+    return Count(layers=tuple(_counted(model)))
+
+
+def _counted(model: Any) -> Iterator[LayerCount]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _counted(layer)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            yield _layer(layer)
+
+
+def _layer(layer: Any) -> LayerCount:
+    shape = tuple(int(side) for side in layer.output.shape[1:])
+    weights, role, kernel = _product(layer, shape)
+    return LayerCount(
+        name=layer.name,
+        kind=type(layer).__name__,
+        role=role,
+        kernel=kernel,
+        shape=shape,
+        weights=weights,
+        parameters=sum(
+            math.prod(each.shape)
+            for each in layer.weights
+            if each.trainable and each.name not in STATISTICS
+        ),
+        # Every weight is used once for each place of the result.
+        multiply_adds=weights * math.prod(shape[:-1]),
+    )
+
+
+def _product(layer: Any, shape: tuple[int, ...]) -> tuple[int, Role, tuple[int, int]]:
+    """Weights, role and kernel of what a layer multiplies."""
+    if isinstance(layer, keras.layers.Dense):
+        return math.prod(layer.kernel.shape), Role.DENSE, (1, 1)
+    # DepthwiseConv2D is no Conv2D in Keras 3.
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+        kernel = (int(layer.kernel_size[0]), int(layer.kernel_size[1]))
+        channels = int(layer.input.shape[-1])
+        groups = channels if isinstance(layer, keras.layers.DepthwiseConv2D) else layer.groups
+        role = role_of(kernel=kernel, shape=shape, groups=groups, channels=channels)
+        return math.prod(layer.kernel.shape), role, kernel
+    return 0, Role.OTHER, (1, 1)

@@ -1,0 +1,1 @@
+"""Defines the deploy graph and runs it in float; no decision is made here."""

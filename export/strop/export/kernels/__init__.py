@@ -1,0 +1,1 @@
+"""States what the engines' kernels accept."""

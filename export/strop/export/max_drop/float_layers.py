@@ -1,0 +1,110 @@
+"""What is in float in an int8 file, and its prices.
+
+There are islands, whose operations have no int8 form, and roundings that were left out to keep
+`--max-drop`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from strop.export.ir.island import FloatCause
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What one rounding less cost and bought in one file.
+
+    Attributes:
+        artifact: File name.
+        ms_before: Median latency with it in int8, on this machine, one thread.
+        ms: With it in float, from the same interleaved run.
+        drop_before: Of top-1, a share, with it in int8; see Verdict.
+        drop: With it in float.
+        drop_high: Worse end of the 95 % interval of `drop`.
+    """
+
+    artifact: str
+    ms_before: float
+    ms: float
+    drop_before: float
+    drop: float
+    drop_high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatLayer:
+    """A rounding that was left out, on top of those before it.
+
+    Attributes:
+        layer: Name of the layer's result.
+        part: "activation" (its result is not rounded) or "weights".
+        noise: What its rounding alone costs the scores, see Cost.
+        ops: How many operations compute in float from here on.
+        prices: One an int8 file.
+    """
+
+    layer: str
+    part: str
+    noise: float
+    ops: int
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IslandPrice:
+    """What an island costs in one file.
+
+    Attributes:
+        artifact: File name.
+        ms: Median latency of the island alone, with its quantizers, on this machine, one thread.
+        whole_ms: Of the whole file, from the same interleaved run.
+    """
+
+    artifact: str
+    ms: float
+    whole_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatIsland:
+    """Operations that are in float because one of them has no int8 form.
+
+    Attributes:
+        layer: Name of a result.
+        kinds: TFLite's names of its operations, in the order they run.
+        causes: Those without an int8 form.
+        prices: One an int8 file.
+    """
+
+    layer: str
+    kinds: tuple[str, ...]
+    causes: tuple[FloatCause, ...]
+    prices: tuple[IslandPrice, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatLayers:
+    """The roundings that were tried, in order, and the islands.
+
+    Attributes:
+        islands: Those of the files.
+        tried: Each on top of those before it; empty where it was not needed, or not worth it.
+        are_kept: Whether the files have them in float.
+    """
+
+    tried: tuple[FloatLayer, ...] = ()
+    are_kept: bool = False
+    islands: tuple[FloatIsland, ...] = ()
+
+
+NO_FLOAT_LAYERS = FloatLayers()
+
+
+def float_layers_record(layers: FloatLayers) -> dict[str, object]:
+    """What the manifest and `--json` say of them."""
+    return {
+        "kept": layers.are_kept,
+        "tried": [asdict(layer) for layer in layers.tried],
+        "islands": [asdict(island) for island in layers.islands],
+    }

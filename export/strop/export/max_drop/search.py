@@ -1,0 +1,156 @@
+"""Keep layers in float until `--max-drop` can be promised, and say what each of them costs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from strop.export.certify.certificate import Certificate
+from strop.export.certify.certify import certify
+from strop.export.certify.drop_limit import broken_promises, can_promise
+from strop.export.emit.write import Int8, write_int8
+from strop.export.ir.graph import Array
+from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
+from strop.export.options.options import ExportOptions
+from strop.export.quantize.mixed_precision import Spared, keep_float, spare
+from strop.export.quantize.tune import Tuned
+from strop.export.source.source import Source
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.bench.latency import MeasurePlan, measure
+from strop.runtime.classify.prepare import preparation
+from strop.runtime.engines import Engine, open_engine
+
+# Prices are medians of two files in one interleaved run: a second holds 500 inferences at 2 ms.
+PLAN = MeasurePlan(min_duration_s=1.0)
+NS_PER_MS = 1e6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """What came of keeping layers in float.
+
+    Attributes:
+        float_layers: What was tried; kept if the promise can be given with them.
+        int8: What to write from; as it was if not.
+        certificate: Of the int8 files written from that.
+    """
+
+    float_layers: FloatLayers
+    int8: Int8
+    certificate: Certificate
+
+
+def keep_promise(
+    source: Source,
+    options: ExportOptions,
+    tuned: Tuned,
+    int8: Int8,
+    certificate: Certificate,
+    sample: Sequence[Array],
+    *,
+    on_step: Callable[[str], None],
+) -> Attempt:
+    """Leave out the costliest roundings, one by one, until the drop can be promised.
+
+    Args:
+        source: The float model.
+        options: With a `max_drop` that the certificate cannot promise.
+        tuned: The decisions, and what each rounding costs.
+        int8: What the files were written from.
+        certificate: Of the int8 files.
+        sample: uint8 [N, H, W, C] each, as `tune` was given.
+        on_step: Called with the name of each step as it begins.
+    """
+    failed = Attempt(float_layers=NO_FLOAT_LAYERS, int8=int8, certificate=certificate)
+    if options.max_drop is None or not can_promise(certificate, options.max_drop):
+        return failed
+    layers: list[FloatLayer] = []
+    with tempfile.TemporaryDirectory() as name:
+        before, last = _written(Path(name, "int8"), source, options, int8), certificate
+        for spared in islice(spare(tuned), options.max_float_layers):
+            on_step(f"keep {spared.cost.layer} ({spared.cost.part}) in float")
+            changed = replace(int8, quantized=keep_float(tuned, spared.kept, sample))
+            folder = Path(name, str(len(layers)))
+            after = _written(folder, source, options, changed)
+            found = certify(source, after, options)
+            prices = _prices(before, after, last, found, sample)
+            layers.append(_layer(spared, prices))
+            if not broken_promises(found, options.max_drop):
+                kept = FloatLayers(tried=tuple(layers), are_kept=True)
+                return Attempt(float_layers=kept, int8=changed, certificate=found)
+            before, last = after, found
+    return replace(failed, float_layers=FloatLayers(tried=tuple(layers)))
+
+
+def told(layers: Sequence[FloatLayer]) -> str:
+    """What was tried in vain, and how near it came."""
+    names = ", ".join(f"{layer.layer} ({layer.part})" for layer in layers)
+    best = min(max(price.drop_high for price in layer.prices) for layer in layers)
+    return (
+        f"kept in float, one on top of the other, {names} bring that to {100 * best:+.2f} points;"
+        " raise --max-float-layers or --max-drop, add validation images, or take --precision"
+        " float32"
+    )
+
+
+def _written(folder: Path, source: Source, options: ExportOptions, int8: Int8) -> list[Path]:
+    folder.mkdir()
+    return write_int8(folder, source, options, int8)
+
+
+def _layer(spared: Spared, prices: tuple[Price, ...]) -> FloatLayer:
+    return FloatLayer(
+        layer=spared.cost.layer,
+        part=spared.cost.part,
+        noise=spared.cost.noise,
+        ops=len(spared.kept),
+        prices=prices,
+    )
+
+
+def _prices(
+    before: Sequence[Path],
+    after: Sequence[Path],
+    last: Certificate,
+    found: Certificate,
+    sample: Sequence[Array],
+) -> tuple[Price, ...]:
+    prices = []
+    for old, new, was, now in zip(before, after, last.verdicts, found.verdicts, strict=True):
+        ms_before, ms = _medians_ms((old, new), sample[0])
+        prices.append(
+            Price(
+                artifact=new.name,
+                ms_before=ms_before,
+                ms=ms,
+                drop_before=was.drop,
+                drop=now.drop,
+                drop_high=now.drop_interval.high,
+            )
+        )
+    return tuple(prices)
+
+
+def _medians_ms(paths: Sequence[Path], images: Array) -> list[float]:
+    """Median latency of each file in one interleaved run, on uint8 [N, H, W, C]."""
+    with ExitStack() as stack:
+        engines = [stack.enter_context(open_engine(path)) for path in paths]
+        inputs = [
+            _inputs(path, engine, images) for path, engine in zip(paths, engines, strict=True)
+        ]
+        samples = measure(engines, inputs, plan=PLAN)
+    return [median(found.invoke_ns) / NS_PER_MS for found in samples]
+
+
+def _inputs(path: Path, engine: Engine, images: Array) -> list[tuple[Array]]:
+    """What a file of ours takes for these images."""
+    contract = read_contract(path)
+    if contract is None:
+        raise KeyError(f"{path} carries no contract")
+    prepare = preparation(contract, engine.input)
+    return [(prepare.apply(image),) for image in images]

@@ -1,0 +1,1 @@
+"""States what an export is asked for; nothing here does any of it."""

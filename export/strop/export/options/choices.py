@@ -1,0 +1,57 @@
+"""The names of precisions, as they stand on the command line and in file names."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from strop.runtime.artifact.artifact import Format
+
+
+class Precision(str, Enum):
+    """What the arithmetic and the weights of an artifact are."""
+
+    INT8 = "int8"
+    """Full integer: int8 weights and activations, uint8 image in."""
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    """Weights stored as float16, arithmetic in float."""
+    DYNAMIC = "dynamic"
+    """int8 weights, float activations quantized as the kernels run."""
+
+
+FORMATS: dict[Precision, tuple[Format, ...]] = {
+    Precision.INT8: (Format.TFLITE, Format.ONNX),
+    Precision.FLOAT32: (Format.TFLITE, Format.ONNX),
+    Precision.FLOAT16: (Format.TFLITE,),
+    Precision.DYNAMIC: (Format.TFLITE,),
+}
+"""Which formats a precision is written in."""
+
+
+class Input(str, Enum):
+    """How an int8 .tflite takes the image; the .onnx takes bytes."""
+
+    INT8 = "int8"
+    """Bytes less 128, which the runtime makes in passing: no engine has a fast kernel for it."""
+    UINT8 = "uint8"
+    """The bytes as they are, for programs that hand these over."""
+
+
+class Result(str, Enum):
+    """What an int8 file gives for an image."""
+
+    SCORES = "scores"
+    """What the last softmax or sigmoid would take: int8 in the .tflite. The runtime applies it."""
+    PROBABILITIES = "probabilities"
+    """float32, the softmax or sigmoid computed in float at the end of the file."""
+
+
+class Effort(str, Enum):
+    """Names on the command line; each one contains those before it."""
+
+    FAST = "fast"
+    """Equalization and bias correction."""
+    DEFAULT = "default"
+    """Also ranges chosen by their error at the scores, and weights rounded layer by layer."""
+    HIGH = "high"
+    """The same, judged by four times as many images and inputs."""

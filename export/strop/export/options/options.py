@@ -1,0 +1,91 @@
+"""What an export is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from strop.export.options.choices import Effort, Input, Precision, Result
+from strop.export.source.source import Source
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.classify.decision import Decision
+from strop.runtime.errors import SourceError
+
+MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
+# Each try looks at the validation images again, and some promise comes true by luck.
+MAX_FLOAT_LAYERS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportOptions:
+    """What to make of a source.
+
+    Attributes:
+        output: Folder of the bundle.
+        calibration: Images of the representative dataset; needed for int8.
+        validation: Images of the certificate; without any, the calibration images show
+            the agreement with float, and the certificate says so.
+        truth: Class of each validation image; None without labels.
+        targets: What is true of each validation image otherwise, as `read_truth` gives it.
+        labels: One per class; of a BINARY task first the one below the threshold, then the one
+            at or above it; empty if unknown.
+        decision: How the model's own output becomes an answer; None for what its ending and
+            its number of scores say.
+        resize: How images become the input's size.
+        crop_fraction: For `crop`, see Contract.
+        precisions: What to write.
+        formats: In which formats, as far as a precision has them.
+        max_drop: Largest drop in points that the certificate must promise; None to only
+            report it.
+        keep_failed: Write the bundle even if it cannot.
+        force: Replace a bundle that is there.
+        effort: How much time the int8 files are worth.
+        min_images: Fewest calibration images.
+        input: How an int8 .tflite takes the image.
+        result: What an int8 file gives.
+        max_float_layers: How many roundings may be left out for the sake of `max_drop`.
+        full_int8: Refuse a model of which an operation has no int8 form.
+    """
+
+    output: Path
+    calibration: tuple[Path, ...] = ()
+    validation: tuple[Path, ...] = ()
+    truth: tuple[int, ...] | None = None
+    targets: tuple[tuple[float, ...], ...] | None = None
+    labels: tuple[str, ...] = ()
+    decision: Decision | None = None
+    resize: ResizeRule = ResizeRule.CROP
+    crop_fraction: float = CROP_FRACTION
+    precisions: tuple[Precision, ...] = (Precision.INT8,)
+    formats: tuple[Format, ...] = (Format.TFLITE, Format.ONNX)
+    max_drop: float | None = None
+    keep_failed: bool = False
+    force: bool = False
+    effort: Effort = Effort.DEFAULT
+    min_images: int = MIN_CALIBRATION_IMAGES
+    input: Input = Input.INT8
+    result: Result = Result.SCORES
+    max_float_layers: int = MAX_FLOAT_LAYERS
+    full_int8: bool = False
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is known what is true of the validation images."""
+        return self.truth is not None or self.targets is not None
+
+
+def check_labels(source: Source, labels: Sequence[str], decision: Decision) -> None:
+    """Raise SourceError unless there is one label per class, or per number."""
+    if len(labels) == decision.names_needed:
+        return
+    if decision.task is Task.BINARY:
+        raise SourceError(
+            f"{source.name}: has one score, and there are {len(labels)} labels; needed are two:"
+            " first the class below the threshold, then the one at or above it"
+        )
+    raise SourceError(
+        f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
+        " needed is one label a class, in the order of the scores"
+    )

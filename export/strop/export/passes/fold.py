@@ -1,0 +1,282 @@
+"""Fold a float graph into the one that is deployed: uint8 pixels in, scores out.
+
+Every rewrite here is exact in float, but for one: normalization goes into the first
+convolution, and its zero padding then stands for one pixel value in all channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from strop.export.ir.graph import (
+    CONVOLUTIONS,
+    ELEMENTWISE,
+    NO_PADS,
+    Array,
+    Fused,
+    Graph,
+    Kind,
+    Op,
+    Tensor,
+    conv_groups,
+    float_constant,
+    renamed,
+)
+from strop.export.passes.average_pool import replace_pools
+from strop.export.passes.channel_layout import place_channels
+from strop.export.passes.fold_limits import fold_limits
+from strop.export.passes.fuse_activations import fuse_activations
+from strop.export.passes.hard_swish import expand_hard_swish
+from strop.export.passes.merge_reshapes import merge_reshapes, sink_reshapes
+from strop.export.quantize.scale_sharing import free_fixed_scales
+from strop.runtime.artifact.contract import Activation
+
+FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
+MAX_PIXEL = 255
+# Pixel values by which one pixel for all channels may miss what each of them normalizes to 0:
+# ImageNet's means are 10 from their own mean, Caffe's 11.
+MOST_OFF_BLACK = 16.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeployGraph:
+    """A graph ready to be calibrated.
+
+    Attributes:
+        graph: Its input stands for pixel - input_offset, [1, H, W, C].
+        input_offset: Pixel value, 0..255, that is the input's real 0.
+    """
+
+    graph: Graph
+    input_offset: int
+
+    def reals(self, images: Array) -> Array:
+        """What the graph's input stands for, float32, of uint8 images [N, H, W, C]."""
+        return images.astype(np.float32) - np.float32(self.input_offset)
+
+
+def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
+    """Take the last softmax or sigmoid off, and say which it was.
+
+    It is monotone, it costs int8 its resolution (a fixed scale of 1/256 makes ties of
+    the small scores), and the runtime applies it to a thousand floats in microseconds.
+    """
+    last = graph.ops[-1] if graph.ops else None
+    if last is None or last.output != graph.output or last.kind not in FINAL_ACTIVATIONS:
+        return graph, Activation.NONE
+    cut = graph.rewired(graph.ops[:-1], output=last.inputs[0])
+    return cut, FINAL_ACTIVATIONS[last.kind]
+
+
+def fold(graph: Graph) -> DeployGraph:
+    """Fold padding, activations, pooling, hard-swish, dense layers and normalization.
+
+    Args:
+        graph: Float, its input stands for the pixel values 0..255.
+
+    Returns:
+        The graph to quantize.
+    """
+    return fold_normalization(fold_layers(graph))
+
+
+def fold_layers(graph: Graph) -> Graph:
+    """Fold all but the normalization.
+
+    Args:
+        graph: Float, its input stands for the pixel values 0..255.
+
+    Returns:
+        The same function.
+    """
+    for rewrite in (
+        replace_pools,
+        fold_limits,
+        _fold_padding,
+        fuse_activations,
+        expand_hard_swish,
+        _dense_as_convolution,
+        place_channels,
+        free_fixed_scales,
+    ):
+        graph = rewrite(graph)
+    return graph
+
+
+def _fold_padding(graph: Graph) -> Graph:
+    """PAD in front of convolutions becomes their own padding."""
+    for pad in graph.ops:
+        readers = graph.consumers(pad.output)
+        if pad.kind is not Kind.PAD or pad.output == graph.output:
+            continue
+        if not all(reader.kind in CONVOLUTIONS for reader in readers):
+            continue
+        ops = [
+            _padded_further(renamed(op, pad.output, pad.inputs[0]), pad) if op in readers else op
+            for op in graph.ops
+            if op is not pad
+        ]
+        return _fold_padding(graph.rewired(ops))
+    return graph
+
+
+def _padded_further(op: Op, pad: Op) -> Op:
+    (top, bottom), (left, right) = op.pads
+    (more_top, more_bottom), (more_left, more_right) = pad.pads
+    rows, columns = (top + more_top, bottom + more_bottom), (left + more_left, right + more_right)
+    return replace(op, pads=(rows, columns))
+
+
+def _dense_as_convolution(graph: Graph) -> Graph:
+    """Dense layers become 1x1 convolutions.
+
+    A convolution's weights are quantized per channel in every runtime; per-channel
+    FULLY_CONNECTED (version 12) is refused by those before 2024, tflite-runtime among
+    them, and ONNX Runtime keeps a quantized Gemm in float.
+    """
+    ops: list[Op] = []
+    added: list[Tensor] = []
+    for op in graph.ops:
+        if op.kind is not Kind.DENSE:
+            ops.append(op)
+            continue
+        weights = graph.data(op.inputs[1])
+        outputs, features = weights.shape
+        pixels = _as_map(graph.tensors[op.inputs[0]].shape, features)
+        image = Tensor(name=f"{op.output}/pixel", shape=(*pixels, features))
+        kernel = float_constant(f"{op.inputs[1]}/kernel", weights.reshape(outputs, 1, 1, features))
+        scores = Tensor(name=f"{op.output}/convolution", shape=(*pixels, outputs))
+        added += [image, kernel, scores]
+        ops += [
+            Op(kind=Kind.RESHAPE, inputs=op.inputs[:1], output=image.name),
+            replace(
+                op,
+                kind=Kind.CONV,
+                inputs=(image.name, kernel.name, op.inputs[2]),
+                output=scores.name,
+            ),
+            Op(kind=Kind.RESHAPE, inputs=(scores.name,), output=op.output),
+        ]
+    return _keep_pooled_dims(sink_reshapes(merge_reshapes(graph.rewired(ops, added=added))))
+
+
+def _as_map(shape: tuple[int, ...], features: int) -> tuple[int, int, int]:
+    """Batch, rows and columns of the image on which a dense layer is a 1x1 convolution."""
+    if len(shape) == 4 and shape[3] == features:
+        return (1, shape[1], shape[2])
+    return (1, prod(shape) // features, 1)
+
+
+def _keep_pooled_dims(graph: Graph) -> Graph:
+    """A MEAN to [1, C] that is only reshaped to [1, 1, 1, C] keeps its dimensions instead."""
+    for mean in graph.ops:
+        readers = graph.consumers(mean.output)
+        if mean.kind is not Kind.MEAN or mean.keep_dims or mean.output == graph.output:
+            continue
+        shapes = {graph.tensors[reader.output].shape for reader in readers}
+        pixel = (1, 1, 1, graph.tensors[mean.inputs[0]].shape[3])
+        if any(reader.kind is not Kind.RESHAPE for reader in readers) or shapes != {pixel}:
+            continue
+        kept = replace(mean, keep_dims=True, output=readers[0].output)
+        ops = [kept if op is mean else op for op in graph.ops if op not in readers]
+        for reader in readers[1:]:
+            ops = [renamed(op, reader.output, kept.output) for op in ops]
+        return _keep_pooled_dims(graph.rewired(ops))
+    return graph
+
+
+def fold_normalization(graph: Graph) -> DeployGraph:
+    """Scale and offset in front of the first convolutions go into their weights and biases."""
+    chain, scale, offset = leading_normalization(graph)
+    normalized = chain[-1].output if chain else graph.input
+    first = graph.consumers(normalized)
+    foldable = (
+        bool(first)
+        and normalized != graph.output
+        and all(op.kind in CONVOLUTIONS for op in first)
+        and bool(np.all(scale != 0))
+    )
+    if not foldable:
+        return DeployGraph(graph=graph, input_offset=0)
+    # The pixel that normalizes to 0 is what zero padding must look like; one code for all
+    # channels is all that a kernel pads with, so the channels' mean is the nearest.
+    black = -offset / scale
+    pixel = int(np.clip(np.rint(black.mean()), 0, MAX_PIXEL))
+    is_padded = any(op.pads != NO_PADS for op in first)
+    if is_padded and np.abs(black - pixel).max() > MOST_OFF_BLACK:
+        return DeployGraph(graph=graph, input_offset=0)
+    ops, added = [], []
+    for op in graph.ops:
+        if op in chain:
+            continue
+        if op not in first:
+            ops.append(op)
+            continue
+        weights, bias = _normalized_weights(graph, op, scale, offset + scale * pixel)
+        added += [weights, bias]
+        ops.append(replace(op, inputs=(graph.input, weights.name, bias.name)))
+    return DeployGraph(graph=graph.rewired(ops, added=added), input_offset=pixel)
+
+
+def leading_normalization(graph: Graph) -> tuple[list[Op], Array, Array]:
+    """Operations between the input and the first other one, as x * scale + offset per channel."""
+    channels = graph.tensors[graph.input].shape[-1]
+    scale, offset = np.ones(channels), np.zeros(channels)
+    chain: list[Op] = []
+    name = graph.input
+    while True:
+        readers = graph.consumers(name)
+        step = _affine(graph, readers[0], name, channels) if len(readers) == 1 else None
+        if step is None:
+            return chain, scale, offset
+        factor, term = step
+        scale, offset = scale * factor, offset * factor + term
+        chain.append(readers[0])
+        name = readers[0].output
+
+
+def _affine(graph: Graph, op: Op, name: str, channels: int) -> tuple[Array, Array] | None:
+    """`op` as name * factor + term, per channel; None if it is anything else."""
+    if op.kind not in ELEMENTWISE or op.fused is not Fused.NONE:
+        return None
+    left, right = op.inputs
+    other = right if left == name else left
+    data = graph.tensors[other].data
+    if data is None or data.size not in (1, channels):
+        return None
+    if data.size == channels > 1 and data.shape[-1] != channels:
+        return None
+    value = np.broadcast_to(data.astype(np.float64).reshape(-1), (channels,))
+    one, zero = np.ones(channels), np.zeros(channels)
+    if op.kind is Kind.MUL:
+        return value, zero
+    if op.kind is Kind.ADD:
+        return one, value
+    return (one, -value) if left == name else (-one, value)
+
+
+def _normalized_weights(graph: Graph, op: Op, scale: Array, offset: Array) -> tuple[Tensor, Tensor]:
+    """Weights and bias that do x * scale + offset as well, in float64 until the end."""
+    weights = graph.data(op.inputs[1]).astype(np.float64)
+    bias = graph.data(op.inputs[2]).astype(np.float64)
+    if op.kind is Kind.DEPTHWISE:
+        # Output channel o reads input channel o // multiplier.
+        multiplier = weights.shape[3] // len(scale)
+        scaled = weights * np.repeat(scale, multiplier)
+        shift = (weights * np.repeat(offset, multiplier)).sum((0, 1, 2))
+    else:
+        # Every output channel reads its group's channels.
+        groups = conv_groups(graph, op)
+        read = [
+            np.repeat(values.reshape(groups, 1, 1, -1), len(weights) // groups, axis=0)
+            for values in (scale, offset)
+        ]
+        scaled = weights * read[0]
+        shift = (weights * read[1]).sum((1, 2, 3))
+    return (
+        float_constant(f"{op.inputs[1]}/normalized", scaled),
+        float_constant(f"{op.inputs[2]}/normalized", bias + shift),
+    )

@@ -1,0 +1,1 @@
+"""Decides the integers: calibration, equalization, ranges, scales, rounding, bias correction."""

@@ -1,0 +1,31 @@
+"""Between real values and the codes that stand for them, in TensorFlow."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from strop.export.ir.graph import Array, QuantParams
+from strop.export.quantize.quantize import CODE_MAX, CODE_MIN, along
+
+
+def codes_of_reals(real: tf.Tensor, quant: QuantParams) -> tf.Tensor:
+    """int8 codes, as float32, of values that are quantized per tensor.
+
+    Ties go to even, as both emitted formats round; values outside the range saturate.
+    """
+    codes = tf.round(real / quant.scale) + float(quant.zero_point)
+    return tf.clip_by_value(codes, CODE_MIN, CODE_MAX)
+
+
+def reals_of_codes(codes: Array | tf.Tensor, quant: QuantParams) -> tf.Tensor:
+    """float32 values of codes, per tensor or per channel."""
+    scales = np.array(quant.scales, np.float32)
+    if quant.axis is not None:
+        scales = along(scales, quant.axis, codes.ndim)
+    return (tf.cast(codes, tf.float32) - float(quant.zero_point)) * scales
+
+
+def rounded(real: tf.Tensor, quant: QuantParams) -> tf.Tensor:
+    """What int8 leaves of values, float32."""
+    return reals_of_codes(codes_of_reals(real, quant), quant)

@@ -1,0 +1,100 @@
+"""How far the scores of int8 are from the float network's, as the answers feel it.
+
+An error of a score counts by what it does to the probabilities. A difference of squares
+counts most where scores are largest: a few images that are recognized beyond doubt, with
+scores ten times the others', would then decide for all. A regression has no probabilities:
+its numbers are taken for normal distributions around them, as wide as float's numbers are
+spread over the images, so that what counts is the squared error relative to that spread.
+
+Source: S. Kullback and R. A. Leibler, On Information and Sufficiency, Annals of
+Mathematical Statistics 22, 1951, section 2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from strop.export.ir.graph import Array
+from strop.runtime.artifact.contract import Activation, Task
+from strop.runtime.classify.decision import Decision
+
+# Of the largest number: below it float32 has no digits, so a spread of that size is rounding.
+LEAST_SPREAD = 1e-6
+
+
+def divergence(reference: tf.Tensor, found: tf.Tensor, decision: Decision) -> float:
+    """Mean Kullback-Leibler divergence of the found answers from the reference's.
+
+    Args:
+        reference: float [N, scores], of the float network, before the activation.
+        found: Of the same shape.
+        decision: What the scores are. Those of a CLASSIFY task are a softmax's, also without
+            one; behind a sigmoid, and of a BINARY task, each is a decision of its own and
+            their divergences are added. The numbers of a REGRESS task are normal
+            distributions of the variance that the reference has over the images.
+
+    Returns:
+        Nats per image, >= 0.
+    """
+    if decision.task is Task.REGRESS:
+        before, after = _numbers(reference, decision), _numbers(found, decision)
+        return _normal_divergence(before, after, _variances(before))
+    return _divergence(_logarithms(reference, decision), _logarithms(found, decision))
+
+
+def information(scores: tf.Tensor, decision: Decision) -> float:
+    """What the answers say about the images: how far each is from the answer to all of them.
+
+    Args:
+        scores: float [N, scores].
+        decision: As for `divergence`.
+
+    Returns:
+        Mutual information between image and class in nats, 0 to ln(min(N, classes)); for
+        decisions of their own the sum of theirs; for numbers a half each.
+    """
+    if decision.task is Task.REGRESS:
+        numbers = _numbers(scores, decision)
+        return _normal_divergence(numbers, numbers.mean(axis=0), _variances(numbers))
+    each = _logarithms(scores, decision)
+    mean = tf.reduce_logsumexp(each, 0, keepdims=True) - math.log(len(each))
+    return _divergence(each, mean)
+
+
+def _numbers(scores: tf.Tensor, decision: Decision) -> Array:
+    wide = tf.cast(scores, tf.float64)
+    if decision.activation is Activation.SIGMOID:
+        wide = tf.sigmoid(wide)
+    elif decision.activation is Activation.SOFTMAX:
+        wide = tf.nn.softmax(wide)
+    numbers: Array = wide.numpy()
+    return numbers
+
+
+def _variances(reference: Array) -> Array:
+    """Of each number over the images."""
+    largest = max(float(np.abs(reference).max()), float(np.finfo(np.float32).tiny))
+    variances: Array = np.maximum(reference.var(axis=0), (LEAST_SPREAD * largest) ** 2)
+    return variances
+
+
+def _normal_divergence(reference: Array, found: Array, variances: Array) -> float:
+    """Between normal distributions of the same variance: (a - b)^2 / 2 variance, added up."""
+    return float((np.square(found - reference) / (2 * variances)).sum(axis=1).mean())
+
+
+def _logarithms(scores: tf.Tensor, decision: Decision) -> tf.Tensor:
+    """Of the probabilities, float64 [N, classes], or [N, decisions, 2]."""
+    scores = tf.cast(scores, tf.float64)
+    if decision.activation is Activation.SIGMOID or decision.task is not Task.CLASSIFY:
+        # Both outcomes of a decision: the score and its opposite are a softmax's two classes.
+        scores = tf.stack([scores, -scores], -1) / 2
+    return tf.nn.log_softmax(scores)
+
+
+def _divergence(expected: tf.Tensor, found: tf.Tensor) -> float:
+    lost = tf.reduce_sum(tf.exp(expected) * (expected - found), tuple(range(1, expected.ndim)))
+    return max(float(tf.reduce_mean(lost)), 0.0)

@@ -1,0 +1,103 @@
+"""What each layer's rounding costs the scores by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+from strop.export.ir.graph import LINEAR, Array, Graph, Op, Tensor
+from strop.export.ir.partial_execution import Rest, Values, replay, result_of
+from strop.export.passes.fold import DeployGraph
+from strop.export.quantize.codes import reals_of_codes, rounded
+from strop.export.quantize.kl_divergence import divergence
+from strop.export.quantize.quantize import QuantizedGraph
+from strop.export.quantize.scale_sharing import FIXED, SHARING
+from strop.runtime.classify.agreement import same
+from strop.runtime.classify.decision import Decision, answers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """One layer with nothing else of the network quantized.
+
+    Attributes:
+        layer: Name of its result.
+        kind: Operation.
+        part: "activation" (its result is rounded) or "weights".
+        noise: Mean squared error of the scores over their variance.
+        agreement: Share of images that keep their answer; None of a REGRESS task.
+        divergence: Of the probabilities from the float network's, in nats an image.
+    """
+
+    layer: str
+    kind: str
+    part: str
+    noise: float
+    agreement: float | None
+    divergence: float
+
+
+def sensitivity(
+    deploy: DeployGraph, quantized: QuantizedGraph, images: Array, decision: Decision
+) -> tuple[Cost, ...]:
+    """Rank activations and weights by what their rounding alone does to the probabilities.
+
+    Args:
+        deploy: The float graph that was quantized.
+        quantized: Its integers.
+        images: uint8 [N, H, W, C] to judge by.
+        decision: What the scores are, and what makes probabilities of them.
+
+    Returns:
+        The costliest first.
+    """
+    graph = deploy.graph
+    image = deploy.reals(images)
+    rest = Rest(graph)
+    reference = rest.scores_from(0, {graph.input: image}).numpy()
+    costs = []
+
+    def add(index: int, values: Values, part: str, changed: tf.Tensor) -> None:
+        op = graph.ops[index]
+        scores = rest.scores_from(index + 1, {**values, op.output: changed}).numpy()
+        costs.append(_cost(op, part, reference, scores, decision))
+
+    for index, values in replay(graph, image):
+        op = graph.ops[index]
+        is_free = op.kind not in SHARING and op.kind not in FIXED
+        if is_free and not quantized.graph.is_real(op.output):
+            changed = rounded(values[op.output], quantized.graph.quant(op.output))
+            add(index, values, "activation", changed)
+        if op.kind in LINEAR:
+            changed = result_of(_with_rounded_weights(graph, op, quantized.graph), index, values)
+            add(index, values, "weights", changed)
+    return tuple(sorted(costs, key=lambda cost: -cost.divergence))
+
+
+def _with_rounded_weights(graph: Graph, op: Op, quantized: Graph) -> Graph:
+    """The float graph with one layer's weights as their codes have them."""
+    made = quantized.producer(op.output)
+    if made is None:
+        raise KeyError(f"{op.output} is not in the quantized graph")
+    name = made.inputs[1]
+    data = reals_of_codes(quantized.codes(name), quantized.quant(name)).numpy()
+    weights: Tensor = replace(graph.tensors[op.inputs[1]], data=data)
+    return replace(graph, tensors={**graph.tensors, weights.name: weights})
+
+
+def _cost(op: Op, part: str, reference: Array, found: Array, decision: Decision) -> Cost:
+    agreement = None
+    if decision.has_classes:
+        kept = same(answers(decision, reference), answers(decision, found))
+        agreement = float(kept.mean())
+    power = max(float(reference.var()), float(np.finfo(np.float32).tiny))
+    return Cost(
+        layer=op.output,
+        kind=op.kind.value,
+        part=part,
+        noise=float(np.square(reference - found).mean()) / power,
+        agreement=agreement,
+        divergence=divergence(reference, found, decision),
+    )

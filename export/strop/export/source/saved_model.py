@@ -1,0 +1,189 @@
+"""A SavedModel as a network: its serving function with its variables, and nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.eager import context
+
+from strop.export.source.graph_operations import INITIALIZING, RESTORING, SERVING
+from strop.export.source.load_errors import LOAD_ERRORS, reason
+from strop.export.source.loaded_network import Array, Network, Shape, check_single
+from strop.export.source.saved_model_file import SIGNATURE, SavedModelFile, read_saved_model
+from strop.export.source.vet_graph import Reached, check_constants, check_operations, pruned, reach
+from strop.export.source.widen_half import HALF_TYPES, widen_half
+from strop.export.tensorflow_logs import native_stderr_dropped
+from strop.runtime.errors import SourceError
+
+RESOURCE_HANDLE = "VarHandleOp"
+HANDLES = (RESOURCE_HANDLE, "VariableV2", "Variable")  # the others are of TensorFlow 1
+
+
+def saved_model_network(folder: Path) -> Network:
+    """Take a SavedModel's serving signature as a network, float32 throughout.
+
+    TensorFlow's own loader is not used: it imports the whole graph, runs the initializers,
+    and rebuilds Python objects, optimizers among them. TensorFlow gets only what the signature
+    and the restoring of variables run, after the operations were checked by name.
+
+    Raises:
+        SourceError: Not a SavedModel, an operation in it that strop does not run, TensorFlow
+            cannot load it, no such signature, or not one input and one output.
+    """
+    file = read_saved_model(folder)
+    inputs, outputs = dict(file.signature.inputs), dict(file.signature.outputs)
+    check_single(str(folder), "input", {name: _shape(info) for name, info in inputs.items()})
+    check_single(str(folder), "output", {name: _shape(info) for name, info in outputs.items()})
+    (taken,), (returned,) = inputs.values(), outputs.values()
+    serving = _vetted(file, returned.name)
+    try:
+        with native_stderr_dropped():  # what is wrong, the exception says in one line
+            variables = _restored(file, serving)
+            serve = _function(file, serving, variables)
+    except (*LOAD_ERRORS, tf.errors.OpError) as err:
+        raise SourceError(
+            f"{folder}: TensorFlow {tf.__version__} cannot load this SavedModel"
+            f" ({reason(err)}); copy it again, with its folder variables, or export it again"
+        ) from err
+    input_shape = _shape(taken)
+    is_batch_fixed = bool(input_shape) and input_shape[0] is not None
+
+    def call(images: tf.Tensor) -> tf.Tensor:
+        if is_batch_fixed and images.shape[0] != input_shape[0]:
+            spec = tf.TensorSpec(None, _dtype(returned))
+            return tf.map_fn(lambda image: serve(image[None])[0], images, fn_output_signature=spec)
+        return serve(images)
+
+    def weights() -> Iterator[tuple[str, Array]]:
+        for name, variable in variables.items():
+            yield name, variable.numpy()
+
+    return Network(
+        call=call,
+        input_shape=input_shape,
+        input_dtype=_dtype(taken).name,
+        output_shape=_shape(returned),
+        weights=weights,
+        content=b"" if variables else file.path.read_bytes(),
+    )
+
+
+def _vetted(file: SavedModelFile, output: str) -> Reached:
+    """What serving runs; the initializers are checked too, though strop does not run them."""
+    where = str(file.folder)
+    serving = reach(file.graph_def, [output], where=where)
+    check_operations(serving, SERVING, where=where, part=SIGNATURE)
+    check_constants(serving, size_bytes=file.size_bytes, where=where)
+    initializing = reach(file.graph_def, list(file.initializers), where=where)
+    check_operations(initializing, INITIALIZING, where=where, part="what is run on loading")
+    return serving
+
+
+def _restored(file: SavedModelFile, serving: Reached) -> dict[str, tf.Variable]:
+    """The variables that serving reads, by the name of their operation."""
+    handles = {name: node for name, node in serving.nodes.items() if node.op in HANDLES}
+    if not handles:
+        return {}
+    given = file.saver.filename_tensor_name.split(":")[0]
+    restoring = reach(
+        file.graph_def, [file.saver.restore_op_name], where=str(file.folder), given=given
+    )
+    _check_restoring(restoring, given, where=str(file.folder))
+    graph_def = pruned(file.graph_def, restoring, Reached(nodes=handles, functions={}))
+    _replace(graph_def, {given: tf.string})
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(graph_def, name="")
+        reads = {name: _read(graph, node) for name, node in handles.items()}
+        config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
+        with tf.compat.v1.Session(graph=graph, config=config) as session:
+            prefix = {file.saver.filename_tensor_name: str(file.variables)}
+            session.run(graph.get_operation_by_name(file.saver.restore_op_name), prefix)
+            values = session.run(reads)
+    return {
+        name: tf.Variable(_widened(value), trainable=False, name=name)
+        for name, value in values.items()
+    }
+
+
+def _check_restoring(restoring: Reached, given: str, *, where: str) -> None:
+    """Check that the only file name which restoring can read is the one that it is given.
+
+    RestoreV2 takes the name as a scalar; none of the operations makes a scalar of a list.
+    """
+    check_operations(restoring, RESTORING, where=where, part="what restores the variables")
+    for node in restoring.operations():
+        if "value" not in node.attr or node.name == given:
+            continue
+        value = node.attr["value"].tensor
+        if value.dtype == tf.string.as_datatype_enum and not value.tensor_shape.dim:
+            raise SourceError(
+                f"{where}: what restores the variables names a file of its own at {node.name!r};"
+                " export it again"
+            )
+
+
+def _replace(graph_def: Any, dtypes: dict[str, tf.DType]) -> None:
+    """Make placeholders of operations whose values are given, by name."""
+    for node in graph_def.node:
+        if node.name in dtypes:
+            made = type(node)(name=node.name, op="Placeholder")
+            made.attr["dtype"].type = dtypes[node.name].as_datatype_enum
+            node.CopyFrom(made)
+
+
+def _read(graph: tf.Graph, node: Any) -> tf.Tensor:
+    handle = graph.get_tensor_by_name(f"{node.name}:0")
+    if node.op != RESOURCE_HANDLE:
+        return handle
+    return tf.raw_ops.ReadVariableOp(resource=handle, dtype=node.attr["dtype"].type)
+
+
+def _function(
+    file: SavedModelFile, serving: Reached, variables: dict[str, tf.Variable]
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    (taken,), (returned,) = file.signature.inputs.values(), file.signature.outputs.values()
+    graph_def = widen_half(pruned(file.graph_def, serving))
+    for function in graph_def.library.function:
+        context.context().add_function_def(function)
+    by_handle = {name for name in variables if serving.nodes[name].op == RESOURCE_HANDLE}
+    _replace(
+        graph_def,
+        {
+            name: tf.resource if name in by_handle else variable.dtype
+            for name, variable in variables.items()
+        },
+    )
+
+    def serve(images: tf.Tensor) -> tf.Tensor:
+        feeds = {taken.name: images}
+        for name, variable in variables.items():
+            value = variable.read_value()  # also where unused: it makes the variable known
+            feeds[f"{name}:0"] = variable.handle if name in by_handle else value
+        feeds = {name: tf.convert_to_tensor(value) for name, value in feeds.items()}
+        (scores,) = tf.graph_util.import_graph_def(graph_def, feeds, [returned.name], name="")
+        return scores
+
+    spec = tf.TensorSpec(_shape(taken) or None, _dtype(taken))
+    traced = tf.function(serve, autograph=False, input_signature=[spec])
+    traced.get_concrete_function()  # or the first call would find what is wrong with the graph
+    called: Callable[[tf.Tensor], tf.Tensor] = traced
+    return called
+
+
+def _widened(value: Array) -> Array:
+    return value.astype("float32") if value.dtype.name in HALF_TYPES else value
+
+
+def _dtype(info: Any) -> tf.DType:
+    dtype = tf.as_dtype(info.dtype)
+    return tf.float32 if dtype.name in HALF_TYPES else dtype
+
+
+def _shape(info: Any) -> Shape:
+    # A shape of unknown rank has no length; as a shape without dimensions it is refused.
+    if info.tensor_shape.unknown_rank:
+        return ()
+    return tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)

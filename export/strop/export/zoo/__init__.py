@@ -1,0 +1,1 @@
+"""Builds the named networks, and reads their weights."""

@@ -1,0 +1,220 @@
+"""The architectures of the zoo: what is known of each before it is built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from strop.runtime.artifact.contract import MAX_SIDE
+from strop.runtime.errors import SourceError
+
+SIZE_STEP = 32  # pixels; what the architectures' strides multiply to
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Architecture:
+    """One member of the zoo.
+
+    Attributes:
+        name: What `build` and the command line take.
+        title: The name in its paper.
+        function: What builds it, in `module`.
+        module: keras.applications, or one of `strop.export.zoo.networks`.
+        default_size: Side of the input in pixels at resolution 1.
+        imagenet_alphas: Width multipliers that Keras publishes ImageNet weights for; none
+            where it has none of this architecture.
+        imagenet_sizes: Sides in pixels that Keras publishes ImageNet weights for.
+        mean: Subtracted in front of the model; 0 where it normalizes by itself.
+        std: Divided by in front of the model; 1 where it normalizes by itself.
+        has_alpha: Whether there is a width multiplier.
+        alphas: Its values, where the paper has a table of them; otherwise any > 0.
+        is_minimalistic: Without squeeze-and-excite, hard-swish and 5 x 5 kernels.
+        groups: ShuffleNetV1: of its 1x1 convolutions.
+        number: EfficientNet-Lite: 0 to 4.
+        source: The paper.
+    """
+
+    name: str
+    title: str
+    function: str
+    module: str = "keras.applications"
+    default_size: int = 224
+    imagenet_alphas: tuple[float, ...] = (1.0,)
+    imagenet_sizes: tuple[int, ...] = (224,)
+    mean: float = 0.0
+    std: float = 1.0
+    has_alpha: bool = True
+    alphas: tuple[float, ...] = ()
+    is_minimalistic: bool = False
+    groups: int | None = None
+    number: int | None = None
+    source: str
+
+
+_V1 = "A. Howard et al., MobileNets, arXiv:1704.04861"
+_V2 = "M. Sandler et al., MobileNetV2, arXiv:1801.04381"
+_V3 = "A. Howard et al., Searching for MobileNetV3, arXiv:1905.02244"
+_EFFICIENTNET = "M. Tan and Q. Le, EfficientNet, arXiv:1905.11946"
+_LITE = "R. Liu, EfficientNet-Lite, TensorFlow blog, 2020"
+_SHUFFLENET_V1 = "X. Zhang et al., ShuffleNet, arXiv:1707.01083"
+_SHUFFLENET_V2 = "N. Ma et al., ShuffleNet V2, arXiv:1807.11164"
+
+_NETWORKS = "strop.export.zoo.networks"
+# Sides in pixels that the compound scaling gives, by the network's number.
+_EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
+_LITE_SIZES = (224, 240, 260, 280, 300)
+
+_MEMBERS = (
+    Architecture(
+        name="mobilenet_v1",
+        title="MobileNetV1",
+        function="MobileNet",
+        imagenet_alphas=(0.25, 0.5, 0.75, 1.0),
+        imagenet_sizes=(128, 160, 192, 224),
+        mean=127.5,
+        std=127.5,
+        source=_V1,
+    ),
+    Architecture(
+        name="conv_mobilenet",
+        title="MobileNetV1 with standard convolutions",
+        function="conv_mobilenet",
+        module=f"{_NETWORKS}.conv_mobilenet",
+        imagenet_alphas=(),
+        imagenet_sizes=(),
+        mean=127.5,
+        std=127.5,
+        source=_V1,
+    ),
+    Architecture(
+        name="mobilenet_v2",
+        title="MobileNetV2",
+        function="MobileNetV2",
+        imagenet_alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+        imagenet_sizes=(96, 128, 160, 192, 224),
+        mean=127.5,
+        std=127.5,
+        source=_V2,
+    ),
+    Architecture(
+        name="mobilenet_v3_small",
+        title="MobileNetV3-Small",
+        function="MobileNetV3Small",
+        imagenet_alphas=(0.75, 1.0),
+        source=_V3,
+    ),
+    Architecture(
+        name="mobilenet_v3_large",
+        title="MobileNetV3-Large",
+        function="MobileNetV3Large",
+        imagenet_alphas=(0.75, 1.0),
+        source=_V3,
+    ),
+    Architecture(
+        name="mobilenet_v3_small_minimalistic",
+        title="MobileNetV3-Small minimalistic",
+        function="MobileNetV3Small",
+        is_minimalistic=True,
+        source=_V3,
+    ),
+    Architecture(
+        name="mobilenet_v3_large_minimalistic",
+        title="MobileNetV3-Large minimalistic",
+        function="MobileNetV3Large",
+        is_minimalistic=True,
+        source=_V3,
+    ),
+    *(
+        Architecture(
+            name=f"efficientnet_b{number}",
+            title=f"EfficientNet-B{number}",
+            function=f"EfficientNetB{number}",
+            default_size=size,
+            imagenet_sizes=(size,),
+            has_alpha=False,
+            source=_EFFICIENTNET,
+        )
+        for number, size in enumerate(_EFFICIENTNET_SIZES)
+    ),
+    *(
+        Architecture(
+            name=f"efficientnet_lite{number}",
+            title=f"EfficientNet-Lite{number}",
+            function="efficientnet_lite",
+            module=f"{_NETWORKS}.efficientnet_lite",
+            default_size=size,
+            imagenet_alphas=(),
+            imagenet_sizes=(),
+            mean=127.0,
+            std=128.0,
+            has_alpha=False,
+            number=number,
+            source=_LITE,
+        )
+        for number, size in enumerate(_LITE_SIZES)
+    ),
+    *(
+        Architecture(
+            name=f"shufflenet_v1_g{groups}",
+            title=f"ShuffleNetV1, {groups} group{'s' if groups > 1 else ''}",
+            function="shufflenet_v1",
+            module=f"{_NETWORKS}.shufflenet_v1",
+            imagenet_alphas=(),
+            imagenet_sizes=(),
+            mean=127.5,
+            std=127.5,
+            groups=groups,
+            source=_SHUFFLENET_V1,
+        )
+        for groups in (1, 2, 3, 4, 8)
+    ),
+    Architecture(
+        name="shufflenet_v2",
+        title="ShuffleNetV2",
+        function="shufflenet_v2",
+        module=f"{_NETWORKS}.shufflenet_v2",
+        imagenet_alphas=(),
+        imagenet_sizes=(),
+        mean=127.5,
+        std=127.5,
+        alphas=(0.5, 1.0, 1.5, 2.0),
+        source=_SHUFFLENET_V2,
+    ),
+)
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {member.name: member for member in _MEMBERS}
+)
+"""The zoo, by name."""
+
+
+def architecture(name: str) -> Architecture:
+    """The member of that name.
+
+    Raises:
+        SourceError: There is none; the error lists the names.
+    """
+    if name not in ARCHITECTURES:
+        raise SourceError(f"{name}: not in the zoo, which has {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def input_size(member: Architecture, resolution: float) -> int:
+    """Side of the input in pixels at a resolution multiplier.
+
+    At 1 the default; otherwise a multiple of 32, at least 32.
+
+    Raises:
+        SourceError: The multiplier is not above 0, or the input would be too large.
+    """
+    if not 0 < resolution <= MAX_SIDE / member.default_size:
+        raise SourceError(
+            f"{member.name}: resolution is {resolution}; needed is a multiplier above 0, such as"
+            f" {160 / 224:.3f} for {member.default_size} to 160 pixels"
+        )
+    if resolution == 1:
+        return member.default_size
+    steps = math.floor(member.default_size * resolution / SIZE_STEP + 0.5)
+    return max(1, steps) * SIZE_STEP

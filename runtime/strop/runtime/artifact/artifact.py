@@ -1,0 +1,192 @@
+"""An artifact on disk: which format it is, its hash, and the contract that it carries."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import replace
+from enum import Enum
+
+from strop.runtime.artifact.checksum import ZEROS, Coverage, checksum_text, verify_content
+from strop.runtime.artifact.contract import Contract, contract_from_json
+from strop.runtime.artifact.contract_zip import append_contract, read_zipped_contract
+from strop.runtime.artifact.onnx_fields import check_onnx, read_metadata
+from strop.runtime.errors import ArtifactError
+from strop.runtime.records.user_files import require_file
+
+__all__ = [
+    "ONNX_CONTRACT_KEY",
+    "Format",
+    "append_contract",
+    "detect_format",
+    "onnx_contract_json",
+    "read_contract",
+    "seal_onnx",
+    "sha256_file",
+]
+
+ONNX_CONTRACT_KEY = "strop.contract"  # in the .onnx's metadata_props
+TFLITE_IDENTIFIER = b"TFL3"  # at byte 4; Source: tensorflow/lite schema.fbs, file_identifier
+SMALLEST_FLATBUFFER = 16  # bytes: root offset, identifier, the smallest table with its vtable
+HASH_CHUNK = 1 << 20  # bytes
+REMEDY = "check the path, needed is one .tflite or .onnx file"
+
+
+class Format(str, Enum):
+    """What an artifact is; the value is also its file suffix, without the dot."""
+
+    TFLITE = "tflite"
+    ONNX = "onnx"
+
+
+def detect_format(path: str | os.PathLike[str]) -> Format:
+    """The format that the file's content has.
+
+    The suffix decides nothing; where it promises another format than the content has, the
+    file is refused, because one of the two is a mistake.
+
+    Raises:
+        ArtifactError: Missing, not a file, unreadable, empty, neither format, cut short
+            as far as the outer structure shows, or named for another format.
+    """
+    path = os.fspath(path)
+    head = _read_head(path)
+    named = _named_format(path)
+    if not head:
+        raise ArtifactError(f"{path}: empty, 0 bytes; copy or export it again")
+    if head[4:8] == TFLITE_IDENTIFIER:
+        found = Format.TFLITE
+        if os.path.getsize(path) < SMALLEST_FLATBUFFER:
+            raise ArtifactError(f"{path}: ends inside its first table; copy it again, it was cut")
+    elif named is Format.TFLITE and not _is_onnx(path):
+        raise ArtifactError(
+            f"{path}: begins with {head[:8]!r}; a .tflite has the identifier"
+            f" {TFLITE_IDENTIFIER!r} at byte 4. Is it another file under a .tflite name?"
+        )
+    else:
+        check_onnx(path)
+        found = Format.ONNX
+    if named not in (None, found):
+        raise ArtifactError(
+            f"{path}: named .{named.value if named else ''}, but its content is {found.value};"
+            f" rename it to {os.path.splitext(os.path.basename(path))[0]}.{found.value}"
+        )
+    return found
+
+
+def read_contract(path: str | os.PathLike[str]) -> Contract | None:
+    """The contract that an artifact carries, or None if it carries none.
+
+    Where the contract has a checksum, the file's content is verified. Needs no engine. What
+    is kept in memory is bounded, whatever the file says of its sizes.
+
+    Raises:
+        ArtifactError: The file is not an artifact, or its content is not what was written.
+        ContractError: It carries a contract that is too large, damaged, or not ours.
+    """
+    path = os.fspath(path)
+    if detect_format(path) is Format.TFLITE:
+        return _tflite_contract(path)
+    return _onnx_contract(path)
+
+
+def onnx_contract_json(contract: Contract) -> str:
+    """The value for ONNX_CONTRACT_KEY in a file that `seal_onnx` completes."""
+    return replace(contract, checksum=checksum_text(Coverage.FILE)).to_json()
+
+
+def seal_onnx(content: bytes) -> bytes:
+    """The .onnx with its checksum in the contract.
+
+    Args:
+        content: A ModelProto with `onnx_contract_json` in its metadata_props.
+
+    Raises:
+        ArtifactError: There is no such contract in it, or more than one.
+    """
+    unsealed = _checksum_field(checksum_text(Coverage.FILE))
+    found = content.count(unsealed)
+    if found != 1:
+        raise ArtifactError(f"{found} contracts without a checksum in this .onnx; needed is one")
+    return content.replace(
+        unsealed, _checksum_field(checksum_text(Coverage.FILE, zlib.crc32(content)))
+    )
+
+
+def _tflite_contract(path: str) -> Contract | None:
+    zipped = read_zipped_contract(path)
+    if zipped is None:
+        return None
+    contract = contract_from_json(zipped.text, where=path)
+    if contract.checksum:
+        verify_content(path, contract.checksum, Coverage.FLATBUFFER, size=zipped.zip_at)
+    return contract
+
+
+def _onnx_contract(path: str) -> Contract | None:
+    metadata = read_metadata(path, ONNX_CONTRACT_KEY)
+    if metadata is None:
+        return None
+    contract = contract_from_json(metadata.text, where=path)
+    if contract.checksum:
+        written = _checksum_field(contract.checksum)
+        place = metadata.entry.find(written)
+        verify_content(
+            path,
+            contract.checksum,
+            Coverage.FILE,
+            size=os.path.getsize(path),
+            # Its last bytes but for the quote.
+            digits_at=metadata.at + place + len(written) - 1 - len(ZEROS),
+        )
+    return contract
+
+
+def _checksum_field(checksum: str) -> bytes:
+    """The checksum in a contract's JSON; no label can hold it, its quotes would be escaped."""
+    return f'"checksum": "{checksum}"'.encode()
+
+
+def sha256_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of the whole file, appended contract included, in hex.
+
+    Raises:
+        ArtifactError: Missing, no regular file, or unreadable.
+    """
+    import hashlib  # brings OpenSSL, 3.5 MiB that opening an artifact does not need
+
+    require_file(path, error=ArtifactError, remedy="check the path")
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(HASH_CHUNK):
+                digest.update(chunk)
+    except OSError as err:
+        raise ArtifactError(f"{path}: {err.strerror}; needed is a readable file") from err
+    return digest.hexdigest()
+
+
+def _read_head(path: str) -> bytes:
+    require_file(path, error=ArtifactError, remedy=REMEDY)
+    try:
+        with open(path, "rb") as file:
+            return file.read(SMALLEST_FLATBUFFER)
+    except OSError as err:
+        raise ArtifactError(
+            f"{path}: {err.strerror}; needed is a readable .tflite or .onnx file"
+        ) from err
+
+
+def _named_format(path: str) -> Format | None:
+    try:
+        return Format(os.path.splitext(path)[1].lower().lstrip("."))
+    except ValueError:
+        return None
+
+
+def _is_onnx(path: str) -> bool:
+    try:
+        check_onnx(path)
+    except ArtifactError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Measures latency, cold start and sustained load of one artifact."""

@@ -1,0 +1,1 @@
+"""Decides what measured pairs and gates show; measures nothing."""

@@ -1,0 +1,96 @@
+"""The accuracy that an artifact's manifest certifies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from strop.runtime.errors import ContractError
+from strop.runtime.records.json_reader import parse_object
+from strop.runtime.records.user_files import read_file
+
+MANIFEST = "manifest.json"
+# 5 says what proves nothing; before, answers of one score were compared by argmax over it.
+MANIFEST_VERSIONS = (2, 3, 4, 5)
+FIRST_WITH_TASK = 5
+MAX_MANIFEST_BYTES = 16 << 20
+REMEDY = "strop export writes it beside its artifacts: copy both, or leave out --max-drop"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certified:
+    """The drop from the float model, as shares.
+
+    Attributes:
+        drop: As measured on the validation images.
+        high: Upper end of its 95 % interval.
+        images: How many.
+        not_certified: Why that proves nothing; empty where it does.
+        one_answer_drop: The drop of a file that gives every image the same answer; None where
+            the manifest is of an earlier version.
+    """
+
+    drop: float
+    high: float
+    images: int
+    not_certified: str = ""
+    one_answer_drop: float | None = None
+
+
+def certified(artifact: Path, sha256: str) -> Certified:
+    """Read the certificate from the manifest beside the artifact.
+
+    Args:
+        artifact: The file.
+        sha256: Its hash, which the manifest has to name.
+
+    Raises:
+        ContractError: There is no manifest, or it is damaged, of another version, or about
+            another file.
+    """
+    path = artifact.parent / MANIFEST
+    record = _read(path)
+    try:
+        if record["format_version"] not in MANIFEST_VERSIONS:
+            raise ContractError(
+                f"{path}: format_version is {record['format_version']!r:.40}, this strop reads"
+                f" {', '.join(map(str, MANIFEST_VERSIONS))}; export again"
+            )
+        names = {each["file"] for each in record["artifacts"] if each["sha256"] == sha256}
+        certificate = record["certificate"]
+        verdicts = [each for each in certificate["verdicts"] if each["artifact"] in names]
+        if not verdicts:
+            raise ContractError(
+                f"{path}: certifies no file with the content of {artifact.name}; {REMEDY}"
+            )
+        return Certified(
+            drop=float(verdicts[0]["drop"]),
+            high=float(verdicts[0]["drop_interval"]["high"]),
+            images=int(certificate["images"]),
+            not_certified=_not_certified(record, verdicts[0]),
+            one_answer_drop=_one_answer_drop(record),
+        )
+    except (KeyError, TypeError, ValueError) as err:
+        raise ContractError(f"{path}: damaged ({err!r:.200}); {REMEDY}") from err
+
+
+def _not_certified(record: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Why a verdict proves nothing; empty where it does."""
+    if record["format_version"] >= FIRST_WITH_TASK:
+        return str(verdict["not_certified"])
+    if record["source"]["classes"] == 1:
+        return "an earlier strop took all answers of one score for the same; export again"
+    return ""
+
+
+def _one_answer_drop(record: Mapping[str, Any]) -> float | None:
+    if record["format_version"] < FIRST_WITH_TASK:
+        return None
+    return float(record["certificate"]["one_answer"]["drop"])
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    content = read_file(path, max_bytes=MAX_MANIFEST_BYTES, error=ContractError, remedy=REMEDY)
+    return parse_object(content, where=str(path), error=ContractError, remedy=REMEDY)

@@ -1,0 +1,84 @@
+"""The figures that a check's raw samples support."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import median
+
+from strop.runtime.check.measure.pair import ARMS, A
+from strop.runtime.check.measure.samples import Pair, Start
+from strop.runtime.statistics.intervals import percentile_ns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArmFigures:
+    """What is said about one of the two artifacts; None where no sample counts.
+
+    Attributes:
+        p50_ns: Median of the counted blocks' medians: what the verdict is about.
+        p90_ns: 9 of 10 counted inferences took no longer; None, like p99, where they are
+            too few to state it.
+        p99_ns: 99 of 100 took no longer. On a shared machine a tail is mostly others'.
+        n: Counted inferences.
+        load_ns: Opening the artifact in a fresh process, median of all pairs.
+        first_invoke_ns: The first inference in it, alike.
+        peak_rss_bytes: Most physical memory it held, alike.
+    """
+
+    p50_ns: float | None
+    p90_ns: int | None
+    p99_ns: int | None
+    n: int
+    load_ns: float
+    first_invoke_ns: float
+    peak_rss_bytes: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairFigures:
+    """Both artifacts, and whether they answered alike.
+
+    Attributes:
+        old: The baseline.
+        new: The new artifact.
+        has_same_inputs: Whether both were run on the same tensors.
+        has_same_outputs: Whether their answers were the same, bit for bit.
+        max_output_diff: Largest difference between their scores; None where their shapes
+            differ.
+    """
+
+    old: ArmFigures
+    new: ArmFigures
+    has_same_inputs: bool
+    has_same_outputs: bool
+    max_output_diff: float | None
+
+
+def pair_figures(pairs: Sequence[Pair]) -> PairFigures:
+    """Derive the figures from pairs, at least one."""
+    old, new = (_arm_figures(pairs, arm) for arm in ARMS)
+    differences = [pair.max_output_diff for pair in pairs if pair.max_output_diff is not None]
+    return PairFigures(
+        old=old,
+        new=new,
+        has_same_inputs=all(pair.old.inputs_sha256 == pair.new.inputs_sha256 for pair in pairs),
+        has_same_outputs=all(pair.old.outputs_sha256 == pair.new.outputs_sha256 for pair in pairs),
+        max_output_diff=max(differences, default=None),
+    )
+
+
+def _arm_figures(pairs: Sequence[Pair], arm: str) -> ArmFigures:
+    blocks = [block for pair in pairs for quad in pair.valid_quads for block in quad.of(arm)]
+    samples = list(chain.from_iterable(block.invoke_ns for block in blocks))
+    starts: list[Start] = [pair.old if arm == A else pair.new for pair in pairs]
+    return ArmFigures(
+        p50_ns=median(block.p50_ns for block in blocks) if blocks else None,
+        p90_ns=percentile_ns(samples, 0.9),
+        p99_ns=percentile_ns(samples, 0.99),
+        n=len(samples),
+        load_ns=median(start.load_ns for start in starts),
+        first_invoke_ns=median(start.first_invoke_ns for start in starts),
+        peak_rss_bytes=median(start.peak_rss_bytes for start in starts),
+    )

@@ -1,0 +1,186 @@
+"""Gates without statistics: size, operations, delegation, memory, accuracy. They name changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from strop.runtime.check.judge.certified import Certified
+from strop.runtime.check.judge.structure import OpCount, Structure
+from strop.runtime.check.measure.samples import Pair
+from strop.runtime.engines.engine import EngineFacts
+
+MAX_GROWTH = 0.02  # of size, MACs and peak memory; equal files' peaks differ by 0.1 %
+BYTES_PER_KIB = 1 << 10
+BYTES_PER_MIB = 1 << 20
+PERCENT = 100
+
+SIZE, MACS, OPERATIONS, FLOAT, PARTITIONS, UNDELEGATED, MEMORY, ACCURACY = GATES = (
+    *("size", "macs", "operations", "float", "partitions", "undelegated", "memory", "accuracy"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """Something about an artifact that is not as in the baseline.
+
+    Attributes:
+        gate: One of GATES.
+        text: What changed, from what to what.
+        is_worse: Whether that is more than the gate allows.
+        is_allowed: Whether the user has said that it may be.
+    """
+
+    gate: str
+    text: str
+    is_worse: bool
+    is_allowed: bool
+
+    @property
+    def fails(self) -> bool:
+        """Whether the check fails by it."""
+        return self.is_worse and not self.is_allowed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Anatomy:
+    """What is known of one artifact without timing it.
+
+    Attributes:
+        size_bytes: Of the file.
+        facts: What runs it.
+        structure: What it consists of; None where the engine does not tell.
+    """
+
+    size_bytes: int
+    facts: EngineFacts
+    structure: Structure | None
+
+
+def changes(
+    old: Anatomy,
+    new: Anatomy,
+    pairs: Sequence[Pair],
+    *,
+    allowed: Collection[str] = (),
+    accuracy: tuple[Certified, float] | None = None,
+) -> tuple[Change, ...]:
+    """What is different, worse or not, in the order of GATES.
+
+    Operations are compared only where the same engine runs both.
+
+    Args:
+        old: The baseline.
+        new: The new artifact.
+        pairs: Their peak memory is in them.
+        allowed: Gates that may be worse.
+        accuracy: The new artifact's certificate, and the largest drop that it may have (a
+            share); None where accuracy is no gate.
+    """
+    peaks = (
+        median(pair.old.peak_rss_bytes for pair in pairs),
+        median(pair.new.peak_rss_bytes for pair in pairs),
+    )
+    return changes_between(old, new, peaks, allowed=allowed, accuracy=accuracy)
+
+
+def changes_between(
+    old: Anatomy,
+    new: Anatomy,
+    peaks_bytes: tuple[float, float],
+    *,
+    allowed: Collection[str] = (),
+    accuracy: tuple[Certified, float] | None = None,
+) -> tuple[Change, ...]:
+    """The same of artifacts whose peak memory, old and new, was measured in another way."""
+    found = [_growth(SIZE, old.size_bytes, new.size_bytes, unit="KiB", divisor=BYTES_PER_KIB)]
+    if old.facts.engine == new.facts.engine and old.structure and new.structure:
+        found += _structural(old.structure, new.structure)
+        found.append(_counts(PARTITIONS, old.facts.partitions, new.facts.partitions))
+    found.append(_growth(MEMORY, *peaks_bytes, unit="MiB", divisor=BYTES_PER_MIB))
+    if accuracy is not None:
+        found.append(_accuracy(*accuracy))
+    named = [each for each in found if each is not None]
+    ordered = sorted(named, key=lambda each: GATES.index(each[0]))
+    return tuple(
+        Change(gate=gate, text=text, is_worse=is_worse, is_allowed=gate in allowed)
+        for gate, text, is_worse in ordered
+    )
+
+
+def accuracy_change(
+    found: Certified, max_drop: float, *, allowed: Collection[str] = ()
+) -> Change | None:
+    """The gate `accuracy` alone, which nothing has to be run for; None where it is kept.
+
+    Args:
+        found: The new artifact's certificate.
+        max_drop: The largest drop that it may have, a share.
+        allowed: Gates that may be worse.
+    """
+    worse = _accuracy(found, max_drop)
+    if worse is None:
+        return None
+    gate, text, is_worse = worse
+    return Change(gate=gate, text=text, is_worse=is_worse, is_allowed=gate in allowed)
+
+
+Found = tuple[str, str, bool]
+
+
+def _structural(old: Structure, new: Structure) -> Iterator[Found | None]:
+    if old.macs is not None and new.macs is not None:
+        yield _growth(MACS, old.macs, new.macs, unit="million", divisor=PERCENT**3)
+    # Fewer or others may be better: that is for the clock to say.
+    yield _histogram(OPERATIONS, old.ops, new.ops, can_be_worse=False)
+    yield _histogram(FLOAT, old.float_ops, new.float_ops)
+    if old.undelegated is not None and new.undelegated is not None:
+        yield _histogram(UNDELEGATED, old.undelegated, new.undelegated)
+
+
+def _growth(gate: str, old: float, new: float, *, unit: str, divisor: int) -> Found | None:
+    """A quantity; a change of memory within its noise is none."""
+    if old == new or (gate == MEMORY and abs(new - old) <= MAX_GROWTH * old):
+        return None
+    text = f"{old / divisor:,.1f} -> {new / divisor:,.1f} {unit}"
+    change = f" ({(new / old - 1) * PERCENT:+.1f} %)" if old else ""
+    return gate, text + change, new > old * (1 + MAX_GROWTH)
+
+
+def _counts(gate: str, old: int | None, new: int | None) -> Found | None:
+    if old is None or new is None or old == new:
+        return None
+    # None at all is worst: then the delegate has taken nothing.
+    return gate, f"{old} -> {new}", new > old or new == 0
+
+
+def _histogram(
+    gate: str, old: Sequence[OpCount], new: Sequence[OpCount], *, can_be_worse: bool = True
+) -> Found | None:
+    before, after = ({op.kind: op.count for op in each} for each in (old, new))
+    kinds = sorted(kind for kind in before | after if before.get(kind) != after.get(kind))
+    if not kinds:
+        return None
+    text = ", ".join(f"{kind} {before.get(kind, 0)} -> {after.get(kind, 0)}" for kind in kinds)
+    is_more = any(after.get(kind, 0) > before.get(kind, 0) for kind in kinds)
+    return gate, text, can_be_worse and is_more
+
+
+def _accuracy(found: Certified, max_drop: float) -> Found | None:
+    if found.not_certified:
+        return ACCURACY, f"not certified: {found.not_certified}", True
+    if found.one_answer_drop is not None and found.one_answer_drop <= max_drop:
+        text = (
+            "one answer for all images would have a drop of"
+            f" {found.one_answer_drop * PERCENT:+.2f} points, so that at most"
+            f" {max_drop * PERCENT:g} proves nothing"
+        )
+        return ACCURACY, text, True
+    if found.high <= max_drop:
+        return None
+    text = (
+        f"certified drop {found.drop * PERCENT:+.2f} points, up to {found.high * PERCENT:.2f} on"
+        f" {found.images} images; at most {max_drop * PERCENT:g} may be"
+    )
+    return ACCURACY, text, True

@@ -1,0 +1,170 @@
+"""The check report: what was measured and decided, as a file that outlives the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+from strop.runtime.bench.block_state import BlockState
+from strop.runtime.check.judge.decide import Decision
+from strop.runtime.check.judge.gates import Anatomy, Change
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.samples import Pair
+from strop.runtime.errors import MeasurementError, PlanError
+from strop.runtime.machine.board import BoardState
+from strop.runtime.machine.cooldown import CoolDown
+from strop.runtime.machine.environment import Occasion, Place
+from strop.runtime.machine.machine import Machine
+from strop.runtime.records.json_reader import MAX_BYTES
+from strop.runtime.records.json_records import versioned
+from strop.runtime.records.timestamps import moment_of
+from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.user_files import read_file
+
+# History: 1, the first; 2, when it was measured; 3, what of the machine does not change.
+FORMAT_VERSION = 3
+WRITER = "strop check --output"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """One artifact that was run.
+
+    Attributes:
+        name: File name, without the folders: reports are published.
+        sha256: Of the file, hex.
+        anatomy: What is known of it without timing it.
+    """
+
+    name: str
+    sha256: str
+    anatomy: Anatomy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """One new artifact held against the baseline.
+
+    Attributes:
+        subject: The new artifact.
+        decision: The verdict on its latency.
+        changes: What else is not as in the baseline.
+        block_states: The board between its quads, each one round; between its blocks in
+            paired-serial.
+        pairs: Raw samples.
+    """
+
+    subject: Subject
+    decision: Decision
+    changes: tuple[Change, ...]
+    block_states: tuple[BlockState, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Names of the gates without statistics by which it fails."""
+        return tuple(change.gate for change in self.changes if change.fails)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckReport:
+    """One run of `strop check`.
+
+    Attributes:
+        strop_version: Version that measured and decided.
+        created_at: When the measurement began, by the clock of the machine that measured,
+            as `timestamp` writes it; None in reports of version 1.
+        mode: "paired": both artifacts in turn, block by block; "paired-serial": process by
+            process. On this machine.
+        plan: Thresholds, durations, seed.
+        machine: On what, and in what state it was before.
+        place: What of the machine and its software does not change by itself, and in which
+            boot; None in reports of versions 1 and 2.
+        cool_down: The wait before; None where the board tells no temperature.
+        board_before: State of the board before the first pair.
+        board_after: State after the last one.
+        baseline: The old artifact.
+        artifacts: In the order in which they were given.
+        qualification: What trials of such checks on this machine had shown before, in
+            words; empty where there were none.
+    """
+
+    strop_version: str
+    created_at: str | None
+    mode: str
+    plan: CheckPlan
+    machine: Machine
+    place: Place | None
+    cool_down: CoolDown | None
+    board_before: BoardState
+    board_after: BoardState
+    baseline: Subject
+    artifacts: tuple[Checked, ...]
+    qualification: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.created_at is not None:
+            moment_of(self.created_at)
+
+    def to_json(self) -> str:
+        """The report as JSON text that `check_report_from_json` reads back unchanged."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportFile:
+    """One check report in a file.
+
+    Attributes:
+        where: Its path, for errors and tables.
+        report: As read.
+    """
+
+    where: str
+    report: CheckReport
+
+    def occasion(self) -> Occasion:
+        """When and on what it was measured.
+
+        Raises:
+            PlanError: It is of version 1 or 2, and does not say.
+        """
+        created_at, place = self.report.created_at, self.report.place
+        if created_at is None or place is None:
+            raise PlanError(
+                f"{self.where}: by an earlier strop, does not say when and on what; check again"
+            )
+        return Occasion(created_at=created_at, place=place)
+
+
+def check_report_from_json(text: str | bytes, *, where: str) -> CheckReport:
+    """Parse what `CheckReport.to_json` wrote; refuse anything else by name.
+
+    Args:
+        text: JSON.
+        where: Named in the error, usually the file's path.
+
+    Raises:
+        MeasurementError: Not JSON, another format version, or a field missing, unknown
+            or of the wrong type.
+    """
+    found, record = versioned(text, where=where, known=(1, 2, FORMAT_VERSION), writer=WRITER)
+    if found == 1:
+        record = {**record, "created_at": None}
+    if found < FORMAT_VERSION:
+        record = {**record, "place": None}
+    return cast("CheckReport", read_typed(record, CheckReport, at=where))
+
+
+def read_check_report(path: Path) -> ReportFile:
+    """The report in a file.
+
+    Raises:
+        MeasurementError: There is no file, or it is no report.
+    """
+    text = read_file(
+        path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=f"needed is what {WRITER} writes"
+    )
+    return ReportFile(where=str(path), report=check_report_from_json(text, where=str(path)))

@@ -1,0 +1,1 @@
+"""Measures two artifacts in fresh processes; judges nothing."""

@@ -1,0 +1,149 @@
+"""A worker seen from its parent: started, told what to do, stopped, and ended for certain."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from strop.engine_end import is_crash, killed
+from strop.runtime.check.measure.samples import BlockSamples
+from strop.runtime.errors import ArtifactError, MeasurementError
+from strop.runtime.records.json_reader import parse_object
+
+REPLY_TIMEOUT_S = 300.0  # five inferences and a lead-in of the slowest model on a Pi Zero
+ENDING_S = 1.0  # from a process's last word to its end
+READ_BYTES = 1 << 16
+MAX_REPLY_BYTES = 64 << 20
+
+
+class WorkerProcess:
+    """One fresh process with one artifact; a context manager.
+
+    Args:
+        command: What to start: a Python that has strop, and the worker's arguments.
+        name: The artifact, for errors.
+        folder: For what the process says on stderr.
+        environment: Of the process.
+        is_stopped_between: Keep the process stopped between commands: its threads would
+            spin for work.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        name: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        is_stopped_between: bool,
+    ) -> None:
+        self._name = name
+        self._is_stopped_between = is_stopped_between
+        self._said = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed in __exit__
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env=dict(environment),
+            # Ctrl-C is for the parent, which then ends the processes.
+            start_new_session=True,
+        )
+        self._rest = b""
+
+    def open(self) -> dict[str, Any]:
+        """Load the artifact; what `worker.Worker.open` answers."""
+        return self._ask("open")
+
+    def warm_up(self) -> dict[str, Any]:
+        """Run until the latency has settled."""
+        return self._ask("warm_up")
+
+    def block(self) -> BlockSamples:
+        """Run one block."""
+        found = self._ask("block")
+        try:
+            return BlockSamples(**{**found, "invoke_ns": tuple(found["invoke_ns"])})
+        except (KeyError, TypeError) as err:
+            raise self._failed(f"answered {json.dumps(found)[:80]}") from err
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                # A command that the process did not live to read is still in there.
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        self._said.close()
+
+    def _ask(self, command: str) -> dict[str, Any]:
+        if self._is_stopped_between:
+            self._process.send_signal(signal.SIGCONT)
+        pipe = self._process.stdin
+        try:
+            if pipe is not None:
+                pipe.write(f"{command}\n".encode())
+                pipe.flush()
+        except BrokenPipeError as err:
+            raise self._failed(f"ended before {command!r}", has_ended=True) from err
+        line = self._read_line(command)
+        if self._is_stopped_between:
+            self._process.send_signal(signal.SIGSTOP)
+        try:
+            return parse_object(line, where="it", error=MeasurementError, remedy="")
+        except MeasurementError as err:
+            raise self._failed(f"answered {line[:80]!r} to {command!r}") from err
+
+    def _read_line(self, command: str) -> bytes:
+        pipe = self._process.stdout
+        deadline = time.monotonic() + REPLY_TIMEOUT_S
+        while pipe is not None and b"\n" not in self._rest:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not select.select([pipe], [], [], left_s)[0]:
+                raise self._failed(f"gave no answer to {command!r} in {REPLY_TIMEOUT_S:g} s")
+            found = os.read(pipe.fileno(), READ_BYTES)
+            if not found:
+                raise self._failed(f"ended at {command!r}", has_ended=True)
+            self._rest += found
+            if len(self._rest) > MAX_REPLY_BYTES:
+                raise self._failed(f"answered more than {MAX_REPLY_BYTES} bytes to {command!r}")
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def _failed(self, what: str, *, has_ended: bool = False) -> ArtifactError | MeasurementError:
+        if has_ended:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDING_S)
+        self._process.kill()
+        code = self._process.wait()
+        if is_crash(-code):
+            return ArtifactError(killed(self._name, -code))
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit code {code}, without a message"
+        return MeasurementError(f"{self._name}: its process {what}: {reason}")
+
+
+def worker_command(python: str = sys.executable) -> list[str]:
+    """The start of every worker's command line."""
+    return [python, "-m", "strop.runtime.check.measure.worker"]

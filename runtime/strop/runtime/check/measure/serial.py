@@ -1,0 +1,119 @@
+"""The mode `paired-serial`: where memory holds one artifact's process, but not two."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from strop.runtime.bench.block_state import BlockState
+from strop.runtime.check.measure.pair import A, B, Contender, largest_difference
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.samples import ORDERS, Pair, Quad
+from strop.runtime.check.measure.solo import Solo, SoloRunner
+from strop.runtime.machine.proc_files import meminfo_bytes
+
+# What a fresh process holds besides the artifact, and how often it holds that: the file's
+# pages, packed weights, activations. Peaks on x86-64 in MiB, .tflite and .onnx: of 0.6 MiB
+# 49 and 69, MobileNetV2 int8 (3.8) 60 and 80, EfficientNet-B1 int8 (8.7) 72 and 97,
+# MobileNetV2 float (13.4) 86 and 104, Conv MobileNet int8 (28.1) 109 and 114. Nine MiB and
+# more are left for the copy where the temporary folder is memory.
+PROCESS_BYTES = 80 << 20
+COPIES = 3
+
+
+class SerialRunner:
+    """Measures pairs of four processes, one after the other, ABBA or BAAB by lot.
+
+    Args:
+        old: The baseline.
+        new: What is held against it.
+        plan: How long.
+        lots: For all that is drawn by lot.
+        temperature_limit_c: Where the board starts to be slowed down.
+    """
+
+    def __init__(
+        self,
+        old: Contender,
+        new: Contender,
+        *,
+        plan: CheckPlan,
+        lots: random.Random,
+        temperature_limit_c: float | None,
+    ) -> None:
+        self._contenders = {A: old, B: new}
+        self._plan = plan
+        self._lots = lots
+        self._solo = SoloRunner(plan, lots=lots, temperature_limit_c=temperature_limit_c)
+
+    @property
+    def states(self) -> tuple[BlockState, ...]:
+        """Readings of the board; a block of any process is one round."""
+        return self._solo.states
+
+    def run(self) -> Pair:
+        """Start, measure and end each of the four.
+
+        Raises:
+            MeasurementError: A process failed or gave no answer.
+            OutputError: No room for the copy of an artifact.
+        """
+        begun = time.monotonic()
+        order = self._lots.choice(ORDERS)
+        solos = [self._solo.run(self._contenders[arm], blocks=self._plan.quads) for arm in order]
+        old, new = solos[order.index(A)], solos[order.index(B)]
+        return Pair(
+            old=old.start,
+            new=new.start,
+            max_output_diff=_difference(old, new),
+            duration_s=time.monotonic() - begun,
+            quads=tuple(_quad(order, solos, i) for i in range(self._plan.quads)),
+        )
+
+
+def has_room_for_two(artifacts: Sequence[Path], root: Path = Path("/")) -> bool:
+    """Whether the processes of the two largest artifacts fit into memory at once.
+
+    Args:
+        artifacts: That exist.
+        root: Where proc/ is; another one than "/" for recorded files.
+
+    Returns:
+        True where the system does not say how much is available.
+    """
+    available = meminfo_bytes(root, "MemAvailable")
+    largest = sorted(path.stat().st_size for path in artifacts)[-2:]
+    needed = sum(PROCESS_BYTES + COPIES * size for size in largest)
+    return available is None or needed <= available
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SerialQuad(Quad):
+    """The blocks of one number of four processes, seconds apart from each other.
+
+    A board that warms up drifts more between them than it is disturbed, and all quads of a
+    pair have one order.
+    """
+
+    @property
+    def log_ratio(self) -> float:
+        """By the mean of each artifact's blocks."""
+        return self.mean_log_ratio([block.p50_ns for block in self.blocks])
+
+
+def _quad(order: str, solos: Sequence[Solo], number: int) -> SerialQuad:
+    blocks = [solo.blocks[number] for solo in solos]
+    return SerialQuad(
+        order=order,
+        blocks=tuple(block.samples for block in blocks),
+        reasons=tuple(dict.fromkeys(reason for block in blocks for reason in block.reasons)),
+    )
+
+
+def _difference(old: Solo, new: Solo) -> float | None:
+    return largest_difference(np.array(old.scores), np.array(new.scores))

@@ -1,0 +1,1 @@
+"""Holds the ways to check: paired, sequential, against limits, merged, self-test."""

@@ -1,0 +1,160 @@
+"""Several checks of the same files as one: red only where each of them is.
+
+A red check can be made again on a fresh machine. That takes no false alarm for a second one: what
+one machine shows at a level of 1 %, two independent ones show at one of 0.01 %, less where they
+share what disturbs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from strop.runtime.check.judge.decide import Verdict
+from strop.runtime.check.judge.gates import Change
+from strop.runtime.check.judge.report import Checked, ReportFile, Subject
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.errors import PlanError
+
+MIN_REPORTS = 2
+THRESHOLDS = ("tolerance", "limit", "alpha", "num_threads")
+SHORT_DIGITS = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergedArtifact:
+    """One artifact on all occasions.
+
+    Attributes:
+        subject: As on the last one.
+        verdict: Of all together.
+        reasons: In words, what it came of.
+        occasions: In the order of the reports.
+    """
+
+    subject: Subject
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    occasions: tuple[Checked, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What else is not as in the baseline, on every occasion, as it was on the last one."""
+        shared = [
+            {(change.gate, change.fails) for change in each.changes} for each in self.occasions
+        ]
+        return tuple(
+            change
+            for change in self.occasions[-1].changes
+            if all((change.gate, change.fails) in each for each in shared)
+        )
+
+    @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Names of the gates without statistics by which it fails on every occasion."""
+        return tuple(change.gate for change in self.changes if change.fails)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergedReport:
+    """What several reports say together.
+
+    Attributes:
+        plan: With the thresholds of all; the rest is the first one's.
+        baseline: The old artifact.
+        where: Paths of the reports.
+        artifacts: In the order in which all reports have them.
+    """
+
+    plan: CheckPlan
+    baseline: Subject
+    where: tuple[str, ...]
+    artifacts: tuple[MergedArtifact, ...]
+
+
+def merge(files: Sequence[ReportFile]) -> MergedReport:
+    """Hold reports on the same files against each other.
+
+    Args:
+        files: Two or more.
+
+    Raises:
+        PlanError: There is one alone, they are of other files or thresholds, or two of them are of
+            one occasion: less than an hour apart within one boot.
+    """
+    if len(files) < MIN_REPORTS:
+        raise PlanError(
+            f"--merge: {len(files)} report; needed are {MIN_REPORTS} or more, of checks that"
+            " independent machines made"
+        )
+    first = files[0]
+    for other in files[1:]:
+        _require_same_question(first, other)
+    for i, one in enumerate(files):
+        for other in files[i + 1 :]:
+            _require_apart(one, other)
+    everything = zip(*(each.report.artifacts for each in files), strict=True)
+    return MergedReport(
+        plan=first.report.plan,
+        baseline=first.report.baseline,
+        where=tuple(each.where for each in files),
+        artifacts=tuple(_merged(occasions) for occasions in everything),
+    )
+
+
+def _merged(occasions: tuple[Checked, ...]) -> MergedArtifact:
+    verdict, reason = _verdict([each.decision.verdict for each in occasions])
+    return MergedArtifact(
+        subject=occasions[-1].subject, verdict=verdict, reasons=(reason,), occasions=occasions
+    )
+
+
+def _verdict(found: Sequence[Verdict]) -> tuple[Verdict, str]:
+    counted = [each for each in found if each is not Verdict.INVALID]
+    if len(counted) < MIN_REPORTS:
+        return Verdict.INVALID, (
+            f"{len(counted)} of {len(found)} reports measured something that counts; needed are"
+            f" {MIN_REPORTS}"
+        )
+    red = counted.count(Verdict.REGRESSION)
+    if red == len(counted):
+        return Verdict.REGRESSION, f"slower on each of {red} occasions"
+    if red:
+        return Verdict.INCONCLUSIVE, f"slower on {red} of {len(counted)} occasions, not on each"
+    if Verdict.INCONCLUSIVE in counted:
+        unclear = counted.count(Verdict.INCONCLUSIVE)
+        return Verdict.INCONCLUSIVE, f"{unclear} of {len(counted)} occasions show nothing"
+    if set(counted) == {Verdict.IMPROVED}:
+        return Verdict.IMPROVED, f"faster on each of {len(counted)} occasions"
+    return Verdict.PASS, f"a pass on each of {len(counted)} occasions"
+
+
+def _require_same_question(one: ReportFile, other: ReportFile) -> None:
+    questions = [
+        {
+            "baseline": each.report.baseline.sha256[:SHORT_DIGITS],
+            "artifacts": ", ".join(
+                checked.subject.sha256[:SHORT_DIGITS] for checked in each.report.artifacts
+            ),
+            **{name: getattr(each.report.plan, name) for name in THRESHOLDS},
+        }
+        for each in (one, other)
+    ]
+    different = [
+        f"{name} {value} and {questions[1][name]}"
+        for name, value in questions[0].items()
+        if questions[1][name] != value
+    ]
+    if different:
+        raise PlanError(
+            f"{one.where} and {other.where}: two questions ({'; '.join(different)}); merge reports"
+            " on the same files, in the same order, with the same thresholds"
+        )
+
+
+def _require_apart(one: ReportFile, other: ReportFile) -> None:
+    if not one.occasion().is_apart_from(other.occasion()):
+        raise PlanError(
+            f"{one.where} and {other.where}: of one boot, and less than an hour apart, which is"
+            " no independent evidence; check again on a fresh machine"
+        )

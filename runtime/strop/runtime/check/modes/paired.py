@@ -1,0 +1,172 @@
+"""The baseline is a file, and is measured again beside the new ones: the modes `paired...`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.bench.block_state import BoardWatch
+from strop.runtime.bench.record import installed_version
+from strop.runtime.check.judge.anatomy import anatomy, anatomy_there
+from strop.runtime.check.judge.certified import Certified, certified
+from strop.runtime.check.judge.decide import decide
+from strop.runtime.check.judge.gates import changes
+from strop.runtime.check.judge.mode import Mode
+from strop.runtime.check.judge.report import Checked, CheckReport, Subject
+from strop.runtime.check.measure.pair import Contender, PairRunner
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.serial import SerialRunner
+from strop.runtime.check.modes.qualification import findings_for, qualification_beside
+from strop.runtime.check.modes.sequential import measure_pairs, tell_nobody
+from strop.runtime.errors import BaselineError
+from strop.runtime.machine.board import board_state
+from strop.runtime.machine.cooldown import CoolDown
+from strop.runtime.machine.environment import place
+from strop.runtime.machine.machine import machine
+from strop.runtime.records.timestamps import timestamp
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateOptions:
+    """What may change beside the latency.
+
+    Attributes:
+        allowed: Gates that may be worse.
+        max_drop: The largest certified drop of accuracy, a share; None for no such gate.
+    """
+
+    allowed: tuple[str, ...] = ()
+    max_drop: float | None = None
+
+
+def check_paired(
+    baseline: Contender,
+    news: Sequence[Contender],
+    *,
+    plan: CheckPlan,
+    gates: GateOptions = GateOptions(),
+    cooled: CoolDown | None = None,
+    on_pair: Callable[[Path, int, int], None] | None = None,
+    mode: Mode = Mode.PAIRED,
+) -> CheckReport:
+    """Hold each new artifact against the baseline on this machine.
+
+    Args:
+        baseline: The old artifact.
+        news: At least one.
+        plan: Thresholds and durations.
+        gates: What may change beside the latency.
+        cooled: The wait before, for the report.
+        on_pair: Is told, for a new artifact, how many pairs are done and planned.
+        mode: PAIRED, or PAIRED_SERIAL for one process at a time.
+
+    Raises:
+        BaselineError: There is no baseline file.
+        ContractError: There is no certificate where one is asked for.
+        ArtifactError, EngineError: A file cannot be run.
+        MeasurementError: It could not be measured, the budget is too small, or the
+            qualification beside the baseline cannot be read.
+    """
+    require_baseline(baseline.artifact)
+    qualified = qualification_beside(baseline.artifact)
+    # Also looks whether all of them can be run before any is measured.
+    old, *subjects = (subject(each, plan) for each in (baseline, *news))
+    certificates = [
+        certified(each.artifact, about.sha256) if gates.max_drop is not None else None
+        for each, about in zip(news, subjects, strict=True)
+    ]
+    created_at = timestamp()
+    before, here, board_before = machine(), place(), board_state()
+    lots, limit_c = random.Random(plan.seed), board_before.temperature_limit_c
+    measured = []
+    for new in news:
+        runner = _runner(baseline, new, plan=plan, lots=lots, limit_c=limit_c, mode=mode)
+        told = tell_nobody if on_pair is None else _about(new.artifact, on_pair)
+        pairs = measure_pairs(runner.run, plan, artifacts=len(news), on_pair=told)
+        measured.append((pairs, runner.states))
+    decisions = decide([pairs for pairs, _ in measured], plan)
+    return CheckReport(
+        strop_version=installed_version(),
+        created_at=created_at,
+        mode=mode.value,
+        plan=plan,
+        machine=before,
+        place=here,
+        cool_down=cooled,
+        board_before=board_before,
+        board_after=board_state(),
+        baseline=old,
+        artifacts=tuple(
+            Checked(
+                subject=new,
+                decision=decision,
+                changes=changes(
+                    old.anatomy,
+                    new.anatomy,
+                    pairs,
+                    allowed=gates.allowed,
+                    accuracy=_accuracy(certificate, gates.max_drop),
+                ),
+                block_states=states,
+                pairs=pairs,
+            )
+            for new, decision, certificate, (pairs, states) in zip(
+                subjects, decisions, certificates, measured, strict=True
+            )
+        ),
+        qualification=findings_for(qualified, before, plan),
+    )
+
+
+def require_baseline(path: Path) -> None:
+    """Pass a baseline that is there.
+
+    Raises:
+        BaselineError: It is not.
+    """
+    if not path.exists():
+        raise BaselineError(
+            f"{path}: no such file; needed is the released artifact to compare with"
+        )
+
+
+def _runner(
+    old: Contender,
+    new: Contender,
+    *,
+    plan: CheckPlan,
+    lots: random.Random,
+    limit_c: float | None,
+    mode: Mode,
+) -> PairRunner | SerialRunner:
+    if mode is Mode.PAIRED_SERIAL:
+        return SerialRunner(old, new, plan=plan, lots=lots, temperature_limit_c=limit_c)
+    watch = BoardWatch()
+    return PairRunner(old, new, plan=plan, lots=lots, watch=watch, temperature_limit_c=limit_c)
+
+
+def subject(contender: Contender, plan: CheckPlan) -> Subject:
+    """Open the artifact once and say what it is.
+
+    Raises:
+        ArtifactError, EngineError: It cannot be run.
+    """
+    path, engine, threads = contender.artifact, contender.engine, plan.num_threads
+    if contender.interpreter is None:
+        found = anatomy(path, engine=engine, num_threads=threads)
+    else:
+        found = anatomy_there(contender.interpreter, path, engine=engine, num_threads=threads)
+    return Subject(name=path.name, sha256=sha256_file(path), anatomy=found)
+
+
+def _accuracy(
+    certificate: Certified | None, max_drop: float | None
+) -> tuple[Certified, float] | None:
+    return None if certificate is None or max_drop is None else (certificate, max_drop)
+
+
+def _about(artifact: Path, on_pair: Callable[[Path, int, int], None]) -> Callable[[int, int], None]:
+    return lambda done, planned: on_pair(artifact, done, planned)

@@ -1,0 +1,184 @@
+"""What a check is worth on one machine: equal files and known slowdowns, tried there."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from strop.runtime.check.judge.decide import Decision, Verdict
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.errors import MeasurementError
+from strop.runtime.machine.machine import Machine
+from strop.runtime.records.json_reader import MAX_BYTES
+from strop.runtime.records.json_records import versioned
+from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.user_files import read_file
+from strop.runtime.statistics.exact_bounds import at_least, at_most
+
+# History: 1, the first.
+FORMAT_VERSION = 1
+WRITER = "strop check --self-test"
+FILE_NAME = "qualification.json"
+EQUAL = 0.0
+# Equal files twice as often: a false alarm is what gets a gate switched off.
+ROUND = (EQUAL, 0.10, EQUAL, 0.05)
+PERCENT = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One whole check of a file against its copy.
+
+    Attributes:
+        rel_increase: By which every inference of the copy was slowed down; 0.05 = 5 %.
+        decision: What the check said.
+        duration_s: How long it took.
+    """
+
+    rel_increase: float
+    decision: Decision
+    duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Qualification:
+    """The trials on one machine.
+
+    Attributes:
+        strop_version: Version that measured and decided.
+        artifact: File name of what was tried.
+        sha256: Of it, hex.
+        facts: What ran it.
+        plan: Of every trial, but for the seed: trial i has seed + i.
+        machine: On what.
+        trials: In order.
+    """
+
+    strop_version: str
+    artifact: str
+    sha256: str
+    facts: EngineFacts
+    plan: CheckPlan
+    machine: Machine
+    trials: tuple[Trial, ...]
+
+    def to_json(self) -> str:
+        """The record as JSON text that `qualification_from_json` reads back unchanged."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
+
+    def is_of(self, machine: Machine, plan: CheckPlan) -> bool:
+        """Whether it holds for checks by this plan on this machine."""
+        return _identity(machine, plan) == _identity(self.machine, self.plan)
+
+
+def qualification_from_json(text: str | bytes, *, where: str) -> Qualification:
+    """Parse what `Qualification.to_json` wrote; refuse anything else by name.
+
+    Args:
+        text: JSON.
+        where: Named in the error, usually the file's path.
+
+    Raises:
+        MeasurementError: Not JSON, another format version, or a field missing, unknown
+            or of the wrong type.
+    """
+    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
+    return cast("Qualification", read_typed(record, Qualification, at=where))
+
+
+def try_out(
+    check: Callable[[float, CheckPlan], Decision],
+    plan: CheckPlan,
+    *,
+    budget_s: float,
+    clock: Callable[[], float] = time.monotonic,
+    on_trial: Callable[[Trial], None] = lambda trial: None,
+) -> tuple[Trial, ...]:
+    """Run trials until one more as long as the longest would exceed the time.
+
+    Args:
+        check: Checks a file against a copy that is slowed down by the given share.
+        plan: Of every trial; each has a seed of its own.
+        budget_s: For all.
+        clock: Seconds, monotonic.
+        on_trial: Is told of each.
+
+    Raises:
+        MeasurementError: Not even one round of ROUND was possible.
+    """
+    begun = clock()
+    trials: list[Trial] = []
+    longest_s = 0.0
+    while clock() - begun + longest_s <= budget_s:
+        number = len(trials)
+        rel_increase = ROUND[number % len(ROUND)]
+        start = clock()
+        decision = check(rel_increase, replace(plan, seed=plan.seed + number))
+        trial = Trial(rel_increase=rel_increase, decision=decision, duration_s=clock() - start)
+        longest_s = max(longest_s, trial.duration_s)
+        trials.append(trial)
+        on_trial(trial)
+    if len(trials) < len(ROUND):
+        raise MeasurementError(
+            f"{budget_s / 60:g} minutes are enough for {len(trials)} trials, needed are"
+            f" {len(ROUND)}; give --minutes {len(ROUND) * longest_s / 60 + 1:.0f} or more"
+        )
+    return tuple(trials)
+
+
+def findings(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """False alarms and what was caught, with exact one-sided 95 % bounds, a line each."""
+    lines = []
+    for rel_increase in sorted({trial.rel_increase for trial in trials}):
+        verdicts = [
+            trial.decision.verdict for trial in trials if trial.rel_increase == rel_increase
+        ]
+        n, red = len(verdicts), verdicts.count(Verdict.REGRESSION)
+        others = {
+            verdict.value: verdicts.count(verdict)
+            for verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID)
+            if verdict in verdicts
+        }
+        text = (
+            f"equal files: {red} of {n} called a regression (at most"
+            f" {at_most(red, n) * PERCENT:.1f} %)"
+            if rel_increase == EQUAL
+            else f"{rel_increase * PERCENT:+g} %: {red} of {n} caught (at least"
+            f" {at_least(red, n) * PERCENT:.1f} %)"
+        )
+        lines.append(", ".join([text, *(f"{count} {name}" for name, count in others.items())]))
+    return tuple(lines)
+
+
+def findings_for(found: Qualification | None, machine: Machine, plan: CheckPlan) -> tuple[str, ...]:
+    """What trials have shown of checks by this plan on this machine; nothing where none have."""
+    return findings(found.trials) if found is not None and found.is_of(machine, plan) else ()
+
+
+def qualification_beside(path: Path) -> Qualification | None:
+    """The qualification in an artifact's folder; None where there is none.
+
+    Raises:
+        MeasurementError: There is one that cannot be read.
+    """
+    file = path.parent / FILE_NAME
+    if not os.path.lexists(file):
+        return None
+    text = read_file(
+        file, max_bytes=MAX_BYTES, error=MeasurementError, remedy="make it readable, or remove it"
+    )
+    return qualification_from_json(text, where=str(file))
+
+
+def _identity(machine: Machine, plan: CheckPlan) -> tuple[object, ...]:
+    """What has to be the same; not what changes with every run or boot."""
+    return (
+        *(machine.cpu_model, machine.board, machine.arch, machine.isa, machine.cores_online),
+        replace(plan, seed=0, budget_s=1.0, pairs=None),
+    )

@@ -1,0 +1,1 @@
+"""Turns an image into a label: preparation, engine, scores, evaluation."""

@@ -1,0 +1,186 @@
+"""How often two models give the same answers, and what one answer for all images would be worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.runtime.statistics.intervals import Interval, paired_drop_interval, wilson_interval
+
+Answers = NDArray[np.int64]
+"""One row per image, as `decision.answers` gives them, or as truth has them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A share of images.
+
+    Attributes:
+        share: 0..1.
+        interval: 95 % interval of it (Wilson).
+    """
+
+    share: float
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drop:
+    """How many more images a reference has right.
+
+    Attributes:
+        lost: Images that only the reference has right.
+        won: Images that only the other model has right.
+        drop: (lost - won) / images, a share.
+        interval: 95 % interval of it (paired, Tango 1998).
+    """
+
+    lost: int
+    won: int
+    drop: float
+    interval: Interval
+
+
+def share_of(hits: int, images: int) -> Share:
+    """The share that `hits` of the images are."""
+    return Share(share=hits / images, interval=wilson_interval(hits, images))
+
+
+def same(first: Answers, second: Answers) -> NDArray[np.bool_]:
+    """On which images two models, or a model and the truth, have the same answer: [N]."""
+    rows: NDArray[np.bool_] = (first == second).all(axis=1)
+    return rows
+
+
+def agreement(reference: Answers, found: Answers) -> Share:
+    """The share of images with the same answer."""
+    return share_of(int(np.count_nonzero(same(reference, found))), len(reference))
+
+
+def drop(reference: Answers, found: Answers, truth: Answers) -> Drop:
+    """How many more images the reference has right."""
+    before, now = same(reference, truth), same(found, truth)
+    lost = int(np.count_nonzero(before & ~now))
+    won = int(np.count_nonzero(now & ~before))
+    return Drop(
+        lost=lost,
+        won=won,
+        drop=(lost - won) / len(truth),
+        interval=paired_drop_interval(lost, won, len(truth)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Constant:
+    """What a file would be worth that gives every image the reference's most common answer.
+
+    A file whose agreement with the reference is not clearly above this one's says nothing
+    about the network: the two 95 % intervals must not overlap. Where fewer than 8 images have
+    another answer, no file can show that, however many images there are: Wilson's interval of
+    an agreement on all n images begins at n / (n + 3.84).
+
+    Attributes:
+        answer: The most common answer, a row of `Answers`.
+        hits: Images to which the reference gives it.
+        images: All images.
+        right: Share of images for which it is the right answer; None without truth.
+    """
+
+    answer: tuple[int, ...]
+    hits: int
+    images: int
+    right: float | None
+
+    @property
+    def agreement(self) -> Share:
+        """With the reference."""
+        return share_of(self.hits, self.images)
+
+    @property
+    def is_beatable(self) -> bool:
+        """Whether a file that agrees on every image would be clearly better."""
+        return self.is_beaten_by(share_of(self.images, self.images))
+
+    def is_beaten_by(self, found: Share) -> bool:
+        """Whether an agreement with the reference is clearly above this one's."""
+        return found.interval.low > self.agreement.interval.high
+
+
+def why_it_says_nothing(constant: Constant, agreed: int, *, answer: str, reference: str) -> str:
+    """What keeps an agreement from saying something; empty where nothing does.
+
+    Args:
+        constant: What one answer for all images would be worth.
+        agreed: Images with the same answer as the reference.
+        answer: The constant's answer, in words.
+        reference: What the reference is called.
+    """
+    found = share_of(agreed, constant.images)
+    if constant.is_beaten_by(found):
+        return ""
+    return (
+        f"{reference} answers {answer!r} to {constant.hits} of {constant.images} images, so one"
+        f" answer for all of them would agree on {100 * constant.agreement.share:.2f} %, and"
+        f" {100 * found.share:.2f} % is not clearly more"
+    )
+
+
+def constant(reference: Answers, truth: Answers | None = None) -> Constant:
+    """Find the reference's most common answer; of equally common ones the least row."""
+    rows, counts = np.unique(reference, axis=0, return_counts=True)
+    answer = rows[counts.argmax()]
+    return Constant(
+        answer=tuple(answer.tolist()),
+        hits=int(counts.max()),
+        images=len(reference),
+        right=None if truth is None else float(same(answer[None], truth).mean()),
+    )
+
+
+def label_agreement(reference: Answers, found: Answers) -> tuple[float, ...]:
+    """For each label of a MULTILABEL task the share of images on which it is set alike."""
+    shares: list[float] = (reference == found).mean(axis=0).tolist()
+    return tuple(shares)
+
+
+def mean_label_interval(shares: tuple[float, ...], images: int) -> Interval:
+    """A 95 % interval of the mean of `label_agreement`.
+
+    Labels of one image are not independent, so images are what is counted: a share of an
+    image's labels, 0..1, varies at most as much as a yes or no of the same mean, and
+    Wilson's interval of that is the wider one.
+    """
+    mean = min(sum(shares) / len(shares), 1.0)
+    return wilson_interval(mean * images, images)
+
+
+def mean_average_precision(outputs: NDArray[np.float64], truth: Answers) -> float | None:
+    """Mean over the labels of the area below their steps of precision by recall.
+
+    Args:
+        outputs: [N, labels], the higher the likelier.
+        truth: [N, labels], 1 where the image has the label.
+
+    Returns:
+        0..1; labels that no image has are left out, None where that is all of them.
+
+    Source: C. D. Manning et al., Introduction to Information Retrieval, 2008, section 8.4;
+    images of equal outputs are taken in together, as scikit-learn's average_precision_score
+    does.
+    """
+    each = [
+        _average_precision(outputs[:, label], truth[:, label])
+        for label in range(truth.shape[1])
+        if truth[:, label].any()
+    ]
+    return sum(each) / len(each) if each else None
+
+
+def _average_precision(outputs: NDArray[np.float64], truth: Answers) -> float:
+    order = np.argsort(-outputs, kind="stable")
+    falling, hits = outputs[order], np.cumsum(truth[order])
+    ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)
+    precision, recall = hits[ends] / (ends + 1), hits[ends] / hits[-1]
+    return float((np.diff(recall, prepend=0.0) * precision).sum())

@@ -1,0 +1,258 @@
+"""An artifact as a classifier: an image in, labels and probabilities out."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from strop.engine_watch import EngineAtWork
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.artifact.contract import Contract, Task
+from strop.runtime.classify.decision import Decision, decision_of
+from strop.runtime.classify.predictions import Prediction, predictions
+from strop.runtime.classify.prepare import Preparation, preparation
+from strop.runtime.classify.scores import dequantize
+from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
+from strop.runtime.errors import ArtifactError, ContractError, StropError
+from strop.runtime.images.frames import check_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+DEFAULT_TOP = 5
+DTYPES = ("uint8", "int8", "float32")
+BINARY_LABELS = 2  # of one score; or one, which names the second
+
+
+class Classifier:
+    """An opened artifact; a context manager.
+
+    Attributes:
+        contract: What goes in and what comes out.
+        decision: How scores become an answer; None where the contract leaves it open, see
+            `decision_of`.
+        facts: What runs it.
+        input: The input tensor.
+        output: The output tensor.
+        remark: Why it runs otherwise than such files do; "" where it does not.
+    """
+
+    def __init__(self, engine: Engine, contract: Contract, *, where: str) -> None:
+        """Join an engine and a contract.
+
+        Args:
+            engine: Opened; the classifier closes it.
+            contract: Of the same artifact.
+            where: The artifact, for errors.
+
+        Raises:
+            ArtifactError: No classifier: several inputs or outputs, or another dtype.
+            ContractError: The contract does not fit the engine's tensors.
+        """
+        _check_fit(engine, contract, where=where)
+        self.contract = contract
+        self._where = where
+        self.decision: Decision | None = decision_of(contract, engine.output, where=where)
+        self.facts: EngineFacts = engine.facts
+        self.input: TensorInfo = engine.input
+        self.output: TensorInfo = engine.output
+        self.remark: str = engine.remark
+        self._engine = engine
+        self._where = where
+        self._at_work = EngineAtWork(where, f"{engine.facts.engine} {engine.facts.version}")
+        self._preparation: Preparation = preparation(contract, engine.input)
+
+    def classify(
+        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP
+    ) -> tuple[Prediction, ...]:
+        """The answer: the `top` likeliest classes, best first; of equal scores the lower index.
+
+        Of a BINARY task it is one class. Of a MULTILABEL task the labels at or above their
+        thresholds come first, then the likeliest others. Of a REGRESS task it is all numbers,
+        in their order.
+
+        Args:
+            image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
+            top: How many, at least 1; at most as many as there are classes come back.
+
+        Raises:
+            ImageError: The image cannot be used.
+            ContractError: `top` is below 1.
+            ArtifactError: The engine fails, or a score is not finite.
+        """
+        if top < 1:
+            raise ContractError(f"top is {top}; needed is 1 or more")
+        scores = self.scores(image)
+        return predictions(scores, self.decision, self.contract, top=top)
+
+    def scores(
+        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """The artifact's scores, dequantized, before the contract's activation.
+
+        Args:
+            image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
+
+        Returns:
+            float32 [classes].
+
+        Raises:
+            ImageError: The image cannot be used.
+            ArtifactError: The engine fails, or a score is not finite.
+        """
+        if isinstance(image, np.ndarray):
+            pixels = check_array(image, self.contract)
+        else:
+            # Pillow is not needed to import strop.runtime, nor for frames that fit.
+            from strop.runtime.images.load import load_image
+
+            pixels = load_image(image, self.contract)
+        self._preparation.fill(pixels, self._engine.input_view())
+        with self._at_work:
+            self._engine.invoke()
+            raw = self._engine.read()
+        try:
+            return dequantize(raw, self.output).reshape(-1)
+        except ArtifactError as err:
+            raise ArtifactError(f"{self._where}: {err}") from err
+
+    def known_decision(self) -> Decision:
+        """How scores become an answer.
+
+        Raises:
+            ContractError: The contract leaves it open.
+        """
+        if self.decision is None:
+            raise ContractError(
+                f"{self._where}: what its scores decide is unknown: they may be probabilities or"
+                " logits; give --threshold 0.5 for probabilities, --threshold 0 for logits, or"
+                " --task regress for numbers"
+            )
+        return self.decision
+
+    def close(self) -> None:
+        """Free the engine; the object is of no use afterwards."""
+        self._engine.close()
+
+    def __enter__(self) -> Classifier:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open(  # noqa: A001  # strop.runtime.open is what it is called by
+    path: str | os.PathLike[str],
+    *,
+    engine: str | None = None,
+    num_threads: int = 1,
+    contract: Contract | None = None,
+) -> Classifier:
+    """Open an artifact as a classifier; close it, or use it in a `with` statement.
+
+    A file of a stranger can crash its engine, and with it this process, or keep it for ever;
+    the command line has a process of its own for it, this call has not.
+
+    Args:
+        path: A .tflite or .onnx.
+        engine: "litert", "tflite-runtime" or "onnxruntime"; None takes the first
+            installed one for the format.
+        num_threads: Within one inference.
+        contract: For artifacts that carry none, nor TFLite metadata with what is needed; see
+            `foreign_facts`. Where the artifact carries one, this one is used in its place, as
+            a whole, and the content is not verified.
+
+    Raises:
+        ArtifactError: The file is missing, damaged, or no classifier.
+        ContractError: It carries no contract and none is given, or the contract does not
+            fit the artifact.
+        EngineError: No engine that can run it is installed.
+    """
+    where = os.fspath(path)
+    contract = contract or read_contract(path)
+    # First, because a file that was cut short has lost its contract too.
+    opened = open_engine(path, engine=engine, num_threads=num_threads)
+    try:
+        return Classifier(opened, contract or _foreign_contract(opened, where), where=where)
+    except StropError:
+        opened.close()
+        raise
+
+
+def _foreign_contract(engine: Engine, where: str) -> Contract:
+    """What a file without a contract says of itself, where that is enough."""
+    # Only here: what strop wrote shall not wait for it.
+    from strop.runtime.classify.foreign import foreign_facts
+
+    check_tensors(engine, where=where)
+    facts = foreign_facts(where, engine.input, engine.output, {})
+    if facts.missing:
+        raise ContractError(
+            f"{where}: carries no contract, so its {', '.join(facts.missing)} and labels are"
+            " unknown. In Python give contract=Contract(height=..., width=..., resize=...,"
+            " mean=..., std=..., activation=..., labels=...); on the command line --resize, --mean,"
+            " --std, --activation and --labels"
+        )
+    return facts.contract()
+
+
+def check_tensors(engine: Engine, *, where: str) -> None:
+    """Pass an engine with one input and one output, of the dtypes that a classifier has.
+
+    Raises:
+        ArtifactError: Several of them, or another dtype.
+    """
+    for what, infos in (("input", engine.inputs), ("output", engine.outputs)):
+        if len(infos) != 1:
+            raise ArtifactError(
+                f"{where}: {len(infos)} {what}s; a classifier has one. Export the model with a"
+                f" single {what}; bench and inspect take it as it is"
+            )
+        if infos[0].dtype not in DTYPES:
+            raise ArtifactError(
+                f"{where}: its {what} is {infos[0].dtype}; a classifier's is one of"
+                f" {', '.join(DTYPES)}; bench and inspect take it as it is"
+            )
+
+
+def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
+    check_tensors(engine, where=where)
+    needed = (1, contract.height, contract.width, contract.channels)
+    if engine.input.shape != needed:
+        raise ContractError(
+            f"{where}: its input is {list(engine.input.shape)}, its contract says"
+            f" {list(needed)} (batch, height, width, channels); give the contract of this"
+            " artifact, or export it again"
+        )
+    *others, classes = engine.output.shape or (0,)
+    if any(side != 1 for side in others) or classes < 1:
+        raise ContractError(
+            f"{where}: its output is {list(engine.output.shape)}; needed is one score a class,"
+            " [1, classes]. Is it a classifier?"
+        )
+    found = len(contract.labels)
+    if classes == 1 and contract.task is not Task.REGRESS:
+        if found > BINARY_LABELS:
+            raise ContractError(
+                f"{where}: one score, but {found} labels; needed are two: first the class below"
+                " the threshold, then the one at or above it"
+            )
+    elif found and found != classes:
+        raise ContractError(
+            f"{where}: {classes} classes, but {found} labels; give the labels that"
+            " the model was trained with, one a class"
+        )
+    if not contract.strop_version:
+        # Only here: what strop wrote shall not wait for it.
+        from strop.runtime.classify.input_fit import check_input_fit
+
+        check_input_fit(contract, engine.input, where=where)

@@ -1,0 +1,254 @@
+"""The rule by which an artifact's scores become an answer, the same everywhere.
+
+Certificate, `strop evaluate`, `strop run`, the self-test and the choice of golden vectors
+all ask this module, so that none of them can compare what another would not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from strop.runtime.artifact.contract import Activation, Contract, Task
+from strop.runtime.classify.scores import activate
+from strop.runtime.engines.engine import TensorInfo
+from strop.runtime.errors import ContractError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Scores: TypeAlias = "NDArray[np.floating[Any]]"
+THRESHOLD_TASKS = (Task.BINARY, Task.MULTILABEL)
+MAX_NAMED = 5  # labels of one answer
+PROBABILITY, LOGIT = 0.5, 0.0  # the usual thresholds: even odds
+
+
+# Not a dataclass, which takes 0.4 ms to make: every first result waits for it.
+class Decision(NamedTuple):
+    """A rule from an image's scores to its answer.
+
+    Attributes:
+        task: What the scores are.
+        scores: How many there are for an image, >= 1.
+        activation: What is applied to them before anything else.
+        thresholds: In the unit of the activated scores: one for BINARY, one per score for
+            MULTILABEL, none for the others.
+    """
+
+    task: Task
+    scores: int
+    activation: Activation
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether answers are classes or labels; those of a REGRESS task are numbers."""
+        return self.task is not Task.REGRESS
+
+    @property
+    def names_needed(self) -> int:
+        """How many labels name the answers."""
+        return 2 if self.task is Task.BINARY else self.scores
+
+
+def decide(
+    scores: int,
+    activation: Activation,
+    *,
+    task: Task | None = None,
+    thresholds: Sequence[float] = (),
+    where: str,
+) -> Decision:
+    """Fill in a decision from what is known; a task that is given wins.
+
+    Without a task, one score is BINARY, several behind a sigmoid are MULTILABEL and all
+    others CLASSIFY. A threshold is 0.5 behind a sigmoid or softmax and 0 otherwise.
+
+    Args:
+        scores: For an image.
+        activation: That the scores go through, inside the artifact or behind it.
+        task: None for what the scores look like.
+        thresholds: One, or one per score; empty for the usual one.
+        where: Named in errors.
+
+    Raises:
+        ContractError: The task, the scores and the thresholds contradict each other.
+    """
+    found = task or _usual_task(scores, activation)
+    if found is Task.BINARY and scores != 1:
+        raise ContractError(
+            f"{where}: the task is binary, which takes one score, and there are {scores}; with two"
+            " scores it is classify"
+        )
+    if found is Task.CLASSIFY and scores == 1:
+        raise ContractError(
+            f"{where}: the task is classify, which takes several scores, and there is one; with"
+            " one score it is binary or regress"
+        )
+    if found not in THRESHOLD_TASKS:
+        if thresholds:
+            raise ContractError(
+                f"{where}: a threshold is given, and the task is {found.value}, which has none;"
+                " leave out --threshold, or give another --task"
+            )
+        return Decision(task=found, scores=scores, activation=activation)
+    if len(thresholds) not in (0, 1, scores):
+        raise ContractError(
+            f"{where}: {len(thresholds)} thresholds for {scores} scores; needed is one, or one per"
+            " score"
+        )
+    usual = LOGIT if activation is Activation.NONE else PROBABILITY
+    given = tuple(thresholds) or (usual,)
+    return Decision(
+        task=found,
+        scores=scores,
+        activation=activation,
+        thresholds=given if len(given) == scores else given * scores,
+    )
+
+
+def _usual_task(scores: int, activation: Activation) -> Task:
+    if scores == 1:
+        return Task.BINARY
+    return Task.MULTILABEL if activation is Activation.SIGMOID else Task.CLASSIFY
+
+
+def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decision | None:
+    """The decision of an artifact, None where it cannot be known.
+
+    That is so for thresholds that are not recorded (contracts of version 1, and files that
+    strop did not write), of float scores without an activation: they may be probabilities,
+    whose threshold is 0.5, or logits, whose threshold is 0.
+
+    Raises:
+        ContractError: As `decide`.
+    """
+    found = decide(
+        output.shape[-1],
+        contract.activation,
+        task=contract.task,
+        thresholds=contract.thresholds,
+        where=where,
+    )
+    is_open = (
+        found.task in THRESHOLD_TASKS
+        and not contract.thresholds
+        and contract.activation is Activation.NONE
+        and output.scale <= 0
+    )
+    return None if is_open else found
+
+
+def outputs(decision: Decision, scores: Scores) -> NDArray[np.float64]:
+    """What thresholds and errors are in the unit of: the activated scores, [..., scores]."""
+    return activate(scores, decision.activation)
+
+
+def answers(decision: Decision, scores: Scores) -> NDArray[np.int64]:
+    """The answer to each image; two images have the same one where their rows are equal.
+
+    Args:
+        decision: The rule; not of a REGRESS task.
+        scores: float [N, scores], before the activation.
+
+    Returns:
+        [N, 1], the class, for CLASSIFY (of equal scores the lower index) and BINARY;
+        [N, scores], 1 for each label that is in the answer, for MULTILABEL.
+    """
+    if decision.task is Task.REGRESS:
+        raise TypeError("a regression has numbers, no answers that are the same or not")
+    if decision.task is Task.CLASSIFY:
+        best: NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
+        return best[:, None]
+    is_above: NDArray[np.bool_] = outputs(decision, scores) >= np.array(decision.thresholds)
+    return is_above.astype(np.int64)
+
+
+def answers_of_classes(decision: Decision, classes: Sequence[int]) -> NDArray[np.int64]:
+    """The right answers where each image is of one class, or has one label: as `answers`."""
+    found = np.array(classes, np.int64)
+    if decision.task is Task.MULTILABEL:
+        rows: NDArray[np.int64] = (found[:, None] == np.arange(decision.scores)).astype(np.int64)
+        return rows
+    return found[:, None]
+
+
+def margins(decision: Decision, scores: Scores) -> NDArray[np.float64]:
+    """How far each image's scores are from another answer, float64 [N], in units of a score.
+
+    0 for a REGRESS task, which has no other answer.
+    """
+    wide = scores.astype(np.float64)
+    if decision.task is Task.REGRESS:
+        return np.zeros(len(scores))
+    if decision.task is Task.CLASSIFY:
+        ordered = np.sort(wide, axis=1)
+        ahead: NDArray[np.float64] = ordered[:, -1] - ordered[:, -2]
+        return ahead
+    limits = [_score_at(threshold, decision.activation) for threshold in decision.thresholds]
+    nearest: NDArray[np.float64] = np.abs(wide - np.array(limits)).min(axis=1)
+    return nearest
+
+
+def _score_at(threshold: float, activation: Activation) -> float:
+    """The score whose activation is the threshold."""
+    if activation is not Activation.SIGMOID:
+        return threshold
+    if not 0 < threshold < 1:
+        return math.copysign(math.inf, threshold - PROBABILITY)
+    return math.log(threshold / (1 - threshold))
+
+
+def answer_names(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
+    """What classes or outputs are called; their positions in words where there are no labels.
+
+    Args:
+        decision: The rule.
+        labels: As many as `names_needed`, none, or for a BINARY task the second one alone.
+    """
+    if decision.task is Task.BINARY and len(labels) == 1:
+        return (f"not {labels[0]}", labels[0])
+    return tuple(labels) or tuple(str(index) for index in range(decision.names_needed))
+
+
+def classes_in(decision: Decision, answer: NDArray[np.int64]) -> tuple[int, ...]:
+    """Positions in `answer_names` that one row of `answers` stands for."""
+    if decision.task is Task.MULTILABEL:
+        return tuple(np.flatnonzero(answer).tolist())
+    return (int(answer[0]),)
+
+
+def answer_in_words(task: Task, names: Sequence[str], answer: Sequence[int]) -> str:
+    """One row of `answers` for people.
+
+    Args:
+        task: Not REGRESS.
+        names: As `answer_names` gives them; without any, classes are numbered.
+        answer: The row.
+    """
+    if task is not Task.MULTILABEL:
+        return names[answer[0]] if names else f"class {answer[0]}"
+    chosen = [names[i] if names else str(i) for i, is_set in enumerate(answer) if is_set]
+    return (
+        ", ".join(chosen[:MAX_NAMED]) + (", ..." if len(chosen) > MAX_NAMED else "") or "no label"
+    )
+
+
+def in_words(decision: Decision | None, labels: Sequence[str]) -> str:
+    """The rule in a few words, for settings and pages."""
+    if decision is None:
+        return "open; give --threshold 0.5 for a probability, 0 for a logit, or --task regress"
+    task = decision.task
+    if task is Task.CLASSIFY:
+        return f"classify: the highest of {decision.scores} scores"
+    if task is Task.REGRESS:
+        return "regress: the scores are the answer"
+    limits = sorted(set(decision.thresholds))
+    limit = f"{limits[0]:g}" if len(limits) == 1 else "its threshold"
+    if task is Task.MULTILABEL:
+        return f"multilabel: each of {decision.scores} labels at {limit} or above"
+    below, above = answer_names(decision, labels)
+    return f"binary: {above} at {limit} or above, {below} below"

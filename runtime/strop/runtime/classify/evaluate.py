@@ -1,0 +1,315 @@
+"""How often an artifact is right, and how often two agree, on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.runtime.artifact.contract import Contract, Task
+from strop.runtime.classify.agreement import (
+    Answers,
+    Constant,
+    Drop,
+    constant,
+    drop,
+    label_agreement,
+    mean_average_precision,
+    same,
+)
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.decision import Decision, answer_names, answers, classes_in, outputs
+from strop.runtime.classify.regression_error import OutputError, output_errors
+from strop.runtime.classify.scores import top_k
+from strop.runtime.errors import ContractError, ImageError, MeasurementError
+from strop.runtime.images.dataset import LabelledImage, pixels_in_order
+
+RANKS = 5  # top-5 is the second number that ImageNet results are reported in
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """What one artifact, or two, said of each image; every count is derived from it.
+
+    Attributes:
+        truth: Class of each image; None where unknown.
+        ranked: For each image the best RANKS classes, best first; of a BINARY task the one that
+            is the answer, of a MULTILABEL task all that are in it, of a REGRESS task none.
+        against: The same of the other artifact, the reference; None without one.
+        task: What the scores are.
+        outputs: Of a MULTILABEL or REGRESS task each image's activated scores; None of others.
+        against_outputs: The same of the reference; None without one.
+        targets: For each image as many numbers as there are scores, as `read_truth` gives
+            them; None where `truth` has all that is known.
+        thresholds: Of the artifact, as in `Decision`.
+        names: Of classes, labels or numbers; empty for a CLASSIFY task.
+
+    Raises:
+        MeasurementError: There is not for each image what its task needs.
+    """
+
+    truth: tuple[int | None, ...]
+    ranked: tuple[tuple[int, ...], ...]
+    against: tuple[tuple[int, ...], ...] | None = None
+    task: Task = Task.CLASSIFY
+    outputs: tuple[tuple[float, ...], ...] | None = None
+    against_outputs: tuple[tuple[float, ...], ...] | None = None
+    targets: tuple[tuple[float, ...], ...] | None = None
+    thresholds: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        is_table = self.task in (Task.MULTILABEL, Task.REGRESS)
+        width = len(self.names) if is_table else 1
+        tables = [self.outputs] if is_table else []
+        if is_table and self.against is not None:
+            tables.append(self.against_outputs)
+        if self.targets is not None:
+            tables.append(self.targets)
+        rankings = [each for each in (self.ranked, self.against) if each is not None]
+        is_whole = (
+            all(len(each) == self.n for each in rankings)
+            and all(_is_table(table, rows=self.n, columns=width) for table in tables)
+            and all(self._is_answer(each) for ranking in rankings for each in ranking)
+        )
+        if not is_whole:
+            raise MeasurementError(
+                f"{self.task.value}: not each of {self.n} images has an answer as it needs"
+            )
+
+    def _is_answer(self, classes: tuple[int, ...]) -> bool:
+        if self.task in (Task.CLASSIFY, Task.BINARY):
+            return bool(classes)
+        return all(0 <= index < len(self.names) for index in classes)
+
+    @property
+    def n(self) -> int:
+        """How many images."""
+        return len(self.truth)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether every image's class is known, or all its labels."""
+        return self.targets is not None or None not in self.truth
+
+    @property
+    def top1_hits(self) -> int | None:
+        """Images whose answer is right; None if what is right is unknown."""
+        truth = self.right_answers
+        return None if truth is None else int(np.count_nonzero(same(self.answers, truth)))
+
+    @property
+    def top5_hits(self) -> int | None:
+        """Images whose class was among the first RANKS; None if the classes are unknown."""
+        if self.task is not Task.CLASSIFY or not self.is_labelled:
+            return None
+        pairs = zip(self.truth, self.ranked, strict=True)
+        return sum(index in best[:RANKS] for index, best in pairs)
+
+    @property
+    def against_top1_hits(self) -> int | None:
+        """As top1_hits, of the reference; None without one."""
+        truth, reference = self.right_answers, self.reference_answers
+        if truth is None or reference is None:
+            return None
+        return int(np.count_nonzero(same(reference, truth)))
+
+    @property
+    def agreed(self) -> int | None:
+        """Images to which both give the same answer; None without a reference."""
+        reference = self.reference_answers
+        return None if reference is None else int(np.count_nonzero(same(self.answers, reference)))
+
+    @property
+    def drop(self) -> Drop | None:
+        """How many more images the reference has right; None if that is unknown."""
+        truth, reference = self.right_answers, self.reference_answers
+        return None if truth is None or reference is None else drop(reference, self.answers, truth)
+
+    @property
+    def answers(self) -> Answers:
+        """As `strop.runtime.classify.decision.answers`; of a REGRESS task no columns."""
+        return self._rows(self.ranked)
+
+    @property
+    def reference_answers(self) -> Answers | None:
+        """The same of the reference; None without one, and of a REGRESS task."""
+        if self.against is None or self.task is Task.REGRESS:
+            return None
+        return self._rows(self.against)
+
+    @property
+    def right_answers(self) -> Answers | None:
+        """What is right; None if it is unknown, and of a REGRESS task."""
+        if not self.is_labelled or self.task is Task.REGRESS:
+            return None
+        if self.targets is None:
+            return self._rows([() if index is None else (index,) for index in self.truth])
+        return np.array(self.targets).astype(np.int64)
+
+    @property
+    def constant(self) -> Constant | None:
+        """What one answer for all images would be worth; None without a reference's answers."""
+        reference = self.reference_answers
+        return None if reference is None else constant(reference, self.right_answers)
+
+    @property
+    def label_agreement(self) -> tuple[float, ...]:
+        """Of a MULTILABEL task with a reference the share of images by label; empty of others."""
+        reference = self.reference_answers
+        if reference is None or self.task is not Task.MULTILABEL:
+            return ()
+        return label_agreement(reference, self.answers)
+
+    @property
+    def mean_average_precision(self) -> float | None:
+        """Of a MULTILABEL task; None of others, and where what is right is unknown."""
+        truth = self.right_answers
+        if truth is None or self.outputs is None:
+            return None
+        return mean_average_precision(np.array(self.outputs), truth)
+
+    @property
+    def errors(self) -> tuple[OutputError, ...]:
+        """Of a REGRESS task the errors against the reference, or else the truth; or empty."""
+        if self.task is not Task.REGRESS or self.outputs is None:
+            return ()
+        truth = None if self.targets is None else np.array(self.targets)
+        reference = truth if self.against_outputs is None else np.array(self.against_outputs)
+        if reference is None:
+            return ()
+        of_reference = truth if self.against_outputs is not None else None
+        return output_errors(reference, np.array(self.outputs), of_reference, self.names)
+
+    def _rows(self, classes: Sequence[tuple[int, ...]]) -> Answers:
+        if self.task is not Task.MULTILABEL or self.outputs is None:
+            return np.array([each[:1] for each in classes], np.int64)
+        rows = np.zeros((len(classes), len(self.outputs[0])), np.int64)
+        for row, each in zip(rows, classes, strict=True):
+            row[list(each)] = 1
+        return rows
+
+
+def evaluate(
+    classifier: Classifier,
+    images: Sequence[LabelledImage],
+    *,
+    targets: tuple[tuple[float, ...], ...] | None = None,
+    against: Classifier | None = None,
+    progress: Callable[[Iterator[None]], Iterator[None]] | None = None,
+) -> Evaluation:
+    """Classify every image, with one artifact or with two.
+
+    Args:
+        classifier: The artifact.
+        images: Decoded ahead, a few at a time; memory stays flat.
+        targets: What is true of each image, as `read_truth` gives it.
+        against: The reference to compare with; it has the same task and classes.
+        progress: Passes on an iterator that has one item an image, and may show it.
+
+    Raises:
+        ImageError: No images, or one that cannot be used.
+        ContractError: The two artifacts have different tasks or classes, or what the scores
+            of one decide is unknown.
+        ArtifactError: An engine fails, or a score is not finite.
+    """
+    if not images:
+        raise ImageError("no images to evaluate; needed is one or more")
+    decision = classifier.known_decision()
+    if against is not None:
+        _check_same_classes(classifier, against)
+    own, other = _Said(decision), _Said(decision if against is None else against.known_decision())
+
+    def steps() -> Iterator[None]:
+        pairs = _pixel_pairs([image.path for image in images], classifier, against)
+        for pixels, reference_pixels in pairs:
+            own.add(classifier.scores(pixels))
+            if against is not None:
+                other.add(against.scores(reference_pixels))
+            yield
+
+    for _ in steps() if progress is None else progress(steps()):
+        pass
+    return Evaluation(
+        truth=tuple(image.class_index for image in images),
+        ranked=tuple(own.ranked),
+        against=None if against is None else tuple(other.ranked),
+        task=decision.task,
+        outputs=own.kept,
+        against_outputs=None if against is None else other.kept,
+        targets=targets,
+        thresholds=decision.thresholds,
+        names=()
+        if decision.task is Task.CLASSIFY
+        else answer_names(decision, classifier.contract.labels),
+    )
+
+
+def _is_table(table: Sequence[Sequence[float]] | None, *, rows: int, columns: int) -> bool:
+    return table is not None and len(table) == rows and all(len(row) == columns for row in table)
+
+
+class _Said:
+    """What one artifact said of the images so far."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self.ranked: list[tuple[int, ...]] = []
+        self.outputs: list[tuple[float, ...]] = []
+
+    def add(self, scores: NDArray[np.float32]) -> None:
+        task = self.decision.task
+        if task is Task.CLASSIFY:
+            self.ranked.append(top_k(scores, RANKS))
+            return
+        is_number = task is Task.REGRESS
+        answer = None if is_number else answers(self.decision, scores[None])[0]
+        self.ranked.append(() if answer is None else classes_in(self.decision, answer))
+        if task is not Task.BINARY:
+            self.outputs.append(tuple(outputs(self.decision, scores).tolist()))
+
+    @property
+    def kept(self) -> tuple[tuple[float, ...], ...] | None:
+        return tuple(self.outputs) or None
+
+
+def _pixel_pairs(
+    paths: Sequence[Path], classifier: Classifier, against: Classifier | None
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Each image as each artifact wants it; decoded once where both want the same."""
+    own = pixels_in_order(paths, classifier.contract)
+    if against is None or _geometry(against.contract) == _geometry(classifier.contract):
+        for pixels in own:
+            yield pixels, pixels
+    else:
+        yield from zip(own, pixels_in_order(paths, against.contract), strict=True)
+
+
+def _geometry(contract: Contract) -> tuple[object, ...]:
+    return (
+        contract.height,
+        contract.width,
+        contract.channels,
+        contract.resize,
+        contract.crop_fraction,
+    )
+
+
+def _check_same_classes(classifier: Classifier, against: Classifier) -> None:
+    own, other = classifier.contract.labels, against.contract.labels
+    sizes = [each.output.shape[-1] for each in (classifier, against)]
+    if sizes[0] != sizes[1] or (own and other and own != other):
+        raise ContractError(
+            f"the artifacts have different classes: {sizes[0]} and {sizes[1]}, labels"
+            f" {list(own[:3])} and {list(other[:3])}, ...; needed are two artifacts of the same"
+            " classes"
+        )
+    tasks = [each.known_decision().task.value for each in (classifier, against)]
+    if tasks[0] != tasks[1]:
+        raise ContractError(
+            f"the artifacts have different tasks: {tasks[0]} and {tasks[1]}; give --task, which"
+            " holds for both"
+        )

@@ -1,0 +1,112 @@
+"""Run an artifact on its golden vectors: does this device give the certified answers?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.runtime.artifact.golden import Golden
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.decision import Decision, answers, classes_in
+from strop.runtime.errors import ArtifactError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelfTest:
+    """How a device's answers compare with the certified ones.
+
+    Attributes:
+        kernels: What computed here.
+        certified_kernels: What computed when the artifact was certified.
+        differences: For each image the largest difference in codes.
+        bound: Largest difference that is still the certified answer.
+        expected: For each image the classes or labels of the certified answer; empty where
+            there are none, see `decided`.
+        found: For each image those of the answer here.
+        decided: Whether answers were compared; not those of a regression, or where it is open
+            what the scores decide.
+    """
+
+    kernels: str
+    certified_kernels: str
+    differences: tuple[int, ...]
+    bound: int
+    expected: tuple[tuple[int, ...], ...]
+    found: tuple[tuple[int, ...], ...]
+    decided: bool
+
+    @property
+    def has_certified_kernels(self) -> bool:
+        """Whether the codes must be the certified ones; other kernels round otherwise."""
+        return self.kernels == self.certified_kernels
+
+    @property
+    def has_same_classes(self) -> bool:
+        """Whether every image gets its certified answer; False where none were compared."""
+        return self.decided and self.found == self.expected
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether the certificate holds here: its kernels, and its codes within the bound."""
+        return self.has_certified_kernels and max(self.differences) <= self.bound
+
+    @property
+    def is_passed(self) -> bool:
+        """The codes with the certified kernels; with others the answers, or else the codes."""
+        if self.has_certified_kernels or not self.decided:
+            return max(self.differences) <= self.bound
+        return self.has_same_classes
+
+
+def selftest(classifier: Classifier, golden: Golden, *, sha256: str) -> SelfTest:
+    """Classify the golden images and compare.
+
+    Args:
+        classifier: The opened artifact.
+        golden: Of the same export.
+        sha256: Of the artifact's file, hex.
+
+    Raises:
+        ArtifactError: The golden vectors are another artifact's.
+    """
+    certified = golden.kernels.get(sha256)
+    needed = (classifier.contract.height, classifier.contract.width, classifier.contract.channels)
+    if certified is None or golden.images.shape[1:] != needed:
+        raise ArtifactError(
+            f"the golden vectors are of other files: none of their {len(golden.kernels)} has this"
+            f" artifact's SHA-256, {sha256[:16]}...; copy the artifact and its golden vectors from"
+            " one export"
+        )
+    scores = np.stack([classifier.scores(image) for image in golden.images])
+    if scores.shape != golden.codes.shape:
+        raise ArtifactError(
+            f"{scores.shape[1]} scores, but {golden.codes.shape[1]} golden codes; copy the artifact"
+            " and its golden vectors from one export"
+        )
+    codes = np.rint(scores / golden.step).astype(np.int64)
+    gaps = np.abs(codes - golden.codes).max(axis=1)
+    decision = classifier.decision
+    if decision is not None and not decision.has_classes:
+        decision = None
+    return SelfTest(
+        kernels=classifier.facts.kernels,
+        certified_kernels=certified,
+        differences=tuple(gaps.tolist()),
+        bound=golden.bound,
+        expected=_answers(decision, golden.codes, golden.step),
+        found=_answers(decision, codes, golden.step),
+        decided=decision is not None,
+    )
+
+
+def _answers(
+    decision: Decision | None, codes: NDArray[np.integer[Any]], step: float
+) -> tuple[tuple[int, ...], ...]:
+    if decision is None:
+        return ((),) * len(codes)
+    # Whole codes on both sides: what is below a step is not certified.
+    rows = answers(decision, codes * step)
+    return tuple(classes_in(decision, row) for row in rows)

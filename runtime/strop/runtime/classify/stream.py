@@ -1,0 +1,111 @@
+"""Classifies images as they come, one at a time, however many there are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
+from strop.runtime.classify.predictions import Prediction
+from strop.runtime.engines import EngineFacts
+from strop.runtime.errors import ImageError
+from strop.runtime.images.camera import Camera
+from strop.runtime.images.find import Unusable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """A camera's image.
+
+    Attributes:
+        number: Counted from 1.
+        pixels: uint8 [H, W, 3], RGB; the next frame overwrites them.
+    """
+
+    number: int
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What became of one item of a stream.
+
+    Attributes:
+        source: The path, or the number of the frame.
+        predictions: Best first; empty where there is an error.
+        latency_ns: From the file or frame to the labels; None where there is an error.
+        error: What is wrong with the image, and what to do; None where nothing is.
+        engine: What computed; None where there is an error.
+    """
+
+    source: str | int
+    predictions: tuple[Prediction, ...] = ()
+    latency_ns: int | None = None
+    error: str | None = None
+    engine: EngineFacts | None = None
+
+
+def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
+    """The camera's frames, `limit` of them, or without end.
+
+    Raises:
+        CameraError: It gives no more frames.
+    """
+    for number in count(1):
+        if limit is not None and number > limit:
+            return
+        yield Frame(number=number, pixels=camera.read())
+
+
+def classify_each(
+    classifier: Classifier, items: Iterable[str | Unusable | Frame], *, top: int = DEFAULT_TOP
+) -> Iterator[Answer]:
+    """An answer for every item, as soon as it is known; nothing is kept.
+
+    Args:
+        classifier: Opened.
+        items: Paths, frames, and what is unusable.
+        top: Classes an image.
+
+    Yields:
+        In the order of the items. An image that cannot be used has an answer that says
+        why, and the stream goes on.
+
+    Raises:
+        ContractError: `top` is below 1.
+        ArtifactError: The engine fails, or a score is not finite.
+    """
+    for item in items:
+        if isinstance(item, Unusable):
+            yield Answer(source=item.path, error=item.reason)
+            continue
+        source = item.number if isinstance(item, Frame) else item
+        started_ns = time.perf_counter_ns()
+        try:
+            predictions = classifier.classify(_image(item, classifier), top=top)
+        except ImageError as err:
+            yield Answer(source=source, error=str(err))
+            continue
+        latency_ns = time.perf_counter_ns() - started_ns
+        yield Answer(
+            source=source, predictions=predictions, latency_ns=latency_ns, engine=classifier.facts
+        )
+
+
+def _image(item: str | Frame, classifier: Classifier) -> str | NDArray[np.uint8] | Image:
+    if isinstance(item, str):
+        return item
+    if classifier.contract.channels == 3:
+        return item.pixels
+    from PIL import Image
+
+    return Image.fromarray(item.pixels)  # becomes grey as a file's colours do

@@ -1,0 +1,88 @@
+"""A folder of images, and what is true of each: by its subfolders, or by a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.truth_file import read_truth
+from strop.runtime.images.dataset import is_labelled, labelled_images, list_images
+
+BINARY_FOLDERS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownImages:
+    """Images, and what is true of them.
+
+    Attributes:
+        paths: The files.
+        classes: Class of each by its subfolder; None where subfolders name none.
+        targets: Rows of a table, see `read_truth`; None without one.
+        labels: Of the contract, or of a BINARY task without any, the names of its subfolders.
+    """
+
+    paths: tuple[Path, ...]
+    classes: tuple[int, ...] | None
+    targets: tuple[tuple[float, ...], ...] | None
+    labels: tuple[str, ...]
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is known what is true."""
+        return self.classes is not None or self.targets is not None
+
+
+def images_with_truth(
+    folder: str | os.PathLike[str],
+    table: Path | None,
+    *,
+    decision: Decision,
+    labels: Sequence[str],
+) -> KnownImages:
+    """List a folder's images, with what is true of them if that is known.
+
+    Subfolders name classes where there are labels and no image lies outside of them. Those of
+    a BINARY task need no labels: of two subfolders, in the order of their names, the first has
+    the images below the threshold. An image of a MULTILABEL task then has that one label. A
+    REGRESS task has no classes.
+
+    Args:
+        folder: Of the images.
+        table: CSV for `read_truth`; it is asked instead of the subfolders.
+        decision: What the scores are.
+        labels: Of the contract; empty if unknown.
+
+    Raises:
+        ImageError: The folder, a subfolder's name or the table cannot be used.
+    """
+    folder, names = Path(folder), tuple(labels)
+    if table is not None:
+        paths = list_images(folder)
+        rows = read_truth(table, folder, paths, decision=decision, labels=names)
+        return KnownImages(paths=paths, classes=None, targets=rows, labels=names)
+    if decision.task is Task.BINARY and len(names) != decision.names_needed:
+        names = _two_subfolders(folder) or names
+    if (
+        decision.task is Task.REGRESS
+        or len(names) != decision.names_needed
+        or not is_labelled(folder)
+    ):
+        return KnownImages(paths=list_images(folder), classes=None, targets=None, labels=names)
+    found = labelled_images(folder, names)
+    classes = tuple(index for image in found if (index := image.class_index) is not None)
+    paths = tuple(image.path for image in found)
+    return KnownImages(paths=paths, classes=classes, targets=None, labels=names)
+
+
+def _two_subfolders(folder: Path) -> tuple[str, ...]:
+    """The names of the two subfolders that hold all images; empty if there are not two."""
+    paths = list_images(folder)
+    if any(path.parent == folder for path in paths):
+        return ()
+    names = sorted({path.relative_to(folder).parts[0] for path in paths})
+    return tuple(names) if len(names) == BINARY_FOLDERS else ()

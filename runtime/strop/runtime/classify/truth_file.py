@@ -1,0 +1,126 @@
+"""What is true of each image, from a table: which labels it has, or which numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.decision import Decision
+from strop.runtime.errors import ImageError
+from strop.runtime.records.user_files import read_file
+
+MAX_FILE_BYTES = 256 << 20  # a million images of 80 labels; more is another file
+MAX_NAMED = 3  # images that an error lists
+MAX_SHOWN = 80  # characters of a cell
+NEEDED = (
+    "needed is CSV whose first line names its columns: the image's path below the folder, then"
+    " one column per score"
+)
+
+
+def read_truth(
+    path: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    images: Sequence[Path],
+    *,
+    decision: Decision,
+    labels: Sequence[str],
+) -> tuple[tuple[float, ...], ...]:
+    """The rows of some images in a CSV file.
+
+    The first line names the columns. The first column is the image's path below the folder;
+    the others are one per score: 1 where the image has the label and 0 where it has not, or
+    the number that a REGRESS task should give. With labels, columns are found by their names
+    (that of a BINARY task is the second label); without, they stand in the order of the
+    scores. Rows of images that are not in the folder are passed over.
+
+    Args:
+        path: The file, UTF-8.
+        folder: Where the images lie.
+        images: Files below it.
+        decision: What the scores are.
+        labels: Of the contract.
+
+    Returns:
+        For each image as many numbers as there are scores.
+
+    Raises:
+        ImageError: The file cannot be read, is no such table, or an image is not in it.
+    """
+    path, folder = Path(path), Path(folder)
+    if decision.task is Task.CLASSIFY:
+        raise ImageError(
+            f"{path}: a table of truth, and the task is classify; sort the images into one"
+            " subfolder per class, or give --task multilabel"
+        )
+    lines = _lines(path)
+    header = next(lines, [])
+    columns = _columns(header, decision, labels, where=path)
+    rows: dict[str, tuple[float, ...]] = {}
+    for number, line in enumerate(lines, 2):
+        if not line:
+            continue
+        name = Path(line[0]).as_posix()
+        if name in rows:
+            raise ImageError(f"{path}: line {number}: {name} stands there twice; keep one row")
+        rows[name] = _numbers(line, columns, len(header), decision, where=f"{path}: line {number}")
+    wanted = [image.relative_to(folder).as_posix() for image in images]
+    missing = [name for name in wanted if name not in rows]
+    if missing:
+        some = ", ".join(missing[:MAX_NAMED]) + (", ..." if len(missing) > MAX_NAMED else "")
+        raise ImageError(
+            f"{path}: no row for {len(missing)} of {len(wanted)} images: {some}; add them, by"
+            f" their path below {folder}"
+        )
+    return tuple(rows[name] for name in wanted)
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    content = read_file(path, max_bytes=MAX_FILE_BYTES, error=ImageError, remedy=NEEDED)
+    try:
+        yield from csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+    except (ValueError, csv.Error) as err:
+        raise ImageError(f"{path}: not UTF-8 CSV ({err}); {NEEDED}") from err
+
+
+def _columns(
+    header: Sequence[str], decision: Decision, labels: Sequence[str], *, where: Path
+) -> tuple[int, ...]:
+    """The column of each score."""
+    found = len(header) - 1
+    if found != decision.scores:
+        raise ImageError(
+            f"{where}: {max(found, 0)} columns behind the image's, and there are"
+            f" {decision.scores} scores; {NEEDED}"
+        )
+    names = labels[-1:] if decision.task is Task.BINARY else labels
+    if not names:
+        return tuple(range(1, found + 1))
+    lacking = [name for name in names if header[1:].count(name) != 1]
+    if lacking:
+        raise ImageError(
+            f"{where}: not one column is called {lacking[0]!r}; needed is one for each label,"
+            f" {', '.join(map(repr, names[:MAX_NAMED]))}{', ...' if len(names) > MAX_NAMED else ''}"
+        )
+    return tuple(header.index(name, 1) for name in names)
+
+
+def _numbers(
+    line: Sequence[str], columns: Sequence[int], width: int, decision: Decision, *, where: str
+) -> tuple[float, ...]:
+    if len(line) != width:
+        raise ImageError(f"{where}: {len(line)} columns, the first line has {width}")
+    try:
+        numbers = tuple(float(line[column]) for column in columns)
+    except ValueError as err:
+        raise ImageError(f"{where}: {str(err)[:MAX_SHOWN]}; needed are numbers") from err
+    if not all(map(math.isfinite, numbers)):
+        raise ImageError(f"{where}: not finite; needed are numbers")
+    if decision.task is not Task.REGRESS and not set(numbers) <= {0.0, 1.0}:
+        raise ImageError(f"{where}: not 0 or 1; needed is 1 for each label that the image has")
+    return numbers

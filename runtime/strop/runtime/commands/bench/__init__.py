@@ -1,0 +1,1 @@
+"""Holds `strop bench`: flags and tables."""

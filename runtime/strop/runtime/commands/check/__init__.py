@@ -1,0 +1,1 @@
+"""Holds `strop check`: flags and printing for each mode."""

@@ -1,0 +1,1 @@
+"""Holds `strop evaluate`: flags and printing."""

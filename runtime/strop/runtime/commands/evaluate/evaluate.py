@@ -1,0 +1,171 @@
+"""`strop evaluate`: accuracy on a folder of images, and agreement with another artifact."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+from strop import console
+from strop.runtime.artifact.artifact import detect_format
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify import classifier as classifiers
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.evaluate import Evaluation, evaluate
+from strop.runtime.classify.truth import images_with_truth
+from strop.runtime.commands.evaluate import table as report
+from strop.runtime.commands.evaluate.on_board import evaluate_on_board
+from strop.runtime.commands.flags.contract import (
+    add_contract_flags,
+    add_engine_flags,
+    contract_from_flags,
+)
+from strop.runtime.commands.flags.manifest_note import note_manifest
+from strop.runtime.commands.flags.target import add_target_flags, has_target
+from strop.runtime.commands.run.run import note_remark, settings
+from strop.runtime.engines import ENGINES, EngineFacts
+from strop.runtime.errors import ImageError
+from strop.runtime.images.dataset import LabelledImage, list_images
+
+T = TypeVar("T")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="accuracy on a folder of images, and agreement with another artifact",
+        description="How often the answers are right on a folder with one subfolder per class (of"
+        " a binary task: two, first the one below the threshold), or by a table of --truth; with"
+        " --against also how often they are the reference's, on any folder of images. Of a"
+        " regression: how far the numbers are off.",
+    )
+    parser.add_argument("artifact", type=Path, help=".tflite or .onnx")
+    parser.add_argument("folder", type=Path, help="images, in one subfolder a class if labelled")
+    parser.add_argument(
+        "--against", type=Path, metavar="ARTIFACT", help="the reference to compare with"
+    )
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="CSV with what is true of each image: its path below the folder, then a column per"
+        " label (1 or 0), or per number of a regression; the first line names the columns",
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only N images, spread evenly over the folder"
+    )
+    parser.add_argument("--json", action="store_true", help="a record on stdout, not a table")
+    add_engine_flags(parser)
+    add_contract_flags(parser)
+    add_target_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate and print shares with 95 % intervals.
+
+    Raises:
+        StropError: As `strop.runtime.open`, `labelled_images`, `evaluate` and
+            `evaluate_on_board`.
+    """
+    for path in filter(None, (options.artifact, options.against)):
+        note_manifest(path)
+    if has_target(options):
+        images = _spread(list_images(options.folder), options.limit)
+        facts, against_facts, result = evaluate_on_board(options, images)
+    else:
+        facts, against_facts, result = _evaluate(options)
+    if options.json:
+        console.json(report.record(options, facts, against_facts, result))
+        return 0
+    if result.task is Task.REGRESS:
+        console.table(report.ERROR_COLUMNS, report.error_rows(result))
+    else:
+        console.table(report.COLUMNS, report.rows(result))
+    for note in report.notes(result):
+        console.note(note)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> tuple[EngineFacts, EngineFacts | None, Evaluation]:
+    with ExitStack() as stack:
+        classifier = stack.enter_context(_open(options, options.artifact))
+        against = (
+            None
+            if options.against is None
+            else stack.enter_context(_open(options, options.against))
+        )
+        images, targets, subfolders = _images(options, classifier)
+        echoed = {**settings(classifier), "images": len(images), "folder": options.folder}
+        if subfolders:
+            echoed["subfolders"] = "{} below the threshold, {} at or above it".format(*subfolders)
+        if options.truth is not None:
+            echoed["truth"] = options.truth
+        if against is not None:
+            echoed["against"] = options.against
+            echoed["its engine"] = settings(against)["engine"]
+        console.settings(f"evaluate {options.artifact}", echoed)
+        for opened in filter(None, (classifier, against)):
+            note_remark(opened)
+
+        def progress(steps: Iterator[None]) -> Iterator[None]:
+            return console.progress(steps, len(images), "classifying")
+
+        result = evaluate(classifier, images, targets=targets, against=against, progress=progress)
+        return classifier.facts, None if against is None else against.facts, result
+
+
+def _open(options: argparse.Namespace, path: Path) -> Classifier:
+    engine = options.engine
+    is_reference = path is options.against
+    if is_reference and engine is not None and ENGINES[engine].format is not detect_format(path):
+        engine = None  # --engine is for the artifact; the reference may be of the other format
+    contract = contract_from_flags(options, path)
+    return classifiers.open(path, engine=engine, num_threads=options.threads, contract=contract)
+
+
+def _images(
+    options: argparse.Namespace, classifier: Classifier
+) -> tuple[tuple[LabelledImage, ...], tuple[tuple[float, ...], ...] | None, tuple[str, ...]]:
+    """The images, with what is true of them; and the subfolders that decide it of a BINARY task."""
+    decision, labels = classifier.known_decision(), classifier.contract.labels
+    found = images_with_truth(options.folder, options.truth, decision=decision, labels=labels)
+    if not found.is_labelled and options.against is None:
+        raise ImageError(_no_truth(options.folder, decision, labels))
+    chosen = _spread(tuple(range(len(found.paths))), options.limit)
+    images = tuple(
+        LabelledImage(
+            path=found.paths[i], class_index=None if found.classes is None else found.classes[i]
+        )
+        for i in chosen
+    )
+    targets = None if found.targets is None else tuple(found.targets[i] for i in chosen)
+    is_halved = decision.task is Task.BINARY and found.classes is not None
+    return images, targets, found.labels if is_halved else ()
+
+
+def _no_truth(folder: Path, decision: Decision, labels: Sequence[str]) -> str:
+    if decision.task is Task.REGRESS:
+        found, needed = "numbers without a truth", "give --truth FILE"
+    else:
+        found = "images outside of subfolders" if labels else "an artifact without labels"
+        needed = "sort the images into one subfolder a class and give --labels"
+        if decision.task is Task.MULTILABEL:
+            needed += ", or --truth FILE"
+    return (
+        f"{folder}: {found}, so no answer can be right or wrong; {needed}, or give --against"
+        " ARTIFACT"
+    )
+
+
+def _spread(images: tuple[T, ...], limit: int | None) -> tuple[T, ...]:
+    """At most `limit` images; the first ones would be of the first classes only."""
+    if limit is None or limit >= len(images):
+        return images
+    if limit < 1:
+        raise ImageError(f"--limit is {limit}; needed is 1 or more")
+    return tuple(images[i * len(images) // limit] for i in range(limit))

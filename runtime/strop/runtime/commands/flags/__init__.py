@@ -1,0 +1,1 @@
+"""Holds flags that several commands share."""

@@ -1,0 +1,148 @@
+"""The flags that say what an artifact without a contract expects and returns."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from strop import console
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.artifact.contract import Activation, Contract, ResizeRule, Task
+from strop.runtime.classify.classifier import check_tensors
+from strop.runtime.engines import ENGINES, open_engine
+from strop.runtime.errors import ContractError
+from strop.runtime.images.dataset import read_labels
+
+
+def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --engine and --threads."""
+    parser.add_argument("--engine", choices=ENGINES, help="default: the best that is installed")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="within one inference (default: 1)"
+    )
+
+
+def add_contract_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that stand for a contract, or replace parts of the artifact's own."""
+    group = parser.add_argument_group(
+        "contract",
+        "for what an artifact that strop did not write does not say itself (by TFLite metadata, or"
+        " by a quantized input's scale); where the artifact carries a contract, a flag replaces"
+        " that part of it",
+    )
+    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    group.add_argument(
+        "--mean",
+        type=_numbers,
+        metavar="M[,M,M]",
+        help="subtracted, in 0..255 units",
+    )
+    group.add_argument(
+        "--std",
+        type=_numbers,
+        metavar="S[,S,S]",
+        help="divided by, in 0..255 units",
+    )
+    group.add_argument("--resize", choices=[rule.value for rule in ResizeRule])
+    group.add_argument(
+        "--crop-fraction", type=float, metavar="F", help="input size over shorter side, for crop"
+    )
+    group.add_argument("--activation", choices=[activation.value for activation in Activation])
+    add_task_flags(group)
+
+
+def add_task_flags(group: argparse._ArgumentGroup) -> None:
+    """Add --task and --threshold, which say how scores become an answer."""
+    group.add_argument(
+        "--task",
+        choices=[task.value for task in Task],
+        help="what the scores are (default: as the contract says, or else binary for one score,"
+        " multilabel for several behind a sigmoid, classify for others)",
+    )
+    group.add_argument(
+        "--threshold",
+        type=_numbers,
+        metavar="T[,T...]",
+        help="binary: at or above it the answer is the second label; multilabel: the label is set;"
+        " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
+    )
+
+
+def contract_from_flags(
+    options: argparse.Namespace, path: str | os.PathLike[str]
+) -> Contract | None:
+    """The artifact's contract with the flags' values in it; None if it needs none of them.
+
+    Of an artifact without a contract, notes say what was taken from the file itself.
+
+    Args:
+        options: As parsed with `add_contract_flags`.
+        path: The artifact.
+
+    Raises:
+        ArtifactError: The file is not an artifact.
+        ContractError: The artifact carries no contract, and flags and file leave gaps, or a
+            value is out of range or of no effect.
+        EngineError: No engine for the artifact is installed.
+    """
+    given = _given(options)
+    carried = read_contract(path)
+    if carried is None:
+        return _foreign(path, given)
+    if not given:
+        return carried
+    if carried.strop_version and given.keys() & {"mean", "std"}:
+        raise ContractError(
+            f"{path}: normalizes its input itself, so --mean and --std would change nothing; leave"
+            " them out"
+        )
+    if "task" in given and given["task"] is not carried.task:
+        carried = replace(carried, thresholds=())  # those of another task
+    return replace(carried, **given)
+
+
+def _foreign(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Contract:
+    # Only here: what strop wrote shall not wait for it.
+    from strop.runtime.classify.foreign import foreign_facts
+    from strop.runtime.classify.input_fit import input_fit_note
+
+    where = os.fspath(path)
+    with open_engine(path) as engine:
+        check_tensors(engine, where=where)
+        image, scores = engine.input, engine.output
+    facts = foreign_facts(path, image, scores, given)
+    if facts.missing:
+        missing = ", ".join(f"--{name}" for name in facts.missing)
+        raise ContractError(
+            f"{where}: carries no contract, nor does it say elsewhere what {missing} would; give"
+            f" {missing}, and --labels for names"
+        )
+    for note in facts.notes:
+        console.note(note)
+    contract = facts.contract()
+    odd = input_fit_note(contract, image)
+    if odd:
+        console.note(f"{where}: {odd}")
+    return contract
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "labels": None if options.labels is None else read_labels(options.labels),
+        "mean": options.mean,
+        "std": options.std,
+        "resize": None if options.resize is None else ResizeRule(options.resize),
+        "crop_fraction": options.crop_fraction,
+        "activation": None if options.activation is None else Activation(options.activation),
+        "task": None if options.task is None else Task(options.task),
+        "thresholds": None if options.threshold is None else tuple(options.threshold),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))

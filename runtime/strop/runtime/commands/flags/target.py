@@ -1,0 +1,112 @@
+"""The flags that name a board, and how a command gets its task done there."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from strop import console
+from strop.runtime.artifact.artifact import Format, sha256_file
+from strop.runtime.errors import MeasurementError, TargetError
+from strop.runtime.remote import Running, Target, Task, open_session, target_from_url
+from strop.runtime.remote.address import DEFAULT_PYTHON
+
+
+def add_target_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --target, --target-python and --target-cache."""
+    group = parser.add_argument_group(
+        "board",
+        "do it on another machine, by the ssh that is installed here and its configuration;"
+        " needed there are Python, numpy, Pillow and an engine",
+    )
+    group.add_argument("--target", metavar="URL", help="ssh://[user@]host[:port]")
+    group.add_argument(
+        "--target-python",
+        metavar="PATH",
+        help=f"on the board, such as ~/venv/bin/python (default: {DEFAULT_PYTHON})",
+    )
+    group.add_argument(
+        "--target-cache",
+        metavar="FOLDER",
+        help="on the board, for strop and what is copied (default: ~/.cache/strop)",
+    )
+
+
+def has_target(options: argparse.Namespace) -> bool:
+    """Whether the work is another machine's.
+
+    Raises:
+        TargetError: A flag says something of a board, and none is named.
+    """
+    if options.target is not None:
+        return True
+    for name in ("target_python", "target_cache"):
+        if getattr(options, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise TargetError(
+                f"{flag} is {getattr(options, name)}, but no board is named; add --target"
+            )
+    return False
+
+
+def target_of(options: argparse.Namespace) -> Target:
+    """The board that the flags name.
+
+    Raises:
+        TargetError: As `target_from_url`.
+    """
+    python = options.target_python or DEFAULT_PYTHON
+    return target_from_url(options.target, python=python, cache=options.target_cache)
+
+
+@contextmanager
+def started(
+    target: Target,
+    task: Task,
+    *,
+    formats: Collection[Format] = (),
+    engine: str | None = None,
+) -> Iterator[Running]:
+    """The task, started on the board; at the end nothing of it runs there.
+
+    Args:
+        target: The board.
+        task: What is to be done.
+        formats: Of the artifacts; the board must have an engine for each.
+        engine: The one that is asked for; None for any.
+
+    Raises:
+        TargetError: The board cannot be reached, lacks something, or its disk is full.
+        MeasurementError: The connection was lost.
+    """
+    with open_session(target) as session:
+        session.check(formats, engine=engine)
+        copied = session.send(task, progress=console.progress)
+        if task.files:
+            counted = f"{copied} of {len(task.files)} files copied"
+            console.note(f"{target}: {counted} to {session.facts.cache}")
+        yield session.run(task, note=console.note)
+
+
+def require_same_files(
+    target: Target, found: Sequence[tuple[str, str]], paths: Sequence[Path]
+) -> None:
+    """Pass what a board says that it measured, where that is what was sent.
+
+    Args:
+        target: The board.
+        found: Name and hash of each artifact in its record.
+        paths: What was sent.
+
+    Raises:
+        MeasurementError: It is of something else.
+    """
+    sent = [(path.name, sha256_file(path)) for path in paths]
+    if list(found) != sent:
+        names = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in found)
+        raise MeasurementError(
+            f"{target}: the record is of {names or 'nothing'}, sent was something else; is that"
+            " board yours?"
+        )

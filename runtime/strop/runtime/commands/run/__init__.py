@@ -1,0 +1,1 @@
+"""Holds `strop run`: flags, the stream of answers, the board."""

@@ -1,0 +1,184 @@
+"""The part of `strop run` that answers as images come: folders, patterns, paths, a camera."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from signal import Signals
+
+from strop import console
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.stream import Answer, Frame, classify_each, frames
+from strop.runtime.commands.run.stop_signals import StopSignals
+from strop.runtime.errors import ImageError, StropError
+from strop.runtime.images.camera import open_camera
+from strop.runtime.images.find import Unusable, find_images, names_many
+
+IMAGES_FAILED = 2  # the exit code
+SIGNAL_EXIT = 128  # plus the signal's number, as shells report it
+NS_PER_MS = 1_000_000
+
+
+def add_stream_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --camera and --frames."""
+    parser.add_argument(
+        "--camera",
+        nargs="?",
+        type=_index,
+        const=0,
+        metavar="INDEX",
+        help="classify the frames of a camera instead of images, by picamera2 or OpenCV"
+        " (pip install 'strop[camera]') (default: 0)",
+    )
+    parser.add_argument(
+        "--frames", type=_positive, metavar="N", help="end after N frames of the camera"
+    )
+
+
+def is_stream(options: argparse.Namespace) -> bool:
+    """Whether the images are answered one by one, not in one table.
+
+    Raises:
+        ImageError: Flags that contradict each other.
+    """
+    has_camera = options.camera is not None
+    if options.frames is not None and not has_camera:
+        raise ImageError(
+            f"--frames is {options.frames}, but there is no camera to count them; add --camera"
+        )
+    if options.selftest and options.jsonl:
+        raise ImageError("--jsonl is for images; the self-test has one record: give --json")
+    many = "--camera" if has_camera else next(filter(names_many, options.images or ()), None)
+    if many is not None and options.json:
+        raise ImageError(
+            f"{many}: a stream, but --json is one record of all images; give --jsonl, a record a"
+            " line"
+        )
+    return many is not None or bool(options.jsonl)
+
+
+def stream(options: argparse.Namespace, classifier: Classifier, *, sums_up: bool = True) -> int:
+    """Print an answer for every image as soon as it is known, and at the end how many.
+
+    SIGINT and SIGTERM end the stream after the line that is being worked on.
+
+    Args:
+        options: Of `strop run`.
+        classifier: Opened.
+        sums_up: Whether to say at the end how many.
+
+    Returns:
+        As `show_answers`.
+
+    Raises:
+        CameraError: No camera can be used, or it stops.
+        StropError: As `classify_each`.
+    """
+    with ExitStack() as stack:
+        items = _items(options, stack)
+
+        def answers(stop: StopSignals) -> Iterator[Answer]:
+            return classify_each(classifier, stop.until_stopped(items), top=options.top)
+
+        return show_answers(answers, as_json=options.jsonl, sums_up=sums_up)
+
+
+def show_answers(
+    answers: Callable[[StopSignals], Iterator[Answer]], *, as_json: bool, sums_up: bool = True
+) -> int:
+    """Print each answer as it comes, and at the end how many.
+
+    Args:
+        answers: Is given the signals, and ends its answers when one has come.
+        as_json: Records, not text.
+        sums_up: Whether to say at the end how many.
+
+    Returns:
+        0; 2 where an image could not be used or there was none; 128 and the signal's
+        number where one ended the stream.
+
+    Raises:
+        StropError: As the answers raise it.
+    """
+    show = _show_json if as_json else _show_line
+    say = console.note if sums_up else _say_nothing
+    n_classified = n_failed = 0
+    with StopSignals() as stop, warnings.catch_warnings():
+        # Python remembers every warning's text; Pillow's differ from image to image.
+        warnings.simplefilter("ignore")
+        try:
+            for answer in answers(stop):
+                show(answer)
+                n_classified += answer.error is None
+                n_failed += answer.error is not None
+        except StropError:
+            say(_summary(n_classified, n_failed))
+            raise
+    say(_summary(n_classified, n_failed, stop.received))
+    if stop.received is not None:
+        return SIGNAL_EXIT + stop.received
+    return IMAGES_FAILED if n_failed else 0
+
+
+def _say_nothing(text: str) -> None:
+    pass
+
+
+def _items(options: argparse.Namespace, stack: ExitStack) -> Iterator[str | Unusable | Frame]:
+    if options.camera is None:
+        return find_images(options.images, stdin=sys.stdin.buffer)
+    camera = stack.enter_context(open_camera(options.camera))
+    console.note(f"{camera.name} is open")
+    return frames(camera, options.frames)
+
+
+def _show_line(answer: Answer) -> None:
+    if answer.error is not None:
+        console.error(console.one_line(answer.error))
+        return
+    source = f"frame {answer.source}" if isinstance(answer.source, int) else answer.source
+    classes = (
+        f"{each.score:.4f} {each.label}"
+        if each.is_set is not False
+        else f"({each.score:.4f} {each.label})"
+        for each in answer.predictions
+    )
+    latency = f"{(answer.latency_ns or 0) / NS_PER_MS:.2f} ms"
+    console.line(console.COLUMN_GAP.join((source, latency, *classes)))
+
+
+def _show_json(answer: Answer) -> None:
+    record: dict[str, object] = {
+        "frame" if isinstance(answer.source, int) else "path": answer.source
+    }
+    if answer.error is not None:
+        console.json_line(record | {"error": answer.error})
+        return
+    predictions = [asdict(each) for each in answer.predictions]
+    engine = None if answer.engine is None else asdict(answer.engine)
+    result = {"predictions": predictions, "latency_ns": answer.latency_ns, "engine": engine}
+    console.json_line(record | result)
+
+
+def _summary(n_classified: int, n_failed: int, received: Signals | None = None) -> str:
+    counted = f"{n_classified} images classified, {n_failed} failed"
+    return counted if received is None else f"stopped by {received.name}: {counted}"
+
+
+def _index(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text} is no camera's number; put --camera behind the artifact"
+        )
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return value

@@ -1,0 +1,1 @@
+"""Finds and decodes images, and reads cameras."""

@@ -1,0 +1,1 @@
+"""Describes the computer, its load and its temperature."""

@@ -1,0 +1,91 @@
+"""What a Raspberry Pi's firmware tells of power, heat and the clock, asked through vcgencmd."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from types import MappingProxyType
+
+from strop.runtime.machine.proc_files import number_of, text_at
+
+# What the firmware's bits say; the same 16 bits higher is "has happened since boot".
+# Source: raspberrypi.com/documentation/computers/os.html#get_throttled
+THROTTLE_BITS = MappingProxyType(
+    {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
+)
+SINCE_BOOT_SHIFT = 16
+
+VCGENCMD_PLACES = ("usr/bin/vcgencmd", "opt/vc/bin/vcgencmd")  # the second up to Debian 10
+VCGENCMD_TIMEOUT_S = 2  # it takes milliseconds; a firmware that hangs must not hold us up
+
+# The answers "throttled=0x50005" and "frequency(48)=1500345728"; the clock's number in
+# parentheses differs between firmwares.
+THROTTLED_ANSWER = re.compile(r"throttled=(0x[0-9a-fA-F]+)")
+CLOCK_ANSWER = re.compile(r"frequency\(\d+\)=(\d+)")
+
+
+def throttled(root: Path) -> int | None:
+    """The firmware's word, see THROTTLE_BITS; None where nothing tells it.
+
+    From vcgencmd; the kernel's file, whose first reading logs a warning, only without it.
+
+    Args:
+        root: Where usr/bin/vcgencmd and sys/ are.
+    """
+    word = _ask(root, "get_throttled", answer=THROTTLED_ANSWER)
+    if word is not None:
+        return number_of(word, base=16)
+    # soc/soc:firmware up to the Pi 4, soc@107c000000/... on the Pi 5.
+    files = sorted(root.glob("sys/devices/platform/soc*/soc*:firmware/get_throttled"))
+    return number_of(text_at(files[0]), base=16) if files else None
+
+
+def arm_clock_hz(root: Path) -> int | None:
+    """The clock that the processors have, measured by the firmware; 0 is taken as no answer.
+
+    cpufreq tells only the clock that was asked for.
+
+    Args:
+        root: Where usr/bin/vcgencmd is.
+
+    Source: raspberrypi.com/documentation/computers/os.html#measure_clock-clock
+    """
+    return number_of(_ask(root, "measure_clock", "arm", answer=CLOCK_ANSWER)) or None
+
+
+def throttle_names(word: int, *, since_boot: bool = False) -> tuple[str, ...]:
+    """What the firmware's word says.
+
+    Args:
+        word: `BoardState.throttled`.
+        since_boot: What has happened since boot, not what is so now.
+    """
+    bits = word >> SINCE_BOOT_SHIFT if since_boot else word
+    return tuple(name for bit, name in THROTTLE_BITS.items() if bits >> bit & 1)
+
+
+def new_throttle_names(before: int, after: int) -> tuple[str, ...]:
+    """What happened for the first time since boot between two of the firmware's words."""
+    return throttle_names(after & ~before, since_boot=True)
+
+
+def _ask(root: Path, *words: str, answer: re.Pattern[str]) -> str | None:
+    """What vcgencmd answers; None where there is none, or it may not ask the firmware."""
+    # Most machines have none: to look costs microseconds, to start what is not there a fork.
+    for program in filter(Path.is_file, (root / place for place in VCGENCMD_PLACES)):
+        try:
+            said = subprocess.run(
+                [str(program), *words],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=VCGENCMD_TIMEOUT_S,
+                check=False,
+            ).stdout
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        found = answer.fullmatch(said.strip())
+        if found:
+            return found.group(1)
+    return None

@@ -1,0 +1,1 @@
+"""Writes HTML and XML text."""

@@ -1,0 +1,1 @@
+"""Reads and writes JSON records, their versions and times."""

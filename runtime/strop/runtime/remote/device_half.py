@@ -1,0 +1,44 @@
+"""The device half of the strop that runs here, as one zip that a board can run from."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+from strop import console
+from strop.runtime.bench.record import UNKNOWN_VERSION, installed_version
+
+BESIDE = (
+    *("console", "engine_end", "engine_watch", "on_board", "process_end", "standard_streams"),
+    "supervised",
+)
+SUFFIXES = (".py", ".typed")
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
+UNIX = 3  # the system that a zip says it was made on; source: PKWARE APPNOTE 4.4.2
+READABLE = 0o644 << 16
+
+
+def device_half() -> bytes:
+    """A zip of `strop.runtime` and what it needs beside it, the same bytes for the same files.
+
+    Stored, not deflated: zlib's releases make different bytes of the same file. With the
+    metadata that tells the board's Python the version, where this strop was installed.
+    """
+    root = Path(console.__file__).parent.parent
+    package = Path(__file__).parents[1]
+    paths = [root / "strop" / f"{name}.py" for name in BESIDE]
+    paths += [path for path in package.rglob("*") if path.suffix in SUFFIXES]
+    members = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    version = installed_version()
+    if version != UNKNOWN_VERSION:
+        metadata = f"Metadata-Version: 2.1\nName: strop\nVersion: {version}\n"
+        members[f"strop-{version}.dist-info/METADATA"] = metadata.encode()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as made:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = UNIX
+            entry.external_attr = READABLE
+            made.writestr(entry, members[name])
+    return archive.getvalue()

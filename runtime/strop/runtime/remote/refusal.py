@@ -1,0 +1,127 @@
+"""What ssh, the board's login or its disk say in place of an answer, as errors with a remedy."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import cast
+
+from strop import console
+from strop.runtime.errors import MeasurementError, TargetError
+from strop.runtime.records.json_reader import parse_object
+from strop.runtime.records.typed_json import read_typed
+from strop.runtime.remote.address import Target
+
+SSH_FAILED = 255  # ssh(1), EXIT STATUS
+NOT_RUN = (126, 127)  # POSIX shells: found but not executable; not found
+MAX_SAID = 300  # characters of a stranger's text in an error
+
+# What OpenSSH prints, and what to do; the first that fits.
+REFUSALS = (
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "its host key is not the one that known_hosts has. If the board was installed anew, remove"
+        " the old one (ssh-keygen -R) and run: {by_hand}",
+    ),
+    (
+        "Host key verification failed",
+        "its host key is not known here; run: {by_hand}, compare the fingerprint, and answer yes",
+    ),
+    (
+        "Permission denied",
+        "it takes none of your keys; run: {copy_id}, or ssh-add for a key with a passphrase",
+    ),
+    ("Could not resolve hostname", "no such host; is the name right, and is the board on?"),
+    (
+        "Connection refused",
+        "the host answers, but not on this port; switch ssh on there (raspi-config, Interface"
+        " Options)",
+    ),
+)
+UNREACHABLE = "it cannot be reached; is it on and in this network? By hand: {by_hand}"
+
+
+BYTES_PER_MIB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiskError:
+    """What the agent replies when the system refuses it a file; its fields are the JSON's.
+
+    Attributes:
+        error: The system's words.
+        errno: Its number.
+        cache: The folder that strop keeps there.
+        free: Bytes that the disk has left.
+    """
+
+    error: str
+    errno: int | None
+    cache: str
+    free: int
+
+
+def refusal(target: Target, *, exit_code: int, stderr: str, stdout: str) -> TargetError:
+    """Why the board's Python did not answer.
+
+    Args:
+        target: The board.
+        exit_code: Of ssh, which is the remote command's unless ssh itself failed.
+        stderr: What ssh and the board's login printed there.
+        stdout: What came in place of the answer.
+    """
+    said = last_line(stderr) or last_line(stdout) or f"exit code {exit_code}"
+    if exit_code == SSH_FAILED:
+        remedy = next((then for text, then in REFUSALS if text in stderr), UNREACHABLE)
+        copy_id = target.by_hand.replace("ssh", "ssh-copy-id", 1)
+        remedy = remedy.format(by_hand=target.by_hand, copy_id=copy_id)
+        return TargetError(f"{target}: {said}; {remedy}")
+    if exit_code in NOT_RUN:
+        return TargetError(
+            f"{target}: no {target.python} there ({said}); install it (sudo apt install python3),"
+            " or name another with --target-python"
+        )
+    return TargetError(
+        f"{target}: the login ended before {target.python} answered ({said}); needed is a login"
+        f" that runs commands. By hand: {target.by_hand} {target.python} --version"
+    )
+
+
+def check_disk(target: Target, payload: bytes) -> None:
+    """Raise what the agent says of the board's disk, if it says that.
+
+    Raises:
+        TargetError: The disk is full, or the cache cannot be written.
+        MeasurementError: The reply is none of the agent's.
+    """
+    reply = parse(target, payload)
+    if "error" not in reply:
+        return
+    found = cast("DiskError", read_typed(reply, DiskError, at=f"{target}: the reply"))
+    where = f"{target}: {last_line(found.cache)}: {last_line(found.error)}"
+    if found.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        raise TargetError(
+            f"{where}, {found.free // BYTES_PER_MIB} MiB are free; make room there, or name a"
+            " folder on another disk with --target-cache"
+        )
+    raise TargetError(f"{where}; needed is a folder that can be written to: see --target-cache")
+
+
+def parse(target: Target, payload: bytes) -> dict[str, object]:
+    """A reply of the agent's.
+
+    Raises:
+        MeasurementError: It is no object of JSON.
+    """
+    return parse_object(
+        payload,
+        where=f"{target}: the reply",
+        error=MeasurementError,
+        remedy="does something print there while strop runs?",
+    )
+
+
+def last_line(text: str) -> str:
+    """The last line that is not empty, printable and short; "" if there is none."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return console.one_line(lines[-1].strip()[-MAX_SAID:]) if lines else ""

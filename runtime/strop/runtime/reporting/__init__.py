@@ -1,0 +1,1 @@
+"""Words the results of a check for people, CI and dashboards."""

@@ -1,0 +1,65 @@
+"""`strop sweep` from the command line, on real networks, as small as they come."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.export.model_fixtures import some_of
+
+from strop.cli import main
+from strop.export.zoo.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
+
+
+def sweep_json(folder: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / "sweep.json").read_text())
+    return record
+
+
+def test_two_networks_are_made_measured_and_held_against_the_limits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = some_of(SHIPPED_CALIBRATION, tmp_path / "calibration", 2)
+    validation = some_of(SHIPPED_VALIDATION, tmp_path / "validation", 2)
+    out = tmp_path / "sweep"
+    arguments = [
+        *("sweep", "--models", "mobilenet_v2", "efficientnet_b0", "--alphas", "0.35"),
+        *("--resolutions", "48", "64", "--weights", "none", "--formats", "tflite"),
+        *("--labels", str(SHIPPED_LABELS), "--resize", "stretch", "--effort", "fast"),
+        *("--calibration-data", str(calibration), "--validation-data", str(validation)),
+        *("--duration", "0.01", "--output", str(out)),
+    ]
+    assert main([*arguments, "--max-latency", "10s"]) == 0
+    shown = capsys.readouterr()
+    assert "2 members, 2 combinations left out" in shown.err
+    assert "left out: efficientnet_b0_0.35_48: has no width multiplier" in shown.err
+    assert "fits best: mobilenet_v2_0.35_" in shown.err
+    record = sweep_json(out)
+    assert [entry["result"]["file"] for entry in record["entries"]] == [
+        "mobilenet_v2_0.35_48.int8.tflite",
+        "mobilenet_v2_0.35_64.int8.tflite",
+    ]
+    for entry in record["entries"]:
+        place = out / entry["member"]
+        assert (place / entry["result"]["file"]).stat().st_size == entry["result"]["size_bytes"]
+        assert (place / "manifest.json").is_file()
+        top1, interval = entry["result"]["top1"], entry["result"]["top1_interval"]
+        assert interval["low"] <= top1 <= interval["high"]
+        latency = entry["latency"]
+        assert 0 < latency["interval_ms"]["low"] <= latency["p50_ms"]
+    small, large = record["entries"]
+    assert small["counts"]["parameters"] == large["counts"]["parameters"]
+    assert small["counts"]["multiply_adds"] < large["counts"]["multiply_adds"]
+    assert len(record["left_out"]) == 2
+    assert all(made["seconds"] > 0 for made in record["made"])
+    assert "mobilenet_v2_0.35_48.int8.tflite" in (out / "report.html").read_text()
+
+    # All is there: only the limits are new, and nothing meets them.
+    assert main([*arguments, "--max-latency", "0.001us", "--json"]) == 1
+    again = json.loads(capsys.readouterr().out)
+    assert again["best"]["fits"] is False
+    assert [entry["latency"] for entry in again["entries"]] == [
+        entry["latency"] for entry in record["entries"]
+    ]

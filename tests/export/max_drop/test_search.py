@@ -1,0 +1,133 @@
+"""Where int8 breaks a promise that float layers can keep, they are kept, and priced."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from tests.export.graphs import images_for
+
+import strop.runtime
+from strop.cli import main
+from strop.export.options.options import ExportOptions
+from strop.export.pipeline import Export, export
+from strop.export.source.source import Source, from_keras_model
+from strop.runtime.errors import GateError
+
+LAYOUT = {"ReorderInput", "ReorderOutput"}  # around ONNX Runtime's float convolutions
+DEAD, OUTLIER = -1e4, 1e5
+
+
+def with_an_outlier(spoiled: int = 1) -> Source:
+    """A network whose later convolutions have huge weights on a channel that is always 0.
+
+    They stretch its scales until nothing is left of the others.
+    """
+    layers = keras.layers
+    keras.utils.set_random_seed(2)
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, strides=2, activation="relu", name="stem")(image)
+    for at in range(spoiled):
+        x = layers.Conv2D(8, 1, activation="relu", name=f"spoiled{at}")(x)
+    scores = layers.Dense(6)(layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(image, scores)
+    *hidden, _ = convolutions = [model.get_layer("stem")] + [
+        model.get_layer(f"spoiled{at}") for at in range(spoiled)
+    ]
+    for layer in hidden:
+        kernel, bias = layer.get_weights()
+        bias[0] = DEAD
+        layer.set_weights([kernel, bias])
+    # Scores around 0, or one class would win whatever the image.
+    source = from_keras_model(model, name="spoiled")
+    dense = model.layers[-1]
+    kernel, _ = dense.get_weights()
+    dense.set_weights([kernel, -model(images_for(source).astype(np.float32)).numpy().mean(0)])
+    for layer in convolutions[1:]:
+        kernel, bias = layer.get_weights()
+        kernel[:, :, 0] = OUTLIER
+        layer.set_weights([kernel, bias])
+    return from_keras_model(model, name="spoiled")
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> ExportOptions:
+    folder = tmp_path_factory.mktemp("promise")
+    paths = []
+    for at, pixels in enumerate(images_for(with_an_outlier(), count=80)):
+        paths.append(folder / f"{at:02}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    # 80 images without a change promise 4.6 points at best.
+    return ExportOptions(output=folder / "out", calibration=tuple(paths), max_drop=20, force=True)
+
+
+@pytest.fixture(scope="module")
+def made(options: ExportOptions) -> Export:
+    return export(with_an_outlier(), options)
+
+
+def test_int8_alone_breaks_the_promise(options: ExportOptions, tmp_path: Path) -> None:
+    alone = replace(options, output=tmp_path / "out", max_float_layers=0)
+    with pytest.raises(GateError, match="20 was asked for"):
+        export(with_an_outlier(), alone)
+    assert not alone.output.exists()
+
+
+def test_the_spoiled_layer_is_kept_in_float_and_the_promise_with_it(made: Export) -> None:
+    assert made.float_layers.are_kept
+    assert made.broken == ()
+    (layer,) = made.float_layers.tried
+    assert layer.layer.endswith("spoiled0_1")
+    assert layer.part == "weights"
+    for price, found in zip(layer.prices, made.certificate.verdicts, strict=True):
+        assert price.artifact == found.artifact
+        assert price.drop_before > price.drop
+        assert price.drop_high == found.drop_interval.high <= 0.2
+        assert price.ms > 0 < price.ms_before
+
+
+def test_both_files_have_it_in_float_and_nothing_else(made: Export) -> None:
+    tflite, onnx = made.artifacts
+    assert tflite.audit.float_ops == (("CONV_2D", 1),)
+    assert dict(onnx.audit.float_ops).keys() <= {"Conv", "FusedConv", *LAYOUT}
+    with strop.runtime.open(tflite.path) as classifier:
+        assert classifier.facts.partitions == 1
+
+
+def test_the_manifest_and_explain_tell(made: Export, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = made.artifacts[0].path.parent
+    record = json.loads((folder / "manifest.json").read_text())["float_layers"]
+    assert record["kept"] is True
+    assert [one["layer"] for one in record["tried"]] == [
+        one.layer for one in made.float_layers.tried
+    ]
+    assert main(["explain", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "kept in float" in shown
+    assert made.float_layers.tried[-1].layer in shown
+
+
+def test_too_few_images_are_not_worth_a_try(options: ExportOptions, tmp_path: Path) -> None:
+    steps: list[str] = []
+    hopeless = replace(options, output=tmp_path / "out", max_drop=1.0)
+    with pytest.raises(GateError, match=r"cannot promise less than 4\.58 points"):
+        export(with_an_outlier(), hopeless, on_step=steps.append)
+    assert not any(step.startswith("keep ") for step in steps)
+
+
+def test_a_promise_out_of_reach_leaves_the_files_int8(
+    options: ExportOptions, tmp_path: Path
+) -> None:
+    kept = replace(
+        options, output=tmp_path / "out", max_drop=4.6, keep_failed=True, max_float_layers=1
+    )
+    made = export(with_an_outlier(spoiled=2), kept)
+    assert not made.float_layers.are_kept
+    assert made.artifacts[0].audit.float_ops == ()
+    assert len(made.float_layers.tried) == 1
+    assert "raise --max-float-layers" in made.broken[-1]

@@ -1,0 +1,87 @@
+"""A convolution's patches are what it multiplies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from strop.export.ir.graph import Kind, Op
+from strop.export.quantize.input_moments import rows_of, second_moments
+
+
+@pytest.mark.parametrize("kind", [Kind.CONV, Kind.DEPTHWISE])
+@pytest.mark.parametrize(
+    ("stride", "dilation", "pads"),
+    [((2, 1), (1, 1), ((1, 0), (2, 1))), ((1, 1), (2, 3), ((0, 0), (0, 0)))],
+)
+def test_second_moments_of_the_patches_are_the_results_power(
+    kind: Kind,
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    pads: tuple[tuple[int, int], tuple[int, int]],
+) -> None:
+    random = np.random.default_rng(7)
+    image = random.normal(size=(2, 11, 13, 4)).astype(np.float32)
+    shape = (5, 3, 2, 4) if kind is Kind.CONV else (1, 3, 2, 8)
+    weights = random.normal(size=shape).astype(np.float32)
+    op = Op(
+        kind=kind,
+        inputs=("image", "weights", "bias"),
+        output="result",
+        stride=stride,
+        dilation=dilation,
+        pads=pads,
+    )
+    power, placed = _power(op, weights, image)
+    moments = second_moments(op, weights, image, most=placed)
+    rows = rows_of(op, weights).astype(np.float64)
+    of_each_row = np.broadcast_to(moments, (len(rows), *moments.shape[-2:]))
+    found = np.einsum("ri,rij,rj->r", rows, of_each_row, rows)
+    # float32 sums of a few hundred terms.
+    assert found == pytest.approx(power, rel=1e-5)
+
+
+def test_second_moments_in_groups_are_those_of_each_groups_channels() -> None:
+    image = np.random.default_rng(7).normal(size=(2, 5, 5, 6)).astype(np.float32)
+    weights = np.zeros((4, 1, 1, 3), np.float32)
+    op = Op(kind=Kind.CONV, inputs=("image", "weights", "bias"), output="result")
+    first, second = second_moments(op, weights, image, most=50)
+    flat = image.reshape(-1, 6).astype(np.float64)
+    np.testing.assert_allclose(first, flat[:, :3].T @ flat[:, :3], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(second, flat[:, 3:].T @ flat[:, 3:], rtol=1e-5, atol=1e-5)
+
+
+def test_fewer_patches_are_some_of_them_and_always_the_same() -> None:
+    image = np.zeros((3, 8, 8, 2), np.float32)
+    image[..., 0] = 1
+    weights = np.ones((4, 1, 1, 2), np.float32)
+    op = Op(kind=Kind.CONV, inputs=("image", "weights", "bias"), output="result")
+    assert second_moments(op, weights, image, most=50).tolist() == [[50, 0], [0, 0]]
+    assert second_moments(op, weights, image, most=500).tolist() == [[192, 0], [0, 0]]
+    noise = np.random.default_rng(3).normal(size=(3, 8, 8, 2)).astype(np.float32)
+    once, again = (second_moments(op, weights, noise, most=50) for _ in range(2))
+    assert once.tolist() == again.tolist()
+
+
+def _power(op: Op, weights: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, int]:
+    """Sum of squares of each output channel, by TensorFlow's own convolution; its pixels."""
+    padded = tf.pad(image, ((0, 0), *op.pads, (0, 0)))
+    if op.kind is Kind.CONV:
+        kernel = tf.transpose(weights, (1, 2, 3, 0))
+        result = tf.nn.convolution(padded, kernel, op.stride, "VALID", dilations=op.dilation)
+        return np.square(result).sum((0, 1, 2)), int(np.prod(result.shape[:3]))
+    channels = image.shape[3]
+    kernel = weights.reshape((*weights.shape[1:3], channels, -1))
+    apart = [
+        tf.nn.convolution(
+            padded[..., one : one + 1],
+            kernel[:, :, one : one + 1],
+            op.stride,
+            "VALID",
+            dilations=op.dilation,
+        )
+        for one in range(channels)
+    ]
+    result = tf.concat(apart, 3)
+    return np.square(result).sum((0, 1, 2)), int(np.prod(result.shape[:3]))

@@ -1,0 +1,334 @@
+"""A training ends with the same weights however often it is ended, and export knows its labels."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from tests.export.zoo.torch_files import arrays_of, state, write_zip
+
+import strop.runtime
+from strop.cli import main
+from strop.export.source.keras_files import open_keras
+from strop.export.training.fit import save_whole, state_folder, train
+from strop.export.training.images import Batches, Images, decode, find_images
+from strop.export.training.network import build_network, kernels_without_decay, set_frozen
+from strop.export.training.recipe import MOMENTUM, Augment, Recipe, batch_norm_momentum
+from strop.export.training.record import TrainingRecord, record_path, training_record
+from strop.export.training.state import Epoch, save
+from strop.export.zoo.torch_weights import MEAN, STD
+from strop.runtime.artifact.contract import Contract, ResizeRule
+from strop.runtime.errors import ImageError, OutputError, SourceError
+from strop.runtime.records.folder_lock import alone
+
+RECIPE = Recipe(
+    model="mobilenet_v1",
+    alpha=0.25,
+    size=32,
+    epochs=2,
+    batch_size=8,
+    resize=ResizeRule.STRETCH,
+    seed=3,
+)
+LABELS = ("dark", "light", "mixed")
+PER_CLASS = 12
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    draw = np.random.default_rng(0)
+    for label, low, high in zip(LABELS, (0, 170, 0), (85, 256, 256), strict=True):
+        (folder / label).mkdir()
+        for i in range(PER_CLASS):
+            pixels = draw.integers(low, high, (20, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{i:02}.png")
+    return folder
+
+
+def found(photos: Path, *, share: float = 0.25) -> Images:
+    return find_images(photos, validation=None, validation_share=share, labels=None, seed=3)
+
+
+def run(images: Images, output: Path, recipe: Recipe = RECIPE, *, end_after: int = 0) -> None:
+    def end(number: int, epoch: Epoch) -> None:
+        if number == end_after:
+            raise KeyboardInterrupt
+
+    train(recipe, images, output=output, on_epoch=end, progress=lambda items, n, what: iter(items))
+
+
+@pytest.fixture(scope="module")
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("trained") / "mine.keras"
+    run(found(photos), output)
+    return output
+
+
+def test_a_training_that_was_ended_goes_on_to_the_same_weights(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "mine.keras"
+    with pytest.raises(KeyboardInterrupt):
+        run(found(photos), output, end_after=1)
+    assert not output.exists()
+    assert (state_folder(output) / "latest.npz").exists()
+    with pytest.raises(SourceError, match="another dropout, seed; give the options of that one"):
+        run(found(photos), output, replace(RECIPE, dropout=0.5, seed=4))
+    run(found(photos), output)
+    for one, other in zip(open_keras(trained).weights, open_keras(output).weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    assert not state_folder(output).exists()
+    first, second = training_record(trained), training_record(output)
+    assert first is not None
+    assert second is not None
+    assert [epoch.loss for epoch in first.epochs] == [epoch.loss for epoch in second.epochs]
+
+
+def test_export_takes_labels_and_resize_rule_from_the_training(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    words = ("--calibration-data", photos, "--effort", "fast", "--format", "tflite")
+    assert main(["export", *map(str, (trained, *words, "-o", tmp_path / "out"))]) == 0
+    with strop.runtime.open(tmp_path / "out" / "mine.int8.tflite") as classifier:
+        assert classifier.contract.labels == LABELS
+        assert classifier.contract.resize is ResizeRule.STRETCH
+
+
+def test_a_record_of_another_file_is_refused(trained: Path, tmp_path: Path) -> None:
+    copy = tmp_path / trained.name
+    shutil.copy(record_path(trained), tmp_path)
+    copy.write_bytes(trained.read_bytes() + b"changed")
+    with pytest.raises(SourceError, match=r"of another file than mine\.keras is now"):
+        training_record(copy)
+
+
+def test_a_record_of_the_first_format_is_read(trained: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(trained, tmp_path))
+    fields = json.loads(record_path(trained).read_text())
+    del fields["recipe"]["clip_norm"]
+    record_path(copy).write_text(json.dumps({**fields, "format_version": 1}))
+    assert training_record(copy) == training_record(trained)
+
+
+def test_a_frozen_backbone_keeps_its_weights_and_the_classifier_is_new(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "tuned.keras"
+    recipe = replace(RECIPE, weights=str(trained), frozen_epochs=1, epochs=1, augment=Augment.NONE)
+    run(found(photos), output, recipe)
+    before, after = open_keras(trained).weights, open_keras(output).weights
+    same = [
+        np.array_equal(np.asarray(one), np.asarray(other))
+        for one, other in zip(before, after, strict=True)
+    ]
+    assert same == [True] * (len(same) - 2) + [False] * 2
+
+
+def test_a_step_goes_no_further_than_the_clipped_gradient(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, weights=str(trained), epochs=1, weight_decay=0.0, dropout=0.0)
+    moved = []
+    for clip_norm in (None, 1e-4):
+        output = tmp_path / f"{clip_norm}.keras"
+        run(found(photos), output, replace(recipe, clip_norm=clip_norm))
+        before, after = open_keras(trained), open_keras(output)
+        backbone = zip(before.trainable_weights[:-2], after.trainable_weights[:-2], strict=True)
+        moved.append(sum(np.sum((np.asarray(b) - np.asarray(a)) ** 2) for b, a in backbone) ** 0.5)
+    steps = len(found(photos).training) // RECIPE.batch_size
+    bound = steps * RECIPE.learning_rate * 1e-4 / (1 - MOMENTUM)
+    assert moved[1] < 1.01 * bound < 0.1 * moved[0]
+
+
+def test_torchvisions_weights_come_with_their_normalization(tmp_path: Path) -> None:
+    arrays = arrays_of("mobilenet_v2", alpha=0.25, size=32, classes=5)
+    path = write_zip(tmp_path / "w.pth", state(arrays))
+    recipe = replace(RECIPE, model="mobilenet_v2", weights=str(path))
+    model = build_network(recipe, classes=3, batch_norm_momentum=0.9)
+    pixels = np.full((1, 32, 32, 3), 100, np.float32)
+    (rescaling,) = [each for each in model.layers if isinstance(each, keras.layers.Rescaling)]
+    expected = (np.array([100, 100, 100]) - MEAN) / STD
+    np.testing.assert_allclose(np.asarray(rescaling(pixels))[0, 5, 7], expected, rtol=1e-5)
+    kernel = np.asarray(model.get_layer("backbone").get_layer("features_0_0").kernel)
+    np.testing.assert_array_equal(kernel[1, 2, 0], arrays["features.0.0.weight"][:, 0, 1, 2])
+    assert model.output_shape == (None, 3)
+
+
+def test_the_command_prints_the_best_epoch_and_its_record_is_read_back(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "m.keras"
+    words = ("--model", "mobilenet_v1", "--alpha", "0.25", "--size", "32", "--epochs", "1")
+    more = ("--batch-size", "8", "--validation-data", str(photos), "-o", str(output), "--json")
+    assert main(["train", str(photos), *words, *more]) == 0
+    printed = capsys.readouterr()
+    assert "next: strop export" in printed.err
+    assert json.loads(printed.out)["labels"] == list(LABELS)
+    record = training_record(output)
+    assert isinstance(record, TrainingRecord)
+    assert record.training_images == (PER_CLASS,) * 3
+    assert record.validation_images == 3 * PER_CLASS
+    assert record.to_json() == record_path(output).read_text()
+    assert main(["train", str(photos), *words, *more]) == 2
+    assert "exists; give another name, or --force" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"the loss of epoch 1 is nan; give a lower --learning"):
+        run(found(photos), tmp_path / "m.keras", replace(RECIPE, learning_rate=1e30))
+
+
+def test_every_class_is_split_by_the_same_share_and_nothing_is_on_both_sides(
+    photos: Path,
+) -> None:
+    images = found(photos)
+    assert images.labels == LABELS
+    assert images.counts() == dict.fromkeys(LABELS, 9)
+    paths = {image.path for image in images.validation}
+    assert len(paths) == 9
+    assert paths.isdisjoint(image.path for image in images.training)
+    assert found(photos).fingerprint() == images.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"a": 3}, "one class, 'a'; needed are subfolders of two"),
+        ({"a": 3, "b": 1, "c": 1}, r"1 images of 'b' \(and 1 classes more have too few\)"),
+    ],
+)
+def test_too_little_to_learn_from_is_refused(
+    tmp_path: Path, classes: dict[str, int], message: str
+) -> None:
+    for label, count in classes.items():
+        (tmp_path / label).mkdir()
+        for i in range(count):
+            Image.new("RGB", (8, 8)).save(tmp_path / label / f"{i}.png")
+    with pytest.raises(ImageError, match=message):
+        found(tmp_path)
+
+
+def test_an_epoch_draws_every_image_once_and_the_same_ones_each_time() -> None:
+    pixels = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 24, 24, 3), np.uint8)
+    truth = np.arange(40) % 3
+
+    def drawn(epoch: int, augment: Augment) -> list[np.ndarray]:
+        recipe = replace(RECIPE, augment=augment)
+        batches = Batches(pixels, truth, recipe, classes=3, epoch=epoch)
+        return [batches[i][0] for i in range(len(batches))]
+
+    plain = np.concatenate(drawn(0, Augment.NONE))
+    assert sorted(plain[:, 0, 0, 0].tolist()) == list(range(40))
+    for first, second in zip(drawn(5, Augment.LIGHT), drawn(5, Augment.LIGHT), strict=True):
+        np.testing.assert_array_equal(first, second)
+    # Of one colour each, no shift and no mirror changes them.
+    np.testing.assert_array_equal(np.concatenate(drawn(0, Augment.LIGHT)), plain)
+
+
+def test_kernels_alone_decay_and_no_depthwise_ones() -> None:
+    model = build_network(RECIPE, classes=3, batch_norm_momentum=0.9)
+    left = {id(weight) for weight in kernels_without_decay(model)}
+    decayed = [weight for weight in model.trainable_weights if id(weight) not in left]
+    # The first convolution, 13 pointwise ones, and the classifier.
+    assert len(decayed) == 15
+    assert {len(weight.shape) for weight in decayed} == {2, 4}
+    set_frozen(model, is_frozen=True)
+    assert len(model.trainable_weights) == 2
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2"])
+def test_a_zoo_model_gets_its_normalization_inside_once(name: str) -> None:
+    recipe = replace(RECIPE, model=name, alpha=1.0)
+    model = build_network(recipe, classes=4, batch_norm_momentum=0.9)
+    assert model.output_shape == (None, 4)
+
+    def every(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+        return [layer, *(one for inner in getattr(layer, "layers", ()) for one in every(inner))]
+
+    scalings = [one for one in every(model) if isinstance(one, keras.layers.Rescaling)]
+    assert len(scalings) == 1
+    highest = float(np.asarray(scalings[0](np.array([255.0])))[0])
+    assert highest == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
+    rates = [RECIPE.learning_rate_at(step, 100) for step in range(100)]
+    assert max(rates) == rates[4] == pytest.approx(0.1)
+    assert rates[0] == pytest.approx(0.02)
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[-1] < 1e-4
+    assert [batch_norm_momentum(n) for n in (5, 50, 5000)] == [0.5, 0.9, 0.99]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0; needed is 1 or more"),
+        ({"learning_rate": float("nan")}, "needed is above 0"),
+        ({"clip_norm": 0.0}, "clip_norm is 0; needed is above 0"),
+        ({"dropout": 1.0}, "dropout is 1; needed is 0 to below 1"),
+        ({"frozen_epochs": 1}, "is for given weights"),
+        ({"frozen_epochs": 3, "weights": "imagenet"}, "needed is 0 to 2, the epochs"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        replace(RECIPE, **setting)
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """What the system does at a full disk, at a file's length: a write fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_no_room_for_the_decoded_images_is_said_in_one_line(photos: Path, tmp_path: Path) -> None:
+    images, contract = found(photos), Contract(height=64, width=64)
+    with largest_file(100_000), pytest.raises(OutputError, match="MiB of decoded images are kept"):
+        decode(images.training, contract, tmp_path / "training.u8", lambda items, *_: iter(items))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_the_model_or_the_state_is_said_in_one_line(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(400)])
+    with largest_file(50_000), pytest.raises(OutputError, match=r"m.keras: .*; make room and"):
+        save_whole(model, tmp_path / "m.keras")
+    with largest_file(50_000), pytest.raises(OutputError, match=r"latest.npz: .*; make room and"):
+        save(tmp_path / "latest.npz", [np.zeros(100_000)], [], [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_training_of_a_file_is_refused(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.keras"
+    folder = state_folder(output)
+    folder.mkdir()
+    with (
+        alone(folder, busy=""),
+        pytest.raises(OutputError, match=r"mine.keras: another training is writing it; wait for"),
+    ):
+        run(found(photos), output)
+
+
+def test_decoded_images_of_another_size_are_not_learned_from(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "training.u8"
+    path.write_bytes(bytes(100))
+    with pytest.raises(SourceError, match="not these images; give --force to begin anew"):
+        decode(
+            found(photos).training, Contract(height=8, width=8), path, lambda items, *_: iter(())
+        )

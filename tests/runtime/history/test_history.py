@@ -1,0 +1,330 @@
+"""A folder of records becomes lines, and lines become points at the right places."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import chain
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import pytest
+from tests.runtime.bench.test_validity import CALM, every
+from tests.runtime.bench_records import MS, Make, record_maker
+from tests.runtime.check.judge.test_report import PASSED, SPOILED
+from tests.runtime.check.reports import report_of
+
+from strop import cli
+from strop.runtime.bench.latency import LatencySamples
+from strop.runtime.bench.record import BenchRecord
+from strop.runtime.check.judge.report import CheckReport
+from strop.runtime.errors import RecordError
+from strop.runtime.history import Change, history_html, history_svg, lines_of, read_records
+from strop.runtime.history.chart import BOTTOM, LEFT, RIGHT, TOP
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    return record_maker(tmp_path_factory.mktemp("pi"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "records"
+    made.mkdir()
+    return made
+
+
+def drawn(svg: str) -> Element:
+    return ElementTree.fromstring(svg)
+
+
+def elements(page: str) -> dict[str, set[str]]:
+    """The elements of HTML, each with all attributes that one of them has."""
+    found: dict[str, set[str]] = defaultdict(set)
+
+    class Collector(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found[tag] |= {name for name, _ in attrs}
+
+    Collector().feed(page)
+    return found
+
+
+def dots(root: Element) -> list[tuple[float, float]]:
+    """Where the points are: the middles of what a pointer reaches."""
+    circles = root.findall(f".//{SVG}circle[@class='reach']")
+    return [(float(each.attrib["cx"]), float(each.attrib["cy"])) for each in circles]
+
+
+def test_points_lie_at_the_right_heights_and_times(make: Make, folder: Path) -> None:
+    for i, (p50_ms, day) in enumerate([(10.0, 0), (12.0, 1), (11.0, 4)]):
+        (folder / f"{i}.json").write_text(make(p50_ms, day=day).to_json())
+    root = drawn(history_svg(lines_of(read_records(folder).measured)))
+    (first, second, third) = dots(root)
+    # Higher is slower, and 11 ms is half way from 10 to 12.
+    assert second[1] < third[1] < first[1]
+    assert third[1] == pytest.approx((first[1] + second[1]) / 2, abs=0.1)
+    # One day of four.
+    assert second[0] - first[0] == pytest.approx((third[0] - first[0]) / 4, abs=0.1)
+    assert all(LEFT <= x <= RIGHT and TOP <= y <= BOTTOM for x, y in dots(root))
+    # The tick that says 11 is as high as the point that is 11 ms.
+    ticks = {text.text: float(text.attrib["y"]) - 4 for text in root.iter(f"{SVG}text")}
+    assert ticks["11.0"] == pytest.approx(third[1], abs=0.1)
+    (path,) = root.findall(f".//{SVG}path[@class='line'][1]/../{SVG}g/../{SVG}path")
+    assert len(re.findall(r"[ML]", path.attrib["d"])) == 3
+
+
+def test_an_interval_is_drawn_from_end_to_end(make: Make, folder: Path) -> None:
+    record = make(10.0)
+    # Order statistics 10 and 21 of 30 are the 95 % interval of the median.
+    samples = LatencySamples(
+        warmup_ns=(), invoke_ns=tuple(10 * MS + i * MS for i in range(30)), blocks=(30,)
+    )
+    artifacts = (replace(record.artifacts[0], samples=samples),)
+    (folder / "r.json").write_text(replace(record, artifacts=artifacts).to_json())
+    lines = lines_of(read_records(folder).measured)
+    (point,) = lines[0].points
+    assert point.interval_ns is not None
+    assert (point.interval_ns.low / MS, point.interval_ns.high / MS) == (19, 30)
+    root = drawn(history_svg(lines))
+    bar, _, _ = (path.attrib["d"] for path in root.findall(f".//{SVG}path[@class='whisker']"))
+    top, bottom = (float(y) for y in re.findall(r" ([\d.]+)", bar))
+    ticks = {text.text: float(text.attrib["y"]) - 4 for text in root.iter(f"{SVG}text")}
+    per_ms = (ticks["20"] - ticks["30"]) / 10
+    assert top == pytest.approx(ticks["30"], abs=0.1)
+    assert bottom == pytest.approx(ticks["20"] + per_ms, abs=0.1)
+
+
+def test_what_changed_is_marked(make: Make, folder: Path) -> None:
+    records = [
+        make(10.0, day=0),
+        make(10.0, day=1, sha256="cd" * 32),
+        make(10.0, day=2, sha256="cd" * 32, version="2.4.0"),
+        make(10.0, day=3, sha256="cd" * 32, version="2.4.0", kernel="6.12"),
+        make(10.0, day=4, sha256="cd" * 32, version="2.4.0", kernel="6.12"),
+    ]
+    # Files in another order than their times.
+    for i, record in enumerate(records):
+        (folder / f"{9 - i}.json").write_text(record.to_json())
+    (line,) = lines_of(read_records(folder).measured)
+    assert [[kind for kind, _ in point.changes] for point in line.points] == [
+        *([], [Change.ARTIFACT], [Change.ENGINE], [Change.MACHINE], []),
+    ]
+    assert line.points[1].changes[0][1] == "artifact: abababab -> cdcdcdcd"
+    assert line.points[2].changes[0][1] == "engine: litert 2.3.0 -> litert 2.4.0"
+    assert line.points[3].changes[0][1] == "kernel: 6.6 -> 6.12"
+    root = drawn(history_svg([line]))
+    letters = root.findall(f".//{SVG}text[@class='letter']")
+    xs = [x for x, _ in dots(root)]
+    assert [(text.text, float(text.attrib["x"])) for text in letters] == [
+        ("E", xs[2]),
+        ("M", xs[3]),
+    ]
+    diamonds = root.findall(f".//{SVG}g[@class='point']/{SVG}title/../{SVG}polygon")
+    (corners,) = (diamond.attrib["points"] for diamond in diamonds)
+    assert float(corners.split(",")[0]) == xs[1]
+
+
+def test_an_artifact_has_a_chart_for_each_machine_and_a_line_for_each_command(
+    make: Make, folder: Path, tmp_path: Path
+) -> None:
+    other = make(3.0, day=1)
+    other = replace(other, machine=replace(other.machine, board="Raspberry Pi 5", cores_online=4))
+    twin = replace(other, machine=replace(other.machine, isa=("i8mm",)))
+    check = report_of(tmp_path / "pi", PASSED)
+    subject = replace(check.artifacts[0].subject, name="m.tflite")
+    check = replace(check, artifacts=(replace(check.artifacts[0], subject=subject),))
+    records: list[BenchRecord | CheckReport] = [make(10.0), other, twin, check]
+    for i, record in enumerate(records):
+        (folder / f"{i}.json").write_text(record.to_json())
+    lines = lines_of(read_records(folder).measured)
+    assert [(line.artifact, line.machine, line.label) for line in lines] == [
+        ("m.tflite", "Raspberry Pi 4 Model B Rev 1.4", "bench, threads: 1"),
+        ("m.tflite", "Raspberry Pi 4 Model B Rev 1.4", "check, threads: 1"),
+        ("m.tflite", "Raspberry Pi 5, cores: 4", "bench, threads: 1"),
+        ("m.tflite", "Raspberry Pi 5, cores: 4 #2", "bench, threads: 1"),
+        ("old.tflite", "Raspberry Pi 4 Model B Rev 1.4", "baseline, threads: 1"),
+    ]
+    names = drawn(history_svg(lines)).findall(f".//{SVG}text[@class='name']")
+    assert [name.text for name in names] == ["m.tflite"] * 3 + ["old.tflite"]
+
+
+def test_what_does_not_count_is_a_ring_off_the_line(
+    make: Make, folder: Path, tmp_path: Path
+) -> None:
+    throttled = every(5, *[replace(CALM, throttled=0x4)] * 4)
+    records = [make(10.0), replace(make(14.0, day=1), block_states=throttled), make(10.0, day=2)]
+    for i, record in enumerate(records):
+        (folder / f"{i}.json").write_text(record.to_json())
+    spoiled = report_of(tmp_path / "pi", SPOILED)
+    (folder / "check.json").write_text(spoiled.to_json())
+    lines = lines_of(read_records(folder).measured)
+    by_label = {(line.artifact, line.label): line for line in lines}
+    assert not by_label["new0.tflite", "check, threads: 1"].points[0].is_usable
+    line = by_label["m.tflite", "bench, threads: 1"]
+    assert [point.is_usable for point in line.points] == [True, False, True]
+    root = drawn(history_svg([line]))
+    rings = root.findall(f".//{SVG}g[@class='point']/{SVG}title/../{SVG}circle[@class='dot void']")
+    assert len(rings) == 1
+    joined = [path.attrib["d"] for path in root.iter(f"{SVG}path") if path.get("class") == "line"]
+    # Two points, and the legend's stroke.
+    assert [len(re.findall("[ML]", text)) for text in joined] == [2, 2]
+
+
+def test_hovering_tells_all_of_a_point(make: Make, folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "r.json").write_text(make(10.0).to_json())
+    root = drawn(history_svg(lines_of(read_records(folder).measured)))
+    (title,) = root.findall(f".//{SVG}g[@class='point']/{SVG}title")
+    assert (title.text or "").splitlines() == [
+        "2026-01-31T12:00:00Z",
+        "p50 10 ms [10, 10]",
+        "litert 2.3.0, ",
+        "artifact abababababababab",
+        "deep/r.json",
+    ]
+
+
+def test_the_page_needs_nothing_from_elsewhere(make: Make, folder: Path) -> None:
+    (folder / "r.json").write_text(make(10.0).to_json())
+    page = history_html(lines_of(read_records(folder).measured), [])
+    assert {"script", "link", "img", "iframe", "object"}.isdisjoint(elements(page))
+    assert {"src", "href", "onload", "style"}.isdisjoint(chain(*elements(page).values()))
+    assert re.findall(r"url\(|@import|https?:", page) == []
+    assert "default-src 'none'" in page
+    assert "prefers-color-scheme:dark" in page
+    assert 'name="viewport"' in page
+
+
+def test_no_name_gets_out_of_its_place(make: Make, folder: Path) -> None:
+    hostile = '</title><script>alert(1)</script>"&\x00\udcff.tflite'
+    (folder / "r.json").write_text(make(10.0, name=hostile, version="<i>").to_json())
+    records = read_records(folder)
+    lines = lines_of(records.measured)
+    svg, page = history_svg(lines), history_html(lines, records.unreadable)
+    assert {"script", "i"}.isdisjoint(elements(page))
+    assert {"script", "i"}.isdisjoint(elements(svg))
+    names = drawn(svg.encode().decode()).findall(f".//{SVG}text[@class='name']/{SVG}title")
+    assert [name.text for name in names] == [
+        '</title><script>alert(1)</script>"&\\x00\\udcff.tflite'
+    ]
+
+
+def test_what_is_no_record_is_named_and_what_cannot_be_read_with_its_error(
+    make: Make, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = make(10.0)
+    (folder / "good.json").write_text(good.to_json())
+    (folder / "cut.json").write_text(good.to_json()[:100])
+    (folder / "huge.json").write_text('{"a": ' + "9" * 5000 + "}")
+    (folder / "latin.json").write_bytes(b"\xff")
+    old = json.loads(good.to_json()) | {"format_version": 3}
+    del old["created_at"]
+    (folder / "old.json").write_text(json.dumps(old))
+    (folder / "unset.json").write_text(good.to_json().replace("2026-01-31", "1970-01-01"))
+    (folder / "zero.json").write_text(make(0.0).to_json())
+    (folder / "manifest.json").write_text('{"format_version": 3}')
+    (folder / "notes.txt").write_text("")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "good.json").write_text(good.to_json())
+    monkeypatch.chdir(folder.parent)
+    assert cli.main(["history", str(folder)]) == 0
+    printed = capsys.readouterr()
+    told = dict(line.split(".", 1)[0].split(": ")[::-1] for line in printed.err.splitlines()[:-1])
+    assert told == {
+        "cut": "not drawn",
+        "huge": "not drawn",
+        "latin": "not drawn",
+        "old": "not drawn",
+        "unset": "not drawn",
+        "zero": "not drawn",
+        "manifest": "no record",
+        "notes": "no record",
+    }
+    assert "old.json: says no time: an older strop wrote it" in printed.err
+    assert (
+        "unset.json: says 1970-01-01T12:00:00Z: the clock of the board was not set" in printed.err
+    )
+    (row,) = printed.out.splitlines()[1:]
+    assert re.split(r"\s{2,}", row)[3:] == ["1", "10", "10", "1.00"]
+    page = (folder.parent / "history.html").read_text()
+    assert "old.json</code>: says no time" in page
+    assert "notes.txt" not in page
+
+
+def test_a_link_is_not_followed(make: Make, folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "r.json").write_text(make(10.0, name="secret.tflite").to_json())
+    (folder / "r.json").write_text(make(10.0).to_json())
+    (folder / "file.json").symlink_to(outside / "r.json")
+    (folder / "folder").symlink_to(outside)
+    found = read_records(folder)
+    assert [line.artifact for line in lines_of(found.measured)] == ["m.tflite"]
+    assert [(each.path, each.reason) for each in found.others] == [("file.json", "is a link")]
+
+
+def test_numbers_that_contradict_each_other_are_no_bug_of_ours(
+    make: Make, folder: Path, tmp_path: Path
+) -> None:
+    check = json.loads(report_of(tmp_path / "pi", PASSED).to_json())
+    check["artifacts"][0]["pairs"][0]["quads"][0]["order"] = "AB"
+    (folder / "quad.json").write_text(json.dumps(check))
+    (folder / "none.json").write_text(json.dumps(check | {"artifacts": []}))
+    long = make(10.0)
+    samples = LatencySamples(warmup_ns=(), invoke_ns=(10**400,) * 30, blocks=(30,))
+    long = replace(long, artifacts=(replace(long.artifacts[0], samples=samples),))
+    (folder / "long.json").write_text(long.to_json())
+    (folder / "good.json").write_text(make(10.0).to_json())
+    found = read_records(folder)
+    assert [path for path, _ in found.measured] == ["good.json"]
+    assert [each.path for each in found.unreadable] == ["long.json", "none.json", "quad.json"]
+
+
+@pytest.mark.parametrize("content", [None, "{}"])
+def test_a_folder_without_records_is_the_users_error(
+    folder: Path, content: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if content is not None:
+        (folder / "a.json").write_text(content)
+    output = tmp_path / "h.html"
+    assert cli.main(["history", str(folder), "--output", str(output)]) == 2
+    assert "no record among them that can be drawn" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("name", ["absent", "file"])
+def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="needed is a folder of records"):
+        read_records(tmp_path / name)
+
+
+def test_a_page_that_exists_is_kept_unless_forced(
+    make: Make, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "r.json").write_text(make(10.0).to_json())
+    output = tmp_path / "h.html"
+    output.write_text("kept")
+    words = ["history", str(folder), "--output", str(output)]
+    assert cli.main(words) == 2
+    assert "--force to overwrite" in capsys.readouterr().err
+    assert output.read_text() == "kept"
+    assert cli.main([*words, "--force"]) == 0
+    assert output.read_text().startswith("<!doctype html>")
+
+
+def test_a_picture_alone_makes_no_page(
+    make: Make, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (folder / "r.json").write_text(make(10.0).to_json())
+    assert cli.main(["history", str(folder), "--svg", "h.svg"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"h.svg", "records"}

@@ -1,0 +1,291 @@
+"""A board's URL, what is sent to it, what it lacks, and what ssh says."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from strop.runtime.artifact.artifact import Format, sha256_file
+from strop.runtime.engines import ENGINES
+from strop.runtime.errors import ImageError, MeasurementError, StropError, TargetError
+from strop.runtime.remote import ImageFolder, Target, agent, make_task, target_from_url
+from strop.runtime.remote.device_half import device_half
+from strop.runtime.remote.refusal import check_disk, refusal
+from strop.runtime.remote.requirement import BASE, BoardFacts, check_board
+
+BOARD = Target(host="board", user="pi", port=2222)
+BOOKWORM = BoardFacts(
+    executable="/usr/bin/python3",
+    packages=("numpy", "PIL"),
+    is_managed=True,
+    implementation="cpython",
+    version=(3, 11),
+    is_free_threaded=False,
+    bits=64,
+    system="Linux",
+    kernel_arch="aarch64",
+    libc="glibc 2.36",
+    cache="/home/pi/.cache/strop",
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("ssh://board", Target(host="board")),
+        (
+            "ssh://pi@raspberrypi.local:2222/",
+            Target(host="raspberrypi.local", user="pi", port=2222),
+        ),
+        ("ssh://pi@192.168.1.7", Target(host="192.168.1.7", user="pi")),
+        ("ssh://[fe80::1%eth0]:22", Target(host="fe80::1%eth0", port=22)),
+    ],
+)
+def test_a_url_names_a_board(url: str, target: Target) -> None:
+    assert target_from_url(url) == target
+    assert target_from_url(str(target)) == target
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "board",
+        "pi@board",
+        "http://board",
+        "ssh://",
+        "ssh://-oProxyCommand=touch x",
+        "ssh://-board",
+        "ssh://-l@board",
+        "ssh://board;reboot",
+        "ssh://board$(reboot)",
+        "ssh://bo ard",
+        "ssh://board\n",
+        "ssh://board/home",
+        "ssh://board:",
+        "ssh://board:-1",
+        "ssh://bоard",  # noqa: RUF001  # a Cyrillic o
+    ],
+)
+def test_what_is_no_board_is_refused(url: str) -> None:
+    with pytest.raises(TargetError, match=r"needed is ssh://\[user@\]host\[:port\]"):
+        target_from_url(url)
+
+
+@pytest.mark.parametrize("port", [0, 65536, 99999])
+def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
+    with pytest.raises(TargetError, match="needed is 1 to 65535"):
+        target_from_url(f"ssh://board:{port}")
+
+
+def test_a_password_is_refused_without_being_repeated() -> None:
+    with pytest.raises(TargetError, match="ssh-copy-id") as caught:
+        target_from_url("ssh://pi:raspberry@board")
+    assert "raspberry" not in str(caught.value)
+
+
+@pytest.mark.parametrize("python", ["", "-c", "python3\nreboot"])
+def test_a_python_that_is_no_path_is_refused(python: str) -> None:
+    with pytest.raises(TargetError, match="--target-python"):
+        target_from_url("ssh://board", python=python)
+
+
+def test_a_path_in_the_home_folder_is_relative_to_it() -> None:
+    target = target_from_url("ssh://board", python="~/venv/bin/python", cache="~/x")
+    assert (target.python, target.cache) == ("venv/bin/python", "x")
+
+
+def test_the_device_half_is_the_same_bytes_each_time() -> None:
+    assert device_half() == device_half()
+
+
+def test_the_device_half_runs_from_its_zip_and_brings_nothing_of_the_workstation(
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(device_half())) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path)
+    assert [name for name in names if name.startswith("strop/export")] == []
+    assert "strop/runtime/commands/perform.py" in names
+    # Isolated from the strop that is installed: only numpy and Pillow come from there.
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import importlib.metadata as m, strop.console"
+        " as c, strop.runtime as r, strop.runtime.commands.bench.bench,"
+        " strop.on_board, strop.runtime.commands.perform;"
+        " print(m.version('strop'), c.__file__, r.__file__)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", program, str(tmp_path)], capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split()[1:] == [
+        str(tmp_path / "strop/console.py"),
+        str(tmp_path / "strop/runtime/__init__.py"),
+    ]
+
+
+def test_a_task_holds_every_option_and_every_file(tmp_path: Path) -> None:
+    artifact, labels, photos = tmp_path / "a.onnx", tmp_path / "labels.txt", tmp_path / "photos"
+    artifact.write_bytes(b"a")
+    labels.write_text("b")
+    (photos / "cats").mkdir(parents=True)
+    Image.new("RGB", (2, 2)).save(photos / "cats" / "1.png")
+    options = argparse.Namespace(
+        command="bench",
+        target="ssh://board",
+        artifacts=[artifact],
+        labels=labels,
+        images=photos,
+        mean=(1.0, 2.0),
+        threads=2,
+        engine=None,
+    )
+    task = make_task("bench", options)
+    assert json.loads(json.dumps(task.options)) == {
+        "artifacts": [{"path": "@0/a.onnx"}],
+        "labels": {"path": "@1/labels.txt"},
+        "images": {"path": "@2/photos"},
+        "mean": [1.0, 2.0],
+        "threads": 2,
+        "engine": None,
+    }
+    assert {file.place: file.path for file in task.files} == {
+        "@0/a.onnx": artifact,
+        "@1/labels.txt": labels,
+        "@2/photos/cats/1.png": photos / "cats" / "1.png",
+    }
+    assert task.files[0].sha256 == sha256_file(artifact)
+    assert task.at_home("@0/a.onnx: bad; @2/photos/cats/1.png: worse; @7/x") == (
+        f"{artifact}: bad; {photos}/cats/1.png: worse; @7/x"
+    )
+
+
+def test_only_the_images_that_are_used_go_along(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    folder = ImageFolder(path=tmp_path, images=(tmp_path / "2.png",))
+    task = make_task("bench", argparse.Namespace(images=tmp_path), replaced={"images": folder})
+    assert [file.place for file in task.files] == [f"@0/{tmp_path.name}/2.png"]
+
+
+def test_a_relative_path_comes_home_as_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.onnx").write_bytes(b"a")
+    task = make_task("bench", argparse.Namespace(artifacts=[Path("a.onnx"), Path("./a.onnx")]))
+    assert task.at_home("@0/a.onnx") == "a.onnx"
+    assert len({file.sha256 for file in task.files}) == 1
+
+
+def test_an_empty_folder_is_refused_before_the_board_is_called(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no images"):
+        make_task("bench", argparse.Namespace(images=tmp_path))
+
+
+def test_the_agent_looks_for_every_package_that_may_be_needed() -> None:
+    engines = (choice.package for choice in ENGINES.values())
+    assert {module for module, _ in BASE} | {*engines} == {*agent.PACKAGES}
+
+
+def test_a_board_with_an_engine_is_taken() -> None:
+    for engine in ("ai_edge_litert", "tflite_runtime"):
+        facts = replace(BOOKWORM, packages=("numpy", "PIL", engine))
+        check_board(BOARD, facts, formats={Format.TFLITE})
+    check_board(BOARD, BOOKWORM, formats=())
+
+
+def test_a_missing_engine_is_named_with_the_command_that_installs_it() -> None:
+    facts = replace(BOOKWORM, packages=("PIL", "onnxruntime"), is_managed=False)
+    with pytest.raises(TargetError) as caught:
+        check_board(BOARD, facts, formats={Format.TFLITE})
+    assert str(caught.value) == (
+        "ssh://pi@board:2222: /usr/bin/python3 (Python 3.11) has no numpy, no litert or"
+        " tflite-runtime for .tflite; run: ssh -p 2222 pi@board"
+        " 'python3 -m pip install numpy ai-edge-litert'"
+    )
+
+
+def test_a_python_that_takes_no_packages_gets_a_virtual_environment() -> None:
+    with pytest.raises(TargetError, match="-m venv") as caught:
+        check_board(BOARD, BOOKWORM, formats={Format.ONNX})
+    assert "strop-venv/bin/pip install onnxruntime" in str(caught.value)
+    assert str(caught.value).endswith("--target-python strop-venv/bin/python")
+
+
+def test_a_32_bit_board_gets_the_engine_that_has_a_wheel_for_it() -> None:
+    facts = replace(BOOKWORM, bits=32)
+    with pytest.raises(TargetError, match="tflite-runtime") as caught:
+        check_board(BOARD, facts, formats={Format.TFLITE})
+    assert "numpy<2" in str(caught.value)
+
+
+def test_a_board_for_which_no_engine_has_a_wheel_is_told_why() -> None:
+    with pytest.raises(TargetError, match=r"no engine can be installed there.*armv7l"):
+        check_board(BOARD, replace(BOOKWORM, bits=32), formats={Format.ONNX})
+
+
+def test_the_engine_that_is_asked_for_must_be_there() -> None:
+    facts = replace(BOOKWORM, packages=(*BOOKWORM.packages, "tflite_runtime"))
+    with pytest.raises(TargetError, match=r"has no litert for \.tflite"):
+        check_board(BOARD, facts, formats={Format.TFLITE}, engine="litert")
+
+
+# As OpenSSH 9.2 prints them.
+CHANGED = (
+    "@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@\n"
+    "Host key verification failed.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (CHANGED, "ssh-keygen -R"),
+        ("No ED25519 host key is known for board.\nHost key verification failed.\n", "answer yes"),
+        ("pi@board: Permission denied (publickey).\n", "ssh-copy-id -p 2222 pi@board"),
+        ("ssh: Could not resolve hostname board: Name or service not known\n", "no such host"),
+        ("ssh: connect to host board port 2222: Connection refused\n", "raspi-config"),
+        ("ssh: connect to host board port 2222: Connection timed out\n", "is it on"),
+    ],
+)
+def test_what_ssh_says_gets_a_remedy(said: str, remedy: str) -> None:
+    error = refusal(BOARD, exit_code=255, stderr=said, stdout="")
+    assert remedy in str(error)
+    assert said.splitlines()[-1] in str(error)
+    assert error.exit_code == 2
+
+
+def test_a_strangers_text_cannot_steer_the_terminal() -> None:
+    error = refusal(BOARD, exit_code=1, stderr="\x1b[2Jx" + 1000 * "y", stdout="")
+    assert "\x1b" not in str(error)
+    assert len(str(error)) < 600
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "text"),
+    [
+        (b"nonsense", MeasurementError, "not JSON"),
+        (b"[1]", MeasurementError, "a list, needed is an object"),
+        (b'{"error": 1, "errno": 28, "cache": "/c", "free": 0}', MeasurementError, "needed is str"),
+        (b'{"error": "No space", "errno": 28, "cache": "/c", "free": 0}', TargetError, "0 MiB"),
+        (
+            b'{"error": "Read-only", "errno": 30, "cache": "/c", "free": 9}',
+            TargetError,
+            "Read-only",
+        ),
+    ],
+)
+def test_a_reply_about_the_disk_is_read_with_care(
+    reply: bytes, kind: type[StropError], text: str
+) -> None:
+    with pytest.raises(kind, match=text):
+        check_disk(BOARD, reply)
