@@ -20,7 +20,7 @@ import numpy as np
 from strop import console
 from strop.export.tensorflow_logs import quiet_tensorflow
 from strop.export.zoo.architectures import architecture
-from strop.runtime.bench.record import installed_version
+from strop.runtime.records.version import installed_version
 
 FORMAT_VERSION = 1
 ANSWERS = Path(__file__).with_name("torchvision_answers.py")

@@ -24,12 +24,12 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.bench.record import installed_version
 from strop.runtime.check.measure.pair import Contender, start_worker
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.paired import check_paired
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.machine import machine
+from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.exact_bounds import at_least, at_most
 
 FORMAT_VERSION = 1

@@ -17,8 +17,8 @@ from record_file import origin, write_record
 
 from strop import console
 from strop.runtime.artifact.artifact import Format, detect_format
-from strop.runtime.bench.coldstart import failure_reason, peak_rss_bytes
 from strop.runtime.engines import EngineFacts, open_engine
+from strop.runtime.machine.child_process import failure_reason, peak_rss_bytes
 from strop.runtime.statistics.intervals import quantile
 
 FORMAT_VERSION = 1

@@ -29,8 +29,8 @@ from tests.arm64.root_filesystem import BOOKWORM, BOOKWORM_32
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import golden_beside, read_golden
-from strop.runtime.bench.record import installed_version
 from strop.runtime.images.dataset import list_images
+from strop.runtime.records.version import installed_version
 
 FORMAT_VERSION = 1
 SEED = 0  # of the images' order, so that the first ones are as good as any

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from strop import console
-from strop.runtime.bench.record import installed_version
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.json_records import write_whole
+from strop.runtime.records.version import installed_version
 
 FORMAT_VERSION = 1
 CALIBRATION_PER_CLASS = 20

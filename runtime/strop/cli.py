@@ -164,7 +164,7 @@ def _is_missing_extra(command: Command, err: ModuleNotFoundError) -> bool:
 
 
 def _print_version() -> int:
-    from strop.runtime.bench.record import installed_version
+    from strop.runtime.records.version import installed_version
 
     console.line(f"strop {installed_version()}")
     return 0

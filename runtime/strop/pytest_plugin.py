@@ -83,7 +83,7 @@ class EdgeLatency:
         import pytest
 
         from strop.runtime.check.judge.decide import Verdict
-        from strop.runtime.commands.check.paired import summary
+        from strop.runtime.reporting.paired import summary
 
         verdict = checked.decision.verdict
         worse = [f"WORSE {each.gate}: {each.text}" for each in checked.changes if each.fails]

@@ -12,7 +12,7 @@ from strop.export.bundle.bundle import MANIFEST, REPORT, bundle
 from strop.export.bundle.html_report import export_html
 from strop.export.bundle.manifest import Artifact, Int8Record, manifest_json
 from strop.export.certify.certificate import Certificate
-from strop.export.certify.certify import BATCH_SIZE, Progress, certify, unwatched
+from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises
 from strop.export.certify.golden import make_golden
 from strop.export.emit.check_islands import check_islands
@@ -34,6 +34,7 @@ from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.options import ExportOptions, check_labels
 from strop.export.passes.fold import cut_activation
 from strop.export.quantize.tune import Step, Tuned, tune
+from strop.export.source.batches import BATCH_SIZE, Progress, unwatched
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Activation

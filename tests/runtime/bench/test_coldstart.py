@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from strop.runtime.bench import coldstart
-from strop.runtime.bench.coldstart import ColdStart, measure_cold_start, peak_rss_bytes
+from strop.runtime.bench.coldstart import ColdStart, measure_cold_start
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import EngineError, MeasurementError
+from strop.runtime.machine.child_process import peak_rss_bytes
 
 RECORD = '{"import_ns":1,"load_ns":2,"first_invoke_ns":3,"second_invoke_ns":4,"peak_rss_bytes":5}'
 MIB = 1 << 20

@@ -18,7 +18,6 @@ from strop.runtime.bench.record import (
     ArtifactRecord,
     BenchRecord,
     bench_record_from_json,
-    installed_version,
     write_bench_record,
 )
 from strop.runtime.bench.sustained import SustainedSamples
@@ -28,6 +27,7 @@ from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.records.version import installed_version
 
 ARTIFACT = ArtifactRecord(
     name="m.int8.tflite",

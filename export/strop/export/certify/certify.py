@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from strop.export.certify.verdicts import answers, joined, one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions
+from strop.export.source.batches import BATCH_SIZE, Progress, unwatched
 from strop.export.source.source import Source
 from strop.export.source.whole_images import whole_scores
 from strop.export.tensorflow_logs import native_stderr_held
@@ -26,17 +27,7 @@ from strop.runtime.classify.decision import THRESHOLD_TASKS, answer_names, answe
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import batches
 
-Progress = Callable[[Iterable[Array], int, str], Iterable[Array]]
-"""Batches, how many there are, and what is done with them; gives the batches."""
-
-BATCH_SIZE = 25  # images in memory at once; 25 of 224 x 224 take 4 MB, activations 200 MB
 NUM_THREADS = 2
-
-
-def unwatched(batches: Iterable[Array], total: int, label: str) -> Iterable[Array]:
-    """The progress that shows nothing."""
-    del total, label
-    return batches
 
 
 def certify(

@@ -13,9 +13,9 @@ from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import Golden
-from strop.runtime.bench.record import installed_version
 from strop.runtime.classify.decision import Decision, answers, margins
 from strop.runtime.images.dataset import batches
+from strop.runtime.records.version import installed_version
 
 IMAGES = 4  # 600 kB at 224 x 224
 CANDIDATES = 16

@@ -23,7 +23,7 @@ from strop.runtime.artifact.artifact import (
     seal_onnx,
 )
 from strop.runtime.artifact.contract import Activation, Contract
-from strop.runtime.bench.record import installed_version
+from strop.runtime.records.version import installed_version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from strop.export.certify.certify import BATCH_SIZE
 from strop.export.image_checks.finding import Finding
 from strop.export.image_checks.held_out_check import check_held_out
 from strop.export.image_checks.normalization_check import check_input
@@ -16,6 +15,7 @@ from strop.export.image_checks.range_checks import check_ranges
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.tune import Tuned
+from strop.export.source.batches import BATCH_SIZE
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.images.dataset import batches

@@ -28,7 +28,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from strop.export.certify.certify import BATCH_SIZE
 from strop.export.image_checks.finding import Finding
 from strop.export.image_checks.range_checks import chosen_activations
 from strop.export.ir.execute import execute
@@ -36,6 +35,7 @@ from strop.export.ir.graph import Array, QuantParams
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.quantize import CODE_MAX, CODE_MIN
 from strop.export.quantize.tune import Tuned
+from strop.export.source.batches import BATCH_SIZE
 
 MIN_IMAGES = 20
 UNLIKE = 2.0  # times the expectation; at most 1.3 with images of the same kind

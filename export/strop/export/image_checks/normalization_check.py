@@ -34,10 +34,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from strop.export.certify.certify import BATCH_SIZE
 from strop.export.image_checks.finding import Finding
 from strop.export.image_checks.normalizations import Reading, given_reading, other_readings
 from strop.export.ir.graph import Array
+from strop.export.source.batches import BATCH_SIZE
 from strop.export.source.source import Source
 from strop.runtime.statistics.intervals import paired_drop_interval
 

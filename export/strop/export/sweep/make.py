@@ -13,8 +13,8 @@ from strop.export.sweep.members import Member
 from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord
 from strop.runtime.artifact.artifact import Format, sha256_file
 from strop.runtime.artifact.contract import ResizeRule
-from strop.runtime.bench.record import installed_version
 from strop.runtime.errors import SourceError
+from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import wilson_interval
 
 if TYPE_CHECKING:

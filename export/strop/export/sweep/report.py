@@ -13,12 +13,12 @@ from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.words import COLUMNS, cells, not_certified, told, took
-from strop.runtime.bench.record import installed_version
 from strop.runtime.pages.html_page import add_table, page_text, start_page
 from strop.runtime.pages.style import chart_css, page_css
 from strop.runtime.pages.xml_text import xml_text
 from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import Interval
 
 

@@ -35,10 +35,10 @@ from strop.export.training.state import (
 )
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Contract
-from strop.runtime.bench.record import installed_version
 from strop.runtime.errors import OutputError, SourceError
 from strop.runtime.records.folder_lock import alone
 from strop.runtime.records.json_records import write_whole
+from strop.runtime.records.version import installed_version
 
 EVALUATED_AT_ONCE = 250  # images
 

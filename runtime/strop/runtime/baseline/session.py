@@ -10,12 +10,11 @@ from enum import Enum
 from statistics import median
 from typing import cast
 
-from strop.runtime.bench.record import installed_version
+from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.measure.pair import Contender
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo, SoloRunner
-from strop.runtime.check.modes.paired import subject
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.environment import Occasion, Place, place
@@ -23,6 +22,7 @@ from strop.runtime.machine.reference_load import Yardstick, yardstick
 from strop.runtime.records.json_records import versioned
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.version import installed_version
 
 # History: 1, the first.
 FORMAT_VERSION = 1

@@ -11,7 +11,6 @@ from typing import cast
 from strop.runtime.baseline.resolve import Promoted
 from strop.runtime.baseline.session import BaselineSession, MachineClass, measure_session
 from strop.runtime.baseline.stored import StoredDecision, decide_stored, matching
-from strop.runtime.bench.record import installed_version
 from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.gates import Change, changes_between
 from strop.runtime.check.judge.mode import Mode
@@ -23,6 +22,7 @@ from strop.runtime.errors import BaselineError
 from strop.runtime.records.json_records import versioned
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.version import installed_version
 
 # History: 1, the first.
 FORMAT_VERSION = 1

@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import resource
 import subprocess
 import sys
 import time
@@ -23,11 +21,10 @@ from strop.engine_end import is_crash, killed
 from strop.runtime.bench.latency import random_inputs
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import ArtifactError, MeasurementError, StropError
+from strop.runtime.machine.child_process import CHILD_TIMEOUT_S, failure_reason, peak_rss_bytes
 from strop.supervised import end_with_parent
 
 MAX_PRINTED = 200  # characters, in an error
-CHILD_TIMEOUT_S = 120  # loading and two invokes of a large model on a Pi Zero take a tenth
-KIB = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,30 +106,6 @@ def require_no_crash(child: subprocess.CompletedProcess[str], path: Path) -> Non
     """
     if is_crash(-child.returncode):
         raise ArtifactError(killed(str(path), -child.returncode))
-
-
-def failure_reason(child: subprocess.CompletedProcess[str]) -> str:
-    """Why a process failed, in one line: the signal, and the last line of its stderr."""
-    lines = child.stderr.strip().splitlines()
-    if child.returncode < 0:  # subprocess's sign for "killed by signal"
-        return f"killed by signal {-child.returncode}{': ' + lines[-1] if lines else ''}"
-    return lines[-1] if lines else f"exit code {child.returncode} without a message"
-
-
-def peak_rss_bytes(status: Path = Path("/proc/self/status")) -> int:
-    """Most physical memory that this process has held at once.
-
-    On Linux from VmHWM: ru_maxrss of a process started by a larger one begins with the
-    larger one's peak, because the kernel carries it over exec.
-    """
-    try:
-        high_water = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(), re.MULTILINE)
-    except OSError:
-        high_water = None
-    if high_water:
-        return int(high_water[1]) * KIB
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * KIB  # getrusage(2): kB but on macOS
 
 
 def _cold_start(path: Path, *, engine: str | None, num_threads: int, started_ns: int) -> ColdStart:

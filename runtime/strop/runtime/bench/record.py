@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import typing
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from strop.runtime.bench.block_state import BlockState
@@ -23,7 +22,6 @@ from strop.runtime.records.typed_json import read_typed
 # History: 1, the first; 2, the board's state before and after; 3, its state between the
 # blocks, the wait for a cool board, and sustained speed; 4, when it was measured.
 FORMAT_VERSION = 4
-UNKNOWN_VERSION = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,14 +94,6 @@ def write_bench_record(record: BenchRecord, path: Path) -> None:
         OutputError: The folder or the file cannot be written.
     """
     write_whole(record.to_json(), path)
-
-
-def installed_version() -> str:
-    """The version of strop itself; UNKNOWN_VERSION in a source tree that was never installed."""
-    try:
-        return version("strop")
-    except PackageNotFoundError:
-        return UNKNOWN_VERSION
 
 
 def bench_record_from_json(text: str | bytes, *, where: str) -> BenchRecord:

@@ -24,10 +24,10 @@ from strop.runtime.check.measure.pair import Contender
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.commands.bench.cool_board import cool_board
-from strop.runtime.commands.check.paired import milliseconds
 from strop.runtime.commands.flags.contract import add_engine_flags
 from strop.runtime.errors import BaselineError, MeasurementError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
+from strop.runtime.reporting.paired import milliseconds
 
 SEED_BITS = 32
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from strop import console
-from strop.runtime.bench.record import installed_version
 from strop.runtime.commands.flags.target import add_target_flags, has_target, started, target_of
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.board import BoardState
@@ -16,6 +15,7 @@ from strop.runtime.machine.firmware import throttle_names
 from strop.runtime.machine.machine import Machine
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.version import installed_version
 from strop.runtime.remote import make_task
 
 # History: 1, the first.

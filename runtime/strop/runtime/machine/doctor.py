@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 
-from strop.runtime.bench.coldstart import failure_reason
 from strop.runtime.engines import ENGINES
 from strop.runtime.errors import EngineError
 from strop.runtime.machine.board import BoardState, board_state
+from strop.runtime.machine.child_process import failure_reason
 from strop.runtime.machine.disturbance import Finding
 from strop.runtime.machine.findings import findings
 from strop.runtime.machine.machine import Machine, machine

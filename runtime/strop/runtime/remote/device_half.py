@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from strop import console
-from strop.runtime.bench.record import UNKNOWN_VERSION, installed_version
+from strop.runtime.records.version import UNKNOWN_VERSION, installed_version
 
 BESIDE = (
     *("console", "engine_end", "engine_watch", "on_board", "process_end", "standard_streams"),

@@ -16,11 +16,11 @@ from strop.runtime.check.judge.results import Outcome, Result, gate_results, lat
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.budget import BudgetChecked, BudgetReport, SloVerdict
 from strop.runtime.check.modes.merge import MergedArtifact, MergedReport
-from strop.runtime.commands.check.budget import summary as budget_summary
-from strop.runtime.commands.check.merge import merged_summary
-from strop.runtime.commands.check.paired import summary
-from strop.runtime.commands.check.stored import summary as stored_summary
 from strop.runtime.machine.machine import Machine
+from strop.runtime.reporting.budget import summary as budget_summary
+from strop.runtime.reporting.merge import merged_summary
+from strop.runtime.reporting.paired import summary
+from strop.runtime.reporting.stored import summary as stored_summary
 
 WORSE = "worse"  # a gate without statistics fails, and the latency does not
 # From bad to good: a check of several artifacts is what its worst one is.

@@ -15,12 +15,12 @@ from strop.runtime.check.judge.report import CheckReport, Subject
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.budget import BudgetChecked, BudgetReport, SloFinding
 from strop.runtime.check.modes.merge import MergedReport
-from strop.runtime.commands.check import stored as check_stored
-from strop.runtime.commands.check.budget import remedy
-from strop.runtime.commands.check.paired import REMEDIES, milliseconds, percent_change
 from strop.runtime.errors import StropError
 from strop.runtime.machine.machine import Machine
+from strop.runtime.reporting.budget import remedy
 from strop.runtime.reporting.ci_results import Told
+from strop.runtime.reporting.paired import REMEDIES, milliseconds, percent_change
+from strop.runtime.reporting.stored import REMEDIES as STORED_REMEDIES
 
 PERCENT = 100
 TITLE = "### strop check"
@@ -58,8 +58,8 @@ def markdown_of_stored(report: StoredReport) -> str:
         name, p50_ns, ratio = session.subject.name, session.p50_ns, decision.ratio
         old_ns = None if p50_ns is None or ratio is None else p50_ns / ratio
         rows.append(_cells(name, decision, (old_ns, p50_ns), decision.sessions))
-        if decision.verdict in check_stored.REMEDIES:
-            notes.append(_doubt(name, decision, check_stored.REMEDIES[decision.verdict]))
+        if decision.verdict in STORED_REMEDIES:
+            notes.append(_doubt(name, decision, STORED_REMEDIES[decision.verdict]))
         notes += _changes(name, checked.changes)
     return _page(
         (*COLUMNS, "sessions", "detectable"),

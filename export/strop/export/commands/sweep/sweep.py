@@ -23,10 +23,10 @@ from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.sweep.work import OpenExecutor
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.bench.record import installed_version
 from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.errors import PlanError, SourceError
 from strop.runtime.images.dataset import is_labelled, labelled_images, list_images, read_labels
+from strop.runtime.records.version import installed_version
 
 IMAGENET_CLASSES = 1000
 NOT_DONE = 3

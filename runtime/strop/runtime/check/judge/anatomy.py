@@ -16,18 +16,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from strop.runtime.artifact.artifact import read_contract
-from strop.runtime.bench.coldstart import (
-    CHILD_TIMEOUT_S,
-    MAX_PRINTED,
-    failure_reason,
-    require_no_crash,
-)
+from strop.runtime.artifact.artifact import read_contract, sha256_file
+from strop.runtime.bench.coldstart import MAX_PRINTED, require_no_crash
 from strop.runtime.check.judge.gates import Anatomy
+from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.judge.structure import structure
 from strop.runtime.check.measure.interpreter import Interpreter
+from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import EngineError, MeasurementError, StropError
+from strop.runtime.machine.child_process import CHILD_TIMEOUT_S, failure_reason
 from strop.runtime.records.json_reader import parse_json
 from strop.runtime.records.typed_json import read_typed
 from strop.supervised import end_with_parent
@@ -105,3 +104,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def subject(contender: Contender, plan: CheckPlan) -> Subject:
+    """Open the artifact once and say what it is.
+
+    Raises:
+        ArtifactError, EngineError: It cannot be run.
+    """
+    path, engine, threads = contender.artifact, contender.engine, plan.num_threads
+    if contender.interpreter is None:
+        found = anatomy(path, engine=engine, num_threads=threads)
+    else:
+        found = anatomy_there(contender.interpreter, path, engine=engine, num_threads=threads)
+    return Subject(name=path.name, sha256=sha256_file(path), anatomy=found)

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
-from strop.runtime.baseline.stored_report import StoredReport
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.judge.report import CheckReport
 
 FINE, REGRESSION, NOT_MEASURED = 0, 1, 3
 
 
-def exit_code(report: CheckReport | StoredReport, *, is_strict: bool) -> int:
+class HasVerdict(Protocol):
+    """What a mode decided about one artifact."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """About its latency."""
+
+
+class Judged(Protocol):
+    """One artifact of a report."""
+
+    @property
+    def decision(self) -> HasVerdict:
+        """About its latency."""
+
+    @property
+    def failed_gates(self) -> Collection[str]:
+        """Names of the other gates that fail."""
+
+
+class JudgedReport(Protocol):
+    """A report of any mode that decides about artifacts."""
+
+    @property
+    def artifacts(self) -> Sequence[Judged]:
+        """In the order in which they were given."""
+
+
+def exit_code(report: JudgedReport, *, is_strict: bool) -> int:
     """1 for any regression or failed gate; 3 where nothing was shown, and that is an error.
 
     Invalid is never 0: nothing was measured that counts. Inconclusive is 0 unless strict.

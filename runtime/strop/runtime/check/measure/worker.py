@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 from strop.runtime.bench.block_timer import BlockTimer
-from strop.runtime.bench.coldstart import peak_rss_bytes
 from strop.runtime.bench.latency import random_inputs
 from strop.runtime.check.measure.slowed import SlowedEngine
 from strop.runtime.classify.scores import dequantize
 from strop.runtime.engines import Engine, open_engine
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import StropError
+from strop.runtime.machine.child_process import peak_rss_bytes
 from strop.supervised import end_with_parent
 
 SETTLED = 0.03  # of the last third of the warm-up from the third before it

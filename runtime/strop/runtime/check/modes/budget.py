@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from strop.runtime.bench.block_state import BlockState
-from strop.runtime.bench.record import installed_version
+from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.mode import Mode
 from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.judge.slo import (
@@ -26,7 +26,6 @@ from strop.runtime.check.judge.slo import (
 from strop.runtime.check.measure.pair import Contender
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo, SoloRunner
-from strop.runtime.check.modes.paired import subject
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.cooldown import CoolDown
@@ -35,6 +34,7 @@ from strop.runtime.machine.machine import Machine, machine
 from strop.runtime.records.json_records import versioned
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.typed_json import read_typed
+from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import quantile
 
 # History: 1, the first.

@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.bench.block_state import BoardWatch
-from strop.runtime.bench.record import installed_version
-from strop.runtime.check.judge.anatomy import anatomy, anatomy_there
+from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.certified import Certified, certified
 from strop.runtime.check.judge.decide import decide
 from strop.runtime.check.judge.gates import changes
 from strop.runtime.check.judge.mode import Mode
-from strop.runtime.check.judge.report import Checked, CheckReport, Subject
+from strop.runtime.check.judge.report import Checked, CheckReport
 from strop.runtime.check.measure.pair import Contender, PairRunner
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.serial import SerialRunner
@@ -27,6 +25,7 @@ from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.environment import place
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.records.version import installed_version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,20 +145,6 @@ def _runner(
         return SerialRunner(old, new, plan=plan, lots=lots, temperature_limit_c=limit_c)
     watch = BoardWatch()
     return PairRunner(old, new, plan=plan, lots=lots, watch=watch, temperature_limit_c=limit_c)
-
-
-def subject(contender: Contender, plan: CheckPlan) -> Subject:
-    """Open the artifact once and say what it is.
-
-    Raises:
-        ArtifactError, EngineError: It cannot be run.
-    """
-    path, engine, threads = contender.artifact, contender.engine, plan.num_threads
-    if contender.interpreter is None:
-        found = anatomy(path, engine=engine, num_threads=threads)
-    else:
-        found = anatomy_there(contender.interpreter, path, engine=engine, num_threads=threads)
-    return Subject(name=path.name, sha256=sha256_file(path), anatomy=found)
 
 
 def _accuracy(

@@ -14,12 +14,7 @@ from strop.runtime.artifact.contract import Activation, ResizeRule
 from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.coldstart import measure_cold_start
 from strop.runtime.bench.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
-from strop.runtime.bench.record import (
-    ArtifactRecord,
-    BenchRecord,
-    installed_version,
-    write_bench_record,
-)
+from strop.runtime.bench.record import ArtifactRecord, BenchRecord, write_bench_record
 from strop.runtime.bench.sustained import DEFAULT_LOAD_S, SustainedSamples, measure_sustained
 from strop.runtime.classify.foreign import foreign_facts
 from strop.runtime.classify.prepare import preparation
@@ -46,6 +41,7 @@ from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.json_records import require_writable
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.records.version import installed_version
 
 MAX_IMAGES = 32  # decoded once and kept: 5 MB at 224 x 224
 LIMIT_FACTOR = 4  # over the timed inferences; warm-up, lead-ins and inputs take under 1 more

@@ -10,8 +10,10 @@ from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.exit_code import exit_code_of
 from strop.runtime.check.judge.report import read_check_report
 from strop.runtime.check.modes.merge import MergedArtifact, MergedReport, merge
-from strop.runtime.commands.check.paired import percent_change, print_changes, summary
+from strop.runtime.commands.check.paired import print_changes
 from strop.runtime.errors import PlanError
+from strop.runtime.reporting.merge import merged_summary
+from strop.runtime.reporting.paired import summary
 
 OF_MERGE = frozenset({"merge", "artifacts", "strict", "json", "junit", "markdown"})
 REMEDIES = {
@@ -56,17 +58,6 @@ def run_merge(
             )
     tell(report)
     return code
-
-
-def merged_summary(artifact: MergedArtifact) -> str:
-    """The verdict and what it rests on, in one line."""
-    ratios = [each.decision.ratio for each in artifact.occasions]
-    shown = ", ".join("not measured" if each is None else percent_change(each) for each in ratios)
-    unit = "" if all(each is None for each in ratios) else " %"
-    return (
-        f"{artifact.verdict.value.upper()} {artifact.subject.name} p50 {shown}{unit},"
-        f" {'; '.join(artifact.reasons)}"
-    )
 
 
 def _print(artifact: MergedArtifact, report: MergedReport) -> None:

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from strop import console
-from strop.runtime.bench.record import installed_version
+from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.decide import Decision
 from strop.runtime.check.measure.pair import Contender
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
-from strop.runtime.check.modes.paired import check_paired, subject
+from strop.runtime.check.modes.paired import check_paired
 from strop.runtime.check.modes.qualification import (
     FILE_NAME,
     Qualification,
@@ -26,6 +26,7 @@ from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.records.version import installed_version
 
 DEFAULT_MINUTES = 10.0
 S_PER_MINUTE = 60

@@ -9,26 +9,19 @@ from dataclasses import asdict
 from strop import console
 from strop.runtime.baseline.directory import SHORT_DIGITS
 from strop.runtime.baseline.resolve import Promoted, promoted_of
-from strop.runtime.baseline.stored import MIN_SESSIONS, StoredDecision
+from strop.runtime.baseline.stored import MIN_SESSIONS
 from strop.runtime.baseline.stored_report import StoredChecked, StoredReport, check_stored
-from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.exit_code import exit_code
 from strop.runtime.check.measure.pair import Contender
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes.paired import GateOptions
 from strop.runtime.commands.bench.cool_board import cool_board
-from strop.runtime.commands.check.paired import milliseconds, percent_change, print_changes
+from strop.runtime.commands.check.paired import print_changes
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.records.json_records import require_writable, write_whole
-
-PERCENT = 100
-REMEDIES = {
-    Verdict.INCONCLUSIVE: "compare with the file itself (--mode paired), or record more sessions;"
-    " this is no pass",
-    Verdict.INVALID: "end what else runs there; nothing was shown",
-}
+from strop.runtime.reporting.stored import REMEDIES, summary
 
 
 def run_stored(
@@ -107,29 +100,6 @@ def _print(checked: StoredChecked, *, is_quiet: bool) -> None:
     if verdict in REMEDIES:
         name = checked.session.subject.name
         console.note(f"warning: {name} is {verdict.value}: {reasons}; {REMEDIES[verdict]}")
-
-
-def summary(checked: StoredChecked) -> str:
-    """The verdict and what it rests on, in one line."""
-    decision, p50_ns = checked.decision, checked.session.p50_ns
-    parts = [
-        f"{decision.verdict.value.upper()} {checked.session.subject.name} {_change(decision)}",
-        f"{decision.sessions} sessions",
-    ]
-    if decision.detectable_increase is not None:
-        parts.append(f"detectable {decision.detectable_increase * PERCENT:.1f} %")
-    if decision.ratio is not None and p50_ns is not None:
-        parts.append(f"{milliseconds(p50_ns / decision.ratio)} -> {milliseconds(p50_ns)} ms")
-    return ", ".join(parts)
-
-
-def _change(decision: StoredDecision) -> str:
-    ratio, low, high = decision.ratio, decision.low, decision.high
-    if ratio is None or low is None or high is None:
-        return "p50 not compared"
-    change, least, most = map(percent_change, (ratio, low, high))
-    confidence = f"{decision.confidence * PERCENT:.3g}"
-    return f"p50 {change} % [{confidence} %: {least}, {most}]"
 
 
 def _as_json(report: StoredReport, code: int) -> dict[str, object]:

@@ -7,12 +7,12 @@ from dataclasses import asdict
 
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
-from strop.runtime.bench.record import installed_version
 from strop.runtime.classify.agreement import mean_label_interval, why_it_says_nothing
 from strop.runtime.classify.decision import answer_in_words
 from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.engines import EngineFacts
+from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import Interval, wilson_interval
 
 # History: 2 has the task, and what is said of others than classify.

@@ -10,7 +10,6 @@ from typing import Any
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import golden_beside, read_golden
-from strop.runtime.bench.record import installed_version
 from strop.runtime.classify import classifier as classifiers
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.classify.decision import in_words
@@ -31,6 +30,7 @@ from strop.runtime.commands.run.on_board import (
 from strop.runtime.commands.run.stream import add_stream_flags, is_stream, show_answers, stream
 from strop.runtime.engines import Engine, EngineFacts
 from strop.runtime.errors import ImageError
+from strop.runtime.records.version import installed_version
 
 # History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes.
 FORMAT_VERSION = 2
