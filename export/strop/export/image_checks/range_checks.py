@@ -28,8 +28,8 @@ import numpy as np
 
 from strop.export.image_checks.finding import Finding
 from strop.export.ir.graph import Array, Graph
+from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.calibrate import GROUPS, Calibration
-from strop.export.quantize.scale_sharing import FIXED, SHARING
 
 HALF = GROUPS // 2
 MIN_IMAGES = 2 * GROUPS  # two a group; below that, groups are single images

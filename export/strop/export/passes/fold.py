@@ -31,7 +31,7 @@ from strop.export.passes.fold_limits import fold_limits
 from strop.export.passes.fuse_activations import fuse_activations
 from strop.export.passes.hard_swish import expand_hard_swish
 from strop.export.passes.merge_reshapes import merge_reshapes, sink_reshapes
-from strop.export.quantize.scale_sharing import free_fixed_scales
+from strop.export.passes.scale_sharing import free_fixed_scales
 from strop.runtime.artifact.contract import Activation
 
 FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}

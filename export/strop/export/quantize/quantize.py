@@ -11,9 +11,9 @@ import numpy as np
 
 from strop.export.ir.graph import LINEAR, Array, Graph, Kind, Op, QuantParams, Tensor
 from strop.export.passes.fold import DeployGraph
+from strop.export.passes.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.quantize.calibrate import Calibration, Range
 from strop.export.quantize.scale_floors import with_floors
-from strop.export.quantize.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.quantize.tie_free_scales import Snapped, snap_scales
 from strop.runtime.errors import QuantizationError
 

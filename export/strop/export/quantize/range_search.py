@@ -14,11 +14,11 @@ from collections.abc import Callable
 from strop.export.ir.graph import Array
 from strop.export.ir.partial_execution import Rest, Values, replay
 from strop.export.passes.fold import DeployGraph
+from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.calibrate import Calibration, Range
 from strop.export.quantize.codes import rounded
 from strop.export.quantize.kl_divergence import divergence, information
 from strop.export.quantize.quantize import float_results, params_from_range
-from strop.export.quantize.scale_sharing import FIXED, SHARING
 from strop.runtime.classify.decision import Decision
 
 # Shares of the calibrated range that are tried, widest first.

@@ -10,10 +10,10 @@ import tensorflow as tf
 from strop.export.ir.graph import LINEAR, Array, Graph, Op, Tensor
 from strop.export.ir.partial_execution import Rest, Values, replay, result_of
 from strop.export.passes.fold import DeployGraph
+from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.codes import reals_of_codes, rounded
 from strop.export.quantize.kl_divergence import divergence
 from strop.export.quantize.quantize import QuantizedGraph
-from strop.export.quantize.scale_sharing import FIXED, SHARING
 from strop.runtime.classify.agreement import same
 from strop.runtime.classify.decision import Decision, answers
 
