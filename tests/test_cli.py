@@ -281,7 +281,11 @@ def test_a_file_that_is_opened_gets_no_standard_streams_number(tmp_path: Path) -
     assert path.read_bytes() == b""
 
 
-@pytest.mark.parametrize(("parent", "code"), [(os.getpid(), 0), (1 << 22, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("parent", "code"),
+    [(os.getpid(), 0), (1 << 22, -signal.SIGKILL)],
+    ids=["it is there", "it has ended"],  # a number of its own is no name that both processes know
+)
 def test_a_strop_whose_parent_has_ended_ends_where_it_is_asked_to(parent: int, code: int) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "strop", "--version"],
