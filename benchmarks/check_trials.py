@@ -24,7 +24,7 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.check.measure.pair import Contender, start_worker
+from strop.runtime.check.measure.pair import Candidate, start_worker
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.paired import check_paired
 from strop.runtime.errors import MeasurementError
@@ -85,8 +85,8 @@ class Sequential:
 
 def run_trial(artifact: Path, kind: Kind, plan: CheckPlan) -> dict[str, Any]:
     """One trial: the sequential runs, then the check; a line for the file."""
-    old = Contender(artifact=artifact, slowdown=kind.old_slowdown)
-    new = Contender(artifact=artifact, slowdown=kind.new_slowdown)
+    old = Candidate(artifact=artifact, slowdown=kind.old_slowdown)
+    new = Candidate(artifact=artifact, slowdown=kind.new_slowdown)
     with hog() if kind.has_hog else no_hog():
         sequential = measure_sequential(old, new, plan)
         start = time.monotonic()
@@ -100,14 +100,14 @@ def run_trial(artifact: Path, kind: Kind, plan: CheckPlan) -> dict[str, Any]:
     }
 
 
-def measure_sequential(old: Contender, new: Contender, plan: CheckPlan) -> Sequential:
+def measure_sequential(old: Candidate, new: Candidate, plan: CheckPlan) -> Sequential:
     """The runs that a simpler gate compares."""
-    lots = random.Random(plan.seed)
+    rng = random.Random(plan.seed)
     found = []
-    for contender in (old, new):
+    for candidate in (old, new):
         with (
             tempfile.TemporaryDirectory(prefix="strop-check-") as folder,
-            start_worker(contender, Path(folder), plan=plan, lots=lots) as worker,
+            start_worker(candidate, Path(folder), plan=plan, rng=rng) as worker,
         ):
             worker.open()
             cold = first_second(worker.warm_up()["warmup_ns"])

@@ -65,13 +65,13 @@ class EdgeLatency:
             StropError: Something is missing, cannot be run or cannot be measured.
         """
         from strop.runtime.baseline.resolve import baseline_file
-        from strop.runtime.check.measure.pair import Contender
+        from strop.runtime.check.measure.pair import Candidate
         from strop.runtime.check.measure.plan import CheckPlan
         from strop.runtime.check.modes.paired import GateOptions, check_paired
 
         report = check_paired(
-            Contender(artifact=baseline_file(Path(baseline)), engine=engine),
-            [Contender(artifact=Path(model), engine=engine)],
+            Candidate(artifact=baseline_file(Path(baseline)), engine=engine),
+            [Candidate(artifact=Path(model), engine=engine)],
             plan=CheckPlan(seed=secrets.randbits(SEED_BITS)) if plan is None else plan,
             gates=GateOptions() if gates is None else gates,
         )

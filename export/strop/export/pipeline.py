@@ -21,7 +21,7 @@ from strop.export.frontend.convert import float_graph
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.frontend.source_decision import source_decision
 from strop.export.image_checks.check_images import check_images
-from strop.export.image_checks.finding import Finding
+from strop.export.image_checks.finding import ImageFinding
 from strop.export.inspect.audit import audit
 from strop.export.inspect.count_artifact import count_artifact
 from strop.export.inspect.delegation import delegation
@@ -69,7 +69,7 @@ class Export:
     steps: tuple[Step, ...]
     near_ties: tuple[str, ...] = ()
     float_layers: FloatLayers = NO_FLOAT_LAYERS
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ImageFinding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +179,7 @@ def _broken(
     certificate: Certificate,
     options: ExportOptions,
     tried: Sequence[FloatLayer],
-    findings: Sequence[Finding],
+    findings: Sequence[ImageFinding],
 ) -> tuple[str, ...]:
     """Why `max_drop` cannot be promised, and what was tried for it.
 

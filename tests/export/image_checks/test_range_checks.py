@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.export.graphs import images_for, mobile_block, steps
 
-from strop.export.image_checks.finding import Finding
+from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.range_checks import check_ranges
 from strop.export.ir.graph import Array
 from strop.export.passes.fold import DeployGraph
@@ -23,12 +23,12 @@ def folded() -> tuple[DeployGraph, Source]:
     return made.deploy, made.source
 
 
-def findings(deploy: DeployGraph, images: Array) -> dict[str, Finding]:
+def findings(deploy: DeployGraph, images: Array) -> dict[str, ImageFinding]:
     calibration = calibrate(deploy, [images[:30], images[30:]] if len(images) > 30 else [images])
     return {found.name: found for found in check_ranges(deploy.graph, calibration)}
 
 
-def number(found: Finding, name: str) -> float:
+def number(found: ImageFinding, name: str) -> float:
     value = found.numbers[name]
     assert isinstance(value, float)
     return value

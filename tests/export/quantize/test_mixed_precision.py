@@ -1,4 +1,4 @@
-"""Layers kept in float: spared in the order of their costs, written so in both files."""
+"""Layers kept in float: candidate in the order of their costs, written so in both files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.export.graphs import BY_SOFTMAX, Steps, mobile_block, signal_to_noise
 from strop.export.ir.graph import Kind
 from strop.export.options.choices import Effort
 from strop.export.quantize.calibrate import calibrate
-from strop.export.quantize.mixed_precision import keep_float, spare
+from strop.export.quantize.mixed_precision import float_candidates, keep_float
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.quantize.tune import Tuned, tune
 
@@ -34,25 +34,25 @@ def with_kept(made: Steps, *kept: str) -> QuantizedGraph:
 
 
 def test_the_costliest_are_spared_first_on_top_of_each_other(tuned: Tuned) -> None:
-    spared = list(spare(tuned))
-    assert [one.cost for one in spared] == [
-        cost for cost in tuned.costs if cost in [one.cost for one in spared]
+    candidate = list(float_candidates(tuned))
+    assert [one.cost for one in candidate] == [
+        cost for cost in tuned.costs if cost in [one.cost for one in candidate]
     ]
-    for before, after in pairwise(spared):
+    for before, after in pairwise(candidate):
         assert before.kept < after.kept
 
 
 def test_a_result_is_spared_by_who_writes_and_who_reads_it(tuned: Tuned) -> None:
     graph = tuned.deploy.graph
-    first = next(one for one in spare(tuned) if one.cost.part == "activation")
+    first = next(one for one in float_candidates(tuned) if one.cost.part == "activation")
     layer = first.cost.layer
     assert {layer, *(reader.output for reader in graph.consumers(layer))} <= first.kept
 
 
 def test_the_scores_stay_codes(tuned: Tuned) -> None:
-    names = {one.cost.layer for one in spare(tuned) if one.cost.part == "activation"}
+    names = {one.cost.layer for one in float_candidates(tuned) if one.cost.part == "activation"}
     assert tuned.deploy.graph.output not in names
-    *_, last = spare(tuned)
+    *_, last = float_candidates(tuned)
     quantized = keep_float(tuned, last.kept, [np.zeros((1, 24, 24, 3), np.uint8)])
     assert not quantized.graph.is_real(quantized.graph.output)
 

@@ -21,8 +21,8 @@ from strop.export.quantize.tie_free_scales import (
     MAX_MULTIPLE,
     MAX_RELU6_GROWTH,
     SAME_SCALE,
-    Snapped,
-    snap_scales,
+    TieFreeScales,
+    tie_free_scales,
 )
 
 CODES = np.arange(-128, 128)
@@ -50,15 +50,15 @@ def snapped(
     groups: tuple[tuple[str, ...], ...] = (),
     fixed: tuple[str, ...] = (),
     zero_point: int = 0,
-) -> Snapped:
+) -> TieFreeScales:
     params = {
         name: QuantParams(scales=(float(np.float32(scale)),), zero_point=zero_point)
         for name, scale in scales.items()
     }
-    return snap_scales(graph, params, groups, fixed)
+    return tie_free_scales(graph, params, groups, fixed)
 
 
-def scales_of(found: Snapped) -> dict[str, float]:
+def scales_of(found: TieFreeScales) -> dict[str, float]:
     return {name: params.scale for name, params in found.params.items()}
 
 
@@ -101,7 +101,7 @@ def test_no_sum_is_near_a_tie(seed: int) -> None:
     graph = graph_of(add("image", "b", "sum"))
     before = random_scales(seed, "image", "b", "sum")
     found = snapped(graph, before)
-    assert found.left == ()
+    assert found.near_ties == ()
     after = scales_of(found)
     first, second = np.random.default_rng(seed).integers(-128, 128, 2).tolist()
     check_sums(after["image"], after["b"], after["sum"], (first, second))
@@ -118,7 +118,7 @@ def test_a_chain_of_sums_shares_one_unit(seed: int) -> None:
     ]
     before = random_scales(seed, "image", "b", "c", "d", "first", "second", "third")
     found = snapped(graph_of(*chain), before)
-    assert found.left == ()
+    assert found.near_ties == ()
     after = scales_of(found)
     for op in chain:
         left, right = op.inputs
@@ -133,7 +133,7 @@ def test_no_product_is_near_a_tie(seed: int) -> None:
     before["product"] = before["image"] * before["b"] * 255 * random.uniform(0.25, 1)
     graph = graph_of(Op(kind=Kind.MUL, inputs=("image", "b"), output="product"))
     found = snapped(graph, before)
-    assert found.left == ()
+    assert found.near_ties == ()
     after = scales_of(found)
     assert after["image"] == float(np.float32(before["image"]))
     assert after["b"] == float(np.float32(before["b"]))
@@ -152,7 +152,7 @@ def test_no_mean_is_near_a_tie(seed: int) -> None:
     before = random_scales(seed, "image", "mean")
     graph = graph_of(Op(kind=Kind.MEAN, inputs=("image",), output="mean"))
     found = snapped(graph, before)
-    assert found.left == ()
+    assert found.near_ties == ()
     after = scales_of(found)
     sums = np.arange(-255 * 49, 255 * 49 + 1)
     assert distance_to_tie(after["image"] * sums / 49 / after["mean"]) > 0.4 / MAX_DENOMINATOR
@@ -180,7 +180,7 @@ def test_a_fixed_scale_stays_and_the_others_fit_themselves_to_it() -> None:
         fixed=("image",),
     )
     after = scales_of(found)
-    assert found.left == ()
+    assert found.near_ties == ()
     assert after["image"] == 1 / 256
     check_sums(after["image"], after["b"], after["sum"], (-128, 5))
 
@@ -193,7 +193,7 @@ def test_a_constant_of_one_value_keeps_its_exact_scale() -> None:
         zero_point=-128,
     )
     after = scales_of(found)
-    assert found.left == ()
+    assert found.near_ties == ()
     assert after["three"] == np.float32(3 / 255)
     check_sums(after["image"], after["three"], after["sum"], (-128, -128))
 
@@ -218,7 +218,7 @@ def test_no_sum_of_a_long_chain_is_near_a_tie(seed: int) -> None:
     for place, names in enumerate(zip(links, added, strict=False)):
         before |= {name: before[name] * 2**place for name in names}
     found = snapped(graph, before)
-    assert found.left == ()
+    assert found.near_ties == ()
     after = scales_of(found)
     for op in chain:
         left, right = op.inputs
@@ -230,7 +230,7 @@ def test_no_sum_of_a_long_chain_is_near_a_tie(seed: int) -> None:
 def test_scales_that_fit_no_unit_are_left_and_named() -> None:
     before = {"image": 1.0, "b": 1 / 300.7, "sum": 1.0}
     found = snapped(graph_of(add("image", "b", "sum")), before, fixed=("image", "b"))
-    assert found.left == ("sum",)
+    assert found.near_ties == ("sum",)
     assert scales_of(found) == pytest.approx(before)
 
 
@@ -243,7 +243,7 @@ def test_a_product_that_is_added_takes_the_other_summands_along() -> None:
     scales = {"image": 0.013, "gate": 0.0039, "product": 0.007, "b": 0.011, "sum": 0.013}
     found = snapped(graph, scales)
     after = scales_of(found)
-    assert found.left == ()
+    assert found.near_ties == ()
     check_sums(after["product"], after["b"], after["sum"], (-128, 0))
     products = np.multiply.outer(CODES, CODES) * after["image"] * after["gate"]
     assert distance_to_tie(products / after["product"]) > 0.4 / MAX_DENOMINATOR
@@ -255,4 +255,4 @@ def test_a_product_whose_result_is_settled_is_left_and_named() -> None:
         add("product", "fixed", "sum"),
     )
     scales = {"image": 0.013, "gate": 0.0039, "product": 0.007, "fixed": 1 / 128, "sum": 0.013}
-    assert snapped(graph, scales, fixed=("fixed",)).left == ("product",)
+    assert snapped(graph, scales, fixed=("fixed",)).near_ties == ("product",)

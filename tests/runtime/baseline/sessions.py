@@ -9,8 +9,8 @@ from tests.runtime.check.reports import subject
 
 from strop.runtime.baseline.session import BaselineSession, MachineClass, ProcessFigures
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.machine.environment import Hardware, Occasion, Place, Stack
-from strop.runtime.machine.reference_load import Yardstick
+from strop.runtime.machine.environment import Environment, Hardware, Occasion, Stack
+from strop.runtime.machine.reference_load import ReferenceLoad
 from strop.runtime.records.timestamps import timestamp
 
 MS = 1_000_000  # ns
@@ -34,14 +34,14 @@ STACK = Stack(
     numpy="2.1.0",
     governor="ondemand",
 )
-YARDSTICK = Yardstick(gemm_ns=MS, copy_ns=2 * MS, loop_ns=3 * MS)
+YARDSTICK = ReferenceLoad(gemm_ns=MS, copy_ns=2 * MS, loop_ns=3 * MS)
 
 
 def occasion_at(hours: float = 0.0, *, boot: str | None = "b" * 16) -> Occasion:
     """So many hours after noon."""
     return Occasion(
         created_at=timestamp(NOON + timedelta(hours=hours)),
-        place=Place(boot=boot, hardware=HARDWARE, stack=STACK),
+        place=Environment(boot=boot, hardware=HARDWARE, stack=STACK),
     )
 
 
@@ -51,7 +51,7 @@ def session(
     sha256: str = "ab" * 32,
     hours: float = 0.0,
     invalid_blocks: int = 0,
-    measure: Yardstick = YARDSTICK,
+    measure: ReferenceLoad = YARDSTICK,
     machine_class: MachineClass = MachineClass.DEDICATED,
 ) -> BaselineSession:
     """Three processes, all alike."""

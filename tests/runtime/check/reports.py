@@ -17,7 +17,7 @@ from strop.runtime.check.measure.samples import Pair
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import CoolDown
-from strop.runtime.machine.environment import place
+from strop.runtime.machine.environment import environment_here
 from strop.runtime.machine.machine import machine
 
 FACTS = EngineFacts(
@@ -61,7 +61,7 @@ def report_of(
         mode="paired",
         plan=plan,
         machine=machine(root),
-        place=place(root),
+        place=environment_here(root),
         cool_down=CoolDown(waited_s=2.5, from_c=70.0, to_c=64.0, cool_c=65.0),
         board_before=board_state(root),
         board_after=board_state(root),

@@ -93,13 +93,13 @@ def test_a_vector_of_one_table_a_million_times_is_refused(tmp_path: Path) -> Non
 
 
 def test_flipped_bytes_pass_or_are_refused_in_one_line(tmp_path: Path, bare_tflite: bytes) -> None:
-    lots = random.Random(1)
+    rng = random.Random(1)
     said = []
     path = tmp_path / "m.tflite"
     for _ in range(2000):
         content = bytearray(bare_tflite)
-        for _ in range(lots.choice((1, 4, 16))):
-            content[lots.randrange(len(content))] = lots.randrange(256)
+        for _ in range(rng.choice((1, 4, 16))):
+            content[rng.randrange(len(content))] = rng.randrange(256)
         path.write_bytes(content)
         try:
             check_tflite(str(path))

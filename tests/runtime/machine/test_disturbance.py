@@ -9,7 +9,7 @@ import pytest
 from tests.runtime.boards import PI_4, recorded
 
 from strop.runtime.machine.board import BoardState, Clock, board_state
-from strop.runtime.machine.disturbance import Finding, disturbances
+from strop.runtime.machine.disturbance import Disturbance, disturbances
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def later(state: BoardState, **changes: object) -> BoardState:
     return replace(moved, **changes)  # type: ignore[arg-type]  # each test names fields
 
 
-def the_only(findings: tuple[Finding, ...]) -> Finding:
+def the_only(findings: tuple[Disturbance, ...]) -> Disturbance:
     (finding,) = findings
     return finding
 

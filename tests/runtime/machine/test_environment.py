@@ -10,7 +10,7 @@ from tests.runtime.baseline.sessions import HARDWARE, STACK, occasion_at
 from tests.runtime.boards import PI_4, recorded
 from tests.runtime.check.reports import FACTS
 
-from strop.runtime.machine.environment import Occasion, place
+from strop.runtime.machine.environment import Occasion, environment_here
 
 OTHER = replace(occasion_at().place, hardware=replace(HARDWARE, cores=2))
 X86 = "vendor_id : GenuineIntel\ncpu family : 6\nmodel : 85\nstepping : 7\nflags : avx2 fma\n"
@@ -33,16 +33,16 @@ def files(root: Path, **changed: str) -> Path:
 
 
 def test_another_boot_clock_or_patch_of_the_kernel_is_the_same_machine(tmp_path: Path) -> None:
-    one = place(files(tmp_path / "a"))
-    two = place(files(tmp_path / "b", mhz="1200", boot="two", kernel="6.1.0-14-amd64"))
+    one = environment_here(files(tmp_path / "a"))
+    two = environment_here(files(tmp_path / "b", mhz="1200", boot="two", kernel="6.1.0-14-amd64"))
     assert one.hardware.id == two.hardware.id
     assert one.stack.id(FACTS) == two.stack.id(FACTS)
     assert one.boot != two.boot
 
 
 def test_caches_and_the_kind_of_processor_make_another_machine(tmp_path: Path) -> None:
-    one = place(files(tmp_path / "a"))
-    two = place(files(tmp_path / "b", cache="48K"))
+    one = environment_here(files(tmp_path / "a"))
+    two = environment_here(files(tmp_path / "b", cache="48K"))
     assert "model: 85" in one.hardware.cpu_kind
     assert one.hardware.id != two.hardware.id
     assert one.differences(two) == ("caches: L1 Data 48K, not L1 Data 32K",)
@@ -50,7 +50,7 @@ def test_caches_and_the_kind_of_processor_make_another_machine(tmp_path: Path) -
 
 def test_the_boot_id_itself_is_not_kept(tmp_path: Path) -> None:
     secret = "0f3c2a9e-8d51-4c52-9f0e-6f3a1f0f2b11"
-    assert secret not in repr(place(files(tmp_path / "a", boot=secret)))
+    assert secret not in repr(environment_here(files(tmp_path / "a", boot=secret)))
 
 
 def test_another_engine_or_governor_is_another_stack_but_another_graph_is_not() -> None:

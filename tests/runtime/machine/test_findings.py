@@ -10,7 +10,7 @@ from tests.runtime.boards import PI_4, ZERO_2_W, recorded
 from tests.runtime.machine.test_wheels import BOOKWORM_32, BOOKWORM_64, PC
 
 from strop.runtime.machine.board import BoardState, Clock, board_state
-from strop.runtime.machine.disturbance import Finding
+from strop.runtime.machine.disturbance import Disturbance
 from strop.runtime.machine.findings import findings
 from strop.runtime.machine.machine import Machine, machine
 
@@ -29,7 +29,7 @@ def board(tmp_path: Path) -> BoardState:
     return replace(board_state(recorded(tmp_path, PI_4)), throttled=0)
 
 
-def the_only(found: tuple[Finding, ...]) -> Finding:
+def the_only(found: tuple[Disturbance, ...]) -> Disturbance:
     (finding,) = found
     return finding
 

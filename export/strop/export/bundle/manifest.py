@@ -13,7 +13,7 @@ from pathlib import Path
 from strop.export.bundle.bundle import MANIFEST_VERSION
 from strop.export.certify.certificate import Certificate
 from strop.export.certify.overlap import content_hash
-from strop.export.image_checks.finding import Finding
+from strop.export.image_checks.finding import ImageFinding
 from strop.export.inspect.audit import Audit
 from strop.export.inspect.delegation import Delegation, delegation_record
 from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayers, float_layers_record
@@ -81,7 +81,7 @@ def manifest_json(
     artifacts: Iterable[Artifact],
     certificate: Certificate,
     int8: Int8Record | None,
-    findings: Iterable[Finding],
+    findings: Iterable[ImageFinding],
 ) -> str:
     """The manifest as JSON text. Shares are 0..1, sizes in bytes, hashes SHA-256 in hex."""
     record = {

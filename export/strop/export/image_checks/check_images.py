@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from strop.export.image_checks.finding import Finding
+from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.held_out_check import check_held_out
 from strop.export.image_checks.normalization_check import check_input
 from strop.export.image_checks.range_checks import check_ranges
@@ -27,7 +27,7 @@ HELD_OUT_IMAGES = 48
 
 def check_images(
     source: Source, options: ExportOptions, contract: Contract, tuned: Tuned | None
-) -> tuple[Finding, ...]:
+) -> tuple[ImageFinding, ...]:
     """Check the input's range and channel order, and the images that int8 was calibrated on.
 
     Args:
@@ -51,7 +51,7 @@ def check_images(
     return tuple(found for found in findings if found is not None)
 
 
-def _input(source: Source, options: ExportOptions, contract: Contract) -> Finding | None:
+def _input(source: Source, options: ExportOptions, contract: Contract) -> ImageFinding | None:
     if options.truth is None:
         paths = _spread(options.calibration or options.validation, INPUT_IMAGES)
         return check_input(source, _loaded(paths, contract), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class ImageFinding:
     """One check's result; checks only say, they never stop an export.
 
     Attributes:

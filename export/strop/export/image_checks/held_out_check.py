@@ -28,7 +28,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from strop.export.image_checks.finding import Finding
+from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.range_checks import chosen_activations
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array, QuantParams
@@ -43,7 +43,7 @@ TOLERANCE = 1e-6  # of a range; float32 sums differ by that between batches
 NAMED = 3  # tensors in a message
 
 
-def check_held_out(tuned: Tuned, images: Array) -> Finding | None:
+def check_held_out(tuned: Tuned, images: Array) -> ImageFinding | None:
     """Say whether images that were not calibrated on go beyond what calibration saw.
 
     Cost: two runs of the images.
@@ -75,7 +75,7 @@ def check_held_out(tuned: Tuned, images: Array) -> Finding | None:
             f" were alike; most at {named}. Give calibration images of the same source"
             " (--calibration-data)"
         )
-    return Finding(
+    return ImageFinding(
         name="held_out",
         numbers={
             "images": len(images),

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from strop.export.image_checks.finding import Finding
+from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.normalizations import Reading, given_reading, other_readings
 from strop.export.ir.graph import Array
 from strop.export.source.batches import BATCH_SIZE
@@ -65,7 +65,7 @@ class _Answer:
     is_right: Array | None
 
 
-def check_input(source: Source, images: Array, truth: Array | None) -> Finding | None:
+def check_input(source: Source, images: Array, truth: Array | None) -> ImageFinding | None:
     """Say whether the model does better on the images when it is given them in another way.
 
     Cost: seven runs of 32 images; two more of all where something looks better.
@@ -167,7 +167,7 @@ def _standard_errors(found: _Answer, before: _Answer) -> float:
     return float(gains.mean()) / max(error, SMALLEST)
 
 
-def _finding(before: _Answer, best: _Answer, *, classes: int) -> Finding:
+def _finding(before: _Answer, best: _Answer, *, classes: int) -> ImageFinding:
     errors = _standard_errors(best, before)
     gain = _mean_evidence(best) - _mean_evidence(before)
     is_clear = errors >= CLEAR_ERRORS and gain >= CLEAR_NATS
@@ -184,7 +184,7 @@ def _finding(before: _Answer, best: _Answer, *, classes: int) -> Finding:
     }
     is_better = is_clear and _is_credible(before, best, classes)
     remedy = _remedy(before, best) if is_better else ""
-    return Finding(name="input", numbers=numbers, remedy=remedy)
+    return ImageFinding(name="input", numbers=numbers, remedy=remedy)
 
 
 def _is_credible(before: _Answer, best: _Answer, classes: int) -> bool:

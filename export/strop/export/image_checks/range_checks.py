@@ -26,7 +26,7 @@ from itertools import combinations
 
 import numpy as np
 
-from strop.export.image_checks.finding import Finding
+from strop.export.image_checks.finding import ImageFinding
 from strop.export.ir.graph import Array, Graph
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.calibrate import GROUPS, Calibration
@@ -70,7 +70,7 @@ class _Ends:
         return shares
 
 
-def check_ranges(graph: Graph, calibration: Calibration) -> tuple[Finding, ...]:
+def check_ranges(graph: Graph, calibration: Calibration) -> tuple[ImageFinding, ...]:
     """Say whether halves of the images agree, and whether more would widen the ranges.
 
     Cost: none to speak of; no image is run again.
@@ -111,7 +111,7 @@ def chosen_activations(graph: Graph) -> list[str]:
     return [op.output for op in graph.ops if op.kind not in SHARING and op.kind not in FIXED]
 
 
-def _halves(ends: _Ends) -> Finding:
+def _halves(ends: _Ends) -> ImageFinding:
     """Both ends of every range, compared between all ways to halve the groups."""
     # Group 0 is in one of the two halves.
     halves = [some for some in combinations(range(GROUPS), HALF) if 0 in some]
@@ -125,7 +125,7 @@ def _halves(ends: _Ends) -> Finding:
             " decide; take out those that are unlike the ones in use, or give more"
             " (--calibration-data)"
         )
-    return Finding(
+    return ImageFinding(
         name="halves",
         numbers={
             "median_rel_distance": median,
@@ -136,7 +136,7 @@ def _halves(ends: _Ends) -> Finding:
     )
 
 
-def _growth(ends: _Ends, images: int) -> Finding:
+def _growth(ends: _Ends, images: int) -> ImageFinding:
     """How much of the ranges an eighth, a quarter and a half of the images span."""
 
     def mean_width(groups: int) -> float:
@@ -151,7 +151,7 @@ def _growth(ends: _Ends, images: int) -> Finding:
             " half of them, and as many again would widen them by about as much; give some"
             f" {2 * images} (--calibration-data)"
         )
-    return Finding(
+    return ImageFinding(
         name="growth",
         numbers={
             "images": images,

@@ -17,7 +17,7 @@ from strop.export.emit.write import Int8, write_int8
 from strop.export.ir.graph import Array
 from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
 from strop.export.options.options import ExportOptions
-from strop.export.quantize.mixed_precision import Spared, keep_float, spare
+from strop.export.quantize.mixed_precision import FloatCandidate, float_candidates, keep_float
 from strop.export.quantize.tune import Tuned
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import read_contract
@@ -72,14 +72,14 @@ def keep_promise(
     layers: list[FloatLayer] = []
     with tempfile.TemporaryDirectory() as name:
         before, last = _written(Path(name, "int8"), source, options, int8), certificate
-        for spared in islice(spare(tuned), options.max_float_layers):
-            on_step(f"keep {spared.cost.layer} ({spared.cost.part}) in float")
-            changed = replace(int8, quantized=keep_float(tuned, spared.kept, sample))
+        for candidate in islice(float_candidates(tuned), options.max_float_layers):
+            on_step(f"keep {candidate.cost.layer} ({candidate.cost.part}) in float")
+            changed = replace(int8, quantized=keep_float(tuned, candidate.kept, sample))
             folder = Path(name, str(len(layers)))
             after = _written(folder, source, options, changed)
             found = certify(source, after, options)
             prices = _prices(before, after, last, found, sample)
-            layers.append(_layer(spared, prices))
+            layers.append(_layer(candidate, prices))
             if not broken_promises(found, options.max_drop):
                 kept = FloatLayers(tried=tuple(layers), are_kept=True)
                 return Attempt(float_layers=kept, int8=changed, certificate=found)
@@ -103,12 +103,12 @@ def _written(folder: Path, source: Source, options: ExportOptions, int8: Int8) -
     return write_int8(folder, source, options, int8)
 
 
-def _layer(spared: Spared, prices: tuple[Price, ...]) -> FloatLayer:
+def _layer(candidate: FloatCandidate, prices: tuple[Price, ...]) -> FloatLayer:
     return FloatLayer(
-        layer=spared.cost.layer,
-        part=spared.cost.part,
-        noise=spared.cost.noise,
-        ops=len(spared.kept),
+        layer=candidate.cost.layer,
+        part=candidate.cost.part,
+        noise=candidate.cost.noise,
+        ops=len(candidate.kept),
         prices=prices,
     )
 

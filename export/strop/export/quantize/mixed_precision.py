@@ -1,6 +1,6 @@
 """Keep the few layers in float that int8 serves worst, where an export cannot do without.
 
-`sensitivity` says what each rounding alone costs the scores. A result is spared its
+`sensitivity` says what each rounding alone costs the scores. A result is candidate its
 rounding if the layer that writes it and all that read it compute in float; weights, if
 their layer does.
 """
@@ -19,20 +19,20 @@ from strop.export.quantize.tune import Tuned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Spared:
+class FloatCandidate:
     """A rounding that is left out.
 
     Attributes:
         cost: What it cost the scores.
         kept: Results of the operations that compute in float for it and for all that were
-            spared before it.
+            candidate before it.
     """
 
     cost: Cost
     kept: frozenset[str]
 
 
-def spare(tuned: Tuned) -> Iterator[Spared]:
+def float_candidates(tuned: Tuned) -> Iterator[FloatCandidate]:
     """The roundings that can be left out, the costliest first, each with those before it.
 
     It never leaves out so much that no layer with weights is in int8 any more: that is a float
@@ -48,7 +48,7 @@ def spare(tuned: Tuned) -> Iterator[Spared]:
         if needed is None or needed <= kept or weighted <= kept | needed:
             continue
         kept |= needed
-        yield Spared(cost=cost, kept=kept)
+        yield FloatCandidate(cost=cost, kept=kept)
 
 
 def keep_float(tuned: Tuned, kept: frozenset[str], sample: Sequence[Array]) -> QuantizedGraph:

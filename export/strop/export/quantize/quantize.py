@@ -14,7 +14,7 @@ from strop.export.passes.fold import DeployGraph
 from strop.export.passes.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.quantize.calibrate import Calibration, Range
 from strop.export.quantize.scale_floors import with_floors
-from strop.export.quantize.tie_free_scales import Snapped, snap_scales
+from strop.export.quantize.tie_free_scales import TieFreeScales, tie_free_scales
 from strop.runtime.errors import QuantizationError
 
 CODE_MIN, CODE_MAX = -128, 127
@@ -108,7 +108,7 @@ def quantize(
         input_offset=deploy.input_offset,
         # Floats are as near to ties as it happens.
         near_ties=(
-            *(name for name in snapped.left if name not in kept),
+            *(name for name in snapped.near_ties if name not in kept),
             *sorted(islands - reals),
         ),
     )
@@ -152,7 +152,7 @@ def params_from_range(found: Range, *, least: float = 0.0) -> QuantParams:
     return QuantParams(scales=(scale,), zero_point=zero_point)
 
 
-def _activation_params(graph: Graph, calibration: Calibration, input_offset: int) -> Snapped:
+def _activation_params(graph: Graph, calibration: Calibration, input_offset: int) -> TieFreeScales:
     """For every activation, and for the constants that are operands like them."""
     fixed = {op.output: FIXED[op.kind] for op in graph.ops if op.kind in FIXED}
     fixed[graph.input] = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset + CODE_MIN)
@@ -177,7 +177,7 @@ def _activation_params(graph: Graph, calibration: Calibration, input_offset: int
         if params[op.output].scale < least and fixed.keys().isdisjoint(group_of[op.output]):
             chosen = params_from_range(ranges[op.output], least=least)
             params |= dict.fromkeys(group_of[op.output], chosen)
-    return snap_scales(graph, with_floors(graph, params, groups, fixed), groups, fixed)
+    return tie_free_scales(graph, with_floors(graph, params, groups, fixed), groups, fixed)
 
 
 def _least_scale(op: Op, params: Mapping[str, QuantParams]) -> float:

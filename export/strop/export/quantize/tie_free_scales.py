@@ -46,25 +46,25 @@ SUMS = frozenset({Kind.ADD, Kind.SUB})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Snapped:
+class TieFreeScales:
     """Scales that keep their distance from ties.
 
     Attributes:
         params: For every name that was given, its zero point unchanged.
-        left: Results whose scales could not be chosen so; kernels may differ there by one
+        near_ties: Results whose scales could not be chosen so; kernels may differ there by one
             code in one of some thousand values.
     """
 
     params: dict[str, QuantParams]
-    left: tuple[str, ...]
+    near_ties: tuple[str, ...]
 
 
-def snap_scales(
+def tie_free_scales(
     graph: Graph,
     params: Mapping[str, QuantParams],
     groups: Sequence[Sequence[str]],
     fixed: Collection[str],
-) -> Snapped:
+) -> TieFreeScales:
     """Let scales grow a little, so that results keep their distance from ties.
 
     Args:
@@ -87,7 +87,7 @@ def snap_scales(
         for op in graph.ops
         if op.kind in (Kind.MUL, Kind.MEAN) and not scales.snap_factor(op)
     ]
-    return Snapped(params=scales.params(), left=tuple(left))
+    return TieFreeScales(params=scales.params(), near_ties=tuple(left))
 
 
 class _Scales:

@@ -12,13 +12,13 @@ from typing import cast
 
 from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.report import Subject
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo, SoloRunner
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.board import board_state
-from strop.runtime.machine.environment import Occasion, Place, place
-from strop.runtime.machine.reference_load import Yardstick, yardstick
+from strop.runtime.machine.environment import Environment, Occasion, environment_here
+from strop.runtime.machine.reference_load import ReferenceLoad, run_reference_load
 from strop.runtime.records.json_records import versioned
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.typed_json import read_typed
@@ -60,7 +60,7 @@ class ProcessFigures:
     load_ns: int
     first_invoke_ns: int
     peak_rss_bytes: int
-    yardstick: Yardstick
+    yardstick: ReferenceLoad
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,7 @@ class BaselineSession:
     subject: Subject
     machine_class: MachineClass
     created_at: str
-    place: Place
+    place: Environment
     plan: CheckPlan
     processes: tuple[ProcessFigures, ...]
 
@@ -137,7 +137,7 @@ def session_from_json(text: str | bytes, *, where: str) -> BaselineSession:
 
 
 def measure_session(
-    contender: Contender,
+    candidate: Candidate,
     *,
     plan: CheckPlan,
     machine_class: MachineClass,
@@ -147,7 +147,7 @@ def measure_session(
     """Measure one artifact alone.
 
     Args:
-        contender: It.
+        candidate: It.
         plan: How long.
         machine_class: As the user says.
         processes: How many fresh ones.
@@ -160,17 +160,17 @@ def measure_session(
     """
     if processes < 1:
         raise PlanError(f"--processes {processes}; needed is 1 or more")
-    about = subject(contender, plan)
-    created_at, here = timestamp(), place()
+    about = subject(candidate, plan)
+    created_at, here = timestamp(), environment_here()
     runner = SoloRunner(
         plan,
-        lots=random.Random(plan.seed),
+        rng=random.Random(plan.seed),
         temperature_limit_c=board_state().temperature_limit_c,
     )
     found = []
     for number in range(processes):
-        before = yardstick()
-        found.append(_figures(runner.run(contender, blocks=BLOCKS_OF_PROCESS), before))
+        before = run_reference_load()
+        found.append(_figures(runner.run(candidate, blocks=BLOCKS_OF_PROCESS), before))
         on_process(number + 1, processes)
     return BaselineSession(
         strop_version=installed_version(),
@@ -183,7 +183,7 @@ def measure_session(
     )
 
 
-def _figures(solo: Solo, before: Yardstick) -> ProcessFigures:
+def _figures(solo: Solo, before: ReferenceLoad) -> ProcessFigures:
     return ProcessFigures(
         p50_ns=solo.p50_ns,
         block_p50_ns=tuple(block.samples.p50_ns for block in solo.blocks),

@@ -16,7 +16,7 @@ from strop.runtime.baseline.session import BaselineSession, MachineClass
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.machine.environment import Occasion
-from strop.runtime.machine.reference_load import Yardstick
+from strop.runtime.machine.reference_load import ReferenceLoad
 from strop.runtime.statistics.prediction_interval import Prediction, prediction
 
 MIN_SESSIONS = 5
@@ -157,10 +157,10 @@ def moved(
 ) -> tuple[str, ...]:
     """Which of the fixed work takes another time than it did: then the machine has changed."""
     texts = []
-    for name in (field.name for field in fields(Yardstick)):
+    for name in (field.name for field in fields(ReferenceLoad)):
         expected = prediction([math.log(_yardstick_ns(each, name)) for each in kept])
         # Both sides of all of them together miss alpha at most.
-        p = 1 - plan.alpha / (2 * len(fields(Yardstick)))
+        p = 1 - plan.alpha / (2 * len(fields(ReferenceLoad)))
         allowed = math.log1p(plan.tolerance) + expected.half_width(p)
         change = math.log(_yardstick_ns(new, name)) - expected.centre
         if abs(change) > allowed:

@@ -15,7 +15,7 @@ from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.gates import Change, changes_between
 from strop.runtime.check.judge.mode import Mode
 from strop.runtime.check.judge.report import Subject
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.paired import GateOptions
 from strop.runtime.errors import BaselineError
@@ -96,7 +96,7 @@ def stored_report_from_json(text: str, *, where: str) -> StoredReport:
 
 def check_stored(
     promoted: Promoted,
-    contenders: Sequence[Contender],
+    candidates: Sequence[Candidate],
     *,
     plan: CheckPlan,
     gates: GateOptions,
@@ -105,7 +105,7 @@ def check_stored(
 
     Args:
         promoted: The baseline.
-        contenders: At least one.
+        candidates: At least one.
         plan: Thresholds and durations.
         gates: What may change beside the latency.
 
@@ -123,9 +123,9 @@ def check_stored(
             " baseline record where it is to be checked"
         )
     checked = []
-    for number, contender in enumerate(contenders):
+    for number, candidate in enumerate(candidates):
         new = measure_session(
-            contender,
+            candidate,
             plan=replace(plan, seed=plan.seed + number),
             # Nobody has said it; of the baseline's sessions somebody has.
             machine_class=MachineClass.SHARED,
@@ -134,8 +134,8 @@ def check_stored(
         checked.append(
             StoredChecked(
                 session=new,
-                decision=decide_stored(new, sessions, plan, artifacts=len(contenders)),
-                changes=_changes(sessions, new, contender, gates),
+                decision=decide_stored(new, sessions, plan, artifacts=len(candidates)),
+                changes=_changes(sessions, new, candidate, gates),
             )
         )
     return StoredReport(
@@ -152,7 +152,7 @@ def check_stored(
 def _changes(
     olds: Sequence[BaselineSession],
     new: BaselineSession,
-    contender: Contender,
+    candidate: Candidate,
     gates: GateOptions,
 ) -> tuple[Change, ...]:
     """Against the last session that counts: another engine's memory or delegation is no change."""
@@ -160,7 +160,7 @@ def _changes(
     old = kept[-1] if kept else new
     accuracy = None
     if gates.max_drop is not None:
-        accuracy = (certified(contender.artifact, new.subject.sha256), gates.max_drop)
+        accuracy = (certified(candidate.artifact, new.subject.sha256), gates.max_drop)
     return changes_between(
         old.subject.anatomy,
         new.subject.anatomy,

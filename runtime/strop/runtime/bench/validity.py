@@ -11,7 +11,7 @@ from types import MappingProxyType
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.bench.record import BenchRecord
 from strop.runtime.bench.sustained import SustainedSamples
-from strop.runtime.machine.disturbance import MARGIN_C, Finding, disturbances
+from strop.runtime.machine.disturbance import MARGIN_C, Disturbance, disturbances
 from strop.runtime.machine.firmware import new_throttle_names, throttle_names
 
 MIN_CLOCK_SHARE = 0.97  # of the clock around the first block
@@ -52,7 +52,7 @@ class Validity:
     blocks: int
     invalid_blocks: tuple[InvalidBlock, ...]
     not_told: tuple[str, ...]
-    disturbances: tuple[Finding, ...]
+    disturbances: tuple[Disturbance, ...]
 
     @property
     def invalid_share(self) -> float:
@@ -81,7 +81,7 @@ class Validity:
             return False
         return None if self.not_told == TOLD else True
 
-    def _counts(self, found: Finding) -> bool:
+    def _counts(self, found: Disturbance) -> bool:
         """Whether it spoils the whole run, not only some blocks."""
         return TOLD_BY_BLOCKS.get(found.name) not in set(TOLD) - set(self.not_told)
 

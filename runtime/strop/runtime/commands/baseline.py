@@ -20,7 +20,7 @@ from strop.runtime.baseline.session import (
     measure_session,
 )
 from strop.runtime.check.judge.report import read_check_report
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.commands.bench.cool_board import cool_board
@@ -115,11 +115,11 @@ def _record(options: argparse.Namespace) -> int:
             "processes": options.processes,
         },
     )
-    contender = Contender(artifact=options.artifact, engine=options.engine)
+    candidate = Candidate(artifact=options.artifact, engine=options.engine)
     with ending_on_signals():
         cool_board(DEFAULT_LIMIT_S)
         session = measure_session(
-            contender, plan=plan, machine_class=options.machine, processes=options.processes
+            candidate, plan=plan, machine_class=options.machine, processes=options.processes
         )
     if not session.is_valid:
         raise MeasurementError(

@@ -20,7 +20,7 @@ QUOTA_REMEDY = "start the container without a limit (docker run --cpus)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Disturbance:
     """Something about a machine that stands in the way of good numbers, or of running.
 
     Attributes:
@@ -34,7 +34,7 @@ class Finding:
     remedy: str
 
 
-def disturbances(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
+def disturbances(before: BoardState, after: BoardState) -> tuple[Disturbance, ...]:
     """What made a run between the two states slower or less even than the board can be.
 
     Only what the board tells: one that tells nothing gives no findings, and the states
@@ -55,16 +55,16 @@ def disturbances(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
     )
 
 
-def hot(state: BoardState) -> tuple[Finding, ...]:
+def hot(state: BoardState) -> tuple[Disturbance, ...]:
     """Whether the processor is within MARGIN_C of where it is slowed down, or above."""
     temperature_c, limit_c = state.temperature_c, state.temperature_limit_c
     if temperature_c is None or limit_c is None or temperature_c < limit_c - MARGIN_C:
         return ()
     found = f"{temperature_c:.1f} °C; it is slowed down from {limit_c:g} °C on"
-    return (Finding(name="hot", found=found, remedy=COOL_REMEDY),)
+    return (Disturbance(name="hot", found=found, remedy=COOL_REMEDY),)
 
 
-def capped(state: BoardState) -> tuple[Finding, ...]:
+def capped(state: BoardState) -> tuple[Disturbance, ...]:
     """Whether a clock is kept below what the hardware can do, by heat or by a setting."""
     for clock in state.clocks:
         allowed_hz, hardware_hz = clock.allowed_hz, clock.hardware_hz
@@ -73,7 +73,7 @@ def capped(state: BoardState) -> tuple[Finding, ...]:
                 f"the clock may be {allowed_hz / HZ_PER_GHZ:g} GHz,"
                 f" the hardware's is {hardware_hz / HZ_PER_GHZ:g} GHz"
             )
-            return (Finding(name="clock", found=found, remedy=CLOCK_REMEDY),)
+            return (Disturbance(name="clock", found=found, remedy=CLOCK_REMEDY),)
     return ()
 
 
@@ -82,7 +82,7 @@ def throttle_remedy(names: tuple[str, ...]) -> str:
     return POWER_REMEDY if "under-voltage" in names else COOL_REMEDY
 
 
-def _throttled(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
+def _throttled(before: BoardState, after: BoardState) -> tuple[Disturbance, ...]:
     words = [state.throttled for state in (before, after) if state.throttled is not None]
     names = [name for word in words for name in throttle_names(word)]
     if len(words) == 2:
@@ -91,28 +91,28 @@ def _throttled(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
         return ()
     distinct = tuple(dict.fromkeys(names))
     found = f"{', '.join(distinct)} (get_throttled: {' and '.join(f'{word:#x}' for word in words)})"
-    return (Finding(name="throttled", found=found, remedy=throttle_remedy(distinct)),)
+    return (Disturbance(name="throttled", found=found, remedy=throttle_remedy(distinct)),)
 
 
-def _stolen(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
+def _stolen(before: BoardState, after: BoardState) -> tuple[Disturbance, ...]:
     steal = _growth(before.steal_ticks, after.steal_ticks)
     busy = _growth(before.busy_ticks, after.busy_ticks)
     if not busy or steal is None or steal / busy <= MAX_STEAL_SHARE:
         return ()
     found = f"the host took {steal / busy:.0%} of the processors' busy time for others"
     remedy = "measure on a host that is not shared, or at another time"
-    return (Finding(name="stolen time", found=found, remedy=remedy),)
+    return (Disturbance(name="stolen time", found=found, remedy=remedy),)
 
 
-def _stopped(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
+def _stopped(before: BoardState, after: BoardState) -> tuple[Disturbance, ...]:
     stopped_us = _growth(before.quota_stopped_us, after.quota_stopped_us)
     if not stopped_us:
         return ()
     found = f"the cgroup was stopped for {stopped_us / US_PER_S:.3g} s, its quota being used up"
-    return (Finding(name="quota", found=found, remedy=QUOTA_REMEDY),)
+    return (Disturbance(name="quota", found=found, remedy=QUOTA_REMEDY),)
 
 
-def _waited(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
+def _waited(before: BoardState, after: BoardState) -> tuple[Disturbance, ...]:
     waiting_us = _growth(before.waiting_us, after.waiting_us)
     if waiting_us is None or before.uptime_s is None or after.uptime_s is None:
         return ()
@@ -121,7 +121,7 @@ def _waited(before: BoardState, after: BoardState) -> tuple[Finding, ...]:
         return ()
     found = f"tasks waited for a processor in {min(waiting_us / elapsed_us, 1):.0%} of the time"
     remedy = "end what else runs here, or use fewer --threads"
-    return (Finding(name="busy", found=found, remedy=remedy),)
+    return (Disturbance(name="busy", found=found, remedy=remedy),)
 
 
 def _growth(before: int | None, after: int | None) -> int | None:

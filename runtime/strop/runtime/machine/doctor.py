@@ -14,7 +14,7 @@ from strop.runtime.engines import ENGINES
 from strop.runtime.errors import EngineError
 from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.child_process import failure_reason
-from strop.runtime.machine.disturbance import Finding
+from strop.runtime.machine.disturbance import Disturbance
 from strop.runtime.machine.findings import findings
 from strop.runtime.machine.machine import Machine, machine
 from strop.runtime.machine.wheels import WHEELS, Userland, fitting_wheel, userland
@@ -76,7 +76,7 @@ class Diagnosis:
     python: Userland
     board: BoardState
     engines: tuple[EngineCheck, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Disturbance, ...]
 
 
 def diagnose(root: Path = Path("/")) -> Diagnosis:

@@ -91,7 +91,7 @@ class Stack:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Environment:
     """A machine as it stays from one measurement to the next.
 
     Attributes:
@@ -104,7 +104,7 @@ class Place:
     hardware: Hardware
     stack: Stack
 
-    def differences(self, other: Place) -> tuple[str, ...]:
+    def differences(self, other: Environment) -> tuple[str, ...]:
         """What is not the same there, but for the boot: "governor: ondemand, not performance"."""
         return _differences(self.hardware, other.hardware) + _differences(self.stack, other.stack)
 
@@ -119,7 +119,7 @@ class Occasion:
     """
 
     created_at: str
-    place: Place
+    place: Environment
 
     def is_apart_from(self, other: Occasion) -> bool:
         """Whether the two are separate evidence: another machine or boot, or an hour between."""
@@ -140,7 +140,7 @@ def apart(occasions: Sequence[Occasion]) -> tuple[Occasion, ...]:
     return tuple(kept)
 
 
-def place(root: Path = Path("/")) -> Place:
+def environment_here(root: Path = Path("/")) -> Environment:
     """This machine.
 
     Args:
@@ -150,7 +150,7 @@ def place(root: Path = Path("/")) -> Place:
     cpuinfo = fields_of(text_at(root / "proc/cpuinfo") or "")
     cpu = root / "sys/devices/system/cpu/cpu0"
     boot = text_at(root / "proc/sys/kernel/random/boot_id")
-    return Place(
+    return Environment(
         boot=None if boot is None else hashlib.sha256(boot.encode()).hexdigest()[:BOOT_DIGITS],
         hardware=Hardware(
             arch=here.arch,

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from strop.runtime.machine.board import BoardState
-from strop.runtime.machine.disturbance import QUOTA_REMEDY, Finding, capped, hot, throttle_remedy
+from strop.runtime.machine.disturbance import (
+    QUOTA_REMEDY,
+    Disturbance,
+    capped,
+    hot,
+    throttle_remedy,
+)
 from strop.runtime.machine.firmware import throttle_names
 from strop.runtime.machine.machine import Machine
 from strop.runtime.machine.wheels import Userland
@@ -27,7 +33,7 @@ GOVERNOR_REMEDY = (
 )
 
 
-def findings(machine: Machine, here: Userland, board: BoardState) -> tuple[Finding, ...]:
+def findings(machine: Machine, here: Userland, board: BoardState) -> tuple[Disturbance, ...]:
     """Everything that is to be seen in these three; nothing is found in a None.
 
     Args:
@@ -48,32 +54,32 @@ def findings(machine: Machine, here: Userland, board: BoardState) -> tuple[Findi
     )
 
 
-def _emulated(machine: Machine) -> tuple[Finding, ...]:
+def _emulated(machine: Machine) -> tuple[Disturbance, ...]:
     foreign = X86_ONLY if machine.arch.startswith(("aarch64", "arm")) else ARM_ONLY
     is_named = (machine.cpu_model or "").startswith(QEMU_CPUS)
     if not is_named and not foreign & set(machine.isa):
         return ()
     found = f"{machine.arch} on {machine.cpu_model}: the processor is emulated"
     remedy = "answers count, times do not: measure on the board itself"
-    return (Finding(name="emulated", found=found, remedy=remedy),)
+    return (Disturbance(name="emulated", found=found, remedy=remedy),)
 
 
-def _32_bit(machine: Machine, here: Userland) -> tuple[Finding, ...]:
+def _32_bit(machine: Machine, here: Userland) -> tuple[Disturbance, ...]:
     if here.bits != 32 or machine.arch not in KERNELS_OF_64_BIT:
         return ()
     found = f"a 32-bit Python on a 64-bit kernel ({machine.arch}): 64-bit wheels do not fit"
     remedy = "install the 64-bit system for LiteRT and ONNX Runtime, which are also faster there"
-    return (Finding(name="32-bit", found=found, remedy=remedy),)
+    return (Disturbance(name="32-bit", found=found, remedy=remedy),)
 
 
-def _governor(machine: Machine) -> tuple[Finding, ...]:
+def _governor(machine: Machine) -> tuple[Disturbance, ...]:
     if machine.governor in (None, "performance"):
         return ()
     found = f"{machine.governor}: the clock follows the load, the first inferences are slower"
-    return (Finding(name="governor", found=found, remedy=GOVERNOR_REMEDY),)
+    return (Disturbance(name="governor", found=found, remedy=GOVERNOR_REMEDY),)
 
 
-def _throttled(machine: Machine, board: BoardState) -> tuple[Finding, ...]:
+def _throttled(machine: Machine, board: BoardState) -> tuple[Disturbance, ...]:
     word = board.throttled
     if word is None:
         return _silent(machine)
@@ -82,17 +88,21 @@ def _throttled(machine: Machine, board: BoardState) -> tuple[Finding, ...]:
     found = []
     if now:
         found.append(
-            Finding(name="throttled", found=f"{', '.join(now)} now", remedy=throttle_remedy(now))
+            Disturbance(
+                name="throttled", found=f"{', '.join(now)} now", remedy=throttle_remedy(now)
+            )
         )
     if since_boot:
         remedy = f"{throttle_remedy(since_boot)}; a restart clears it"
         found.append(
-            Finding(name="throttled", found=f"{', '.join(since_boot)} since boot", remedy=remedy)
+            Disturbance(
+                name="throttled", found=f"{', '.join(since_boot)} since boot", remedy=remedy
+            )
         )
     return tuple(found)
 
 
-def _silent(machine: Machine) -> tuple[Finding, ...]:
+def _silent(machine: Machine) -> tuple[Disturbance, ...]:
     """A Raspberry Pi that does not tell what every Raspberry Pi knows."""
     if not (machine.board or "").startswith("Raspberry Pi"):
         return ()
@@ -101,10 +111,10 @@ def _silent(machine: Machine) -> tuple[Finding, ...]:
         " container it cannot be seen"
     )
     found = "vcgencmd get_throttled cannot be asked: throttling would go unseen"
-    return (Finding(name="throttled", found=found, remedy=remedy),)
+    return (Disturbance(name="throttled", found=found, remedy=remedy),)
 
 
-def _memory(board: BoardState) -> tuple[Finding, ...]:
+def _memory(board: BoardState) -> tuple[Disturbance, ...]:
     available_bytes = board.memory_available_bytes
     if available_bytes is None or available_bytes >= LOW_MEMORY_BYTES:
         return ()
@@ -112,18 +122,20 @@ def _memory(board: BoardState) -> tuple[Finding, ...]:
         f"{available_bytes // BYTES_PER_MIB} MiB are available, a network of MobileNet's size"
         f" wants {LOW_MEMORY_BYTES // BYTES_PER_MIB}"
     )
-    return (Finding(name="memory", found=found, remedy="end what else runs here, a desktop first"),)
+    return (
+        Disturbance(name="memory", found=found, remedy="end what else runs here, a desktop first"),
+    )
 
 
-def _quota(machine: Machine, board: BoardState) -> tuple[Finding, ...]:
+def _quota(machine: Machine, board: BoardState) -> tuple[Disturbance, ...]:
     quota_cpus, cores = board.quota_cpus, machine.cores_online
     if quota_cpus is None or cores is None or quota_cpus >= cores:
         return ()
     found = f"this container may use {quota_cpus:g} of {cores} processors, and is stopped at times"
-    return (Finding(name="quota", found=found, remedy=QUOTA_REMEDY),)
+    return (Disturbance(name="quota", found=found, remedy=QUOTA_REMEDY),)
 
 
-def _busy(machine: Machine, board: BoardState) -> tuple[Finding, ...]:
+def _busy(machine: Machine, board: BoardState) -> tuple[Disturbance, ...]:
     cores = machine.cores_online
     if board.load_average is None or cores is None:
         return ()
@@ -131,4 +143,6 @@ def _busy(machine: Machine, board: BoardState) -> tuple[Finding, ...]:
     if load <= BUSY_SHARE * cores:
         return ()
     found = f"load average {load:g} over the last minute, on {cores} cores"
-    return (Finding(name="busy", found=found, remedy="end what else runs here before measuring"),)
+    return (
+        Disturbance(name="busy", found=found, remedy="end what else runs here before measuring"),
+    )

@@ -20,7 +20,7 @@ LOOP_STEPS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Yardstick:
+class ReferenceLoad:
     """Times of the fixed work, medians.
 
     Attributes:
@@ -34,7 +34,7 @@ class Yardstick:
     loop_ns: int
 
 
-def yardstick(clock: Callable[[], int] = time.perf_counter_ns) -> Yardstick:
+def run_reference_load(clock: Callable[[], int] = time.perf_counter_ns) -> ReferenceLoad:
     """Run it; about 50 ms on x86.
 
     Args:
@@ -45,7 +45,7 @@ def yardstick(clock: Callable[[], int] = time.perf_counter_ns) -> Yardstick:
     product = np.empty_like(matrix)
     source = np.zeros(COPY_BYTES, np.uint8)
     target = np.ones_like(source)
-    return Yardstick(
+    return ReferenceLoad(
         gemm_ns=_median_ns(lambda: np.matmul(matrix, matrix, out=product), clock),
         copy_ns=_median_ns(lambda: np.copyto(target, source), clock),
         loop_ns=_median_ns(_loop, clock),

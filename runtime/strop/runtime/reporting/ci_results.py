@@ -1,4 +1,4 @@
-"""A check of any mode as CI is told of it: artifacts, their tests, and a word for each."""
+"""The results of a check in any mode, for CI: artifacts, their tests, and a word for each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OF_SLO = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class CiResult:
     """One artifact.
 
     Attributes:
@@ -67,7 +67,9 @@ class Told:
         return self.latency + self.gates
 
 
-def told_by_check(report: CheckReport, *, is_strict: bool, has_accuracy: bool) -> tuple[Told, ...]:
+def ci_results_of_check(
+    report: CheckReport, *, is_strict: bool, has_accuracy: bool
+) -> tuple[CiResult, ...]:
     """Of pairs.
 
     Args:
@@ -81,9 +83,9 @@ def told_by_check(report: CheckReport, *, is_strict: bool, has_accuracy: bool) -
     )
 
 
-def told_by_stored(
+def ci_results_of_stored(
     report: StoredReport, *, is_strict: bool, has_accuracy: bool
-) -> tuple[Told, ...]:
+) -> tuple[CiResult, ...]:
     """Of stored numbers; arguments as above."""
     return tuple(
         _stored(each, report, is_strict=is_strict, has_accuracy=has_accuracy)
@@ -91,27 +93,29 @@ def told_by_stored(
     )
 
 
-def told_by_budget(report: BudgetReport, *, is_strict: bool) -> tuple[Told, ...]:
+def ci_results_of_budget(report: BudgetReport, *, is_strict: bool) -> tuple[CiResult, ...]:
     """Of absolute limits; arguments as above."""
     return tuple(_budget(each, report, is_strict=is_strict) for each in report.artifacts)
 
 
-def told_by_merge(report: MergedReport, *, is_strict: bool) -> tuple[Told, ...]:
+def ci_results_of_merge(report: MergedReport, *, is_strict: bool) -> tuple[CiResult, ...]:
     """Of several reports; arguments as above."""
     return tuple(_merged(each, report, is_strict=is_strict) for each in report.artifacts)
 
 
-def overall(told: Sequence[Told]) -> str:
+def overall(results: Sequence[CiResult]) -> str:
     """The check in one word of ORDER."""
-    return min((each.word for each in told), key=ORDER.index)
+    return min((each.word for each in results), key=ORDER.index)
 
 
-def largest_ratio(told: Sequence[Told]) -> float | None:
+def largest_ratio(results: Sequence[CiResult]) -> float | None:
     """p50 over the baseline's, of the artifact that is slowest by it; None if none has one."""
-    return max((each.ratio for each in told if each.ratio is not None), default=None)
+    return max((each.ratio for each in results if each.ratio is not None), default=None)
 
 
-def _pairs(checked: Checked, report: CheckReport, *, is_strict: bool, has_accuracy: bool) -> Told:
+def _pairs(
+    checked: Checked, report: CheckReport, *, is_strict: bool, has_accuracy: bool
+) -> CiResult:
     decision, subject, figures = checked.decision, checked.subject, pair_figures(checked.pairs)
     gates = gate_results(
         checked.changes,
@@ -119,7 +123,7 @@ def _pairs(checked: Checked, report: CheckReport, *, is_strict: bool, has_accura
         subject.anatomy,
         has_accuracy=has_accuracy,
     )
-    return Told(
+    return CiResult(
         name=subject.name,
         word=_word(decision.verdict, gates),
         ratio=decision.ratio,
@@ -140,7 +144,7 @@ def _pairs(checked: Checked, report: CheckReport, *, is_strict: bool, has_accura
 
 def _stored(
     checked: StoredChecked, report: StoredReport, *, is_strict: bool, has_accuracy: bool
-) -> Told:
+) -> CiResult:
     decision, session = checked.decision, checked.session
     gates = gate_results(
         checked.changes,
@@ -148,7 +152,7 @@ def _stored(
         session.subject.anatomy,
         has_accuracy=has_accuracy,
     )
-    return Told(
+    return CiResult(
         name=session.subject.name,
         word=_word(decision.verdict, gates),
         ratio=decision.ratio,
@@ -168,9 +172,9 @@ def _stored(
     )
 
 
-def _budget(checked: BudgetChecked, report: BudgetReport, *, is_strict: bool) -> Told:
+def _budget(checked: BudgetChecked, report: BudgetReport, *, is_strict: bool) -> CiResult:
     words = [finding.verdict.value for finding in checked.findings]
-    return Told(
+    return CiResult(
         name=checked.subject.name,
         word=min(words, key=ORDER.index),
         ratio=None,
@@ -194,7 +198,7 @@ def _budget(checked: BudgetChecked, report: BudgetReport, *, is_strict: bool) ->
     )
 
 
-def _merged(artifact: MergedArtifact, report: MergedReport, *, is_strict: bool) -> Told:
+def _merged(artifact: MergedArtifact, report: MergedReport, *, is_strict: bool) -> CiResult:
     ratios = [each.decision.ratio for each in artifact.occasions if each.decision.ratio is not None]
     gates = gate_results(
         artifact.changes,
@@ -202,7 +206,7 @@ def _merged(artifact: MergedArtifact, report: MergedReport, *, is_strict: bool) 
         artifact.subject.anatomy,
         has_accuracy=any(change.gate == ACCURACY for change in artifact.changes),
     )
-    return Told(
+    return CiResult(
         name=artifact.subject.name,
         word=_word(artifact.verdict, gates),
         ratio=median(ratios) if ratios else None,

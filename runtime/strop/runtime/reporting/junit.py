@@ -13,17 +13,17 @@ from xml.etree.ElementTree import Element, SubElement
 from strop.runtime.check.judge.results import P50, Outcome, Result
 from strop.runtime.errors import StropError
 from strop.runtime.pages.xml_text import xml_text
-from strop.runtime.reporting.ci_results import Told
+from strop.runtime.reporting.ci_results import CiResult
 
 TITLE = "strop check"
 TAGS = {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.UNKNOWN: "skipped"}
 COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def junit_of(told: Sequence[Told]) -> str:
+def junit_of(results: Sequence[CiResult]) -> str:
     """The XML of a check that was measured."""
     suites = []
-    for each in told:
+    for each in results:
         suite = _suite(each.name, duration_s=each.duration_s)
         if each.created_at is not None:
             suite.set("timestamp", each.created_at)

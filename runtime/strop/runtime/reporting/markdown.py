@@ -18,7 +18,7 @@ from strop.runtime.check.modes.merge import MergedReport
 from strop.runtime.errors import StropError
 from strop.runtime.machine.machine import Machine
 from strop.runtime.reporting.budget import remedy
-from strop.runtime.reporting.ci_results import Told
+from strop.runtime.reporting.ci_results import CiResult
 from strop.runtime.reporting.paired import REMEDIES, milliseconds, percent_change
 from strop.runtime.reporting.stored import REMEDIES as STORED_REMEDIES
 
@@ -114,9 +114,9 @@ def markdown_of_error(error: StropError) -> str:
     return f"{TITLE}\n\n**error**: {_plain(str(error))}\n"
 
 
-def verdicts_alone(told: Sequence[Told]) -> str:
+def verdicts_alone(results: Sequence[CiResult]) -> str:
     """A line an artifact, for a summary that has no room for more."""
-    lines = [f"- **{each.word}** {_code(each.name)}" for each in told]
+    lines = [f"- **{each.word}** {_code(each.name)}" for each in results]
     return "\n".join([TITLE, "", *lines]) + "\n"
 
 

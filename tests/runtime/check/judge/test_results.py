@@ -13,7 +13,7 @@ from tests.runtime.check.reports import ANATOMY, FACTS, report_of
 from strop.runtime.check.judge.gates import GATES, Anatomy, Change
 from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.samples import Pair
-from strop.runtime.reporting.ci_results import Told, largest_ratio, overall, told_by_check
+from strop.runtime.reporting.ci_results import CiResult, ci_results_of_check, largest_ratio, overall
 
 GROWN = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
 
@@ -28,8 +28,8 @@ def outcomes(
 
 def told_of(
     report: CheckReport, *, is_strict: bool = False, has_accuracy: bool = False
-) -> tuple[Told, ...]:
-    return told_by_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
+) -> tuple[CiResult, ...]:
+    return ci_results_of_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
 
 
 @pytest.mark.parametrize(

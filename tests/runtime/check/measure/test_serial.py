@@ -14,14 +14,14 @@ from tests.runtime.commands.check.test_check import SHORT, WIDE
 
 from strop import cli
 from strop.runtime.check.judge.report import check_report_from_json
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.samples import ORDERS, Pair
 from strop.runtime.check.measure.serial import SerialRunner, has_room_for_two
 from strop.runtime.check.measure.solo import Solo, SoloRunner
 from strop.runtime.commands.check import check
 from strop.runtime.commands.check import modes as check_modes
 
-OLD, NEW = Contender(artifact=Path("old.onnx")), Contender(artifact=Path("new.onnx"))
+OLD, NEW = Candidate(artifact=Path("old.onnx")), Candidate(artifact=Path("new.onnx"))
 Ran = Callable[..., Pair]
 
 
@@ -29,9 +29,9 @@ Ran = Callable[..., Pair]
 def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     """A pair of processes that take, one after the other, what a function says."""
 
-    def run(takes: Callable[[Contender, int], Solo], seed: int = 0) -> Pair:
+    def run(takes: Callable[[Candidate, int], Solo], seed: int = 0) -> Pair:
         runner = SerialRunner(
-            OLD, NEW, plan=SHORT, lots=random.Random(seed), temperature_limit_c=None
+            OLD, NEW, plan=SHORT, rng=random.Random(seed), temperature_limit_c=None
         )
         count = iter(range(4))
         monkeypatch.setattr(
@@ -44,8 +44,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_steady_drift_cancels_out_whichever_the_order(ran: Ran, seed: int) -> None:
-    def drifting(contender: Contender, number: int) -> Solo:
-        p50_ns = (12 * MS if contender is NEW else 10 * MS) * 1.1**number
+    def drifting(candidate: Candidate, number: int) -> Solo:
+        p50_ns = (12 * MS if candidate is NEW else 10 * MS) * 1.1**number
         return solo([[round(p50_ns)] * 5] * 4)
 
     pair = ran(drifting, seed)
@@ -65,8 +65,8 @@ def test_a_block_that_does_not_count_spoils_those_of_its_number_alone(ran: Ran) 
 
 
 def test_answers_are_compared_where_their_shapes_are_alike(ran: Ran) -> None:
-    def answering(contender: Contender, number: int) -> Solo:
-        scores = ((0.25, 1.0),) if contender is NEW else ((0.0, 1.0),)
+    def answering(candidate: Candidate, number: int) -> Solo:
+        scores = ((0.25, 1.0),) if candidate is NEW else ((0.0, 1.0),)
         return replace(solo([[MS] * 5] * 4), scores=scores)
 
     assert ran(answering).max_output_diff == 0.25

@@ -13,7 +13,7 @@ from tests.runtime.several_tensors import several_onnx
 
 from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.block_timer import BlockTimer
-from strop.runtime.check.measure.pair import Contender, PairRunner, largest_difference
+from strop.runtime.check.measure.pair import Candidate, PairRunner, largest_difference
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.process_randomization import fresh_copy, padded_environment
 from strop.runtime.check.measure.samples import ORDERS
@@ -31,10 +31,10 @@ SHORT = CheckPlan(
 
 def runner(old: Path, new: Path, plan: CheckPlan = SHORT) -> PairRunner:
     return PairRunner(
-        Contender(artifact=old),
-        Contender(artifact=new),
+        Candidate(artifact=old),
+        Candidate(artifact=new),
         plan=plan,
-        lots=random.Random(plan.seed),
+        rng=random.Random(plan.seed),
         watch=BoardWatch(),
         temperature_limit_c=None,
     )
@@ -100,8 +100,8 @@ def test_a_worker_that_cannot_open_its_file_says_why(tmp_path: Path, tiny_onnx: 
 def test_copies_lie_under_paths_of_different_lengths(tmp_path: Path) -> None:
     artifact = tmp_path / "m.tflite"
     artifact.write_bytes(b"content")
-    lots = random.Random(0)
-    copies = [fresh_copy(artifact, tmp_path, lots) for _ in range(8)]
+    rng = random.Random(0)
+    copies = [fresh_copy(artifact, tmp_path, rng) for _ in range(8)]
     assert len({len(str(copy)) for copy in copies}) > 4
     assert {copy.read_bytes() for copy in copies} == {b"content"}
     assert {copy.suffix for copy in copies} == {".tflite"}
@@ -113,8 +113,8 @@ def test_a_copy_that_finds_no_room_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_environments_differ_in_length() -> None:
-    lots = random.Random(0)
-    sizes = {len(padded_environment(lots)["STROP_CHECK_PADDING"]) for _ in range(8)}
+    rng = random.Random(0)
+    sizes = {len(padded_environment(rng)["STROP_CHECK_PADDING"]) for _ in range(8)}
     assert len(sizes) > 4
 
 
@@ -155,12 +155,12 @@ def test_a_block_has_its_least_number_of_inferences_however_long_they_take() -> 
 
 def test_a_slowed_copy_is_measured_as_slower(tiny_onnx: Path) -> None:
     plan = replace(SHORT, block_duration_s=0.02)
-    lots = random.Random(1)
+    rng = random.Random(1)
     measured = PairRunner(
-        Contender(artifact=tiny_onnx),
-        Contender(artifact=tiny_onnx, slowdown=3.0),
+        Candidate(artifact=tiny_onnx),
+        Candidate(artifact=tiny_onnx, slowdown=3.0),
         plan=plan,
-        lots=lots,
+        rng=rng,
         watch=BoardWatch(),
         temperature_limit_c=None,
     ).run()

@@ -72,7 +72,7 @@ def seconds(per_trial: float) -> tuple[Callable[[], float], Callable[[float, Che
     def check(rel_increase: float, plan: CheckPlan) -> Decision:
         now[0] += per_trial
         seeds.append(plan.seed)
-        assert len(set(seeds)) == len(seeds), "trials with the same lots"
+        assert len(set(seeds)) == len(seeds), "trials with the same rng"
         return DECISION
 
     return lambda: now[0], check

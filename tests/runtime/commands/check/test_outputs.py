@@ -19,7 +19,7 @@ from strop.runtime.check.measure.samples import Pair
 from strop.runtime.commands.check import check
 from strop.runtime.commands.check.github import MAX_SUMMARY_BYTES, annotation
 from strop.runtime.errors import BaselineError, MeasurementError
-from strop.runtime.reporting.ci_results import told_by_check
+from strop.runtime.reporting.ci_results import ci_results_of_check
 from strop.runtime.reporting.junit import junit_of, junit_of_error
 from strop.runtime.reporting.markdown import markdown_of_report
 
@@ -97,7 +97,7 @@ def ends(root: Element) -> dict[str, str]:
 
 def test_every_artifact_and_metric_is_a_test(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", PASSED, SLOWER, UNCLEAR, SPOILED, gates=[GROWN])
-    root = parsed(junit_of(told_by_check(report, is_strict=False, has_accuracy=False)))
+    root = parsed(junit_of(ci_results_of_check(report, is_strict=False, has_accuracy=False)))
     found = ends(root)
     assert [found[f"new{i}.tflite p50"] for i in range(4)] == [
         *("passed", "failure", "skipped", "error")
@@ -114,7 +114,7 @@ def test_every_artifact_and_metric_is_a_test(tmp_path: Path) -> None:
 
 def test_the_suite_has_the_figures(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", SLOWER)
-    (suite,) = parsed(junit_of(told_by_check(report, is_strict=False, has_accuracy=False)))
+    (suite,) = parsed(junit_of(ci_results_of_check(report, is_strict=False, has_accuracy=False)))
     found = {each.attrib["name"]: each.attrib["value"] for each in suite.iter("property")}
     decision = report.artifacts[0].decision
     assert float(found["ratio"]) == decision.ratio
@@ -129,7 +129,7 @@ def test_the_suite_has_the_figures(tmp_path: Path) -> None:
 
 def test_an_inconclusive_check_is_an_error_where_that_is_strict(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", UNCLEAR)
-    root = parsed(junit_of(told_by_check(report, is_strict=True, has_accuracy=False)))
+    root = parsed(junit_of(ci_results_of_check(report, is_strict=True, has_accuracy=False)))
     assert ends(root)["new0.tflite p50"] == "error"
 
 
@@ -139,7 +139,7 @@ def test_no_name_breaks_the_xml(tmp_path: Path) -> None:
     report = replace(report, artifacts=(replace(report.artifacts[0], subject=subject),))
     shown = HOSTILE.replace("\x00", "\\x00").replace("\x1b", "\\x1b").replace("\udcff", "\\udcff")
     for xml in (
-        junit_of(told_by_check(report, is_strict=False, has_accuracy=True)),
+        junit_of(ci_results_of_check(report, is_strict=False, has_accuracy=True)),
         junit_of_error([HOSTILE], MeasurementError(HOSTILE)),
     ):
         (suite,) = parsed(xml.encode().decode())
@@ -320,7 +320,7 @@ def test_a_file_of_githubs_that_cannot_be_written_ends_nothing(
     summary.mkdir()
     measured(PASSED)
     assert ended() == 0
-    assert "Is a directory; GitHub is not told" in capsys.readouterr().err
+    assert "Is a directory; GitHub has no summary of this check" in capsys.readouterr().err
 
 
 def test_without_github_nothing_is_annotated(

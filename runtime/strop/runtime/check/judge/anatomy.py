@@ -22,7 +22,7 @@ from strop.runtime.check.judge.gates import Anatomy
 from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.judge.structure import structure
 from strop.runtime.check.measure.interpreter import Interpreter
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import EngineError, MeasurementError, StropError
@@ -106,15 +106,15 @@ if __name__ == "__main__":
     sys.exit(main())
 
 
-def subject(contender: Contender, plan: CheckPlan) -> Subject:
+def subject(candidate: Candidate, plan: CheckPlan) -> Subject:
     """Open the artifact once and say what it is.
 
     Raises:
         ArtifactError, EngineError: It cannot be run.
     """
-    path, engine, threads = contender.artifact, contender.engine, plan.num_threads
-    if contender.interpreter is None:
+    path, engine, threads = candidate.artifact, candidate.engine, plan.num_threads
+    if candidate.interpreter is None:
         found = anatomy(path, engine=engine, num_threads=threads)
     else:
-        found = anatomy_there(contender.interpreter, path, engine=engine, num_threads=threads)
+        found = anatomy_there(candidate.interpreter, path, engine=engine, num_threads=threads)
     return Subject(name=path.name, sha256=sha256_file(path), anatomy=found)

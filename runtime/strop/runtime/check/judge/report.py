@@ -15,7 +15,7 @@ from strop.runtime.check.measure.samples import Pair
 from strop.runtime.errors import MeasurementError, PlanError
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.cooldown import CoolDown
-from strop.runtime.machine.environment import Occasion, Place
+from strop.runtime.machine.environment import Environment, Occasion
 from strop.runtime.machine.machine import Machine
 from strop.runtime.records.json_reader import MAX_BYTES
 from strop.runtime.records.json_records import versioned
@@ -96,7 +96,7 @@ class CheckReport:
     mode: str
     plan: CheckPlan
     machine: Machine
-    place: Place | None
+    place: Environment | None
     cool_down: CoolDown | None
     board_before: BoardState
     board_after: BoardState

@@ -32,7 +32,7 @@ A, B = ARMS = ("A", "B")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Contender:
+class Candidate:
     """One artifact of a comparison, and what runs it.
 
     Attributes:
@@ -68,24 +68,24 @@ class PairRunner:
         old: The baseline.
         new: What is held against it.
         plan: How long.
-        lots: For all that is drawn by lot.
+        rng: Source of all random choices.
         watch: Reads the board between quads, of all pairs.
         temperature_limit_c: Where the board starts to be slowed down.
     """
 
     def __init__(
         self,
-        old: Contender,
-        new: Contender,
+        old: Candidate,
+        new: Candidate,
         *,
         plan: CheckPlan,
-        lots: random.Random,
+        rng: random.Random,
         watch: BoardWatch,
         temperature_limit_c: float | None,
     ) -> None:
-        self._contenders = {A: old, B: new}
+        self._candidates = {A: old, B: new}
         self._plan = plan
-        self._lots = lots
+        self._rng = rng
         self._watch = watch
         self._temperature_limit_c = temperature_limit_c
         self._quads = 0
@@ -110,7 +110,7 @@ class PairRunner:
             # Both import at the same time; nothing is timed yet.
             workers: dict[str, Worker] = {
                 arm: stack.enter_context(
-                    start_worker(self._contenders[arm], folder, plan=self._plan, lots=self._lots)
+                    start_worker(self._candidates[arm], folder, plan=self._plan, rng=self._rng)
                 )
                 for arm in self._shuffled()
             }
@@ -125,12 +125,12 @@ class PairRunner:
             )
 
     def _shuffled(self) -> list[str]:
-        return self._lots.sample(ARMS, len(ARMS))
+        return self._rng.sample(ARMS, len(ARMS))
 
     def _run_quads(self, workers: dict[str, Worker]) -> tuple[Quad, ...]:
         first = self._quads
         quads = []
-        for order in draw_orders(self._plan.quads, self._lots):
+        for order in draw_orders(self._plan.quads, self._rng):
             self._watch.look(self._quads)
             quads.append(Quad(order=order, blocks=tuple(workers[arm].block() for arm in order)))
             self._quads += 1
@@ -145,28 +145,28 @@ class PairRunner:
 
 
 def start_worker(
-    contender: Contender, folder: Path, *, plan: CheckPlan, lots: random.Random
+    candidate: Candidate, folder: Path, *, plan: CheckPlan, rng: random.Random
 ) -> WorkerProcess:
     """A fresh process for one artifact; its copy lies in the folder.
 
     Raises:
         OutputError: No room for the copy.
     """
-    environment = padded_environment(lots)
+    environment = padded_environment(rng)
     command = worker_command()
-    if contender.interpreter is not None:
-        environment = contender.interpreter.environment(environment)
-        command = worker_command(contender.interpreter.python)
+    if candidate.interpreter is not None:
+        environment = candidate.interpreter.environment(environment)
+        command = worker_command(candidate.interpreter.python)
     return WorkerProcess(
         [
             *command,
-            *([] if contender.engine is None else ["--engine", contender.engine]),
-            f"--slowdown={contender.slowdown}",
+            *([] if candidate.engine is None else ["--engine", candidate.engine]),
+            f"--slowdown={candidate.slowdown}",
             *_flags(plan),
             "--",
-            str(fresh_copy(contender.artifact, folder, lots)),
+            str(fresh_copy(candidate.artifact, folder, rng)),
         ],
-        name=str(contender.artifact),
+        name=str(candidate.artifact),
         folder=folder,
         environment=environment,
         is_stopped_between=plan.num_threads > 1,

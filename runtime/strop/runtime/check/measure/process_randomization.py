@@ -22,13 +22,13 @@ MAX_PADDING = 4096  # bytes: one page of the stack
 THREAD_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def fresh_copy(artifact: Path, folder: Path, lots: random.Random) -> Path:
+def fresh_copy(artifact: Path, folder: Path, rng: random.Random) -> Path:
     """A copy of the artifact in new pages, under a path whose length is drawn by lot.
 
     Raises:
         OutputError: There is no room for it.
     """
-    target = folder / _name(lots) / f"{_name(lots)}{artifact.suffix}"
+    target = folder / _name(rng) / f"{_name(rng)}{artifact.suffix}"
     try:
         target.parent.mkdir()
         shutil.copyfile(artifact, target)
@@ -40,14 +40,14 @@ def fresh_copy(artifact: Path, folder: Path, lots: random.Random) -> Path:
     return target
 
 
-def padded_environment(lots: random.Random) -> dict[str, str]:
+def padded_environment(rng: random.Random) -> dict[str, str]:
     """The environment of a worker: ours, and a variable of a length drawn by lot."""
     return {
         **os.environ,
         **dict.fromkeys(THREAD_POOLS, "1"),  # numpy's, which would spin beside the engine
         # A module in the current directory must not shadow numpy's or strop's.
         "PYTHONSAFEPATH": "1",
-        "STROP_CHECK_PADDING": "x" * lots.randrange(MAX_PADDING),
+        "STROP_CHECK_PADDING": "x" * rng.randrange(MAX_PADDING),
     }
 
 
@@ -63,5 +63,5 @@ def processors(num_threads: int) -> tuple[int, ...]:
     return tuple(allowed[-1:] if num_threads == 1 else allowed)
 
 
-def _name(lots: random.Random) -> str:
-    return "".join(lots.choices(string.ascii_lowercase, k=lots.randint(1, MAX_NAME)))
+def _name(rng: random.Random) -> str:
+    return "".join(rng.choices(string.ascii_lowercase, k=rng.randint(1, MAX_NAME)))

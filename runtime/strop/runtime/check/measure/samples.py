@@ -146,7 +146,7 @@ class Pair:
         return median(found) if len(found) >= min_quads else None
 
 
-def draw_orders(quads: int, lots: random.Random) -> tuple[str, ...]:
+def draw_orders(quads: int, rng: random.Random) -> tuple[str, ...]:
     """An order for each quad by lot: as many of one as of the other, or one more."""
-    orders = [*ORDERS * (quads // 2), *([lots.choice(ORDERS)] if quads % 2 else [])]
-    return tuple(lots.sample(orders, quads))
+    orders = [*ORDERS * (quads // 2), *([rng.choice(ORDERS)] if quads % 2 else [])]
+    return tuple(rng.sample(orders, quads))

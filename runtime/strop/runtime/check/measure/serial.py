@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from strop.runtime.bench.block_state import BlockState
-from strop.runtime.check.measure.pair import A, B, Contender, largest_difference
+from strop.runtime.check.measure.pair import A, B, Candidate, largest_difference
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import ORDERS, Pair, Quad
 from strop.runtime.check.measure.solo import Solo, SoloRunner
@@ -33,23 +33,23 @@ class SerialRunner:
         old: The baseline.
         new: What is held against it.
         plan: How long.
-        lots: For all that is drawn by lot.
+        rng: Source of all random choices.
         temperature_limit_c: Where the board starts to be slowed down.
     """
 
     def __init__(
         self,
-        old: Contender,
-        new: Contender,
+        old: Candidate,
+        new: Candidate,
         *,
         plan: CheckPlan,
-        lots: random.Random,
+        rng: random.Random,
         temperature_limit_c: float | None,
     ) -> None:
-        self._contenders = {A: old, B: new}
+        self._candidates = {A: old, B: new}
         self._plan = plan
-        self._lots = lots
-        self._solo = SoloRunner(plan, lots=lots, temperature_limit_c=temperature_limit_c)
+        self._rng = rng
+        self._solo = SoloRunner(plan, rng=rng, temperature_limit_c=temperature_limit_c)
 
     @property
     def states(self) -> tuple[BlockState, ...]:
@@ -64,8 +64,8 @@ class SerialRunner:
             OutputError: No room for the copy of an artifact.
         """
         begun = time.monotonic()
-        order = self._lots.choice(ORDERS)
-        solos = [self._solo.run(self._contenders[arm], blocks=self._plan.quads) for arm in order]
+        order = self._rng.choice(ORDERS)
+        solos = [self._solo.run(self._candidates[arm], blocks=self._plan.quads) for arm in order]
         old, new = solos[order.index(A)], solos[order.index(B)]
         return Pair(
             old=old.start,

@@ -16,7 +16,7 @@ import numpy as np
 from strop.engine_watch import folder_prefix
 from strop.runtime.bench.block_state import BlockState, BoardWatch
 from strop.runtime.check.measure.invalid_blocks import reasons
-from strop.runtime.check.measure.pair import Contender, start_worker
+from strop.runtime.check.measure.pair import Candidate, start_worker
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import BlockSamples, Quad, Start
 
@@ -64,15 +64,15 @@ class SoloRunner:
 
     Args:
         plan: How long.
-        lots: For all that is drawn by lot.
+        rng: Source of all random choices.
         temperature_limit_c: Where the board starts to be slowed down.
     """
 
     def __init__(
-        self, plan: CheckPlan, *, lots: random.Random, temperature_limit_c: float | None
+        self, plan: CheckPlan, *, rng: random.Random, temperature_limit_c: float | None
     ) -> None:
         self._plan = plan
-        self._lots = lots
+        self._rng = rng
         self._temperature_limit_c = temperature_limit_c
         self._watch = BoardWatch()
         self._blocks = 0
@@ -82,7 +82,7 @@ class SoloRunner:
         """Readings of the board; a block of any process is one round."""
         return self._watch.states
 
-    def run(self, contender: Contender, *, blocks: int) -> Solo:
+    def run(self, candidate: Candidate, *, blocks: int) -> Solo:
         """Start a process, measure so many blocks, end it.
 
         Raises:
@@ -95,7 +95,7 @@ class SoloRunner:
             )
             begun = time.monotonic()
             worker = stack.enter_context(
-                start_worker(contender, folder, plan=self._plan, lots=self._lots)
+                start_worker(candidate, folder, plan=self._plan, rng=self._rng)
             )
             opened, warm = worker.open(), worker.warm_up()
             scores = np.array(opened.pop("scores"), np.float64)

@@ -23,13 +23,13 @@ from strop.runtime.check.judge.slo import (
     processes_needed,
     upper_bound_ns,
 )
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo, SoloRunner
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.cooldown import CoolDown
-from strop.runtime.machine.environment import Place, place
+from strop.runtime.machine.environment import Environment, environment_here
 from strop.runtime.machine.machine import Machine, machine
 from strop.runtime.records.json_records import versioned
 from strop.runtime.records.timestamps import moment_of, timestamp
@@ -116,7 +116,7 @@ class BudgetReport:
     mode: str
     plan: CheckPlan
     machine: Machine
-    place: Place
+    place: Environment
     cool_down: CoolDown | None
     board_before: BoardState
     board_after: BoardState
@@ -146,7 +146,7 @@ def budget_report_from_json(text: str, *, where: str) -> BudgetReport:
 
 
 def check_budget(
-    contenders: Sequence[Contender],
+    candidates: Sequence[Candidate],
     slos: Sequence[Slo],
     *,
     plan: CheckPlan,
@@ -155,7 +155,7 @@ def check_budget(
     """Hold each artifact against the limits, on this machine.
 
     Args:
-        contenders: At least one.
+        candidates: At least one.
         slos: At least one.
         plan: Durations; blocks get as many inferences more as the percentiles need.
         cooled: The wait before, for the report.
@@ -168,14 +168,14 @@ def check_budget(
     processes = processes_needed(len(slos))
     least_runs = math.ceil(needed / (processes * BLOCKS))
     plan = replace(plan, block_runs=max(plan.block_runs, least_runs))
-    subjects = [subject(each, plan) for each in contenders]
+    subjects = [subject(each, plan) for each in candidates]
     created_at = timestamp()
-    before, here, board_before = machine(), place(), board_state()
-    lots = random.Random(plan.seed)
+    before, here, board_before = machine(), environment_here(), board_state()
+    rng = random.Random(plan.seed)
     checked = []
-    for contender, about in zip(contenders, subjects, strict=True):
-        runner = SoloRunner(plan, lots=lots, temperature_limit_c=board_before.temperature_limit_c)
-        solos = _measure(runner, contender, plan, least=processes)
+    for candidate, about in zip(candidates, subjects, strict=True):
+        runner = SoloRunner(plan, rng=rng, temperature_limit_c=board_before.temperature_limit_c)
+        solos = _measure(runner, candidate, plan, least=processes)
         checked.append(
             BudgetChecked(
                 subject=about,
@@ -199,9 +199,9 @@ def check_budget(
 
 
 def _measure(
-    runner: SoloRunner, contender: Contender, plan: CheckPlan, *, least: int
+    runner: SoloRunner, candidate: Candidate, plan: CheckPlan, *, least: int
 ) -> tuple[Solo, ...]:
-    solos = [runner.run(contender, blocks=BLOCKS)]
+    solos = [runner.run(candidate, blocks=BLOCKS)]
     duration_s = solos[0].duration_s
     planned = min(max(MAX_PROCESSES, least), int(plan.budget_s / duration_s))
     if planned < least:
@@ -210,7 +210,7 @@ def _measure(
             f" {planned}, needed are {least}: fewer may be lucky; give --budget"
             f" {least * duration_s * SPARE:.0f}"
         )
-    solos += [runner.run(contender, blocks=BLOCKS) for _ in range(planned - 1)]
+    solos += [runner.run(candidate, blocks=BLOCKS) for _ in range(planned - 1)]
     return tuple(solos)
 
 

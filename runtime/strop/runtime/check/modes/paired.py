@@ -14,7 +14,7 @@ from strop.runtime.check.judge.decide import decide
 from strop.runtime.check.judge.gates import changes
 from strop.runtime.check.judge.mode import Mode
 from strop.runtime.check.judge.report import Checked, CheckReport
-from strop.runtime.check.measure.pair import Contender, PairRunner
+from strop.runtime.check.measure.pair import Candidate, PairRunner
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.serial import SerialRunner
 from strop.runtime.check.modes.qualification import findings_for, qualification_beside
@@ -22,7 +22,7 @@ from strop.runtime.check.modes.sequential import measure_pairs, tell_nobody
 from strop.runtime.errors import BaselineError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import CoolDown
-from strop.runtime.machine.environment import place
+from strop.runtime.machine.environment import environment_here
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
@@ -42,8 +42,8 @@ class GateOptions:
 
 
 def check_paired(
-    baseline: Contender,
-    news: Sequence[Contender],
+    baseline: Candidate,
+    news: Sequence[Candidate],
     *,
     plan: CheckPlan,
     gates: GateOptions = GateOptions(),
@@ -78,11 +78,11 @@ def check_paired(
         for each, about in zip(news, subjects, strict=True)
     ]
     created_at = timestamp()
-    before, here, board_before = machine(), place(), board_state()
-    lots, limit_c = random.Random(plan.seed), board_before.temperature_limit_c
+    before, here, board_before = machine(), environment_here(), board_state()
+    rng, limit_c = random.Random(plan.seed), board_before.temperature_limit_c
     measured = []
     for new in news:
-        runner = _runner(baseline, new, plan=plan, lots=lots, limit_c=limit_c, mode=mode)
+        runner = _runner(baseline, new, plan=plan, rng=rng, limit_c=limit_c, mode=mode)
         told = tell_nobody if on_pair is None else _about(new.artifact, on_pair)
         pairs = measure_pairs(runner.run, plan, artifacts=len(news), on_pair=told)
         measured.append((pairs, runner.states))
@@ -133,18 +133,18 @@ def require_baseline(path: Path) -> None:
 
 
 def _runner(
-    old: Contender,
-    new: Contender,
+    old: Candidate,
+    new: Candidate,
     *,
     plan: CheckPlan,
-    lots: random.Random,
+    rng: random.Random,
     limit_c: float | None,
     mode: Mode,
 ) -> PairRunner | SerialRunner:
     if mode is Mode.PAIRED_SERIAL:
-        return SerialRunner(old, new, plan=plan, lots=lots, temperature_limit_c=limit_c)
+        return SerialRunner(old, new, plan=plan, rng=rng, temperature_limit_c=limit_c)
     watch = BoardWatch()
-    return PairRunner(old, new, plan=plan, lots=lots, watch=watch, temperature_limit_c=limit_c)
+    return PairRunner(old, new, plan=plan, rng=rng, watch=watch, temperature_limit_c=limit_c)
 
 
 def _accuracy(

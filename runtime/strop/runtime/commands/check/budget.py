@@ -9,7 +9,7 @@ from dataclasses import asdict
 from strop import console
 from strop.runtime.check.judge.exit_code import FINE, NOT_MEASURED, REGRESSION
 from strop.runtime.check.judge.slo import inferences_needed
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes.budget import (
@@ -56,7 +56,7 @@ def run_budget(
     )
     with ending_on_signals():
         report = check_budget(
-            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
+            [Candidate(artifact=path, engine=options.engine) for path in options.artifacts],
             options.slo,
             plan=plan,
             cooled=cool_board(DEFAULT_LIMIT_S),

@@ -22,8 +22,8 @@ from strop.runtime.commands.check.merge import add_merge_flag, run_merge
 from strop.runtime.commands.check.modes import (
     add_mode_flags,
     baseline_of,
+    candidates,
     chosen_mode,
-    contenders,
     mode_by_memory,
     note_engines,
     refuse_elsewhere,
@@ -203,7 +203,7 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def _measure(options: argparse.Namespace, plan: CheckPlan, gates: GateOptions) -> CheckReport:
-    with ending_on_signals(), contenders(options, options.baseline) as (old, news):
+    with ending_on_signals(), candidates(options, options.baseline) as (old, news):
         return check_paired(
             old,
             news,

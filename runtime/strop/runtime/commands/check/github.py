@@ -1,4 +1,4 @@
-"""What a step on GitHub is told beyond its log: annotations, a summary, outputs."""
+"""Writes a check's results for a step on GitHub: annotations, a summary, outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from strop import console
 from strop.runtime.check.judge.results import Outcome
 from strop.runtime.errors import StropError
-from strop.runtime.reporting.ci_results import Told, largest_ratio, overall
+from strop.runtime.reporting.ci_results import CiResult, largest_ratio, overall
 from strop.runtime.reporting.markdown import markdown_of_error, verdicts_alone
 
 MAX_ANNOTATIONS = 10  # of each kind and step; GitHub drops those after them without a word
@@ -20,20 +20,20 @@ KINDS = {Outcome.FAILED: ERROR, Outcome.ERROR: ERROR, Outcome.UNKNOWN: WARNING}
 
 
 def tell_github(
-    told: Sequence[Told], markdown: str, paths: Sequence[Path], *, is_json: bool
+    results: Sequence[CiResult], markdown: str, paths: Sequence[Path], *, is_json: bool
 ) -> None:
     """Tell it what was found, as far as the environment says that it listens.
 
     Args:
-        told: The artifacts.
+        results: The artifacts.
         markdown: For the summary.
         paths: Of the artifacts, as they were given.
         is_json: Whether stdout is JSON: then the annotations go to stderr.
     """
-    _print_annotations(_annotations(told, paths) if _is_github() else [], is_json=is_json)
-    _append_summary(markdown, verdicts_alone(told))
-    ratio = largest_ratio(told)
-    _append_outputs(verdict=overall(told), ratio="" if ratio is None else f"{ratio:.6f}")
+    _print_annotations(_annotations(results, paths) if _is_github() else [], is_json=is_json)
+    _append_summary(markdown, verdicts_alone(results))
+    ratio = largest_ratio(results)
+    _append_outputs(verdict=overall(results), ratio="" if ratio is None else f"{ratio:.6f}")
 
 
 def tell_github_error(error: StropError, *, is_json: bool) -> None:
@@ -60,9 +60,9 @@ def annotation(kind: str, text: str, *, file: str | None = None) -> str:
     return f"::{kind} {written}::{_data(text)}"
 
 
-def _annotations(told: Sequence[Told], paths: Sequence[Path]) -> list[str]:
+def _annotations(results: Sequence[CiResult], paths: Sequence[Path]) -> list[str]:
     found: dict[str, list[str]] = {ERROR: [], WARNING: []}
-    for each, path in zip(told, paths, strict=True):
+    for each, path in zip(results, paths, strict=True):
         texts = [(result.outcome, result.text) for result in each.latency]
         # A gate that compares nothing is no news on every run.
         texts += [
@@ -121,7 +121,7 @@ def _append(text: str, variable: str, *, max_bytes: int | None = None) -> bool:
                 return False
             file.write(text.encode())
     except OSError as err:
-        console.note(f"{name}: {err.strerror}; GitHub is not told")
+        console.note(f"{name}: {err.strerror}; GitHub has no summary of this check")
     return True
 
 

@@ -14,7 +14,7 @@ from strop.runtime.check.judge.mode import Mode
 from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.judge.slo import Slo, slo_from_text
 from strop.runtime.check.measure.interpreter import two_interpreters
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.serial import has_room_for_two
 from strop.runtime.commands.flags.target import has_target
 from strop.runtime.engines.engine import EngineFacts
@@ -126,9 +126,9 @@ def baseline_of(options: argparse.Namespace) -> Path:
 
 
 @contextmanager
-def contenders(
+def candidates(
     options: argparse.Namespace, baseline: Path
-) -> Iterator[tuple[Contender, list[Contender]]]:
+) -> Iterator[tuple[Candidate, list[Candidate]]]:
     """The baseline and the new artifacts, each with what runs it; a context manager.
 
     Raises:
@@ -137,16 +137,16 @@ def contenders(
     """
     if options.baseline_python is None:
         yield (
-            Contender(artifact=baseline, engine=options.engine),
-            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
+            Candidate(artifact=baseline, engine=options.engine),
+            [Candidate(artifact=path, engine=options.engine) for path in options.artifacts],
         )
         return
     with two_interpreters(options.baseline_python) as (theirs, ours):
         yield (
             # Their engine is the one that they have; --engine is ours.
-            Contender(artifact=baseline, interpreter=theirs),
+            Candidate(artifact=baseline, interpreter=theirs),
             [
-                Contender(artifact=path, engine=options.engine, interpreter=ours)
+                Candidate(artifact=path, engine=options.engine, interpreter=ours)
                 for path in options.artifacts
             ],
         )

@@ -1,4 +1,4 @@
-"""Where a check is told besides the terminal: files for CI, and GitHub."""
+"""Writes a check's results where CI reads them: files, and GitHub."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from strop.runtime.errors import MeasurementError, OutputError, PlanError, Strop
 from strop.runtime.history.measured import measured_by_check
 from strop.runtime.records.json_records import require_writable, write_whole
 from strop.runtime.reporting.ci_results import (
-    told_by_budget,
-    told_by_check,
-    told_by_merge,
-    told_by_stored,
+    ci_results_of_budget,
+    ci_results_of_check,
+    ci_results_of_merge,
+    ci_results_of_stored,
 )
 from strop.runtime.reporting.junit import junit_of, junit_of_error
 from strop.runtime.reporting.markdown import (
@@ -109,21 +109,25 @@ def _tell(options: argparse.Namespace, report: Report) -> None:
     is_strict, has_accuracy = options.strict, options.max_drop is not None
     paths = options.artifacts
     if isinstance(report, MergedReport):
-        told, markdown = told_by_merge(report, is_strict=is_strict), markdown_of_merge(report)
-        paths = [Path(each.name) for each in told]
+        results, markdown = (
+            ci_results_of_merge(report, is_strict=is_strict),
+            markdown_of_merge(report),
+        )
+        paths = [Path(each.name) for each in results]
     elif isinstance(report, BudgetReport):
-        told, markdown = told_by_budget(report, is_strict=is_strict), markdown_of_budget(report)
+        results = ci_results_of_budget(report, is_strict=is_strict)
+        markdown = markdown_of_budget(report)
     elif isinstance(report, StoredReport):
-        told = told_by_stored(report, is_strict=is_strict, has_accuracy=has_accuracy)
+        results = ci_results_of_stored(report, is_strict=is_strict, has_accuracy=has_accuracy)
         markdown = markdown_of_stored(report)
     else:
-        told = told_by_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
+        results = ci_results_of_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
         markdown = markdown_of_report(report)
-    _write(junit_of(told), options.junit)
+    _write(junit_of(results), options.junit)
     _write(markdown, options.markdown)
     if isinstance(report, CheckReport):
         write_exports(options, measured_by_check(report))
-    tell_github(told, markdown, paths, is_json=options.json)
+    tell_github(results, markdown, paths, is_json=options.json)
 
 
 def _tell_error(options: argparse.Namespace, error: StropError) -> None:

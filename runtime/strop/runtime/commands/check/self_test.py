@@ -8,7 +8,7 @@ from pathlib import Path
 from strop import console
 from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.decide import Decision
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes.paired import check_paired
@@ -81,14 +81,14 @@ def qualify(options: argparse.Namespace, plan: CheckPlan) -> Qualification:
         MeasurementError: Too little time, or it could not be measured.
     """
     (artifact,) = options.artifacts
-    contender = Contender(artifact=artifact, engine=options.engine)
-    tried = subject(contender, plan)
+    candidate = Candidate(artifact=artifact, engine=options.engine)
+    tried = subject(candidate, plan)
     before = machine()
     cool_board(DEFAULT_LIMIT_S)
 
     def check(rel_increase: float, trial_plan: CheckPlan) -> Decision:
-        slowed = Contender(artifact=artifact, engine=options.engine, slowdown=rel_increase)
-        return check_paired(contender, [slowed], plan=trial_plan).artifacts[0].decision
+        slowed = Candidate(artifact=artifact, engine=options.engine, slowdown=rel_increase)
+        return check_paired(candidate, [slowed], plan=trial_plan).artifacts[0].decision
 
     with ending_on_signals():
         trials = try_out(check, plan, budget_s=options.minutes * S_PER_MINUTE, on_trial=_say)

@@ -12,7 +12,7 @@ from strop.runtime.baseline.resolve import Promoted, promoted_of
 from strop.runtime.baseline.stored import MIN_SESSIONS
 from strop.runtime.baseline.stored_report import StoredChecked, StoredReport, check_stored
 from strop.runtime.check.judge.exit_code import exit_code
-from strop.runtime.check.measure.pair import Contender
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes.paired import GateOptions
@@ -50,7 +50,7 @@ def run_stored(
         cool_board(DEFAULT_LIMIT_S)
         report = check_stored(
             promoted,
-            [Contender(artifact=path, engine=options.engine) for path in options.artifacts],
+            [Candidate(artifact=path, engine=options.engine) for path in options.artifacts],
             plan=plan,
             gates=GateOptions(allowed=options.allow, max_drop=options.max_drop),
         )
