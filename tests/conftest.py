@@ -21,6 +21,11 @@ SLOW = (
 # Files that share what takes long to make: they go to one process, together.
 TOGETHER = "tests/arm64/"
 SLOW_FILES = ("tests/test_readme.py",)
+MARKED = {
+    "slow": (*SLOW, *SLOW_FILES),
+    "board": (TOGETHER,),
+    "browser": ("tests/test_pages.py",),
+}
 
 
 class SlowTestsAlone(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
@@ -53,7 +58,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow ones first, the others in their order."""
+    """Put the slow ones first, the others in their order, and mark what CONTRIBUTING.md lists."""
+    for item in items:
+        for name, starts in MARKED.items():
+            if item.nodeid.startswith(starts):
+                item.add_marker(name)
     order = (TOGETHER, *SLOW, *SLOW_FILES)
     items.sort(
         key=lambda item: next(

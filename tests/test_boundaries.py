@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -121,6 +122,26 @@ def test_strop_is_a_namespace_without_init() -> None:
 def test_both_halves_say_that_they_are_typed() -> None:
     assert (ROOT / "export/strop/export/py.typed").exists()
     assert (ROOT / "runtime/strop/runtime/py.typed").exists()
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="uv, which builds it, is not here")
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="only git knows the files")
+def test_the_source_distribution_holds_what_its_tests_need(tmp_path: Path) -> None:
+    built = subprocess.run(
+        ["uv", "build", "--sdist", "--out-dir", str(tmp_path), str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        packed = {name.split("/", 1)[1] for name in archive.getnames()}
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others"]
+    command.append("--exclude-standard")
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    tracked = {name for name in listed.split("\0") if (ROOT / name).is_file()}
+    assert packed - {"PKG-INFO"} == tracked
 
 
 @pytest.mark.skipif(shutil.which("uv") is None, reason="uv, which builds the wheel, is not here")
