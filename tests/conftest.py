@@ -40,7 +40,9 @@ class SlowTestsAlone(LoadFileScheduling):  # type: ignore[misc]  # xdist has no 
 
 @pytest.fixture(autouse=True, scope="session")
 def _interruptible() -> None:
-    """A shell's background job begins with SIGINT ignored, and tests send it."""
+    """A shell's background job begins with signals ignored that tests send, as does nohup's."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

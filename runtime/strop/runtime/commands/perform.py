@@ -12,6 +12,14 @@ from pathlib import Path
 from strop.process_end import exit_code_of
 from strop.runtime.remote.task import AT_HOME
 
+MODULES = {
+    "bench": "strop.runtime.commands.bench.bench",
+    "check": "strop.runtime.commands.check.check",
+    "doctor": "strop.runtime.commands.doctor",
+    "evaluate": "strop.runtime.commands.evaluate.evaluate",
+    "run": "strop.runtime.commands.run.run",
+}
+
 
 def main() -> int:
     """Run the command of the task; the exit code is the command's.
@@ -19,7 +27,7 @@ def main() -> int:
     That is its module's `perform`, where the result that goes home is not what `run` prints.
     """
     task = json.load(sys.stdin)
-    command = import_module(f"strop.runtime.commands.{task['command']}")
+    command = import_module(MODULES[task["command"]])
     options = argparse.Namespace(**dict.fromkeys(AT_HOME))
     for name, value in task["options"].items():
         setattr(options, name, _value(value))
