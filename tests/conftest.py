@@ -20,7 +20,7 @@ SLOW = (
 )
 # Files that share what takes long to make: they go to one process, together.
 TOGETHER = "tests/arm64/"
-SLOW_FILES = ("tests/test_readme.py",)
+SLOW_FILES = ("tests/test_readme.py", "tests/fuzz/test_fuzz.py")
 MARKED = {
     "slow": (*SLOW, *SLOW_FILES),
     "board": (TOGETHER,),

@@ -1,6 +1,6 @@
 """`python -m tests.fuzz`: damage so many files, give them to strop, and print what came of it.
 
-Started again with the same folder and seed, it goes on.
+Started again with the same folder, seed and commit, it goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.fuzz.campaign import make_seeds, planned, read_results, run_cases
 from tests.fuzz.kinds import KINDS
-from tests.fuzz.table import as_markdown, as_record, as_text
+from tests.fuzz.table import as_markdown, as_record, as_text, commit
 from tests.fuzz.worker import Result, is_fault
 
 SAID_EVERY = 500  # results
@@ -27,7 +27,7 @@ def main() -> int:
     folder: Path = options.folder.resolve()
     make_seeds(folder)
     (folder / "failures").mkdir(exist_ok=True)
-    kept = folder / f"results-{options.seed}.jsonl"
+    kept = folder / f"results-{commit()}-{options.seed}.jsonl"  # another strop starts anew
     results = read_results(kept)
     done = {(each.kind, each.seed) for each in results}
     cases = planned(options.cases, options.seed, options.kinds)

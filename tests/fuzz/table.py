@@ -18,7 +18,8 @@ PACKAGES = (
     *("ai-edge-litert", "onnxruntime", "onnx", "numpy", "pillow", "keras", "tensorflow-cpu"),
     "h5py",
 )
-OUTCOMES = (*(outcome.value for outcome in Outcome), OWN_FAULT)
+RIGHT = tuple(outcome.value for outcome in Outcome if not outcome.is_fault)
+FAULTS = (*(outcome.value for outcome in Outcome if outcome.is_fault), OWN_FAULT)
 
 
 def as_record(results: Sequence[Result], *, seed: int, seconds: float) -> dict[str, Any]:
@@ -31,11 +32,11 @@ def as_record(results: Sequence[Result], *, seed: int, seconds: float) -> dict[s
     """
     return {
         "format_version": 1,
-        "commit": _commit(),
+        "commit": commit(),
         "seed": seed,
         "files": len({(each.kind, each.seed) for each in results}),
         "commands": len(results),
-        "faults": sum(each.outcome not in ("ran", "refused in one line") for each in results),
+        "faults": sum(each.outcome in FAULTS for each in results),
         "seconds": round(seconds),
         "machine": platform.processor() or platform.machine(),
         "python": platform.python_version(),
@@ -58,14 +59,13 @@ def as_record(results: Sequence[Result], *, seed: int, seconds: float) -> dict[s
 
 
 def as_markdown(record: dict[str, Any]) -> str:
-    """The table for people: a row for each kind, a column for each outcome that occurred."""
+    """The table for people: a row for each kind, a column for each fault that occurred."""
     kinds = record["kinds"]
-    present = [
-        name for name in OUTCOMES if any(name in each["outcomes"] for each in kinds.values())
-    ]
-    head = ["kind", "files", *present, "slowest, s"]
+    occurred = {name for each in kinds.values() for name in each["outcomes"]}
+    faults = [name for name in FAULTS if name in occurred]
+    head = ["kind", "files", *RIGHT, "faults", *faults, "slowest, s"]
     rows = [
-        [name, *(str(n) for n in (each["files"], *_cells(each, present))), str(each["slowest_s"])]
+        [name, str(each["files"]), *_cells(each, faults), f"{each['slowest_s']:.1f}"]
         for name, each in kinds.items()
     ]
     lines = [head, ["---"] * len(head), *rows]
@@ -77,15 +77,18 @@ def as_text(record: dict[str, Any]) -> str:
     return json.dumps(record, indent=1) + "\n"
 
 
-def _cells(kind: dict[str, Any], present: Sequence[str]) -> list[int]:
-    return [kind["outcomes"].get(name, 0) for name in present]
+def _cells(kind: dict[str, Any], faults: Sequence[str]) -> list[str]:
+    counts = {name: kind["outcomes"].get(name, 0) for name in (*RIGHT, *FAULTS)}
+    all_faults = sum(counts[name] for name in FAULTS)
+    return [str(n) for n in (*map(counts.get, RIGHT), all_faults, *map(counts.get, faults))]
 
 
 def _counted(results: Iterable[Result]) -> dict[str, int]:
     found = Counter(each.outcome for each in results)
-    return {name: found[name] for name in OUTCOMES if found[name]}
+    return {name: found[name] for name in (*RIGHT, *FAULTS) if found[name]}
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The repository's commit; with "-dirty" where files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
