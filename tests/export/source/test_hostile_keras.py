@@ -146,6 +146,20 @@ def test_a_member_that_no_vision_model_has_is_refused(
     refused(lambda: load_model_file(path), "holds .*, and needed are config.json")
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_compressed_in_an_unusual_way_is_refused(
+    compression: int, good: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "packed.keras"
+    with (
+        zipfile.ZipFile(good / "model.keras") as archive,
+        zipfile.ZipFile(path, "w", compression) as packed,
+    ):
+        for name in archive.namelist():
+            packed.writestr(name, archive.read(name))
+    refused(lambda: load_model_file(path), "compressed in another way")
+
+
 def test_two_members_of_one_name_are_refused(good: Path, tmp_path: Path) -> None:
     path = tmp_path / "two.keras"
     shutil.copy(good / "model.keras", path)

@@ -25,6 +25,8 @@ from strop.runtime.errors import SourceError
 
 HALF_PRECISION = ("float16", "bfloat16")
 WEIGHTS = "model.weights.h5"
+# Keras stores; the decoders of others have errors of their own, as lzma.LZMAError.
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Keras unpacks all others to a temporary folder, which it leaves where that fails.
 MEMBERS = frozenset({"config.json", "metadata.json", WEIGHTS})
 
@@ -149,6 +151,11 @@ def _check_members(archive: zipfile.ZipFile, path: Path, size_bytes: int) -> Non
         raise SourceError(
             f"{path}: holds {others[0][:80]!r}, and needed are {', '.join(sorted(MEMBERS))} only;"
             " save the model without layers that keep files of their own, as StringLookup does"
+        )
+    if any(member.compress_type not in COMPRESSIONS for member in members):
+        raise SourceError(
+            f"{path}: a member is compressed in another way than zip archives usually are; save the"
+            " model again"
         )
     if total > MAX_EXPANSION * size_bytes + FREE_BYTES:
         raise SourceError(
