@@ -146,6 +146,19 @@ def test_a_member_that_no_vision_model_has_is_refused(
     refused(lambda: load_model_file(path), "holds .*, and needed are config.json")
 
 
+def test_what_tensorflow_refuses_while_keras_builds_is_said(good: Path, tmp_path: Path) -> None:
+    path = tmp_path / "drawn.keras"
+    shutil.copy(good / "model.keras", path)
+    config = zipfile.ZipFile(path).read("config.json")
+    drawn = {"class_name": "RandomUniform", "config": {"minval": 0, "maxval": 0, "seed": 1}}
+    changed = json.loads(config)
+    for layer in changed["config"]["layers"]:
+        if "kernel_initializer" in layer["config"]:
+            layer["config"] |= {"kernel_initializer": drawn, "dtype": "int32"}
+    replace_member(path, "config.json", json.dumps(changed).encode())
+    refused(lambda: load_model_file(path), "cannot load this model .*Need minval < maxval")
+
+
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_member_compressed_in_an_unusual_way_is_refused(
     compression: int, good: Path, tmp_path: Path

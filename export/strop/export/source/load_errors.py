@@ -5,8 +5,10 @@ from __future__ import annotations
 import zipfile
 import zlib
 
+import tensorflow as tf
+
 MAX_REASON_CHARACTERS = 300
-# Keras has no error class of its own.
+# Keras has no error class of its own, and TensorFlow's OpError no built-in base.
 LOAD_ERRORS = (
     AttributeError,
     EOFError,
@@ -17,6 +19,7 @@ LOAD_ERRORS = (
     RuntimeError,
     TypeError,
     ValueError,
+    tf.errors.OpError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -43,7 +43,7 @@ def saved_model_network(folder: Path) -> Network:
         with native_stderr_dropped():  # what is wrong, the exception says in one line
             variables = _restored(file, serving)
             serve = _function(file, serving, variables)
-    except (*LOAD_ERRORS, tf.errors.OpError) as err:
+    except LOAD_ERRORS as err:
         raise SourceError(
             f"{folder}: TensorFlow {tf.__version__} cannot load this SavedModel"
             f" ({reason(err)}); copy it again, with its folder variables, or export it again"

@@ -149,7 +149,7 @@ def _source(
     def run(images: tf.Tensor) -> tf.Tensor:
         try:
             return network.call(normalized(images))
-        except (*LOAD_ERRORS, tf.errors.OpError) as err:
+        except LOAD_ERRORS as err:
             raise SourceError(
                 f"{where}: the model does not run on images of {images.shape[1:]} ({reason(err)});"
                 " pass the --size that it was trained for, or save it again"
