@@ -113,7 +113,7 @@ def make_seeds(folder: Path) -> Path:
 def run_cases(
     cases: Iterable[Case], folder: Path, *, jobs: int, say: Callable[[Result], None]
 ) -> None:
-    """Run cases in `jobs` processes; those that need TensorFlow after the others.
+    """Run cases in `jobs` processes; those that need TensorFlow, and most time, first.
 
     Args:
         cases: To be run.
@@ -121,7 +121,7 @@ def run_cases(
         jobs: Workers at a time.
         say: Called with each result, from one thread at a time.
     """
-    for needs_tensorflow in (False, True):
+    for needs_tensorflow in (True, False):
         waiting: queue.SimpleQueue[Case] = queue.SimpleQueue()
         count = 0
         for case in cases:

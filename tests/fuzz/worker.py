@@ -25,7 +25,7 @@ from strop import engine_watch
 
 # What the commands import, so that their forks need not.
 RUNTIME = (
-    *("onnxruntime", "ai_edge_litert.interpreter", "PIL.Image", "onnx", "rich", "zipfile"),
+    *("ai_edge_litert.interpreter", "PIL.Image", "onnx", "rich", "zipfile"),
     *(
         "strop.entry",
         "strop.cli",
