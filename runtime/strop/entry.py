@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 from strop.standard_streams import open_closed_streams
 from strop.supervised import PARENT, end_with_parent, supervised
@@ -22,7 +23,12 @@ def main() -> int:
     if parent.isdecimal():
         end_with_parent(int(parent))
     name = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    return supervised(_command_line) if name in SUPERVISED else _command_line()
+    if name not in SUPERVISED:
+        return _command_line()
+    if not sys.warnoptions:
+        # Pillow warns of every odd image, in two lines that name its own source.
+        warnings.simplefilter("ignore")
+    return supervised(_command_line)
 
 
 def _command_line() -> int:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -87,6 +88,11 @@ def _says_nothing(argv: Sequence[str]) -> int:
     return 2
 
 
+def _warns(argv: Sequence[str]) -> int:
+    warnings.warn("an odd image", UserWarning, stacklevel=1)
+    return 0
+
+
 def _gives_orders_to_the_terminal(argv: Sequence[str]) -> int:
     sys.stdout.write("label \x1b]0;title\x07\n")
     return 0
@@ -106,6 +112,7 @@ PLANTED: dict[Callable[[Sequence[str]], int], Outcome] = {
     _ends_as_faulty: Outcome.OWN_FAULT,
     _says_two_lines: Outcome.MESSAGE,
     _says_nothing: Outcome.MESSAGE,
+    _warns: Outcome.MESSAGE,
     _gives_orders_to_the_terminal: Outcome.MESSAGE,
 }
 

@@ -13,6 +13,8 @@ REFUSALS = (2, 3, 4)
 TRACEBACK = "Traceback (most recent call last)"
 # All but tab, line feed and carriage return: what a terminal may take for an order.
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# As Python prints a warning: the line of a library's source, and what it says there.
+WARNING = re.compile(r"^\S+\.py:\d+: \w*Warning: .*", re.MULTILINE)
 MAX_DETAIL = 400  # characters
 
 
@@ -60,14 +62,18 @@ class Ending:
     orphans: tuple[str, ...]
 
 
-def judge(ending: Ending, *, max_mib: int, is_stream: bool = False) -> tuple[Outcome, str]:
+def judge(
+    ending: Ending, *, max_mib: int, is_stream: bool = False, may_warn: bool = False
+) -> tuple[Outcome, str]:
     """The worst that is true of an ending, and what shows it.
 
     Args:
         ending: What was seen.
         max_mib: Memory that no command needs.
         is_stream: Whether it may say an error for each image.
+        may_warn: Whether a library's warnings may be shown.
     """
+    warned = None if may_warn else WARNING.search(ending.stderr)
     checks = (
         (ending.is_late, Outcome.HANG, "its time was over"),
         (ending.code < 0, Outcome.CRASH, _signal(ending)),
@@ -76,6 +82,7 @@ def judge(ending: Ending, *, max_mib: int, is_stream: bool = False) -> tuple[Out
         (bool(ending.orphans), Outcome.ORPHAN, ", ".join(ending.orphans)),
         (ending.peak_mib > max_mib, Outcome.MEMORY, f"{ending.peak_mib} MiB"),
         (ending.code == OWN_FAULT, Outcome.OWN_FAULT, _last_lines(ending.stderr)),
+        (warned is not None, Outcome.MESSAGE, warned[0] if warned else ""),
         (ending.code not in DOCUMENTED, Outcome.EXIT_CODE, _exit_code(ending)),
     )
     for is_true, outcome, detail in checks:

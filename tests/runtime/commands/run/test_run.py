@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,13 @@ def test_a_limit_below_one_is_refused(
 ) -> None:
     assert main(["evaluate", str(tiny_onnx), str(image_folder), "--limit", "0"]) == 2
     assert "--limit is 0; needed is 1 or more" in capsys.readouterr().err
+
+
+def test_what_pillow_warns_of_is_not_shown(tiny_onnx: Path, tmp_path: Path) -> None:
+    image = tmp_path / "large.png"
+    Image.new("1", (10_000, 9000)).save(image)
+    argv = [sys.executable, "-m", "strop", "run", str(tiny_onnx), str(image)]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "Warning" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].endswith("in all are decoded; scale the image down first")
