@@ -15,6 +15,7 @@ import pytest
 from tests.export.model_fixtures import KERAS_WARNINGS, saved, small_model
 
 from strop.export.frontend.convert import convert
+from strop.export.source import hdf5_probe
 from strop.export.source.source import load_model_file
 from strop.export.zoo.weights import load_weights
 from strop.runtime.errors import SourceError
@@ -282,3 +283,23 @@ def test_a_layer_that_cannot_run_is_an_error_of_one_line(good: Path, tmp_path: P
 
     path = edited(good, tmp_path, stand_still)
     refused(lambda: convert(load_model_file(path)), r"(cannot load this model|does not run on)")
+
+
+@pytest.mark.parametrize(
+    ("probe", "found"),
+    [
+        ("while True: pass", r"damaged or hostile \(reading it took more than 0 s\)"),
+        ("import os; os.abort()", r"damaged or hostile \(it crashes libhdf5, signal 6\)"),
+    ],
+)
+def test_a_file_that_libhdf5_never_reads_or_crashes_on_is_refused(
+    probe: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Bytes on which libhdf5 does so depend on its release.
+    monkeypatch.setattr(hdf5_probe, "PROBE", probe)
+    monkeypatch.setattr(hdf5_probe, "LIMIT_S", 0.3)
+    path = tmp_path / "damaged.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = "{}"
+    with pytest.raises(SourceError, match=found):
+        load_model_file(path)

@@ -15,6 +15,7 @@ import keras
 
 from strop.export.source.file_kind import FileKind, file_kind, refuse_pointer
 from strop.export.source.hdf5_check import FREE_BYTES, MAX_EXPANSION, check_hdf5
+from strop.export.source.hdf5_probe import probe_hdf5
 from strop.export.source.keras2 import custom_objects, rewrite
 from strop.export.source.keras3 import CONFIG_ATTRIBUTE, CONFIG_MEMBER, copy_with, rewrite_ends
 from strop.export.source.keras_config import MAX_CONFIG_BYTES, Config, parse_config
@@ -87,8 +88,9 @@ def check_weights_file(path: Path) -> int:
         Bytes of all datasets once read.
 
     Raises:
-        SourceError: See `check_hdf5`.
+        SourceError: See `probe_hdf5` and `check_hdf5`.
     """
+    probe_hdf5(path)
     with h5py.File(path, "r") as file:
         return check_hdf5(file, where=str(path), size_bytes=path.stat().st_size)
 
@@ -127,6 +129,7 @@ def _read_zip(path: Path) -> KerasFile:
         metadata = parse_config(_member(archive, "metadata.json", path), f"{path}: metadata.json")
         if WEIGHTS not in archive.namelist():
             raise SourceError(f"{path}: no {WEIGHTS} in it; save the model again")
+        probe_hdf5(path, WEIGHTS)
         with archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
             where = f"{path}: {WEIGHTS}"
             weights_bytes = check_hdf5(
