@@ -10,10 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from strop.engine_watch import BYTES_PER_MIB, LIMIT_S, LIMIT_S_PER_MIB
 from strop.runtime.errors import SourceError
 
-LIMIT_S, LIMIT_S_PER_MIB = 60.0, 1.0  # as for an engine's work on a file
-BYTES_PER_MIB = 1 << 20
 # Errors are the caller's to find and to name: only a crash or no end is looked for here.
 PROBE = """
 import sys, zipfile, h5py
