@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -302,4 +303,18 @@ def test_a_file_that_libhdf5_never_reads_or_crashes_on_is_refused(
     with h5py.File(path, "w") as file:
         file.attrs["model_config"] = "{}"
     with pytest.raises(SourceError, match=found):
+        load_model_file(path)
+
+
+def test_a_file_whose_damage_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = "{}"
+    content = bytearray(path.read_bytes())
+    # HDF5 File Format Specification 3.0, III.E and IV.B: a string of variable length is its
+    # length, the address of its heap, and its index there.
+    reference = struct.pack("<IQI", 2, content.index(b"GCOL"), 1)
+    struct.pack_into("<I", content, content.index(reference), (1 << 31) - 1)
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="its names and attributes take more than 256 MiB"):
         load_model_file(path)

@@ -58,6 +58,11 @@ def _datasets(file: h5py.File, where: str) -> Iterator[tuple[str, h5py.Dataset]]
         for name in group:
             link = group.get(name, getlink=True)
             place = f"{group.name.rstrip('/')}/{name}"
+            if link is None:
+                raise SourceError(
+                    f"{where}: {place!r} is listed and cannot be found; the file is damaged: copy"
+                    " it again, or save the model again"
+                )
             if not isinstance(link, h5py.HardLink):
                 raise SourceError(
                     f"{where}: {place!r} leads elsewhere ({type(link).__name__}); save the model"
