@@ -15,6 +15,7 @@ from typing import NoReturn, Protocol, cast
 
 from strop import console
 from strop.process_end import USER_ERROR, exit_code_of
+from strop.runtime.pages.terminal_text import one_line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +101,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, which may quote a file's name, and end."""
-        super().error(console.one_line(message))
+        super().error(one_line(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from shutil import get_terminal_size
 from typing import TextIO, TypeVar
 
 from strop.runtime.errors import OutputError
+from strop.runtime.pages.terminal_text import one_line
 
 T = TypeVar("T")
 COLUMN_GAP = "  "
@@ -96,21 +97,6 @@ def flush() -> None:
         raise
     except OSError as err:
         raise _unwritten(err) from err
-
-
-def one_line(text: str) -> str:
-    r"""The text, with each character that a terminal does not show as it is escaped.
-
-    These are what Unicode counts as "other" (control characters, among them ESC and line
-    breaks; format characters, among them those that turn the direction of writing; lone
-    surrogates, which are the bytes of a file's name that are no UTF-8), line and paragraph
-    separators, and spaces other than " ": "\x1b", "\u202e", "\udcff".
-    """
-    return text if text.isprintable() else "".join(map(_escaped, text))
-
-
-def _escaped(char: str) -> str:
-    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 def json(record: object) -> None:

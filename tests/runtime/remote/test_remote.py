@@ -17,10 +17,12 @@ from PIL import Image
 from strop.runtime.artifact.artifact import Format, sha256_file
 from strop.runtime.engines import ENGINES
 from strop.runtime.errors import ImageError, MeasurementError, StropError, TargetError
-from strop.runtime.remote import ImageFolder, Target, agent, make_task, target_from_url
+from strop.runtime.remote import agent
+from strop.runtime.remote.address import Target, target_from_url
 from strop.runtime.remote.device_half import device_half
 from strop.runtime.remote.refusal import check_disk, refusal
 from strop.runtime.remote.requirement import BASE, BoardFacts, check_board
+from strop.runtime.remote.task import ImageFolder, make_task
 
 BOARD = Target(host="board", user="pi", port=2222)
 BOOKWORM = BoardFacts(

@@ -172,8 +172,11 @@ def _show(options: argparse.Namespace) -> int:
         ("model", "artifact", "promoted", "by", "reason"),
         [
             (
-                *(each.model, each.sha256[:SHORT_DIGITS]),
-                *map(console.one_line, (each.promoted_at, each.promoted_by, each.reason)),
+                each.model,
+                each.sha256[:SHORT_DIGITS],
+                each.promoted_at,
+                each.promoted_by,
+                each.reason,
             )
             for each in index.models
         ],
@@ -185,7 +188,7 @@ def _show(options: argparse.Namespace) -> int:
             (
                 sha256[:SHORT_DIGITS],
                 "here" if directory.artifact(sha256) is not None else None,
-                console.one_line(sessions[-1].subject.name) if sessions else None,
+                sessions[-1].subject.name if sessions else None,
                 len(sessions),
                 sum(each.machine_class is MachineClass.DEDICATED for each in sessions),
                 _milliseconds(sessions[-1]) if sessions else None,

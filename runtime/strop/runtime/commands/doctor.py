@@ -16,7 +16,7 @@ from strop.runtime.machine.machine import Machine
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.version import installed_version
-from strop.runtime.remote import make_task
+from strop.runtime.remote.task import make_task
 
 # History: 1, the first.
 FORMAT_VERSION = 1

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _name(what: str, skipped: Sequence[Skipped], *, limit: int) -> None:
     for each in skipped[:limit]:
-        console.note(console.one_line(f"{what}: {each.path}: {each.reason}"))
+        console.note(f"{what}: {each.path}: {each.reason}")
     if len(skipped) > limit:
         console.note(f"{what}: and {len(skipped) - limit} more files")
 
@@ -80,5 +80,5 @@ def _name(what: str, skipped: Sequence[Skipped], *, limit: int) -> None:
 def _row(line: Line) -> list[object]:
     first, last = (line.points[i].p50_ns for i in (0, -1))
     milliseconds = [f"{value / NS_PER_MS:.3g}" for value in (first, last)]
-    name, machine = map(console.one_line, (line.artifact, line.machine))
-    return [name, machine, line.label, len(line.points), *milliseconds, f"{last / first:.2f}"]
+    named = [line.artifact, line.machine, line.label, len(line.points)]
+    return [*named, *milliseconds, f"{last / first:.2f}"]

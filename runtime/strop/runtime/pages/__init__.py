@@ -1,1 +1,1 @@
-"""Writes HTML and XML text."""
+"""Writes text that HTML, XML and terminals can hold."""

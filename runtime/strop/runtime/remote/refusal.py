@@ -6,8 +6,8 @@ import errno
 from dataclasses import dataclass
 from typing import cast
 
-from strop import console
 from strop.runtime.errors import MeasurementError, TargetError
+from strop.runtime.pages.terminal_text import one_line
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote.address import Target
@@ -124,4 +124,4 @@ def parse(target: Target, payload: bytes) -> dict[str, object]:
 def last_line(text: str) -> str:
     """The last line that is not empty, printable and short; "" if there is none."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return console.one_line(lines[-1].strip()[-MAX_SAID:]) if lines else ""
+    return one_line(lines[-1].strip()[-MAX_SAID:]) if lines else ""

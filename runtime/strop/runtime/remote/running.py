@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from strop import console
 from strop.runtime.errors import GateError, MeasurementError, StropError, TargetError
+from strop.runtime.pages.terminal_text import one_line
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote import agent
 from strop.runtime.remote.connection import Connection
@@ -110,7 +110,7 @@ class Running:
     def _take_notes(self, lines: list[bytes]) -> None:
         """Pass lines on; from an error on they are kept, for it ends the command."""
         for line in lines:
-            text = console.one_line(line.decode(errors="replace"))
+            text = one_line(line.decode(errors="replace"))
             text = self._task.at_home(text)
             if self.error:
                 self.error += (text,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from strop import console
 from strop.runtime.baseline.stored import StoredDecision
 from strop.runtime.baseline.stored_report import StoredReport
 from strop.runtime.check.judge.decide import Decision
@@ -17,6 +16,7 @@ from strop.runtime.check.modes.budget import BudgetChecked, BudgetReport, SloFin
 from strop.runtime.check.modes.merge import MergedReport
 from strop.runtime.errors import StropError
 from strop.runtime.machine.machine import Machine
+from strop.runtime.pages.terminal_text import one_line
 from strop.runtime.reporting.budget import remedy
 from strop.runtime.reporting.ci_results import CiResult
 from strop.runtime.reporting.paired import REMEDIES, milliseconds, percent_change
@@ -209,4 +209,4 @@ def _code(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return MARKUP.sub(r"\\\g<0>", console.one_line(text))
+    return MARKUP.sub(r"\\\g<0>", one_line(text))

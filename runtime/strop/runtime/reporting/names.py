@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from strop import console
 from strop.runtime.history.measured import Latency, Source
+from strop.runtime.pages.terminal_text import one_line
 
 
 def named(latencies: Iterable[Latency]) -> Iterator[tuple[str, Latency]]:
@@ -15,7 +15,7 @@ def named(latencies: Iterable[Latency]) -> Iterator[tuple[str, Latency]]:
     for latency in latencies:
         # No lone surrogate, which JSON has an escape for that most readers refuse, and no
         # line break, which pyperf refuses.
-        name = console.one_line(latency.name)
+        name = one_line(latency.name)
         if latency.source is Source.BASELINE:
             name += " (baseline)"
         seen[name] += 1

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from strop.engine_watch import folder_prefix
 from strop.runtime.errors import OutputError, PlanError
+from strop.runtime.remote.device_half import device_half
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +50,6 @@ def two_interpreters(other: Path) -> Iterator[tuple[Interpreter, Interpreter]]:
         PlanError: It is none, or lacks numpy.
         OutputError: No room for the copy.
     """
-    from strop.runtime.remote.device_half import device_half  # needs Pillow, which they need not
-
     # A bare name would be looked up on PATH by the system; here it is a path.
     python = str(Path.cwd() / other)
     if not os.access(python, os.X_OK) or Path(python).is_dir():

@@ -9,7 +9,7 @@ from pathlib import Path
 from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.bench.record import BenchRecord, bench_record_from_json
 from strop.runtime.commands.flags.target import require_same_files, started, target_of
-from strop.runtime.remote import ImageFolder, make_task
+from strop.runtime.remote.task import ImageFolder, make_task
 
 
 def measure_on_board(

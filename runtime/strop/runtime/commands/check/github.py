@@ -88,7 +88,7 @@ def _print_annotations(lines: list[str], *, is_json: bool) -> None:
     for line in lines:
         # Both are read by the runner.
         if is_json:
-            console.note(console.one_line(line))
+            console.note(line)
         else:
             console.line(line)
 

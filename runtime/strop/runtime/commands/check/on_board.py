@@ -25,7 +25,8 @@ from strop.runtime.commands.flags.target import require_same_files, started, tar
 from strop.runtime.errors import MeasurementError
 from strop.runtime.records.json_reader import parse_json
 from strop.runtime.records.typed_json import read_typed
-from strop.runtime.remote import Target, make_task
+from strop.runtime.remote.address import Target
+from strop.runtime.remote.task import make_task
 
 # Of the options, what is needed there; the plan has the rest.
 SENT = ("artifacts", "engine", "allow", "mode", "self_test", "minutes")

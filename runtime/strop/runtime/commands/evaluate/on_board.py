@@ -16,7 +16,7 @@ from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
-from strop.runtime.remote import ImageFolder, make_task
+from strop.runtime.remote.task import ImageFolder, make_task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

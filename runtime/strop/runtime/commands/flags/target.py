@@ -10,8 +10,10 @@ from pathlib import Path
 from strop import console
 from strop.runtime.artifact.artifact import Format, sha256_file
 from strop.runtime.errors import MeasurementError, TargetError
-from strop.runtime.remote import Running, Target, Task, open_session, target_from_url
-from strop.runtime.remote.address import DEFAULT_PYTHON
+from strop.runtime.remote.address import DEFAULT_PYTHON, Target, target_from_url
+from strop.runtime.remote.running import Running
+from strop.runtime.remote.session import open_session
+from strop.runtime.remote.task import Task
 
 
 def add_target_flags(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,9 @@ from strop.runtime.errors import MeasurementError
 from strop.runtime.images.find import Unusable, find_images
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
-from strop.runtime.remote import Running, Target, Task, make_task
+from strop.runtime.remote.address import Target
+from strop.runtime.remote.running import Running
+from strop.runtime.remote.task import Task, make_task
 
 IMAGES_FAILED = 2  # exit codes of `strop run` that are results
 SELFTEST_FAILED = 1

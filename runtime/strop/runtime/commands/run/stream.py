@@ -138,7 +138,7 @@ def _items(options: argparse.Namespace, stack: ExitStack) -> Iterator[str | Unus
 
 def _show_line(answer: Answer) -> None:
     if answer.error is not None:
-        console.error(console.one_line(answer.error))
+        console.error(answer.error)
         return
     source = f"frame {answer.source}" if isinstance(answer.source, int) else answer.source
     classes = (
