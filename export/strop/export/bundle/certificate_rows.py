@@ -6,18 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strop.runtime.artifact.contract import Task
+from strop.runtime.units import BYTES_PER_MIB
 
-MIB = 1 << 20
 DROP, AGREEMENT, KERNELS = "drop, points [95 %]", "agreement [95 %]", "kernels"
 COLUMNS = {
     Task.CLASSIFY: ("MiB", "top-1", "top-5", DROP, AGREEMENT, KERNELS),
     Task.BINARY: ("MiB", "right", DROP, AGREEMENT, KERNELS),
     Task.MULTILABEL: (
-        *("MiB", "whole set right", "mAP", DROP, "same set [95 %]"),
-        *("same labels [95 %]", KERNELS),
+        "MiB",
+        "whole set right",
+        "mAP",
+        DROP,
+        "same set [95 %]",
+        "same labels [95 %]",
+        KERNELS,
     ),
     Task.REGRESS: (
-        *("MiB", "output", "mean error [95 %]", "largest", "% of spread [95 %]", "largest, %"),
+        "MiB",
+        "output",
+        "mean error [95 %]",
+        "largest",
+        "% of spread [95 %]",
+        "largest, %",
         KERNELS,
     ),
 }
@@ -50,7 +60,7 @@ def certificate_rows(
     width = len(certificate_columns(certificate, "")) - len(own) - len(last)
     rows = [(*own, *[""] * width, *last)]
     for found in certificate["verdicts"]:
-        size = f"{sizes_bytes[found['artifact']] / MIB:.2f}"
+        size = f"{sizes_bytes[found['artifact']] / BYTES_PER_MIB:.2f}"
         ending = [found["kernels"]]
         if is_doubted:
             ending.append("no" if found["not_certified"] else "yes")

@@ -34,8 +34,8 @@ from strop.runtime.pages.html_page import add_table, page_text, start_page
 from strop.runtime.pages.style import chart_css, page_css
 from strop.runtime.pages.xml_text import xml_text
 from strop.runtime.records.typed_json import read_typed
+from strop.runtime.units import MILLION
 
-MILLION = 1_000_000
 BARS = 20
 WIDTH, BAR_STEP, BARS_TOP = 420, 24, 28
 RIGHT = 404

@@ -8,13 +8,13 @@ from typing import Any, cast
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.machine.machine import Machine
 from strop.runtime.records.typed_json import read_typed
+from strop.runtime.units import US_PER_MS
 
 STEP_COLUMNS = ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept")
 COST_COLUMNS = ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats")
 ISLAND_COLUMNS = ("kept in float", "operations", "in", "p50, ms", "int8 would need")
 TIME_COLUMNS = ("layer", "operation", "us", "share, %")
 GIB = 1 << 30
-US_PER_MS = 1000
 
 
 def step_row(step: dict[str, Any]) -> tuple[str, ...]:

@@ -12,11 +12,17 @@ from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architec
 from strop.export.zoo.counts import COUNTS
 from strop.export.zoo.shipped import MODEL_NAME
 from strop.runtime.errors import SourceError
+from strop.runtime.units import MILLION
 
-MILLION = 1_000_000
 COLUMNS = (
-    *("name", "size px", "alpha", "parameters, million", "multiply-adds, million"),
-    *("alphas with ImageNet weights", "sizes with them", "paper"),
+    "name",
+    "size px",
+    "alpha",
+    "parameters, million",
+    "multiply-adds, million",
+    "alphas with ImageNet weights",
+    "sizes with them",
+    "paper",
 )
 MEMBER_FLAGS = ("alpha", "resolution", "classes")
 

@@ -9,10 +9,7 @@ from strop import console
 from strop.export.inspect.count import Count, Role
 from strop.export.options.choices import Precision
 from strop.export.zoo.architectures import Architecture
-
-MIB = 1 << 20
-MILLION = 1_000_000
-PERCENT = 100
+from strop.runtime.units import BYTES_PER_MIB, MILLION, PERCENT
 
 
 def print_member(member: Architecture, count: Count, *, title: str, has_layers: bool) -> None:
@@ -29,9 +26,7 @@ def print_member(member: Architecture, count: Count, *, title: str, has_layers: 
     console.gap()
     print_roles(count)
     console.gap()
-    sizes = [
-        (precision.value, f"{count.weight_bytes(precision) / MIB:.2f}") for precision in Precision
-    ]
+    sizes = [(each.value, f"{count.weight_bytes(each) / BYTES_PER_MIB:.2f}") for each in Precision]
     console.table(("weights in", "MiB"), sizes)
     if has_layers:
         console.gap()

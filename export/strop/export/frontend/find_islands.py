@@ -15,8 +15,19 @@ from dataclasses import dataclass
 # On every value by itself; in float they cost less than QUANTIZE and DEQUANTIZE around them.
 LIGHT = frozenset(
     {
-        *("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "NEG", "ABS"),
-        *("RELU", "RELU6", "LOGISTIC", "TANH", "HARD_SWISH"),
+        "ADD",
+        "SUB",
+        "MUL",
+        "DIV",
+        "MAXIMUM",
+        "MINIMUM",
+        "NEG",
+        "ABS",
+        "RELU",
+        "RELU6",
+        "LOGISTIC",
+        "TANH",
+        "HARD_SWISH",
     }
 )
 # Most of a network's time; in int8 whatever is around them.

@@ -19,10 +19,21 @@ from strop.runtime.errors import QuantizationError
 # They are not one operation: other graphs, or values that live from one image to the next.
 NOT_ALONE = frozenset(
     {
-        *("CALL", "CALL_ONCE", "IF", "WHILE", "STABLEHLO_COMPOSITE"),
-        *("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"),
-        *("HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"),
-        *("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL"),
+        "CALL",
+        "CALL_ONCE",
+        "IF",
+        "WHILE",
+        "STABLEHLO_COMPOSITE",
+        "VAR_HANDLE",
+        "READ_VARIABLE",
+        "ASSIGN_VARIABLE",
+        "HASHTABLE",
+        "HASHTABLE_FIND",
+        "HASHTABLE_IMPORT",
+        "HASHTABLE_SIZE",
+        "RANDOM_UNIFORM",
+        "RANDOM_STANDARD_NORMAL",
+        "MULTINOMIAL",
     }
 )
 CUSTOM = "CUSTOM"

@@ -22,10 +22,10 @@ from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.bench.latency import MeasurePlan, measure, random_inputs
 from strop.runtime.engines import open_engine
+from strop.runtime.units import NS_PER_MS
 
 # All islands and the file in one interleaved run, which is over when the fastest have enough.
 PLAN = MeasurePlan(min_runs=20, min_duration_s=0.05, warmup_duration_s=0.05, max_duration_s=30.0)
-NS_PER_MS = 1e6
 UNIT = QuantParams(scales=(1.0,))
 
 

@@ -24,10 +24,10 @@ from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.bench.latency import MeasurePlan, measure
 from strop.runtime.classify.prepare import preparation
 from strop.runtime.engines import Engine, open_engine
+from strop.runtime.units import NS_PER_MS
 
 # Prices are medians of two files in one interleaved run: a second holds 500 inferences at 2 ms.
 PLAN = MeasurePlan(min_duration_s=1.0)
-NS_PER_MS = 1e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

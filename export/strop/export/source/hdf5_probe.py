@@ -10,8 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from strop.engine_watch import BYTES_PER_MIB, LIMIT_S, LIMIT_S_PER_MIB
+from strop.engine_watch import LIMIT_S, LIMIT_S_PER_MIB
 from strop.runtime.errors import SourceError
+from strop.runtime.units import BYTES_PER_MIB
 
 # What names, attributes and shapes may take, beside the file itself: Keras' models have some
 # kilobytes of them.

@@ -11,8 +11,7 @@ from strop.runtime.bench.figures import figures
 from strop.runtime.bench.record import BenchRecord
 from strop.runtime.bench.validity import validity
 from strop.runtime.statistics.intervals import Interval
-
-NS_PER_MS = 1_000_000
+from strop.runtime.units import NS_PER_MS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,8 +11,8 @@ import numpy as np
 from strop.export.options.choices import Precision
 from strop.export.sweep.least_squares import Floats, nonnegative_least_squares
 from strop.export.sweep.record import Counts
+from strop.runtime.units import NS_PER_MS
 
-NS_PER_MS = 1_000_000
 LEAST_MEASURED = 3  # two to fit on, one to hold out
 INT8_BYTES, FLOAT_BYTES = 1, 4
 FEATURES = (

@@ -12,13 +12,13 @@ from strop.export.sweep.entries import Entry
 from strop.runtime.history.axes import Axis, value_axis
 from strop.runtime.pages.style import LINES
 from strop.runtime.pages.xml_text import xml_text
+from strop.runtime.units import BYTES_PER_MIB
 
 WIDTH = 420
 LEFT, RIGHT = 58, 404  # of the plot
 TOP, BOTTOM = 30, 270
 KEY_STEP = 20
 DOT, RING, REACH = 5.0, 3.0, 10.0
-MIB = 1 << 20
 LOG_MARGIN = 0.05  # of the span, on either side
 ROUND = (1, 2, 5)
 LEAST_SHARE = 0.01  # percent; an axis takes what is above 0
@@ -94,7 +94,7 @@ def _x_scale(entries: Sequence[Entry], limits: Limits) -> Scale:
 def _y_scale(entries: Sequence[Entry], limits: Limits) -> Scale:
     shares = [100 * top1 for entry in entries if (top1 := entry.result.top1) is not None]
     if not shares:
-        return _log_scale("size, MiB", lambda each: each.result.size_bytes / MIB, entries)
+        return _log_scale("size, MiB", lambda each: each.result.size_bytes / BYTES_PER_MIB, entries)
     limit = None if limits.min_accuracy is None else 100 * limits.min_accuracy
     return Scale(
         title="top-1, %",

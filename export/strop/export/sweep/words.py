@@ -8,13 +8,20 @@ from statistics import median
 from strop.export.sweep.choose import Limits, excess
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.record import MemberRecord
+from strop.runtime.units import BYTES_PER_MIB, MILLION
 
-MILLION = 1_000_000
-MIB = 1 << 20
 NOT_CERTIFIED = "not certified"
 COLUMNS = (
-    *("file", "M multiply-adds", "MiB", "top-1 [95 %]", "drop, points", "agreement"),
-    *("p50 ms [95 %]", "uJ", "front", "fits"),
+    "file",
+    "M multiply-adds",
+    "MiB",
+    "top-1 [95 %]",
+    "drop, points",
+    "agreement",
+    "p50 ms [95 %]",
+    "uJ",
+    "front",
+    "fits",
 )
 
 
@@ -49,7 +56,7 @@ def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, 
     return (
         entry.name,
         f"{entry.counts.multiply_adds / MILLION:.1f}",
-        f"{entry.result.size_bytes / MIB:.2f}",
+        f"{entry.result.size_bytes / BYTES_PER_MIB:.2f}",
         _accuracy(entry),
         f"{100 * entry.result.drop:+.2f}" if has_labels else None,
         _agreement(entry),

@@ -12,9 +12,9 @@ from strop.runtime.check.judge.report import Checked, ReportFile
 from strop.runtime.errors import BaselineError, GateError
 from strop.runtime.machine.environment import apart
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.units import PERCENT
 
 MIN_OCCASIONS = 2  # for an improvement: what one alone shows becomes nobody's new floor
-PERCENT = 100
 
 
 def promotion(

@@ -18,14 +18,19 @@ from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.machine.environment import Occasion
 from strop.runtime.machine.reference_load import ReferenceLoad
 from strop.runtime.statistics.prediction_interval import Prediction, prediction
+from strop.runtime.units import PERCENT
 
 MIN_SESSIONS = 5
 POWER = 0.95
-PERCENT = 100
 # What has to be the same in two plans for their numbers to meet.
 MEASURING = (
-    *("block_runs", "block_duration_s", "lead_in_duration_s"),
-    *("warmup_duration_s", "max_warmup_duration_s", "inputs", "num_threads"),
+    "block_runs",
+    "block_duration_s",
+    "lead_in_duration_s",
+    "warmup_duration_s",
+    "max_warmup_duration_s",
+    "inputs",
+    "num_threads",
 )
 
 

@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from strop.runtime.bench.block_timer import NS_PER_S, Clock
+from strop.runtime.bench.block_timer import Clock
 from strop.runtime.machine.board import cpu_zones, cpufreq_policies, degrees_at, stat_ticks
 from strop.runtime.machine.firmware import arm_clock_hz, throttled
 from strop.runtime.machine.proc_files import hertz_at, load_average, number_of, text_at
+from strop.runtime.units import NS_PER_S
 
 # Boards throttle for seconds, not for blocks. A reading takes 0.4 ms on x86, and some more
 # where vcgencmd has to be started twice (2.6 ms there). Behind it the first inference of

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from strop.runtime.engines.engine import Array, Engine
 
-NS_PER_S = 1_000_000_000
-
 Clock = Callable[[], int]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strop.runtime.bench.block_timer import NS_PER_S
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.sustained import SustainedSamples
 from strop.runtime.bench.validity import throttled_share
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.statistics.intervals import Interval, percentile_ns, quantile_interval
+from strop.runtime.units import NS_PER_S
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from strop.runtime.bench.block_state import BoardWatch
-from strop.runtime.bench.block_timer import NS_PER_S, Block, BlockTimer, Clock
+from strop.runtime.bench.block_timer import Block, BlockTimer, Clock
 from strop.runtime.engines.engine import Array, Engine, TensorInfo
 from strop.runtime.errors import MeasurementError
+from strop.runtime.units import NS_PER_S
 
 WARMUP_SHARE = 0.5  # of max_duration_s; a slow model must leave time to be measured
 INPUT_SEED = 0

@@ -19,10 +19,10 @@ import numpy as np
 from strop.engine_watch import folder_prefix
 from strop.runtime.artifact.onnx_macs import SUFFIX, read_profile
 from strop.runtime.errors import ArtifactError
+from strop.runtime.units import US_PER_S
 
 DURATION_S = 0.5
 MIN_RUNS, MAX_RUNS = 5, 100
-US_PER_S = 1e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

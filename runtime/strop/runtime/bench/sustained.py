@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strop.runtime.bench.block_state import BlockState, BoardWatch
-from strop.runtime.bench.block_timer import NS_PER_S, Clock
+from strop.runtime.bench.block_timer import Clock
 from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import MeasurementError
 from strop.runtime.statistics.intervals import quantile
+from strop.runtime.units import NS_PER_S
 
 DEFAULT_LOAD_S = 300.0
 MAX_WINDOW_S = 60.0

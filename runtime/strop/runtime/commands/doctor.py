@@ -17,13 +17,13 @@ from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.version import installed_version
 from strop.runtime.remote.task import make_task
+from strop.runtime.units import BYTES_PER_MIB
 
 # History: 1, the first.
 FORMAT_VERSION = 1
 # Of INT8_FLAGS, those that multiply and add four or more pairs of int8 at once.
 DOT_PRODUCT = ("asimddp", "i8mm", "sme", "avx_vnni", "avx512_vnni", "amx_int8")
 HZ_PER_MHZ = 1_000_000
-BYTES_PER_MIB = 1 << 20
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

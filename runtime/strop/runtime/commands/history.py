@@ -9,8 +9,8 @@ from pathlib import Path
 from strop import console
 from strop.runtime.history import Line, Skipped, history_html, history_svg, lines_of, read_records
 from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.units import NS_PER_MS
 
-NS_PER_MS = 1_000_000
 DEFAULT_OUTPUT = Path("history.html")
 MAX_NAMED = 20  # files that are no records, by name
 

@@ -12,8 +12,8 @@ from strop.runtime.history.lines import Change, Line, Point
 from strop.runtime.pages.style import LINES
 from strop.runtime.pages.xml_text import xml_text
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.units import NS_PER_MS
 
-NS_PER_MS = 1_000_000
 WIDTH = 420
 LEFT, RIGHT = 58, 404  # of the plot
 TOP, BOTTOM = 72, 280

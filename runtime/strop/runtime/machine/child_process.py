@@ -8,10 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from strop.runtime.units import BYTES_PER_KIB
+
 CHILD_TIMEOUT_S = 120  # loading and two invokes of a large model on a Pi Zero take a tenth
-
-
-KIB = 1024
 
 
 def failure_reason(child: subprocess.CompletedProcess[str]) -> str:
@@ -33,6 +32,7 @@ def peak_rss_bytes(status: Path = Path("/proc/self/status")) -> int:
     except OSError:
         high_water = None
     if high_water:
-        return int(high_water[1]) * KIB
+        return int(high_water[1]) * BYTES_PER_KIB
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * KIB  # getrusage(2): kB but on macOS
+    is_in_bytes = sys.platform == "darwin"  # getrusage(2): kB elsewhere
+    return peak if is_in_bytes else peak * BYTES_PER_KIB

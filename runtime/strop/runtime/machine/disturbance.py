@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.firmware import new_throttle_names, throttle_names
+from strop.runtime.units import US_PER_S
 
 HZ_PER_GHZ = 1_000_000_000
-US_PER_S = 1_000_000
 MARGIN_C = 3.0  # below the limit; a state is two moments, and it was hotter in between
 MAX_STEAL_SHARE = 0.02  # one sample in fifty is then another machine's; a p90 still holds
 MAX_WAITING_SHARE = 0.1  # of the time: a p90 may then be another task's

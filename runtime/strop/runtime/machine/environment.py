@@ -27,8 +27,15 @@ APART = timedelta(hours=1)
 # What names the kind of a processor in /proc/cpuinfo, on x86 and on ARM. Not the clock and
 # not bogomips: they change from boot to boot.
 CPU_KEYS = (
-    *("vendor_id", "cpu family", "model", "stepping"),
-    *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "CPU revision"),
+    "vendor_id",
+    "cpu family",
+    "model",
+    "stepping",
+    "CPU implementer",
+    "CPU architecture",
+    "CPU variant",
+    "CPU part",
+    "CPU revision",
 )
 
 

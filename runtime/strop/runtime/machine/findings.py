@@ -13,8 +13,8 @@ from strop.runtime.machine.disturbance import (
 from strop.runtime.machine.firmware import throttle_names
 from strop.runtime.machine.machine import Machine
 from strop.runtime.machine.wheels import Userland
+from strop.runtime.units import BYTES_PER_MIB
 
-BYTES_PER_MIB = 1 << 20
 # Twice the peak that `strop bench` states in the README for ONNX Runtime.
 LOW_MEMORY_BYTES = 128 * BYTES_PER_MIB
 

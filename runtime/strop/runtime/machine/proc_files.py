@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-KIB = 1024  # /proc/meminfo's kB
+from strop.runtime.units import BYTES_PER_KIB
+
 HZ_PER_KHZ = 1000  # cpufreq's unit
 
 
@@ -55,7 +56,7 @@ def meminfo_bytes(root: Path, name: str) -> int | None:
     """
     values = fields_of(text_at(root / "proc/meminfo") or "").get(name)
     size_kib = number_of(values[0].split()[0]) if values else None
-    return None if size_kib is None else size_kib * KIB
+    return None if size_kib is None else size_kib * BYTES_PER_KIB
 
 
 def load_average(root: Path) -> tuple[float, ...] | None:

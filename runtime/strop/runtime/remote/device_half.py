@@ -10,7 +10,12 @@ from strop import console
 from strop.runtime.records.version import UNKNOWN_VERSION, installed_version
 
 BESIDE = (
-    *("console", "engine_end", "engine_watch", "on_board", "process_end", "standard_streams"),
+    "console",
+    "engine_end",
+    "engine_watch",
+    "on_board",
+    "process_end",
+    "standard_streams",
     "supervised",
 )
 SUFFIXES = (".py", ".typed")

@@ -11,6 +11,7 @@ from strop.runtime.pages.terminal_text import one_line
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote.address import Target
+from strop.runtime.units import BYTES_PER_MIB
 
 SSH_FAILED = 255  # ssh(1), EXIT STATUS
 NOT_RUN = (126, 127)  # POSIX shells: found but not executable; not found
@@ -39,9 +40,6 @@ REFUSALS = (
     ),
 )
 UNREACHABLE = "it cannot be reached; is it on and in this network? By hand: {by_hand}"
-
-
-BYTES_PER_MIB = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

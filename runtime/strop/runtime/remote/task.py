@@ -14,8 +14,15 @@ from strop.runtime.images.dataset import list_images
 PLACE = re.compile(r"@(\d+)/")
 # Of the options, what is for the workstation alone.
 AT_HOME = (
-    *("command", "run", "version", "target", "target_python", "target_cache"),
-    *("export", "junit", "markdown"),
+    "command",
+    "run",
+    "version",
+    "target",
+    "target_python",
+    "target_cache",
+    "export",
+    "junit",
+    "markdown",
 )
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]

@@ -21,8 +21,8 @@ from strop.runtime.reporting.budget import remedy
 from strop.runtime.reporting.ci_results import CiResult
 from strop.runtime.reporting.paired import REMEDIES, milliseconds, percent_change
 from strop.runtime.reporting.stored import REMEDIES as STORED_REMEDIES
+from strop.runtime.units import PERCENT
 
-PERCENT = 100
 TITLE = "### strop check"
 COLUMNS = ("artifact", "verdict", "p50", "bounds", "p50, ms")
 SLO_COLUMNS = ("artifact", "limit", "verdict", "found, ms", "bounds, ms", "inferences", "processes")

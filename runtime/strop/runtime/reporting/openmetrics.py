@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from strop.runtime.history.measured import Latency, Measured, Source
 from strop.runtime.reporting.names import named
+from strop.runtime.units import NS_PER_S
 
-NS_PER_S = 1_000_000_000
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from strop.runtime.check.judge.decide import Decision, Verdict
 from strop.runtime.check.judge.figures import pair_figures
 from strop.runtime.check.judge.report import Checked
-
-NS_PER_MS = 1_000_000
-
-
-PERCENT = 100
-
+from strop.runtime.units import NS_PER_MS, PERCENT
 
 REMEDIES = {
     Verdict.INCONCLUSIVE: "give it more --budget, or a quieter machine; this is no pass",

@@ -7,9 +7,9 @@ import json
 from strop.runtime.history.measured import Latency, Measured
 from strop.runtime.records.timestamps import moment_of
 from strop.runtime.reporting.names import named
+from strop.runtime.units import NS_PER_S
 
 VERSION = "1.0"
-NS_PER_S = 1_000_000_000
 
 
 def pyperf_json(measured: Measured) -> str:

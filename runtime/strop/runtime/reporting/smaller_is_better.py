@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from strop.runtime.history.measured import Latency, Measured, Source
 from strop.runtime.reporting.names import named
-
-NS_PER_MS = 1_000_000
+from strop.runtime.units import NS_PER_MS
 
 
 def smaller_is_better_json(measured: Measured) -> str:

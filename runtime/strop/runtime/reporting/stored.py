@@ -6,9 +6,7 @@ from strop.runtime.baseline.stored import StoredDecision
 from strop.runtime.baseline.stored_report import StoredChecked
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.reporting.paired import milliseconds, percent_change
-
-PERCENT = 100
-
+from strop.runtime.units import PERCENT
 
 REMEDIES = {
     Verdict.INCONCLUSIVE: "compare with the file itself (--mode paired), or record more sessions;"

@@ -202,7 +202,7 @@ def test_a_new_artifact_that_is_none_is_the_users_error(
     ("words", "code", "message"),
     [
         (("--tol", "5", "--limit", "2"), 2, "tolerance 0.05 and limit 0.02"),
-        (("--tol", "-1"), 2, "-1 is not in 0 to 100"),
+        (("--tol", "-1"), 2, "'-1': needed is 0 to below 100 percent"),
         (("--allow", "size,speed"), 2, "speed is none of size, macs"),
         (("--budget", "0"), 2, "budget_s is 0"),
         (("--pairs", "9", "--budget", "9"), 2, "not allowed with argument"),

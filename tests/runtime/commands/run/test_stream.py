@@ -172,7 +172,7 @@ def test_a_signal_while_a_frame_is_waited_for_closes_the_camera(
         (("-", "--json"), "-: a stream, but --json is one record of all images; give --jsonl"),
         (("--camera", "--json"), "--camera: a stream, but --json is one record"),
         (("--camera", "a.jpg"), "a.jpg is no camera's number; put --camera behind the artifact"),
-        (("--camera", "--frames", "0"), "0 is less than 1"),
+        (("--camera", "--frames", "0"), "'0': needed is a whole number, 1 or more"),
         (("a.jpg", "--json", "--jsonl"), "not allowed with argument"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from strop import console
 from strop.export.commands.export import outcome
@@ -14,12 +14,12 @@ from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.classify.decision import in_words
 from strop.runtime.commands.flags.contract import add_task_flags
+from strop.runtime.commands.flags.numbers import count, names, numbers
 
 if TYPE_CHECKING:
     from strop.export.options.options import ExportOptions
     from strop.export.source.source import Source
 
-Name = TypeVar("Name", Precision, Format)
 EPILOG = """\
 examples:
   strop export                                    the model and images that ship with strop
@@ -66,12 +66,12 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--mean",
-        type=_numbers,
+        type=numbers,
         metavar="M[,M,M]",
         help="subtracted from the pixels, 0..255 units, if the model does not normalize itself",
     )
     group.add_argument(
-        "--std", type=_numbers, metavar="S[,S,S]", help="divides the pixels after --mean"
+        "--std", type=numbers, metavar="S[,S,S]", help="divides the pixels after --mean"
     )
     add_task_flags(group)
 
@@ -105,14 +105,14 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--precision",
-        type=lambda text: _names(text, Precision),
+        type=names(Precision),
         default=(Precision.INT8,),
         metavar="P[,P]",
         help="int8 (default), float32, float16, dynamic",
     )
     group.add_argument(
         "--format",
-        type=lambda text: _names(text, Format),
+        type=names(Format),
         default=tuple(Format),
         metavar="F[,F]",
         help="tflite, onnx (default both)",
@@ -135,7 +135,7 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--max-float-layers",
-        type=_count,
+        type=count,
         metavar="N",
         help="where --max-drop cannot be promised, leave out the rounding of up to N layers"
         " (default 3), and say what each costs",
@@ -176,31 +176,6 @@ def _size(text: str) -> tuple[int, int]:
     if len(sides) not in (1, 2) or not all(side.isdigit() and int(side) > 0 for side in sides):
         raise argparse.ArgumentTypeError(f"{text!r}: needed is HEIGHTxWIDTH, like 224x224")
     return (int(sides[0]), int(sides[-1]))
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, 0 or more")
-    return int(text)
-
-
-def _names(text: str, kind: type[Name]) -> tuple[Name, ...]:
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError as err:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: needed is one or more of {', '.join(name.value for name in kind)},"
-            " with commas between"
-        ) from err
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as err:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: needed is one number, or one a channel, like 123.7,116.3,103.5"
-        ) from err
 
 
 def run(options: argparse.Namespace) -> int:

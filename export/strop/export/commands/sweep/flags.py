@@ -9,10 +9,11 @@ from strop.export.commands.resize_flags import add_resize_flags
 from strop.export.options.choices import Effort, Precision
 from strop.export.sweep.members import IMAGENET
 from strop.runtime.artifact.artifact import Format
+from strop.runtime.commands.flags.numbers import count, positive, seconds, share
+from strop.runtime.units import NS_PER_MS, NS_PER_UNIT
 
 MIN_IMAGES = 20  # as of strop export
 DURATION_S = 2.0  # as of strop bench
-UNITS_MS = {"ms": 1.0, "us": 0.001, "s": 1000.0}
 
 
 def add_member_flags(group: argparse._ArgumentGroup) -> None:
@@ -66,7 +67,7 @@ def add_member_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--classes",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="zoo: number of classes (default: of the labels, or 1000)",
     )
@@ -100,7 +101,7 @@ def add_work_flags(group: argparse._ArgumentGroup) -> None:
     """Who does it, how it is measured, and what is asked of a file."""
     group.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     group.add_argument(
-        "--jobs", type=_positive, metavar="N", help="exports side by side (default 1)"
+        "--jobs", type=positive, metavar="N", help="exports side by side (default 1)"
     )
     group.add_argument(
         "--full-int8",
@@ -114,13 +115,13 @@ def add_work_flags(group: argparse._ArgumentGroup) -> None:
         help="export on the workers of a Dask cluster, such as tcp://host:8786; latency is still"
         " measured here, or on --target",
     )
-    group.add_argument("--threads", type=_positive, default=1, metavar="N", help="of inference")
+    group.add_argument("--threads", type=positive, default=1, metavar="N", help="of inference")
     group.add_argument(
-        "--duration", type=_seconds, default=DURATION_S, metavar="SECONDS", help="as of strop bench"
+        "--duration", type=seconds, default=DURATION_S, metavar="SECONDS", help="as of strop bench"
     )
     group.add_argument(
         "--measure",
-        type=_count,
+        type=count,
         metavar="N",
         help="measure so many files of each format and precision, from the cheapest to the"
         " dearest on paper, and predict the rest (default: measure all)",
@@ -128,50 +129,16 @@ def add_work_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--max-latency", type=_milliseconds, metavar="TIME", help="p50, at most: 15ms, 800us"
     )
-    group.add_argument("--min-accuracy", type=_share, metavar="SHARE", help="top-1, at least: 0.70")
+    group.add_argument("--min-accuracy", type=share, metavar="SHARE", help="top-1, at least: 0.70")
     group.add_argument("--json", action="store_true", help="print sweep.json")
-
-
-def _positive(text: str) -> int:
-    return _whole(text, least=1)
-
-
-def _count(text: str) -> int:
-    return _whole(text, least=0)
-
-
-def _whole(text: str, *, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a whole number, {least} or more")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a number of seconds, 0 or more")
-    return value
 
 
 def _milliseconds(text: str) -> float:
     number = text.rstrip("msu")
     try:
-        value = float(number) * UNITS_MS[text[len(number) :]]
+        value = float(number) * NS_PER_UNIT[text[len(number) :]] / NS_PER_MS
     except (ValueError, KeyError):
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r}: needed is a time above 0, like 15ms or 800us")
-    return value
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is a share above 0, to 1, like 0.70")
     return value

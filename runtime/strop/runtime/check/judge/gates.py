@@ -10,14 +10,19 @@ from strop.runtime.check.judge.certified import Certified
 from strop.runtime.check.judge.structure import OpCount, Structure
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.units import BYTES_PER_KIB, BYTES_PER_MIB, MILLION, PERCENT
 
 MAX_GROWTH = 0.02  # of size, MACs and peak memory; equal files' peaks differ by 0.1 %
-BYTES_PER_KIB = 1 << 10
-BYTES_PER_MIB = 1 << 20
-PERCENT = 100
 
 SIZE, MACS, OPERATIONS, FLOAT, PARTITIONS, UNDELEGATED, MEMORY, ACCURACY = GATES = (
-    *("size", "macs", "operations", "float", "partitions", "undelegated", "memory", "accuracy"),
+    "size",
+    "macs",
+    "operations",
+    "float",
+    "partitions",
+    "undelegated",
+    "memory",
+    "accuracy",
 )
 
 
@@ -131,7 +136,7 @@ Found = tuple[str, str, bool]
 
 def _structural(old: Structure, new: Structure) -> Iterator[Found | None]:
     if old.macs is not None and new.macs is not None:
-        yield _growth(MACS, old.macs, new.macs, unit="million", divisor=PERCENT**3)
+        yield _growth(MACS, old.macs, new.macs, unit="million", divisor=MILLION)
     # Fewer or others may be better: that is for the clock to say.
     yield _histogram(OPERATIONS, old.ops, new.ops, can_be_worse=False)
     yield _histogram(FLOAT, old.float_ops, new.float_ops)

@@ -17,11 +17,10 @@ import numpy as np
 
 from strop.runtime.errors import PlanError
 from strop.runtime.statistics.intervals import binomial_cumulative
+from strop.runtime.units import NS_PER_UNIT, PERCENT
 
 ALPHA = 0.01  # one-sided
-PERCENT = 100
 MIN_PERCENT, MAX_PERCENT = 50.0, 99.9
-NS_OF_UNIT = {"us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 PATTERN = re.compile(r"p(\d{2}(?:\.\d)?)\s*<=\s*(\d+(?:\.\d+)?)\s*(us|ms|s)")
 
 
@@ -48,7 +47,7 @@ def slo_from_text(text: str) -> Slo:
     """
     found = PATTERN.fullmatch(text.strip())
     percent = float(found[1]) if found else 0.0
-    limit_ns = float(found[2]) * NS_OF_UNIT[found[3]] if found else 0.0
+    limit_ns = float(found[2]) * NS_PER_UNIT[found[3]] if found else 0.0
     if not MIN_PERCENT <= percent <= MAX_PERCENT or not limit_ns > 0:
         raise PlanError(
             f"--slo {text[:80]!r}: needed is a percentile from p{MIN_PERCENT:g} to"

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from strop.engine_watch import folder_prefix
 from strop.runtime.bench.block_state import BlockState, BoardWatch
-from strop.runtime.bench.block_timer import NS_PER_S
 from strop.runtime.check.measure.interpreter import Interpreter
 from strop.runtime.check.measure.invalid_blocks import reasons
 from strop.runtime.check.measure.plan import CheckPlan
@@ -27,6 +26,7 @@ from strop.runtime.check.measure.process_randomization import (
     processors,
 )
 from strop.runtime.check.measure.samples import BlockSamples, Pair, Quad, Start, draw_orders
+from strop.runtime.units import NS_PER_S
 
 A, B = ARMS = ("A", "B")
 

@@ -20,6 +20,7 @@ from strop.runtime.records.json_records import versioned
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.user_files import read_file
 from strop.runtime.statistics.exact_bounds import at_least, at_most
+from strop.runtime.units import PERCENT
 
 # History: 1, the first.
 FORMAT_VERSION = 1
@@ -28,7 +29,6 @@ FILE_NAME = "qualification.json"
 EQUAL = 0.0
 # Equal files twice as often: a false alarm is what gets a gate switched off.
 ROUND = (EQUAL, 0.10, EQUAL, 0.05)
-PERCENT = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

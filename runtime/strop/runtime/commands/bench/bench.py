@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,6 +29,7 @@ from strop.runtime.commands.flags.export import (
     write_exports,
 )
 from strop.runtime.commands.flags.manifest_note import note_manifest
+from strop.runtime.commands.flags.numbers import count, fitting, positive, seconds
 from strop.runtime.commands.flags.target import add_target_flags, has_target
 from strop.runtime.commands.run.run import note_remark
 from strop.runtime.engines import open_engine
@@ -67,21 +69,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_engine_flags(parser)
     parser.add_argument(
         "--runs",
-        type=_positive,
+        type=positive,
         default=plan.min_runs,
         metavar="N",
         help="at least (default: %(default)s)",
     )
     parser.add_argument(
         "--duration",
-        type=_seconds,
+        type=seconds,
         default=plan.min_duration_s,
         metavar="SECONDS",
         help="of timed inference for each artifact, at least (default: %(default)s)",
     )
     parser.add_argument(
         "--warmup",
-        type=_count,
+        type=count,
         default=plan.warmup_runs,
         metavar="N",
         help="inferences before the first timed one, at least; 0 for none (default: %(default)s)",
@@ -97,7 +99,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--cool-down",
-        type=_seconds,
+        type=seconds,
         default=DEFAULT_LIMIT_S,
         metavar="SECONDS",
         help="wait at most so long for a hot board to cool down first (default: %(default)g)",
@@ -278,34 +280,6 @@ def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list
     return [(prepare.apply(load_image(image, contract)),) for image in images]
 
 
-def _positive(text: str) -> int:
-    return _at_least(int(text), 1)
-
-
-def _count(text: str) -> int:
-    return _at_least(int(text), 0)
-
-
-def _at_least(value: int, least: int) -> int:
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{value} is less than {least}")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds >= 0")
-    return value
-
-
 def _load_seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(
-            f"{text} is not a number of seconds > 0; without one, --sustained stands last"
-        )
-    return value
+    needed = "a number of seconds above 0; without one, --sustained stands last"
+    return fitting(text, lambda value: 0 < value < math.inf, needed)

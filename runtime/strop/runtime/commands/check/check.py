@@ -40,11 +40,12 @@ from strop.runtime.commands.check.self_test import DEFAULT_MINUTES, qualify, run
 from strop.runtime.commands.check.stored import run_stored
 from strop.runtime.commands.flags.contract import add_engine_flags
 from strop.runtime.commands.flags.manifest_note import note_manifest
+from strop.runtime.commands.flags.numbers import percent
 from strop.runtime.commands.flags.target import add_target_flags, has_target
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.units import PERCENT
 
-PERCENT = 100
 SEED_BITS = 32
 
 
@@ -69,14 +70,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_engine_flags(parser)
     parser.add_argument(
         "--tol",
-        type=_percent,
+        type=percent,
         default=plan.tolerance,
         metavar="PERCENT",
         help=f"slower by no more is no regression (default: {plan.tolerance * PERCENT:g})",
     )
     parser.add_argument(
         "--limit",
-        type=_percent,
+        type=percent,
         default=plan.limit,
         metavar="PERCENT",
         help=f"a pass excludes that it is slower by so much (default: {plan.limit * PERCENT:g})",
@@ -104,7 +105,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--max-drop",
-        type=_percent,
+        type=percent,
         metavar="POINTS",
         help="of accuracy, as the manifest.json beside NEW certifies it, at most",
     )
@@ -269,10 +270,3 @@ def _gates(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is none of {', '.join(GATES)}")
     return names
-
-
-def _percent(text: str) -> float:
-    value = float(text) / PERCENT
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not in 0 to 100")
-    return value

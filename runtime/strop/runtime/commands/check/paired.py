@@ -10,9 +10,8 @@ from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.figures import PairFigures, pair_figures
 from strop.runtime.check.judge.gates import Change
 from strop.runtime.check.judge.report import Checked, CheckReport
-from strop.runtime.reporting.paired import PERCENT, REMEDIES, summary
-
-BYTES_PER_MIB = 1 << 20
+from strop.runtime.reporting.paired import REMEDIES, summary
+from strop.runtime.units import PERCENT
 
 
 def print_report(report: CheckReport, *, code: int, as_json: bool) -> None:

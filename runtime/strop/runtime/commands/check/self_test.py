@@ -27,10 +27,10 @@ from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.json_records import require_writable, write_whole
 from strop.runtime.records.version import installed_version
+from strop.runtime.units import PERCENT
 
 DEFAULT_MINUTES = 10.0
 S_PER_MINUTE = 60
-PERCENT = 100
 
 
 def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:

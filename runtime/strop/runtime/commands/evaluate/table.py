@@ -19,7 +19,12 @@ from strop.runtime.statistics.intervals import Interval, wilson_interval
 FORMAT_VERSION = 2
 COLUMNS = ("", "share", "95 % interval", "images")
 ERROR_COLUMNS = (
-    *("output", "mean error", "95 % interval", "largest", "share of spread", "95 % interval"),
+    "output",
+    "mean error",
+    "95 % interval",
+    "largest",
+    "share of spread",
+    "95 % interval",
     "largest, share",
 )
 ANSWERS = {Task.CLASSIFY: "top-1", Task.BINARY: "answer", Task.MULTILABEL: "set of labels"}

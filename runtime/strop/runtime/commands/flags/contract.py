@@ -13,6 +13,7 @@ from strop import console
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Activation, Contract, ResizeRule, Task
 from strop.runtime.classify.classifier import check_tensors
+from strop.runtime.commands.flags.numbers import numbers
 from strop.runtime.engines import ENGINES, open_engine
 from strop.runtime.errors import ContractError
 from strop.runtime.images.dataset import read_labels
@@ -37,13 +38,13 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
     group.add_argument(
         "--mean",
-        type=_numbers,
+        type=numbers,
         metavar="M[,M,M]",
         help="subtracted, in 0..255 units",
     )
     group.add_argument(
         "--std",
-        type=_numbers,
+        type=numbers,
         metavar="S[,S,S]",
         help="divided by, in 0..255 units",
     )
@@ -65,7 +66,7 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--threshold",
-        type=_numbers,
+        type=numbers,
         metavar="T[,T...]",
         help="binary: at or above it the answer is the second label; multilabel: the label is set;"
         " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
@@ -142,7 +143,3 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "thresholds": None if options.threshold is None else tuple(options.threshold),
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))

@@ -13,14 +13,15 @@ from signal import Signals
 from strop import console
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.stream import Answer, Frame, classify_each, frames
+from strop.runtime.commands.flags.numbers import positive
 from strop.runtime.commands.run.stop_signals import StopSignals
 from strop.runtime.errors import ImageError, StropError
 from strop.runtime.images.camera import open_camera
 from strop.runtime.images.find import Unusable, find_images, names_many
+from strop.runtime.units import NS_PER_MS
 
 IMAGES_FAILED = 2  # the exit code
 SIGNAL_EXIT = 128  # plus the signal's number, as shells report it
-NS_PER_MS = 1_000_000
 
 
 def add_stream_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def add_stream_flags(parser: argparse.ArgumentParser) -> None:
         " (pip install 'strop[camera]') (default: 0)",
     )
     parser.add_argument(
-        "--frames", type=_positive, metavar="N", help="end after N frames of the camera"
+        "--frames", type=positive, metavar="N", help="end after N frames of the camera"
     )
 
 
@@ -175,10 +176,3 @@ def _index(text: str) -> int:
             f"{text} is no camera's number; put --camera behind the artifact"
         )
     return int(text)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return value
