@@ -27,7 +27,7 @@ import strop.runtime
 from strop.cli import main
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import Golden
-from strop.runtime.bench.record import bench_record_from_json
+from strop.runtime.bench.record import BENCH_RECORD
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 pytest.importorskip("onnxruntime", reason="onnxruntime, which the board runs, is not installed")
@@ -60,7 +60,7 @@ def test_a_record_comes_home_as_if_measured_here(
     output = tmp_path / "record.json"
     assert bench(tiny_onnx, board, "--output", str(output), "--json") == 0
     printed = capsys.readouterr()
-    record = bench_record_from_json(output.read_text(), where="record")
+    record = BENCH_RECORD.loads(output.read_text(), where="record")
     (measured,) = record.artifacts
     assert measured.name == tiny_onnx.name
     assert measured.sha256 == sha256_file(tiny_onnx)
@@ -94,7 +94,7 @@ def test_images_are_those_of_the_folder_here(
     output = tmp_path / "record.json"
     images = ("--images", str(image_folder))
     assert bench(tiny_onnx, board, *images, "--output", str(output)) == 0
-    record = bench_record_from_json(output.read_text(), where="record")
+    record = BENCH_RECORD.loads(output.read_text(), where="record")
     assert record.inputs == f"6 images of {image_folder.name}"
 
 

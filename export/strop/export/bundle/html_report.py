@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +74,7 @@ def export_html(manifest: str, counts: Mapping[str, Count | None]) -> str:
             _add_line(body, remedy)
     SubElement(body, "h2").text = "Made with"
     add_table(body, ("package", "version"), list(record["versions"].items()))
-    machine = typing.cast("Machine", read_typed(record["machine"], Machine, at="machine"))
+    machine = read_typed(record["machine"], Machine, at="machine")
     add_table(body, ("machine", ""), machine_rows(machine))
     return page_text(root)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.machine.machine import Machine
@@ -83,7 +83,7 @@ def time_rows(times: LayerTimes) -> list[tuple[str, ...]]:
 def layer_times_of(artifact: dict[str, Any]) -> LayerTimes | None:
     """As a manifest has them of an artifact."""
     times = artifact["layer_times"]
-    return None if times is None else cast("LayerTimes", read_typed(times, LayerTimes, at="times"))
+    return None if times is None else read_typed(times, LayerTimes, at="times")
 
 
 def machine_rows(machine: Machine) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import typing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -167,7 +166,7 @@ def read_member_record(path: Path) -> MemberRecord:
     version, record = versioned(text, where=str(path), known=(2, FORMAT_VERSION), writer=WRITER)
     if version < FORMAT_VERSION:
         record = _upgraded_record(record)
-    return typing.cast("MemberRecord", read_typed(record, MemberRecord, at=str(path)))
+    return read_typed(record, MemberRecord, at=str(path))
 
 
 def _upgraded_record(record: dict[str, object]) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 from strop.export.training.recipe import Recipe
 from strop.export.training.state import Epoch
@@ -81,7 +80,7 @@ def training_record(model: Path) -> TrainingRecord | None:
     version, fields = versioned(text, where=str(path), known=(1, FORMAT_VERSION), writer=WRITER)
     if version == 1:
         fields = _from_version_1(fields)
-    record = cast("TrainingRecord", read_typed(fields, TrainingRecord, at=str(path)))
+    record = read_typed(fields, TrainingRecord, at=str(path))
     if record.sha256 != sha256_file(model):
         raise SourceError(
             f"{path}: of another file than {model.name} is now, so its labels may not be those;"

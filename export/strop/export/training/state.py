@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,8 +143,7 @@ def load(path: Path) -> tuple[Arrays, Arrays, tuple[Epoch, ...]]:
         history = parse_json(
             found[HISTORY].tobytes(), where=HISTORY, error=SourceError, remedy=remedy
         )
-        epochs = read_typed(history, tuple[Epoch, ...], at=HISTORY)
-        return weights, optimizer, cast("tuple[Epoch, ...]", epochs)
+        return weights, optimizer, read_typed(history, tuple[Epoch, ...], at=HISTORY)
     except (*UNREADABLE, StropError) as err:
         raise SourceError(f"{path}: damaged ({err}); {remedy}") from err
 

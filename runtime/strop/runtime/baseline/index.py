@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import cast
 
 from strop.runtime.errors import BaselineError, MeasurementError, PlanError
 from strop.runtime.records.json_records import versioned
@@ -98,7 +97,7 @@ def index_from_json(text: str | bytes, *, where: str) -> Index:
     """
     try:
         _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-        return cast("Index", read_typed(record, Index, at=where))
+        return read_typed(record, Index, at=where)
     except MeasurementError as err:
         raise BaselineError(f"{err}; or take the file from the last good commit") from err
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
 from statistics import median
-from typing import cast
 
 from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.report import Subject
@@ -133,7 +132,7 @@ def session_from_json(text: str | bytes, *, where: str) -> BaselineSession:
             or of the wrong type.
     """
     _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return cast("BaselineSession", read_typed(record, BaselineSession, at=where))
+    return read_typed(record, BaselineSession, at=where)
 
 
 def measure_session(

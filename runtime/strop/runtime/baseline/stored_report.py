@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
-from typing import cast
 
 from strop.runtime.baseline.resolve import Promoted
 from strop.runtime.baseline.session import BaselineSession, MachineClass, measure_session
@@ -91,7 +90,7 @@ def stored_report_from_json(text: str, *, where: str) -> StoredReport:
             or of the wrong type.
     """
     _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return cast("StoredReport", read_typed(record, StoredReport, at=where))
+    return read_typed(record, StoredReport, at=where)
 
 
 def check_stored(

@@ -15,7 +15,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 from strop.engine_end import is_crash, killed
 from strop.runtime.bench.latency import random_inputs
@@ -95,7 +94,7 @@ def measure_cold_start(path: Path, *, engine: str | None = None, num_threads: in
         error=MeasurementError,
         remedy="needed is a record; does something print when Python starts?",
     )
-    return cast("ColdStart", read_typed(record, ColdStart, at=f"{path}: the cold start"))
+    return read_typed(record, ColdStart, at=f"{path}: the cold start")
 
 
 def require_no_crash(child: subprocess.CompletedProcess[str], path: Path) -> None:

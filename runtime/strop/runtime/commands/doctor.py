@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from strop import console
 from strop.runtime.commands.flags.target import add_target_flags, has_target, started, target_of
@@ -90,7 +90,7 @@ def _diagnosis(text: str, *, where: str) -> Diagnosis:
             del engine["is_running"]
     except (LookupError, TypeError) as err:
         raise MeasurementError(f"{where}: no record ({err}); does it run there by hand?") from err
-    return cast("Diagnosis", read_typed(record, Diagnosis, at=where))
+    return read_typed(record, Diagnosis, at=where)
 
 
 def _print(diagnosis: Diagnosis, *, title: str) -> None:

@@ -1,74 +1,143 @@
-"""Parsed JSON as the frozen dataclasses that it was written from, or an error that says where."""
+"""Converts parsed JSON to the frozen dataclasses that it was written from, and back."""
 
 from __future__ import annotations
 
 import json
 import types
 import typing
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 
 from strop.runtime.errors import MeasurementError, StropError
 
 MAX_NAMES, MAX_NAME = 8, 40  # fields in an error, and the characters of each
+PLAIN = (str, int, float, bool)
+
+Value = typing.TypeVar("Value")
 
 
-def read_typed(value: object, kind: typing.Any, *, at: str) -> object:
+def read_typed(
+    value: object,
+    kind: type[Value],
+    *,
+    at: str,
+    error: type[StropError] = MeasurementError,
+    remedy: str = "measure again",
+) -> Value:
     """`value`, as parsed from JSON, as the annotated type `kind`.
 
     Args:
         value: Of whatever type; it may come from a stranger.
-        kind: A dataclass, tuple[X, ...], "X | None", str, int, float, bool or an Enum.
+        kind: A dataclass, tuple[X, ...], tuple[X, Y], Mapping[str, X], str, int, float, bool
+            or an Enum; fields of a dataclass may be "X | None" too.
         at: Names the value in the error.
+        error: What is raised.
+        remedy: What to do, the end of the error.
 
     Raises:
-        MeasurementError: Another type, or an object with other fields than the dataclass.
+        StropError: As `error` says: another type, or an object with other fields than the
+            dataclass.
     """
-    arguments = typing.get_args(kind)
+    try:
+        found: Value = _read(value, kind, at)
+    except _MisfitError as err:
+        raise error(f"{err}; {remedy}") from err
+    except StropError as err:  # of the dataclass itself, and it says what to do
+        raise error(str(err)) from err
+    return found
+
+
+def fields_of(record: object) -> dict[str, object]:
+    """The fields of a dataclass by name; what `json` calls for a value that it does not know."""
+    if not is_dataclass(record) or isinstance(record, type):
+        raise TypeError(f"a {type(record).__name__}, needed is a dataclass")
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+@cache
+def field_types(kind: type) -> dict[str, typing.Any]:
+    """The annotated type of each field of a dataclass."""
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+class _MisfitError(ValueError):
+    """A value that is not of its type."""
+
+
+def _read(value: object, kind: typing.Any, at: str) -> typing.Any:
+    if kind in PLAIN:
+        return _read_plain(value, kind, at)
     if is_dataclass(kind):
-        return _read_dataclass(value, typing.cast("type", kind), at=at)
-    if typing.get_origin(kind) is tuple:
-        if not isinstance(value, list):
-            raise _mismatch(value, "a list", at=at)
-        return tuple(
-            read_typed(item, arguments[0], at=f"{at}[{i}]") for i, item in enumerate(value)
-        )
+        return _read_dataclass(value, kind, at)
     if isinstance(kind, types.UnionType):
         # Every union here is "X | None".
-        return None if value is None else read_typed(value, arguments[0], at=at)
+        return None if value is None else _read(value, typing.get_args(kind)[0], at)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _read_enum(value, kind, at)
+    return _CONTAINERS[typing.get_origin(kind)](value, typing.get_args(kind), at)
+
+
+def _read_plain(value: object, kind: type, at: str) -> object:
+    # Not isinstance: JSON's true is an int to Python.
+    if type(value) is kind:
+        return value
     if kind is float and type(value) is int:
         return float(value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return _read_enum(value, kind, at=at)
-    # Not isinstance: JSON's true is an int to Python.
-    if type(value) is not kind:
-        raise _mismatch(value, kind.__name__, at=at)
-    return value
+    raise _mismatch(value, kind.__name__, at)
 
 
-def _read_dataclass(value: object, kind: type, *, at: str) -> object:
+def _read_dataclass(value: object, kind: typing.Any, at: str) -> object:
     if not isinstance(value, dict):
-        raise _mismatch(value, "an object", at=at)
-    hints = typing.get_type_hints(kind)
-    names = {field.name for field in fields(kind)}
-    wrong = sorted(value.keys() ^ names)
-    if wrong:
+        raise _mismatch(value, "an object", at)
+    expected = field_types(kind)
+    if value.keys() != expected.keys():
+        wrong = sorted(value.keys() ^ expected.keys())
         named = ", ".join(name[:MAX_NAME] for name in wrong[:MAX_NAMES])
-        raise MeasurementError(f"{at}: lacks or adds {named}; measure again")
-    values = {name: read_typed(value[name], hints[name], at=f"{at}: {name}") for name in names}
+        raise _MisfitError(f"{at}: lacks or adds {named}")
+    values = {name: _read(value[name], hint, f"{at}: {name}") for name, hint in expected.items()}
     try:
         return kind(**values)
     except StropError as err:
-        raise MeasurementError(f"{at}: {err}") from err
+        raise StropError(f"{at}: {err}") from err
 
 
-def _read_enum(value: object, kind: type[Enum], *, at: str) -> object:
+def _read_tuple(value: object, kinds: tuple[typing.Any, ...], at: str) -> object:
+    if not isinstance(value, list):
+        raise _mismatch(value, "a list", at)
+    first = kinds[0]
+    if kinds[1:] != (...,):
+        if len(value) != len(kinds):
+            raise _mismatch(value, f"a list of {len(kinds)}", at)
+    elif first in PLAIN and set(map(type, value)) <= {first}:
+        return tuple(value)  # millions of samples
+    else:
+        kinds = (first,) * len(value)
+    items = enumerate(zip(value, kinds, strict=True))
+    return tuple(_read(item, kind, f"{at}[{i}]") for i, (item, kind) in items)
+
+
+def _read_mapping(value: object, kinds: tuple[typing.Any, ...], at: str) -> object:
+    if not isinstance(value, dict):
+        raise _mismatch(value, "an object", at)
+    return {key: _read(item, kinds[1], f"{at}: {key[:MAX_NAME]}") for key, item in value.items()}
+
+
+_CONTAINERS: dict[object, Callable[[object, tuple[typing.Any, ...], str], object]] = {
+    tuple: _read_tuple,
+    Mapping: _read_mapping,
+}
+
+
+def _read_enum(value: object, kind: type[Enum], at: str) -> object:
     try:
         return kind(value)
     except ValueError as err:
         values = ", ".join(str(each.value) for each in kind)
-        raise _mismatch(value, f"one of {values}", at=at) from err
+        raise _mismatch(value, f"one of {values}", at) from err
 
 
-def _mismatch(value: object, needed: str, *, at: str) -> MeasurementError:
-    return MeasurementError(f"{at} is {json.dumps(value)[:80]}, needed is {needed}; measure again")
+def _mismatch(value: object, needed: str, at: str) -> _MisfitError:
+    return _MisfitError(f"{at} is {json.dumps(value)[:80]}, needed is {needed}")

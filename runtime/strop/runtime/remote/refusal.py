@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from typing import cast
 
 from strop.runtime.errors import MeasurementError, TargetError
 from strop.runtime.pages.terminal_text import one_line
@@ -95,7 +94,7 @@ def check_disk(target: Target, payload: bytes) -> None:
     reply = parse(target, payload)
     if "error" not in reply:
         return
-    found = cast("DiskError", read_typed(reply, DiskError, at=f"{target}: the reply"))
+    found = read_typed(reply, DiskError, at=f"{target}: the reply")
     where = f"{target}: {last_line(found.cache)}: {last_line(found.error)}"
     if found.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         raise TargetError(

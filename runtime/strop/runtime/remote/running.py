@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import cast
 
 from strop.runtime.errors import GateError, MeasurementError, StropError, TargetError
 from strop.runtime.pages.terminal_text import one_line
@@ -104,8 +103,8 @@ class Running:
                 break
         self._take_notes([rest] if rest else [])
         reply = parse(self._target, payload)
-        code = read_typed(reply.get("exit_code"), int, at=f"{self._target}: the exit code")
-        self.exit_code = cast("int", code)
+        at = f"{self._target}: the exit code"
+        self.exit_code = read_typed(reply.get("exit_code"), int, at=at)
 
     def _take_notes(self, lines: list[bytes]) -> None:
         """Pass lines on; from an error on they are kept, for it ends the command."""

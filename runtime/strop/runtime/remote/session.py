@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import cast
 
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.errors import MeasurementError
@@ -69,7 +68,7 @@ class Session:
         self._order("missing", files=list(files), code=self._code_sha256)
         reply = parse(self.target, self._connection.reply())
         at = f"{self.target}: the reply"
-        wanted = cast("tuple[str, ...]", read_typed(reply.get("files"), tuple[str, ...], at=at))
+        wanted = read_typed(reply.get("files"), tuple[str, ...], at=at)
         missing = [files[name] for name in wanted if name in files]
         needs_code = read_typed(reply.get("code"), bool, at=at)
         if needs_code:
@@ -130,5 +129,5 @@ def open_session(target: Target) -> Iterator[Session]:
     with connect(target) as connection:
         connection.order({"cache": target.cache})
         reply = parse(target, connection.reply())
-        facts = cast("BoardFacts", read_typed(reply, BoardFacts, at=f"{target}: what it says"))
+        facts = read_typed(reply, BoardFacts, at=f"{target}: what it says")
         yield Session(connection, facts)

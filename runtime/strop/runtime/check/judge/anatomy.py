@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.bench.coldstart import MAX_PRINTED, require_no_crash
@@ -82,7 +81,7 @@ def anatomy_there(
         error=MeasurementError,
         remedy="needed is a record; does something print when it starts?",
     )
-    return cast("Anatomy", read_typed(record, Anatomy, at=interpreter.python))
+    return read_typed(record, Anatomy, at=interpreter.python)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.check.judge.decide import Decision
@@ -155,7 +154,7 @@ def check_report_from_json(text: str | bytes, *, where: str) -> CheckReport:
         record = {**record, "created_at": None}
     if found < FORMAT_VERSION:
         record = {**record, "place": None}
-    return cast("CheckReport", read_typed(record, CheckReport, at=where))
+    return read_typed(record, CheckReport, at=where)
 
 
 def read_check_report(path: Path) -> ReportFile:

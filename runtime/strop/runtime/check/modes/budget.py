@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from itertools import chain
-from typing import cast
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.check.judge.anatomy import subject
@@ -142,7 +141,7 @@ def budget_report_from_json(text: str, *, where: str) -> BudgetReport:
             or of the wrong type.
     """
     _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return cast("BudgetReport", read_typed(record, BudgetReport, at=where))
+    return read_typed(record, BudgetReport, at=where)
 
 
 def check_budget(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from strop.runtime.check.judge.decide import Decision, Verdict
 from strop.runtime.check.measure.plan import CheckPlan
@@ -89,7 +88,7 @@ def qualification_from_json(text: str | bytes, *, where: str) -> Qualification:
             or of the wrong type.
     """
     _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return cast("Qualification", read_typed(record, Qualification, at=where))
+    return read_typed(record, Qualification, at=where)
 
 
 def try_out(

@@ -6,7 +6,6 @@ import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import cast
 
 from strop.runtime.artifact.artifact import detect_format, sha256_file
 from strop.runtime.check.judge.certified import Certified, certified
@@ -103,7 +102,7 @@ def plan_there(options: argparse.Namespace) -> CheckPlan:
     plan = parse_json(
         options.plan, where="the plan", error=MeasurementError, remedy="is that strop the same?"
     )
-    return cast("CheckPlan", read_typed(plan, CheckPlan, at="the plan"))
+    return read_typed(plan, CheckPlan, at="the plan")
 
 
 def _performed(

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.artifact.contract import Task
@@ -107,6 +107,6 @@ def _read(text: str, *, where: str) -> tuple[_Answers, _ReferenceAnswers | None]
     except (LookupError, TypeError) as err:
         raise MeasurementError(f"{where}: not what strop evaluate --json prints ({err!r})") from err
     return (
-        cast("_Answers", read_typed(answers, _Answers, at=where)),
-        cast("_ReferenceAnswers | None", read_typed(against, _ReferenceAnswers | None, at=where)),
+        read_typed(answers, _Answers, at=where),
+        None if against is None else read_typed(against, _ReferenceAnswers, at=where),
     )

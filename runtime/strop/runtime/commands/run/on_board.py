@@ -79,7 +79,7 @@ def selftest_on_board(options: argparse.Namespace, *, golden: Path) -> tuple[Eng
     if isinstance(found, dict):
         names = {field.name for field in fields(SelfTest)}
         found = {name: value for name, value in found.items() if name in names}
-    result = cast("SelfTest", read_typed(found, SelfTest, at=where))
+    result = read_typed(found, SelfTest, at=where)
     if not len(result.differences) == len(result.expected) == len(result.found) > 0:
         raise MeasurementError(f"{where} has answers of different numbers; is that board yours?")
     return _facts(record, where=where), result
@@ -147,7 +147,7 @@ def _answers(target: Target, task: Task, running: Running) -> Iterator[Answer]:
         yield Answer(
             source=source,
             predictions=_predictions(answer, where=where),
-            latency_ns=cast("int", read_typed(answer.get("latency_ns"), int, at=where)),
+            latency_ns=read_typed(answer.get("latency_ns"), int, at=where),
             engine=_facts(answer, where=where),
         )
     running.check(IMAGES_FAILED)
@@ -175,12 +175,12 @@ def _checked(item: str | Unusable) -> str | Unusable:
 
 
 def _facts(record: dict[str, Any], *, where: str) -> EngineFacts:
-    return cast("EngineFacts", read_typed(record.get("engine"), EngineFacts, at=where))
+    return read_typed(record.get("engine"), EngineFacts, at=where)
 
 
 def _predictions(answer: object, *, where: str) -> tuple[Prediction, ...]:
     found = answer.get("predictions") if isinstance(answer, dict) else None
-    return cast("tuple[Prediction, ...]", read_typed(found, tuple[Prediction, ...], at=where))
+    return read_typed(found, tuple[Prediction, ...], at=where)
 
 
 def _object(text: str, *, where: str) -> dict[str, Any]:
