@@ -20,6 +20,7 @@ from tests.runtime.bench_records import record_maker
 from strop.export.bundle.html_report import export_html
 from strop.export.sweep.choose import Limits
 from strop.export.sweep.report import sweep_html
+from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.history import history_html, lines_of, read_records
 
 PHONE = (360, 740)  # CSS pixels
@@ -44,7 +45,7 @@ def history_page(folder: Path) -> str:
     records.mkdir()
     for day, p50_ms in enumerate((10.0, 12.0, 11.0)):
         record = make(p50_ms, day=day, name="a name as long as those of models.int8.tflite")
-        (records / f"{day}.json").write_text(record.to_json())
+        (records / f"{day}.json").write_text(BENCH_RECORD.dumps(record))
     return history_html(lines_of(read_records(records).measured), [])
 
 

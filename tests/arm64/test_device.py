@@ -21,7 +21,7 @@ from tests.arm64.environment import Environment, make
 from tests.arm64.root_filesystem import SYSTEMS
 
 from strop.export.zoo.shipped import SHIPPED_VALIDATION
-from strop.runtime.bench.record import bench_record_from_json
+from strop.runtime.bench.record import BENCH_RECORD
 
 KINDS = {  # what has to run each of them: engine, kernels, partitions
     "tflite": ("litert", "xnnpack", 1),
@@ -148,7 +148,7 @@ def test_a_bench_record_says_what_measured(board: Board, artifacts: dict[str, Pa
     )
     assert ended.returncode == 0, ended.stderr
     path = pi.home / "record.json"
-    record = bench_record_from_json(path.read_text(), where="record.json")
+    record = BENCH_RECORD.loads(path.read_text(), where="record.json")
     assert record.machine.arch == "aarch64"
     assert record.machine.cpu_model == "Cortex-A72"
     assert record.machine.board == "Raspberry Pi 4 Model B Rev 1.4"

@@ -19,7 +19,7 @@ from tests.runtime.remote.test_ssh_board import start
 from strop.cli import main
 from strop.export.zoo.shipped import SHIPPED_VALIDATION
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.bench.record import bench_record_from_json
+from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.check.judge.exit_code import exit_code
 from strop.runtime.check.judge.report import check_report_from_json
 from strop.runtime.commands.check import check
@@ -57,7 +57,7 @@ def test_a_record_of_the_pi_comes_home(
         assert main([*words, "--force"]) == 0
         copied += re.findall(r"(\d) of 1 files copied", capsys.readouterr().err)
     assert copied == ["1", "0"]
-    record = bench_record_from_json(output.read_text(), where="record")
+    record = BENCH_RECORD.loads(output.read_text(), where="record")
     (measured,) = record.artifacts
     assert measured.sha256 == sha256_file(artifacts[kind])
     assert measured.facts.kernels == kernels

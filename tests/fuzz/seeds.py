@@ -137,12 +137,13 @@ def _records(folder: Path) -> None:
     from strop.runtime.artifact.artifact import sha256_file
     from strop.runtime.baseline.directory import BaselineDirectory
     from strop.runtime.baseline.index import Index, Promotion
+    from strop.runtime.bench.record import BENCH_RECORD
 
     records = folder / "records"
     records.mkdir()
     with tempfile.TemporaryDirectory() as board:
         made = record_maker(Path(board) / "a")(5.0)
-        (records / "bench.json").write_text(made.to_json())
+        (records / "bench.json").write_text(BENCH_RECORD.dumps(made))
         pairs = [pair(0.01 * i) for i in range(7)]
         for i in range(2):
             report = report_of(Path(board) / f"c{i}", pairs)

@@ -21,6 +21,7 @@ from strop.runtime.artifact.contract import Contract, contract_from_json
 from strop.runtime.artifact.golden import Golden, read_golden
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Index, Promotion
+from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.manifest_beside import difference_from_manifest
 from strop.runtime.commands import doctor
@@ -59,7 +60,7 @@ def mutate(text: str, tried: Tried, seeds: int) -> None:
 def test_history_takes_damaged_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "records"
     folder.mkdir()
-    bench = record_maker(tmp_path / "board")(3.5).to_json()
+    bench = BENCH_RECORD.dumps(record_maker(tmp_path / "board")(3.5))
     report = report_of(tmp_path / "other", PASSED, SLOWER).to_json()
     folder.joinpath("good.json").write_text(bench)
 

@@ -18,7 +18,7 @@ from strop.export.sweep.members import LeftOut, Member
 from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecord
 from strop.export.sweep.sweep import Hands, Sweep, sweep
 from strop.export.sweep.timing import BenchPlan
-from strop.runtime.bench.record import BenchRecord
+from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.errors import MeasurementError, QuantizationError
 from strop.runtime.machine.board import board_state
 from strop.runtime.statistics.intervals import Interval
@@ -142,7 +142,7 @@ class Stopwatch:
         if path.name in self.fails:
             raise MeasurementError(f"{path.name}: no engine")
         found = bench_of(path, self.p50_ns.get(path.name, 1_000_000))
-        plan.record_of(path).write_text(found.to_json())
+        plan.record_of(path).write_text(BENCH_RECORD.dumps(found))
         return found
 
 

@@ -32,6 +32,7 @@ from strop.export.sweep.store import put
 from strop.export.sweep.sweep import Hands, Sweep, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.artifact.artifact import Format
+from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.commands.bench import bench
 from strop.runtime.errors import MeasurementError, OutputError, SourceError
 from strop.runtime.records.folder_lock import alone
@@ -310,7 +311,7 @@ def test_a_record_of_a_file_is_found_again_only_for_the_same_bytes(tmp_path: Pat
     path = tmp_path / "a.int8/a.int8.tflite"
     other = tmp_path / "other"
     other.write_text("other")
-    PLAN.record_of(path).write_text(bench_of(other, 5).to_json())
+    PLAN.record_of(path).write_text(BENCH_RECORD.dumps(bench_of(other, 5)))
     swept(tmp_path, Exporter(), stopwatch, job("a"))
     assert stopwatch.measured == ["a.int8.tflite"] * 2
 

@@ -14,11 +14,9 @@ from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
 from strop.runtime.bench.record import (
-    FORMAT_VERSION,
+    BENCH_RECORD,
     ArtifactRecord,
     BenchRecord,
-    bench_record_from_json,
-    write_bench_record,
 )
 from strop.runtime.bench.sustained import SustainedSamples
 from strop.runtime.engines.engine import EngineFacts
@@ -74,7 +72,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> BenchRecord:
 
 
 def changed(record: BenchRecord, *path: str | int, value: object) -> str:
-    content = json.loads(record.to_json())
+    content = json.loads(BENCH_RECORD.dumps(record))
     target: Any = content
     for step in path[:-1]:
         target = target[step]
@@ -83,7 +81,7 @@ def changed(record: BenchRecord, *path: str | int, value: object) -> str:
 
 
 def test_a_record_comes_back_unchanged(record: BenchRecord) -> None:
-    assert bench_record_from_json(record.to_json(), where="r.json") == record
+    assert BENCH_RECORD.loads(BENCH_RECORD.dumps(record), where="r.json") == record
 
 
 def test_this_machines_record_comes_back_unchanged() -> None:
@@ -102,61 +100,61 @@ def test_this_machines_record_comes_back_unchanged() -> None:
         block_states=watch.states,
         artifacts=(ARTIFACT, ARTIFACT),
     )
-    assert bench_record_from_json(record.to_json(), where="r.json") == record
+    assert BENCH_RECORD.loads(BENCH_RECORD.dumps(record), where="r.json") == record
 
 
 def test_a_record_is_written_whole_or_not_at_all(record: BenchRecord, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text("old")
-    write_bench_record(record, path)
-    assert bench_record_from_json(path.read_text(), where=str(path)) == record
+    BENCH_RECORD.write(record, path)
+    assert BENCH_RECORD.loads(path.read_text(), where=str(path)) == record
     (tmp_path / "taken").mkdir()
     with pytest.raises(OutputError, match="choose another place"):
-        write_bench_record(record, tmp_path / "taken")
+        BENCH_RECORD.write(record, tmp_path / "taken")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["r.json", "taken"]
 
 
 def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
-    text = changed(record, "format_version", value=FORMAT_VERSION + 1)
+    text = changed(record, "format_version", value=BENCH_RECORD.version + 1)
     with pytest.raises(
         MeasurementError, match=r"r\.json: format_version is 5, this strop reads 2, 3, 4;"
     ):
-        bench_record_from_json(text, where="r.json")
+        BENCH_RECORD.loads(text, where="r.json")
 
 
 def test_a_record_of_version_2_is_read_as_one_without_what_came_later(record: BenchRecord) -> None:
-    old = json.loads(record.to_json()) | {"format_version": 2}
+    old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 2}
     del old["cool_down"], old["block_states"], old["artifacts"][0]["sustained"]
     del old["created_at"]
     expected = replace(
         record, created_at=None, cool_down=None, block_states=(), artifacts=(ARTIFACT,)
     )
-    assert bench_record_from_json(json.dumps(old), where="r.json") == expected
+    assert BENCH_RECORD.loads(json.dumps(old), where="r.json") == expected
 
 
 def test_a_record_of_version_3_is_read_as_one_without_a_time(record: BenchRecord) -> None:
-    old = json.loads(record.to_json()) | {"format_version": 3}
+    old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 3}
     del old["created_at"]
     expected = replace(record, created_at=None)
-    assert bench_record_from_json(json.dumps(old), where="r.json") == expected
+    assert BENCH_RECORD.loads(json.dumps(old), where="r.json") == expected
 
 
 def test_a_record_of_version_2_is_checked_as_any(record: BenchRecord) -> None:
-    old = json.loads(record.to_json()) | {"format_version": 2, "artifacts": [3]}
+    old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 2, "artifacts": [3]}
     with pytest.raises(MeasurementError, match=r"artifacts\[0\] is 3, needed is an object"):
-        bench_record_from_json(json.dumps(old), where="r.json")
+        BENCH_RECORD.loads(json.dumps(old), where="r.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "null", '{"artifacts": []}'])
 def test_what_is_no_record_is_refused(text: str) -> None:
     with pytest.raises(MeasurementError, match="needed is what strop bench --output writes"):
-        bench_record_from_json(text, where="r.json")
+        BENCH_RECORD.loads(text, where="r.json")
 
 
 def test_an_unknown_field_is_refused_by_name(record: BenchRecord) -> None:
     text = changed(record, "machine", "hostname", value="kitchen")
     with pytest.raises(MeasurementError, match=r"r\.json: machine: lacks or adds hostname"):
-        bench_record_from_json(text, where="r.json")
+        BENCH_RECORD.loads(text, where="r.json")
 
 
 @pytest.mark.parametrize(
@@ -180,4 +178,4 @@ def test_a_field_of_the_wrong_type_or_value_is_refused_by_name(
     record: BenchRecord, path: tuple[str | int, ...], value: object, message: str
 ) -> None:
     with pytest.raises(MeasurementError, match=message):
-        bench_record_from_json(changed(record, *path, value=value), where="r.json")
+        BENCH_RECORD.loads(changed(record, *path, value=value), where="r.json")

@@ -20,8 +20,7 @@ from tests.runtime.check.reports import report_of
 
 from strop import cli
 from strop.runtime.bench.latency import LatencySamples
-from strop.runtime.bench.record import BenchRecord
-from strop.runtime.check.judge.report import CheckReport
+from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.errors import RecordError
 from strop.runtime.history import Change, history_html, history_svg, lines_of, read_records
 from strop.runtime.history.chart import BOTTOM, LEFT, RIGHT, TOP
@@ -65,7 +64,7 @@ def dots(root: Element) -> list[tuple[float, float]]:
 
 def test_points_lie_at_the_right_heights_and_times(make: Make, folder: Path) -> None:
     for i, (p50_ms, day) in enumerate([(10.0, 0), (12.0, 1), (11.0, 4)]):
-        (folder / f"{i}.json").write_text(make(p50_ms, day=day).to_json())
+        (folder / f"{i}.json").write_text(BENCH_RECORD.dumps(make(p50_ms, day=day)))
     root = drawn(history_svg(lines_of(read_records(folder).measured)))
     (first, second, third) = dots(root)
     # Higher is slower, and 11 ms is half way from 10 to 12.
@@ -88,7 +87,7 @@ def test_an_interval_is_drawn_from_end_to_end(make: Make, folder: Path) -> None:
         warmup_ns=(), invoke_ns=tuple(10 * MS + i * MS for i in range(30)), blocks=(30,)
     )
     artifacts = (replace(record.artifacts[0], samples=samples),)
-    (folder / "r.json").write_text(replace(record, artifacts=artifacts).to_json())
+    (folder / "r.json").write_text(BENCH_RECORD.dumps(replace(record, artifacts=artifacts)))
     lines = lines_of(read_records(folder).measured)
     (point,) = lines[0].points
     assert point.interval_ns is not None
@@ -112,7 +111,7 @@ def test_what_changed_is_marked(make: Make, folder: Path) -> None:
     ]
     # Files in another order than their times.
     for i, record in enumerate(records):
-        (folder / f"{9 - i}.json").write_text(record.to_json())
+        (folder / f"{9 - i}.json").write_text(BENCH_RECORD.dumps(record))
     (line,) = lines_of(read_records(folder).measured)
     assert [[kind for kind, _ in point.changes] for point in line.points] == [
         *([], [Change.ARTIFACT], [Change.ENGINE], [Change.MACHINE], []),
@@ -141,9 +140,9 @@ def test_an_artifact_has_a_chart_for_each_machine_and_a_line_for_each_command(
     check = report_of(tmp_path / "pi", PASSED)
     subject = replace(check.artifacts[0].subject, name="m.tflite")
     check = replace(check, artifacts=(replace(check.artifacts[0], subject=subject),))
-    records: list[BenchRecord | CheckReport] = [make(10.0), other, twin, check]
-    for i, record in enumerate(records):
-        (folder / f"{i}.json").write_text(record.to_json())
+    texts = [*map(BENCH_RECORD.dumps, (make(10.0), other, twin)), check.to_json()]
+    for i, text in enumerate(texts):
+        (folder / f"{i}.json").write_text(text)
     lines = lines_of(read_records(folder).measured)
     assert [(line.artifact, line.machine, line.label) for line in lines] == [
         ("m.tflite", "Raspberry Pi 4 Model B Rev 1.4", "bench, threads: 1"),
@@ -162,7 +161,7 @@ def test_what_does_not_count_is_a_ring_off_the_line(
     throttled = every(5, *[replace(CALM, throttled=0x4)] * 4)
     records = [make(10.0), replace(make(14.0, day=1), block_states=throttled), make(10.0, day=2)]
     for i, record in enumerate(records):
-        (folder / f"{i}.json").write_text(record.to_json())
+        (folder / f"{i}.json").write_text(BENCH_RECORD.dumps(record))
     spoiled = report_of(tmp_path / "pi", SPOILED)
     (folder / "check.json").write_text(spoiled.to_json())
     lines = lines_of(read_records(folder).measured)
@@ -180,7 +179,7 @@ def test_what_does_not_count_is_a_ring_off_the_line(
 
 def test_hovering_tells_all_of_a_point(make: Make, folder: Path) -> None:
     (folder / "deep").mkdir()
-    (folder / "deep" / "r.json").write_text(make(10.0).to_json())
+    (folder / "deep" / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
     root = drawn(history_svg(lines_of(read_records(folder).measured)))
     (title,) = root.findall(f".//{SVG}g[@class='point']/{SVG}title")
     assert (title.text or "").splitlines() == [
@@ -193,7 +192,7 @@ def test_hovering_tells_all_of_a_point(make: Make, folder: Path) -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere(make: Make, folder: Path) -> None:
-    (folder / "r.json").write_text(make(10.0).to_json())
+    (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
     page = history_html(lines_of(read_records(folder).measured), [])
     assert {"script", "link", "img", "iframe", "object"}.isdisjoint(elements(page))
     assert {"src", "href", "onload", "style"}.isdisjoint(chain(*elements(page).values()))
@@ -205,7 +204,7 @@ def test_the_page_needs_nothing_from_elsewhere(make: Make, folder: Path) -> None
 
 def test_no_name_gets_out_of_its_place(make: Make, folder: Path) -> None:
     hostile = '</title><script>alert(1)</script>"&\x00\udcff.tflite'
-    (folder / "r.json").write_text(make(10.0, name=hostile, version="<i>").to_json())
+    (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0, name=hostile, version="<i>")))
     records = read_records(folder)
     lines = lines_of(records.measured)
     svg, page = history_svg(lines), history_html(lines, records.unreadable)
@@ -221,19 +220,19 @@ def test_what_is_no_record_is_named_and_what_cannot_be_read_with_its_error(
     make: Make, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = make(10.0)
-    (folder / "good.json").write_text(good.to_json())
-    (folder / "cut.json").write_text(good.to_json()[:100])
+    (folder / "good.json").write_text(BENCH_RECORD.dumps(good))
+    (folder / "cut.json").write_text(BENCH_RECORD.dumps(good)[:100])
     (folder / "huge.json").write_text('{"a": ' + "9" * 5000 + "}")
     (folder / "latin.json").write_bytes(b"\xff")
-    old = json.loads(good.to_json()) | {"format_version": 3}
+    old = json.loads(BENCH_RECORD.dumps(good)) | {"format_version": 3}
     del old["created_at"]
     (folder / "old.json").write_text(json.dumps(old))
-    (folder / "unset.json").write_text(good.to_json().replace("2026-01-31", "1970-01-01"))
-    (folder / "zero.json").write_text(make(0.0).to_json())
+    (folder / "unset.json").write_text(BENCH_RECORD.dumps(good).replace("2026-01-31", "1970-01-01"))
+    (folder / "zero.json").write_text(BENCH_RECORD.dumps(make(0.0)))
     (folder / "manifest.json").write_text('{"format_version": 3}')
     (folder / "notes.txt").write_text("")
     (folder / ".hidden").mkdir()
-    (folder / ".hidden" / "good.json").write_text(good.to_json())
+    (folder / ".hidden" / "good.json").write_text(BENCH_RECORD.dumps(good))
     monkeypatch.chdir(folder.parent)
     assert cli.main(["history", str(folder)]) == 0
     printed = capsys.readouterr()
@@ -262,8 +261,8 @@ def test_what_is_no_record_is_named_and_what_cannot_be_read_with_its_error(
 def test_a_link_is_not_followed(make: Make, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    (outside / "r.json").write_text(make(10.0, name="secret.tflite").to_json())
-    (folder / "r.json").write_text(make(10.0).to_json())
+    (outside / "r.json").write_text(BENCH_RECORD.dumps(make(10.0, name="secret.tflite")))
+    (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
     (folder / "file.json").symlink_to(outside / "r.json")
     (folder / "folder").symlink_to(outside)
     found = read_records(folder)
@@ -281,8 +280,8 @@ def test_numbers_that_contradict_each_other_are_no_bug_of_ours(
     long = make(10.0)
     samples = LatencySamples(warmup_ns=(), invoke_ns=(10**400,) * 30, blocks=(30,))
     long = replace(long, artifacts=(replace(long.artifacts[0], samples=samples),))
-    (folder / "long.json").write_text(long.to_json())
-    (folder / "good.json").write_text(make(10.0).to_json())
+    (folder / "long.json").write_text(BENCH_RECORD.dumps(long))
+    (folder / "good.json").write_text(BENCH_RECORD.dumps(make(10.0)))
     found = read_records(folder)
     assert [path for path, _ in found.measured] == ["good.json"]
     assert [each.path for each in found.unreadable] == ["long.json", "none.json", "quad.json"]
@@ -310,7 +309,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_page_that_exists_is_kept_unless_forced(
     make: Make, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "r.json").write_text(make(10.0).to_json())
+    (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
     output = tmp_path / "h.html"
     output.write_text("kept")
     words = ["history", str(folder), "--output", str(output)]
@@ -325,6 +324,6 @@ def test_a_picture_alone_makes_no_page(
     make: Make, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (folder / "r.json").write_text(make(10.0).to_json())
+    (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
     assert cli.main(["history", str(folder), "--svg", "h.svg"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"h.svg", "records"}

@@ -12,11 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.bench.record import BenchRecord, bench_record_from_json
+from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.machine import machine
-from strop.runtime.records.json_reader import MAX_BYTES
-from strop.runtime.records.user_files import read_file
 from strop.supervised import PARENT
 
 KEY_DIGITS = 8
@@ -74,7 +72,7 @@ def measured_before(artifact: Path, plan: BenchPlan) -> BenchRecord | None:
     path = plan.record_of(artifact)
     if not path.is_file():
         return None
-    record = _record(path)
+    record = BENCH_RECORD.read(path)
     found = [each.sha256 for each in record.artifacts]
     return record if found == [sha256_file(artifact)] else None
 
@@ -92,13 +90,7 @@ def measure(artifact: Path, plan: BenchPlan) -> BenchRecord:
     ended = run_quietly([*command, "--output", str(path.resolve()), "--force"])
     if ended.returncode:
         raise MeasurementError(f"{artifact.name}: {_reason(ended.stderr)}")
-    return _record(path)
-
-
-def _record(path: Path) -> BenchRecord:
-    remedy = "remove it, and it is measured again"
-    content = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=remedy)
-    return bench_record_from_json(content, where=str(path))
+    return BENCH_RECORD.read(path)
 
 
 def run_quietly(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

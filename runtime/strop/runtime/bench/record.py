@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import typing
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.bench.coldstart import ColdStart
@@ -15,13 +12,8 @@ from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.json_records import versioned, write_whole
+from strop.runtime.records.record_format import Fields, RecordFormat
 from strop.runtime.records.timestamps import moment_of
-from strop.runtime.records.typed_json import read_typed
-
-# History: 1, the first; 2, the board's state before and after; 3, its state between the
-# blocks, the wait for a cool board, and sustained speed; 4, when it was measured.
-FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,43 +74,9 @@ class BenchRecord:
         if self.created_at is not None:
             moment_of(self.created_at)
 
-    def to_json(self) -> str:
-        """The record as JSON text that `bench_record_from_json` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
 
-
-def write_bench_record(record: BenchRecord, path: Path) -> None:
-    """Write the record, all of it or nothing, over whatever is there.
-
-    Raises:
-        OutputError: The folder or the file cannot be written.
-    """
-    write_whole(record.to_json(), path)
-
-
-def bench_record_from_json(text: str | bytes, *, where: str) -> BenchRecord:
-    """Parse what `BenchRecord.to_json` wrote; refuse anything else by name.
-
-    Args:
-        text: JSON.
-        where: Named in the error, usually the file's path.
-
-    Raises:
-        MeasurementError: Not JSON, another format version, or a field missing, unknown
-            or of the wrong type.
-    """
-    found, record = versioned(
-        text, where=where, known=(2, 3, FORMAT_VERSION), writer="strop bench --output"
-    )
-    if found == 2:
-        record = _from_version_2(record)
-    if found < FORMAT_VERSION:
-        record = {**record, "created_at": None}
-    return typing.cast("BenchRecord", read_typed(record, BenchRecord, at=where))
-
-
-def _from_version_2(record: dict[str, object]) -> dict[str, object]:
-    """The same in version 3, where what was not read then is absent; checked by `read_typed`."""
+def _from_version_2(record: Fields) -> Fields:
+    """The fields of version 3, where what was not measured then is absent."""
     artifacts = record.get("artifacts")
     if isinstance(artifacts, list):
         artifacts = [
@@ -126,3 +84,13 @@ def _from_version_2(record: dict[str, object]) -> dict[str, object]:
             for artifact in artifacts
         ]
     return {**record, "artifacts": artifacts, "block_states": [], "cool_down": None}
+
+
+# History: 1, the first; 2, the board's state before and after; 3, its state between the
+# blocks, the wait for a cool board, and sustained speed; 4, when it was measured.
+BENCH_RECORD = RecordFormat(
+    BenchRecord,
+    writer="strop bench --output",
+    version=4,
+    upgrades={2: _from_version_2, 3: lambda fields: {**fields, "created_at": None}},
+)

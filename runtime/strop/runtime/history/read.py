@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from strop.runtime.bench.record import bench_record_from_json
+from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.check.judge.report import check_report_from_json
 from strop.runtime.errors import MeasurementError, RecordError
 from strop.runtime.history.measured import Measured, measured_by_bench, measured_by_check
@@ -111,7 +111,7 @@ def _read(path: Path) -> Measured | None:
     keys = set(fields) if isinstance(fields, dict) else set()
     try:
         if keys >= BENCH_FIELDS:
-            found = measured_by_bench(bench_record_from_json(text, where=path.name))
+            found = measured_by_bench(BENCH_RECORD.loads(text, where=path.name))
         elif keys >= CHECK_FIELDS:
             found = measured_by_check(check_report_from_json(text, where=path.name))
         else:

@@ -20,7 +20,7 @@ from strop.runtime.artifact.contract import Contract
 from strop.runtime.bench.block_state import BlockState, BoardWatch
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
-from strop.runtime.bench.record import bench_record_from_json
+from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.commands.bench import bench, cool_board
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import MeasurementError
@@ -114,7 +114,7 @@ def test_json_has_the_figures_and_the_output_file_the_samples(
     output = tmp_path / "record.json"
     assert cli.main(["bench", str(artifact), *QUICK, "--json", "--output", str(output)]) == 0
     figures = json.loads(capsys.readouterr().out)
-    record = bench_record_from_json(output.read_text(), where=str(output))
+    record = BENCH_RECORD.loads(output.read_text(), where=str(output))
     (measured,) = record.artifacts
     (shown,) = figures["artifacts"]
     assert shown["sha256"] == measured.sha256
@@ -199,7 +199,7 @@ def test_burst_and_sustained_speed_are_two_figures(
         assert float(dict(zip(headings, row, strict=True))["sustained ms"]) >= 0
     assert "then 0.3 s for each artifact, alone" in printed.err
     assert "b.onnx: in the last 0.06 of 0.3 s" in printed.err
-    record = bench_record_from_json(output.read_text(), where=str(output))
+    record = BENCH_RECORD.loads(output.read_text(), where=str(output))
     for measured in record.artifacts:
         assert measured.sustained is not None
         assert measured.sustained.states[-1].rounds == len(measured.sustained.block_runs)

@@ -15,7 +15,7 @@ from strop.runtime.artifact.contract import Activation, ResizeRule
 from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.coldstart import measure_cold_start
 from strop.runtime.bench.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
-from strop.runtime.bench.record import ArtifactRecord, BenchRecord, write_bench_record
+from strop.runtime.bench.record import BENCH_RECORD, ArtifactRecord, BenchRecord
 from strop.runtime.bench.sustained import DEFAULT_LOAD_S, SustainedSamples, measure_sustained
 from strop.runtime.classify.foreign import foreign_facts
 from strop.runtime.classify.prepare import preparation
@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         record = _measure(options)
     print_record(record, as_json=options.json)
     if options.output is not None:
-        write_bench_record(record, options.output)
+        BENCH_RECORD.write(record, options.output)
         console.note(f"raw samples: {options.output}")
     write_exports(options, measured_by_bench(record))
     return 0
@@ -147,7 +147,7 @@ def perform(options: argparse.Namespace) -> int:
     Raises:
         StropError: As `run`.
     """
-    console.line(_measure(options).to_json().rstrip())
+    console.line(BENCH_RECORD.dumps(_measure(options)).rstrip())
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strop.runtime.artifact.artifact import detect_format
-from strop.runtime.bench.record import BenchRecord, bench_record_from_json
+from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.commands.flags.target import require_same_files, started, target_of
 from strop.runtime.remote.task import ImageFolder, make_task
 
@@ -36,7 +36,7 @@ def measure_on_board(
     with started(target, task, formats=formats, engine=options.engine) as running:
         text = running.whole()
         running.check()
-    record = bench_record_from_json(text, where=f"{target}: the record")
+    record = BENCH_RECORD.loads(text, where=f"{target}: the record")
     found = [(artifact.name, artifact.sha256) for artifact in record.artifacts]
     require_same_files(target, found, options.artifacts)
     return record
