@@ -14,14 +14,20 @@ import numpy as np
 import tensorflow as tf
 from peers.peer import Built, Failure, Task, first_line
 
-from strop.export.certify.certificate import Answers, Truth, Verdict
-from strop.export.certify.verdicts import answers, joined, verdict
+from strop.export.certify.certificate import Verdict
+from strop.export.certify.verdicts import verdict
 from strop.export.inspect.audit import Audit, audit
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Activation, Contract
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan, measure
-from strop.runtime.classify.agreement import same
+from strop.runtime.classify.comparison import (
+    ModelAnswers,
+    Truth,
+    accuracy,
+    joined,
+    model_answers,
+)
 from strop.runtime.classify.decision import Decision, answers_of_classes, decide
 from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.classify.scores import dequantize
@@ -90,7 +96,7 @@ class _Entrant:
     built: Built
     engine: Engine
     prepare: Preparation
-    parts: list[Answers] = field(default_factory=list)
+    parts: list[ModelAnswers] = field(default_factory=list)
     failure: Failure | None = None
 
     def scores(self, image: Array) -> Array:
@@ -131,7 +137,7 @@ def judge(
     """
     classes = decide(task.source.classes, Activation.NONE, where=task.source.name)
     expected = Truth(
-        decision=classes,
+        task=classes.task,
         rows=None if truth is None else answers_of_classes(classes, truth),
     )
     outcomes: dict[str, _Entrant | Failure] = {}
@@ -142,7 +148,7 @@ def judge(
         for entrant in entrants:
             stack.enter_context(entrant.engine)
         on_step(f"evaluate {len(entrants)} files on {len(images)} images")
-        reference = _evaluate(task, entrants, images, expected)
+        reference = _evaluate(task, entrants, images, classes)
         running = [entrant for entrant in entrants if entrant.failure is None]
         on_step(f"time {len(running)} files, interleaved")
         samples = _time(running, task.contract, images, plan, clock)
@@ -150,12 +156,12 @@ def judge(
             _result(name, made[name], outcome, reference, expected, samples.get(name))
             for name, outcome in outcomes.items()
         )
-    right = expected.rows
+    of_float = accuracy(reference, expected)
     return Judged(
         results=results,
         images=len(images),
-        float_top1=None if right is None else float(same(reference.rows, right).mean()),
-        float_top5=None if right is None else float(reference.in_top5.mean()),
+        float_top1=None if of_float.top1 is None else of_float.top1.share,
+        float_top5=None if of_float.top5 is None else of_float.top5.share,
     )
 
 
@@ -186,28 +192,25 @@ def _input_info(engine: Engine, built: Built) -> TensorInfo:
 
 
 def _evaluate(
-    task: Task, entrants: Sequence[_Entrant], paths: Sequence[Path], truth: Truth
-) -> Answers:
+    task: Task, entrants: Sequence[_Entrant], paths: Sequence[Path], decision: Decision
+) -> ModelAnswers:
     """Collect every entrant's answers; return the float model's."""
     forward = tf.function(task.source.forward, autograph=False, reduce_retracing=True)
-    reference: list[Answers] = []
-    seen = 0
+    reference: list[ModelAnswers] = []
     for batch in batches(paths, task.contract, batch_size=BATCH_SIZE):
-        right = None if truth.rows is None else truth.rows[seen : seen + len(batch)]
-        seen += len(batch)
         scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
         if not np.isfinite(scores).all():
             raise SourceError(
                 f"{task.source.name}: the float model itself gives NaN or infinite scores on the"
                 " validation images; check its weights, and --mean and --std"
             )
-        reference.append(answers(truth.decision, scores, right))
+        reference.append(model_answers(decision, scores))
         for entrant in entrants:
-            _answer(entrant, batch, truth.decision, right)
+            _answer(entrant, batch, decision)
     return joined(reference)
 
 
-def _answer(entrant: _Entrant, batch: Array, decision: Decision, right: Array | None) -> None:
+def _answer(entrant: _Entrant, batch: Array, decision: Decision) -> None:
     if entrant.failure is not None:
         return
     try:
@@ -216,7 +219,7 @@ def _answer(entrant: _Entrant, batch: Array, decision: Decision, right: Array | 
     except Exception as err:
         entrant.failure = Failure(stage="run", error=first_line(err))
         return
-    entrant.parts.append(answers(decision, scores, right))
+    entrant.parts.append(model_answers(decision, scores))
 
 
 def _time(
@@ -244,7 +247,7 @@ def _result(
     name: str,
     built: Built | Failure,
     outcome: _Entrant | Failure,
-    reference: Answers,
+    reference: ModelAnswers,
     truth: Truth,
     samples: LatencySamples | None,
 ) -> Result:
@@ -266,8 +269,7 @@ def _result(
         return replace(result, facts=facts, failure=outcome.failure)
     found = verdict(
         built.path.name,
-        engine=f"{facts.engine} {facts.version}",
-        kernels=facts.kernels,
+        facts=facts,
         reference=reference,
         found=joined(outcome.parts),
         truth=truth,

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from strop.export.certify.certificate import Answers, Certificate, Truth, Verdict
+from strop.export.certify.certificate import Certificate, Verdict
 from strop.export.certify.drop_limit import broken_promises, can_promise
-from strop.export.certify.verdicts import answers, one_answer, verdict
+from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.contract import Activation, Task
-from strop.runtime.classify.decision import Decision, decide
+from strop.runtime.classify.comparison import ModelAnswers, Truth, model_answers
+from strop.runtime.classify.decision import Decision, answers, decide
+from strop.runtime.engines import EngineFacts
 
 CLASSES = decide(10, Activation.NONE, where="a test")
 BINARY = decide(1, Activation.SIGMOID, where="a test")
@@ -23,12 +25,13 @@ NAMES = {
     Task.REGRESS: ("x", "y"),
 }
 SEEDS = range(15)
+FACTS = EngineFacts(engine="litert", version="2", kernels="xnnpack", partitions=None, num_threads=1)
 
 
-def answered(predicted: Array) -> Answers:
-    return Answers(
+def answered(predicted: Array) -> ModelAnswers:
+    return ModelAnswers(
         rows=predicted[:, None],
-        in_top5=np.ones(len(predicted), bool),
+        best=predicted[:, None],
         outputs=np.zeros((len(predicted), 0)),
     )
 
@@ -37,28 +40,27 @@ def judged(reference: Array, found: Array, truth: Array | None) -> Verdict:
     return by(
         answered(reference),
         answered(found),
-        Truth(decision=CLASSES, rows=None if truth is None else truth[:, None]),
+        Truth(task=Task.CLASSIFY, rows=None if truth is None else truth[:, None]),
     )
 
 
-def by(reference: Answers, found: Answers, truth: Truth) -> Verdict:
+def by(reference: ModelAnswers, found: ModelAnswers, truth: Truth) -> Verdict:
     return verdict(
         "m.int8.tflite",
-        engine="litert 2",
-        kernels="xnnpack",
+        facts=FACTS,
         reference=reference,
         found=found,
         truth=truth,
     )
 
 
-def certificate(found: Verdict, reference: Answers, truth: Truth) -> Certificate:
+def certificate(found: Verdict, reference: ModelAnswers, truth: Truth) -> Certificate:
     return Certificate(
         images=len(reference.rows),
         data="validation",
         overlap=0,
-        task=truth.decision.task,
-        thresholds=truth.decision.thresholds,
+        task=truth.task,
+        thresholds=(),
         names=(),
         float_top1=None,
         float_top5=None,
@@ -72,8 +74,8 @@ def of_scores(
     decision: Decision, reference: Array, found: Array, right: Array | None = None
 ) -> Certificate:
     """A certificate of scores, as the export makes it."""
-    truth = Truth(decision=decision, names=NAMES[decision.task], rows=right)
-    said, other = (answers(decision, scores, right) for scores in (reference, found))
+    truth = Truth(task=decision.task, names=NAMES[decision.task], rows=right)
+    said, other = (model_answers(decision, scores) for scores in (reference, found))
     return certificate(by(said, other, truth), said, truth)
 
 
@@ -86,13 +88,6 @@ def test_a_drop_counts_lost_minus_won() -> None:
     assert made.drop == pytest.approx(0.03)
     assert made.drop_interval.low < 0.03 < made.drop_interval.high
     assert made.agreement == pytest.approx(0.93)
-
-
-def test_top5_finds_the_class_among_five() -> None:
-    scores = np.array([[9.0, 8, 7, 6, 5, 4], [9.0, 8, 7, 6, 5, 4]])
-    found = answers(CLASSES, scores, np.array([[4], [5]]))
-    assert found.rows.tolist() == [[0], [0]]
-    assert found.in_top5.tolist() == [True, False]
 
 
 def test_without_labels_disagreement_bounds_the_drop() -> None:
@@ -110,7 +105,7 @@ def test_a_promise_is_kept_only_if_the_worse_end_of_the_interval_keeps_it() -> N
     truth = np.arange(n) % 10
     found = truth.copy()
     found[:30] = -1  # 0.30 points
-    about = Truth(decision=CLASSES, rows=truth[:, None])
+    about = Truth(task=Task.CLASSIFY, rows=truth[:, None])
     made = certificate(judged(truth, found, truth), answered(truth), about)
     assert broken_promises(made, 0.5) == ()
     (reason,) = broken_promises(made, 0.35)
@@ -119,7 +114,7 @@ def test_a_promise_is_kept_only_if_the_worse_end_of_the_interval_keeps_it() -> N
 
 def test_too_few_images_promise_nothing_and_it_is_said() -> None:
     truth = np.arange(400) % 10
-    about = Truth(decision=CLASSES, rows=truth[:, None])
+    about = Truth(task=Task.CLASSIFY, rows=truth[:, None])
     made = certificate(judged(truth, truth, truth), answered(truth), about)
     reasons = broken_promises(made, 0.5)
     assert "400 images cannot promise less than 0.95 points" in reasons[-1]
@@ -165,7 +160,7 @@ def test_a_file_with_one_answer_for_all_images_never_passes(decision: Decision, 
 def test_the_shares_are_what_a_count_by_hand_gives(decision: Decision, seed: int) -> None:
     reference = drawn(decision, seed)
     found = reference + drawn(decision, seed + 100) / 3
-    right = answers(decision, reference + drawn(decision, seed + 200) / 2, None).rows
+    right = answers(decision, reference + drawn(decision, seed + 200) / 2)
     made = of_scores(decision, reference, found, right).verdicts[0]
 
     def answer(scores: Array) -> list[int]:

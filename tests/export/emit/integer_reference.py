@@ -15,8 +15,18 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from strop.export.ir.graph import LINEAR, Array, Fused, Graph, Kind, Op, QuantParams
-from strop.export.quantize.quantize import CODE_MAX, CODE_MIN, QuantizedGraph
+from strop.export.ir.graph import (
+    CODE_MAX,
+    CODE_MIN,
+    LINEAR,
+    Array,
+    Fused,
+    Graph,
+    Kind,
+    Op,
+    QuantParams,
+)
+from strop.export.quantize.quantize import QuantizedGraph
 
 # Sums of two operands are scaled by integers of so many bits behind the point: exact to
 # 2^-31 of a code, where kernels have 2^-12 and less.

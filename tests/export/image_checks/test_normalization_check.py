@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from strop.export.image_checks.normalization_check import check_input, information, probabilities
+from strop.export.image_checks.normalization_check import check_input, probabilities
 from strop.export.image_checks.normalizations import CAFFE_MEAN, given_reading, other_readings
 from strop.export.ir.graph import Array
 from strop.export.source.source import Source, from_keras_model, load_model_file
@@ -174,13 +174,6 @@ def test_few_images_and_broken_models_are_not_judged(shipped: Source, photos: Ar
     assert check_input(shipped, photos[:19], None) is None
     broken = replace(shipped, forward=lambda images: shipped.forward(images) * np.nan)
     assert check_input(broken, photos, None) is None
-
-
-def test_information_counts_what_the_classes_tell_apart() -> None:
-    assert information(np.eye(4)).mean() == pytest.approx(np.log(4))
-    assert information(np.full((5, 4), 0.25)).mean() == pytest.approx(0)
-    constant = np.tile([1.0, 0.0, 0.0], (5, 1))
-    assert information(constant).mean() == pytest.approx(0)
 
 
 def test_any_last_activation_becomes_a_distribution() -> None:

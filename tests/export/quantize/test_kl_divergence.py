@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from strop.export.ir.graph import Array
-from strop.export.quantize.kl_divergence import divergence, information
+from strop.export.quantize.kl_divergence import divergence, information, information_of_each
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.classify.decision import decide
 
@@ -85,3 +85,12 @@ def test_a_number_that_is_the_same_for_all_images_has_no_spread_to_divide_by() -
     same = np.full((5, 1), 3.0, np.float32)
     assert divergence(same, same, decision) == information(same, decision) == 0
     assert divergence(same, same + 1, decision) > 1e6
+
+
+def test_information_of_each_counts_what_the_classes_tell_apart() -> None:
+    def mean(shares: Array) -> float:
+        return float(information_of_each(np.log(np.maximum(shares, 1e-300))).numpy().mean())
+
+    assert mean(np.eye(4)) == pytest.approx(np.log(4))
+    assert mean(np.full((5, 4), 0.25)) == pytest.approx(0)
+    assert mean(np.tile([1.0, 0.0, 0.0], (5, 1))) == pytest.approx(0)

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 from tests.export.graphs import mobile_block, steps
 
-from strop.export.ir.graph import Array, Graph, Kind, Op, Tensor, float_constant
+from strop.export.ir.graph import CODE_MAX, CODE_MIN, Array, Graph, Kind, Op, Tensor, float_constant
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.calibrate import Calibration, Range, calibrate
 from strop.export.quantize.quantize import (
     BIAS_MAX,
-    CODE_MAX,
-    CODE_MIN,
     SMALLEST_RATIO,
     params_from_range,
     quantize,

@@ -7,6 +7,7 @@ import pytest
 
 from strop.runtime.classify.agreement import (
     Answers,
+    Share,
     agreement,
     constant,
     drop,
@@ -51,8 +52,9 @@ def test_a_constant_answer_never_says_something(seed: int, columns: int) -> None
     reference, *_ = drawn(seed, columns)
     for answer in np.unique(reference, axis=0):
         found = np.broadcast_to(answer, reference.shape)
-        hits = int(np.count_nonzero(same(reference, found)))
-        assert why_it_says_nothing(constant(reference), hits, answer="x", reference="float")
+        assert why_it_says_nothing(
+            constant(reference), agreement(reference, found), answer="x", reference="float"
+        )
 
 
 @pytest.mark.parametrize("images", [20, 100, 2000])
@@ -61,8 +63,9 @@ def test_seven_other_answers_are_too_few_and_eight_are_enough(images: int) -> No
         reference = np.zeros((images, 1), np.int64)
         reference[:others] = 1
         assert constant(reference).is_beatable is is_enough
+        every = Share(hits=images, images=images)
         says_nothing = why_it_says_nothing(
-            constant(reference), images, answer="0", reference="float"
+            constant(reference), every, answer="0", reference="float"
         )
         assert bool(says_nothing) is not is_enough
 
@@ -70,7 +73,8 @@ def test_seven_other_answers_are_too_few_and_eight_are_enough(images: int) -> No
 def test_it_is_said_what_one_answer_for_all_would_reach() -> None:
     reference = np.zeros((500, 1), np.int64)
     reference[:2] = 1
-    assert why_it_says_nothing(constant(reference), 500, answer="shut", reference="float") == (
+    every = Share(hits=500, images=500)
+    assert why_it_says_nothing(constant(reference), every, answer="shut", reference="float") == (
         "float answers 'shut' to 498 of 500 images, so one answer for all of them would agree on"
         " 99.60 %, and 100.00 % is not clearly more"
     )

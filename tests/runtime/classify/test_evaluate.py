@@ -9,6 +9,7 @@ from PIL import Image
 
 import strop.runtime
 from strop.runtime import Contract, ContractError, ImageError
+from strop.runtime.classify.agreement import Share
 from strop.runtime.classify.evaluate import Evaluation, evaluate
 from strop.runtime.images.dataset import LabelledImage, labelled_images, list_images
 
@@ -19,32 +20,36 @@ WORKED = Evaluation(
 )
 
 
+def hits(found: Share | None) -> int | None:
+    return None if found is None else found.hits
+
+
 def test_every_count_is_of_the_images_it_names() -> None:
+    compared = WORKED.comparison
     assert WORKED.n == 4
-    assert WORKED.top1_hits == 2
-    assert WORKED.top5_hits == 3
-    assert WORKED.against_top1_hits == 3
-    assert WORKED.agreed == 1
-    assert WORKED.drop is not None
-    assert (WORKED.drop.lost, WORKED.drop.won) == (2, 1)
+    assert (hits(compared.found.top1), hits(compared.found.top5)) == (2, 3)
+    assert (hits(compared.reference.top1), hits(compared.agreement)) == (3, 1)
+    assert compared.drop is not None
+    assert (compared.drop.lost, compared.drop.won) == (2, 1)
 
 
 def test_the_drop_is_the_difference_of_the_hits() -> None:
-    drop = WORKED.drop
+    compared = WORKED.comparison
+    drop, before = compared.drop, hits(compared.reference.top1)
     assert drop is not None
-    assert WORKED.against_top1_hits == (WORKED.top1_hits or 0) + drop.lost - drop.won
+    assert before == (hits(compared.found.top1) or 0) + drop.lost - drop.won
 
 
 def test_without_truth_only_the_agreement_is_known() -> None:
-    blind = replace(WORKED, truth=(None,) * 4)
-    assert blind.agreed == 1
-    assert (blind.top1_hits, blind.top5_hits, blind.drop) == (None, None, None)
+    blind = replace(WORKED, truth=(None,) * 4).comparison
+    assert hits(blind.agreement) == 1
+    assert (blind.found.top1, blind.found.top5, blind.drop) == (None, None, None)
 
 
 def test_without_a_reference_nothing_is_compared() -> None:
-    alone = replace(WORKED, against=None)
-    assert alone.top1_hits == 2
-    assert (alone.agreed, alone.against_top1_hits, alone.drop) == (None, None, None)
+    alone = replace(WORKED, against=None).comparison
+    assert hits(alone.found.top1) == 2
+    assert (alone.agreement, alone.reference.top1, alone.drop) == (None, None, None)
 
 
 def test_two_artifacts_are_run_on_the_same_images(
@@ -54,7 +59,9 @@ def test_two_artifacts_are_run_on_the_same_images(
     with strop.runtime.open(tiny_tflite) as first, strop.runtime.open(tiny_onnx) as second:
         result = evaluate(first, images, against=second)
     assert result.truth == (0, 0, 1, 1, 2, 2)
-    assert (result.top1_hits, result.against_top1_hits, result.agreed) == (6, 6, 6)
+    compared = result.comparison
+    shares = (compared.found.top1, compared.reference.top1, compared.agreement)
+    assert [hits(share) for share in shares] == [6, 6, 6]
     assert all(len(ranks) == 4 for ranks in result.ranked)
 
 

@@ -1,48 +1,12 @@
-"""What an export is worth, as records: every file against the float model."""
+"""The certificate of an export: every file beside the float model, as values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strop.export.ir.graph import Array
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.statistics.intervals import Interval
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answers:
-    """What one model said about every validation image.
-
-    Attributes:
-        rows: int64 [N, K], the answers, see `strop.runtime.classify.decision.answers`; of a
-            REGRESS task there are no columns.
-        in_top5: bool [N], whether the true class is among the five highest; all False
-            without labels, and of other tasks than CLASSIFY.
-        outputs: float64 [N, scores], the activated scores, of a MULTILABEL or REGRESS task; of
-            others there are no columns.
-    """
-
-    rows: Array
-    in_top5: Array
-    outputs: Array
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Truth:
-    """What is right, and what it is right about.
-
-    Attributes:
-        decision: How scores become an answer.
-        names: Of classes, labels or numbers; empty where classes have none.
-        rows: [N, K], as `Answers.rows`, of a REGRESS task as `Answers.outputs`; None where
-            it is unknown.
-    """
-
-    decision: Decision
-    names: tuple[str, ...] = ()
-    rows: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +54,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OneAnswer:
-    """What a file would be worth that gives every image the same answer.
+    """The worth of a file that gives every image the same answer.
 
     Attributes:
         answer: Float's most common one, in words; of a REGRESS task float's mean.
@@ -109,7 +73,7 @@ class OneAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Certificate:
-    """What the export is worth.
+    """The answers of an export's files beside the float model's, in figures.
 
     Attributes:
         images: How many, > 0.
@@ -122,8 +86,8 @@ class Certificate:
         float_top1: The float model's share right; None without labels.
         float_top5: The same among five.
         float_mean_average_precision: As a `Verdict` has it.
-        one_answer: What everything is to be measured by.
-        verdicts: One an artifact.
+        one_answer: A file must be clearly better than this one.
+        verdicts: One per artifact.
     """
 
     images: int

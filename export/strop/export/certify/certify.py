@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from strop.export.certify.certificate import Answers, Certificate, Truth
+from strop.export.certify.certificate import Certificate
 from strop.export.certify.overlap import overlap
-from strop.export.certify.verdicts import answers, joined, one_answer, verdict
+from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions
@@ -22,8 +22,19 @@ from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.agreement import mean_average_precision, same
-from strop.runtime.classify.decision import THRESHOLD_TASKS, answer_names, answers_of_classes
+from strop.runtime.classify.comparison import (
+    ModelAnswers,
+    Truth,
+    accuracy,
+    joined,
+    model_answers,
+)
+from strop.runtime.classify.decision import (
+    THRESHOLD_TASKS,
+    Decision,
+    answer_names,
+    answers_of_classes,
+)
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import batches
 
@@ -51,7 +62,8 @@ def certify(
     """
     is_validated = bool(options.validation)
     paths = options.validation if is_validated else options.calibration
-    truth = _truth(source, options, is_validated=is_validated)
+    decision = options.decision or source_decision(source)
+    truth = _truth(decision, options, is_validated=is_validated)
     with ExitStack() as stack:
         with native_stderr_held():
             opened = [
@@ -63,52 +75,28 @@ def certify(
             -(-len(paths) // BATCH_SIZE),
             "certify",
         )
-        reference, *found = _answers(source, opened, images, paths, truth)
+        reference, *found = _answers(source, opened, images, paths, decision)
         verdicts = tuple(
-            verdict(
-                path.name,
-                engine=f"{classifier.facts.engine} {classifier.facts.version}",
-                kernels=classifier.facts.kernels,
-                reference=reference,
-                found=one,
-                truth=truth,
-            )
+            verdict(path.name, facts=classifier.facts, reference=reference, found=one, truth=truth)
             for path, classifier, one in zip(artifacts, opened, found, strict=True)
         )
-    shares = _float_shares(reference, truth)
-    task = truth.decision.task
+    of_float = accuracy(reference, truth)
     return Certificate(
         images=len(paths),
         data="validation" if is_validated else "calibration",
         overlap=len(overlap(options.calibration, paths)),
-        task=task,
-        thresholds=truth.decision.thresholds,
-        names=truth.names if task in THRESHOLD_TASKS else (),
-        float_top1=shares[0],
-        float_top5=shares[1],
-        float_mean_average_precision=shares[2],
+        task=truth.task,
+        thresholds=decision.thresholds,
+        names=truth.names if truth.task in THRESHOLD_TASKS else (),
+        float_top1=None if of_float.top1 is None else of_float.top1.share,
+        float_top5=None if of_float.top5 is None else of_float.top5.share,
+        float_mean_average_precision=of_float.mean_average_precision,
         one_answer=one_answer(reference, truth),
         verdicts=verdicts,
     )
 
 
-def _float_shares(
-    reference: Answers, truth: Truth
-) -> tuple[float | None, float | None, float | None]:
-    """Top-1, top-5 and mean average precision of the float model, as far as they are known."""
-    right, task = truth.rows, truth.decision.task
-    if right is None or task is Task.REGRESS:
-        return None, None, None
-    is_labels = task is Task.MULTILABEL
-    return (
-        float(same(reference.rows, right).mean()),
-        float(reference.in_top5.mean()) if task is Task.CLASSIFY else None,
-        mean_average_precision(reference.outputs, right) if is_labels else None,
-    )
-
-
-def _truth(source: Source, options: ExportOptions, *, is_validated: bool) -> Truth:
-    decision = options.decision or source_decision(source)
+def _truth(decision: Decision, options: ExportOptions, *, is_validated: bool) -> Truth:
     is_named = bool(options.labels) or decision.task is not Task.CLASSIFY
     rows = None
     if is_validated and options.targets is not None:
@@ -117,7 +105,7 @@ def _truth(source: Source, options: ExportOptions, *, is_validated: bool) -> Tru
     elif is_validated and options.truth is not None and decision.has_classes:
         rows = answers_of_classes(decision, options.truth)
     return Truth(
-        decision=decision,
+        task=decision.task,
         names=answer_names(decision, options.labels) if is_named else (),
         rows=rows,
     )
@@ -128,14 +116,13 @@ def _answers(
     opened: Sequence[Classifier],
     images: Iterable[Array],
     paths: Sequence[Path],
-    truth: Truth,
-) -> list[Answers]:
+    decision: Decision,
+) -> list[ModelAnswers]:
     """The source's answers, then each artifact's."""
     forward = tf.function(source.forward, autograph=False, reduce_retracing=True)
-    collected: list[list[Answers]] = [[] for _ in range(1 + len(opened))]
+    collected: list[list[ModelAnswers]] = [[] for _ in range(1 + len(opened))]
     seen = 0
     for batch in images:
-        right = None if truth.rows is None else truth.rows[seen : seen + len(batch)]
         files = paths[seen : seen + len(batch)]
         seen += len(batch)
         if source.resize is None:
@@ -147,8 +134,8 @@ def _answers(
                 f"{source.name}: the float model itself gives NaN or infinite scores on the"
                 " validation images; check its weights, and --mean and --std"
             )
-        collected[0].append(answers(truth.decision, scores, right))
+        collected[0].append(model_answers(decision, scores))
         for parts, classifier in zip(collected[1:], opened, strict=True):
             codes = np.stack([classifier.scores(image) for image in batch])
-            parts.append(answers(classifier.known_decision(), codes, right))
+            parts.append(model_answers(classifier.known_decision(), codes))
     return [joined(parts) for parts in collected]

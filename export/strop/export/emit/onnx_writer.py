@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from strop.export.emit.island_onnx import inlined
 from strop.export.frontend.find_islands import HEAVY
 from strop.export.ir.graph import (
+    CODE_MIN,
     RELU6_LIMIT,
     Array,
     Fused,
@@ -21,7 +22,7 @@ from strop.export.ir.graph import (
     Tensor,
 )
 from strop.export.ir.island import Island
-from strop.export.quantize.quantize import CODE_MIN, CODES
+from strop.export.quantize.quantize import CODES
 
 OPSET = 17  # every ONNX Runtime since 1.12 reads it
 IR_VERSION = 8  # of opset 17

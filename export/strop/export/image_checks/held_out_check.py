@@ -31,9 +31,8 @@ import tensorflow as tf
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.range_checks import chosen_activations
 from strop.export.ir.execute import execute
-from strop.export.ir.graph import Array, QuantParams
+from strop.export.ir.graph import CODE_MAX, CODE_MIN, Array, QuantParams
 from strop.export.passes.fold import DeployGraph
-from strop.export.quantize.quantize import CODE_MAX, CODE_MIN
 from strop.export.quantize.tune import Tuned
 from strop.export.source.batches import BATCH_SIZE
 

@@ -37,6 +37,7 @@ import tensorflow as tf
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.normalizations import Reading, given_reading, other_readings
 from strop.export.ir.graph import Array
+from strop.export.quantize.kl_divergence import information_of_each
 from strop.export.source.batches import BATCH_SIZE
 from strop.export.source.source import Source
 from strop.runtime.statistics.intervals import paired_drop_interval
@@ -132,7 +133,9 @@ def _scores(forward: Callable[[tf.Tensor], tf.Tensor], pixels: tf.Tensor) -> Arr
 
 def _answer(reading: Reading, shares: Array, truth: Array | None) -> _Answer:
     if truth is None:
-        return _Answer(reading=reading, evidence=information(shares), is_right=None)
+        logarithms = tf.math.log(np.maximum(shares, np.finfo(np.float64).tiny))
+        evidence: Array = information_of_each(logarithms).numpy()
+        return _Answer(reading=reading, evidence=evidence, is_right=None)
     # One sigmoid score has two classes here, and labels as many as scores.
     of_truth = shares[np.arange(len(truth)), np.minimum(truth, shares.shape[1] - 1)]
     return _Answer(
@@ -140,17 +143,6 @@ def _answer(reading: Reading, shares: Array, truth: Array | None) -> _Answer:
         evidence=np.log(np.maximum(of_truth, SMALLEST)),
         is_right=shares.argmax(1) == truth,
     )
-
-
-def information(shares: Array) -> Array:
-    """KL divergence of each row from the mean row, in nats: float64 [N].
-
-    Its mean is the mutual information between image and class, 0 to ln(min(N, classes)).
-    """
-    logs = np.log(np.maximum(shares, np.finfo(np.float64).tiny))
-    mean = np.log(np.maximum(shares.mean(0), np.finfo(np.float64).tiny))
-    found: Array = (shares * (logs - mean)).sum(1)
-    return found
 
 
 def _mean_evidence(answer: _Answer) -> float:

@@ -70,6 +70,7 @@ class Fused(str, Enum):
 CONVOLUTIONS = frozenset({Kind.CONV, Kind.DEPTHWISE})
 LINEAR = CONVOLUTIONS | {Kind.DENSE}
 RELU6_LIMIT = 6.0
+CODE_MIN, CODE_MAX = -128, 127  # of int8
 ELEMENTWISE = frozenset({Kind.ADD, Kind.SUB, Kind.MUL})
 POOLS = frozenset({Kind.MAX_POOL, Kind.AVERAGE_POOL})
 

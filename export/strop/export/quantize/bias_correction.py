@@ -19,12 +19,12 @@ import numpy as np
 import tensorflow as tf
 
 from strop.export.ir.execute import ACTIVATIONS, compute_unfused, count_readers, finished
-from strop.export.ir.graph import LINEAR, Array, Graph, Op, QuantParams, Tensor
+from strop.export.ir.graph import CODE_MIN, LINEAR, Array, Graph, Op, QuantParams, Tensor
 from strop.export.quantize.calibrate import Calibration, channel_mean
 from strop.export.quantize.codes import codes_of_reals, reals_of_codes
 from strop.export.quantize.gptq import round_weights
 from strop.export.quantize.input_moments import from_rows, rows_of, second_moments
-from strop.export.quantize.quantize import BIAS_MAX, CODE_MIN, WEIGHT_MAX, QuantizedGraph
+from strop.export.quantize.quantize import BIAS_MAX, WEIGHT_MAX, QuantizedGraph
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

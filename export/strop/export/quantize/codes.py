@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from strop.export.ir.graph import Array, QuantParams
-from strop.export.quantize.quantize import CODE_MAX, CODE_MIN, along
+from strop.export.ir.graph import CODE_MAX, CODE_MIN, Array, QuantParams
+from strop.export.quantize.quantize import along
 
 
 def codes_of_reals(real: tf.Tensor, quant: QuantParams) -> tf.Tensor:

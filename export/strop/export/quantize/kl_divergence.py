@@ -1,10 +1,10 @@
-"""How far the scores of int8 are from the float network's, as the answers feel it.
+"""Kullback-Leibler divergence of int8's answers from the float network's, and information.
 
-An error of a score counts by what it does to the probabilities. A difference of squares
-counts most where scores are largest: a few images that are recognized beyond doubt, with
-scores ten times the others', would then decide for all. A regression has no probabilities:
-its numbers are taken for normal distributions around them, as wide as float's numbers are
-spread over the images, so that what counts is the squared error relative to that spread.
+An error of a score counts by its effect on the probabilities. A difference of squares would
+count most where scores are largest: a few images that are recognized with certainty, with
+scores ten times the others', would decide for all. A regression has no probabilities: each
+number stands for a normal distribution around it, as wide as float's numbers are spread over
+the images, so that the squared error relative to that spread counts.
 
 Source: S. Kullback and R. A. Leibler, On Information and Sufficiency, Annals of
 Mathematical Statistics 22, 1951, section 2.
@@ -42,11 +42,11 @@ def divergence(reference: tf.Tensor, found: tf.Tensor, decision: Decision) -> fl
     if decision.task is Task.REGRESS:
         before, after = _numbers(reference, decision), _numbers(found, decision)
         return _normal_divergence(before, after, _variances(before))
-    return _divergence(_logarithms(reference, decision), _logarithms(found, decision))
+    return _mean(_divergences(_logarithms(reference, decision), _logarithms(found, decision)))
 
 
 def information(scores: tf.Tensor, decision: Decision) -> float:
-    """What the answers say about the images: how far each is from the answer to all of them.
+    """Information of the answers about the images: their divergence from the mean answer.
 
     Args:
         scores: float [N, scores].
@@ -59,9 +59,21 @@ def information(scores: tf.Tensor, decision: Decision) -> float:
     if decision.task is Task.REGRESS:
         numbers = _numbers(scores, decision)
         return _normal_divergence(numbers, numbers.mean(axis=0), _variances(numbers))
-    each = _logarithms(scores, decision)
-    mean = tf.reduce_logsumexp(each, 0, keepdims=True) - math.log(len(each))
-    return _divergence(each, mean)
+    return _mean(information_of_each(_logarithms(scores, decision)))
+
+
+def information_of_each(logarithms: tf.Tensor) -> tf.Tensor:
+    """Information of each image's answer: its divergence from the mean answer.
+
+    Args:
+        logarithms: Of the probabilities, float64 [N, classes], or [N, decisions, 2].
+
+    Returns:
+        Nats, float64 [N]; their mean is the mutual information between image and class, 0 to
+        ln(min(N, classes)).
+    """
+    mean = tf.reduce_logsumexp(logarithms, 0, keepdims=True) - math.log(len(logarithms))
+    return _divergences(logarithms, mean)
 
 
 def _numbers(scores: tf.Tensor, decision: Decision) -> Array:
@@ -95,6 +107,11 @@ def _logarithms(scores: tf.Tensor, decision: Decision) -> tf.Tensor:
     return tf.nn.log_softmax(scores)
 
 
-def _divergence(expected: tf.Tensor, found: tf.Tensor) -> float:
-    lost = tf.reduce_sum(tf.exp(expected) * (expected - found), tuple(range(1, expected.ndim)))
-    return max(float(tf.reduce_mean(lost)), 0.0)
+def _divergences(expected: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    axes = tuple(range(1, expected.ndim))
+    return tf.reduce_sum(tf.exp(expected) * (expected - found), axes)
+
+
+def _mean(divergences: tf.Tensor) -> float:
+    """Of divergences that are each >= 0 but for rounding."""
+    return max(float(tf.reduce_mean(divergences)), 0.0)

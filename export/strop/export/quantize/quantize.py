@@ -9,7 +9,17 @@ from math import prod
 
 import numpy as np
 
-from strop.export.ir.graph import LINEAR, Array, Graph, Kind, Op, QuantParams, Tensor
+from strop.export.ir.graph import (
+    CODE_MAX,
+    CODE_MIN,
+    LINEAR,
+    Array,
+    Graph,
+    Kind,
+    Op,
+    QuantParams,
+    Tensor,
+)
 from strop.export.passes.fold import DeployGraph
 from strop.export.passes.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.quantize.calibrate import Calibration, Range
@@ -17,7 +27,6 @@ from strop.export.quantize.scale_floors import with_floors
 from strop.export.quantize.tie_free_scales import TieFreeScales, tie_free_scales
 from strop.runtime.errors import QuantizationError
 
-CODE_MIN, CODE_MAX = -128, 127
 CODES = CODE_MAX - CODE_MIN
 WEIGHT_MAX = 127  # symmetric; -128 is never used (TFLite quantization specification)
 BIAS_MAX = 2**30  # half of int32's: the accumulator has to hold the products as well

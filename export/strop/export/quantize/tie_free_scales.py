@@ -29,7 +29,7 @@ from math import prod
 
 import numpy as np
 
-from strop.export.ir.graph import RELU6_LIMIT, Array, Fused, Graph, Kind, Op, QuantParams
+from strop.export.ir.graph import CODE_MAX, RELU6_LIMIT, Array, Fused, Graph, Kind, Op, QuantParams
 
 # XNNPACK's error over the distance to a tie: 255 * 2^(e - 20) * 2 * k, and 2^e * k is at most
 # the larger input's multiple: 510 * 1023 / 2^20 = 0.5.
@@ -41,7 +41,6 @@ MAX_GROWTH = 0.02  # of a scale; more resolution than this is not given away for
 # leave the limit to saturation.
 MAX_RELU6_GROWTH = 1 / 600
 SAME_SCALE = 2e-7  # relative; float32 keeps 6e-8
-CODE_MAX = 127
 SUMS = frozenset({Kind.ADD, Kind.SUB})
 
 

@@ -18,12 +18,22 @@ class Share:
     """A share of images.
 
     Attributes:
-        share: 0..1.
-        interval: 95 % interval of it (Wilson).
+        hits: Images that count, 0 to `images`.
+        images: All images, at least 1.
     """
 
-    share: float
-    interval: Interval
+    hits: int
+    images: int
+
+    @property
+    def share(self) -> float:
+        """0..1."""
+        return self.hits / self.images
+
+    @property
+    def interval(self) -> Interval:
+        """95 % interval of the share (Wilson)."""
+        return wilson_interval(self.hits, self.images)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,19 +43,22 @@ class Drop:
     Attributes:
         lost: Images that only the reference has right.
         won: Images that only the other model has right.
-        drop: (lost - won) / images, a share.
-        interval: 95 % interval of it (paired, Tango 1998).
+        images: All images.
     """
 
     lost: int
     won: int
-    drop: float
-    interval: Interval
+    images: int
 
+    @property
+    def drop(self) -> float:
+        """(lost - won) / images, a share."""
+        return (self.lost - self.won) / self.images
 
-def share_of(hits: int, images: int) -> Share:
-    """The share that `hits` of the images are."""
-    return Share(share=hits / images, interval=wilson_interval(hits, images))
+    @property
+    def interval(self) -> Interval:
+        """95 % interval of the drop (paired, Tango 1998)."""
+        return paired_drop_interval(self.lost, self.won, self.images)
 
 
 def same(first: Answers, second: Answers) -> NDArray[np.bool_]:
@@ -56,7 +69,8 @@ def same(first: Answers, second: Answers) -> NDArray[np.bool_]:
 
 def agreement(reference: Answers, found: Answers) -> Share:
     """The share of images with the same answer."""
-    return share_of(int(np.count_nonzero(same(reference, found))), len(reference))
+    hits = int(np.count_nonzero(same(reference, found)))
+    return Share(hits=hits, images=len(reference))
 
 
 def drop(reference: Answers, found: Answers, truth: Answers) -> Drop:
@@ -64,17 +78,12 @@ def drop(reference: Answers, found: Answers, truth: Answers) -> Drop:
     before, now = same(reference, truth), same(found, truth)
     lost = int(np.count_nonzero(before & ~now))
     won = int(np.count_nonzero(now & ~before))
-    return Drop(
-        lost=lost,
-        won=won,
-        drop=(lost - won) / len(truth),
-        interval=paired_drop_interval(lost, won, len(truth)),
-    )
+    return Drop(lost=lost, won=won, images=len(truth))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Constant:
-    """What a file would be worth that gives every image the reference's most common answer.
+    """The worth of a file that gives every image the reference's most common answer.
 
     A file whose agreement with the reference is not clearly above this one's says nothing
     about the network: the two 95 % intervals must not overlap. Where fewer than 8 images have
@@ -96,28 +105,27 @@ class Constant:
     @property
     def agreement(self) -> Share:
         """With the reference."""
-        return share_of(self.hits, self.images)
+        return Share(hits=self.hits, images=self.images)
 
     @property
     def is_beatable(self) -> bool:
         """Whether a file that agrees on every image would be clearly better."""
-        return self.is_beaten_by(share_of(self.images, self.images))
+        return self.is_beaten_by(Share(hits=self.images, images=self.images))
 
     def is_beaten_by(self, found: Share) -> bool:
         """Whether an agreement with the reference is clearly above this one's."""
         return found.interval.low > self.agreement.interval.high
 
 
-def why_it_says_nothing(constant: Constant, agreed: int, *, answer: str, reference: str) -> str:
-    """What keeps an agreement from saying something; empty where nothing does.
+def why_it_says_nothing(constant: Constant, found: Share, *, answer: str, reference: str) -> str:
+    """Why an agreement says nothing about a model; empty where it does.
 
     Args:
         constant: What one answer for all images would be worth.
-        agreed: Images with the same answer as the reference.
+        found: Images with the same answer as the reference.
         answer: The constant's answer, in words.
         reference: What the reference is called.
     """
-    found = share_of(agreed, constant.images)
     if constant.is_beaten_by(found):
         return ""
     return (

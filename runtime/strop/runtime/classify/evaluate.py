@@ -5,40 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.artifact.contract import Contract, Task
-from strop.runtime.classify.agreement import (
-    Answers,
-    Constant,
-    Drop,
-    constant,
-    drop,
-    label_agreement,
-    mean_average_precision,
-    same,
-)
+from strop.runtime.classify.agreement import Answers
 from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.comparison import (
+    TABLE_TASKS,
+    TOP,
+    Comparison,
+    ModelAnswers,
+    Truth,
+    compare,
+)
 from strop.runtime.classify.decision import Decision, answer_names, answers, classes_in, outputs
-from strop.runtime.classify.regression_error import OutputError, output_errors
 from strop.runtime.classify.scores import top_k
 from strop.runtime.errors import ContractError, ImageError, MeasurementError
 from strop.runtime.images.dataset import LabelledImage, pixels_in_order
 
-RANKS = 5  # top-5 is the second number that ImageNet results are reported in
+MAX_CLASSES = 1 << 31  # of the classes in a board's record; a model has far fewer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """What one artifact, or two, said of each image; every count is derived from it.
+    """The answers of one artifact, or of two, to each image; `comparison` has the figures.
 
     Attributes:
         truth: Class of each image; None where unknown.
-        ranked: For each image the best RANKS classes, best first; of a BINARY task the one that
+        ranked: For each image the best TOP classes, best first; of a BINARY task the one that
             is the answer, of a MULTILABEL task all that are in it, of a REGRESS task none.
-        against: The same of the other artifact, the reference; None without one.
+        against: Those of the reference, the other artifact; None without one.
         task: What the scores are.
         outputs: Of a MULTILABEL or REGRESS task each image's activated scores; None of others.
         against_outputs: The same of the reference; None without one.
@@ -62,7 +61,7 @@ class Evaluation:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        is_table = self.task in (Task.MULTILABEL, Task.REGRESS)
+        is_table = self.task in TABLE_TASKS
         width = len(self.names) if is_table else 1
         tables = [self.outputs] if is_table else []
         if is_table and self.against is not None:
@@ -82,7 +81,10 @@ class Evaluation:
 
     def _is_answer(self, classes: tuple[int, ...]) -> bool:
         if self.task in (Task.CLASSIFY, Task.BINARY):
-            return bool(classes)
+            # As many for each image: TOP, or all of fewer classes.
+            return 0 < len(classes) == len(self.ranked[0]) and all(
+                0 <= index < MAX_CLASSES for index in classes
+            )
         return all(0 <= index < len(self.names) for index in classes)
 
     @property
@@ -96,98 +98,45 @@ class Evaluation:
         return self.targets is not None or None not in self.truth
 
     @property
-    def top1_hits(self) -> int | None:
-        """Images whose answer is right; None if what is right is unknown."""
-        truth = self.right_answers
-        return None if truth is None else int(np.count_nonzero(same(self.answers, truth)))
+    def comparison(self) -> Comparison:
+        """All figures: the artifact's answers against what is right, and the reference's.
+
+        Raises:
+            MeasurementError: A regression on fewer than two images.
+        """
+        reference = None
+        if self.against is not None:
+            reference = self._answers(self.against, self.against_outputs)
+        return compare(self._answers(self.ranked, self.outputs), reference, self.right)
 
     @property
-    def top5_hits(self) -> int | None:
-        """Images whose class was among the first RANKS; None if the classes are unknown."""
-        if self.task is not Task.CLASSIFY or not self.is_labelled:
-            return None
-        pairs = zip(self.truth, self.ranked, strict=True)
-        return sum(index in best[:RANKS] for index, best in pairs)
+    def right(self) -> Truth:
+        """What is right, as far as it is known."""
+        rows: NDArray[Any] | None = None
+        if self.targets is not None:
+            rows = np.array(self.targets)
+            rows = rows if self.task is Task.REGRESS else rows.astype(np.int64)
+        elif self.is_labelled and self.task is not Task.REGRESS:
+            classes = [() if index is None else (index,) for index in self.truth]
+            rows = self._rows(classes, self.outputs)
+        return Truth(task=self.task, names=self.names, rows=rows)
 
-    @property
-    def against_top1_hits(self) -> int | None:
-        """As top1_hits, of the reference; None without one."""
-        truth, reference = self.right_answers, self.reference_answers
-        if truth is None or reference is None:
-            return None
-        return int(np.count_nonzero(same(reference, truth)))
+    def _answers(
+        self, ranked: Sequence[tuple[int, ...]], outputs: Sequence[tuple[float, ...]] | None
+    ) -> ModelAnswers:
+        is_ranking = self.task is Task.CLASSIFY
+        return ModelAnswers(
+            rows=self._rows(ranked, outputs),
+            best=np.array(ranked if is_ranking else [()] * self.n, np.int64),
+            outputs=np.array([()] * self.n if outputs is None else outputs, np.float64),
+        )
 
-    @property
-    def agreed(self) -> int | None:
-        """Images to which both give the same answer; None without a reference."""
-        reference = self.reference_answers
-        return None if reference is None else int(np.count_nonzero(same(self.answers, reference)))
-
-    @property
-    def drop(self) -> Drop | None:
-        """How many more images the reference has right; None if that is unknown."""
-        truth, reference = self.right_answers, self.reference_answers
-        return None if truth is None or reference is None else drop(reference, self.answers, truth)
-
-    @property
-    def answers(self) -> Answers:
-        """As `strop.runtime.classify.decision.answers`; of a REGRESS task no columns."""
-        return self._rows(self.ranked)
-
-    @property
-    def reference_answers(self) -> Answers | None:
-        """The same of the reference; None without one, and of a REGRESS task."""
-        if self.against is None or self.task is Task.REGRESS:
-            return None
-        return self._rows(self.against)
-
-    @property
-    def right_answers(self) -> Answers | None:
-        """What is right; None if it is unknown, and of a REGRESS task."""
-        if not self.is_labelled or self.task is Task.REGRESS:
-            return None
-        if self.targets is None:
-            return self._rows([() if index is None else (index,) for index in self.truth])
-        return np.array(self.targets).astype(np.int64)
-
-    @property
-    def constant(self) -> Constant | None:
-        """What one answer for all images would be worth; None without a reference's answers."""
-        reference = self.reference_answers
-        return None if reference is None else constant(reference, self.right_answers)
-
-    @property
-    def label_agreement(self) -> tuple[float, ...]:
-        """Of a MULTILABEL task with a reference the share of images by label; empty of others."""
-        reference = self.reference_answers
-        if reference is None or self.task is not Task.MULTILABEL:
-            return ()
-        return label_agreement(reference, self.answers)
-
-    @property
-    def mean_average_precision(self) -> float | None:
-        """Of a MULTILABEL task; None of others, and where what is right is unknown."""
-        truth = self.right_answers
-        if truth is None or self.outputs is None:
-            return None
-        return mean_average_precision(np.array(self.outputs), truth)
-
-    @property
-    def errors(self) -> tuple[OutputError, ...]:
-        """Of a REGRESS task the errors against the reference, or else the truth; or empty."""
-        if self.task is not Task.REGRESS or self.outputs is None:
-            return ()
-        truth = None if self.targets is None else np.array(self.targets)
-        reference = truth if self.against_outputs is None else np.array(self.against_outputs)
-        if reference is None:
-            return ()
-        of_reference = truth if self.against_outputs is not None else None
-        return output_errors(reference, np.array(self.outputs), of_reference, self.names)
-
-    def _rows(self, classes: Sequence[tuple[int, ...]]) -> Answers:
-        if self.task is not Task.MULTILABEL or self.outputs is None:
+    def _rows(
+        self, classes: Sequence[tuple[int, ...]], outputs: Sequence[tuple[float, ...]] | None
+    ) -> Answers:
+        if self.task is not Task.MULTILABEL or outputs is None:
             return np.array([each[:1] for each in classes], np.int64)
-        rows = np.zeros((len(classes), len(self.outputs[0])), np.int64)
+        rows = np.zeros((len(classes), len(outputs[0])), np.int64)
         for row, each in zip(rows, classes, strict=True):
             row[list(each)] = 1
         return rows
@@ -263,7 +212,7 @@ class _Said:
     def add(self, scores: NDArray[np.float32]) -> None:
         task = self.decision.task
         if task is Task.CLASSIFY:
-            self.ranked.append(top_k(scores, RANKS))
+            self.ranked.append(top_k(scores, TOP))
             return
         is_number = task is Task.REGRESS
         answer = None if is_number else answers(self.decision, scores[None])[0]

@@ -7,13 +7,12 @@ from dataclasses import asdict
 
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.agreement import mean_label_interval, why_it_says_nothing
-from strop.runtime.classify.decision import answer_in_words
+from strop.runtime.classify.agreement import Share
 from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
-from strop.runtime.statistics.intervals import Interval, wilson_interval
+from strop.runtime.statistics.intervals import Interval
 
 # History: 2 has the task, and what is said of others than classify.
 FORMAT_VERSION = 2
@@ -34,37 +33,32 @@ RIGHT = {Task.CLASSIFY: "top-1", Task.BINARY: "right", Task.MULTILABEL: "whole s
 def rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
     """Shares of images, by COLUMNS; of a task whose answers are not numbers."""
     right, answer = RIGHT[result.task], ANSWERS[result.task]
+    compared = result.comparison
     counted = (
-        (right, result.top1_hits),
-        ("top-5", result.top5_hits),
-        (f"{right} of the reference", result.against_top1_hits),
-        (f"same {answer} as the reference", result.agreed),
+        (right, compared.found.top1),
+        ("top-5", compared.found.top5),
+        (f"{right} of the reference", compared.reference.top1),
+        (f"same {answer} as the reference", compared.agreement),
     )
     found = [
-        (
-            name,
-            f"{hits / result.n:.4f}",
-            _interval(wilson_interval(hits, result.n)),
-            f"{hits}/{result.n}",
-        )
-        for name, hits in counted
-        if hits is not None
+        (name, f"{each.share:.4f}", _interval(each.interval), f"{each.hits}/{each.images}")
+        for name, each in counted
+        if each is not None
     ]
-    by_label = result.label_agreement
-    if by_label:
+    by_label, interval = compared.label_agreement, compared.label_agreement_interval
+    if interval is not None:
         mean, least = sum(by_label) / len(by_label), min(by_label)
-        interval = _interval(mean_label_interval(by_label, result.n))
         worst = result.names[by_label.index(least)]
-        found.append(("same labels as the reference, mean", f"{mean:.4f}", interval, ""))
-        found.append((f"of them the least, {worst}", f"{least:.4f}", "", ""))
-    precision = result.mean_average_precision
+        mean_row = ("same labels as the reference, mean", f"{mean:.4f}", _interval(interval), "")
+        found += [mean_row, (f"of them the least, {worst}", f"{least:.4f}", "", "")]
+    precision = compared.found.mean_average_precision
     if precision is not None:
         found.append(("mean average precision", f"{precision:.4f}", "", ""))
-    drop = result.drop
+    drop = compared.drop
     if drop is not None:
         name = f"{right} drop from the reference"
-        interval = _interval(drop.interval)
-        found.append((name, f"{drop.drop:.4f}", interval, f"{drop.lost}-{drop.won}"))
+        between = _interval(drop.interval)
+        found.append((name, f"{drop.drop:.4f}", between, f"{drop.lost}-{drop.won}"))
     return found
 
 
@@ -78,7 +72,7 @@ def error_rows(result: Evaluation) -> list[tuple[str, ...]]:
             f"{error.largest:.4g}",
             *_of_spread(error),
         )
-        for error in result.errors
+        for error in result.comparison.errors
     ]
 
 
@@ -94,19 +88,15 @@ def _of_spread(error: OutputError) -> tuple[str, str, str]:
 
 
 def notes(result: Evaluation) -> list[str]:
-    """What the figures do not say by themselves: that one answer for all would do as well."""
+    """Warnings that one answer for all images would do as well."""
     if result.task is Task.REGRESS:
         return [
             f"{error.output}: one number for all images, the reference's mean, would be about as"
             f" near (mean error {error.constant:.4g}); the error says nothing about the artifact"
-            for error in result.errors
+            for error in result.comparison.errors
             if not error.is_telling
         ]
-    constant, agreed = result.constant, result.agreed
-    if constant is None or agreed is None:
-        return []
-    answer = answer_in_words(result.task, result.names, constant.answer)
-    why = why_it_says_nothing(constant, agreed, answer=answer, reference="the reference")
+    why = result.comparison.why_it_says_nothing(result.right, reference="the reference")
     return [f"the agreement says nothing about the artifact: {why}"] if why else []
 
 
@@ -120,14 +110,8 @@ def record(
     against_facts: EngineFacts | None,
     result: Evaluation,
 ) -> dict[str, object]:
-    """What --json prints."""
-
-    def counted(hits: int | None) -> dict[str, object] | None:
-        if hits is None:
-            return None
-        interval = asdict(wilson_interval(hits, result.n))
-        return {"hits": hits, "share": hits / result.n, "interval": interval}
-
+    """The record that --json prints."""
+    compared = result.comparison
     found: dict[str, object] = {
         "format_version": FORMAT_VERSION,
         "strop_version": installed_version(),
@@ -138,10 +122,10 @@ def record(
         "thresholds": result.thresholds,
         "names": result.names,
         "n": result.n,
-        "top1": counted(result.top1_hits),
-        "top5": counted(result.top5_hits),
-        "mean_average_precision": result.mean_average_precision,
-        "errors": [asdict(error) for error in result.errors],
+        "top1": _counted(compared.found.top1),
+        "top5": _counted(compared.found.top5),
+        "mean_average_precision": compared.found.mean_average_precision,
+        "errors": [asdict(error) for error in compared.errors],
         "notes": notes(result),
         "against": None,
         "truth": result.truth,
@@ -150,14 +134,14 @@ def record(
         "outputs": result.outputs,
     }
     if against_facts is not None:
-        drop = result.drop
+        drop = compared.drop
         found["against"] = {
             "artifact": options.against.name,
             "sha256": sha256_file(options.against),
             "engine": asdict(against_facts),
-            "top1": counted(result.against_top1_hits),
-            "agreed": counted(result.agreed),
-            "label_agreement": result.label_agreement,
+            "top1": _counted(compared.reference.top1),
+            "agreed": _counted(compared.agreement),
+            "label_agreement": compared.label_agreement,
             "drop": None
             if drop is None
             else {
@@ -170,3 +154,9 @@ def record(
             "outputs": result.against_outputs,
         }
     return found
+
+
+def _counted(found: Share | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {"hits": found.hits, "share": found.share, "interval": asdict(found.interval)}

@@ -1,0 +1,217 @@
+"""Compares two classifiers over the same images, for the certificate and `strop evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.agreement import (
+    Answers,
+    Constant,
+    Drop,
+    Share,
+    agreement,
+    constant,
+    drop,
+    label_agreement,
+    mean_average_precision,
+    mean_label_interval,
+    same,
+    why_it_says_nothing,
+)
+from strop.runtime.classify.decision import Decision, answer_in_words, answers, outputs
+from strop.runtime.classify.regression_error import OutputError, output_errors
+from strop.runtime.classify.scores import top_k
+from strop.runtime.statistics.intervals import Interval
+
+TOP = 5  # top-5 is the second number that ImageNet results are reported in
+TABLE_TASKS = (Task.MULTILABEL, Task.REGRESS)  # an image has several answers, or several numbers
+Floats: TypeAlias = "NDArray[np.floating[Any]]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelAnswers:
+    """The answers of one model to N images.
+
+    Attributes:
+        rows: int64 [N, K], as `decision.answers`; no columns of a REGRESS task.
+        best: int64 [N, TOP at most], the best classes of a CLASSIFY task, best first; no
+            columns of other tasks.
+        outputs: float64 [N, scores], the activated scores of a MULTILABEL or REGRESS task; no
+            columns of other tasks.
+    """
+
+    rows: Answers
+    best: Answers
+    outputs: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Truth:
+    """The right answers to N images.
+
+    Attributes:
+        task: What the scores are.
+        names: Of classes, labels or numbers; empty where classes have none.
+        rows: [N, K], as `ModelAnswers.rows`, of a REGRESS task as `ModelAnswers.outputs`; None
+            where they are unknown.
+    """
+
+    task: Task
+    names: tuple[str, ...] = ()
+    rows: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracy:
+    """How often one model is right; a figure is None where the truth is unknown.
+
+    Attributes:
+        top1: Images with the right answer: class, or whole set of labels; None of a REGRESS
+            task.
+        top5: Images whose class is among the TOP best; None of other tasks than CLASSIFY.
+        mean_average_precision: Of a MULTILABEL task; None of others.
+    """
+
+    top1: Share | None = None
+    top5: Share | None = None
+    mean_average_precision: float | None = None
+
+
+UNKNOWN = Accuracy()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """One model beside a reference, over the same images.
+
+    Attributes:
+        found: How often the model is right.
+        reference: How often the reference is; without a reference as of unknown truth.
+        agreement: Images with the same answer; None without a reference, and of a REGRESS task.
+        drop: How many more images the reference has right; None where that is unknown.
+        constant: What one answer for all images would be worth; None as `agreement`.
+        label_agreement: Of a MULTILABEL task with a reference, for each label the share of images
+            on which it is set alike; empty of others.
+        errors: Of a REGRESS task, one for each number, against the reference or else the truth;
+            empty of others, and where neither is known.
+    """
+
+    found: Accuracy
+    reference: Accuracy = UNKNOWN
+    agreement: Share | None = None
+    drop: Drop | None = None
+    constant: Constant | None = None
+    label_agreement: tuple[float, ...] = ()
+    errors: tuple[OutputError, ...] = ()
+
+    @property
+    def label_agreement_interval(self) -> Interval | None:
+        """A 95 % interval of the mean of `label_agreement`; None without it."""
+        if not self.label_agreement or self.agreement is None:
+            return None
+        return mean_label_interval(self.label_agreement, self.agreement.images)
+
+    def why_it_says_nothing(self, truth: Truth, *, reference: str) -> str:
+        """Why the agreement says nothing about the model; empty where it does.
+
+        Args:
+            truth: Gives task and names.
+            reference: What the reference is called.
+        """
+        if self.constant is None or self.agreement is None:
+            return ""
+        answer = answer_in_words(truth.task, truth.names, self.constant.answer)
+        return why_it_says_nothing(
+            self.constant, self.agreement, answer=answer, reference=reference
+        )
+
+
+def model_answers(decision: Decision, scores: Floats) -> ModelAnswers:
+    """The answers that scores are.
+
+    Args:
+        decision: The rule.
+        scores: [N, scores], before the activation.
+    """
+    n = len(scores)
+    best = rows = np.zeros((n, 0), np.int64)
+    if decision.task is Task.CLASSIFY:
+        best = np.array([top_k(row, TOP) for row in scores], np.int64)
+        rows = best[:, :1]
+    elif decision.has_classes:
+        rows = answers(decision, scores)
+    is_table = decision.task in TABLE_TASKS
+    table = outputs(decision, scores) if is_table else np.zeros((n, 0))
+    return ModelAnswers(rows=rows, best=best, outputs=table)
+
+
+def joined(parts: Sequence[ModelAnswers]) -> ModelAnswers:
+    """The answers to consecutive batches as one."""
+    return ModelAnswers(
+        rows=np.concatenate([part.rows for part in parts]),
+        best=np.concatenate([part.best for part in parts]),
+        outputs=np.concatenate([part.outputs for part in parts]),
+    )
+
+
+def accuracy(found: ModelAnswers, truth: Truth) -> Accuracy:
+    """How often a model is right."""
+    if truth.rows is None or truth.task is Task.REGRESS:
+        return UNKNOWN
+    top5 = precision = None
+    if truth.task is Task.CLASSIFY:
+        top5 = _share_of((found.best == truth.rows).any(axis=1))
+    if truth.task is Task.MULTILABEL:
+        precision = mean_average_precision(found.outputs, truth.rows)
+    return Accuracy(
+        top1=_share_of(same(found.rows, truth.rows)), top5=top5, mean_average_precision=precision
+    )
+
+
+def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -> Comparison:
+    """Hold one model's answers against a reference's, or against the truth alone.
+
+    Args:
+        found: Of the model.
+        reference: Of the reference, to the same images; None without one.
+        truth: Of these images.
+
+    Raises:
+        MeasurementError: A regression on fewer than two images.
+    """
+    own = accuracy(found, truth)
+    if truth.task is Task.REGRESS:
+        return Comparison(found=own, errors=_errors(found, reference, truth))
+    if reference is None:
+        return Comparison(found=own)
+    by_label: tuple[float, ...] = ()
+    if truth.task is Task.MULTILABEL:
+        by_label = label_agreement(reference.rows, found.rows)
+    return Comparison(
+        found=own,
+        reference=accuracy(reference, truth),
+        agreement=agreement(reference.rows, found.rows),
+        drop=None if truth.rows is None else drop(reference.rows, found.rows, truth.rows),
+        constant=constant(reference.rows, truth.rows),
+        label_agreement=by_label,
+    )
+
+
+def _errors(
+    found: ModelAnswers, reference: ModelAnswers | None, truth: Truth
+) -> tuple[OutputError, ...]:
+    if reference is not None:
+        return output_errors(reference.outputs, found.outputs, truth.rows, truth.names)
+    if truth.rows is None:
+        return ()
+    return output_errors(truth.rows, found.outputs, None, truth.names)
+
+
+def _share_of(is_hit: NDArray[np.bool_]) -> Share:
+    return Share(hits=int(np.count_nonzero(is_hit)), images=len(is_hit))
