@@ -33,9 +33,9 @@ EXPORT_ROOMS = (
 )
 RUNTIME_ROOMS = (
     ("commands",),
+    ("check.modes",),
     ("reporting",),
     ("history", "baseline"),
-    ("check.modes",),
     ("check.judge",),
     ("check.measure",),
     ("remote",),

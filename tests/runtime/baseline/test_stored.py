@@ -15,15 +15,15 @@ from tests.runtime.commands.check.test_check import SHORT
 
 from strop import cli
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.baseline import stored_report
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Index
 from strop.runtime.baseline.session import BaselineSession, MachineClass
 from strop.runtime.baseline.stored import decide_stored
-from strop.runtime.baseline.stored_report import stored_report_from_json
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.commands.check import check
+from strop.runtime.check.modes import stored
+from strop.runtime.check.modes.stored import stored_report_from_json
+from strop.runtime.commands.check import question
 
 PLAN = CheckPlan()
 SHA = "ab" * 32
@@ -149,10 +149,10 @@ def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_onnx: Path) ->
     for each in OLDS:
         made.add_session(each)
     made.write_index(Index(models=(promotion_of(SHA),)))
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
     sha256 = sha256_file(tiny_onnx)
     monkeypatch.setattr(
-        stored_report,
+        stored,
         "measure_session",
         lambda *_, **__: session(6 * MS, sha256=sha256, hours=99),
     )
@@ -207,7 +207,7 @@ def test_an_artifact_is_measured_and_held_against_its_own_record(
     sha256 = sha256_file(tiny_onnx)
     made.add_session(session(sha256=sha256))
     made.write_index(Index(models=(promotion_of(sha256),)))
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
     words = ["check", str(tiny_onnx), "--baseline", str(made.path), "--mode", "stored"]
     # The record is of a Raspberry Pi: neither its latency nor its memory is held against it.
     assert cli.main([*words, "--strict"]) == 3
@@ -225,7 +225,7 @@ def test_what_else_changed_is_told_by_the_last_session_that_counts(
     new = session(hours=99)
     grown = replace(new.subject.anatomy, size_bytes=2 * new.subject.anatomy.size_bytes)
     new = replace(new, subject=replace(new.subject, anatomy=grown))
-    monkeypatch.setattr(stored_report, "measure_session", lambda *_, **__: new)
+    monkeypatch.setattr(stored, "measure_session", lambda *_, **__: new)
     assert cli.main(["check", str(tiny_onnx), "--baseline", f"{numbers.path}#m"]) == 1
     verdict, change = capsys.readouterr().out.splitlines()
     assert verdict.startswith("PASS ")

@@ -16,7 +16,7 @@ from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.commands import baseline
-from strop.runtime.commands.check import check
+from strop.runtime.commands.check import question
 
 Strop = Callable[..., int]
 
@@ -25,7 +25,7 @@ Strop = Callable[..., int]
 def strop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Strop:
     """The command line in an empty folder, with short measurements."""
     monkeypatch.setattr(baseline, "CheckPlan", lambda: SHORT)
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
     monkeypatch.chdir(tmp_path)
     return lambda *words: cli.main(list(map(str, words)))
 

@@ -20,8 +20,8 @@ from strop import cli
 from strop.runtime.bench.latency import LatencySamples
 from strop.runtime.bench.record import BenchRecord
 from strop.runtime.check.judge.report import CheckReport
+from strop.runtime.check.modes import paired
 from strop.runtime.commands.bench import bench
-from strop.runtime.commands.check import check
 from strop.runtime.history.measured import Measured, measured_by_bench, measured_by_check
 from strop.runtime.machine.board import board_state
 from strop.runtime.reporting.formats import (
@@ -171,7 +171,7 @@ Put = Callable[[CheckReport], None]
 @pytest.fixture
 def put(monkeypatch: pytest.MonkeyPatch) -> Put:
     """Puts a made-up report in the place of a measurement."""
-    return lambda report: monkeypatch.setattr(check, "check_paired", lambda *_, **__: report)
+    return lambda report: monkeypatch.setattr(paired, "check_paired", lambda *_, **__: report)
 
 
 def ended(*words: str) -> int:

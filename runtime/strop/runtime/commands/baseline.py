@@ -27,7 +27,7 @@ from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.flags.contract import add_engine_flags
 from strop.runtime.errors import BaselineError, MeasurementError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
-from strop.runtime.reporting.paired import milliseconds
+from strop.runtime.reporting.wording import milliseconds
 
 SEED_BITS = 32
 

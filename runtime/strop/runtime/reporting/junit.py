@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from strop.runtime.check.judge.results import P50, Outcome, Result
 from strop.runtime.errors import StropError
 from strop.runtime.pages.xml_text import xml_text
-from strop.runtime.reporting.ci_results import CiResult
+from strop.runtime.reporting.presentation import Presentation
+from strop.runtime.reporting.results import P50, Outcome, Result
 
 TITLE = "strop check"
 TAGS = {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.UNKNOWN: "skipped"}
 COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def junit_of(results: Sequence[CiResult]) -> str:
+def junit_of(check: Presentation) -> str:
     """The XML of a check that was measured."""
     suites = []
-    for each in results:
+    for each in check.artifacts:
         suite = _suite(each.name, duration_s=each.duration_s)
         if each.created_at is not None:
             suite.set("timestamp", each.created_at)

@@ -1,11 +1,28 @@
-"""The wording of a check by pairs."""
+"""Presents a check by pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
+
 from strop.runtime.check.judge.decide import Decision, Verdict
-from strop.runtime.check.judge.figures import pair_figures
-from strop.runtime.check.judge.report import Checked
-from strop.runtime.units import NS_PER_MS, PERCENT
+from strop.runtime.check.judge.figures import PairFigures, pair_figures
+from strop.runtime.check.judge.report import Checked, CheckReport
+from strop.runtime.engines.engine import EngineFacts
+from strop.runtime.history.measured import measured_by_check
+from strop.runtime.reporting.presentation import Presentation, PresentedArtifact, exit_code
+from strop.runtime.reporting.results import gate_results, latency_result
+from strop.runtime.reporting.wording import (
+    COLUMNS,
+    baseline_figures,
+    decision_cells,
+    decision_figures,
+    doubts_of,
+    interval,
+    milliseconds,
+    run_figures,
+)
+from strop.runtime.units import PERCENT
 
 REMEDIES = {
     Verdict.INCONCLUSIVE: "give it more --budget, or a quieter machine; this is no pass",
@@ -13,32 +30,48 @@ REMEDIES = {
 }
 
 
+def present_pairs(report: CheckReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
+    """The report in common terms.
+
+    Args:
+        report: As measured.
+        is_strict: Whether an inconclusive artifact ends the build.
+        has_accuracy: Whether accuracy is a gate.
+    """
+    artifacts = tuple(
+        _artifact(each, report, is_strict=is_strict, has_accuracy=has_accuracy)
+        for each in report.artifacts
+    )
+    return Presentation(
+        artifacts=artifacts,
+        record=_record(report, exit_code(artifacts)),
+        columns=(*COLUMNS, "pairs", "detectable"),
+        against="Against",
+        baseline=report.baseline,
+        plan=report.plan,
+        runner=report.baseline,
+        machine=report.machine,
+        strop_version=report.strop_version,
+        notes=(
+            *(f"tried on this machine, {line}" for line in report.qualification),
+            *_engine_notes(report),
+        ),
+        measured=measured_by_check(report),
+    )
+
+
 def summary(checked: Checked) -> str:
     """The verdict and what it rests on, in one line."""
-    decision = checked.decision
-    parts = [f"{decision.verdict.value.upper()} {checked.subject.name} {_change(decision)}"]
+    decision, figures = checked.decision, pair_figures(checked.pairs)
+    verdict, name = decision.verdict.value.upper(), checked.subject.name
+    parts = [f"{verdict} {name} {interval(decision) or 'p50 not measured'}"]
     parts.append(f"{decision.pairs} pairs")
     if decision.detectable_increase is not None:
         parts.append(f"detectable {decision.detectable_increase * PERCENT:.1f} %")
-    figures = pair_figures(checked.pairs)
     if figures.old.p50_ns is not None and figures.new.p50_ns is not None:
         parts.append(f"{milliseconds(figures.old.p50_ns)} -> {milliseconds(figures.new.p50_ns)} ms")
     parts.append(_machine(decision))
     return ", ".join(parts)
-
-
-def _change(decision: Decision) -> str:
-    ratio, low, high = decision.ratio, decision.low, decision.high
-    if ratio is None or low is None or high is None or decision.confidence is None:
-        return "p50 not measured"
-    change, least, most = map(percent_change, (ratio, low, high))
-    return f"p50 {change} % [{decision.confidence * PERCENT:.3g} %: {least}, {most}]"
-
-
-def percent_change(ratio: float) -> str:
-    """By how many percent, signed."""
-    # + 0.0: no "-0.0".
-    return f"{round((ratio - 1) * PERCENT, 1) + 0.0:+.1f}"
 
 
 def _machine(decision: Decision) -> str:
@@ -47,6 +80,87 @@ def _machine(decision: Decision) -> str:
     return f"{decision.dropped_quads} of {decision.quads} quads dropped"
 
 
-def milliseconds(duration_ns: float) -> str:
-    """Three digits of it."""
-    return f"{duration_ns / NS_PER_MS:.3g}"
+def _artifact(
+    checked: Checked, report: CheckReport, *, is_strict: bool, has_accuracy: bool
+) -> PresentedArtifact:
+    decision, subject, figures = checked.decision, checked.subject, pair_figures(checked.pairs)
+    remarks = doubts_of(decision.verdict, decision.reasons, REMEDIES)
+    return PresentedArtifact(
+        name=subject.name,
+        verdict=decision.verdict.value,
+        ratio=decision.ratio,
+        created_at=report.created_at,
+        duration_s=sum(pair.duration_s for pair in checked.pairs),
+        figures={
+            **decision_figures(decision, report.plan),
+            "pairs": decision.pairs,
+            "new_p50_ns": figures.new.p50_ns,
+            "old_p50_ns": figures.old.p50_ns,
+            **baseline_figures(report.baseline),
+            **run_figures(subject, report.machine, report.strop_version),
+        },
+        latency=(latency_result(decision.verdict, text=summary(checked), is_strict=is_strict),),
+        gates=gate_results(
+            checked.changes, report.baseline.anatomy, subject.anatomy, has_accuracy=has_accuracy
+        ),
+        changes=checked.changes,
+        rows=(
+            decision_cells(
+                subject.name, decision, (figures.old.p50_ns, figures.new.p50_ns), decision.pairs
+            ),
+        ),
+        remarks=remarks,
+        notes=(
+            *(f"warning: {subject.name}{words} {text}" for words, text in remarks),
+            *(f"{subject.name}: {note}" for note in _notes(decision, figures)),
+        ),
+    )
+
+
+def _notes(decision: Decision, figures: PairFigures) -> Iterator[str]:
+    if not figures.has_same_inputs:
+        yield "its input is another one than the baseline's"
+    elif not figures.has_same_outputs and figures.max_output_diff is None:
+        yield "its output has another shape than the baseline's"
+    elif not figures.has_same_outputs:
+        yield f"its scores differ from the baseline's by {figures.max_output_diff:g} at most"
+    if decision.verdict is Verdict.REGRESSION and decision.cpu_ratio is not None:
+        yield f"processor time {(decision.cpu_ratio - 1) * PERCENT:+.1f} %"
+
+
+def _engine_notes(report: CheckReport) -> Iterator[str]:
+    """What ran both sides, if that was not the same."""
+    old = report.baseline.anatomy.facts
+    for checked in report.artifacts:
+        new = checked.subject.anatomy.facts
+        if (old.engine, old.version) != (new.engine, new.version):
+            yield f"{checked.subject.name}: by {_named(new)}, its baseline by {_named(old)}"
+
+
+def _named(facts: EngineFacts) -> str:
+    return f"{facts.engine} {facts.version} ({facts.kernels_in_words})"
+
+
+def _record(report: CheckReport, code: int) -> dict[str, object]:
+    return {
+        "strop_version": report.strop_version,
+        "exit_code": code,
+        "mode": report.mode,
+        "plan": asdict(report.plan),
+        "machine": asdict(report.machine),
+        "board_before": asdict(report.board_before),
+        "board_after": asdict(report.board_after),
+        "baseline": asdict(report.baseline),
+        "qualification": report.qualification,
+        "artifacts": [
+            {
+                "subject": asdict(checked.subject),
+                "decision": asdict(checked.decision),
+                "changes": [asdict(change) for change in checked.changes],
+                "failed_gates": checked.failed_gates,
+                "figures": asdict(pair_figures(checked.pairs)),
+                "summary": summary(checked),
+            }
+            for checked in report.artifacts
+        ],
+    }

@@ -10,11 +10,11 @@ import pytest
 from tests.runtime.check.pairs import MS, pair
 from tests.runtime.check.reports import report_of
 
-from strop.runtime.check.judge.exit_code import exit_code
 from strop.runtime.check.judge.figures import pair_figures
 from strop.runtime.check.judge.gates import Change
 from strop.runtime.check.judge.report import FORMAT_VERSION, CheckReport, check_report_from_json
 from strop.runtime.errors import MeasurementError
+from strop.runtime.reporting.paired import present_pairs
 
 PASSED = [pair(0.0)] * 6
 SLOWER = [pair(0.1)] * 16
@@ -89,8 +89,8 @@ def test_each_end_has_its_own_exit_code(
     tmp_path: Path, artifacts: list[list[object]], code: int, strict_code: int
 ) -> None:
     found = report_of(tmp_path / "pi", *artifacts)  # type: ignore[arg-type] # lists of Pair
-    assert exit_code(found, is_strict=False) == code
-    assert exit_code(found, is_strict=True) == strict_code
+    assert present_pairs(found, is_strict=False, has_accuracy=False).exit_code == code
+    assert present_pairs(found, is_strict=True, has_accuracy=False).exit_code == strict_code
 
 
 def test_figures_are_of_the_quads_that_count() -> None:
@@ -106,7 +106,7 @@ def test_figures_are_of_the_quads_that_count() -> None:
 def test_a_failed_gate_is_a_failure_whatever_the_latency(tmp_path: Path) -> None:
     grown = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
     found = report_of(tmp_path / "pi", FASTER, gates=[grown])
-    assert exit_code(found, is_strict=False) == 1
+    assert present_pairs(found, is_strict=False, has_accuracy=False).exit_code == 1
     assert check_report_from_json(found.to_json(), where="r.json") == found
     allowed = report_of(tmp_path / "pi2", FASTER, gates=[replace(grown, is_allowed=True)])
-    assert exit_code(allowed, is_strict=True) == 0
+    assert present_pairs(allowed, is_strict=True, has_accuracy=False).exit_code == 0

@@ -18,8 +18,8 @@ from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.samples import ORDERS, Pair
 from strop.runtime.check.measure.serial import SerialRunner, has_room_for_two
 from strop.runtime.check.measure.solo import Solo, SoloRunner
-from strop.runtime.commands.check import check
-from strop.runtime.commands.check import modes as check_modes
+from strop.runtime.check.modes import paired
+from strop.runtime.commands.check import question
 
 OLD, NEW = Candidate(artifact=Path("old.onnx")), Candidate(artifact=Path("new.onnx"))
 Ran = Callable[..., Pair]
@@ -104,8 +104,8 @@ def test_a_check_goes_process_by_process_where_memory_is_short(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
-    monkeypatch.setattr(check_modes, "has_room_for_two", lambda _: False)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(paired, "has_room_for_two", lambda _: False)
     words = ["check", str(tiny_onnx), "--baseline", str(tiny_onnx), *WIDE]
     assert cli.main([*words, "--output", str(tmp_path / "r.json")]) == 0
     printed = capsys.readouterr()

@@ -14,12 +14,12 @@ from tests.runtime.check.solos import solo
 from tests.runtime.commands.check.test_check import SHORT
 
 from strop import cli
-from strop.runtime.check.judge.slo import slo_from_text
+from strop.runtime.check.judge.slo import SloVerdict, judge_slo, slo_from_text
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo
 from strop.runtime.check.modes import budget
-from strop.runtime.check.modes.budget import SloVerdict, budget_report_from_json, judge
-from strop.runtime.commands.check import check
+from strop.runtime.check.modes.budget import budget_report_from_json
+from strop.runtime.commands.check import question
 from strop.runtime.errors import MeasurementError
 
 PLAN = CheckPlan()
@@ -38,13 +38,13 @@ TAIL = [[MS] * 18 + [2 * MS] * 2] * 8
     ],
 )
 def test_a_limit_is_held_missed_or_neither(limit: str, verdict: SloVerdict) -> None:
-    assert judge([solo(TAIL)] * 8, slo_from_text(limit), PLAN).verdict is verdict
+    assert judge_slo([solo(TAIL)] * 8, slo_from_text(limit), PLAN).verdict is verdict
 
 
 def test_one_process_of_another_speed_decides_nothing() -> None:
     fast, slow = solo([[MS] * 200] * 8), solo([[2 * MS] * 200] * 8)
     for processes in ([fast] * 7 + [slow], [slow] * 7 + [fast]):
-        found = judge(processes, slo_from_text("p50<=1.5ms"), PLAN)
+        found = judge_slo(processes, slo_from_text("p50<=1.5ms"), PLAN)
         # All inferences together lie far on one side.
         assert found.high_ns == found.low_ns
         assert found.verdict is SloVerdict.INCONCLUSIVE
@@ -52,9 +52,9 @@ def test_one_process_of_another_speed_decides_nothing() -> None:
 
 def test_too_few_processes_miss_no_limit() -> None:
     slow = solo([[2 * MS] * 200] * 8)
-    verdicts = [judge([slow] * n, slo_from_text("p50<=1ms"), PLAN).verdict for n in (6, 7)]
+    verdicts = [judge_slo([slow] * n, slo_from_text("p50<=1ms"), PLAN).verdict for n in (6, 7)]
     assert verdicts == [SloVerdict.INCONCLUSIVE, SloVerdict.MISSED]
-    two = judge([slow] * 7, slo_from_text("p50<=1ms"), PLAN, slos=2)
+    two = judge_slo([slow] * 7, slo_from_text("p50<=1ms"), PLAN, slos=2)
     assert two.verdict is SloVerdict.INCONCLUSIVE
 
 
@@ -67,14 +67,14 @@ def test_a_limit_at_the_processes_centre_is_called_missed_in_one_of_a_hundred() 
         processes = [
             solo([[round(draw.gauss(centre, 0.01 * MS)) for _ in range(40)]]) for centre in centres
         ]
-        verdict = judge(processes, slo_from_text("p50<=1ms"), PLAN).verdict
+        verdict = judge_slo(processes, slo_from_text("p50<=1ms"), PLAN).verdict
         missed += verdict is SloVerdict.MISSED
     assert missed <= 10
 
 
 def test_what_disturbs_the_machine_misses_no_limit_but_may_spoil_a_pass() -> None:
     calm, disturbed = [[MS] * 20] * 7, [[9 * MS] * 20]
-    found = judge([solo(calm + disturbed, invalid=1)] * 8, slo_from_text("p95<=2ms"), PLAN)
+    found = judge_slo([solo(calm + disturbed, invalid=1)] * 8, slo_from_text("p95<=2ms"), PLAN)
     assert found.verdict is SloVerdict.INCONCLUSIVE
     assert found.low_ns == MS
     assert found.high_ns == found.worst_process_ns == 9 * MS
@@ -82,13 +82,13 @@ def test_what_disturbs_the_machine_misses_no_limit_but_may_spoil_a_pass() -> Non
 
 def test_a_limit_that_too_few_blocks_count_for_is_invalid_unless_all_hold_it() -> None:
     processes = [solo([[2 * MS] * 20] * 8, invalid=3)] * 8
-    assert judge(processes, slo_from_text("p95<=1ms"), PLAN).verdict is SloVerdict.INVALID
-    assert judge(processes, slo_from_text("p95<=2ms"), PLAN).verdict is SloVerdict.HELD
+    assert judge_slo(processes, slo_from_text("p95<=1ms"), PLAN).verdict is SloVerdict.INVALID
+    assert judge_slo(processes, slo_from_text("p95<=2ms"), PLAN).verdict is SloVerdict.HELD
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
 
 
 @pytest.mark.usefixtures("short")

@@ -14,7 +14,7 @@ from tests.runtime.commands.check.test_check import SHORT, WIDE
 
 from strop import cli
 from strop.runtime.check.judge.report import check_report_from_json
-from strop.runtime.commands.check import check
+from strop.runtime.commands.check import question
 
 Checked = Callable[..., int]
 
@@ -41,7 +41,7 @@ def other_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checked(monkeypatch: pytest.MonkeyPatch, tiny_onnx: Path) -> Checked:
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
     return lambda *words: cli.main(["check", str(tiny_onnx), *map(str, words)])
 
 

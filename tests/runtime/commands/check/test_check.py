@@ -24,7 +24,8 @@ from strop.runtime.check.judge.gates import Change
 from strop.runtime.check.judge.report import CheckReport, check_report_from_json
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair
-from strop.runtime.commands.check import check
+from strop.runtime.check.modes import paired
+from strop.runtime.commands.check import question
 
 # Thresholds that a busy machine's noise cannot reach in two pairs.
 SHORT = CheckPlan(
@@ -49,7 +50,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measured:
         def check_paired(*_: object, **__: object) -> CheckReport:
             return report_of(tmp_path / "pi", *artifacts)
 
-        monkeypatch.setattr(check, "check_paired", check_paired)
+        monkeypatch.setattr(paired, "check_paired", check_paired)
 
     return put
 
@@ -64,7 +65,7 @@ def test_a_file_against_its_copy_passes_and_the_report_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
     copy, output = tmp_path / "copy.onnx", tmp_path / "r.json"
     shutil.copy(tiny_onnx, copy)
     words = ["check", str(copy), "--baseline", str(tiny_onnx), *WIDE, "--output", str(output)]
@@ -153,7 +154,7 @@ def test_what_changed_is_named_below_the_verdict(
         Change(gate="float", text="ADD 0 -> 1", is_worse=True, is_allowed=False),
     ]
     report = report_of(tmp_path / "pi", PASSED, gates=gates)
-    monkeypatch.setattr(check, "check_paired", lambda *_, **__: report)
+    monkeypatch.setattr(paired, "check_paired", lambda *_, **__: report)
     assert ended() == 1
     assert capsys.readouterr().out.splitlines()[1:] == [
         "  allowed size: 10 -> 11 KiB",

@@ -17,12 +17,12 @@ from tests.runtime.remote.test_ssh_board import start
 
 from strop import cli
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.check.judge.exit_code import exit_code
 from strop.runtime.check.judge.report import check_report_from_json
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.qualification import FILE_NAME, qualification_from_json
-from strop.runtime.commands.check import check
 from strop.runtime.commands.check import on_board as check_on_board
+from strop.runtime.commands.check import question
+from strop.runtime.reporting.paired import present_pairs
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 pytest.importorskip("onnxruntime", reason="onnxruntime, which the board runs, is not installed")
@@ -44,7 +44,7 @@ except ImportError:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan is made here, so that the board measures by it."""
-    monkeypatch.setattr(check, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_report_comes_home_as_if_measured_here(
     code = checked(pi, tiny_onnx, new, *words)
     printed = capsys.readouterr()
     report = check_report_from_json(output.read_text(), where="report")
-    assert code == exit_code(report, is_strict=False)
+    assert code == present_pairs(report, is_strict=False, has_accuracy=False).exit_code
     verdicts = [each.decision.verdict.value.upper() for each in report.artifacts]
     lines = printed.out.splitlines()
     assert lines[0].startswith(f"{verdicts[0]} new.onnx p50 ")

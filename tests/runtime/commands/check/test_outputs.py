@@ -16,12 +16,13 @@ from strop import cli
 from strop.runtime.check.judge.gates import Change
 from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.samples import Pair
-from strop.runtime.commands.check import check
+from strop.runtime.check.modes import paired
 from strop.runtime.commands.check.github import MAX_SUMMARY_BYTES, annotation
 from strop.runtime.errors import BaselineError, MeasurementError
-from strop.runtime.reporting.ci_results import ci_results_of_check
 from strop.runtime.reporting.junit import junit_of, junit_of_error
-from strop.runtime.reporting.markdown import markdown_of_report
+from strop.runtime.reporting.markdown import markdown_of
+from strop.runtime.reporting.paired import present_pairs
+from strop.runtime.reporting.presentation import Presentation
 
 GROWN = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
 # What breaks XML, HTML, a Markdown table, a workflow command, a line; and what is no text.
@@ -51,7 +52,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measured:
 
     def put(*artifacts: Sequence[Pair], gates: Sequence[Change] = ()) -> CheckReport:
         report = report_of(tmp_path / "pi", *artifacts, gates=gates)
-        monkeypatch.setattr(check, "check_paired", lambda *_, **__: report)
+        monkeypatch.setattr(paired, "check_paired", lambda *_, **__: report)
         return report
 
     return put
@@ -69,6 +70,12 @@ def github(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]
 
 def ended(*words: str, artifacts: Sequence[str] = ("new.tflite",)) -> int:
     return cli.main(["check", *artifacts, "--baseline", "old.tflite", *words])
+
+
+def shown(
+    report: CheckReport, *, is_strict: bool = False, has_accuracy: bool = False
+) -> Presentation:
+    return present_pairs(report, is_strict=is_strict, has_accuracy=has_accuracy)
 
 
 def parsed(xml: str) -> Element:
@@ -97,7 +104,7 @@ def ends(root: Element) -> dict[str, str]:
 
 def test_every_artifact_and_metric_is_a_test(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", PASSED, SLOWER, UNCLEAR, SPOILED, gates=[GROWN])
-    root = parsed(junit_of(ci_results_of_check(report, is_strict=False, has_accuracy=False)))
+    root = parsed(junit_of(shown(report)))
     found = ends(root)
     assert [found[f"new{i}.tflite p50"] for i in range(4)] == [
         *("passed", "failure", "skipped", "error")
@@ -114,7 +121,7 @@ def test_every_artifact_and_metric_is_a_test(tmp_path: Path) -> None:
 
 def test_the_suite_has_the_figures(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", SLOWER)
-    (suite,) = parsed(junit_of(ci_results_of_check(report, is_strict=False, has_accuracy=False)))
+    (suite,) = parsed(junit_of(shown(report)))
     found = {each.attrib["name"]: each.attrib["value"] for each in suite.iter("property")}
     decision = report.artifacts[0].decision
     assert float(found["ratio"]) == decision.ratio
@@ -129,7 +136,7 @@ def test_the_suite_has_the_figures(tmp_path: Path) -> None:
 
 def test_an_inconclusive_check_is_an_error_where_that_is_strict(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", UNCLEAR)
-    root = parsed(junit_of(ci_results_of_check(report, is_strict=True, has_accuracy=False)))
+    root = parsed(junit_of(shown(report, is_strict=True)))
     assert ends(root)["new0.tflite p50"] == "error"
 
 
@@ -137,21 +144,21 @@ def test_no_name_breaks_the_xml(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", SLOWER, gates=[replace(GROWN, text=HOSTILE)])
     subject = replace(report.artifacts[0].subject, name=HOSTILE)
     report = replace(report, artifacts=(replace(report.artifacts[0], subject=subject),))
-    shown = HOSTILE.replace("\x00", "\\x00").replace("\x1b", "\\x1b").replace("\udcff", "\\udcff")
+    escaped = HOSTILE.replace("\x00", "\\x00").replace("\x1b", "\\x1b").replace("\udcff", "\\udcff")
     for xml in (
-        junit_of(ci_results_of_check(report, is_strict=False, has_accuracy=True)),
+        junit_of(shown(report, has_accuracy=True)),
         junit_of_error([HOSTILE], MeasurementError(HOSTILE)),
     ):
         (suite,) = parsed(xml.encode().decode())
-        assert suite.attrib["name"] == shown
-        assert any(shown in end.attrib.get("message", "") for end in suite.iter())
+        assert suite.attrib["name"] == escaped
+        assert any(escaped in end.attrib.get("message", "") for end in suite.iter())
 
 
 def test_no_name_breaks_the_table(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", PASSED)
     subject = replace(report.artifacts[0].subject, name=HOSTILE)
     report = replace(report, artifacts=(replace(report.artifacts[0], subject=subject),))
-    text = markdown_of_report(report)
+    text = markdown_of(shown(report))
     (row,) = [line for line in text.splitlines() if "**pass**" in line]
     assert row.count(" | ") == 6
     assert "<b>" not in row
@@ -161,7 +168,7 @@ def test_no_name_breaks_the_table(tmp_path: Path) -> None:
 
 def test_the_table_has_verdicts_and_the_list_what_else_changed(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", SLOWER, UNCLEAR, gates=[GROWN])
-    lines = markdown_of_report(report).splitlines()
+    lines = markdown_of(shown(report)).splitlines()
     assert (
         "| <code>new0.tflite</code> | **regression** | +10.5 % | +10.5 % to +10.5 % (99 %)"
         " | 5 → 5.53 | 16 | 2.0 % |" in lines
@@ -211,7 +218,7 @@ def test_a_check_that_is_killed_leaves_no_green_file(
     def killed(*_: object, **__: object) -> CheckReport:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(check, "check_paired", killed)
+    monkeypatch.setattr(paired, "check_paired", killed)
     assert ended("--junit", str(junit)) == 130
     (error,) = parsed(junit.read_text()).iter("error")
     assert error.attrib["message"] == "ended before it had an answer"
@@ -220,7 +227,7 @@ def test_a_check_that_is_killed_leaves_no_green_file(
 def test_a_file_that_cannot_be_written_is_said_before_the_work(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(check, "check_paired", pytest.fail)
+    monkeypatch.setattr(paired, "check_paired", pytest.fail)
     assert ended("--junit", str(tmp_path / "absent" / "j.xml")) == 2
     assert "not a folder that can be written to" in capsys.readouterr().err
 

@@ -49,6 +49,22 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GateOptions:
+    """What may change beside the latency.
+
+    Attributes:
+        allowed: Gates that may be worse.
+        max_drop: The largest certified drop of accuracy, a share; None for no such gate.
+    """
+
+    allowed: tuple[str, ...] = ()
+    max_drop: float | None = None
+
+
+NOTHING_ALLOWED = GateOptions()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Anatomy:
     """What is known of one artifact without timing it.
 

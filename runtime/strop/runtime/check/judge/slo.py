@@ -12,11 +12,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
 
 import numpy as np
 
+from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.solo import Solo
 from strop.runtime.errors import PlanError
-from strop.runtime.statistics.intervals import binomial_cumulative
+from strop.runtime.statistics.intervals import binomial_cumulative, quantile
 from strop.runtime.units import NS_PER_UNIT, PERCENT
 
 ALPHA = 0.01  # one-sided
@@ -37,6 +41,38 @@ class Slo:
     text: str
     q: float
     limit_ns: float
+
+
+class SloVerdict(str, Enum):
+    """What is said of one limit."""
+
+    HELD = "held"
+    MISSED = "missed"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SloFinding:
+    """One limit, judged; numbers are None where the inferences are too few.
+
+    Attributes:
+        slo: The limit.
+        verdict: In one word.
+        inferences: How many there are.
+        p_ns: The percentile as observed.
+        high_ns: It is this at most, by MLPerf's early stopping.
+        low_ns: It is this at least, in the blocks that count.
+        worst_process_ns: The largest of the processes' own percentiles.
+    """
+
+    slo: Slo
+    verdict: SloVerdict
+    inferences: int
+    p_ns: int
+    high_ns: int | None
+    low_ns: int | None
+    worst_process_ns: int
 
 
 def slo_from_text(text: str) -> Slo:
@@ -111,3 +147,57 @@ def lower_bound_ns(samples_ns: Sequence[int], q: float, *, alpha: float = ALPHA)
         return None
     below = int(np.searchsorted(binomial_cumulative(n, q), alpha, side="right"))
     return sorted(samples_ns)[below - 1] if below else None
+
+
+def judge_slo(solos: Sequence[Solo], slo: Slo, plan: CheckPlan, *, slos: int = 1) -> SloFinding:
+    """What the inferences show of one limit.
+
+    It is held by all of them together and by each process, also those of blocks that do not
+    count: what disturbs the machine makes nothing faster. It is missed only by those that
+    count, together and in every process, `processes_needed` at least.
+
+    Args:
+        solos: At least one process.
+        slo: The limit.
+        plan: How many blocks may be invalid.
+        slos: How many limits are judged together.
+    """
+    of_process = [
+        list(chain.from_iterable(block.samples.invoke_ns for block in solo.blocks))
+        for solo in solos
+    ]
+    counted_of_process = [
+        list(chain.from_iterable(block.invoke_ns for block in solo.valid_blocks))
+        for solo in solos
+        if solo.valid_blocks
+    ]
+    every = list(chain.from_iterable(of_process))
+    counted = list(chain.from_iterable(counted_of_process))
+    high = upper_bound_ns(every, slo.q)
+    low = lower_bound_ns(counted, slo.q, alpha=ALPHA / slos)
+    blocks = sum(len(solo.blocks) for solo in solos)
+    invalid = blocks - sum(len(solo.valid_blocks) for solo in solos)
+    worst_ns = max(quantile(samples, slo.q) for samples in of_process)
+    miss_all = all(quantile(samples, slo.q) > slo.limit_ns for samples in counted_of_process)
+    if high is not None and max(high, worst_ns) <= slo.limit_ns:
+        verdict = SloVerdict.HELD
+    elif invalid > plan.max_invalid_share * blocks:
+        verdict = SloVerdict.INVALID
+    elif (
+        low is not None
+        and low > slo.limit_ns
+        and miss_all
+        and len(counted_of_process) >= processes_needed(slos)
+    ):
+        verdict = SloVerdict.MISSED
+    else:
+        verdict = SloVerdict.INCONCLUSIVE
+    return SloFinding(
+        slo=slo,
+        verdict=verdict,
+        inferences=len(every),
+        p_ns=quantile(every, slo.q),
+        high_ns=high,
+        low_ns=low,
+        worst_process_ns=worst_ns,
+    )

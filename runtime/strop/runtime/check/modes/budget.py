@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import Enum
-from itertools import chain
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.check.judge.anatomy import subject
-from strop.runtime.check.judge.mode import Mode
+from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.judge.slo import (
-    ALPHA,
     Slo,
+    SloFinding,
+    SloVerdict,
     inferences_needed,
-    lower_bound_ns,
+    judge_slo,
     processes_needed,
-    upper_bound_ns,
 )
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo, SoloRunner
+from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.cooldown import CoolDown
@@ -34,7 +34,14 @@ from strop.runtime.records.json_records import versioned
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.version import installed_version
-from strop.runtime.statistics.intervals import quantile
+from strop.runtime.reporting.presentation import (
+    ORDER,
+    Presentation,
+    PresentedArtifact,
+    exit_code,
+)
+from strop.runtime.reporting.results import latency_result
+from strop.runtime.reporting.wording import milliseconds, run_figures
 
 # History: 1, the first.
 FORMAT_VERSION = 1
@@ -42,38 +49,15 @@ WRITER = "strop check --slo --output"
 MAX_PROCESSES = 8  # or as many as are needed
 BLOCKS = 8  # of each process
 SPARE = 1.1  # of the time that the first process took; processes differ
-
-
-class SloVerdict(str, Enum):
-    """What is said of one limit."""
-
-    HELD = "held"
-    MISSED = "missed"
-    INCONCLUSIVE = "inconclusive"
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SloFinding:
-    """One limit, judged; numbers are None where the inferences are too few.
-
-    Attributes:
-        slo: The limit.
-        verdict: In one word.
-        inferences: How many there are.
-        p_ns: The percentile as observed.
-        high_ns: It is this at most, by MLPerf's early stopping.
-        low_ns: It is this at least, in the blocks that count.
-        worst_process_ns: The largest of the processes' own percentiles.
-    """
-
-    slo: Slo
-    verdict: SloVerdict
-    inferences: int
-    p_ns: int
-    high_ns: int | None
-    low_ns: int | None
-    worst_process_ns: int
+COMPARES_FILES = False
+KEPT = "raw samples"
+COLUMNS = ("artifact", "limit", "verdict", "found, ms", "bounds, ms", "inferences", "processes")
+OF_SLO = {
+    SloVerdict.HELD: Verdict.PASS,
+    SloVerdict.MISSED: Verdict.REGRESSION,
+    SloVerdict.INCONCLUSIVE: Verdict.INCONCLUSIVE,
+    SloVerdict.INVALID: Verdict.INVALID,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +128,29 @@ def budget_report_from_json(text: str, *, where: str) -> BudgetReport:
     return read_typed(record, BudgetReport, at=where)
 
 
+def settings(question: Question) -> dict[str, object]:
+    """What the check is about to do, in words."""
+    plan, slos = question.plan, question.slos
+    return {
+        "artifacts": [str(path) for path in question.artifacts],
+        "mode": Mode.BUDGET.value,
+        "limits": [slo.text for slo in slos],
+        "inferences": f"{max(inferences_needed(slo.q) for slo in slos)} at least",
+        "threads": plan.num_threads,
+        "budget": f"{plan.budget_s:g} s for each artifact",
+        "seed": plan.seed,
+    }
+
+
+def run(
+    question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
+) -> BudgetReport:
+    """Measure and decide; arguments and errors as of every mode."""
+    del note
+    candidates = [Candidate(artifact=path, engine=question.engine) for path in question.artifacts]
+    return check_budget(candidates, question.slos, plan=question.plan, cooled=cool())
+
+
 def check_budget(
     candidates: Sequence[Candidate],
     slos: Sequence[Slo],
@@ -178,7 +185,7 @@ def check_budget(
         checked.append(
             BudgetChecked(
                 subject=about,
-                findings=tuple(judge(solos, slo, plan, slos=len(slos)) for slo in slos),
+                findings=tuple(judge_slo(solos, slo, plan, slos=len(slos)) for slo in slos),
                 block_states=runner.states,
                 processes=solos,
             )
@@ -213,55 +220,130 @@ def _measure(
     return tuple(solos)
 
 
-def judge(solos: Sequence[Solo], slo: Slo, plan: CheckPlan, *, slos: int = 1) -> SloFinding:
-    """What the inferences show of one limit.
-
-    It is held by all of them together and by each process, also those of blocks that do not
-    count: what disturbs the machine makes nothing faster. It is missed only by those that
-    count, together and in every process, `processes_needed` at least.
+def present(report: BudgetReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
+    """The report in common terms.
 
     Args:
-        solos: At least one process.
-        slo: The limit.
-        plan: How many blocks may be invalid.
-        slos: How many limits are judged together.
+        report: As measured.
+        is_strict: Whether an inconclusive limit ends the build.
+        has_accuracy: Of no effect: there is no baseline to lose accuracy against.
     """
-    of_process = [
-        list(chain.from_iterable(block.samples.invoke_ns for block in solo.blocks))
-        for solo in solos
-    ]
-    counted_of_process = [
-        list(chain.from_iterable(block.invoke_ns for block in solo.valid_blocks))
-        for solo in solos
-        if solo.valid_blocks
-    ]
-    every = list(chain.from_iterable(of_process))
-    counted = list(chain.from_iterable(counted_of_process))
-    high = upper_bound_ns(every, slo.q)
-    low = lower_bound_ns(counted, slo.q, alpha=ALPHA / slos)
-    blocks = sum(len(solo.blocks) for solo in solos)
-    invalid = blocks - sum(len(solo.valid_blocks) for solo in solos)
-    worst_ns = max(quantile(samples, slo.q) for samples in of_process)
-    miss_all = all(quantile(samples, slo.q) > slo.limit_ns for samples in counted_of_process)
-    if high is not None and max(high, worst_ns) <= slo.limit_ns:
-        verdict = SloVerdict.HELD
-    elif invalid > plan.max_invalid_share * blocks:
-        verdict = SloVerdict.INVALID
-    elif (
-        low is not None
-        and low > slo.limit_ns
-        and miss_all
-        and len(counted_of_process) >= processes_needed(slos)
-    ):
-        verdict = SloVerdict.MISSED
-    else:
-        verdict = SloVerdict.INCONCLUSIVE
-    return SloFinding(
-        slo=slo,
-        verdict=verdict,
-        inferences=len(every),
-        p_ns=quantile(every, slo.q),
-        high_ns=high,
-        low_ns=low,
-        worst_process_ns=worst_ns,
+    del has_accuracy
+    artifacts = tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts)
+    return Presentation(
+        artifacts=artifacts,
+        record=_record(report, exit_code(artifacts)),
+        columns=COLUMNS,
+        plan=report.plan,
+        remark="Bounds are of 99 %.",
+        runner=report.artifacts[0].subject,
+        machine=report.machine,
+        strop_version=report.strop_version,
     )
+
+
+def summary(checked: BudgetChecked, finding: SloFinding) -> str:
+    """The verdict on one limit, and what it rests on, in one line."""
+    bounds = [
+        f"{milliseconds(value)} {side}"
+        for value, side in ((finding.low_ns, "at least"), (finding.high_ns, "at most"))
+        if value is not None
+    ]
+    return (
+        f"{finding.verdict.value.upper()} {checked.subject.name} {finding.slo.text}:"
+        f" {milliseconds(finding.p_ns)} ms [99 %: {', '.join(bounds) or 'too few'}],"
+        f" {finding.inferences} inferences of {len(checked.processes)} processes, the worst"
+        f" {milliseconds(finding.worst_process_ns)}"
+    )
+
+
+def _artifact(
+    checked: BudgetChecked, report: BudgetReport, *, is_strict: bool
+) -> PresentedArtifact:
+    findings, name = checked.findings, checked.subject.name
+    verdict = min((each.verdict.value for each in findings), key=ORDER.index)
+    doubts = [f"{each.slo.text} {text}" for each in findings if (text := _doubt(checked, each))]
+    return PresentedArtifact(
+        name=name,
+        verdict=verdict,
+        ratio=None,
+        created_at=report.created_at,
+        duration_s=sum(solo.duration_s for solo in checked.processes),
+        figures={
+            "verdict": verdict,
+            "processes": len(checked.processes),
+            **run_figures(checked.subject, report.machine, report.strop_version),
+        },
+        latency=tuple(
+            latency_result(
+                OF_SLO[each.verdict],
+                text=summary(checked, each),
+                is_strict=is_strict,
+                metric=each.slo.text,
+            )
+            for each in findings
+        ),
+        rows=tuple(_cells(checked, each) for each in findings),
+        remarks=tuple(("", doubt) for doubt in doubts),
+        notes=tuple(f"warning: {name}: {doubt}" for doubt in doubts),
+    )
+
+
+def _cells(checked: BudgetChecked, finding: SloFinding) -> tuple[str, ...]:
+    low, high = (
+        "-" if bound is None else milliseconds(bound) for bound in (finding.low_ns, finding.high_ns)
+    )
+    return (
+        checked.subject.name,
+        finding.slo.text,
+        finding.verdict.value,
+        milliseconds(finding.p_ns),
+        f"{low} to {high}",
+        str(finding.inferences),
+        str(len(checked.processes)),
+    )
+
+
+def _doubt(checked: BudgetChecked, finding: SloFinding) -> str:
+    """What to do about a limit of which nothing was shown; empty for others."""
+    if finding.verdict is SloVerdict.INCONCLUSIVE:
+        return (
+            "is neither shown to be held nor to be missed; give it more --budget, or a quieter"
+            " machine; this is no pass"
+        )
+    if finding.verdict is SloVerdict.INVALID:
+        return (
+            f"is invalid: {_causes(checked)}; end what else runs there, or measure on another"
+            " machine; nothing was shown"
+        )
+    return ""
+
+
+def _causes(checked: BudgetChecked) -> str:
+    blocks = [block for solo in checked.processes for block in solo.blocks]
+    counts = Counter(reason for block in blocks for reason in block.reasons)
+    dropped = sum(bool(block.reasons) for block in blocks)
+    causes = ", ".join(f"{reason}: {count}" for reason, count in counts.most_common())
+    return f"{dropped} of {len(blocks)} blocks do not count ({causes})"
+
+
+def _record(report: BudgetReport, code: int) -> dict[str, object]:
+    return {
+        "strop_version": report.strop_version,
+        "created_at": report.created_at,
+        "exit_code": code,
+        "mode": report.mode,
+        "plan": asdict(report.plan),
+        "machine": asdict(report.machine),
+        "place": asdict(report.place),
+        "artifacts": [
+            {
+                "subject": asdict(checked.subject),
+                "findings": [
+                    {**asdict(finding), "summary": summary(checked, finding)}
+                    for finding in checked.findings
+                ],
+            }
+            for checked in report.artifacts
+        ],
+    }

@@ -7,18 +7,32 @@ share what disturbs them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.judge.gates import Change
-from strop.runtime.check.judge.report import Checked, ReportFile, Subject
+from strop.runtime.check.judge.gates import ACCURACY, Change
+from strop.runtime.check.judge.report import Checked, ReportFile, Subject, read_check_report
 from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.modes.request import Question
 from strop.runtime.errors import PlanError
+from strop.runtime.machine.cooldown import CoolDown
+from strop.runtime.reporting.paired import summary
+from strop.runtime.reporting.presentation import Presentation, PresentedArtifact, exit_code
+from strop.runtime.reporting.results import gate_results, latency_result
+from strop.runtime.reporting.wording import baseline_figures, doubts_of, percent_change
 
 MIN_REPORTS = 2
 THRESHOLDS = ("tolerance", "limit", "alpha", "num_threads")
 SHORT_DIGITS = 12
+COMPARES_FILES = False
+KEPT = "report"
+COLUMNS = ("artifact", "verdict", "on each occasion, p50")
+REMEDIES = {
+    Verdict.INCONCLUSIVE: "check once more on a fresh machine; this is no pass",
+    Verdict.INVALID: "check again on quieter machines; nothing was shown",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +84,25 @@ class MergedReport:
     baseline: Subject
     where: tuple[str, ...]
     artifacts: tuple[MergedArtifact, ...]
+
+
+def settings(question: Question) -> dict[str, object]:
+    """Nothing: no measurement is about to begin."""
+    del question
+    return {}
+
+
+def run(
+    question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
+) -> MergedReport:
+    """Read the reports and decide; arguments as of every mode.
+
+    Raises:
+        PlanError: As `merge`.
+        MeasurementError: A file is not a report.
+    """
+    del cool, note
+    return merge([read_check_report(path) for path in question.artifacts])
 
 
 def merge(files: Sequence[ReportFile]) -> MergedReport:
@@ -158,3 +191,106 @@ def _require_apart(one: ReportFile, other: ReportFile) -> None:
             f"{one.where} and {other.where}: of one boot, and less than an hour apart, which is"
             " no independent evidence; check again on a fresh machine"
         )
+
+
+def present(report: MergedReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
+    """The report in common terms.
+
+    Args:
+        report: Of the occasions.
+        is_strict: Whether an inconclusive artifact ends the build.
+        has_accuracy: Of no effect: the reports say whether accuracy was a gate.
+    """
+    del has_accuracy
+    artifacts = tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts)
+    return Presentation(
+        artifacts=artifacts,
+        record=_record(report, exit_code(artifacts)),
+        columns=COLUMNS,
+        against="Against",
+        baseline=report.baseline,
+        plan=report.plan,
+        remark=f"{len(report.where)} reports merged.",
+    )
+
+
+def merged_summary(artifact: MergedArtifact) -> str:
+    """The verdict and what it rests on, in one line."""
+    ratios = [each.decision.ratio for each in artifact.occasions]
+    shown = ", ".join("not measured" if each is None else percent_change(each) for each in ratios)
+    unit = "" if all(each is None for each in ratios) else " %"
+    return (
+        f"{artifact.verdict.value.upper()} {artifact.subject.name} p50 {shown}{unit},"
+        f" {'; '.join(artifact.reasons)}"
+    )
+
+
+def _artifact(
+    artifact: MergedArtifact, report: MergedReport, *, is_strict: bool
+) -> PresentedArtifact:
+    name, verdict, changes = artifact.subject.name, artifact.verdict, artifact.changes
+    ratios = [each.decision.ratio for each in artifact.occasions if each.decision.ratio is not None]
+    occasions = zip(report.where, artifact.occasions, strict=True)
+    return PresentedArtifact(
+        name=name,
+        verdict=verdict.value,
+        ratio=median(ratios) if ratios else None,
+        created_at=None,
+        duration_s=0.0,  # of the checks, not of this
+        figures={
+            "verdict": verdict.value,
+            "occasions": len(artifact.occasions),
+            "tolerance": report.plan.tolerance,
+            "limit": report.plan.limit,
+            **baseline_figures(report.baseline),
+            "sha256": artifact.subject.sha256,
+        },
+        latency=(latency_result(verdict, text=merged_summary(artifact), is_strict=is_strict),),
+        gates=gate_results(
+            changes,
+            report.baseline.anatomy,
+            artifact.subject.anatomy,
+            has_accuracy=any(change.gate == ACCURACY for change in changes),
+        ),
+        changes=changes,
+        details=tuple(f"{where}: {summary(each)}" for where, each in occasions),
+        rows=((name, verdict.value, ", ".join(map(_occasion, artifact.occasions))),),
+        remarks=((":", "; ".join(artifact.reasons)),),
+        notes=tuple(
+            f"warning: {name}{words} {text}"
+            for words, text in doubts_of(verdict, artifact.reasons, REMEDIES)
+        ),
+    )
+
+
+def _occasion(checked: Checked) -> str:
+    decision = checked.decision
+    change = "-" if decision.ratio is None else f"{percent_change(decision.ratio)} %"
+    return f"{decision.verdict.value} {change}"
+
+
+def _record(report: MergedReport, code: int) -> dict[str, object]:
+    return {
+        "exit_code": code,
+        "reports": report.where,
+        "baseline_sha256": report.baseline.sha256,
+        "artifacts": [
+            {
+                "name": each.subject.name,
+                "sha256": each.subject.sha256,
+                "verdict": each.verdict.value,
+                "reasons": each.reasons,
+                "failed_gates": each.failed_gates,
+                "occasions": [
+                    {
+                        "report": where,
+                        "verdict": checked.decision.verdict.value,
+                        "ratio": checked.decision.ratio,
+                        "summary": summary(checked),
+                    }
+                    for where, checked in zip(report.where, each.occasions, strict=True)
+                ],
+            }
+            for each in report.artifacts
+        ],
+    }

@@ -1,23 +1,24 @@
-"""The baseline is a file, and is measured again beside the new ones: the modes `paired...`."""
+"""The modes `paired` and `paired-serial`: the baseline is a file, and is measured again."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.certified import Certified, certified
 from strop.runtime.check.judge.decide import decide
-from strop.runtime.check.judge.gates import changes
-from strop.runtime.check.judge.mode import Mode
+from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions, changes
 from strop.runtime.check.judge.report import Checked, CheckReport
+from strop.runtime.check.measure.interpreter import two_interpreters
 from strop.runtime.check.measure.pair import Candidate, PairRunner
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.serial import SerialRunner
+from strop.runtime.check.measure.serial import SerialRunner, has_room_for_two
 from strop.runtime.check.modes.qualification import findings_for, qualification_beside
+from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.check.modes.sequential import measure_pairs, tell_nobody
 from strop.runtime.errors import BaselineError
 from strop.runtime.machine.board import board_state
@@ -26,19 +27,97 @@ from strop.runtime.machine.environment import environment_here
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
+from strop.runtime.reporting.paired import present_pairs as present
+
+__all__ = ["COMPARES_FILES", "KEPT", "GateOptions", "check_paired", "present", "run", "settings"]
+
+COMPARES_FILES = True
+KEPT = "raw samples"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GateOptions:
-    """What may change beside the latency.
+def settings(question: Question) -> dict[str, object]:
+    """What the check is about to do, in words."""
+    plan = question.plan
+    length = (
+        f"{plan.stage1_pairs} to {plan.max_pairs} within {plan.budget_s:g} s for each artifact"
+        if plan.pairs is None
+        else f"{plan.stage1_pairs} to {plan.pairs}"
+    )
+    return {
+        "artifacts": [str(path) for path in question.artifacts],
+        "baseline": question.baseline,
+        "mode": question.mode.value
+        if question.mode
+        else "paired, as far as the board's memory goes",
+        "threads": plan.num_threads,
+        "tolerance": f"{plan.tolerance:.1%}",
+        "limit": f"{plan.limit:.1%}",
+        "pairs": length,
+        "inputs": f"{plan.inputs} of random pixels",
+        "seed": plan.seed,
+    }
 
-    Attributes:
-        allowed: Gates that may be worse.
-        max_drop: The largest certified drop of accuracy, a share; None for no such gate.
+
+def run(
+    question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
+) -> CheckReport:
+    """Measure and decide.
+
+    Args:
+        question: Its baseline is a file.
+        cool: Waits until the board is cool.
+        note: Is told when the first stage of an artifact was no clear pass.
+
+    Raises:
+        PlanError: `baseline_python` is not a Python that can be used.
+        OutputError: There is no room for what it needs.
+        StropError: As `check_paired`.
     """
+    plan = question.plan
 
-    allowed: tuple[str, ...] = ()
-    max_drop: float | None = None
+    def say(path: Path, done: int, planned: int) -> None:
+        if done == plan.stage1_pairs + 1:
+            pairs = f"{plan.stage1_pairs} pairs are no clear pass"
+            note(f"{path.name}: {pairs}; measuring {planned} at most")
+
+    with _candidates(question) as (old, news):
+        return check_paired(
+            old,
+            news,
+            plan=plan,
+            gates=question.gates,
+            cooled=cool(),
+            on_pair=say,
+            mode=question.mode or mode_by_memory(question),
+        )
+
+
+def mode_by_memory(question: Question) -> Mode:
+    """PAIRED if this machine's memory holds two of the processes."""
+    paths = [*question.artifacts, *([question.baseline] if question.baseline else [])]
+    fits = has_room_for_two([path for path in paths if path.is_file()])
+    return Mode.PAIRED if fits else Mode.PAIRED_SERIAL
+
+
+@contextmanager
+def _candidates(question: Question) -> Iterator[tuple[Candidate, list[Candidate]]]:
+    """The baseline and the new artifacts, each with what runs it; a context manager."""
+    engine, old = question.engine, question.baseline or question.artifacts[0]
+    if question.baseline_python is None:
+        yield (
+            Candidate(artifact=old, engine=engine),
+            [Candidate(artifact=path, engine=engine) for path in question.artifacts],
+        )
+        return
+    with two_interpreters(question.baseline_python) as (theirs, ours):
+        yield (
+            # Their engine is the one that they have; --engine is ours.
+            Candidate(artifact=old, interpreter=theirs),
+            [
+                Candidate(artifact=path, engine=engine, interpreter=ours)
+                for path in question.artifacts
+            ],
+        )
 
 
 def check_paired(
@@ -46,7 +125,7 @@ def check_paired(
     news: Sequence[Candidate],
     *,
     plan: CheckPlan,
-    gates: GateOptions = GateOptions(),
+    gates: GateOptions = NOTHING_ALLOWED,
     cooled: CoolDown | None = None,
     on_pair: Callable[[Path, int, int], None] | None = None,
     mode: Mode = Mode.PAIRED,

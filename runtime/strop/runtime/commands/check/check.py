@@ -3,137 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from strop import console
-from strop.runtime.check.judge.exit_code import exit_code
-from strop.runtime.check.judge.gates import GATES
-from strop.runtime.check.judge.mode import Mode
-from strop.runtime.check.judge.report import CheckReport
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.judge.gates import GateOptions
 from strop.runtime.check.measure.termination import ending_on_signals
-from strop.runtime.check.modes.paired import GateOptions, check_paired
+from strop.runtime.check.modes import paired
+from strop.runtime.check.modes.mode import MERGE, MODES, CheckMode
+from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.commands.bench.cool_board import cool_board
-from strop.runtime.commands.check.budget import run_budget
-from strop.runtime.commands.check.merge import add_merge_flag, run_merge
-from strop.runtime.commands.check.modes import (
-    add_mode_flags,
-    baseline_of,
-    candidates,
-    chosen_mode,
-    mode_by_memory,
-    note_engines,
-    refuse_elsewhere,
-)
+from strop.runtime.commands.check.flags import add_parser
 from strop.runtime.commands.check.on_board import check_on_board, plan_there
-from strop.runtime.commands.check.outputs import (
-    Report,
-    add_output_flags,
-    check_outputs,
-    refuse_exports,
-)
-from strop.runtime.commands.check.paired import print_report
-from strop.runtime.commands.check.self_test import DEFAULT_MINUTES, qualify, run_self_test
-from strop.runtime.commands.check.stored import run_stored
-from strop.runtime.commands.flags.contract import add_engine_flags
+from strop.runtime.commands.check.outputs import check_outputs
+from strop.runtime.commands.check.question import plan_of, question_of, question_of_merge
+from strop.runtime.commands.check.self_test import qualify, run_self_test
 from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.flags.numbers import percent
-from strop.runtime.commands.flags.target import add_target_flags, has_target
-from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
+from strop.runtime.commands.flags.target import has_target
+from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
 from strop.runtime.records.json_records import require_writable, write_whole
-from strop.runtime.units import PERCENT
+from strop.runtime.reporting.presentation import Presentation
+from strop.runtime.reporting.wording import change_word
 
-SEED_BITS = 32
-
-
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `strop check`."""
-    plan = CheckPlan()
-    parser = subparsers.add_parser(
-        "check",
-        help="whether an artifact is slower than a baseline, for CI",
-        description="Measure artifacts beside a baseline file, in pairs of fresh processes, and"
-        " say whether they are slower. Exit code 1: a regression is shown; 3: nothing that"
-        " counts was measured; 4: no baseline.",
-    )
-    parser.add_argument("artifacts", nargs="+", type=Path, metavar="NEW")
-    parser.add_argument(
-        "--baseline",
-        type=Path,
-        metavar="OLD",
-        help="the artifact to compare with; or DIR#MODEL, by strop baseline",
-    )
-    add_mode_flags(parser)
-    add_engine_flags(parser)
-    parser.add_argument(
-        "--tol",
-        type=percent,
-        default=plan.tolerance,
-        metavar="PERCENT",
-        help=f"slower by no more is no regression (default: {plan.tolerance * PERCENT:g})",
-    )
-    parser.add_argument(
-        "--limit",
-        type=percent,
-        default=plan.limit,
-        metavar="PERCENT",
-        help=f"a pass excludes that it is slower by so much (default: {plan.limit * PERCENT:g})",
-    )
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument(
-        "--budget",
-        type=float,
-        default=plan.budget_s,
-        metavar="SECONDS",
-        help="for each artifact, at most (default: %(default)g)",
-    )
-    length.add_argument(
-        "--pairs", type=int, metavar="N", help="pairs of processes at most, in place of --budget"
-    )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="of all that is drawn by lot (default: by chance)"
-    )
-    parser.add_argument(
-        "--allow",
-        type=_gates,
-        default=(),
-        metavar="GATE[,GATE]",
-        help=f"what may be worse than in the baseline: {', '.join(GATES)}",
-    )
-    parser.add_argument(
-        "--max-drop",
-        type=percent,
-        metavar="POINTS",
-        help="of accuracy, as the manifest.json beside NEW certifies it, at most",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="exit code 3 for an inconclusive check, not 0"
-    )
-    parser.add_argument(
-        "--self-test",
-        action="store_true",
-        help="try the check on this machine: NEW against its copy, equal and slowed down",
-    )
-    parser.add_argument(
-        "--minutes",
-        type=float,
-        default=DEFAULT_MINUTES,
-        metavar="N",
-        help="for --self-test (default: %(default)g)",
-    )
-    add_merge_flag(parser)
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE.json", help="keep the report with all raw samples here"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="overwrite the files of --output and --export"
-    )
-    add_target_flags(parser)
-    add_output_flags(parser)
+__all__ = ["add_parser", "perform", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -149,42 +42,63 @@ def run(options: argparse.Namespace) -> int:
         MeasurementError: It could not be measured.
     """
     with check_outputs(options) as tell:
-        return _run(options, tell)
+        plan, is_elsewhere = plan_of(options), has_target(options)
+        if options.merge:
+            return _check(MERGE, question_of_merge(options, plan), options, tell)
+        if options.self_test:
+            return run_self_test(options, plan)
+        question = question_of(options, plan, is_elsewhere=is_elsewhere)
+        return _check(MODES[question.mode], question, options, tell)
 
 
-def _run(options: argparse.Namespace, tell: Callable[[Report], None]) -> int:
-    plan = _plan(options)
-    is_elsewhere = has_target(options)
-    if options.merge:
-        return run_merge(options, tell, defaults=_defaults())
-    if options.self_test:
-        return run_self_test(options, plan)
-    mode = chosen_mode(options)
-    if mode in (Mode.BUDGET, Mode.STORED):
-        refuse_exports(options, mode)
-        refuse_elsewhere(options, mode)
-        return (run_budget if mode is Mode.BUDGET else run_stored)(options, plan, tell)
-    refuse_elsewhere(options, mode)
-    options.baseline = baseline_of(options)
+def _check(
+    mode: CheckMode,
+    question: Question,
+    options: argparse.Namespace,
+    tell: Callable[[Presentation], None],
+) -> int:
+    is_elsewhere = mode.COMPARES_FILES and has_target(options)
     if options.output is not None:
         require_writable(options.output, force=options.force)
-    if mode is None and not is_elsewhere:
-        mode = mode_by_memory(options)
-    options.mode = mode
-    console.settings("check", _settings(options, plan))
-    for path in filter(Path.is_file, options.artifacts):
-        note_manifest(path)
-    gates = GateOptions(allowed=options.allow, max_drop=options.max_drop)
-    measure = check_on_board if is_elsewhere else _measure
-    report = measure(options, plan, gates)
-    code = exit_code(report, is_strict=options.strict)
-    print_report(report, code=code, as_json=options.json)
-    note_engines(report)
+    if mode.COMPARES_FILES and question.mode is None and not is_elsewhere:
+        question = replace(question, mode=paired.mode_by_memory(question))
+    settings = mode.settings(question)
+    if settings:
+        console.settings("check", {**settings, "output": options.output})
+    if mode.COMPARES_FILES:
+        for path in filter(Path.is_file, question.artifacts):
+            note_manifest(path)
+    if is_elsewhere:
+        options.mode, options.baseline = question.mode, question.baseline
+        report = check_on_board(options, question.plan, question.gates)
+    else:
+        with ending_on_signals():
+            report = mode.run(question, cool=_cool, note=console.note)
+    check = mode.present(
+        report, is_strict=options.strict, has_accuracy=options.max_drop is not None
+    )
+    _print(check, is_json=options.json)
     if options.output is not None:
         write_whole(report.to_json(), options.output)
-        console.note(f"raw samples: {options.output}")
-    tell(report)
-    return code
+        console.note(f"{mode.KEPT}: {options.output}")
+    tell(check)
+    return check.exit_code
+
+
+def _print(check: Presentation, *, is_json: bool) -> None:
+    """Verdicts, or all figures, to stdout, and what goes with them to stderr."""
+    if is_json:
+        console.json(check.record)
+    for each in check.artifacts:
+        lines = [result.text for result in each.latency]
+        lines += [f"  {detail}" for detail in each.details]
+        lines += [f"  {change_word(found)} {found.gate}: {found.text}" for found in each.changes]
+        for line in [] if is_json else lines:
+            console.line(line)
+        for note in each.notes:
+            console.note(note)
+    for note in check.notes:
+        console.note(note)
 
 
 def perform(options: argparse.Namespace) -> int:
@@ -194,79 +108,22 @@ def perform(options: argparse.Namespace) -> int:
         StropError: As `run`.
     """
     plan = plan_there(options)
-    made = (
-        qualify(options, plan)
-        if options.self_test
-        else _measure(options, plan, GateOptions(allowed=tuple(options.allow)))
+    if options.self_test:
+        console.line(qualify(options, plan).to_json().rstrip())
+        return 0
+    question = Question(
+        artifacts=tuple(options.artifacts),
+        plan=plan,
+        mode=Mode(options.mode) if options.mode else None,  # a board gets it as text
+        baseline=options.baseline,
+        engine=options.engine,
+        gates=GateOptions(allowed=tuple(options.allow)),
     )
-    console.line(made.to_json().rstrip())
+    with ending_on_signals():
+        report = paired.run(question, cool=_cool, note=console.note)
+    console.line(report.to_json().rstrip())
     return 0
 
 
-def _measure(options: argparse.Namespace, plan: CheckPlan, gates: GateOptions) -> CheckReport:
-    with ending_on_signals(), candidates(options, options.baseline) as (old, news):
-        return check_paired(
-            old,
-            news,
-            plan=plan,
-            gates=gates,
-            cooled=cool_board(DEFAULT_LIMIT_S),
-            on_pair=lambda path, done, planned: _say(path, done, planned, plan),
-            # A board gets it as text.
-            mode=Mode(options.mode) if options.mode else mode_by_memory(options),
-        )
-
-
-def _plan(options: argparse.Namespace) -> CheckPlan:
-    seed = secrets.randbits(SEED_BITS) if options.seed is None else options.seed
-    return replace(
-        CheckPlan(),
-        tolerance=options.tol,
-        limit=options.limit,
-        pairs=options.pairs,
-        budget_s=options.budget,
-        num_threads=options.threads,
-        seed=seed,
-    )
-
-
-def _defaults() -> argparse.Namespace:
-    """What no flag at all would be parsed to."""
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    return parser.parse_args(["check", "NEW"])
-
-
-def _settings(options: argparse.Namespace, plan: CheckPlan) -> dict[str, object]:
-    length = (
-        f"{plan.stage1_pairs} to {plan.max_pairs} within {plan.budget_s:g} s for each artifact"
-        if plan.pairs is None
-        else f"{plan.stage1_pairs} to {plan.pairs}"
-    )
-    return {
-        "artifacts": [str(path) for path in options.artifacts],
-        "baseline": options.baseline,
-        "mode": options.mode.value if options.mode else "paired, as far as the board's memory goes",
-        "threads": plan.num_threads,
-        "tolerance": f"{plan.tolerance:.1%}",
-        "limit": f"{plan.limit:.1%}",
-        "pairs": length,
-        "inputs": f"{plan.inputs} of random pixels",
-        "seed": plan.seed,
-        "output": options.output,
-    }
-
-
-def _say(path: Path, done: int, planned: int, plan: CheckPlan) -> None:
-    if done == plan.stage1_pairs + 1:
-        console.note(
-            f"{path.name}: {plan.stage1_pairs} pairs are no clear pass; measuring {planned} at most"
-        )
-
-
-def _gates(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
-    unknown = [name for name in names if name not in GATES]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is none of {', '.join(GATES)}")
-    return names
+def _cool() -> CoolDown | None:
+    return cool_board(DEFAULT_LIMIT_S)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strop import console
-from strop.runtime.check.judge.results import Outcome
 from strop.runtime.errors import StropError
-from strop.runtime.reporting.ci_results import CiResult, largest_ratio, overall
-from strop.runtime.reporting.markdown import markdown_of_error, verdicts_alone
+from strop.runtime.reporting.markdown import markdown_of, markdown_of_error, verdicts_alone
+from strop.runtime.reporting.presentation import Presentation, PresentedArtifact
+from strop.runtime.reporting.results import Outcome
 
 MAX_ANNOTATIONS = 10  # of each kind and step; GitHub drops those after them without a word
 MAX_SUMMARY_BYTES = 1 << 20  # of a step; GitHub drops a larger one whole
@@ -19,28 +19,26 @@ TITLE = "strop check"
 KINDS = {Outcome.FAILED: ERROR, Outcome.ERROR: ERROR, Outcome.UNKNOWN: WARNING}
 
 
-def tell_github(
-    results: Sequence[CiResult], markdown: str, paths: Sequence[Path], *, is_json: bool
-) -> None:
+def tell_github(check: Presentation, paths: Sequence[Path], *, is_json: bool) -> None:
     """Tell it what was found, as far as the environment says that it listens.
 
     Args:
-        results: The artifacts.
-        markdown: For the summary.
+        check: What was found.
         paths: Of the artifacts, as they were given.
         is_json: Whether stdout is JSON: then the annotations go to stderr.
     """
-    _print_annotations(_annotations(results, paths) if _is_github() else [], is_json=is_json)
-    _append_summary(markdown, verdicts_alone(results))
-    ratio = largest_ratio(results)
-    _append_outputs(verdict=overall(results), ratio="" if ratio is None else f"{ratio:.6f}")
+    found = _annotations(check.artifacts, paths) if _is_github() else []
+    _print_annotations(found, is_json=is_json)
+    _append_summary(markdown_of(check), verdicts_alone(check.artifacts))
+    ratio = check.largest_ratio
+    _append_outputs(verdict=check.word, ratio="" if ratio is None else f"{ratio:.6f}")
 
 
 def tell_github_error(error: StropError, *, is_json: bool) -> None:
     """Tell it that the check ended without an answer; arguments as above."""
     found = [annotation(ERROR, str(error))] if _is_github() else []
     _print_annotations(found, is_json=is_json)
-    _append_summary(markdown_of_error(error))
+    _append_summary(markdown_of_error((), error))
     _append_outputs(verdict="error", ratio="")
 
 
@@ -60,9 +58,9 @@ def annotation(kind: str, text: str, *, file: str | None = None) -> str:
     return f"::{kind} {written}::{_data(text)}"
 
 
-def _annotations(results: Sequence[CiResult], paths: Sequence[Path]) -> list[str]:
+def _annotations(artifacts: Sequence[PresentedArtifact], paths: Sequence[Path]) -> list[str]:
     found: dict[str, list[str]] = {ERROR: [], WARNING: []}
-    for each, path in zip(results, paths, strict=True):
+    for each, path in zip(artifacts, paths, strict=True):
         texts = [(result.outcome, result.text) for result in each.latency]
         # A gate that compares nothing is no news on every run.
         texts += [

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from strop import console
-from strop.runtime.baseline.stored_report import StoredReport
-from strop.runtime.check.judge.mode import Mode
-from strop.runtime.check.judge.report import CheckReport
-from strop.runtime.check.modes.budget import BudgetReport
-from strop.runtime.check.modes.merge import MergedReport
 from strop.runtime.commands.check.github import tell_github, tell_github_error
 from strop.runtime.commands.flags.export import (
     add_export_flag,
@@ -21,50 +17,73 @@ from strop.runtime.commands.flags.export import (
     write_exports,
 )
 from strop.runtime.errors import MeasurementError, OutputError, PlanError, StropError
-from strop.runtime.history.measured import measured_by_check
 from strop.runtime.records.json_records import require_writable, write_whole
-from strop.runtime.reporting.ci_results import (
-    ci_results_of_budget,
-    ci_results_of_check,
-    ci_results_of_merge,
-    ci_results_of_stored,
-)
 from strop.runtime.reporting.junit import junit_of, junit_of_error
-from strop.runtime.reporting.markdown import (
-    markdown_of_budget,
-    markdown_of_error,
-    markdown_of_merge,
-    markdown_of_report,
-    markdown_of_stored,
-)
+from strop.runtime.reporting.markdown import markdown_of, markdown_of_error
+from strop.runtime.reporting.presentation import Presentation
 
-Report = CheckReport | StoredReport | BudgetReport | MergedReport
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileFormat:
+    """A file that a check writes for CI.
+
+    Attributes:
+        suffix: Of its name.
+        help: One line for `strop check -h`.
+        render: From a check that has an answer.
+        render_error: From the artifacts' names, and why there is none.
+        is_judged: Whether CI reads the verdict from it: then it is there from the beginning.
+    """
+
+    suffix: str
+    help: str
+    render: Callable[[Presentation], str]
+    render_error: Callable[[Sequence[str], StropError], str]
+    is_judged: bool = False
+
+
+# By the flag that takes the file.
+FORMATS = {
+    "junit": FileFormat(
+        suffix="xml",
+        help="the check as JUnit tests",
+        render=junit_of,
+        render_error=junit_of_error,
+        is_judged=True,
+    ),
+    "markdown": FileFormat(
+        suffix="md",
+        help="the check as a table",
+        render=markdown_of,
+        render_error=markdown_of_error,
+    ),
+}
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --junit, --markdown and --export."""
+    """Add --export and a flag for each of FORMATS."""
     add_export_flag(parser)
     group = parser.add_argument_group(
         "CI",
         "written over what is there; on GitHub also annotations, the step's summary, and its"
         " outputs verdict and ratio",
     )
-    group.add_argument("--junit", type=Path, metavar="FILE.xml", help="the check as JUnit tests")
-    group.add_argument("--markdown", type=Path, metavar="FILE.md", help="the check as a table")
+    for name, kind in FORMATS.items():
+        group.add_argument(f"--{name}", type=Path, metavar=f"FILE.{kind.suffix}", help=kind.help)
 
 
 @contextmanager
-def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[Report], None]]:
-    """Tell what the block hands over, or else by what it ended; a context manager.
+def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[Presentation], None]]:
+    """Write the files of what the block hands over, or of the error that ended it.
 
-    From its beginning on --junit says that there is no answer, so that a check that is
-    killed leaves neither nothing nor the file of the last one, which may be green.
+    From its beginning on --junit says that there is no answer: a check that is killed must leave
+    neither nothing nor the file of the last one, which may be green.
 
     Args:
         options: As `strop check` parses them.
 
     Yields:
-        What tells of a report, once.
+        A function that writes the files of a check, to be called once.
 
     Raises:
         OutputError: A file cannot be written.
@@ -73,80 +92,48 @@ def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[Report], No
     """
     if options.self_test:
         _refuse(options)
-        yield lambda report: None
+        yield lambda check: None
         return
+    names = [path.name for path in options.artifacts]
     try:
-        for path in filter(None, (options.junit, options.markdown)):
+        for path, _ in _asked(options):
             require_writable(path, force=True)
         require_exports_writable(options)
-        _write(_junit(options, MeasurementError("ended before it had an answer")), options.junit)
+        unanswered = MeasurementError("ended before it had an answer")
+        for path, kind in _asked(options):
+            if kind.is_judged:
+                write_whole(kind.render_error(names, unanswered), path)
         yield partial(_tell, options)
     except StropError as err:
-        _tell_error(options, err)
+        for path, kind in _asked(options):
+            _try_to_write(kind.render_error(names, err), path)
+        tell_github_error(err, is_json=options.json)
         raise
 
 
-def refuse_exports(options: argparse.Namespace, mode: Mode) -> None:
-    """Pass a check without pairs where no --export is asked for.
-
-    Raises:
-        PlanError: One is.
-    """
-    if options.export:
-        raise PlanError(
-            f"--export is of a check against a baseline's file, and the mode is {mode.value};"
-            " take --json or --output, or strop bench --export"
-        )
+def _asked(options: argparse.Namespace) -> list[tuple[Path, FileFormat]]:
+    """The files that were asked for, and what they are."""
+    given = ((getattr(options, name), kind) for name, kind in FORMATS.items())
+    return [(path, kind) for path, kind in given if path is not None]
 
 
 def _refuse(options: argparse.Namespace) -> None:
-    for name in ("junit", "markdown", "export"):
+    for name in (*FORMATS, "export"):
         if getattr(options, name):
             raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
 
 
-def _tell(options: argparse.Namespace, report: Report) -> None:
-    is_strict, has_accuracy = options.strict, options.max_drop is not None
-    paths = options.artifacts
-    if isinstance(report, MergedReport):
-        results, markdown = (
-            ci_results_of_merge(report, is_strict=is_strict),
-            markdown_of_merge(report),
-        )
-        paths = [Path(each.name) for each in results]
-    elif isinstance(report, BudgetReport):
-        results = ci_results_of_budget(report, is_strict=is_strict)
-        markdown = markdown_of_budget(report)
-    elif isinstance(report, StoredReport):
-        results = ci_results_of_stored(report, is_strict=is_strict, has_accuracy=has_accuracy)
-        markdown = markdown_of_stored(report)
-    else:
-        results = ci_results_of_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
-        markdown = markdown_of_report(report)
-    _write(junit_of(results), options.junit)
-    _write(markdown, options.markdown)
-    if isinstance(report, CheckReport):
-        write_exports(options, measured_by_check(report))
-    tell_github(results, markdown, paths, is_json=options.json)
+def _tell(options: argparse.Namespace, check: Presentation) -> None:
+    for path, kind in _asked(options):
+        write_whole(kind.render(check), path)
+    if check.measured is not None:
+        write_exports(options, check.measured)
+    names = [Path(each.name) for each in check.artifacts]
+    tell_github(check, names if options.merge else options.artifacts, is_json=options.json)
 
 
-def _tell_error(options: argparse.Namespace, error: StropError) -> None:
-    _try_to_write(_junit(options, error), options.junit)
-    _try_to_write(markdown_of_error(error), options.markdown)
-    tell_github_error(error, is_json=options.json)
-
-
-def _junit(options: argparse.Namespace, error: StropError) -> str:
-    return junit_of_error([path.name for path in options.artifacts], error)
-
-
-def _try_to_write(text: str, path: Path | None) -> None:
+def _try_to_write(text: str, path: Path) -> None:
     try:
-        _write(text, path)
+        write_whole(text, path)
     except OutputError as err:  # the check has to end with its own error, not with this one
         console.note(str(err))
-
-
-def _write(text: str, path: Path | None) -> None:
-    if path is not None:
-        write_whole(text, path)

@@ -13,7 +13,8 @@ from tests.runtime.check.reports import ANATOMY, FACTS, report_of
 from strop.runtime.check.judge.gates import GATES, Anatomy, Change
 from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.samples import Pair
-from strop.runtime.reporting.ci_results import CiResult, ci_results_of_check, largest_ratio, overall
+from strop.runtime.reporting.paired import present_pairs
+from strop.runtime.reporting.presentation import Presentation
 
 GROWN = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
 
@@ -22,14 +23,14 @@ def outcomes(
     report: CheckReport, *, is_strict: bool = False, baseline: Anatomy = ANATOMY
 ) -> dict[str, str]:
     subject = replace(report.baseline, anatomy=baseline)
-    (told,) = told_of(replace(report, baseline=subject), is_strict=is_strict)
-    return {result.metric: result.outcome.value for result in told.results}
+    (found,) = shown(replace(report, baseline=subject), is_strict=is_strict).artifacts
+    return {result.metric: result.outcome.value for result in found.results}
 
 
-def told_of(
+def shown(
     report: CheckReport, *, is_strict: bool = False, has_accuracy: bool = False
-) -> tuple[CiResult, ...]:
-    return ci_results_of_check(report, is_strict=is_strict, has_accuracy=has_accuracy)
+) -> Presentation:
+    return present_pairs(report, is_strict=is_strict, has_accuracy=has_accuracy)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +54,8 @@ def test_a_verdict_is_an_outcome_of_p50(
 def test_every_gate_is_a_test_and_accuracy_where_it_is_asked_for(tmp_path: Path) -> None:
     report = report_of(tmp_path / "pi", PASSED)
     assert list(outcomes(report)) == ["p50", *(gate for gate in GATES if gate != "accuracy")]
-    (told,) = told_of(report, has_accuracy=True)
-    assert [result.metric for result in told.results] == ["p50", *GATES]
+    (found,) = shown(report, has_accuracy=True).artifacts
+    assert [result.metric for result in found.results] == ["p50", *GATES]
 
 
 @pytest.mark.parametrize(
@@ -97,10 +98,10 @@ def test_what_could_not_be_compared_is_no_pass(tmp_path: Path) -> None:
 def test_a_check_is_what_its_worst_artifact_is(
     tmp_path: Path, artifacts: list[list[Pair]], gates: list[Change], word: str
 ) -> None:
-    assert overall(told_of(report_of(tmp_path / "pi", *artifacts, gates=gates))) == word
+    assert shown(report_of(tmp_path / "pi", *artifacts, gates=gates)).word == word
 
 
 def test_the_ratio_of_a_check_is_its_slowest_artifacts(tmp_path: Path) -> None:
-    slower = told_of(report_of(tmp_path / "pi", PASSED, SLOWER))
-    assert largest_ratio(slower) == pytest.approx(1.105171)
-    assert largest_ratio(told_of(report_of(tmp_path / "pi2", SPOILED))) is None
+    slower = shown(report_of(tmp_path / "pi", PASSED, SLOWER))
+    assert slower.largest_ratio == pytest.approx(1.105171)
+    assert shown(report_of(tmp_path / "pi2", SPOILED)).largest_ratio is None
