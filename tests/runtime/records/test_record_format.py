@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from strop.runtime.errors import BaselineError, ContractError
+from strop.runtime.errors import BaselineError, ContractError, MeasurementError
 from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
 
 
@@ -203,3 +203,16 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_only_dataclasses_become_objects() -> None:
     with pytest.raises(TypeError, match="a complex, needed is a dataclass"):
         INDENTED.encode({"a": 1j})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    numbers: Mapping[str, float | str | None]
+
+
+def test_a_value_of_several_plain_types_keeps_its_own() -> None:
+    measured = RecordFormat(Measured, writer="strop weigh", version=1)
+    found = Measured(numbers={"share": 0.5, "worst": "conv", "top1": None})
+    assert measured.loads(measured.dumps(found), where="w.json") == found
+    with pytest.raises(MeasurementError, match=r"numbers: share is true, needed is float"):
+        measured.loads('{"format_version": 1, "numbers": {"share": true}}', where="w.json")

@@ -31,7 +31,7 @@ def read_typed(
     Args:
         value: Of whatever type; it may come from a stranger.
         kind: A dataclass, tuple[X, ...], tuple[X, Y], Mapping[str, X], str, int, float, bool
-            or an Enum; fields of a dataclass may be "X | None" too.
+            or an Enum; fields of a dataclass may be "X | None" too, or several of the plain types.
         at: Names the value in the error.
         error: What is raised.
         remedy: What to do, the end of the error.
@@ -73,11 +73,16 @@ def _read(value: object, kind: typing.Any, at: str) -> typing.Any:
     if is_dataclass(kind):
         return _read_dataclass(value, kind, at)
     if isinstance(kind, types.UnionType):
-        # Every union here is "X | None".
-        return None if value is None else _read(value, typing.get_args(kind)[0], at)
+        return None if value is None else _read(value, _member(kind, value), at)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _read_enum(value, kind, at)
     return _CONTAINERS[typing.get_origin(kind)](value, typing.get_args(kind), at)
+
+
+def _member(union: types.UnionType, value: object) -> typing.Any:
+    """The X of "X | None", or that of several plain types which the value has."""
+    kinds = typing.get_args(union)
+    return type(value) if type(value) in kinds else kinds[0]
 
 
 def _read_plain(value: object, kind: type, at: str) -> object:
