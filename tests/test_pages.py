@@ -33,7 +33,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable
 
 
 def export_page(folder: Path) -> str:
-    return export_html(json.dumps(fake_manifest()), {"m.int8.tflite": COUNT})
+    return export_html(fake_manifest(), {"m.int8.tflite": COUNT})
 
 
 def sweep_page(folder: Path) -> str:

@@ -16,7 +16,8 @@ from peers.peer import Built, Failure, Task, first_line
 
 from strop.export.certify.certificate import Verdict
 from strop.export.certify.verdicts import verdict
-from strop.export.inspect.audit import Audit, audit
+from strop.export.inspect.audit import audit
+from strop.export.inspect.contents import Audit
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Activation, Contract

@@ -9,9 +9,9 @@ from importlib.metadata import distributions
 from peers.catalogue import FLOATS, PEERS, STROP
 from peers.judge import Judged, Result
 
-from strop.export.bundle.manifest import PACKAGES
+from strop.export.bundle.make_manifest import PACKAGES
 from strop.export.certify.certificate import Verdict
-from strop.export.inspect.audit import Audit
+from strop.export.inspect.contents import Audit
 from strop.export.options.choices import Precision
 from strop.runtime.statistics.intervals import percentile_ns, quantile
 

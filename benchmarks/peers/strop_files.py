@@ -28,7 +28,7 @@ def strop_tflite(task: Task, made: Mapping[str, Built]) -> Built:
         crop_fraction=task.contract.crop_fraction,
         min_images=1,
     )
-    paths = [artifact.path for artifact in export(task.source, options).artifacts]
+    paths = export(task.source, options).paths
     (path,) = (path for path in paths if path.suffix == f".{Format.TFLITE.value}")
     shown = {name: value for name, value in asdict(options).items() if name not in OWN}
     return Built(path=path, options={**shown, "calibration_images": len(task.calibration)})

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 from strop.export.bundle.html_report import BARS
+from strop.export.bundle.manifest import (
+    Artifact,
+    GoldenFile,
+    ImageSet,
+    Manifest,
+    Request,
+    SourceFacts,
+)
+from strop.export.certify.certificate import Certificate, OneAnswer, Verdict
+from strop.export.image_checks.finding import ImageFinding
+from strop.export.inspect.contents import Delegation
 from strop.export.inspect.count import Count, LayerCount, Role
+from strop.export.ir.island import FloatCause
+from strop.export.max_drop.float_layers import (
+    FloatIsland,
+    FloatLayer,
+    FloatLayers,
+    IslandPrice,
+    Price,
+)
+from strop.export.options.choices import Effort, Input, Precision, Result
+from strop.export.quantize.costs import Cost, Step
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import ResizeRule, Task
+from strop.runtime.bench.layer_times import LayerTime, LayerTimes
 from strop.runtime.machine.machine import machine
+from strop.runtime.statistics.intervals import Interval
 
 HOSTILE = "</style><script>alert(1)</script>\x00"
 COUNT = Count(
@@ -26,79 +48,140 @@ COUNT = Count(
 )
 
 
-def cost(layer: str, divergence: float) -> dict[str, Any]:
-    return {
-        "layer": layer,
-        "kind": "CONV_2D",
-        "part": "weights",
-        "noise": 0.001,
-        "agreement": 0.995,
-        "divergence": divergence,
-    }
+def cost(layer: str, divergence: float) -> Cost:
+    return Cost(
+        layer=layer,
+        kind="CONV_2D",
+        part="weights",
+        noise=0.001,
+        agreement=0.995,
+        divergence=divergence,
+    )
 
 
-def fake_manifest() -> dict[str, Any]:
-    """One int8 .tflite, certified, with more layers than are drawn."""
-    interval = {"low": -0.01, "high": 0.02}
-    return {
-        "source": {"name": HOSTILE},
-        "versions": {"python": "3.11", "strop": "0.1.0"},
-        "artifacts": [
-            {"file": "m.int8.tflite", "size_bytes": 3 * 2**20, "layer_times": None},
-            {
-                "file": "m.int8.onnx",
-                "size_bytes": 2 * 2**20,
-                "layer_times": {
-                    "operations": [
-                        {"layer": f"{HOSTILE}{i}", "kind": "QLinearConv", "microseconds": 100.0 * i}
-                        for i in range(1, 4)
-                    ],
-                    "whole_microseconds": 550.0,
-                },
-            },
-        ],
-        "float_layers": {
-            "kept": False,
-            "tried": [],
-            "islands": [
-                {
-                    "layer": f"{HOSTILE}norm",
-                    "kinds": ["MEAN", "RSQRT"],
-                    "causes": [{"needs": "BatchNormalization"}],
-                    "prices": [{"artifact": "m.int8.tflite", "ms": 0.125, "whole_ms": 2.5}],
-                }
-            ],
-        },
-        "int8_steps": [
-            {"name": "ranges", "divergence": 0.0012, "signal_to_noise_db": 30.5, "is_kept": True}
-        ],
-        "sensitivity": [cost(f"{HOSTILE}{i}", 0.5 / (i + 1)) for i in range(2 * BARS)],
-        "calibration_checks": [{"name": "growth", "remedy": "add images of snow"}],
-        "certificate": {
-            "images": 400,
-            "data": "validation",
-            "task": "classify",
-            "thresholds": [],
-            "names": [],
-            "float_top1": 0.83,
-            "float_top5": 0.97,
-            "float_mean_average_precision": None,
-            "one_answer": {"is_beatable": True},
-            "verdicts": [
-                {
-                    "artifact": "m.int8.tflite",
-                    "top1": 0.82,
-                    "top5": 0.96,
-                    "drop": 0.01,
-                    "drop_interval": interval,
-                    "agreement": 0.99,
-                    "agreement_interval": interval,
-                    "label_agreement": [],
-                    "errors": [],
-                    "not_certified": "",
-                    "kernels": "xnnpack",
-                }
-            ],
-        },
-        "machine": asdict(machine()),
-    }
+def artifact(file: str, megabytes: int, times: LayerTimes | None) -> Artifact:
+    return Artifact(
+        file=file,
+        precision=Precision.INT8,
+        sha256="ab" * 32,
+        size_bytes=megabytes * 2**20,
+        ops={"CONV_2D": 3},
+        float_ops={},
+        inputs=("image int8 1x8x8x3",),
+        outputs=("scores int8 1x10",),
+        delegation=Delegation(partitions=1, undelegated=(), is_whole=True),
+        layer_times=times,
+    )
+
+
+def verdict(file: str) -> Verdict:
+    return Verdict(
+        artifact=file,
+        engine="litert 2.3.0",
+        kernels="xnnpack",
+        top1=0.82,
+        top5=0.96,
+        drop=0.01,
+        drop_interval=Interval(low=-0.01, high=0.02),
+        agreement=0.99,
+        agreement_interval=Interval(low=0.97, high=0.995),
+    )
+
+
+def certificate() -> Certificate:
+    return Certificate(
+        images=400,
+        data="validation",
+        overlap=0,
+        task=Task.CLASSIFY,
+        thresholds=(),
+        names=(),
+        float_top1=0.83,
+        float_top5=0.97,
+        float_mean_average_precision=None,
+        one_answer=OneAnswer(
+            answer="cat",
+            agreement=0.1,
+            agreement_interval=Interval(low=0.07, high=0.13),
+            drop=0.7,
+            is_beatable=True,
+        ),
+        verdicts=(verdict("m.int8.tflite"), verdict("m.int8.onnx")),
+    )
+
+
+def float_layers() -> FloatLayers:
+    price = Price(
+        artifact="m.int8.tflite",
+        ms_before=0.9,
+        ms=1.0,
+        drop_before=0.2,
+        drop=0.1,
+        drop_high=0.3,
+    )
+    return FloatLayers(
+        tried=(
+            FloatLayer(layer=f"{HOSTILE}kept", part="weights", noise=0.1, ops=1, prices=(price,)),
+        ),
+        islands=(
+            FloatIsland(
+                layer=f"{HOSTILE}norm",
+                kinds=("MEAN", "RSQRT"),
+                causes=(
+                    FloatCause(
+                        layer="norm", kind="RSQRT", found="RSQRT", needs="BatchNormalization"
+                    ),
+                ),
+                prices=(IslandPrice(artifact="m.int8.tflite", ms=0.125, whole_ms=2.5),),
+            ),
+        ),
+    )
+
+
+def fake_manifest() -> Manifest:
+    """Two int8 files, certified, with more layers than are drawn."""
+    images = ImageSet(images=400, sha256="cd" * 32)
+    times = LayerTimes(
+        operations=tuple(
+            LayerTime(layer=f"{HOSTILE}{i}", kind="QLinearConv", microseconds=100.0 * i)
+            for i in range(1, 4)
+        ),
+        whole_microseconds=550.0,
+    )
+    return Manifest(
+        versions={"python": "3.11", "strop": "0.1.0"},
+        source=SourceFacts(
+            name=HOSTILE, sha256="ef" * 32, classes=10, mean=(0.0,) * 3, std=(1.0,) * 3
+        ),
+        options=Request(
+            precisions=(Precision.INT8,),
+            formats=tuple(Format),
+            resize=ResizeRule.CROP,
+            crop_fraction=0.875,
+            effort=Effort.DEFAULT,
+            max_drop=None,
+            max_float_layers=3,
+            full_int8=False,
+            task=Task.CLASSIFY,
+            thresholds=(),
+            input=Input.INT8,
+            result=Result.SCORES,
+            calibration=images,
+            validation=images,
+        ),
+        artifacts=(artifact("m.int8.tflite", 3, None), artifact("m.int8.onnx", 2, times)),
+        golden=GoldenFile(file="m.golden.npz", sha256="01" * 32, size_bytes=5000),
+        int8_steps=(Step(name="ranges", divergence=0.0012, signal_to_noise_db=30.5, is_kept=True),),
+        near_ties=("gate",),
+        sensitivity=tuple(cost(f"{HOSTILE}{i}", 0.5 / (i + 1)) for i in range(2 * BARS)),
+        float_layers=float_layers(),
+        calibration_checks=(
+            ImageFinding(
+                name="growth",
+                numbers={"images": 400, "eighth_rel_width": 0.8, "worst": "conv", "top1": None},
+                remedy="add images of snow",
+            ),
+        ),
+        certificate=certificate(),
+        machine=machine(),
+    )

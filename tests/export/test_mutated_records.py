@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.export.fake_manifest import cost
+from tests.export.fake_manifest import cost, fake_manifest
 from tests.export.sweep.fake_sweep import fake_sweep
 from tests.runtime.test_mutated_records import ended, mutate
 
-from strop.export.bundle.bundle import MANIFEST_VERSION, check_replaceable
+from strop.export.bundle.bundle import check_replaceable
+from strop.export.bundle.manifest import MANIFEST_FORMAT
 from strop.export.sweep.record import MEMBER, read_member_record
 from strop.export.training.recipe import Recipe
 from strop.export.training.record import TrainingRecord, record_path, training_record
@@ -27,23 +28,7 @@ EPOCH = Epoch(loss=1.5, accuracy=0.5, validation_accuracy=0.4, seconds=2.0)
 def test_explain_takes_a_damaged_manifest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    price = {"artifact": "m.onnx", "ms": 1.0, "ms_before": 0.9, "drop": 0.1}
-    price |= {"drop_before": 0.2, "drop_high": 0.3}
-    tried = [{"layer": "conv", "part": "weights", "prices": [price]}]
-    times = {
-        "operations": [{"layer": "conv", "kind": "QLinearConv", "microseconds": 2.0}],
-        "whole_microseconds": 3.0,
-    }
-    step = {"name": "ranges", "divergence": 0.1, "signal_to_noise_db": 30.5, "is_kept": True}
-    manifest = {
-        "format_version": MANIFEST_VERSION,
-        "artifacts": [{"file": "m.onnx", "layer_times": times}],
-        "int8_steps": [step],
-        "sensitivity": [cost("conv", 0.5), cost("dense", 0.1)],
-        "float_layers": {"tried": tried, "kept": True},
-        "machine": {"cpu_model": "Cortex-A76"},
-    }
-    ended(capsys, "explain", tmp_path)
+    small = replace(fake_manifest(), sensitivity=(cost("conv", 0.5), cost("dense", 0.1)))
 
     def explained(content: bytes) -> None:
         tmp_path.joinpath("manifest.json").write_bytes(content)
@@ -51,7 +36,10 @@ def test_explain_takes_a_damaged_manifest(
         ended(capsys, "explain", tmp_path, "--json")
         check_replaceable(tmp_path, force=True)
 
-    mutate(json.dumps(manifest), explained, 200)
+    ended(capsys, "explain", tmp_path)
+    text = MANIFEST_FORMAT.dumps(small)
+    mutate(text, explained, 100)
+    mutate(text.replace('"format_version": 5', '"format_version": 4'), explained, 100)
 
 
 def test_a_damaged_record_of_a_sweep_is_refused(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.export.model_fixtures import some_of
 
 import strop.runtime
 from strop.cli import main
-from strop.export.bundle.bundle import MANIFEST_VERSION
+from strop.export.bundle.manifest import MANIFEST_FORMAT
 from strop.export.zoo.shipped import (
     SHIPPED_CALIBRATION,
     SHIPPED_LABELS,
@@ -101,7 +101,7 @@ def test_the_manifest_accounts_for_every_file(
     out = tmp_path / "out"
     assert export(model_file, "--calibration-data", photos, "-o", out) == 0
     record = json.loads((out / "manifest.json").read_text())
-    assert record["format_version"] == MANIFEST_VERSION
+    assert record["format_version"] == MANIFEST_FORMAT.version
     assert record["certificate"]["data"] == "calibration"
     assert record["options"]["calibration"]["images"] == 24
     for artifact in record["artifacts"]:

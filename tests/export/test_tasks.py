@@ -13,9 +13,9 @@ from PIL import Image
 
 import strop.runtime
 from strop.cli import main
-from strop.export.bundle.bundle import MANIFEST
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Task
+from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.images.dataset import list_images, pixels_in_order
 
 layers = keras.layers

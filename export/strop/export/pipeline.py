@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from strop.export.bundle.bundle import MANIFEST, REPORT, bundle
+from strop.export.bundle.bundle import REPORT, bundle
 from strop.export.bundle.html_report import export_html
-from strop.export.bundle.manifest import Artifact, Int8Record, manifest_json
+from strop.export.bundle.make_manifest import Made, make_manifest
+from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest
 from strop.export.certify.certificate import Certificate
 from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises
@@ -21,25 +22,20 @@ from strop.export.frontend.convert import float_graph
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.frontend.source_decision import source_decision
 from strop.export.image_checks.check_images import check_images
-from strop.export.image_checks.finding import ImageFinding
-from strop.export.inspect.audit import audit
 from strop.export.inspect.count_artifact import count_artifact
-from strop.export.inspect.delegation import delegation
 from strop.export.ir.faults import named_faults
-from strop.export.ir.graph import Array
-from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers
 from strop.export.max_drop.island_prices import price_islands
-from strop.export.max_drop.search import keep_promise, told
+from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.options import ExportOptions, check_labels
 from strop.export.passes.fold import cut_activation
-from strop.export.quantize.tune import Step, Tuned, tune
+from strop.export.quantize.tune import tune
 from strop.export.source.batches import BATCH_SIZE, Progress, unwatched
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Activation
 from strop.runtime.artifact.golden import SUFFIX
-from strop.runtime.bench.layer_times import layer_times
+from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.images.dataset import batches
 from strop.runtime.records.json_records import write_whole
@@ -47,46 +43,39 @@ from strop.runtime.records.json_records import write_whole
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
 PROBABILITY_STEP = 1 / 256  # of golden vectors of float probabilities; as fine as int8's
 
+OnStep = Callable[[str], None]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Export:
     """What an export made.
 
     Attributes:
-        artifacts: The files, in the order they were asked for.
-        certificate: What they are worth.
+        folder: Where it lies.
+        manifest: What it is, and what it is worth.
         broken: Why `max_drop` cannot be promised; empty if it can or was not asked for.
-        steps: What was done for the int8 files, and what each step was worth.
-        near_ties: Layers of theirs whose result comes so near to rounding ties that kernels
-            may differ there by one code.
-        float_layers: What is in float in them, and what was tried in float for `max_drop`.
-        findings: What the checks of the images measured; most have nothing to say.
     """
 
-    artifacts: tuple[Artifact, ...]
-    certificate: Certificate
+    folder: Path
+    manifest: Manifest
     broken: tuple[str, ...]
-    steps: tuple[Step, ...]
-    near_ties: tuple[str, ...] = ()
-    float_layers: FloatLayers = NO_FLOAT_LAYERS
-    findings: tuple[ImageFinding, ...] = ()
 
+    @property
+    def certificate(self) -> Certificate:
+        """What the files are worth."""
+        return self.manifest.certificate
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Quantized:
-    """The int8 model on its way: the decisions, their files' source, and the images in memory."""
-
-    tuned: Tuned
-    int8: Int8
-    sample: Sequence[Array]
-    float_layers: FloatLayers = NO_FLOAT_LAYERS
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, in the order they were asked for."""
+        return tuple(self.folder / artifact.file for artifact in self.manifest.artifacts)
 
 
 def export(
     source: Source,
     options: ExportOptions,
     *,
-    on_step: Callable[[str], None] = lambda step: None,
+    on_step: OnStep = lambda step: None,
     progress: Progress = unwatched,
 ) -> Export:
     """Fold, calibrate, quantize, write, audit, certify and bundle a model.
@@ -112,138 +101,72 @@ def export(
     options = replace(options, decision=decision)
     if options.labels:
         check_labels(source, options.labels, decision)
+    make = _with_int8 if Precision.INT8 in options.precisions else _converted
     with bundle(options.output, force=options.force) as folder:
-        on_step("convert, fold, calibrate, tune")
-        quantized = None
-        if Precision.INT8 in options.precisions:
-            quantized = _make_int8(source, options, progress)
-        on_step("check the images")
-        contract = contract_of(source, options, Activation.NONE)
-        tuned = None if quantized is None else quantized.tuned
-        findings = check_images(source, options, contract, tuned)
-        artifacts: dict[Path, Precision] = {}
-        for precision in options.precisions:
-            on_step(f"write {precision.value}")
-            if quantized is not None and precision is Precision.INT8:
-                with named_faults(source.name, "write"):
-                    paths = write_int8(folder, source, options, quantized.int8)
-            else:
-                paths = write_converted(folder, source, options, precision)
-            artifacts |= dict.fromkeys(paths, precision)
-        on_step("certify")
-        certificate = certify(source, tuple(artifacts), options, progress)
-        if quantized is not None:
-            quantized, certificate = _promised(
-                folder, source, options, quantized, certificate, on_step
-            )
-        if quantized is not None:
-            quantized = _priced(quantized, artifacts)
-        float_layers = NO_FLOAT_LAYERS if quantized is None else quantized.float_layers
-        broken = _broken(certificate, options, float_layers.tried, findings)
+        made = make(folder, source, options, on_step, progress)
+        broken = _broken(made, options)
         on_step("bundle")
-        made = tuple(
-            Artifact(
-                path=path,
-                precision=precision,
-                audit=audit(path),
-                delegation=delegation(path),
-                times=layer_times(path) if path.suffix == ".onnx" else None,
-            )
-            for path, precision in artifacts.items()
-        )
-        record = None if quantized is None else _record(folder, source, options, quantized, made)
-        manifest = manifest_json(source, options, made, certificate, record, findings)
-        write_whole(manifest, folder / MANIFEST)
-        counts = {path.name: count_artifact(path) for path in artifacts}
+        manifest = make_manifest(source, options, made)
+        MANIFEST_FORMAT.write(manifest, folder / MANIFEST)
+        counts = {path.name: count_artifact(path) for path in made.artifacts}
         write_whole(export_html(manifest, counts), folder / REPORT)
-    moved = tuple(replace(artifact, path=options.output / artifact.path.name) for artifact in made)
-    return Export(
-        artifacts=moved,
-        certificate=certificate,
-        broken=broken,
+    return Export(folder=options.output, manifest=manifest, broken=broken)
+
+
+def _converted(
+    folder: Path, source: Source, options: ExportOptions, on_step: OnStep, progress: Progress
+) -> Made:
+    """Make files by the converters alone."""
+    on_step("check the images")
+    findings = check_images(source, options, contract_of(source, options, Activation.NONE), None)
+    artifacts: dict[Path, Precision] = {}
+    for precision in options.precisions:
+        on_step(f"write {precision.value}")
+        artifacts |= dict.fromkeys(write_converted(folder, source, options, precision), precision)
+    on_step("certify")
+    certificate = certify(source, tuple(artifacts), options, progress)
+    return Made(artifacts=artifacts, certificate=certificate, findings=findings)
+
+
+def _with_int8(
+    folder: Path, source: Source, options: ExportOptions, on_step: OnStep, progress: Progress
+) -> Made:
+    """Make int8 files of strop's own integers, and the converters' of other precisions."""
+    on_step("convert, fold, calibrate, tune")
+    quantized = _quantize(source, options, progress)
+    on_step("check the images")
+    contract = contract_of(source, options, Activation.NONE)
+    findings = check_images(source, options, contract, quantized.tuned)
+    artifacts: dict[Path, Precision] = {}
+    for precision in options.precisions:
+        on_step(f"write {precision.value}")
+        if precision is Precision.INT8:
+            with named_faults(source.name, "write"):
+                paths = write_int8(folder, source, options, quantized.int8)
+        else:
+            paths = write_converted(folder, source, options, precision)
+        artifacts |= dict.fromkeys(paths, precision)
+    on_step("certify")
+    certificate = certify(source, tuple(artifacts), options, progress)
+    kept = keep_promise(folder, source, options, quantized, certificate, on_step=on_step)
+    int8_paths = [path for path, precision in artifacts.items() if precision is Precision.INT8]
+    graph = kept.int8.quantized
+    return Made(
+        artifacts=artifacts,
+        certificate=kept.certificate,
         findings=findings,
-        steps=() if quantized is None else quantized.tuned.steps,
-        float_layers=float_layers,
-        near_ties=() if quantized is None else quantized.int8.quantized.near_ties,
+        steps=quantized.tuned.steps,
+        costs=quantized.tuned.costs,
+        near_ties=graph.near_ties,
+        float_layers=replace(kept.float_layers, islands=price_islands(graph, int8_paths)),
+        golden=_write_golden(folder, source, options, kept.int8, int8_paths),
     )
 
 
-def _priced(quantized: _Quantized, artifacts: Mapping[Path, Precision]) -> _Quantized:
-    """With what is in float because it has no int8 form, and what that costs in the int8 files."""
-    paths = [path for path, precision in artifacts.items() if precision is Precision.INT8]
-    islands = price_islands(quantized.int8.quantized, paths)
-    return replace(quantized, float_layers=replace(quantized.float_layers, islands=islands))
-
-
-def _broken(
-    certificate: Certificate,
-    options: ExportOptions,
-    tried: Sequence[FloatLayer],
-    findings: Sequence[ImageFinding],
-) -> tuple[str, ...]:
-    """Why `max_drop` cannot be promised, and what was tried for it.
-
-    Raises:
-        GateError: For any reason, unless `keep_failed` is set.
-    """
-    if options.max_drop is None:
-        return ()
-    broken = broken_promises(certificate, options.max_drop)
-    if broken and tried:
-        broken += (told(tried),)
-    if broken and not options.keep_failed:
-        remedies = (found.remedy for found in findings if found.remedy)
-        raise GateError(
-            *broken, *remedies, "nothing was written; --keep-failed writes it all the same"
-        )
-    return broken
-
-
-def _promised(
-    folder: Path,
-    source: Source,
-    options: ExportOptions,
-    quantized: _Quantized,
-    certificate: Certificate,
-    on_step: Callable[[str], None],
-) -> tuple[_Quantized, Certificate]:
-    """Keep layers in float where the int8 files cannot keep `max_drop` without."""
-    if options.max_drop is None:
-        return quantized, certificate
-    prefix = f"{source.name}.{Precision.INT8.value}."
-    verdicts = tuple(one for one in certificate.verdicts if one.artifact.startswith(prefix))
-    of_int8 = replace(certificate, verdicts=verdicts)
-    if not broken_promises(of_int8, options.max_drop):
-        return quantized, certificate
-    attempt = keep_promise(
-        source,
-        options,
-        quantized.tuned,
-        quantized.int8,
-        of_int8,
-        quantized.sample,
-        on_step=on_step,
-    )
-    if attempt.float_layers.are_kept:
-        write_int8(folder, source, options, attempt.int8)
-    found = {one.artifact: one for one in attempt.certificate.verdicts}
-    certified = replace(
-        certificate, verdicts=tuple(found.get(one.artifact, one) for one in certificate.verdicts)
-    )
-    changed = replace(quantized, int8=attempt.int8, float_layers=attempt.float_layers)
-    return changed, certified
-
-
-def _record(
-    folder: Path,
-    source: Source,
-    options: ExportOptions,
-    quantized: _Quantized,
-    artifacts: Sequence[Artifact],
-) -> Int8Record:
-    """What the manifest says of the int8 files, golden vectors written."""
-    paths = [one.path for one in artifacts if one.precision is Precision.INT8]
-    graph = quantized.int8.quantized.graph
+def _write_golden(
+    folder: Path, source: Source, options: ExportOptions, int8: Int8, paths: Sequence[Path]
+) -> Path:
+    graph = int8.quantized.graph
     is_scores = options.result is Result.SCORES
     golden = make_golden(
         paths,
@@ -252,12 +175,26 @@ def _record(
     )
     path = folder / f"{source.name}{SUFFIX}"
     path.write_bytes(golden.to_bytes())
-    return Int8Record(
-        tuned=quantized.tuned,
-        near_ties=quantized.int8.quantized.near_ties,
-        golden=path,
-        float_layers=quantized.float_layers,
-    )
+    return path
+
+
+def _broken(made: Made, options: ExportOptions) -> tuple[str, ...]:
+    """Why `max_drop` cannot be promised, and what was tried for it.
+
+    Raises:
+        GateError: For any reason, unless `keep_failed` is set.
+    """
+    if options.max_drop is None:
+        return ()
+    broken = broken_promises(made.certificate, options.max_drop)
+    if broken and made.float_layers.tried:
+        broken += (explain_failure(made.float_layers.tried),)
+    if broken and not options.keep_failed:
+        remedies = (found.remedy for found in made.findings if found.remedy)
+        raise GateError(
+            *broken, *remedies, "nothing was written; --keep-failed writes it all the same"
+        )
+    return broken
 
 
 def _check(source: Source, options: ExportOptions) -> None:
@@ -279,7 +216,7 @@ def _check(source: Source, options: ExportOptions) -> None:
         )
 
 
-def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Quantized:
+def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Quantized:
     with named_faults(source.name, "read"):
         graph, activation = cut_activation(float_graph(source))
     check_islands(graph, full_int8=options.full_int8, is_onnx=Format.ONNX in options.formats)
@@ -317,4 +254,4 @@ def _make_int8(source: Source, options: ExportOptions, progress: Progress) -> _Q
         contract=contract,
         ending=activation if ends_in_probabilities else Activation.NONE,
     )
-    return _Quantized(tuned=tuned, int8=int8, sample=sample)
+    return Quantized(tuned=tuned, int8=int8, sample=sample)

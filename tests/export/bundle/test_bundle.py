@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from strop.export.bundle.bundle import MANIFEST, REPORT, bundle
+from strop.export.bundle.bundle import REPORT, bundle
+from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import GateError, OutputError
 
 WRITES_AND_WAITS = """

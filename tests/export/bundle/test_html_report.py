@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from tests.export.fake_manifest import COUNT, cost, fake_manifest
 from tests.export.sweep.test_report import Page
 
 from strop.export.bundle.html_report import BARS, export_html
+from strop.export.bundle.manifest import Manifest
 from strop.runtime.machine.machine import machine
 
 
 @pytest.fixture
-def record() -> dict[str, Any]:
+def manifest() -> Manifest:
     return fake_manifest()
 
 
-def shown(record: dict[str, Any]) -> Page:
-    return Page(export_html(json.dumps(record), {"m.int8.tflite": COUNT, "m.int8.onnx": None}))
+def shown(manifest: Manifest) -> Page:
+    return Page(export_html(manifest, {"m.int8.tflite": COUNT, "m.int8.onnx": None}))
 
 
-def test_the_page_has_certificate_counts_steps_layers_and_machine(record: dict[str, Any]) -> None:
-    texts = shown(record).texts
+def test_the_page_has_certificate_counts_steps_layers_and_machine(manifest: Manifest) -> None:
+    texts = shown(manifest).texts
     for text in (
         "certified on 400 validation images, by strop 0.1.0",
         "83.00 %",
@@ -34,6 +34,8 @@ def test_the_page_has_certificate_counts_steps_layers_and_machine(record: dict[s
         "ranges",
         "0.125 of 2.500",
         "BatchNormalization",
+        "Tried in float for --max-drop",
+        "+20.00 -> +10.00 (at most +30.00)",
         "add images of snow",
         f"all {2 * BARS}",
         machine().python,
@@ -44,14 +46,14 @@ def test_the_page_has_certificate_counts_steps_layers_and_machine(record: dict[s
     assert "50.0" in texts  # percent, of the slowest
 
 
-def test_the_page_loads_and_runs_nothing_whatever_a_layer_is_called(record: dict[str, Any]) -> None:
-    page = shown(record)
+def test_the_page_loads_and_runs_nothing_whatever_a_layer_is_called(manifest: Manifest) -> None:
+    page = shown(manifest)
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "img"})
     assert {name for _, each in page.tags for name in each}.isdisjoint({"src", "href"})
 
 
-def test_the_costliest_layers_are_bars_as_long_as_their_cost(record: dict[str, Any]) -> None:
-    paths = [str(each["d"]) for tag, each in shown(record).tags if tag == "path"]
+def test_the_costliest_layers_are_bars_as_long_as_their_cost(manifest: Manifest) -> None:
+    paths = [str(each["d"]) for tag, each in shown(manifest).tags if tag == "path"]
     lengths = [float(path.partition("L")[2].split()[0]) - 8 for path in paths]
     *lengths, slowest, second, third = lengths
     assert len(lengths) == BARS
@@ -62,13 +64,12 @@ def test_the_costliest_layers_are_bars_as_long_as_their_cost(record: dict[str, A
     )
 
 
-def test_a_layer_that_costs_nothing_has_no_bar_to_divide_by(record: dict[str, Any]) -> None:
-    record["sensitivity"] = [cost("a", 0.0)]
-    assert "all 1" in shown(record).texts
+def test_a_layer_that_costs_nothing_has_no_bar_to_divide_by(manifest: Manifest) -> None:
+    flat = replace(manifest, sensitivity=(cost("a", 0.0),))
+    assert "all 1" in shown(flat).texts
 
 
-def test_a_float_export_has_no_layers_to_show(record: dict[str, Any]) -> None:
-    record["sensitivity"], record["int8_steps"] = [], []
-    page = shown(record)
+def test_a_float_export_has_no_layers_to_show(manifest: Manifest) -> None:
+    page = shown(replace(manifest, sensitivity=(), int8_steps=()))
     assert "What layers cost" not in page.texts
     assert sum(tag == "svg" for tag, _ in page.tags) == 1  # the times

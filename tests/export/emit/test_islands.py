@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from strop.export.frontend.convert import float_graph
 from strop.export.frontend.read_tflite import read_tflite
 from strop.export.frontend.tflite_names import operator_name
 from strop.export.ir.graph import Kind
-from strop.export.max_drop.float_layers import FloatLayers, float_layers_record
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.source.source import from_keras_model
 from strop.runtime.errors import QuantizationError
@@ -155,15 +153,10 @@ def test_an_island_has_its_price_in_every_file(tmp_path: Path) -> None:
     for island in priced:
         assert [price.artifact for price in island.prices] == list(files)
         assert all(0 < price.ms < 10 * price.whole_ms for price in island.prices)
-    record = float_layers_record(FloatLayers(islands=priced))
-    rows = island_rows(json.loads(json.dumps(record)))
+    rows = island_rows(priced)
     assert len(rows) == len(files) * len(priced)
     assert rows[0][2:] == (
         "m.tflite",
         f"{priced[0].prices[0].ms:.3f} of {priced[0].prices[0].whole_ms:.3f}",
         "ReLU, sigmoid, tanh or ELU in its place",
     )
-
-
-def test_a_manifest_without_islands_has_no_rows_of_them() -> None:
-    assert island_rows({"kept": False, "tried": []}) == []

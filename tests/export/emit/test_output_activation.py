@@ -38,15 +38,15 @@ def options(folder: Path, result: Result) -> ExportOptions:
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_the_file_gives_what_the_runtime_makes_of_scores(activation: str, tmp_path: Path) -> None:
     given = {
-        result: export(source(activation), options(tmp_path, result)).artifacts for result in Result
+        result: export(source(activation), options(tmp_path, result)).paths for result in Result
     }
     image = images_for(source(activation), count=1)[0]
     for scores, probabilities in zip(
         given[Result.SCORES], given[Result.PROBABILITIES], strict=True
     ):
         with (
-            strop.runtime.open(scores.path) as by_runtime,
-            strop.runtime.open(probabilities.path) as by_file,
+            strop.runtime.open(scores) as by_runtime,
+            strop.runtime.open(probabilities) as by_file,
         ):
             assert by_file.output.dtype == "float32"
             assert by_file.facts.partitions in (1, None)

@@ -30,10 +30,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[Input, tuple[Path, P
     options = ExportOptions(output=folder, calibration=tuple(paths), effort=Effort.FAST)
     made = {}
     for kind in Input:
-        tflite, onnx = export(
-            source, replace(options, output=folder / kind.value, input=kind)
-        ).artifacts
-        made[kind] = (tflite.path, onnx.path)
+        asked = replace(options, output=folder / kind.value, input=kind)
+        tflite, onnx = export(source, asked).paths
+        made[kind] = (tflite, onnx)
     return made
 
 

@@ -14,7 +14,8 @@ from tests.runtime.tiny_artifacts import onnx_bytes
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
 from strop.export.frontend.convert import convert
-from strop.export.inspect.audit import NamedOp, audit
+from strop.export.inspect.audit import audit
+from strop.export.inspect.contents import NamedOp
 from strop.export.options.choices import Precision
 from strop.export.source.source import from_keras_model
 from strop.runtime.errors import ArtifactError

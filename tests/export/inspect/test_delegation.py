@@ -16,7 +16,8 @@ from tests.export.graphs import mobile_block, steps
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
 from strop.export.frontend.convert import convert
-from strop.export.inspect.delegation import Delegation, Undelegated, delegation
+from strop.export.inspect.contents import Delegation, Undelegated
+from strop.export.inspect.delegation import delegation
 from strop.export.options.choices import Precision
 from strop.export.source.source import from_keras_model
 from strop.runtime.engines import litert
@@ -125,7 +126,7 @@ def test_an_int8_file_of_ours_is_whole_but_for_the_images_own_quantize(tmp_path:
     path = tmp_path / "ours.tflite"
     path.write_bytes(emit_tflite(steps(mobile_block(activation="hard_swish")).quantized))
     found = observed(path)
-    assert found == Delegation(partitions=1, undelegated=(IMAGE,))
+    assert found == Delegation(partitions=1, undelegated=(IMAGE,), is_whole=True)
     assert found.is_whole
 
 
@@ -156,7 +157,7 @@ def test_float_files_are_whole(
         path = tmp_path / f"{precision.value}.tflite"
         path.write_bytes(convert(source, precision))
         found[precision] = observed(path)
-    whole = Delegation(partitions=1, undelegated=())
+    whole = Delegation(partitions=1, undelegated=(), is_whole=True)
     assert found == {Precision.FLOAT32: whole, Precision.FLOAT16: whole}
 
 

@@ -79,9 +79,9 @@ def test_int8_alone_breaks_the_promise(options: ExportOptions, tmp_path: Path) -
 
 
 def test_the_spoiled_layer_is_kept_in_float_and_the_promise_with_it(made: Export) -> None:
-    assert made.float_layers.are_kept
+    assert made.manifest.float_layers.kept
     assert made.broken == ()
-    (layer,) = made.float_layers.tried
+    (layer,) = made.manifest.float_layers.tried
     assert layer.layer.endswith("spoiled0_1")
     assert layer.part == "weights"
     for price, found in zip(layer.prices, made.certificate.verdicts, strict=True):
@@ -92,24 +92,24 @@ def test_the_spoiled_layer_is_kept_in_float_and_the_promise_with_it(made: Export
 
 
 def test_both_files_have_it_in_float_and_nothing_else(made: Export) -> None:
-    tflite, onnx = made.artifacts
-    assert tflite.audit.float_ops == (("CONV_2D", 1),)
-    assert dict(onnx.audit.float_ops).keys() <= {"Conv", "FusedConv", *LAYOUT}
-    with strop.runtime.open(tflite.path) as classifier:
+    tflite, onnx = made.manifest.artifacts
+    assert tflite.float_ops == {"CONV_2D": 1}
+    assert onnx.float_ops.keys() <= {"Conv", "FusedConv", *LAYOUT}
+    with strop.runtime.open(made.paths[0]) as classifier:
         assert classifier.facts.partitions == 1
 
 
 def test_the_manifest_and_explain_tell(made: Export, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = made.artifacts[0].path.parent
+    folder = made.folder
     record = json.loads((folder / "manifest.json").read_text())["float_layers"]
     assert record["kept"] is True
     assert [one["layer"] for one in record["tried"]] == [
-        one.layer for one in made.float_layers.tried
+        one.layer for one in made.manifest.float_layers.tried
     ]
     assert main(["explain", str(folder)]) == 0
     shown = capsys.readouterr().out
     assert "kept in float" in shown
-    assert made.float_layers.tried[-1].layer in shown
+    assert made.manifest.float_layers.tried[-1].layer in shown
 
 
 def test_too_few_images_are_not_worth_a_try(options: ExportOptions, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_promise_out_of_reach_leaves_the_files_int8(
         options, output=tmp_path / "out", max_drop=4.6, keep_failed=True, max_float_layers=1
     )
     made = export(with_an_outlier(spoiled=2), kept)
-    assert not made.float_layers.are_kept
-    assert made.artifacts[0].audit.float_ops == ()
-    assert len(made.float_layers.tried) == 1
+    assert not made.manifest.float_layers.kept
+    assert made.manifest.artifacts[0].float_ops == {}
+    assert len(made.manifest.float_layers.tried) == 1
     assert "raise --max-float-layers" in made.broken[-1]

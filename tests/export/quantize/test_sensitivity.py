@@ -1,16 +1,9 @@
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-
 import numpy as np
-import pytest
 import tensorflow as tf
 from tests.export.graphs import BY_SOFTMAX, mobile_block, steps
 
-from strop.cli import main
-from strop.export.bundle.bundle import MANIFEST_VERSION
 from strop.export.ir.execute import execute
 from strop.export.ir.partial_execution import Rest, replay
 from strop.export.quantize.calibrate import calibrate
@@ -60,58 +53,3 @@ def test_every_cost_is_a_number_of_a_layer_that_exists() -> None:
         assert np.isfinite(cost.noise)
         assert cost.divergence >= 0
         assert cost.layer in graph.tensors
-
-
-def test_explain_prints_the_manifests_costs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cost = {
-        "layer": "stem",
-        "kind": "CONV_2D",
-        "part": "weights",
-        "noise": 0.001,
-        "agreement": 0.97,
-        "divergence": 0.0123,
-    }
-    step = {
-        "name": "equalization",
-        "divergence": 0.0456,
-        "signal_to_noise_db": 19.94,
-        "is_kept": True,
-    }
-    slow = {"layer": "stem", "kind": "QLinearConv", "microseconds": 90.0}
-    record = {
-        "format_version": MANIFEST_VERSION,
-        "int8_steps": [step],
-        "sensitivity": [cost],
-        "float_layers": {"kept": False, "tried": []},
-        "artifacts": [
-            {"file": "m.int8.tflite", "layer_times": None},
-            {
-                "file": "m.int8.onnx",
-                "layer_times": {
-                    "operations": [slow, {**slow, "microseconds": 30.0}],
-                    "whole_microseconds": 110.0,
-                },
-            },
-        ],
-        "machine": {"cpu_model": "Cortex-A76"},
-    }
-    (tmp_path / "manifest.json").write_text(json.dumps(record))
-    assert main(["explain", str(tmp_path)]) == 0
-    printed, told = capsys.readouterr()
-    assert "m.int8.onnx, one thread, on Cortex-A76: 0.12 ms in all" in told
-    assert "0.11 ms without it, so it adds 5.0 us to each" in told
-    assert re.search(r"stem +QLinearConv +90 +75\.0\nstem +QLinearConv +30 +25\.0", printed)
-    assert "19.9" in printed
-    assert "0.04560" in printed
-    assert "30.0" in printed
-    assert "0.01230" in printed
-    assert main(["explain", str(tmp_path / "nowhere")]) == 2
-    assert "needed is the folder that strop export wrote" in capsys.readouterr().err
-    (tmp_path / "manifest.json").write_text(json.dumps(record | {"format_version": 1}))
-    assert main(["explain", str(tmp_path)]) == 2
-    assert f"format_version 1, this strop reads 4 and {MANIFEST_VERSION}" in capsys.readouterr().err
-    (tmp_path / "manifest.json").write_text(json.dumps({"format_version": MANIFEST_VERSION}))
-    assert main(["explain", str(tmp_path)]) == 2
-    assert "an --effort above fast" in capsys.readouterr().err

@@ -150,8 +150,8 @@ def test_the_certificate_runs_the_whole_model_on_whole_images(
     )
     made = export(source, options)
     assert seen == [(40, 60), (21, 33), (64, 64), (20, 50), *SIZES[:4], *SIZES[:4]]
-    for artifact in made.artifacts:
-        with open_artifact(artifact.path) as classifier:
+    for path in made.paths:
+        with open_artifact(path) as classifier:
             contract = classifier.contract
             assert (contract.height, contract.resize) == (SIZE, ResizeRule.STRETCH)
 

@@ -10,19 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import ArtifactError, OutputError
 from strop.runtime.records.folder_lock import alone, is_held
 from strop.runtime.records.json_reader import MAX_BYTES, parse_object
 from strop.runtime.records.user_files import read_file
 
-MANIFEST = "manifest.json"
 REPORT = "report.html"
-# History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
-# and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
-# and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
-# the islands among the float_layers, and the certificate's task and what it does not certify.
-MANIFEST_VERSION = 5
-READABLE_VERSIONS = (4, 5)
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
 
@@ -102,24 +96,15 @@ def check_replaceable(folder: Path, *, force: bool) -> None:
 
 
 def _manifest_files(folder: Path) -> set[str]:
-    """Names that the manifest in `folder` accounts for; none without a readable one."""
+    """Names that the manifest in `folder`, of any version, accounts for; none without one."""
+    path = folder / MANIFEST
     try:
-        record = read_manifest(folder)
+        content = read_file(path, max_bytes=MAX_BYTES, error=ArtifactError, remedy="")
+        record: Any = parse_object(content, where=MANIFEST, error=ArtifactError, remedy="")
         listed = [*record["artifacts"], record.get("golden") or {"file": MANIFEST}]
         return {MANIFEST, REPORT, *(str(file["file"]) for file in listed)}
     except (ArtifactError, LookupError, TypeError, AttributeError):
         return set()
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a bundle, unchecked.
-
-    Raises:
-        ArtifactError: There is none, or it is not JSON that `parse_json` reads.
-    """
-    path, remedy = folder / MANIFEST, "needed is the folder that strop export wrote"
-    content = read_file(path, max_bytes=MAX_BYTES, error=ArtifactError, remedy=remedy)
-    return parse_object(content, where=str(path), error=ArtifactError, remedy=remedy)
 
 
 def _remove_leftovers(folder: Path) -> None:

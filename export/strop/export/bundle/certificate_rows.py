@@ -1,11 +1,13 @@
-"""A certificate as a table and notes, from its record: for the terminal and for pages."""
+"""A certificate as a table and notes, for the terminal and for pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from strop.export.certify.certificate import Certificate, Verdict
 from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.regression_error import OutputError
+from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import BYTES_PER_MIB
 
 DROP, AGREEMENT, KERNELS = "drop, points [95 %]", "agreement [95 %]", "kernels"
@@ -34,128 +36,126 @@ COLUMNS = {
 CERTIFIED = "certified"
 
 
-def certificate_columns(certificate: Mapping[str, Any], first: str) -> tuple[str, ...]:
+def certificate_columns(certificate: Certificate, first: str) -> tuple[str, ...]:
     """Headings of `certificate_rows`.
 
     Args:
-        certificate: As the manifest has it.
+        certificate: Of the export.
         first: What the first column is called.
     """
-    columns = (first, *COLUMNS[Task(certificate["task"])])
+    columns = (first, *COLUMNS[certificate.task])
     return (*columns, CERTIFIED) if _is_doubted(certificate) else columns
 
 
 def certificate_rows(
-    certificate: Mapping[str, Any], sizes_bytes: Mapping[str, int]
+    certificate: Certificate, sizes_bytes: Mapping[str, int]
 ) -> list[tuple[str, ...]]:
     """The float model's row, then a row per file, of a regression per number of it.
 
     Args:
-        certificate: As the manifest has it.
+        certificate: Of the export.
         sizes_bytes: Of the files, by name.
     """
-    task, is_doubted = Task(certificate["task"]), _is_doubted(certificate)
+    task, is_doubted = certificate.task, _is_doubted(certificate)
     own = ("float model", *_float_cells(certificate, task))
     last = ("tensorflow", "") if is_doubted else ("tensorflow",)
     width = len(certificate_columns(certificate, "")) - len(own) - len(last)
     rows = [(*own, *[""] * width, *last)]
-    for found in certificate["verdicts"]:
-        size = f"{sizes_bytes[found['artifact']] / BYTES_PER_MIB:.2f}"
-        ending = [found["kernels"]]
+    for found in certificate.verdicts:
+        size = f"{sizes_bytes[found.artifact] / BYTES_PER_MIB:.2f}"
+        ending = [found.kernels]
         if is_doubted:
-            ending.append("no" if found["not_certified"] else "yes")
-        rows += [(found["artifact"], *cells, *ending) for cells in _cells(found, task, size)]
+            ending.append("no" if found.not_certified else "yes")
+        rows += [(found.artifact, *cells, *ending) for cells in _cells(found, task, size)]
     return rows
 
 
-def _is_doubted(certificate: Mapping[str, Any]) -> bool:
-    return any(found["not_certified"] for found in certificate["verdicts"])
+def _is_doubted(certificate: Certificate) -> bool:
+    return any(found.not_certified for found in certificate.verdicts)
 
 
-def _float_cells(certificate: Mapping[str, Any], task: Task) -> tuple[str, ...]:
-    top1 = percent(certificate["float_top1"])
+def _float_cells(certificate: Certificate, task: Task) -> tuple[str, ...]:
+    top1 = percent(certificate.float_top1)
     if task is Task.CLASSIFY:
-        return ("", top1, percent(certificate["float_top5"]))
+        return ("", top1, percent(certificate.float_top5))
     if task is Task.BINARY:
         return ("", top1)
     if task is Task.MULTILABEL:
-        return ("", top1, _precision(certificate["float_mean_average_precision"]))
+        return ("", top1, _precision(certificate.float_mean_average_precision))
     return ()
 
 
-def _cells(found: Mapping[str, Any], task: Task, size: str) -> list[tuple[str, ...]]:
+def _cells(found: Verdict, task: Task, size: str) -> list[tuple[str, ...]]:
     if task is Task.REGRESS:
-        return [(size, *_error_cells(error)) for error in found["errors"]]
-    drop = _interval(found["drop"], found["drop_interval"], "+.2f")
-    agreed = _interval(found["agreement"], found["agreement_interval"], ".2f")
-    top1 = percent(found["top1"])
+        return [(size, *_error_cells(error)) for error in found.errors]
+    drop = _interval(found.drop, found.drop_interval, "+.2f")
+    agreed = _interval(found.agreement, found.agreement_interval, ".2f")
+    top1 = percent(found.top1)
     if task is Task.CLASSIFY:
-        return [(size, top1, percent(found["top5"]), drop, agreed)]
+        return [(size, top1, percent(found.top5), drop, agreed)]
     if task is Task.BINARY:
         return [(size, top1, drop, agreed)]
-    shares = found["label_agreement"]
-    by_label = _interval(sum(shares) / len(shares), found["label_agreement_interval"], ".2f")
-    precision = _precision(found["mean_average_precision"])
+    shares = found.label_agreement
+    by_label = _interval(sum(shares) / len(shares), found.label_agreement_interval, ".2f")
+    precision = _precision(found.mean_average_precision)
     return [(size, top1, precision, drop, agreed, by_label)]
 
 
-def _error_cells(error: Mapping[str, Any]) -> tuple[str, ...]:
-    low, high = error["mean_interval"]["low"], error["mean_interval"]["high"]
-    mean = f"{error['mean']:.4g} [{low:.4g}, {high:.4g}]"
-    spread = error["spread"]
+def _error_cells(error: OutputError) -> tuple[str, ...]:
+    low, high = error.mean_interval.low, error.mean_interval.high
+    mean = f"{error.mean:.4g} [{low:.4g}, {high:.4g}]"
+    spread = error.spread
     if not spread:
-        return (error["output"], mean, f"{error['largest']:.4g}", "-", "-")
-    shares = {"low": low / spread, "high": high / spread}
+        return (error.output, mean, f"{error.largest:.4g}", "-", "-")
     return (
-        error["output"],
+        error.output,
         mean,
-        f"{error['largest']:.4g}",
-        _interval(error["mean"] / spread, shares, ".2f"),
-        f"{100 * error['largest'] / spread:.2f}",
+        f"{error.largest:.4g}",
+        _interval(error.mean / spread, Interval(low=low / spread, high=high / spread), ".2f"),
+        f"{100 * error.largest / spread:.2f}",
     )
 
 
-def certificate_notes(certificate: Mapping[str, Any]) -> list[str]:
+def certificate_notes(certificate: Certificate) -> list[str]:
     """What the table leaves out: why a file is not certified, and what stands behind means."""
     notes = [
-        f"NOT CERTIFIED: {found['artifact']}: {found['not_certified']}"
-        for found in certificate["verdicts"]
-        if found["not_certified"]
+        f"NOT CERTIFIED: {found.artifact}: {found.not_certified}"
+        for found in certificate.verdicts
+        if found.not_certified
     ]
-    if notes and not certificate["one_answer"]["is_beatable"]:
+    if notes and not certificate.one_answer.is_beatable:
         notes.append(
             "give validation images of all kinds of answers, or check that the model is trained"
             " and that --mean and --std are right"
         )
-    for found in certificate["verdicts"]:
-        notes += _worst_label(found, certificate["names"])
-        notes += [_truth(found["artifact"], error) for error in found["errors"]]
-    if certificate["task"] == Task.REGRESS.value and certificate["verdicts"][0]["errors"]:
-        beyond = certificate["verdicts"][0]["errors"][0]["beyond"]
+    for found in certificate.verdicts:
+        notes += _worst_label(found, certificate.names)
+        notes += [_truth(found.artifact, error) for error in found.errors]
+    for error in certificate.verdicts[0].errors[:1]:
         notes.append(
-            f"errors are distances from the float model; at most {100 * beyond:.2f} % of such"
+            f"errors are distances from the float model; at most {100 * error.beyond:.2f} % of such"
             " images are further off than the largest (95 %)"
         )
     return [note for note in notes if note]
 
 
-def _worst_label(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    shares = found["label_agreement"]
+def _worst_label(found: Verdict, names: Sequence[str]) -> list[str]:
+    shares = found.label_agreement
     if not shares or min(shares) == 1:
         return []
     least = min(shares)
     return [
-        f"{found['artifact']}: the label that agrees least is {names[shares.index(least)]}, on"
+        f"{found.artifact}: the label that agrees least is {names[shares.index(least)]}, on"
         f" {100 * least:.2f} % of the images"
     ]
 
 
-def _truth(artifact: str, error: Mapping[str, Any]) -> str:
-    if error["truth_mean"] is None:
+def _truth(artifact: str, error: OutputError) -> str:
+    if error.truth_mean is None:
         return ""
     return (
-        f"{artifact}: {error['output']} is {error['truth_mean']:.4g} off from the truth in the"
-        f" mean, the float model {error['reference_truth_mean']:.4g}"
+        f"{artifact}: {error.output} is {error.truth_mean:.4g} off from the truth in the"
+        f" mean, the float model {error.reference_truth_mean:.4g}"
     )
 
 
@@ -168,6 +168,8 @@ def _precision(share: float | None) -> str:
     return "" if share is None else f"{share:.4f}"
 
 
-def _interval(share: float, interval: Mapping[str, float], form: str) -> str:
-    low, high = 100 * interval["low"], 100 * interval["high"]
+def _interval(share: float | None, interval: Interval | None, form: str) -> str:
+    if share is None or interval is None:
+        return ""
+    low, high = 100 * interval.low, 100 * interval.high
     return f"{100 * share:{form}} [{low:{form}}, {high:{form}}]"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from strop.export.bundle.certificate_rows import (
@@ -13,26 +11,28 @@ from strop.export.bundle.certificate_rows import (
     certificate_notes,
     certificate_rows,
 )
+from strop.export.bundle.manifest import Manifest
 from strop.export.bundle.manifest_rows import (
     COST_COLUMNS,
     ISLAND_COLUMNS,
     STEP_COLUMNS,
     TIME_COLUMNS,
+    TRIED_COLUMNS,
     cost_row,
     island_rows,
-    layer_times_of,
     machine_rows,
     step_row,
     time_rows,
-    time_told,
+    time_summary,
+    tried_rows,
 )
 from strop.export.inspect.count import Count, Role
+from strop.export.max_drop.float_layers import FloatLayers
+from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
-from strop.runtime.machine.machine import Machine
 from strop.runtime.pages.html_page import add_table, page_text, start_page
 from strop.runtime.pages.style import chart_css, page_css
 from strop.runtime.pages.xml_text import xml_text
-from strop.runtime.records.typed_json import read_typed
 from strop.runtime.units import MILLION
 
 BARS = 20
@@ -42,50 +42,40 @@ NAME_CHARACTERS = 48
 ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
 
 
-def export_html(manifest: str, counts: Mapping[str, Count | None]) -> str:
+def export_html(manifest: Manifest, counts: Mapping[str, Count | None]) -> str:
     """The page of a bundle.
 
     Args:
-        manifest: As `manifest_json` gives it.
-        counts: Of each artifact, by file name; None where the file does not tell.
+        manifest: Of the bundle.
+        counts: Of each artifact, by file name; None where the file does not say.
     """
-    record = json.loads(manifest)
-    title = f"strop export {record['source']['name']}"
+    title = f"strop export {manifest.source.name}"
     root, body = start_page(title, css=f"{page_css()}\n{chart_css()}\n.bar{{stroke-width:6}}")
-    certificate = record["certificate"]
-    told = f"certified on {certificate['images']} {certificate['data']} images, by strop"
-    _add_line(body, f"{told} {record['versions'].get('strop', '')}", kind="quiet")
-    _add_certificate(body, record)
+    certificate = manifest.certificate
+    certified = f"certified on {certificate.images} {certificate.data} images, by strop"
+    _add_line(body, f"{certified} {manifest.versions.get('strop', '')}", kind="quiet")
+    SubElement(body, "h2").text = "Certificate"
+    columns = certificate_columns(certificate, "file")
+    add_table(body, columns, certificate_rows(certificate, manifest.sizes_bytes))
+    for note in certificate_notes(certificate):
+        _add_line(body, note)
     _add_counts(body, counts)
-    if record["int8_steps"]:
+    if manifest.int8_steps:
         SubElement(body, "h2").text = "Steps of the quantization"
-        add_table(body, STEP_COLUMNS, [step_row(step) for step in record["int8_steps"]])
-    islands = island_rows(record["float_layers"])
-    if islands:
-        SubElement(body, "h2").text = "Kept in float"
-        add_table(body, ISLAND_COLUMNS, islands)
-    _add_layers(body, record["sensitivity"])
-    for artifact in record["artifacts"]:
-        _add_times(body, artifact["file"], layer_times_of(artifact))
-    remedies = [each["remedy"] for each in record["calibration_checks"] if each["remedy"]]
+        add_table(body, STEP_COLUMNS, [step_row(step) for step in manifest.int8_steps])
+    _add_float_layers(body, manifest.float_layers)
+    _add_layers(body, manifest.sensitivity)
+    for name, times in manifest.layer_times.items():
+        _add_times(body, name, times)
+    remedies = [each.remedy for each in manifest.calibration_checks if each.remedy]
     if remedies:
         SubElement(body, "h2").text = "The images"
         for remedy in remedies:
             _add_line(body, remedy)
     SubElement(body, "h2").text = "Made with"
-    add_table(body, ("package", "version"), list(record["versions"].items()))
-    machine = read_typed(record["machine"], Machine, at="machine")
-    add_table(body, ("machine", ""), machine_rows(machine))
+    add_table(body, ("package", "version"), list(manifest.versions.items()))
+    add_table(body, ("machine", ""), machine_rows(manifest.machine))
     return page_text(root)
-
-
-def _add_certificate(body: Element, record: dict[str, Any]) -> None:
-    certificate = record["certificate"]
-    sizes = {artifact["file"]: artifact["size_bytes"] for artifact in record["artifacts"]}
-    SubElement(body, "h2").text = "Certificate"
-    add_table(body, certificate_columns(certificate, "file"), certificate_rows(certificate, sizes))
-    for note in certificate_notes(certificate):
-        _add_line(body, note)
 
 
 def _add_counts(body: Element, counts: Mapping[str, Count | None]) -> None:
@@ -108,21 +98,31 @@ def _add_counts(body: Element, counts: Mapping[str, Count | None]) -> None:
     add_table(body, (*columns, *roles, "activations, million"), rows)
 
 
-def _add_layers(body: Element, costs: Sequence[dict[str, Any]]) -> None:
+def _add_float_layers(body: Element, layers: FloatLayers) -> None:
+    if layers.islands:
+        SubElement(body, "h2").text = "Kept in float"
+        add_table(body, ISLAND_COLUMNS, island_rows(layers.islands))
+    if layers.tried:
+        heading = "Kept" if layers.kept else "Tried"
+        SubElement(body, "h2").text = f"{heading} in float for --max-drop"
+        add_table(body, ("layer", *TRIED_COLUMNS), tried_rows(layers.tried))
+
+
+def _add_layers(body: Element, costs: Sequence[Cost]) -> None:
     if not costs:
         return
     SubElement(body, "h2").text = "What layers cost"
     _add_line(
         body,
         "What rounding at one place alone does to the probabilities, the costliest first"
-        " (Kullback-Leibler divergence from the float network's, nats an image).",
+        " (Kullback-Leibler divergence from the float network's, nats per image).",
         kind="quiet",
     )
     bars = [
         _Bar(
-            name=f"{cost['layer']}, {cost['part']}",
-            value=cost["divergence"],
-            colour=0 if cost["part"] == "activation" else 1,
+            name=f"{cost.layer}, {cost.part}",
+            value=cost.divergence,
+            colour=0 if cost.part == "activation" else 1,
             details=_details(COST_COLUMNS, cost_row(cost)),
         )
         for cost in costs[:BARS]
@@ -133,14 +133,12 @@ def _add_layers(body: Element, costs: Sequence[dict[str, Any]]) -> None:
     add_table(folded, COST_COLUMNS, [cost_row(cost) for cost in costs])
 
 
-def _add_times(body: Element, name: str, times: LayerTimes | None) -> None:
-    if times is None:
-        return
+def _add_times(body: Element, name: str, times: LayerTimes) -> None:
     rows = time_rows(times)
     SubElement(body, "h2").text = xml_text(f"Where the time goes, {name}")
     _add_line(
         body,
-        f"On this machine with one thread, the longest first: {time_told(times)}.",
+        f"On this machine with one thread, the longest first: {time_summary(times)}.",
         kind="quiet",
     )
     bars = [

@@ -1,42 +1,83 @@
-"""The bundle's record: what was made, from what, how, and what it is worth."""
+"""The manifest of a bundle as one value: what was made, from what, how, and what it is worth.
+
+JSON, page, terminal and `strop explain` render it.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from importlib.metadata import distributions
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from strop.export.bundle.bundle import MANIFEST_VERSION
 from strop.export.certify.certificate import Certificate
-from strop.export.certify.overlap import content_hash
 from strop.export.image_checks.finding import ImageFinding
-from strop.export.inspect.audit import Audit
-from strop.export.inspect.delegation import Delegation, delegation_record
-from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayers, float_layers_record
-from strop.export.options.choices import Precision
-from strop.export.options.options import ExportOptions
-from strop.export.quantize.tune import Tuned
-from strop.export.source.source import Source
-from strop.runtime.artifact.artifact import sha256_file
+from strop.export.inspect.contents import Delegation
+from strop.export.max_drop.float_layers import FloatLayers
+from strop.export.options.choices import Effort, Input, Precision, Result
+from strop.export.quantize.costs import Cost, Step
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import ResizeRule, Task
 from strop.runtime.bench.layer_times import LayerTimes
-from strop.runtime.machine.machine import machine
+from strop.runtime.check.judge.certified import MANIFEST
+from strop.runtime.errors import ArtifactError
+from strop.runtime.machine.machine import Machine
+from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.typed_json import fields_of
 
-PACKAGES = (
-    "strop",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "numpy",
-    "Pillow",
-)
+ENCODER = json.JSONEncoder(default=fields_of, indent=1, ensure_ascii=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFacts:
+    """What was exported.
+
+    Attributes:
+        name: Of the model.
+        sha256: Of its file or weights, in hex.
+        classes: How many scores it gives.
+        mean: Per channel, 0..255 units, subtracted from the pixels.
+        std: Per channel, in the same units; divides what is left.
+    """
+
+    name: str
+    sha256: str
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageSet:
+    """Images that were used.
+
+    Attributes:
+        images: How many.
+        sha256: Over the contents of all in their order, in hex; empty where there are none.
+    """
+
+    images: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What was asked for, as `ExportOptions` has it, with hashes of images instead of paths."""
+
+    precisions: tuple[Precision, ...]
+    formats: tuple[Format, ...]
+    resize: ResizeRule
+    crop_fraction: float
+    effort: Effort
+    max_drop: float | None
+    max_float_layers: int
+    full_int8: bool
+    task: Task | None
+    thresholds: tuple[float, ...]
+    input: Input
+    result: Result
+    calibration: ImageSet
+    validation: ImageSet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,117 +85,144 @@ class Artifact:
     """One written file.
 
     Attributes:
-        path: Where it lies.
+        file: Its name in the bundle.
         precision: What it computes in.
-        audit: What is in it.
-        delegation: How LiteRT runs it here; None for an .onnx, and where LiteRT does not tell.
-        times: Of its operations, here, on one thread; None for a .tflite.
+        sha256: In hex.
+        size_bytes: Of the file.
+        ops: How often each operation occurs in it.
+        float_ops: How often each operation computes in float.
+        inputs: "name dtype shape" each.
+        outputs: "name dtype shape" each.
+        delegation: How LiteRT runs it here; None for an .onnx, and where LiteRT does not say.
+        layer_times: Of its operations, here, on one thread; None for a .tflite.
     """
 
-    path: Path
+    file: str
     precision: Precision
-    audit: Audit
+    sha256: str
+    size_bytes: int
+    ops: Mapping[str, int]
+    float_ops: Mapping[str, int]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     delegation: Delegation | None
-    times: LayerTimes | None
+    layer_times: LayerTimes | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Int8Record:
-    """How the int8 files came to be.
+class GoldenFile:
+    """The file of golden vectors: name, SHA-256 in hex, size."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """What an export made. Shares are 0..1.
 
     Attributes:
-        tuned: The decisions.
-        near_ties: Layers at which kernels may differ by one code.
-        golden: File of their golden vectors.
-        float_layers: What was tried in float for the sake of `max_drop`.
+        versions: Of Python and of each package that had a part in it, by name.
+        source: The model.
+        options: What was asked for.
+        artifacts: The files, in the order they were asked for.
+        golden: None without int8 files, as the four that follow are empty.
+        int8_steps: What was done for the int8 files, and what each step was worth.
+        near_ties: Layers of theirs whose result comes so near to rounding ties that kernels
+            may differ there by one code.
+        sensitivity: What each layer's rounding alone costs, the costliest first.
+        float_layers: What is in float in them, and what was tried in float for `max_drop`.
+        calibration_checks: What the checks of the images measured; most have nothing to say.
+        certificate: What the files are worth.
+        machine: That made them.
     """
 
-    tuned: Tuned
+    versions: Mapping[str, str]
+    source: SourceFacts
+    options: Request
+    artifacts: tuple[Artifact, ...]
+    golden: GoldenFile | None
+    int8_steps: tuple[Step, ...]
     near_ties: tuple[str, ...]
-    golden: Path
+    sensitivity: tuple[Cost, ...]
     float_layers: FloatLayers
+    calibration_checks: tuple[ImageFinding, ...]
+    certificate: Certificate
+    machine: Machine
+
+    @property
+    def sizes_bytes(self) -> dict[str, int]:
+        """Of the artifacts, by file name."""
+        return {artifact.file: artifact.size_bytes for artifact in self.artifacts}
+
+    @property
+    def layer_times(self) -> dict[str, LayerTimes]:
+        """Of the files whose engine says how long operations take, by name."""
+        return {each.file: each.layer_times for each in self.artifacts if each.layer_times}
 
 
-def manifest_json(
-    source: Source,
-    options: ExportOptions,
-    artifacts: Iterable[Artifact],
-    certificate: Certificate,
-    int8: Int8Record | None,
-    findings: Iterable[ImageFinding],
-) -> str:
-    """The manifest as JSON text. Shares are 0..1, sizes in bytes, hashes SHA-256 in hex."""
-    record = {
-        "format_version": MANIFEST_VERSION,
-        "versions": _versions(),
-        "source": {
-            "name": source.name,
-            "sha256": source.sha256,
-            "classes": source.classes,
-            "mean": list(source.mean),
-            "std": list(source.std),
+# What version 4 did not say: it held every model for a classifier.
+NEW_IN_5: Mapping[str, Mapping[str, object]] = {
+    "options": {"task": None, "thresholds": [], "full_int8": False},
+    "float_layers": {"islands": []},
+    "certificate": {
+        "task": Task.CLASSIFY.value,
+        "thresholds": [],
+        "names": [],
+        "float_mean_average_precision": None,
+        "one_answer": {
+            "answer": "",
+            "agreement": None,
+            "agreement_interval": None,
+            "drop": 1.0,
+            "is_beatable": True,
         },
-        "options": {
-            "precisions": [precision.value for precision in options.precisions],
-            "formats": [form.value for form in options.formats],
-            "resize": options.resize.value,
-            "crop_fraction": options.crop_fraction,
-            "effort": options.effort.value,
-            "max_drop": options.max_drop,
-            "max_float_layers": options.max_float_layers,
-            "full_int8": options.full_int8,
-            "task": None if options.decision is None else options.decision.task.value,
-            "thresholds": [] if options.decision is None else list(options.decision.thresholds),
-            "input": options.input.value,
-            "result": options.result.value,
-            "calibration": _images_record(options.calibration),
-            "validation": _images_record(options.validation),
-        },
-        "artifacts": [_artifact_record(artifact) for artifact in artifacts],
-        "golden": None if int8 is None else _golden_record(int8.golden),
-        "int8_steps": [] if int8 is None else [asdict(step) for step in int8.tuned.steps],
-        "near_ties": [] if int8 is None else list(int8.near_ties),
-        "sensitivity": [] if int8 is None else [asdict(cost) for cost in int8.tuned.costs],
-        "float_layers": float_layers_record(NO_FLOAT_LAYERS if int8 is None else int8.float_layers),
-        "calibration_checks": [asdict(found) for found in findings],
-        "certificate": asdict(certificate),
-        "machine": asdict(machine()),
-    }
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    },
+}
+NEW_IN_VERDICT_5: Mapping[str, object] = {
+    "label_agreement": [],
+    "label_agreement_interval": None,
+    "mean_average_precision": None,
+    "errors": [],
+    "not_certified": "",
+}
 
 
-def _artifact_record(artifact: Artifact) -> dict[str, object]:
-    return {
-        "file": artifact.path.name,
-        "precision": artifact.precision.value,
-        "sha256": sha256_file(artifact.path),
-        "size_bytes": artifact.audit.size_bytes,
-        "ops": dict(artifact.audit.ops),
-        "float_ops": dict(artifact.audit.float_ops),
-        "inputs": list(artifact.audit.inputs),
-        "outputs": list(artifact.audit.outputs),
-        "delegation": delegation_record(artifact.delegation),
-        "layer_times": None if artifact.times is None else asdict(artifact.times),
-    }
+def _from_4(record: dict[str, object]) -> dict[str, object]:
+    filled = {name: _filled(record.get(name), new) for name, new in NEW_IN_5.items()}
+    certificate = filled["certificate"]
+    if isinstance(certificate, dict) and isinstance(certificate.get("verdicts"), list):
+        certificate["verdicts"] = [
+            _filled(each, NEW_IN_VERDICT_5) for each in certificate["verdicts"]
+        ]
+    return {**record, **filled}
 
 
-def _golden_record(path: Path) -> dict[str, object]:
-    return {
-        "file": path.name,
-        "sha256": sha256_file(path),
-        "size_bytes": path.stat().st_size,
-    }
+def _filled(value: object, new: Mapping[str, object]) -> object:
+    """An object with the fields that it lacks; what is none is left to the reader to refuse."""
+    return {**new, **value} if isinstance(value, dict) else value
 
 
-def _images_record(paths: tuple[Path, ...]) -> dict[str, object]:
-    """How many images, and one hash over the contents of all, in their order."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(content_hash(path))
-    return {"images": len(paths), "sha256": digest.hexdigest() if paths else ""}
+# History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
+# and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
+# and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
+# the islands among the float_layers, and the certificate's task and what it does not certify.
+MANIFEST_FORMAT = RecordFormat(
+    Manifest,
+    writer="strop export",
+    version=5,
+    upgrades={4: _from_4},
+    error=ArtifactError,
+    remedy="export again",
+    encoder=ENCODER,
+)
 
 
-def _versions() -> dict[str, str]:
-    installed = {found.name: found.version for found in distributions()}
-    known = {package: installed[package] for package in PACKAGES if package in installed}
-    return {"python": platform.python_version(), **known}
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle.
+
+    Raises:
+        ArtifactError: There is none, or it is damaged or of another version.
+    """
+    return MANIFEST_FORMAT.read(folder / MANIFEST)

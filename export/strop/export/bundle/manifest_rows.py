@@ -1,63 +1,79 @@
-"""Rows of tables from a manifest's record, for the terminal and for pages."""
+"""Rows of tables about the parts of a manifest, for the terminal and for pages."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
+from strop.export.max_drop.float_layers import FloatIsland, FloatLayer
+from strop.export.quantize.costs import Cost, Step
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.typed_json import read_typed
 from strop.runtime.units import US_PER_MS
 
 STEP_COLUMNS = ("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept")
 COST_COLUMNS = ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats")
 ISLAND_COLUMNS = ("kept in float", "operations", "in", "p50, ms", "int8 would need")
+TRIED_COLUMNS = ("for its", "in", "p50, ms", "drop, points")  # behind the layer
 TIME_COLUMNS = ("layer", "operation", "us", "share, %")
 GIB = 1 << 30
 
 
-def step_row(step: dict[str, Any]) -> tuple[str, ...]:
+def step_row(step: Step) -> tuple[str, ...]:
     """What a step of the quantization was worth, by STEP_COLUMNS."""
     return (
-        step["name"],
-        f"{step['divergence']:.5f}",
-        f"{step['signal_to_noise_db']:.1f}",
-        "yes" if step["is_kept"] else "no",
+        step.name,
+        f"{step.divergence:.5f}",
+        f"{step.signal_to_noise_db:.1f}",
+        "yes" if step.is_kept else "no",
     )
 
 
-def cost_row(cost: dict[str, Any]) -> tuple[str, ...]:
+def cost_row(cost: Cost) -> tuple[str, ...]:
     """What rounding at a layer alone costs the scores, by COST_COLUMNS."""
-    noise = cost["noise"]
-    decibel = f"{-10 * math.log10(noise):.1f}" if noise > 0 else "exact"
     return (
-        cost["layer"],
-        cost["kind"],
-        cost["part"],
-        decibel,
-        "" if cost["agreement"] is None else f"{100 * cost['agreement']:.1f}",
-        f"{cost['divergence']:.5f}",
+        cost.layer,
+        cost.kind,
+        cost.part,
+        f"{-10 * math.log10(cost.noise):.1f}" if cost.noise > 0 else "exact",
+        "" if cost.agreement is None else f"{100 * cost.agreement:.1f}",
+        f"{cost.divergence:.5f}",
     )
 
 
-def island_rows(record: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The islands of `float_layers` as a manifest has it, by ISLAND_COLUMNS."""
+def island_rows(islands: Sequence[FloatIsland]) -> list[tuple[str, ...]]:
+    """What has no int8 form, and what it costs in each file, by ISLAND_COLUMNS."""
     return [
         (
-            island["layer"],
-            ", ".join(dict.fromkeys(island["kinds"])),
-            price["artifact"],
-            f"{price['ms']:.3f} of {price['whole_ms']:.3f}",
-            "; ".join(dict.fromkeys(cause["needs"] for cause in island["causes"])),
+            island.layer,
+            ", ".join(dict.fromkeys(island.kinds)),
+            price.artifact,
+            f"{price.ms:.3f} of {price.whole_ms:.3f}",
+            "; ".join(dict.fromkeys(cause.needs for cause in island.causes)),
         )
-        for island in record.get("islands", ())  # version 4 has none
-        for price in island["prices"]
+        for island in islands
+        for price in island.prices
     ]
 
 
-def time_told(times: LayerTimes) -> str:
-    """What the rows by TIME_COLUMNS add up to, and what the profile does to them."""
+def tried_rows(tried: Sequence[FloatLayer]) -> list[tuple[str, ...]]:
+    """What was tried in float for --max-drop, by TRIED_COLUMNS."""
+    return [
+        (
+            layer.layer,
+            layer.part,
+            price.artifact,
+            f"{price.ms_before:.2f} -> {price.ms:.2f}",
+            f"{100 * price.drop_before:+.2f} -> {100 * price.drop:+.2f}"
+            f" (at most {100 * price.drop_high:+.2f})",
+        )
+        for layer in tried
+        for price in layer.prices
+    ]
+
+
+def time_summary(times: LayerTimes) -> str:
+    """What the rows by TIME_COLUMNS add up to, and what the profile adds to them."""
     total = sum(each.microseconds for each in times.operations)
     return (
         f"{total / US_PER_MS:.2f} ms in all, by ONNX Runtime's profile;"
@@ -78,12 +94,6 @@ def time_rows(times: LayerTimes) -> list[tuple[str, ...]]:
         )
         for each in sorted(times.operations, key=lambda each: -each.microseconds)
     ]
-
-
-def layer_times_of(artifact: dict[str, Any]) -> LayerTimes | None:
-    """As a manifest has them of an artifact."""
-    times = artifact["layer_times"]
-    return None if times is None else read_typed(times, LayerTimes, at="times")
 
 
 def machine_rows(machine: Machine) -> list[tuple[str, str]]:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from strop import console
-from strop.export.bundle.bundle import MANIFEST, READABLE_VERSIONS, read_manifest
+from strop.export.bundle.manifest import Manifest, read_manifest
 from strop.export.bundle.manifest_rows import (
     COST_COLUMNS,
     ISLAND_COLUMNS,
     STEP_COLUMNS,
     TIME_COLUMNS,
+    TRIED_COLUMNS,
     cost_row,
     island_rows,
-    layer_times_of,
     step_row,
     time_rows,
-    time_told,
+    time_summary,
+    tried_rows,
 )
-from strop.runtime.bench.layer_times import LayerTimes
+from strop.export.max_drop.float_layers import FloatLayers
+from strop.export.quantize.costs import Step
+from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import ArtifactError
 
 DEFAULT_ROWS = 15
@@ -46,98 +48,53 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Print the manifest's record of steps and costs."""
-    record = _read(options.bundle)
-    try:
-        _show(record, options)
-    # It is JSON, and may hold anything.
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
+    manifest = read_manifest(options.bundle)
+    if not manifest.sensitivity:
         raise ArtifactError(
-            f"{options.bundle / MANIFEST}: damaged ({type(err).__name__}: {err}); export again"
-        ) from err
+            f"{options.bundle / MANIFEST}: has no costs of layers; export with int8 and an"
+            " --effort above fast"
+        )
+    if options.json:
+        console.json(explained(manifest))
+    else:
+        _show(manifest, options.top)
     return 0
 
 
-def _show(record: dict[str, Any], options: argparse.Namespace) -> None:
-    if options.json:
-        kept = {name: record[name] for name in ("int8_steps", "sensitivity", "float_layers")}
-        by_file = {file: asdict(each) for file, each in _times(record)}
-        console.json({**kept, "layer_times": by_file})
-        return
-    print_steps(record["int8_steps"])
-    print_float_layers(record["float_layers"])
+def explained(manifest: Manifest) -> dict[str, object]:
+    """What `--json` prints."""
+    fields = asdict(manifest)
+    kept = {name: fields[name] for name in ("int8_steps", "sensitivity", "float_layers")}
+    times = {file: asdict(each) for file, each in manifest.layer_times.items()}
+    return {**kept, "layer_times": times}
+
+
+def _show(manifest: Manifest, top: int) -> None:
+    print_steps(manifest.int8_steps)
+    print_float_layers(manifest.float_layers)
     console.gap()
-    console.table(
-        COST_COLUMNS,
-        [cost_row(cost) for cost in record["sensitivity"][: options.top]],
-    )
-    for file, times in _times(record):
+    console.table(COST_COLUMNS, [cost_row(cost) for cost in manifest.sensitivity[:top]])
+    for file, times in manifest.layer_times.items():
         console.gap()
-        where = record["machine"]["cpu_model"]
-        console.note(f"{file}, one thread, on {where}: {time_told(times)}")
-        console.table(TIME_COLUMNS, time_rows(times)[: options.top])
+        where = manifest.machine.cpu_model
+        console.note(f"{file}, one thread, on {where}: {time_summary(times)}")
+        console.table(TIME_COLUMNS, time_rows(times)[:top])
 
 
-def _times(record: dict[str, Any]) -> Iterator[tuple[str, LayerTimes]]:
-    """Files whose engine tells how long operations take, with what it told."""
-    for artifact in record["artifacts"]:
-        times = layer_times_of(artifact)
-        if times is not None:
-            yield artifact["file"], times
-
-
-def print_steps(steps: Iterable[dict[str, Any]]) -> None:
-    """Print what each step of the quantization was worth, as the manifest has it."""
+def print_steps(steps: Sequence[Step]) -> None:
+    """Print what each step of the quantization was worth."""
     console.table(STEP_COLUMNS, [step_row(step) for step in steps])
 
 
-def print_float_layers(record: dict[str, Any]) -> None:
+def print_float_layers(layers: FloatLayers) -> None:
     """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
-    islands = island_rows(record)
-    if islands:
+    if layers.islands:
         console.gap()
-        console.table(ISLAND_COLUMNS, islands)
-    if record["tried"]:
-        console.gap()
-        _print_tried(record)
-
-
-def _print_tried(record: dict[str, Any]) -> None:
-    console.table(
-        (
-            "kept in float" if record["kept"] else "tried in float",
-            "for its",
-            "in",
-            "p50, ms",
-            "drop, points",
-        ),
-        [
-            (
-                layer["layer"],
-                layer["part"],
-                price["artifact"],
-                f"{price['ms_before']:.2f} -> {price['ms']:.2f}",
-                f"{100 * price['drop_before']:+.2f} -> {100 * price['drop']:+.2f}"
-                f" (at most {100 * price['drop_high']:+.2f})",
-            )
-            for layer in record["tried"]
-            for price in layer["prices"]
-        ],
-    )
-    if not record["kept"]:
+        console.table(ISLAND_COLUMNS, island_rows(layers.islands))
+    if not layers.tried:
+        return
+    console.gap()
+    first = "kept in float" if layers.kept else "tried in float"
+    console.table((first, *TRIED_COLUMNS), tried_rows(layers.tried))
+    if not layers.kept:
         console.note("the promise was not reached with these either; the files are int8 throughout")
-
-
-def _read(bundle: Path) -> dict[str, Any]:
-    path = bundle / MANIFEST
-    record = read_manifest(bundle)
-    if record.get("format_version") not in READABLE_VERSIONS:
-        readable = " and ".join(map(str, READABLE_VERSIONS))
-        raise ArtifactError(
-            f"{path}: has format_version {record.get('format_version')!r}, this strop reads"
-            f" {readable}; export again, or use the strop that wrote it"
-        )
-    if not record.get("sensitivity"):
-        raise ArtifactError(
-            f"{path}: has no costs of layers; export with int8 and an --effort above fast"
-        )
-    return record

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,10 +11,11 @@ from pathlib import Path
 from strop import console
 from strop.engine_watch import EngineAtWork
 from strop.export.commands.zoo_member import count_record, print_layers, print_roles
-from strop.export.inspect.audit import Audit, NamedOp, audit
+from strop.export.inspect.audit import audit
+from strop.export.inspect.contents import Audit, Delegation, NamedOp, Undelegated, counted
 from strop.export.inspect.count import Count
 from strop.export.inspect.count_artifact import count_artifact
-from strop.export.inspect.delegation import Delegation, Undelegated, delegation, delegation_record
+from strop.export.inspect.delegation import delegation
 from strop.runtime.artifact.artifact import Format, detect_format, read_contract, sha256_file
 from strop.runtime.artifact.contract import Activation, Contract, ResizeRule
 from strop.runtime.artifact.tflite_metadata import TfliteMetadata, read_tflite_metadata
@@ -90,7 +90,7 @@ def _record(
         "contract": None if contract is None else json.loads(contract.to_json()),
         "tflite_metadata": None if metadata is None else asdict(metadata),
         "engine": asdict(facts),
-        "delegation": delegation_record(delegated),
+        "delegation": None if delegated is None else asdict(delegated),
     }
 
 
@@ -151,7 +151,7 @@ def _engine(facts: EngineFacts) -> str:
 
 
 def _counted_ops(ops: Iterable[NamedOp | Undelegated]) -> str:
-    return _counted(tuple(Counter(op.kind for op in ops).most_common())) or "none"
+    return _counted(counted(op.kind for op in ops)) or "none"
 
 
 def _delegation_rows(delegated: Delegation | None, facts: EngineFacts) -> list[tuple[str, str]]:

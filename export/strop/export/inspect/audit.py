@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from onnx import TensorProto
 
 from strop.engine_watch import folder_prefix
 from strop.export.frontend.tflite_names import layer_name, operator_name, result_name, results_of
+from strop.export.inspect.contents import Audit, NamedOp, counted
 from strop.export.kernels.xnnpack import CODES
 from strop.runtime.engines.onnxruntime import open_session
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
@@ -34,51 +33,6 @@ DTYPE_NAMES = {"float": "float32"}  # ONNX's word for it, and everybody else's
 # What flatbuffers' own code runs into in a file that is cut off or none of its kind.
 UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error)
 ERRORS_ONLY = 3  # of ONNX Runtime's log severities
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NamedOp:
-    """An operation and where it is.
-
-    Attributes:
-        kind: The format's name of it.
-        layer: Name of its result; of the names that TFLiteConverter joined, the layer's.
-    """
-
-    kind: str
-    layer: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Audit:
-    """The contents of one artifact.
-
-    For an .onnx, `in_float` and `transposes` are of the graph that ONNX Runtime makes of the
-    file on this machine, after its own fusions.
-
-    Attributes:
-        size_bytes: Of the file.
-        ops: How often each operation occurs in the file, the most frequent first.
-        in_float: Operations that compute in float, in the order in which they run; quantizers
-            aside.
-        transposes: Operations that only bring values into another order of dimensions.
-        is_quantized: Whether any operation gives int8 or uint8 codes.
-        inputs: "name dtype shape" each.
-        outputs: "name dtype shape" each.
-    """
-
-    size_bytes: int
-    ops: tuple[tuple[str, int], ...]
-    in_float: tuple[NamedOp, ...]
-    transposes: tuple[NamedOp, ...]
-    is_quantized: bool
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    @property
-    def float_ops(self) -> tuple[tuple[str, int], ...]:
-        """How often each operation computes in float, the most frequent first."""
-        return _counted(op.kind for op in self.in_float)
 
 
 def audit(path: Path) -> Audit:
@@ -118,7 +72,7 @@ def _audit_tflite(path: Path) -> Audit:
         ) from err
     return Audit(
         size_bytes=len(content),
-        ops=_counted(op.kind for op, _ in written),
+        ops=counted(op.kind for op, _ in written),
         in_float=tuple(op for op, types in written if types & REALS and op.kind != "DEQUANTIZE"),
         transposes=tuple(op for op, _ in written if op.kind in TRANSPOSES),
         is_quantized=any(types & CODES for _, types in written),
@@ -160,7 +114,7 @@ def _audit_onnx(path: Path) -> Audit:
     }
     return Audit(
         size_bytes=path.stat().st_size,
-        ops=_counted(node.op_type for node in graph.node),
+        ops=counted(node.op_type for node in graph.node),
         in_float=tuple(_in_float(nodes, reals)),
         transposes=tuple(_named(node) for node in nodes if node.op_type in TRANSPOSES),
         is_quantized=any(word in node.op_type for node in nodes for word in QUANTIZED),
@@ -198,10 +152,6 @@ def _casts_to_float(node: Any) -> bool:
 
 def _named(node: Any) -> NamedOp:
     return NamedOp(kind=node.op_type, layer=next(iter(node.output), ""))
-
-
-def _counted(kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    return tuple(Counter(kinds).most_common())
 
 
 def _describe_value(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,50 +9,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.frontend.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.inspect.audit import TFLITE_TYPES, UNREADABLE
+from strop.export.inspect.contents import Delegation, Undelegated, observed_delegation
 from strop.export.kernels.xnnpack import CODES, UNKNOWN, Operand, refusal
 from strop.runtime.engines.litert import open_artifact
 from strop.runtime.errors import ArtifactError
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Undelegated:
-    """An operation that the builtin kernels compute.
-
-    Attributes:
-        kind: TFLite's name of it.
-        layer: Name of its result; of the names that TFLiteConverter joined, the layer's.
-        reason: Why XNNPACK did not take it, as far as that is known.
-        takes_image: Whether it is the QUANTIZE that turns the image's uint8 into int8, as files
-            with `--input uint8` have it; it splits nothing.
-    """
-
-    kind: str
-    layer: str
-    reason: str
-    takes_image: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delegation:
-    """How LiteRT runs a file here: an observation, not a forecast.
-
-    Attributes:
-        partitions: Runs of operations that XNNPACK took as a whole.
-        undelegated: The operations outside of them, in the file's order.
-    """
-
-    partitions: int
-    undelegated: tuple[Undelegated, ...]
-
-    @property
-    def left(self) -> tuple[Undelegated, ...]:
-        """What is outside of the partitions, but for what takes the image."""
-        return tuple(op for op in self.undelegated if not op.takes_image)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether there is one partition, and nothing is left outside of it."""
-        return self.partitions == 1 and not self.left
 
 
 def delegation(path: Path) -> Delegation | None:
@@ -83,12 +42,7 @@ def delegation(path: Path) -> Delegation | None:
         raise ArtifactError(
             f"{path}: not a readable .tflite ({err}); export it again, or copy it again"
         ) from err
-    return Delegation(partitions=partitions, undelegated=undelegated)
-
-
-def delegation_record(found: Delegation | None) -> dict[str, object] | None:
-    """It as plain values for JSON; null where it is not known."""
-    return None if found is None else {**asdict(found), "is_whole": found.is_whole}
+    return observed_delegation(partitions, undelegated)
 
 
 def _takes_image(model: Any, operator: Any) -> bool:

@@ -6,7 +6,7 @@ There are islands, whose operations have no int8 form, and roundings that were l
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from strop.export.ir.island import FloatCause
 
@@ -41,7 +41,7 @@ class FloatLayer:
         part: "activation" (its result is not rounded) or "weights".
         noise: What its rounding alone costs the scores, see Cost.
         ops: How many operations compute in float from here on.
-        prices: One an int8 file.
+        prices: One per int8 file.
     """
 
     layer: str
@@ -74,7 +74,7 @@ class FloatIsland:
         layer: Name of a result.
         kinds: TFLite's names of its operations, in the order they run.
         causes: Those without an int8 form.
-        prices: One an int8 file.
+        prices: One per int8 file.
     """
 
     layer: str
@@ -88,23 +88,14 @@ class FloatLayers:
     """The roundings that were tried, in order, and the islands.
 
     Attributes:
-        islands: Those of the files.
+        kept: Whether the files have those that were tried in float.
         tried: Each on top of those before it; empty where it was not needed, or not worth it.
-        are_kept: Whether the files have them in float.
+        islands: Those of the files.
     """
 
+    kept: bool = False
     tried: tuple[FloatLayer, ...] = ()
-    are_kept: bool = False
     islands: tuple[FloatIsland, ...] = ()
 
 
 NO_FLOAT_LAYERS = FloatLayers()
-
-
-def float_layers_record(layers: FloatLayers) -> dict[str, object]:
-    """What the manifest and `--json` say of them."""
-    return {
-        "kept": layers.are_kept,
-        "tried": [asdict(layer) for layer in layers.tried],
-        "islands": [asdict(island) for island in layers.islands],
-    }

@@ -16,6 +16,7 @@ from strop.export.certify.drop_limit import broken_promises, can_promise
 from strop.export.emit.write import Int8, write_int8
 from strop.export.ir.graph import Array
 from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
+from strop.export.options.choices import Precision
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.mixed_precision import FloatCandidate, float_candidates, keep_float
 from strop.export.quantize.tune import Tuned
@@ -31,64 +32,103 @@ PLAN = MeasurePlan(min_duration_s=1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Quantized:
+    """The int8 model before its files are certified.
+
+    Attributes:
+        tuned: The decisions, and what each rounding costs.
+        int8: What the files are written from.
+        sample: uint8 [N, H, W, C] each, as `tune` was given.
+    """
+
+    tuned: Tuned
+    int8: Int8
+    sample: Sequence[Array]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
     """What came of keeping layers in float.
 
     Attributes:
+        int8: What the files are written from; as it was if no layer is kept in float.
+        certificate: Of all files, with the int8 files written from that.
         float_layers: What was tried; kept if the promise can be given with them.
-        int8: What to write from; as it was if not.
-        certificate: Of the int8 files written from that.
     """
 
-    float_layers: FloatLayers
     int8: Int8
     certificate: Certificate
+    float_layers: FloatLayers = NO_FLOAT_LAYERS
 
 
 def keep_promise(
+    folder: Path,
     source: Source,
     options: ExportOptions,
-    tuned: Tuned,
-    int8: Int8,
+    quantized: Quantized,
     certificate: Certificate,
-    sample: Sequence[Array],
     *,
     on_step: Callable[[str], None],
 ) -> Attempt:
-    """Leave out the costliest roundings, one by one, until the drop can be promised.
+    """Keep layers in float, and write the int8 files again, where `max_drop` needs it.
 
     Args:
+        folder: Where the files are.
         source: The float model.
-        options: With a `max_drop` that the certificate cannot promise.
-        tuned: The decisions, and what each rounding costs.
-        int8: What the files were written from.
-        certificate: Of the int8 files.
-        sample: uint8 [N, H, W, C] each, as `tune` was given.
+        options: What was asked for.
+        quantized: What the int8 files were written from.
+        certificate: Of all files.
         on_step: Called with the name of each step as it begins.
     """
-    failed = Attempt(float_layers=NO_FLOAT_LAYERS, int8=int8, certificate=certificate)
-    if options.max_drop is None or not can_promise(certificate, options.max_drop):
-        return failed
+    unchanged = Attempt(int8=quantized.int8, certificate=certificate)
+    if options.max_drop is None:
+        return unchanged
+    prefix = f"{source.name}.{Precision.INT8.value}."
+    verdicts = tuple(one for one in certificate.verdicts if one.artifact.startswith(prefix))
+    of_int8 = replace(certificate, verdicts=verdicts)
+    is_broken = broken_promises(of_int8, options.max_drop)
+    if not is_broken or not can_promise(of_int8, options.max_drop):
+        return unchanged
+    attempt = _search(source, options, quantized, of_int8, options.max_drop, on_step)
+    if attempt.float_layers.kept:
+        write_int8(folder, source, options, attempt.int8)
+    found = {one.artifact: one for one in attempt.certificate.verdicts}
+    verdicts = tuple(found.get(one.artifact, one) for one in certificate.verdicts)
+    return replace(attempt, certificate=replace(certificate, verdicts=verdicts))
+
+
+def _search(
+    source: Source,
+    options: ExportOptions,
+    quantized: Quantized,
+    certificate: Certificate,
+    max_drop: float,
+    on_step: Callable[[str], None],
+) -> Attempt:
+    """Leave out the costliest roundings, one by one, until the drop can be promised."""
     layers: list[FloatLayer] = []
     with tempfile.TemporaryDirectory() as name:
-        before, last = _written(Path(name, "int8"), source, options, int8), certificate
-        for candidate in islice(float_candidates(tuned), options.max_float_layers):
+        before, last = _written(Path(name, "int8"), source, options, quantized.int8), certificate
+        candidates = float_candidates(quantized.tuned)
+        for candidate in islice(candidates, options.max_float_layers):
             on_step(f"keep {candidate.cost.layer} ({candidate.cost.part}) in float")
-            changed = replace(int8, quantized=keep_float(tuned, candidate.kept, sample))
+            graph = keep_float(quantized.tuned, candidate.kept, quantized.sample)
+            changed = replace(quantized.int8, quantized=graph)
             folder = Path(name, str(len(layers)))
             after = _written(folder, source, options, changed)
             found = certify(source, after, options)
-            prices = _prices(before, after, last, found, sample)
+            prices = _prices(before, after, last, found, quantized.sample)
             layers.append(_layer(candidate, prices))
-            if not broken_promises(found, options.max_drop):
-                kept = FloatLayers(tried=tuple(layers), are_kept=True)
-                return Attempt(float_layers=kept, int8=changed, certificate=found)
+            if not broken_promises(found, max_drop):
+                kept = FloatLayers(tried=tuple(layers), kept=True)
+                return Attempt(int8=changed, certificate=found, float_layers=kept)
             before, last = after, found
-    return replace(failed, float_layers=FloatLayers(tried=tuple(layers)))
+    tried = FloatLayers(tried=tuple(layers))
+    return Attempt(int8=quantized.int8, certificate=certificate, float_layers=tried)
 
 
-def told(layers: Sequence[FloatLayer]) -> str:
-    """What was tried in vain, and how near it came."""
+def explain_failure(layers: Sequence[FloatLayer]) -> str:
+    """Say which layers were tried in vain, and how near they came to the promise."""
     names = ", ".join(f"{layer.layer} ({layer.part})" for layer in layers)
     best = min(max(price.drop_high for price in layer.prices) for layer in layers)
     return (

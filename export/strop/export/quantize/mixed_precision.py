@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from strop.export.ir.graph import LINEAR, Array, Graph
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.bias_correction import correct
+from strop.export.quantize.costs import Cost
 from strop.export.quantize.quantize import QuantizedGraph, quantize
-from strop.export.quantize.sensitivity import Cost
 from strop.export.quantize.tune import Tuned
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -12,31 +12,11 @@ from strop.export.ir.partial_execution import Rest, Values, replay, result_of
 from strop.export.passes.fold import DeployGraph
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.codes import reals_of_codes, rounded
+from strop.export.quantize.costs import Cost
 from strop.export.quantize.kl_divergence import divergence
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.classify.agreement import same
 from strop.runtime.classify.decision import Decision, answers
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
-    """One layer with nothing else of the network quantized.
-
-    Attributes:
-        layer: Name of its result.
-        kind: Operation.
-        part: "activation" (its result is rounded) or "weights".
-        noise: Mean squared error of the scores over their variance.
-        agreement: Share of images that keep their answer; None of a REGRESS task.
-        divergence: Of the probabilities from the float network's, in nats an image.
-    """
-
-    layer: str
-    kind: str
-    part: str
-    noise: float
-    agreement: float | None
-    divergence: float
 
 
 def sensitivity(

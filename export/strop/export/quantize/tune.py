@@ -15,11 +15,12 @@ from strop.export.options.choices import Effort
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.bias_correction import Corrected, correct
 from strop.export.quantize.calibrate import Calibration, calibrate, remeasure
+from strop.export.quantize.costs import Cost, Step
 from strop.export.quantize.equalize import equalize
 from strop.export.quantize.kl_divergence import divergence
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.quantize.range_search import choose_ranges
-from strop.export.quantize.sensitivity import Cost, sensitivity
+from strop.export.quantize.sensitivity import sensitivity
 from strop.runtime.classify.decision import Decision
 
 # Pixels that ranges are chosen by: 32 images of 224 x 224, four times as many with high
@@ -29,23 +30,6 @@ JUDGE_PIXELS = {Effort.DEFAULT: 32 * 224 * 224, Effort.HIGH: 128 * 224 * 224}
 # Inputs of a layer that its weights are rounded against: several for each of the widest
 # layers' unknowns.
 PATCHES = {Effort.DEFAULT: 10_000, Effort.HIGH: 40_000}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """What a step made of the scores, on calibration images.
-
-    Attributes:
-        name: The step, with all kept ones before it.
-        divergence: Of the int8 probabilities from the float graph's, in nats an image.
-        signal_to_noise_db: Of the int8 scores against the float graph's.
-        is_kept: Whether the divergence was less than the least before it.
-    """
-
-    name: str
-    divergence: float
-    signal_to_noise_db: float
-    is_kept: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

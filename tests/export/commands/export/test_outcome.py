@@ -15,7 +15,7 @@ from tests.export.graphs import mobile_block
 
 from strop.cli import main
 from strop.export.commands.export import outcome
-from strop.export.inspect.delegation import Delegation
+from strop.export.inspect.contents import Delegation
 from strop.export.options.choices import Effort, Precision
 from strop.export.options.options import ExportOptions
 from strop.export.pipeline import Export, export
@@ -23,6 +23,7 @@ from strop.export.source.source import from_keras_model
 
 layers = keras.layers
 HEADING = "artifact partitions not delegated layer why"
+SPLIT = Delegation(partitions=2, undelegated=(), is_whole=False)
 NEAR_TIES = "kernels may differ by one code at"
 
 
@@ -118,14 +119,15 @@ def made(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
 
 
 def with_delegation(made: Export, **changes: Any) -> Export:
-    (artifact, *others) = made.artifacts
-    return replace(made, artifacts=(replace(artifact, **changes), *others))
+    (artifact, *others) = made.manifest.artifacts
+    artifacts = (replace(artifact, **changes), *others)
+    return replace(made, manifest=replace(made.manifest, artifacts=artifacts))
 
 
 def test_several_partitions_with_nothing_between_them_are_not_passed_over(
     made: Export, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    split = with_delegation(made, delegation=Delegation(partitions=2, undelegated=()))
+    split = with_delegation(made, delegation=SPLIT)
     outcome.show(split)
     assert "small.int8.tflite 2 - - reason unknown" in words(capsys.readouterr().out)
 
@@ -133,15 +135,15 @@ def test_several_partitions_with_nothing_between_them_are_not_passed_over(
 def test_only_an_int8_file_is_asked_to_be_whole(
     made: Export, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    split = Delegation(partitions=2, undelegated=())
-    outcome.show(with_delegation(made, delegation=split, precision=Precision.DYNAMIC))
+    outcome.show(with_delegation(made, delegation=SPLIT, precision=Precision.DYNAMIC))
     assert HEADING not in words(capsys.readouterr().out)
 
 
 def test_more_than_five_near_ties_are_counted(
     made: Export, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcome.show(replace(made, near_ties=tuple("abcdefg")))
+    manifest = replace(made.manifest, near_ties=tuple("abcdefg"))
+    outcome.show(replace(made, manifest=manifest))
     assert f"{NEAR_TIES} a, b, c, d, e and 2 more in manifest.json; no scale" in (
         capsys.readouterr().err
     )

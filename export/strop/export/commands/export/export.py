@@ -203,7 +203,7 @@ def run(options: argparse.Namespace) -> int:
         console.json(outcome.record(made))
     else:
         outcome.show(made)
-    for found in made.findings:
+    for found in made.manifest.calibration_checks:
         if found.remedy:
             console.note(found.remedy)
     for reason in made.broken:

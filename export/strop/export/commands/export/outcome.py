@@ -3,65 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from strop import console
-from strop.export.bundle.bundle import MANIFEST
 from strop.export.bundle.certificate_rows import (
     certificate_columns,
     certificate_notes,
     certificate_rows,
 )
 from strop.export.commands.explain import print_float_layers, print_steps
-from strop.export.inspect.delegation import delegation_record
 from strop.export.kernels.xnnpack import UNKNOWN
-from strop.export.max_drop.float_layers import float_layers_record
 from strop.export.options.choices import Precision
+from strop.runtime.check.judge.certified import MANIFEST
 
 if TYPE_CHECKING:
-    from strop.export.inspect.delegation import Delegation
+    from strop.export.bundle.manifest import Manifest
+    from strop.export.inspect.contents import Delegation
     from strop.export.pipeline import Export
 
 MAX_NAMES = 5
+OF_ARTIFACT = ("precision", "size_bytes", "delegation")
+OF_MANIFEST = ("int8_steps", "calibration_checks", "near_ties", "certificate", "float_layers")
 
 
-def record(made: Export) -> dict[str, Any]:
+def record(made: Export) -> dict[str, object]:
     """What `--json` prints."""
-    return {
-        "artifacts": [
-            {
-                "path": str(artifact.path),
-                "precision": artifact.precision.value,
-                "size_bytes": artifact.audit.size_bytes,
-                "delegation": delegation_record(artifact.delegation),
-            }
-            for artifact in made.artifacts
-        ],
-        "int8_steps": [asdict(step) for step in made.steps],
-        "calibration_checks": [asdict(found) for found in made.findings],
-        "near_ties": list(made.near_ties),
-        "certificate": asdict(made.certificate),
-        "float_layers": float_layers_record(made.float_layers),
-        "broken": list(made.broken),
-    }
+    fields = asdict(made.manifest)
+    artifacts = [
+        {"path": str(path), **{name: each[name] for name in OF_ARTIFACT}}
+        for path, each in zip(made.paths, fields["artifacts"], strict=True)
+    ]
+    kept = {name: fields[name] for name in OF_MANIFEST}
+    return {"artifacts": artifacts, **kept, "broken": list(made.broken)}
 
 
 def show(made: Export) -> None:
     """Print the certificate, the steps, and what there is to know about both."""
-    certificate = made.certificate
-    told = asdict(certificate)
-    sizes = {artifact.path.name: artifact.audit.size_bytes for artifact in made.artifacts}
-    console.table(certificate_columns(told, "artifact"), certificate_rows(told, sizes))
-    _show_splits(made)
-    if made.steps:
-        console.gap()
-        print_steps(asdict(step) for step in made.steps)
-    print_float_layers(record(made)["float_layers"])
-    folder = made.artifacts[0].path.parent
-    console.note(
-        f"written to {folder}, certified on {certificate.images} {certificate.data} images"
+    manifest = made.manifest
+    certificate = manifest.certificate
+    console.table(
+        certificate_columns(certificate, "artifact"),
+        certificate_rows(certificate, manifest.sizes_bytes),
     )
-    for note in certificate_notes(told):
+    _show_splits(manifest)
+    if manifest.int8_steps:
+        console.gap()
+        print_steps(manifest.int8_steps)
+    print_float_layers(manifest.float_layers)
+    console.note(
+        f"written to {made.folder}, certified on {certificate.images} {certificate.data} images"
+    )
+    for note in certificate_notes(certificate):
         console.note(note)
     if certificate.data == "validation" and certificate.overlap:
         console.note(
@@ -73,20 +65,20 @@ def show(made: Export) -> None:
             "these are the images that the ranges were chosen on; give --validation-data for a"
             " certificate that counts"
         )
-    if made.near_ties:
+    if manifest.near_ties:
         console.note(
             "kernels may differ by one code at"
-            f" {_some(made.near_ties)}; no scale keeps these away from rounding ties"
+            f" {_some(manifest.near_ties)}; no scale keeps these away from rounding ties"
         )
 
 
-def _show_splits(made: Export) -> None:
+def _show_splits(manifest: Manifest) -> None:
     """Say what keeps an int8 .tflite from running in one delegate partition; else nothing."""
     rows = [
         row
-        for artifact in made.artifacts
+        for artifact in manifest.artifacts
         if artifact.precision is Precision.INT8 and artifact.delegation is not None
-        for row in _split_rows(artifact.path.name, artifact.delegation)
+        for row in _split_rows(artifact.file, artifact.delegation)
     ]
     if rows:
         console.gap()

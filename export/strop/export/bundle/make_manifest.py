@@ -1,0 +1,151 @@
+"""Make the manifest of what an export wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+
+from strop.export.bundle.manifest import (
+    Artifact,
+    GoldenFile,
+    ImageSet,
+    Manifest,
+    Request,
+    SourceFacts,
+)
+from strop.export.certify.certificate import Certificate
+from strop.export.certify.overlap import content_hash
+from strop.export.image_checks.finding import ImageFinding
+from strop.export.inspect.audit import audit
+from strop.export.inspect.delegation import delegation
+from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayers
+from strop.export.options.choices import Precision
+from strop.export.options.options import ExportOptions
+from strop.export.quantize.costs import Cost, Step
+from strop.export.source.source import Source
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.bench.layer_times import layer_times
+from strop.runtime.machine.machine import machine
+
+PACKAGES = (
+    "strop",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+    "Pillow",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What an export has made before its manifest.
+
+    Attributes:
+        artifacts: The files and what each computes in, in the order they were asked for.
+        certificate: What they are worth.
+        findings: What the checks of the images measured.
+        steps: See `Manifest.int8_steps`.
+        costs: See `Manifest.sensitivity`.
+        near_ties: See `Manifest`.
+        float_layers: See `Manifest`.
+        golden: The file of golden vectors; None without int8 files.
+    """
+
+    artifacts: Mapping[Path, Precision]
+    certificate: Certificate
+    findings: tuple[ImageFinding, ...]
+    steps: tuple[Step, ...] = ()
+    costs: tuple[Cost, ...] = ()
+    near_ties: tuple[str, ...] = ()
+    float_layers: FloatLayers = NO_FLOAT_LAYERS
+    golden: Path | None = None
+
+
+def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifest:
+    """Read the written files, and describe them with what they were made from.
+
+    Raises:
+        ArtifactError: An engine refuses a file.
+    """
+    return Manifest(
+        versions=_versions(),
+        source=SourceFacts(
+            name=source.name,
+            sha256=source.sha256,
+            classes=source.classes,
+            mean=source.mean,
+            std=source.std,
+        ),
+        options=_request(options),
+        artifacts=tuple(_artifact(*each) for each in made.artifacts.items()),
+        golden=None if made.golden is None else _golden(made.golden),
+        int8_steps=made.steps,
+        near_ties=made.near_ties,
+        sensitivity=made.costs,
+        float_layers=made.float_layers,
+        calibration_checks=made.findings,
+        certificate=made.certificate,
+        machine=machine(),
+    )
+
+
+def _request(options: ExportOptions) -> Request:
+    decision = options.decision
+    return Request(
+        precisions=options.precisions,
+        formats=options.formats,
+        resize=options.resize,
+        crop_fraction=options.crop_fraction,
+        effort=options.effort,
+        max_drop=options.max_drop,
+        max_float_layers=options.max_float_layers,
+        full_int8=options.full_int8,
+        task=None if decision is None else decision.task,
+        thresholds=() if decision is None else decision.thresholds,
+        input=options.input,
+        result=options.result,
+        calibration=_image_set(options.calibration),
+        validation=_image_set(options.validation),
+    )
+
+
+def _artifact(path: Path, precision: Precision) -> Artifact:
+    contents = audit(path)
+    return Artifact(
+        file=path.name,
+        precision=precision,
+        sha256=sha256_file(path),
+        size_bytes=contents.size_bytes,
+        ops=dict(contents.ops),
+        float_ops=dict(contents.float_ops),
+        inputs=contents.inputs,
+        outputs=contents.outputs,
+        delegation=delegation(path),
+        layer_times=layer_times(path) if path.suffix == ".onnx" else None,
+    )
+
+
+def _golden(path: Path) -> GoldenFile:
+    return GoldenFile(file=path.name, sha256=sha256_file(path), size_bytes=path.stat().st_size)
+
+
+def _image_set(paths: tuple[Path, ...]) -> ImageSet:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(content_hash(path))
+    return ImageSet(images=len(paths), sha256=digest.hexdigest() if paths else "")
+
+
+def _versions() -> dict[str, str]:
+    installed = {found.name: found.version for found in distributions()}
+    known = {package: installed[package] for package in PACKAGES if package in installed}
+    return {"python": platform.python_version(), **known}

@@ -1,0 +1,43 @@
+"""What the quantization was worth: its steps, and what each layer's rounding costs, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One step of the quantization, with all steps that were kept before it.
+
+    Attributes:
+        name: What was tried.
+        divergence: Of the probabilities from the float network's, in nats per image.
+        signal_to_noise_db: Of the scores, against the float network's.
+        is_kept: Whether the divergence fell.
+    """
+
+    name: str
+    divergence: float
+    signal_to_noise_db: float
+    is_kept: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """One layer with nothing else of the network quantized.
+
+    Attributes:
+        layer: Name of its result.
+        kind: Operation.
+        part: "activation" (its result is rounded) or "weights".
+        noise: Mean squared error of the scores over their variance.
+        agreement: Share of images that keep their answer; None of a REGRESS task.
+        divergence: Of the probabilities from the float network's, in nats per image.
+    """
+
+    layer: str
+    kind: str
+    part: str
+    noise: float
+    agreement: float | None
+    divergence: float

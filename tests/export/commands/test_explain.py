@@ -1,0 +1,108 @@
+"""`strop explain` prints what a manifest has about layers, of every version that is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.export.fake_manifest import artifact, fake_manifest
+
+from strop.cli import main
+from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest, read_manifest
+from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS
+from strop.export.quantize.costs import Cost, Step
+from strop.runtime.bench.layer_times import LayerTime, LayerTimes
+
+
+def manifest() -> Manifest:
+    slow = LayerTime(layer="stem", kind="QLinearConv", microseconds=90.0)
+    times = LayerTimes(
+        operations=(slow, replace(slow, microseconds=30.0)), whole_microseconds=110.0
+    )
+    found = fake_manifest()
+    return replace(
+        found,
+        artifacts=(artifact("m.int8.tflite", 3, None), artifact("m.int8.onnx", 2, times)),
+        int8_steps=(
+            Step(name="equalization", divergence=0.0456, signal_to_noise_db=19.94, is_kept=True),
+        ),
+        sensitivity=(
+            Cost(
+                layer="stem",
+                kind="CONV_2D",
+                part="weights",
+                noise=0.001,
+                agreement=0.97,
+                divergence=0.0123,
+            ),
+        ),
+        float_layers=NO_FLOAT_LAYERS,
+        machine=replace(found.machine, cpu_model="Cortex-A76"),
+    )
+
+
+def test_explain_prints_the_manifests_costs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "manifest.json"
+    MANIFEST_FORMAT.write(manifest(), path)
+    assert main(["explain", str(tmp_path)]) == 0
+    printed, told = capsys.readouterr()
+    assert "m.int8.onnx, one thread, on Cortex-A76: 0.12 ms in all" in told
+    assert "0.11 ms without it, so it adds 5.0 us to each" in told
+    assert re.search(r"stem +QLinearConv +90 +75\.0\nstem +QLinearConv +30 +25\.0", printed)
+    assert "19.9" in printed
+    assert "0.04560" in printed
+    assert "30.0" in printed
+    assert "0.01230" in printed
+    assert "float" not in printed
+    assert main(["explain", str(tmp_path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    record = json.loads(path.read_text())
+    assert list(said) == ["int8_steps", "sensitivity", "float_layers", "layer_times"]
+    assert said["sensitivity"] == record["sensitivity"]
+    assert said["layer_times"] == {"m.int8.onnx": record["artifacts"][1]["layer_times"]}
+
+
+def test_what_cannot_be_explained_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "manifest.json"
+    assert main(["explain", str(tmp_path / "nowhere")]) == 2
+    assert "needed is what strop export writes" in capsys.readouterr().err
+    record = json.loads(MANIFEST_FORMAT.dumps(manifest()))
+    path.write_text(json.dumps(record | {"format_version": 1}))
+    assert main(["explain", str(tmp_path)]) == 2
+    assert f"format_version is 1, this strop reads 4, {MANIFEST_FORMAT.version}" in (
+        capsys.readouterr().err
+    )
+    MANIFEST_FORMAT.write(replace(manifest(), sensitivity=()), path)
+    assert main(["explain", str(tmp_path)]) == 2
+    assert "an --effort above fast" in capsys.readouterr().err
+
+
+def test_a_manifest_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    MANIFEST_FORMAT.write(fake_manifest(), tmp_path / "manifest.json")
+    assert read_manifest(tmp_path) == fake_manifest()
+
+
+def test_a_manifest_of_version_4_has_no_islands_and_is_of_a_classifier(tmp_path: Path) -> None:
+    record = json.loads(MANIFEST_FORMAT.dumps(manifest())) | {"format_version": 4}
+    del record["float_layers"]["islands"]
+    for name in ("task", "thresholds"):
+        del record["options"][name]
+        del record["certificate"][name]
+    for name in ("names", "float_mean_average_precision", "one_answer"):
+        del record["certificate"][name]
+    for name in ("errors", "label_agreement", "label_agreement_interval", "not_certified"):
+        for found in record["certificate"]["verdicts"]:
+            del found[name]
+    (tmp_path / "manifest.json").write_text(json.dumps(record))
+    found = read_manifest(tmp_path)
+    assert found.options.task is None
+    assert found.sensitivity == manifest().sensitivity
+    assert found.certificate.verdicts == manifest().certificate.verdicts
+    assert main(["explain", str(tmp_path)]) == 0
