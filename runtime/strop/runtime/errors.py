@@ -67,7 +67,7 @@ class RecordError(StropError):
 
 
 class OutputError(StropError):
-    """The output cannot be written where it was asked for."""
+    """The output cannot be written where, or as, it was asked for."""
 
 
 class GateError(StropError):

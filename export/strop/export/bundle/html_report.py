@@ -31,7 +31,7 @@ from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.pages.html_page import add_table, page_text, start_page
-from strop.runtime.pages.style import chart_css, page_css
+from strop.runtime.pages.style import chart_css
 from strop.runtime.pages.xml_text import xml_text
 from strop.runtime.units import MILLION
 
@@ -50,7 +50,7 @@ def export_html(manifest: Manifest, counts: Mapping[str, Count | None]) -> str:
         counts: Of each artifact, by file name; None where the file does not say.
     """
     title = f"strop export {manifest.source.name}"
-    root, body = start_page(title, css=f"{page_css()}\n{chart_css()}\n.bar{{stroke-width:6}}")
+    root, body = start_page(title, css=f"{chart_css()}\n.bar{{stroke-width:6}}")
     certificate = manifest.certificate
     certified = f"certified on {certificate.images} {certificate.data} images, by strop"
     _add_line(body, f"{certified} {manifest.versions.get('strop', '')}", kind="quiet")

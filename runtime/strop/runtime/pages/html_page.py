@@ -1,35 +1,46 @@
-"""An HTML page in one file that loads nothing and runs nothing, whatever a name may hold."""
+"""An HTML page in one file that loads nothing and runs only its charts, whatever a name holds."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from strop.runtime.pages import chart
+from strop.runtime.pages.style import page_css
 from strop.runtime.pages.xml_text import xml_text
 
-# Nothing is loaded from anywhere, and nothing is run.
+# Nothing is loaded from anywhere, and nothing is run but a script with the hash that is added.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY_NAME = "Content-Security-Policy"
 
 
-def start_page(title: str, *, css: str) -> tuple[Element, Element]:
-    """A page with its heading: its root, and its body to be filled."""
+def start_page(title: str, *, css: str = "") -> tuple[Element, Element]:
+    """Start a page with its heading; returns its root, and its body to be filled."""
     root = Element("html", {"lang": "en"})
     head = SubElement(root, "head")
     SubElement(head, "meta", {"charset": "utf-8"})
-    SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": POLICY})
+    SubElement(head, "meta", {"http-equiv": POLICY_NAME, "content": POLICY})
     viewport = {"name": "viewport", "content": "width=device-width, initial-scale=1"}
     SubElement(head, "meta", viewport)
     SubElement(head, "meta", {"name": "color-scheme", "content": "light dark"})
     SubElement(head, "title").text = xml_text(title)
-    SubElement(head, "style").text = f"\n{css}\n"
+    SubElement(head, "style").text = f"\n{page_css()}\n{css}\n"
     body = SubElement(root, "body")
     SubElement(body, "h1").text = xml_text(title)
     return root, body
 
 
 def page_text(root: Element) -> str:
-    """The file's text."""
+    """Write a page as a file's text, with the script that draws its charts if it has any.
+
+    Raises:
+        OutputError: It has charts, and vl-convert-python is not installed.
+    """
+    if root.find(".//figure[@class='chart']") is not None:
+        _add_script(root, chart.script())
     # HTML's own rules: no "/>" after an empty element, and nothing escaped in the style.
     text = ElementTree.tostring(root, encoding="unicode", method="html")
     return f"<!doctype html>\n{text}\n"
@@ -47,3 +58,12 @@ def _add_row(table: Element, cells: Sequence[str], tag: str) -> None:
     row = SubElement(table, "tr")
     for cell in cells:
         SubElement(row, tag).text = xml_text(cell)
+
+
+def _add_script(root: Element, script: str) -> None:
+    """Add the one script that may run: it has the hash that the page's policy names."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = root.find(f".//meta[@http-equiv='{POLICY_NAME}']")
+    if policy is not None:
+        policy.set("content", f"{POLICY}; script-src 'sha256-{digest}'")
+    SubElement(root[-1], "script").text = script

@@ -1,8 +1,8 @@
-"""Colours and fonts of the chart and its page, in daylight and in the dark."""
+"""Colours and fonts of pages and their charts, in daylight and in the dark."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Shade(NamedTuple):
@@ -27,26 +27,69 @@ LINES = (
     Shade("#5f4bb6", "#a99bf5"),
 )
 FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif"
+# vl-convert brings Liberation Sans, which is as wide as Arial: a chart is laid out the same on
+# every machine.
+CHART_FONT = "Liberation Sans,Arial,Helvetica,sans-serif"
+TEXT_PX = 12
 
 
-def chart_css() -> str:
-    """Of the SVG."""
-    rules = [
-        "text{" + FONT + ";font-size:13px}",
-        ".name{font-size:15px;font-weight:600}",
-        ".grid,.mark{stroke-width:1;fill:none}",
-        ".mark{stroke-dasharray:3 3}",
-        ".line{stroke-width:2;fill:none;stroke-linejoin:round}",
-        ".whisker{stroke-width:1.5;fill:none}",
-        ".dot{stroke-width:2}",
-        ".reach{fill:#000;fill-opacity:0}",
-        ".point:hover .dot{stroke-width:5}",
-    ]
-    return "\n".join([*rules, *_coloured("light"), _dark(_coloured("dark"))])
+def chart_config() -> dict[str, Any]:
+    """Return what every Vega-Lite chart has in common, in the colours of daylight."""
+    return {
+        "aria": False,  # the chart as a whole has a label; the numbers are in a table
+        "background": PAPER.light,
+        "font": CHART_FONT,
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": DIM.light,
+            "titleColor": DIM.light,
+            "titleFontWeight": "normal",
+            "labelFontSize": TEXT_PX,
+            "titleFontSize": TEXT_PX,
+            "gridColor": GRID.light,
+            "domainColor": GRID.light,
+            "tickColor": GRID.light,
+            "labelOverlap": True,
+        },
+        "axisY": {
+            "titleAngle": 0,
+            "titleAlign": "left",
+            "titleAnchor": "start",
+            "titleX": 0,
+            "titleY": -12,
+            "titleBaseline": "bottom",
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 8,
+        },
+        "axisX": {"grid": False},
+        "legend": {
+            "orient": "bottom",
+            "direction": "vertical",
+            "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
+            "title": None,
+            "labelColor": INK.light,
+            "labelFontSize": TEXT_PX,
+            "labelLimit": 0,
+            "symbolStrokeWidth": 2,
+        },
+        "title": {
+            "anchor": "start",
+            "color": INK.light,
+            "subtitleColor": DIM.light,
+            "subtitleFontSize": TEXT_PX,
+            "frame": "bounds",
+            "offset": 14,
+        },
+        "range": {"category": [shade.light for shade in LINES]},
+        "text": {"fontSize": TEXT_PX, "color": INK.light},
+        "point": {"size": 50, "opacity": 1},
+        "rule": {"color": DIM.light},
+    }
 
 
 def page_css() -> str:
-    """Of the page around it."""
+    """Return the rules of a page and what is in it."""
     rules = [
         "body{" + FONT + ";margin:0 auto;padding:.75rem;max-width:64rem;line-height:1.45}",
         "h1{font-size:1.4rem;margin:0 0 .2rem}",
@@ -54,15 +97,66 @@ def page_css() -> str:
         "main{display:grid;gap:1.5rem;"
         "grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr))}",
         "section{min-width:0}",
-        ".key{max-width:31rem;margin-top:1.5rem}",
-        "svg{display:block;width:100%;height:auto}",
         "summary{cursor:pointer}",
         ".wide{overflow-x:auto}",
         "table{border-collapse:collapse;font-size:.8rem;white-space:nowrap}",
         "td,th{padding:.25rem .6rem .25rem 0;text-align:left}",
         "code{overflow-wrap:anywhere}",
+        ".chart{max-width:44rem;margin:1rem 0}",
+        ".chart>svg{display:block;max-width:32rem;width:100%;height:auto}",
+        # Over vega-embed's and vega-tooltip's own rules; the menu stands beside the axis' title.
+        ".chart .vega-embed.has-actions{display:block;padding:0}",
+        ".chart .vega-embed summary{top:-.5rem;opacity:.7}",
     ]
-    return "\n".join([*rules, *_page_coloured("light"), _dark(_page_coloured("dark"))])
+    dark = [*_page_coloured("dark"), *_chart_coloured()]
+    return "\n".join([*rules, *_page_coloured("light"), _dark(dark)])
+
+
+def dark_css() -> str:
+    """Return the rules that put the colours of the dark in place of a chart's daylight colours."""
+    return _dark(_chart_coloured())
+
+
+def _chart_coloured() -> list[str]:
+    return [
+        f'svg [{paint}="{shade.light}"]{{{paint}:{shade.dark}}}'
+        for shade in (INK, DIM, GRID, PAPER, *LINES)
+        for paint in ("fill", "stroke")
+    ]
+
+
+def _page_coloured(time: str) -> list[str]:
+    ink, dim, grid, paper = (getattr(shade, time) for shade in (INK, DIM, GRID, PAPER))
+    added = ("summary", ".vega-actions", ".vega-actions a")
+    menu = ",".join(f".chart .vega-embed {each}" for each in added)
+    return [
+        f"body{{color:{ink};background:{paper}}}",
+        f".quiet,summary{{color:{dim}}}",
+        f"td,th{{border-top:1px solid {grid}}}",
+        f"{menu},body #vg-tooltip-element{{color:{ink};background:{paper};border-color:{grid}}}",
+        f"body #vg-tooltip-element td.key{{color:{dim}}}",
+        f".chart svg{{background:{paper}!important}}",
+    ]
+
+
+def _dark(rules: list[str]) -> str:
+    return "@media (prefers-color-scheme:dark){\n" + "\n".join(rules) + "\n}"
+
+
+def chart_css() -> str:
+    """Return the rules of the charts that strop draws by itself, until Vega draws them."""
+    rules = [
+        ".key{max-width:31rem;margin-top:1.5rem}",
+        ".key svg{display:block;width:100%;height:auto}",
+        "text{" + FONT + ";font-size:13px}",
+        ".grid,.mark{stroke-width:1;fill:none}",
+        ".mark{stroke-dasharray:3 3}",
+        ".line{stroke-width:2;fill:none;stroke-linejoin:round}",
+        ".dot{stroke-width:2}",
+        ".reach{fill:#000;fill-opacity:0}",
+        ".point:hover .dot{stroke-width:5}",
+    ]
+    return "\n".join([*rules, *_coloured("light"), _dark(_coloured("dark"))])
 
 
 def _coloured(time: str) -> list[str]:
@@ -75,20 +169,6 @@ def _coloured(time: str) -> list[str]:
     ]
     for i, shade in enumerate(LINES):
         colour = getattr(shade, time)
-        rules.append(f".c{i} .line,.c{i} .whisker,.c{i} .mark,.c{i} .dot{{stroke:{colour}}}")
-        rules.append(f".c{i} .dot,.c{i} .letter{{fill:{colour}}}")
-    # After the fills: a ring for what does not count.
+        rules.append(f".c{i} .line,.c{i} .mark,.c{i} .dot{{stroke:{colour}}}")
+        rules.append(f".c{i} .dot{{fill:{colour}}}")
     return [*rules, f".point .void{{fill:{paper}}}"]
-
-
-def _page_coloured(time: str) -> list[str]:
-    ink, dim, grid, paper = (getattr(shade, time) for shade in (INK, DIM, GRID, PAPER))
-    return [
-        f"body{{color:{ink};background:{paper}}}",
-        f".quiet,summary{{color:{dim}}}",
-        f"td,th{{border-top:1px solid {grid}}}",
-    ]
-
-
-def _dark(rules: list[str]) -> str:
-    return "@media (prefers-color-scheme:dark){\n" + "\n".join(rules) + "\n}"

@@ -1,0 +1,193 @@
+"""Charts of pages and pictures, as Vega-Lite draws them: here as SVG, and by Vega in a browser.
+
+A page shows the SVG at once, without JavaScript too. With JavaScript the same chart is drawn
+again, with details under the pointer, zoom, series to pick and a menu that saves the picture.
+
+Source: https://vega.github.io/vega-lite/docs/, and vl-convert for the drawing and the script.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from strop.runtime.errors import OutputError
+from strop.runtime.pages.style import chart_config, dark_css
+from strop.runtime.pages.xml_text import xml_text
+
+Spec = Mapping[str, Any]
+Row = Mapping[str, str | float | None]
+
+WIDTH = 400  # of the still picture, in pixels: on a phone its text stays readable
+HEIGHT = 240
+NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
+LINK_NAMESPACE = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
+# How a chart is used, for a line near it.
+USE = (
+    "With JavaScript: drag a chart to move it, Ctrl and the wheel zoom, a double click goes back,"
+    " a click in the legend picks a line, and the dots in the corner save a picture."
+)
+# Opacity in the encoding of a chart with `series`: others than the one that is picked are faint.
+PICKED = {"condition": {"param": "pick", "value": 1}, "value": 0.15}
+# With Ctrl, and by pinching on a touchpad: without, the wheel scrolls the page.
+ZOOM = {"type": "interval", "zoom": "wheel![event.ctrlKey]"}
+LICENCE = (
+    "// Vega, Vega-Lite, vega-embed and vega-tooltip: copyright University of Washington"
+    " Interactive Data Lab and contributors, BSD 3-Clause License.\n"
+)
+# A page forbids `eval`: `ast` makes Vega interpret its expressions.
+SCRIPT = """
+const options = {
+  mode: "vega-lite", ast: true, renderer: "svg", downloadFileName: "strop",
+  actions: {export: true, source: false, compiled: false, editor: false},
+};
+function draw(figure) {
+  const still = figure.querySelector("svg"), live = document.createElement("div");
+  const spec = JSON.parse(figure.querySelector("script").textContent);
+  still.replaceWith(live);
+  vegaEmbed(live, {...spec, width: "container"}, options).catch(error => {
+    console.error(error);
+    live.replaceWith(still);
+  });
+}
+const watch = new IntersectionObserver(entries => {
+  for (const entry of entries.filter(each => each.isIntersecting)) {
+    watch.unobserve(entry.target);
+    draw(entry.target);
+  }
+});
+document.querySelectorAll("figure.chart").forEach(figure => watch.observe(figure));
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """Layers of marks over the same axes.
+
+    Attributes:
+        title: What is drawn; a page says it above the chart, a picture in it.
+        subtitle: The same in more words, or "".
+        rows: The data; names of the fields are ours, values may be a stranger's.
+        layers: Vega-Lite's units, each with `mark` and `encoding`, over `rows`. Texts in them
+            are ours: an expression or a title of a stranger's could run or mislead.
+        series: The field whose values a reader picks in the legend; None without a legend.
+        can_zoom: Whether the axes move; not for an axis of names.
+        height: Of the plot, in pixels.
+    """
+
+    title: str
+    subtitle: str = ""
+    rows: Sequence[Row]
+    layers: Sequence[Spec]
+    series: str | None = None
+    can_zoom: bool = True
+    height: int = HEIGHT
+
+
+def add_chart(parent: Element, chart: Chart) -> None:
+    """Add a chart to a page that `page_text` writes; not into a folded `details`.
+
+    Raises:
+        OutputError: vl-convert-python is not installed.
+    """
+    figure = SubElement(parent, "figure", {"class": "chart"})
+    still = ElementTree.fromstring(_svg(_spec(chart, is_live=False)))
+    still.attrib.pop("width")
+    still.attrib.pop("height")
+    figure.append(still)
+    text = json.dumps(_spec(chart, is_live=True), separators=(",", ":"))
+    data = SubElement(figure, "script", {"type": "application/json"})
+    data.text = text.replace("<", "\\u003c")  # neither "</script>" nor "<!--" can be in it
+
+
+def tooltip(details: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the encoding that shows fields under the pointer: their names, and their titles."""
+    return [{"field": field, "title": title} for field, title in details.items()]
+
+
+def picture(charts: Sequence[Chart], *, title: str, notes: Sequence[str]) -> str:
+    """Draw charts below each other as one SVG file, in daylight and in the dark.
+
+    Args:
+        charts: One at least.
+        title: Above them.
+        notes: Lines below the title.
+
+    Raises:
+        OutputError: vl-convert-python is not installed.
+    """
+    whole = {
+        "config": chart_config(),
+        "title": {"text": xml_text(title), "subtitle": list(map(xml_text, notes))},
+        "spacing": 32,
+        "vconcat": [_view(chart, is_live=False) | {"title": _title(chart)} for chart in charts],
+        "resolve": {"scale": {"color": "independent"}},
+    }
+    svg = ElementTree.fromstring(_svg(whole))
+    style = Element("style")
+    style.text = f"\n{dark_css()}\n"
+    svg.insert(0, style)
+    svg.set("xmlns", "http://www.w3.org/2000/svg")
+    return ElementTree.tostring(svg, encoding="unicode") + "\n"
+
+
+@cache
+def script() -> str:
+    """JavaScript that draws a page's charts, with Vega in it: 0.9 MB, the same each time.
+
+    Raises:
+        OutputError: vl-convert-python is not installed.
+    """
+    return f"{LICENCE}{_library().javascript_bundle(SCRIPT)}"
+
+
+def _library() -> Any:
+    try:
+        import vl_convert
+    except ImportError as err:
+        raise OutputError(
+            "charts are drawn by vl-convert-python, which is not installed here;"
+            " run: pip install 'strop[history]'"
+        ) from err
+    return vl_convert
+
+
+def _svg(spec: Spec) -> str:
+    text: str = _library().vegalite_to_svg(json.dumps(spec))
+    return text.replace(NAMESPACE, "").replace(LINK_NAMESPACE, "")
+
+
+def _spec(chart: Chart, *, is_live: bool) -> dict[str, Any]:
+    fit = {"type": "fit-x", "contains": "padding"}
+    return {"config": chart_config(), "autosize": fit, **_view(chart, is_live=is_live)}
+
+
+def _view(chart: Chart, *, is_live: bool) -> dict[str, Any]:
+    params: list[dict[str, Any]] = []
+    # Axes that move clip the marks; a still's clip path would have the same id as another's.
+    if chart.can_zoom and is_live:
+        params.append({"name": "zoom", "select": ZOOM, "bind": "scales"})
+    if chart.series is not None:
+        select = {"type": "point", "fields": [chart.series]}
+        params.append({"name": "pick", "select": select, "bind": "legend"})
+    first, *others = chart.layers
+    return {
+        "description": xml_text(" ".join(filter(None, (chart.title, chart.subtitle)))),
+        "data": {"values": [{k: _written(v) for k, v in row.items()} for row in chart.rows]},
+        "width": WIDTH,
+        "height": chart.height,
+        "layer": [{**first, "params": params}, *others],
+    }
+
+
+def _title(chart: Chart) -> dict[str, Any]:
+    return {"text": xml_text(chart.title), "subtitle": xml_text(chart.subtitle), "limit": WIDTH}
+
+
+def _written(value: str | float | None) -> str | float | None:
+    return xml_text(value) if isinstance(value, str) else value
