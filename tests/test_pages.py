@@ -7,15 +7,19 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 from tests.export.fake_manifest import COUNT, fake_manifest
 from tests.export.sweep.fake_sweep import fake_sweep
 from tests.runtime.bench_records import record_maker
+from tests.runtime.pages.drawn import parsed
 
 from strop.export.bundle.html_report import export_html
 from strop.export.sweep.choose import Limits
@@ -27,6 +31,8 @@ PHONE = (360, 740)  # CSS pixels
 DESK = (1280, 900)
 MAX_BYTES = 3 * 2**20
 MIN_TEXT_PX = 9.0
+PATIENCE_S = 20
+SAVED = ("strop.png", "strop.svg")
 MIN_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
 DRIVER, BROWSER = shutil.which("chromedriver"), shutil.which("chromium")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
@@ -97,6 +103,8 @@ def opened(
     scheme_is = [{"name": "prefers-color-scheme", "value": scheme}]
     chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme_is})
     chromium.get(path.as_uri())
+    if chromium.find_elements(By.CSS_SELECTOR, "figure.chart"):
+        drawn(chromium)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -148,37 +156,92 @@ def test_text_stands_out_by_day_and_by_night(
     assert min(contrast(ink, paper) for ink in inks) >= MIN_CONTRAST
 
 
-@pytest.mark.parametrize(("name", "detail"), [("sweep", "b.int8.tflite"), ("history", "12 ms")])
+@pytest.mark.parametrize(("name", "detail"), [("history", "12 ms")])
 def test_a_pointer_over_a_point_finds_its_details(
     chromium: webdriver.Chrome, files: dict[str, Path], name: str, detail: str
 ) -> None:
     opened(chromium, files[name])
-    point = next(
-        each
-        for each in chromium.find_elements(By.CSS_SELECTOR, "circle.reach")
-        if detail in title_of(chromium, each)
-    )
+    point = points(chromium)[1]
     chromium.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
     ActionChains(chromium).move_to_element(point).perform()
-    hovered = chromium.find_elements(By.CSS_SELECTOR, "circle.reach:hover")
-    assert [title_of(chromium, each) for each in hovered] == [title_of(chromium, point)]
+    shown = WebDriverWait(chromium, PATIENCE_S).until(
+        lambda driver: driver.find_element(By.CSS_SELECTOR, "#vg-tooltip-element.visible")
+    )
+    assert detail in shown.text
+
+
+def test_ctrl_and_the_wheel_zoom_and_a_double_click_goes_back(
+    chromium: webdriver.Chrome, files: dict[str, Path]
+) -> None:
+    opened(chromium, files["history"])
+    before = [point.rect for point in points(chromium)]
+    plot = chromium.find_element(By.CSS_SELECTOR, ".chart svg")
+    at = ScrollOrigin.from_element(plot)
+    wheel = ActionChains(chromium).key_down(Keys.CONTROL)
+    wheel.scroll_from_origin(at, 0, -200).key_up(Keys.CONTROL).perform()
+    waited(chromium, lambda: [point.rect for point in points(chromium)] != before)
+    ActionChains(chromium).double_click(plot).perform()
+    waited(chromium, lambda: [point.rect for point in points(chromium)] == before)
+
+
+def test_a_chart_can_be_saved_as_a_picture(
+    chromium: webdriver.Chrome, files: dict[str, Path], tmp_path: Path
+) -> None:
+    opened(chromium, files["history"])
+    where = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    chromium.execute_cdp_cmd("Browser.setDownloadBehavior", where)
+    chromium.find_element(By.CSS_SELECTOR, ".chart summary").click()
+    for link in chromium.find_elements(By.CSS_SELECTOR, ".vega-actions a"):
+        ActionChains(chromium).click_and_hold(link).pause(0.5).release().perform()
+    waited(chromium, lambda: {each.name for each in tmp_path.iterdir()} == {*SAVED})
+    assert parsed((tmp_path / "strop.svg").read_text()).get("class") == "marks"
+    assert (tmp_path / "strop.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_without_javascript_a_page_has_its_pictures_and_numbers(
+    chromium: webdriver.Chrome, files: dict[str, Path], name: str
+) -> None:
+    def allow(is_allowed: bool) -> None:
+        is_off = {"value": not is_allowed}
+        chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", is_off)
+
+    allow(False)
+    try:
+        chromium.get(files[name].as_uri())
+        picture = chromium.find_element(By.CSS_SELECTOR, "svg")
+        assert picture.is_displayed()
+        assert picture.rect["width"] > 300
+        assert chromium.find_elements(By.CSS_SELECTOR, "table")
+        assert not chromium.find_elements(By.CSS_SELECTOR, ".vega-embed")
+    finally:
+        allow(True)
+
+
+def drawn(chromium: webdriver.Chrome) -> None:
+    """Wait until Vega has drawn the first chart."""
+    waited(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, ".vega-embed svg"))
+
+
+def points(chromium: webdriver.Chrome) -> list[WebElement]:
+    """The points of the first chart."""
+    (chart, *_) = chromium.find_elements(By.CSS_SELECTOR, ".chart svg")
+    return chart.find_elements(By.CSS_SELECTOR, ".mark-symbol.role-mark path")
+
+
+def waited(chromium: webdriver.Chrome, is_so: Callable[[], object]) -> None:
+    """Wait until it is so.
+
+    Raises:
+        selenium.common.exceptions.TimeoutException: It did not become so.
+    """
+    WebDriverWait(chromium, PATIENCE_S).until(lambda _: is_so())
 
 
 def logged(chromium: webdriver.Chrome, kind: str) -> list[dict[str, str]]:
     """What the browser has said since it was asked last."""
     lines: list[dict[str, str]] = chromium.get_log(kind)  # type: ignore[no-untyped-call]
     return lines
-
-
-def title_of(chromium: webdriver.Chrome, element: Any) -> str:
-    """What a browser shows over an element: the first title in it or around it."""
-    found: str = chromium.execute_script(
-        """let at = arguments[0];
-        while (at && !at.querySelector(":scope > title")) at = at.parentElement;
-        return at ? at.querySelector(":scope > title").textContent : "";""",
-        element,
-    )
-    return found
 
 
 def contrast(one: str, other: str) -> float:

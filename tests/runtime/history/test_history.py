@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
-from itertools import chain
 from pathlib import Path
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -17,15 +15,16 @@ from tests.runtime.bench.test_validity import CALM, every
 from tests.runtime.bench_records import MS, Make, record_maker
 from tests.runtime.check.judge.test_report import PASSED, SPOILED
 from tests.runtime.check.reports import report_of
+from tests.runtime.pages.drawn import Page, labels, marks, parsed, place, without_programs
 
 from strop import cli
 from strop.runtime.bench.latency import LatencySamples
 from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.errors import RecordError
-from strop.runtime.history import Change, history_html, history_svg, lines_of, read_records
-from strop.runtime.history.chart import BOTTOM, LEFT, RIGHT, TOP
+from strop.runtime.history import Change, Line, history_html, history_svg, lines_of, read_records
+from strop.runtime.pages.chart import HEIGHT, WIDTH, script
 
-SVG = "{http://www.w3.org/2000/svg}"
+BASELINE = 4  # of an axis' label, below its middle
 
 
 @pytest.fixture
@@ -40,44 +39,25 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def drawn(svg: str) -> Element:
-    return ElementTree.fromstring(svg)
-
-
-def elements(page: str) -> dict[str, set[str]]:
-    """The elements of HTML, each with all attributes that one of them has."""
-    found: dict[str, set[str]] = defaultdict(set)
-
-    class Collector(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found[tag] |= {name for name, _ in attrs}
-
-    Collector().feed(page)
-    return found
-
-
-def dots(root: Element) -> list[tuple[float, float]]:
-    """Where the points are: the middles of what a pointer reaches."""
-    circles = root.findall(f".//{SVG}circle[@class='reach']")
-    return [(float(each.attrib["cx"]), float(each.attrib["cy"])) for each in circles]
+def svg_of(lines: Sequence[Line]) -> Element:
+    return parsed(history_svg(lines))
 
 
 def test_points_lie_at_the_right_heights_and_times(make: Make, folder: Path) -> None:
     for i, (p50_ms, day) in enumerate([(10.0, 0), (12.0, 1), (11.0, 4)]):
         (folder / f"{i}.json").write_text(BENCH_RECORD.dumps(make(p50_ms, day=day)))
-    root = drawn(history_svg(lines_of(read_records(folder).measured)))
-    (first, second, third) = dots(root)
+    root = svg_of(lines_of(read_records(folder).measured))
+    first, second, third = dots = [place(each) for each in marks(root, "symbol")]
     # Higher is slower, and 11 ms is half way from 10 to 12.
     assert second[1] < third[1] < first[1]
     assert third[1] == pytest.approx((first[1] + second[1]) / 2, abs=0.1)
     # One day of four.
     assert second[0] - first[0] == pytest.approx((third[0] - first[0]) / 4, abs=0.1)
-    assert all(LEFT <= x <= RIGHT and TOP <= y <= BOTTOM for x, y in dots(root))
-    # The tick that says 11 is as high as the point that is 11 ms.
-    ticks = {text.text: float(text.attrib["y"]) - 4 for text in root.iter(f"{SVG}text")}
-    assert ticks["11.0"] == pytest.approx(third[1], abs=0.1)
-    (path,) = root.findall(f".//{SVG}path[@class='line'][1]/../{SVG}g/../{SVG}path")
-    assert len(re.findall(r"[ML]", path.attrib["d"])) == 3
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in dots)
+    # The label that says 11 is as high as the point that is 11 ms.
+    assert labels(root)["11.0"][1] - BASELINE == pytest.approx(third[1], abs=1)
+    (path,) = marks(root, "line")
+    assert len(re.findall(r"[ML]", path.get("d", ""))) == 3
 
 
 def test_an_interval_is_drawn_from_end_to_end(make: Make, folder: Path) -> None:
@@ -92,13 +72,14 @@ def test_an_interval_is_drawn_from_end_to_end(make: Make, folder: Path) -> None:
     (point,) = lines[0].points
     assert point.interval_ns is not None
     assert (point.interval_ns.low / MS, point.interval_ns.high / MS) == (19, 30)
-    root = drawn(history_svg(lines))
-    bar, _, _ = (path.attrib["d"] for path in root.findall(f".//{SVG}path[@class='whisker']"))
-    top, bottom = (float(y) for y in re.findall(r" ([\d.]+)", bar))
-    ticks = {text.text: float(text.attrib["y"]) - 4 for text in root.iter(f"{SVG}text")}
-    per_ms = (ticks["20"] - ticks["30"]) / 10
-    assert top == pytest.approx(ticks["30"], abs=0.1)
-    assert bottom == pytest.approx(ticks["20"] + per_ms, abs=0.1)
+    root = svg_of(lines)
+    (bar,) = marks(root, "rule")
+    bottom = place(bar)[1]
+    top = bottom + float(bar.get("y2", ""))
+    at = {text: y - BASELINE for text, (_, y) in labels(root).items()}
+    per_ms = (at["20"] - at["30"]) / 10
+    assert top == pytest.approx(at["30"], abs=1)
+    assert bottom == pytest.approx(at["20"] + per_ms, abs=1)
 
 
 def test_what_changed_is_marked(make: Make, folder: Path) -> None:
@@ -119,16 +100,17 @@ def test_what_changed_is_marked(make: Make, folder: Path) -> None:
     assert line.points[1].changes[0][1] == "artifact: abababab -> cdcdcdcd"
     assert line.points[2].changes[0][1] == "engine: litert 2.3.0 -> litert 2.4.0"
     assert line.points[3].changes[0][1] == "kernel: 6.6 -> 6.12"
-    root = drawn(history_svg([line]))
-    letters = root.findall(f".//{SVG}text[@class='letter']")
-    xs = [x for x, _ in dots(root)]
-    assert [(text.text, float(text.attrib["x"])) for text in letters] == [
-        ("E", xs[2]),
-        ("M", xs[3]),
-    ]
-    diamonds = root.findall(f".//{SVG}g[@class='point']/{SVG}title/../{SVG}polygon")
-    (corners,) = (diamond.attrib["points"] for diamond in diamonds)
-    assert float(corners.split(",")[0]) == xs[1]
+    root = svg_of([line])
+    dots = marks(root, "symbol")
+    xs = [place(dot)[0] for dot in dots]
+    letters = marks(root, "text")
+    assert [text.text for text in letters] == ["E", "M"]
+    assert [place(text)[0] for text in letters] == pytest.approx(xs[2:4], abs=5)
+    dashed = [place(rule)[0] for rule in marks(root, "rule") if rule.get("stroke-dasharray")]
+    assert dashed == pytest.approx(xs[2:4], abs=0.6)
+    shapes = [dot.get("d", "") for dot in dots]
+    assert shapes[1] != shapes[0]  # a diamond
+    assert set(shapes) - {shapes[1]} == {shapes[0]}
 
 
 def test_an_artifact_has_a_chart_for_each_machine_and_a_line_for_each_command(
@@ -151,11 +133,11 @@ def test_an_artifact_has_a_chart_for_each_machine_and_a_line_for_each_command(
         ("m.tflite", "Raspberry Pi 5, cores: 4 #2", "bench, threads: 1"),
         ("old.tflite", "Raspberry Pi 4 Model B Rev 1.4", "baseline, threads: 1"),
     ]
-    names = drawn(history_svg(lines)).findall(f".//{SVG}text[@class='name']")
-    assert [name.text for name in names] == ["m.tflite"] * 3 + ["old.tflite"]
+    titles = [text.text for text in marks(svg_of(lines), "text", "role-title-text")]
+    assert titles == [*["m.tflite"] * 3, "old.tflite", "p50 latency over time"]
 
 
-def test_what_does_not_count_is_a_ring_off_the_line(
+def test_what_does_not_count_is_a_cross_off_the_line(
     make: Make, folder: Path, tmp_path: Path
 ) -> None:
     throttled = every(5, *[replace(CALM, throttled=0x4)] * 4)
@@ -169,51 +151,58 @@ def test_what_does_not_count_is_a_ring_off_the_line(
     assert not by_label["new0.tflite", "check, threads: 1"].points[0].is_usable
     line = by_label["m.tflite", "bench, threads: 1"]
     assert [point.is_usable for point in line.points] == [True, False, True]
-    root = drawn(history_svg([line]))
-    rings = root.findall(f".//{SVG}g[@class='point']/{SVG}title/../{SVG}circle[@class='dot void']")
-    assert len(rings) == 1
-    joined = [path.attrib["d"] for path in root.iter(f"{SVG}path") if path.get("class") == "line"]
-    # Two points, and the legend's stroke.
-    assert [len(re.findall("[ML]", text)) for text in joined] == [2, 2]
+    root = svg_of([line])
+    shapes = [dot.get("d", "") for dot in marks(root, "symbol")]
+    assert shapes[0] == shapes[2] != shapes[1]
+    (joined,) = marks(root, "line")
+    assert len(re.findall("[ML]", joined.get("d", ""))) == 2
 
 
 def test_hovering_tells_all_of_a_point(make: Make, folder: Path) -> None:
     (folder / "deep").mkdir()
     (folder / "deep" / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
-    root = drawn(history_svg(lines_of(read_records(folder).measured)))
-    (title,) = root.findall(f".//{SVG}g[@class='point']/{SVG}title")
-    assert (title.text or "").splitlines() == [
-        "2026-01-31T12:00:00Z",
-        "p50 10 ms [10, 10]",
-        "litert 2.3.0, ",
-        "artifact abababababababab",
-        "deep/r.json",
-    ]
+    (spec,) = Page(history_html(lines_of(read_records(folder).measured), [])).charts
+    shown = spec["layer"][-1]["encoding"]["tooltip"]
+    (row,) = spec["data"]["values"]
+    assert {each["title"]: row[each["field"]] for each in shown} == {
+        "time": "2026-01-31T12:00:00Z",
+        "p50 [95 %]": "10 ms [10, 10]",
+        "engine": "litert 2.3.0",
+        "artifact": "abababababababab",
+        "changed": "",
+        "point": "measured",
+        "record": "deep/r.json",
+    }
 
 
 def test_the_page_needs_nothing_from_elsewhere(make: Make, folder: Path) -> None:
     (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
-    page = history_html(lines_of(read_records(folder).measured), [])
-    assert {"script", "link", "img", "iframe", "object"}.isdisjoint(elements(page))
-    assert {"src", "href", "onload", "style"}.isdisjoint(chain(*elements(page).values()))
-    assert re.findall(r"url\(|@import|https?:", page) == []
-    assert "default-src 'none'" in page
-    assert "prefers-color-scheme:dark" in page
-    assert 'name="viewport"' in page
+    text = history_html(lines_of(read_records(folder).measured), [])
+    page = Page(text)
+    assert {"link", "img", "iframe", "object"}.isdisjoint(tag for tag, _ in page.tags)
+    attributes = {name for _, each in page.tags for name in each}
+    assert {"src", "href", "onload", "style"}.isdisjoint(attributes)
+    assert page.programs == [script()]
+    assert re.findall(r"url\(|@import|https?:", without_programs(text)) == []
+    assert page.policy.startswith("default-src 'none'; ")
+    assert "prefers-color-scheme:dark" in text
+    assert ("viewport", "width=device-width, initial-scale=1") in [
+        (each.get("name"), each.get("content")) for tag, each in page.tags if tag == "meta"
+    ]
 
 
 def test_no_name_gets_out_of_its_place(make: Make, folder: Path) -> None:
-    hostile = '</title><script>alert(1)</script>"&\x00\udcff.tflite'
+    hostile = '</title></script><script>alert(1)</script>"&\x00\u2028\udcff.tflite'
     (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0, name=hostile, version="<i>")))
     records = read_records(folder)
     lines = lines_of(records.measured)
-    svg, page = history_svg(lines), history_html(lines, records.unreadable)
-    assert {"script", "i"}.isdisjoint(elements(page))
-    assert {"script", "i"}.isdisjoint(elements(svg))
-    names = drawn(svg.encode().decode()).findall(f".//{SVG}text[@class='name']/{SVG}title")
-    assert [name.text for name in names] == [
-        '</title><script>alert(1)</script>"&\\x00\\udcff.tflite'
-    ]
+    page = Page(history_html(lines, records.unreadable))
+    assert "i" not in {tag for tag, _ in page.tags}
+    assert page.programs == [script()]
+    shown = '</title></script><script>alert(1)</script>"&\\x00\\u2028\\udcff.tflite'
+    assert page.charts[0]["description"].startswith(shown)
+    titles = [text.text for text in marks(svg_of(lines), "text", "role-title-text")]
+    assert titles[0] == shown
 
 
 def test_what_is_no_record_is_named_and_what_cannot_be_read_with_its_error(
@@ -327,3 +316,20 @@ def test_a_picture_alone_makes_no_page(
     (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
     assert cli.main(["history", str(folder), "--svg", "h.svg"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"h.svg", "records"}
+
+
+def test_a_thin_install_has_the_numbers_and_names_the_extra_that_draws(
+    make: Make,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    (folder / "r.json").write_text(BENCH_RECORD.dumps(make(10.0)))
+    output = tmp_path / "h.html"
+    assert cli.main(["history", str(folder), "--output", str(output)]) == 2
+    printed = capsys.readouterr()
+    assert "m.tflite" in printed.out
+    assert printed.err.splitlines()[-1].endswith("run: pip install 'strop[history]'")
+    assert not output.exists()
