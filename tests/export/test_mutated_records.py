@@ -15,9 +15,14 @@ from tests.runtime.test_mutated_records import ended, mutate
 
 from strop.export.bundle.bundle import check_replaceable
 from strop.export.bundle.manifest import MANIFEST_FORMAT
-from strop.export.sweep.record import MEMBER, read_member_record
+from strop.export.sweep.record import MEMBER, MEMBER_RECORD
 from strop.export.training.recipe import Recipe
-from strop.export.training.record import TrainingRecord, record_path, training_record
+from strop.export.training.record import (
+    TRAINING_RECORD,
+    TrainingRecord,
+    record_path,
+    training_record,
+)
 from strop.export.training.state import LATEST, SETTINGS, Epoch, load, open_state, save
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import StropError
@@ -49,7 +54,7 @@ def test_a_damaged_record_of_a_sweep_is_refused(tmp_path: Path) -> None:
 
     def tried(content: bytes) -> None:
         path.write_bytes(content)
-        read_member_record(path)
+        MEMBER_RECORD.read(path)
 
     mutate(text, tried, 200)
 
@@ -77,7 +82,7 @@ def test_a_damaged_record_of_a_training_is_refused(tmp_path: Path) -> None:
         record_path(model).write_bytes(content)
         training_record(model)
 
-    mutate(record.to_json(), tried, 200)
+    mutate(TRAINING_RECORD.dumps(record), tried, 200)
 
 
 def test_a_damaged_state_of_a_training_is_refused(tmp_path: Path) -> None:

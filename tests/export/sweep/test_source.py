@@ -17,7 +17,7 @@ from strop.export.sweep.members import Member
 from strop.export.sweep.source import open_member
 from strop.export.training.network import build_network
 from strop.export.training.recipe import Recipe
-from strop.export.training.record import TrainingRecord, record_path
+from strop.export.training.record import TRAINING_RECORD, TrainingRecord, record_path
 from strop.export.zoo.architectures import architecture
 from strop.export.zoo.build import untrained
 from strop.export.zoo.torch_weights import MEAN, STD
@@ -113,7 +113,7 @@ def write_record(path: Path, recipe: Recipe) -> None:
         epochs=(),
         seconds=1.0,
     )
-    record_path(path).write_text(record.to_json())
+    record_path(path).write_text(TRAINING_RECORD.dumps(record))
 
 
 def test_what_was_trained_here_normalizes_itself(trained: Path) -> None:

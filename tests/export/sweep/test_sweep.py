@@ -26,7 +26,7 @@ from strop.export.sweep.choose import Limits
 from strop.export.sweep.executors import local_processes
 from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import Wanted, members
-from strop.export.sweep.record import MEMBER, NOT_LOOKED_AT, read_member_record
+from strop.export.sweep.record import MEMBER, MEMBER_RECORD, NOT_LOOKED_AT
 from strop.export.sweep.result import sweep_record
 from strop.export.sweep.store import put
 from strop.export.sweep.sweep import Hands, Sweep, sweep
@@ -149,7 +149,7 @@ def test_a_member_is_made_again_with_other_options_or_if_a_file_of_it_changed(
     other = job("a", replace(ASKED, images_sha256="other images"))
     assert swept(tmp_path, exporter, stopwatch, other, job("b")).kept == 0
     assert exporter.made == ["a", "b", "a", "b"]
-    assert read_member_record(tmp_path / "a.int8" / MEMBER).asked == other.asked
+    assert MEMBER_RECORD.read(tmp_path / "a.int8" / MEMBER).asked == other.asked
 
 
 def test_a_member_that_fails_is_recorded_and_stops_no_other(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_member_that_fails_is_recorded_and_stops_no_other(tmp_path: Path) -> N
     found = swept(tmp_path, exporter, stopwatch, job("a"), job("b"))
     assert [entry.member for entry in found.entries] == ["b.int8"]
     assert not found.is_complete
-    assert read_member_record(tmp_path / "a.int8" / MEMBER).error == "holds a Lambda layer"
+    assert MEMBER_RECORD.read(tmp_path / "a.int8" / MEMBER).error == "holds a Lambda layer"
     record = sweep_record(found, PLAN, Limits())
     assert record["failed"] == [{"member": "a.int8", "error": "holds a Lambda layer"}]
     assert record["made"] == [{"member": "b.int8", "seconds": 2.5}]
@@ -244,7 +244,7 @@ def test_a_record_of_version_2_may_have_layers_in_float(tmp_path: Path) -> None:
     for artifact in record["artifacts"]:
         del artifact["not_certified"]
     path.write_text(json.dumps({**record, "format_version": 2}))
-    assert not read_member_record(path).asked.full_int8
+    assert not MEMBER_RECORD.read(path).asked.full_int8
 
 
 def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_member_record_of_version_2_is_read_and_not_taken_for_certified(tmp_pa
     for each in record["artifacts"]:
         assert each.pop("not_certified") == ""
     path.write_text(json.dumps({**record, "format_version": 2}))
-    (found,) = read_member_record(path).artifacts
+    (found,) = MEMBER_RECORD.read(path).artifacts
     assert found.not_certified == NOT_LOOKED_AT
 
 

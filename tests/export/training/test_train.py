@@ -24,7 +24,12 @@ from strop.export.training.fit import save_whole, state_folder, train
 from strop.export.training.images import Batches, Images, decode, find_images
 from strop.export.training.network import build_network, kernels_without_decay, set_frozen
 from strop.export.training.recipe import MOMENTUM, Augment, Recipe, batch_norm_momentum
-from strop.export.training.record import TrainingRecord, record_path, training_record
+from strop.export.training.record import (
+    TRAINING_RECORD,
+    TrainingRecord,
+    record_path,
+    training_record,
+)
 from strop.export.training.state import Epoch, save
 from strop.export.zoo.torch_weights import MEAN, STD
 from strop.runtime.artifact.contract import Contract, ResizeRule
@@ -179,7 +184,7 @@ def test_the_command_prints_the_best_epoch_and_its_record_is_read_back(
     assert isinstance(record, TrainingRecord)
     assert record.training_images == (PER_CLASS,) * 3
     assert record.validation_images == 3 * PER_CLASS
-    assert record.to_json() == record_path(output).read_text()
+    assert TRAINING_RECORD.dumps(record) == record_path(output).read_text()
     assert main(["train", str(photos), *words, *more]) == 2
     assert "exists; give another name, or --force" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from strop.runtime.errors import MeasurementError, OutputError
-from strop.runtime.records.json_records import require_writable, versioned, write_whole
+from strop.runtime.records.json_records import require_writable, write_whole
 from strop.runtime.records.typed_json import read_typed
 
 
@@ -33,11 +33,6 @@ def test_an_enums_value_is_read_as_its_member() -> None:
 def test_another_value_than_the_enums_is_refused_with_the_choices() -> None:
     with pytest.raises(MeasurementError, match='colour is "green", needed is one of red, blue'):
         read_typed({"colour": "green", "coats": []}, Painted, at="r.json")
-
-
-def test_a_version_that_is_no_whole_number_is_unknown() -> None:
-    with pytest.raises(MeasurementError, match="format_version is True, this strop reads 1;"):
-        versioned('{"format_version": true}', where="r.json", known=(1,), writer="strop")
 
 
 def test_a_file_that_exists_is_not_written_over_without_force(tmp_path: Path) -> None:

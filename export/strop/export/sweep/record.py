@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 from strop.export.inspect.count import Count, LayerCount, Role
 from strop.export.options.choices import Precision
 from strop.export.sweep.members import Member
-from strop.runtime.errors import MeasurementError
-from strop.runtime.records.json_reader import MAX_BYTES
-from strop.runtime.records.json_records import versioned
-from strop.runtime.records.typed_json import read_typed
-from strop.runtime.records.user_files import read_file
+from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
 from strop.runtime.statistics.intervals import Interval
 
 MEMBER = "member.json"
-# 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8.
-FORMAT_VERSION = 3
 NOT_LOOKED_AT = "an earlier strop did not look at whether the answers vary; make it again"
-WRITER = "strop sweep"
 KERNEL_CHANNELS = 8
 """Channels in a step of a depthwise kernel: 58 are seven steps and two alone.
 
@@ -150,40 +141,27 @@ class MemberRecord:
     artifacts: tuple[ArtifactResult, ...] = ()
     seconds: float | None = None
 
-    def to_json(self) -> str:
-        """JSON text that `read_member_record` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
 
-
-def read_member_record(path: Path) -> MemberRecord:
-    """Read what `MemberRecord.to_json` gave.
-
-    Raises:
-        MeasurementError: Not JSON, another format version, or other fields.
-    """
-    remedy = "move it away, or use the strop that wrote it"
-    text = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=remedy)
-    version, record = versioned(text, where=str(path), known=(2, FORMAT_VERSION), writer=WRITER)
-    if version < FORMAT_VERSION:
-        record = _upgraded_record(record)
-    return read_typed(record, MemberRecord, at=str(path))
-
-
-def _upgraded_record(record: dict[str, object]) -> dict[str, object]:
-    """A record of version 2 as one of version 3; what is damaged stays as it is."""
-    artifacts, asked = record.get("artifacts"), record.get("asked")
+def _from_version_2(fields: Fields) -> Fields:
+    """The fields of version 3; what is damaged stays as it is."""
+    artifacts, asked = fields.get("artifacts"), fields.get("asked")
     if isinstance(artifacts, list):
-        record = {**record, "artifacts": [_upgraded(each) for each in artifacts]}
+        added = {"not_certified": NOT_LOOKED_AT}
+        artifacts = [each | added if isinstance(each, dict) else each for each in artifacts]
     if isinstance(asked, dict):
-        record = {**record, "asked": {**asked, "full_int8": False}}
-    return record
+        asked = asked | {"full_int8": False}
+    return {**fields, "artifacts": artifacts, "asked": asked}
 
 
-def _upgraded(artifact: object) -> object:
-    """An artifact's record of version 2 as one of version 3."""
-    if not isinstance(artifact, dict):
-        return artifact
-    return {**artifact, "not_certified": NOT_LOOKED_AT}
+# History: 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8.
+MEMBER_RECORD = RecordFormat(
+    MemberRecord,
+    writer="strop sweep",
+    version=3,
+    upgrades={2: _from_version_2},
+    remedy="move it away, and it is made again",
+    encoder=INDENTED,
+)
 
 
 def counts_of(count: Count, precision: Precision) -> Counts:

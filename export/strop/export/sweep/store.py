@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strop.export.sweep.make import Made
 from strop.export.sweep.members import Member
-from strop.export.sweep.record import MEMBER, Asked, MemberRecord, read_member_record
+from strop.export.sweep.record import MEMBER, MEMBER_RECORD, Asked, MemberRecord
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import OutputError
 
@@ -59,7 +59,7 @@ def finished(folder: Path, member: Member, asked: Asked) -> MemberRecord | None:
         raise OutputError(
             f"{place}: is there, and has no {MEMBER}, so no sweep wrote it; move it away"
         )
-    record = read_member_record(place / MEMBER)
+    record = MEMBER_RECORD.read(place / MEMBER)
     if record.error is not None or (record.member, record.asked) != (member, asked):
         return None
     for artifact in record.artifacts:
@@ -82,7 +82,7 @@ def put(folder: Path, made: Made) -> None:
         partial.mkdir()
         for name, content in made.files:
             (partial / _plain(name)).write_bytes(content)
-        (partial / MEMBER).write_text(made.record.to_json(), encoding="utf-8")
+        (partial / MEMBER).write_text(MEMBER_RECORD.dumps(made.record), encoding="utf-8")
         if place.exists():
             shutil.rmtree(place)
         partial.rename(place)

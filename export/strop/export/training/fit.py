@@ -22,7 +22,7 @@ from strop.export.training.network import (
     set_frozen,
 )
 from strop.export.training.recipe import MOMENTUM, Recipe, batch_norm_momentum
-from strop.export.training.record import TrainingRecord, record_path
+from strop.export.training.record import TRAINING_RECORD, TrainingRecord, record_path
 from strop.export.training.state import (
     BEST,
     LATEST,
@@ -37,7 +37,6 @@ from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import OutputError, SourceError
 from strop.runtime.records.folder_lock import alone
-from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.version import installed_version
 
 EVALUATED_AT_ONCE = 250  # images
@@ -258,7 +257,7 @@ def _finish(
         epochs=tuple(history),
         seconds=seconds,
     )
-    write_whole(record.to_json(), record_path(output))
+    TRAINING_RECORD.write(record, record_path(output))
     shutil.rmtree(folder)
     return record
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from strop.export.training.recipe import Recipe
 from strop.export.training.state import Epoch
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import SourceError
-from strop.runtime.records.json_records import versioned
-from strop.runtime.records.typed_json import read_typed
-from strop.runtime.records.user_files import read_file
+from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
 
-# History: 1, the first; 2, the recipe has clip_norm.
-FORMAT_VERSION = 2
-WRITER = "strop train"
 MAX_BYTES = 64 << 20
 
 
@@ -54,9 +48,24 @@ class TrainingRecord:
     epochs: tuple[Epoch, ...]
     seconds: float
 
-    def to_json(self) -> str:
-        """The record as JSON text that `training_record` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
+
+def _from_version_1(fields: Fields) -> Fields:
+    recipe = fields.get("recipe")
+    if isinstance(recipe, dict):
+        recipe = {"clip_norm": None, **recipe}
+    return {**fields, "recipe": recipe}
+
+
+# History: 1, the first; 2, the recipe has clip_norm.
+TRAINING_RECORD = RecordFormat(
+    TrainingRecord,
+    writer="strop train",
+    version=2,
+    upgrades={1: _from_version_1},
+    error=SourceError,
+    remedy="train again",
+    encoder=INDENTED,
+)
 
 
 def record_path(model: Path) -> Path:
@@ -74,24 +83,10 @@ def training_record(model: Path) -> TrainingRecord | None:
     path = record_path(model)
     if not model.is_file() or not path.is_file():
         return None
-    text = read_file(
-        path, max_bytes=MAX_BYTES, error=SourceError, remedy="no training's record is so"
-    )
-    version, fields = versioned(text, where=str(path), known=(1, FORMAT_VERSION), writer=WRITER)
-    if version == 1:
-        fields = _from_version_1(fields)
-    record = read_typed(fields, TrainingRecord, at=str(path))
+    record = TRAINING_RECORD.read(path, max_bytes=MAX_BYTES)
     if record.sha256 != sha256_file(model):
         raise SourceError(
             f"{path}: of another file than {model.name} is now, so its labels may not be those;"
             " remove it, or train again"
         )
     return record
-
-
-def _from_version_1(fields: dict[str, object]) -> dict[str, object]:
-    """The same in version 2; checked by `read_typed`."""
-    recipe = fields.get("recipe")
-    if isinstance(recipe, dict):
-        recipe = {"clip_norm": None, **recipe}
-    return {**fields, "recipe": recipe}

@@ -1,13 +1,11 @@
-"""Records as JSON files: written whole or not at all, read back only in a known version."""
+"""Writes files whole or not at all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from strop.runtime.errors import MeasurementError, OutputError
-from strop.runtime.records.json_reader import parse_object
+from strop.runtime.errors import OutputError
 
 
 def require_writable(path: Path, *, force: bool) -> None:
@@ -40,30 +38,3 @@ def write_whole(text: str, path: Path) -> None:
     except OSError as err:
         partial.unlink(missing_ok=True)
         raise OutputError(f"{path}: {err.strerror}; choose another place for it") from err
-
-
-def versioned(
-    text: str | bytes, *, where: str, known: Sequence[int], writer: str
-) -> tuple[int, dict[str, object]]:
-    """The format version of a record, and its other fields, unchecked.
-
-    Args:
-        text: JSON; bytes are UTF-8.
-        where: Named in the error, usually the file's path.
-        known: Versions that can be read.
-        writer: What writes such records, for the error: "strop bench --output".
-
-    Raises:
-        MeasurementError: Not JSON that `parse_json` reads, no format version, or another one.
-    """
-    remedy = f"needed is what {writer} writes"
-    record = parse_object(text, where=where, error=MeasurementError, remedy=remedy)
-    if "format_version" not in record:
-        raise MeasurementError(f"{where}: no format_version; {remedy}")
-    found = record.pop("format_version")
-    if type(found) is not int or found not in known:
-        raise MeasurementError(
-            f"{where}: format_version is {found!r:.40}, this strop reads"
-            f" {', '.join(map(str, known))}; use the strop that wrote it, or measure again"
-        )
-    return found, record
