@@ -20,7 +20,7 @@ from strop.cli import main
 from strop.export.zoo.shipped import SHIPPED_VALIDATION
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.bench.record import BENCH_RECORD
-from strop.runtime.check.judge.report import check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.commands.check import question
 from strop.runtime.reporting.paired import present_pairs
 
@@ -100,7 +100,7 @@ def test_a_check_is_made_on_the_pi(
     words = ["check", str(new), "--baseline", str(new), "--target", pi.url, *WIDE, "--pairs", "7"]
     code = main([*words, "--max-drop", "5", "--output", str(output)])
     printed = capsys.readouterr().out
-    report = check_report_from_json(output.read_text(), where="report")
+    report = CHECK_REPORT.loads(output.read_text(), where="report")
     (checked,) = report.artifacts
     # An emulated board is a busy one: its quads may all be disturbed.
     assert code == present_pairs(report, is_strict=False, has_accuracy=False).exit_code

@@ -138,6 +138,7 @@ def _records(folder: Path) -> None:
     from strop.runtime.baseline.directory import BaselineDirectory
     from strop.runtime.baseline.index import Index, Promotion
     from strop.runtime.bench.record import BENCH_RECORD
+    from strop.runtime.check.judge.report import CHECK_REPORT
 
     records = folder / "records"
     records.mkdir()
@@ -147,7 +148,7 @@ def _records(folder: Path) -> None:
         pairs = [pair(0.01 * i) for i in range(7)]
         for i in range(2):
             report = report_of(Path(board) / f"c{i}", pairs)
-            (records / f"check{i}.json").write_text(report.to_json())
+            (records / f"check{i}.json").write_text(CHECK_REPORT.dumps(report))
     artifact = folder / "bundle" / "keras.int8.tflite"
     sha256 = sha256_file(artifact)
     baselines = BaselineDirectory(folder / "baselines")

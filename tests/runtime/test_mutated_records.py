@@ -24,6 +24,7 @@ from strop.runtime.baseline.index import Index, Promotion
 from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.manifest_beside import difference_from_manifest
+from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.commands import doctor
 from strop.runtime.commands.evaluate import on_board as evaluate_on_board
 from strop.runtime.errors import StropError, TargetError
@@ -61,7 +62,7 @@ def test_history_takes_damaged_records(tmp_path: Path, capsys: pytest.CaptureFix
     folder = tmp_path / "records"
     folder.mkdir()
     bench = BENCH_RECORD.dumps(record_maker(tmp_path / "board")(3.5))
-    report = report_of(tmp_path / "other", PASSED, SLOWER).to_json()
+    report = CHECK_REPORT.dumps(report_of(tmp_path / "other", PASSED, SLOWER))
     folder.joinpath("good.json").write_text(bench)
 
     def tried(content: bytes) -> None:
@@ -76,13 +77,14 @@ def test_damaged_reports_are_not_merged(tmp_path: Path, capsys: pytest.CaptureFi
     report = report_of(tmp_path / "board", PASSED, SLOWER)
     assert report.place is not None
     one, other = tmp_path / "one.json", tmp_path / "other.json"
-    one.write_text(report.to_json())
+    one.write_text(CHECK_REPORT.dumps(report))
 
     def tried(content: bytes) -> None:
         other.write_bytes(content)
         ended(capsys, "check", "--merge", one, other)
 
-    mutate(replace(report, place=replace(report.place, boot="b")).to_json(), tried, 40)
+    there = replace(report, place=replace(report.place, boot="b"))
+    mutate(CHECK_REPORT.dumps(there), tried, 40)
 
 
 def test_a_damaged_baseline_directory_is_shown_or_refused(

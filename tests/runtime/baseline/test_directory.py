@@ -13,9 +13,9 @@ from tests.runtime.baseline.sessions import session
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.baseline import directory as directory_module
 from strop.runtime.baseline.directory import BaselineDirectory
-from strop.runtime.baseline.index import Index, Promotion, index_from_json
+from strop.runtime.baseline.index import BASELINE_INDEX, Index, Promotion
 from strop.runtime.baseline.resolve import baseline_file, promoted_of
-from strop.runtime.baseline.session import session_from_json
+from strop.runtime.baseline.session import BASELINE_SESSION
 from strop.runtime.errors import BaselineError, OutputError, PlanError, StropError
 
 SHA = "ab" * 32
@@ -126,7 +126,7 @@ def test_sessions_come_back_oldest_first_and_only_those_of_the_artifact(tmp_path
         made.add_session(each)
     assert made.sessions(SHA) == (early, late)
     assert made.artifact_hashes() == (SHA, "cd" * 32)
-    assert session_from_json(late.to_json(), where="s") == late
+    assert BASELINE_SESSION.loads(BASELINE_SESSION.dumps(late), where="s") == late
 
 
 def test_a_session_in_another_artifacts_folder_is_refused(tmp_path: Path) -> None:
@@ -176,10 +176,10 @@ def changed(**fields: object) -> Callable[[dict[str, object]], object]:
 def test_an_index_that_holds_something_else_is_refused(
     change: Callable[[dict[str, object]], object], message: str
 ) -> None:
-    record = json.loads(Index(models=(promotion_of(SHA),)).to_json())
+    record = json.loads(BASELINE_INDEX.dumps(Index(models=(promotion_of(SHA),))))
     change(record["models"][0])
     with pytest.raises(BaselineError, match=message):
-        index_from_json(json.dumps(record), where="index.json")
+        BASELINE_INDEX.loads(json.dumps(record), where="index.json")
 
 
 def test_a_model_listed_twice_is_refused() -> None:
@@ -190,6 +190,10 @@ def test_a_model_listed_twice_is_refused() -> None:
 def test_a_promotion_changes_only_the_lines_of_its_model() -> None:
     index = Index(models=tuple(promotion_of(SHA, model=name) for name in "abc"))
     after = index.with_promotion(promotion_of("cd" * 32, model="b", reason="smaller"))
-    lines = zip(index.to_json().splitlines(), after.to_json().splitlines(), strict=True)
+    lines = zip(
+        BASELINE_INDEX.dumps(index).splitlines(),
+        BASELINE_INDEX.dumps(after).splitlines(),
+        strict=True,
+    )
     assert sum(old != new for old, new in lines) == 2
-    assert index_from_json(after.to_json(), where="i") == after
+    assert BASELINE_INDEX.loads(BASELINE_INDEX.dumps(after), where="i") == after

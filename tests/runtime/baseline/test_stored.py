@@ -22,7 +22,7 @@ from strop.runtime.baseline.stored import decide_stored
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes import stored
-from strop.runtime.check.modes.stored import stored_report_from_json
+from strop.runtime.check.modes.stored import FORMAT
 from strop.runtime.commands.check import question
 
 PLAN = CheckPlan()
@@ -171,7 +171,7 @@ def test_numbers_are_compared_with_where_there_is_no_file(
     assert printed.out.startswith("REGRESSION model.tflite p50 +20.0 % [99 %: +19.2, +20.8], 5 ses")
     assert printed.out.endswith(", 5 -> 6 ms\n")
     assert "mode       stored" in printed.err
-    report = stored_report_from_json((tmp_path / "r.json").read_text(), where="r.json")
+    report = FORMAT.loads((tmp_path / "r.json").read_text(), where="r.json")
     assert report.sessions == tuple(OLDS)
     junit, table = tmp_path / "j.xml", tmp_path / "t.md"
     assert cli.main([*words, "--junit", str(junit), "--markdown", str(table)]) == 1

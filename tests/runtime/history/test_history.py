@@ -20,6 +20,7 @@ from tests.runtime.pages.drawn import Page, labels, marks, parsed, place, withou
 from strop import cli
 from strop.runtime.bench.latency import LatencySamples
 from strop.runtime.bench.record import BENCH_RECORD
+from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.errors import RecordError
 from strop.runtime.history import Change, Line, history_html, history_svg, lines_of, read_records
 from strop.runtime.pages.chart import HEIGHT, WIDTH, script
@@ -122,7 +123,7 @@ def test_an_artifact_has_a_chart_for_each_machine_and_a_line_for_each_command(
     check = report_of(tmp_path / "pi", PASSED)
     subject = replace(check.artifacts[0].subject, name="m.tflite")
     check = replace(check, artifacts=(replace(check.artifacts[0], subject=subject),))
-    texts = [*map(BENCH_RECORD.dumps, (make(10.0), other, twin)), check.to_json()]
+    texts = [*map(BENCH_RECORD.dumps, (make(10.0), other, twin)), CHECK_REPORT.dumps(check)]
     for i, text in enumerate(texts):
         (folder / f"{i}.json").write_text(text)
     lines = lines_of(read_records(folder).measured)
@@ -145,7 +146,7 @@ def test_what_does_not_count_is_a_cross_off_the_line(
     for i, record in enumerate(records):
         (folder / f"{i}.json").write_text(BENCH_RECORD.dumps(record))
     spoiled = report_of(tmp_path / "pi", SPOILED)
-    (folder / "check.json").write_text(spoiled.to_json())
+    (folder / "check.json").write_text(CHECK_REPORT.dumps(spoiled))
     lines = lines_of(read_records(folder).measured)
     by_label = {(line.artifact, line.label): line for line in lines}
     assert not by_label["new0.tflite", "check, threads: 1"].points[0].is_usable
@@ -262,7 +263,7 @@ def test_a_link_is_not_followed(make: Make, folder: Path, tmp_path: Path) -> Non
 def test_numbers_that_contradict_each_other_are_no_bug_of_ours(
     make: Make, folder: Path, tmp_path: Path
 ) -> None:
-    check = json.loads(report_of(tmp_path / "pi", PASSED).to_json())
+    check = json.loads(CHECK_REPORT.dumps(report_of(tmp_path / "pi", PASSED)))
     check["artifacts"][0]["pairs"][0]["quads"][0]["order"] = "AB"
     (folder / "quad.json").write_text(json.dumps(check))
     (folder / "none.json").write_text(json.dumps(check | {"artifacts": []}))

@@ -16,8 +16,8 @@ import shutil
 from pathlib import Path
 
 from strop.runtime.artifact.artifact import Format, detect_format, sha256_file
-from strop.runtime.baseline.index import SHA256, Index, index_from_json
-from strop.runtime.baseline.session import BaselineSession, session_from_json
+from strop.runtime.baseline.index import BASELINE_INDEX, SHA256, Index
+from strop.runtime.baseline.session import BASELINE_SESSION, BaselineSession
 from strop.runtime.errors import BaselineError, OutputError
 from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.user_files import read_file
@@ -51,7 +51,7 @@ class BaselineDirectory:
         file = self.path / INDEX
         if not file.exists():
             return Index()
-        return index_from_json(_read(file, MAX_INDEX_BYTES), where=str(file))
+        return BASELINE_INDEX.loads(_read(file, MAX_INDEX_BYTES), where=str(file))
 
     def artifact(self, sha256: str) -> Path | None:
         """The file with this hash, verified; None where it is not here.
@@ -86,7 +86,7 @@ class BaselineDirectory:
             )
         found = []
         for file in files:
-            session = session_from_json(_read(file, MAX_SESSION_BYTES), where=str(file))
+            session = BASELINE_SESSION.loads(_read(file, MAX_SESSION_BYTES), where=str(file))
             if session.subject.sha256 != sha256:
                 raise BaselineError(
                     f"{file}: is of {session.subject.sha256[:SHORT_DIGITS]!r}, needed is the hash"
@@ -154,7 +154,7 @@ class BaselineDirectory:
         Raises:
             OutputError: It cannot be written.
         """
-        text = session.to_json()
+        text = BASELINE_SESSION.dumps(session)
         name = hashlib.sha256(text.encode()).hexdigest()
         target = self.path / SESSIONS / session.subject.sha256 / f"{name}.json"
         self._make(target.parent)
@@ -168,7 +168,7 @@ class BaselineDirectory:
             OutputError: It cannot be written.
         """
         self._make(self.path)
-        write_whole(index.to_json(), self.path / INDEX)
+        BASELINE_INDEX.write(index, self.path / INDEX)
         return self.path / INDEX
 
     def _artifact(self, sha256: str, suffix: str) -> Path:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from strop.runtime.errors import BaselineError, MeasurementError, PlanError
-from strop.runtime.records.json_records import versioned
-from strop.runtime.records.typed_json import read_typed
+from strop.runtime.errors import BaselineError, PlanError
+from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.typed_json import fields_of
 
-# History: 1, the first.
-FORMAT_VERSION = 1
-WRITER = "strop baseline promote"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_TEXT = 500  # characters
@@ -78,28 +75,17 @@ class Index:
         others = [each for each in self.models if each.model != new.model]
         return Index(models=tuple(sorted([*others, new], key=lambda each: each.model)))
 
-    def to_json(self) -> str:
-        """JSON with a field a line, so that a review shows what was promoted."""
-        record = {"format_version": FORMAT_VERSION, **asdict(self)}
-        return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
-
-def index_from_json(text: str | bytes, *, where: str) -> Index:
-    """Parse what `Index.to_json` wrote; refuse anything else by name.
-
-    Args:
-        text: JSON.
-        where: Named in the error, usually the file's path.
-
-    Raises:
-        BaselineError: Not JSON, another format version, or a field missing, unknown or
-            of the wrong type.
-    """
-    try:
-        _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-        return read_typed(record, Index, at=where)
-    except MeasurementError as err:
-        raise BaselineError(f"{err}; or take the file from the last good commit") from err
+# History: 1, the first.
+BASELINE_INDEX = RecordFormat(
+    Index,
+    writer="strop baseline promote",
+    version=1,
+    error=BaselineError,
+    remedy="take the file from the last good commit",
+    # A field a line, so that a review shows what was promoted.
+    encoder=json.JSONEncoder(default=fields_of, indent=2, ensure_ascii=False),
+)
 
 
 def require_name(model: str) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
@@ -18,14 +17,10 @@ from strop.runtime.errors import PlanError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.environment import Environment, Occasion, environment_here
 from strop.runtime.machine.reference_load import ReferenceLoad, run_reference_load
-from strop.runtime.records.json_records import versioned
+from strop.runtime.records.record_format import INDENTED, RecordFormat
 from strop.runtime.records.timestamps import moment_of, timestamp
-from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.version import installed_version
 
-# History: 1, the first.
-FORMAT_VERSION = 1
-WRITER = "strop baseline record"
 DEFAULT_PROCESSES = 8
 BLOCKS_OF_PROCESS = 8  # as many as an artifact has in a pair
 
@@ -115,24 +110,11 @@ class BaselineSession:
         found = [process.p50_ns for process in self.processes if process.p50_ns is not None]
         return median(found) if found else None
 
-    def to_json(self) -> str:
-        """The record as JSON text that `session_from_json` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1) + "\n"
 
-
-def session_from_json(text: str | bytes, *, where: str) -> BaselineSession:
-    """Parse what `BaselineSession.to_json` wrote; refuse anything else by name.
-
-    Args:
-        text: JSON.
-        where: Named in the error, usually the file's path.
-
-    Raises:
-        MeasurementError: Not JSON, another format version, or a field missing, unknown
-            or of the wrong type.
-    """
-    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return read_typed(record, BaselineSession, at=where)
+# History: 1, the first.
+BASELINE_SESSION = RecordFormat(
+    BaselineSession, writer="strop baseline record", version=1, encoder=INDENTED
+)
 
 
 def measure_session(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.runtime.bench.record import BENCH_RECORD
-from strop.runtime.check.judge.report import check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.errors import MeasurementError, RecordError
 from strop.runtime.history.measured import Measured, measured_by_bench, measured_by_check
 from strop.runtime.records.json_reader import MAX_BYTES, parse_json
@@ -113,7 +113,7 @@ def _read(path: Path) -> Measured | None:
         if keys >= BENCH_FIELDS:
             found = measured_by_bench(BENCH_RECORD.loads(text, where=path.name))
         elif keys >= CHECK_FIELDS:
-            found = measured_by_check(check_report_from_json(text, where=path.name))
+            found = measured_by_check(CHECK_REPORT.loads(text, where=path.name))
         else:
             return None
     # All types are right, and the numbers may still make no sense.

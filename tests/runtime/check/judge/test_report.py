@@ -12,7 +12,7 @@ from tests.runtime.check.reports import report_of
 
 from strop.runtime.check.judge.figures import pair_figures
 from strop.runtime.check.judge.gates import Change
-from strop.runtime.check.judge.report import FORMAT_VERSION, CheckReport, check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT, CheckReport
 from strop.runtime.errors import MeasurementError
 from strop.runtime.reporting.paired import present_pairs
 
@@ -29,47 +29,49 @@ def report(tmp_path: Path) -> CheckReport:
 
 
 def test_a_report_comes_back_unchanged(report: CheckReport) -> None:
-    assert check_report_from_json(report.to_json(), where="r.json") == report
+    assert CHECK_REPORT.loads(CHECK_REPORT.dumps(report), where="r.json") == report
 
 
 def test_another_format_version_is_refused_by_name(report: CheckReport) -> None:
-    text = json.dumps(json.loads(report.to_json()) | {"format_version": FORMAT_VERSION + 1})
+    text = json.dumps(
+        json.loads(CHECK_REPORT.dumps(report)) | {"format_version": CHECK_REPORT.version + 1}
+    )
     with pytest.raises(
         MeasurementError, match=r"r\.json: format_version is 4, this strop reads 1, 2, 3;"
     ):
-        check_report_from_json(text, where="r.json")
+        CHECK_REPORT.loads(text, where="r.json")
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_an_earlier_report_is_read_without_what_it_did_not_say(
     report: CheckReport, version: int
 ) -> None:
-    old = json.loads(report.to_json()) | {"format_version": version}
+    old = json.loads(CHECK_REPORT.dumps(report)) | {"format_version": version}
     del old["place"]
     expected = replace(report, place=None)
     if version == 1:
         del old["created_at"]
         expected = replace(expected, created_at=None)
-    assert check_report_from_json(json.dumps(old), where="r.json") == expected
+    assert CHECK_REPORT.loads(json.dumps(old), where="r.json") == expected
 
 
 def test_a_time_that_is_none_is_refused(report: CheckReport) -> None:
-    text = json.dumps(json.loads(report.to_json()) | {"created_at": "yesterday"})
+    text = json.dumps(json.loads(CHECK_REPORT.dumps(report)) | {"created_at": "yesterday"})
     with pytest.raises(MeasurementError, match=r"r\.json: created_at is 'yesterday', needed is a"):
-        check_report_from_json(text, where="r.json")
+        CHECK_REPORT.loads(text, where="r.json")
 
 
 def test_a_verdict_that_is_none_is_refused_with_the_choices(report: CheckReport) -> None:
-    content = json.loads(report.to_json())
+    content = json.loads(CHECK_REPORT.dumps(report))
     content["artifacts"][1]["decision"]["verdict"] = "fine"
     with pytest.raises(MeasurementError, match='verdict is "fine", needed is one of pass'):
-        check_report_from_json(json.dumps(content), where="r.json")
+        CHECK_REPORT.loads(json.dumps(content), where="r.json")
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}"])
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(MeasurementError, match="needed is what strop check --output writes"):
-        check_report_from_json(text, where="r.json")
+        CHECK_REPORT.loads(text, where="r.json")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,6 @@ def test_a_failed_gate_is_a_failure_whatever_the_latency(tmp_path: Path) -> None
     grown = Change(gate="size", text="1 -> 2", is_worse=True, is_allowed=False)
     found = report_of(tmp_path / "pi", FASTER, gates=[grown])
     assert present_pairs(found, is_strict=False, has_accuracy=False).exit_code == 1
-    assert check_report_from_json(found.to_json(), where="r.json") == found
+    assert CHECK_REPORT.loads(CHECK_REPORT.dumps(found), where="r.json") == found
     allowed = report_of(tmp_path / "pi2", FASTER, gates=[replace(grown, is_allowed=True)])
     assert present_pairs(allowed, is_strict=True, has_accuracy=False).exit_code == 0

@@ -13,7 +13,7 @@ from tests.runtime.check.solos import solo
 from tests.runtime.commands.check.test_check import SHORT, WIDE
 
 from strop import cli
-from strop.runtime.check.judge.report import check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.samples import ORDERS, Pair
 from strop.runtime.check.measure.serial import SerialRunner, has_room_for_two
@@ -111,7 +111,7 @@ def test_a_check_goes_process_by_process_where_memory_is_short(
     printed = capsys.readouterr()
     assert printed.out.startswith("PASS tiny.int8.onnx p50 ")
     assert "mode       paired-serial" in printed.err
-    report = check_report_from_json((tmp_path / "r.json").read_text(), where="r.json")
+    report = CHECK_REPORT.loads((tmp_path / "r.json").read_text(), where="r.json")
     assert report.mode == "paired-serial"
     (checked,) = report.artifacts
     assert {pair.max_output_diff for pair in checked.pairs} == {0.0}

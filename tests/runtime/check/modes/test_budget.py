@@ -18,7 +18,7 @@ from strop.runtime.check.judge.slo import SloVerdict, judge_slo, slo_from_text
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo
 from strop.runtime.check.modes import budget
-from strop.runtime.check.modes.budget import budget_report_from_json
+from strop.runtime.check.modes.budget import FORMAT
 from strop.runtime.commands.check import question
 from strop.runtime.errors import MeasurementError
 
@@ -102,10 +102,10 @@ def test_a_real_file_is_held_against_limits_and_the_report_is_kept(
     assert held.startswith("HELD tiny.int8.onnx p95<=10s: ")
     assert missed.startswith("MISSED tiny.int8.onnx p50<=1us: ")
     assert "inferences of 8 processes, the worst " in held
-    report = budget_report_from_json(output.read_text(), where="r.json")
+    report = FORMAT.loads(output.read_text(), where="r.json")
     (checked,) = report.artifacts
     assert sum(len(b.samples.invoke_ns) for s in checked.processes for b in s.blocks) >= 130
-    assert report.to_json() == output.read_text()
+    assert FORMAT.dumps(report) == output.read_text()
 
 
 @pytest.mark.usefixtures("short")
@@ -180,7 +180,7 @@ def test_a_budget_for_too_few_processes_is_an_error_that_says_enough(
 
 def test_another_file_is_no_report() -> None:
     with pytest.raises(MeasurementError, match="needed is what strop check --slo --output"):
-        budget_report_from_json("{}", where="r.json")
+        FORMAT.loads("{}", where="r.json")
 
 
 @pytest.mark.parametrize(

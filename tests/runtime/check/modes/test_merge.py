@@ -15,7 +15,7 @@ from tests.runtime.check.reports import PLAN, report_of
 from strop.cli import main
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.gates import Change
-from strop.runtime.check.judge.report import CheckReport, ReportFile
+from strop.runtime.check.judge.report import CHECK_REPORT, CheckReport, ReportFile
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.check.modes.merge import merge
@@ -37,7 +37,7 @@ def kept(
     assert report.place is not None
     report = replace(report, place=replace(report.place, boot=boot))
     path = folder / f"{boot}.json"
-    path.write_text(report.to_json())
+    path.write_text(CHECK_REPORT.dumps(report))
     return ReportFile(where=str(path), report=report)
 
 

@@ -19,11 +19,11 @@ from strop.runtime.check.judge.decide import Decision, Verdict, decide
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.slowed import SlowedEngine
 from strop.runtime.check.modes.qualification import (
+    QUALIFICATION,
     Qualification,
     Trial,
     findings,
     qualification_beside,
-    qualification_from_json,
     try_out,
 )
 from strop.runtime.commands.check import self_test as check_self_test
@@ -106,13 +106,13 @@ def test_findings_have_exact_bounds_and_what_was_not_decided() -> None:
 
 
 def test_a_qualification_comes_back_unchanged(qualification: Qualification) -> None:
-    assert qualification_from_json(qualification.to_json(), where="q.json") == qualification
+    assert QUALIFICATION.loads(QUALIFICATION.dumps(qualification), where="q.json") == qualification
 
 
 def test_another_format_version_is_refused_by_name(qualification: Qualification) -> None:
-    text = json.dumps(json.loads(qualification.to_json()) | {"format_version": 9})
+    text = json.dumps(json.loads(QUALIFICATION.dumps(qualification)) | {"format_version": 9})
     with pytest.raises(MeasurementError, match="format_version is 9, this strop reads 1"):
-        qualification_from_json(text, where="q.json")
+        QUALIFICATION.loads(text, where="q.json")
 
 
 def test_a_qualification_is_of_one_machine_and_of_like_plans(qualification: Qualification) -> None:
@@ -128,7 +128,7 @@ def test_a_qualification_is_looked_for_beside_the_baseline(
 ) -> None:
     baseline = tmp_path / "old.tflite"
     assert qualification_beside(baseline) is None
-    (tmp_path / "qualification.json").write_text(qualification.to_json())
+    (tmp_path / "qualification.json").write_text(QUALIFICATION.dumps(qualification))
     assert qualification_beside(baseline) == qualification
 
 
@@ -157,7 +157,7 @@ def test_the_self_test_prints_and_keeps_what_it_found(
         "equal files: 0 of 1 called a regression (at most 95.0 %)",
         "+10 %: 1 of 1 caught (at least 5.0 %)",
     ]
-    assert qualification_from_json(output.read_text(), where="q.json").trials == trials
+    assert QUALIFICATION.loads(output.read_text(), where="q.json").trials == trials
 
 
 def test_a_self_test_is_of_one_artifact(

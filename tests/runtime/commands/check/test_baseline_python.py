@@ -13,7 +13,7 @@ import pytest
 from tests.runtime.commands.check.test_check import SHORT, WIDE
 
 from strop import cli
-from strop.runtime.check.judge.report import check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.commands.check import question
 
 Checked = Callable[..., int]
@@ -57,7 +57,7 @@ def test_a_file_is_checked_against_itself_in_another_python(
     words = ("--baseline-python", other_python, *WIDE, "--allow", "memory")
     assert checked(*words, "--output", tmp_path / "r.json") == 0
     assert capsys.readouterr().out.startswith("PASS tiny.int8.onnx p50 ")
-    report = check_report_from_json((tmp_path / "r.json").read_text(), where="r.json")
+    report = CHECK_REPORT.loads((tmp_path / "r.json").read_text(), where="r.json")
     (new,) = report.artifacts
     assert report.baseline.sha256 == new.subject.sha256
     assert report.baseline.anatomy == new.subject.anatomy
@@ -74,7 +74,7 @@ def test_another_version_of_the_engine_is_recorded_and_said(
     words = ("--baseline-python", python, *WIDE, "--allow", "memory")
     assert checked(*words, "--output", tmp_path / "r.json") == 0
     assert ", its baseline by onnxruntime 1.2.3 (mlas)" in capsys.readouterr().err
-    report = check_report_from_json((tmp_path / "r.json").read_text(), where="r.json")
+    report = CHECK_REPORT.loads((tmp_path / "r.json").read_text(), where="r.json")
     assert report.baseline.anatomy.facts.version == "1.2.3"
 
 

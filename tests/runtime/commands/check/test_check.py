@@ -21,7 +21,7 @@ from tests.runtime.check.reports import report_of
 
 from strop import cli
 from strop.runtime.check.judge.gates import Change
-from strop.runtime.check.judge.report import CheckReport, check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT, CheckReport
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.check.modes import paired
@@ -73,7 +73,7 @@ def test_a_file_against_its_copy_passes_and_the_report_is_kept(
     printed = capsys.readouterr()
     assert printed.out.startswith("PASS copy.onnx p50 ")
     assert "2 pairs, detectable " in printed.out
-    report = check_report_from_json(output.read_text(), where="r.json")
+    report = CHECK_REPORT.loads(output.read_text(), where="r.json")
     assert len(report.artifacts[0].pairs) == 2
     assert report.baseline.sha256 == report.artifacts[0].subject.sha256
     # What exists is refused before anything is measured.

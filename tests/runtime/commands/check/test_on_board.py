@@ -17,9 +17,9 @@ from tests.runtime.remote.test_ssh_board import start
 
 from strop import cli
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.check.judge.report import check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.modes.qualification import FILE_NAME, qualification_from_json
+from strop.runtime.check.modes.qualification import FILE_NAME, QUALIFICATION
 from strop.runtime.commands.check import on_board as check_on_board
 from strop.runtime.commands.check import question
 from strop.runtime.reporting.paired import present_pairs
@@ -85,7 +85,7 @@ def test_a_report_comes_home_as_if_measured_here(
     words = (str(tiny_onnx), "--seed", "5", "--allow", "size", "--output", str(output))
     code = checked(pi, tiny_onnx, new, *words)
     printed = capsys.readouterr()
-    report = check_report_from_json(output.read_text(), where="report")
+    report = CHECK_REPORT.loads(output.read_text(), where="report")
     assert code == present_pairs(report, is_strict=False, has_accuracy=False).exit_code
     verdicts = [each.decision.verdict.value.upper() for each in report.artifacts]
     lines = printed.out.splitlines()
@@ -212,7 +212,7 @@ def test_trials_there_are_kept_here_and_quoted_by_checks_on_the_same_board(
     printed = capsys.readouterr()
     assert printed.out.startswith("equal files: 0 of 1 called a regression")
     assert "1 trials: " in printed.err
-    kept = qualification_from_json((tmp_path / FILE_NAME).read_text(), where="kept")
+    kept = QUALIFICATION.loads((tmp_path / FILE_NAME).read_text(), where="kept")
     assert kept.sha256 == sha256_file(released)
     assert wait_until(lambda: is_clean(pi))
     assert checked(pi, released, new) == 1
@@ -252,7 +252,7 @@ def test_a_report_of_something_else_is_refused(
 
     def performed(*words: object, **_: object) -> str:
         (plan,) = (word for word in words if isinstance(word, CheckPlan))
-        return replace(report, plan=plan if other == "file" else PLAN).to_json()
+        return CHECK_REPORT.dumps(replace(report, plan=plan if other == "file" else PLAN))
 
     monkeypatch.setattr(check_on_board, "_performed", performed)
     words = ["check", str(tiny_onnx), "--baseline", str(tiny_onnx), "--target", "ssh://board"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from strop.runtime.bench.block_state import BlockState
@@ -11,20 +10,13 @@ from strop.runtime.check.judge.decide import Decision
 from strop.runtime.check.judge.gates import Anatomy, Change
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair
-from strop.runtime.errors import MeasurementError, PlanError
+from strop.runtime.errors import PlanError
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.environment import Environment, Occasion
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.json_reader import MAX_BYTES
-from strop.runtime.records.json_records import versioned
+from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.timestamps import moment_of
-from strop.runtime.records.typed_json import read_typed
-from strop.runtime.records.user_files import read_file
-
-# History: 1, the first; 2, when it was measured; 3, what of the machine does not change.
-FORMAT_VERSION = 3
-WRITER = "strop check --output"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,10 +99,6 @@ class CheckReport:
         if self.created_at is not None:
             moment_of(self.created_at)
 
-    def to_json(self) -> str:
-        """The report as JSON text that `check_report_from_json` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportFile:
@@ -138,23 +126,16 @@ class ReportFile:
         return Occasion(created_at=created_at, place=place)
 
 
-def check_report_from_json(text: str | bytes, *, where: str) -> CheckReport:
-    """Parse what `CheckReport.to_json` wrote; refuse anything else by name.
-
-    Args:
-        text: JSON.
-        where: Named in the error, usually the file's path.
-
-    Raises:
-        MeasurementError: Not JSON, another format version, or a field missing, unknown
-            or of the wrong type.
-    """
-    found, record = versioned(text, where=where, known=(1, 2, FORMAT_VERSION), writer=WRITER)
-    if found == 1:
-        record = {**record, "created_at": None}
-    if found < FORMAT_VERSION:
-        record = {**record, "place": None}
-    return read_typed(record, CheckReport, at=where)
+# History: 1, the first; 2, when it was measured; 3, what of the machine does not change.
+CHECK_REPORT = RecordFormat(
+    CheckReport,
+    writer="strop check --output",
+    version=3,
+    upgrades={
+        1: lambda fields: {**fields, "created_at": None},
+        2: lambda fields: {**fields, "place": None},
+    },
+)
 
 
 def read_check_report(path: Path) -> ReportFile:
@@ -163,7 +144,4 @@ def read_check_report(path: Path) -> ReportFile:
     Raises:
         MeasurementError: There is no file, or it is no report.
     """
-    text = read_file(
-        path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=f"needed is what {WRITER} writes"
-    )
-    return ReportFile(where=str(path), report=check_report_from_json(text, where=str(path)))
+    return ReportFile(where=str(path), report=CHECK_REPORT.read(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections import Counter
@@ -30,9 +29,8 @@ from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.environment import Environment, environment_here
 from strop.runtime.machine.machine import Machine, machine
-from strop.runtime.records.json_records import versioned
+from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.timestamps import moment_of, timestamp
-from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.version import installed_version
 from strop.runtime.reporting.presentation import (
     ORDER,
@@ -43,9 +41,6 @@ from strop.runtime.reporting.presentation import (
 from strop.runtime.reporting.results import latency_result
 from strop.runtime.reporting.wording import milliseconds, run_figures
 
-# History: 1, the first.
-FORMAT_VERSION = 1
-WRITER = "strop check --slo --output"
 MAX_PROCESSES = 8  # or as many as are needed
 BLOCKS = 8  # of each process
 SPARE = 1.1  # of the time that the first process took; processes differ
@@ -108,24 +103,9 @@ class BudgetReport:
     def __post_init__(self) -> None:
         moment_of(self.created_at)
 
-    def to_json(self) -> str:
-        """The report as JSON text that `budget_report_from_json` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
 
-
-def budget_report_from_json(text: str, *, where: str) -> BudgetReport:
-    """Parse what `BudgetReport.to_json` wrote; refuse anything else by name.
-
-    Args:
-        text: JSON.
-        where: Named in the error, usually the file's path.
-
-    Raises:
-        MeasurementError: Not JSON, another format version, or a field missing, unknown
-            or of the wrong type.
-    """
-    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return read_typed(record, BudgetReport, at=where)
+# History: 1, the first.
+FORMAT = RecordFormat(BudgetReport, writer="strop check --slo --output", version=1)
 
 
 def settings(question: Question) -> dict[str, object]:

@@ -26,6 +26,7 @@ from strop.runtime.reporting.wording import baseline_figures, doubts_of, percent
 MIN_REPORTS = 2
 THRESHOLDS = ("tolerance", "limit", "alpha", "num_threads")
 SHORT_DIGITS = 12
+FORMAT = None
 COMPARES_FILES = False
 KEPT = "report"
 COLUMNS = ("artifact", "verdict", "on each occasion, p50")

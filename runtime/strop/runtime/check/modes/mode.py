@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from strop.runtime.check.modes import budget, merge, paired, stored
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.machine.cooldown import CoolDown
+from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.reporting.presentation import Presentation
 
 
@@ -22,6 +23,10 @@ class CheckMode(Protocol):
 
     COMPARES_FILES: bool
     KEPT: str
+
+    @property
+    def FORMAT(self) -> RecordFormat[Any] | None:  # noqa: N802  # a module's constant
+        """How `--output` keeps the report; None where it does not."""
 
     def settings(self, question: Question) -> dict[str, object]:
         """What the check is about to do, by name; empty if it measures nothing.
@@ -45,7 +50,7 @@ class CheckMode(Protocol):
             note: Is told what happens meanwhile.
 
         Returns:
-            The report, which has `to_json` if `--output` can keep it.
+            The report, which `FORMAT` can write.
 
         Raises:
             StropError: There is no answer.

@@ -12,7 +12,7 @@ from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.certified import Certified, certified
 from strop.runtime.check.judge.decide import decide
 from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions, changes
-from strop.runtime.check.judge.report import Checked, CheckReport
+from strop.runtime.check.judge.report import CHECK_REPORT, Checked, CheckReport
 from strop.runtime.check.measure.interpreter import two_interpreters
 from strop.runtime.check.measure.pair import Candidate, PairRunner
 from strop.runtime.check.measure.plan import CheckPlan
@@ -29,8 +29,18 @@ from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
 from strop.runtime.reporting.paired import present_pairs as present
 
-__all__ = ["COMPARES_FILES", "KEPT", "GateOptions", "check_paired", "present", "run", "settings"]
+__all__ = [
+    "COMPARES_FILES",
+    "FORMAT",
+    "KEPT",
+    "GateOptions",
+    "check_paired",
+    "present",
+    "run",
+    "settings",
+]
 
+FORMAT = CHECK_REPORT
 COMPARES_FILES = True
 KEPT = "raw samples"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.runtime.check.judge.decide import Decision, Verdict
@@ -14,16 +13,10 @@ from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.json_reader import MAX_BYTES
-from strop.runtime.records.json_records import versioned
-from strop.runtime.records.typed_json import read_typed
-from strop.runtime.records.user_files import read_file
+from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.statistics.exact_bounds import at_least, at_most
 from strop.runtime.units import PERCENT
 
-# History: 1, the first.
-FORMAT_VERSION = 1
-WRITER = "strop check --self-test"
 FILE_NAME = "qualification.json"
 EQUAL = 0.0
 # Equal files twice as often: a false alarm is what gets a gate switched off.
@@ -67,28 +60,13 @@ class Qualification:
     machine: Machine
     trials: tuple[Trial, ...]
 
-    def to_json(self) -> str:
-        """The record as JSON text that `qualification_from_json` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
-
     def is_of(self, machine: Machine, plan: CheckPlan) -> bool:
         """Whether it holds for checks by this plan on this machine."""
         return _identity(machine, plan) == _identity(self.machine, self.plan)
 
 
-def qualification_from_json(text: str | bytes, *, where: str) -> Qualification:
-    """Parse what `Qualification.to_json` wrote; refuse anything else by name.
-
-    Args:
-        text: JSON.
-        where: Named in the error, usually the file's path.
-
-    Raises:
-        MeasurementError: Not JSON, another format version, or a field missing, unknown
-            or of the wrong type.
-    """
-    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return read_typed(record, Qualification, at=where)
+# History: 1, the first.
+QUALIFICATION = RecordFormat(Qualification, writer="strop check --self-test", version=1)
 
 
 def try_out(
@@ -167,12 +145,7 @@ def qualification_beside(path: Path) -> Qualification | None:
         MeasurementError: There is one that cannot be read.
     """
     file = path.parent / FILE_NAME
-    if not os.path.lexists(file):
-        return None
-    text = read_file(
-        file, max_bytes=MAX_BYTES, error=MeasurementError, remedy="make it readable, or remove it"
-    )
-    return qualification_from_json(text, where=str(file))
+    return QUALIFICATION.read(file) if os.path.lexists(file) else None
 
 
 def _identity(machine: Machine, plan: CheckPlan) -> tuple[object, ...]:

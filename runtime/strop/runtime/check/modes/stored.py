@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
@@ -20,9 +19,8 @@ from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.errors import BaselineError, PlanError
 from strop.runtime.machine.cooldown import CoolDown
-from strop.runtime.records.json_records import versioned
+from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.timestamps import moment_of, timestamp
-from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.version import installed_version
 from strop.runtime.reporting.presentation import Presentation, PresentedArtifact, exit_code
 from strop.runtime.reporting.results import gate_results, latency_result
@@ -38,9 +36,6 @@ from strop.runtime.reporting.wording import (
 )
 from strop.runtime.units import PERCENT
 
-# History: 1, the first.
-FORMAT_VERSION = 1
-WRITER = "strop check --mode stored --output"
 COMPARES_FILES = False
 KEPT = "report"
 REMEDIES = {
@@ -95,24 +90,9 @@ class StoredReport:
     def __post_init__(self) -> None:
         moment_of(self.created_at)
 
-    def to_json(self) -> str:
-        """The report as JSON text that `stored_report_from_json` reads back unchanged."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}) + "\n"
 
-
-def stored_report_from_json(text: str, *, where: str) -> StoredReport:
-    """Parse what `StoredReport.to_json` wrote; refuse anything else by name.
-
-    Args:
-        text: JSON.
-        where: Named in the error, usually the file's path.
-
-    Raises:
-        MeasurementError: Not JSON, another format version, or a field missing, unknown
-            or of the wrong type.
-    """
-    _, record = versioned(text, where=where, known=(FORMAT_VERSION,), writer=WRITER)
-    return read_typed(record, StoredReport, at=where)
+# History: 1, the first.
+FORMAT = RecordFormat(StoredReport, writer="strop check --mode stored --output", version=1)
 
 
 def settings(question: Question) -> dict[str, object]:

@@ -12,6 +12,7 @@ from strop.runtime.check.judge.gates import GateOptions
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes import paired
 from strop.runtime.check.modes.mode import MERGE, MODES, CheckMode
+from strop.runtime.check.modes.qualification import QUALIFICATION
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.check.flags import add_parser
@@ -22,7 +23,7 @@ from strop.runtime.commands.check.self_test import qualify, run_self_test
 from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.target import has_target
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
-from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.records.json_records import require_writable
 from strop.runtime.reporting.presentation import Presentation
 from strop.runtime.reporting.wording import change_word
 
@@ -78,8 +79,8 @@ def _check(
         report, is_strict=options.strict, has_accuracy=options.max_drop is not None
     )
     _print(check, is_json=options.json)
-    if options.output is not None:
-        write_whole(report.to_json(), options.output)
+    if options.output is not None and mode.FORMAT is not None:
+        mode.FORMAT.write(report, options.output)
         console.note(f"{mode.KEPT}: {options.output}")
     tell(check)
     return check.exit_code
@@ -109,7 +110,7 @@ def perform(options: argparse.Namespace) -> int:
     """
     plan = plan_there(options)
     if options.self_test:
-        console.line(qualify(options, plan).to_json().rstrip())
+        console.line(QUALIFICATION.dumps(qualify(options, plan)).rstrip())
         return 0
     question = Question(
         artifacts=tuple(options.artifacts),
@@ -121,7 +122,7 @@ def perform(options: argparse.Namespace) -> int:
     )
     with ending_on_signals():
         report = paired.run(question, cool=_cool, note=console.note)
-    console.line(report.to_json().rstrip())
+    console.line(paired.FORMAT.dumps(report).rstrip())
     return 0
 
 

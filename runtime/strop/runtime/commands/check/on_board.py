@@ -10,15 +10,15 @@ from pathlib import Path
 from strop.runtime.artifact.artifact import detect_format, sha256_file
 from strop.runtime.check.judge.certified import Certified, certified
 from strop.runtime.check.judge.gates import accuracy_change
-from strop.runtime.check.judge.report import Checked, CheckReport, check_report_from_json
+from strop.runtime.check.judge.report import CHECK_REPORT, Checked, CheckReport
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes.paired import GateOptions, require_baseline
 from strop.runtime.check.modes.qualification import (
+    QUALIFICATION,
     Qualification,
     findings_for,
     qualification_beside,
-    qualification_from_json,
 )
 from strop.runtime.commands.flags.target import require_same_files, started, target_of
 from strop.runtime.errors import MeasurementError
@@ -58,7 +58,7 @@ def check_on_board(options: argparse.Namespace, plan: CheckPlan, gates: GateOpti
         for path in options.artifacts
     ]
     text = _performed(target, options, plan, baseline=options.baseline)
-    report = check_report_from_json(text, where=f"{target}: the report")
+    report = CHECK_REPORT.loads(text, where=f"{target}: the report")
     _require_same_plan(target, report.plan, plan)
     subjects = [report.baseline, *(checked.subject for checked in report.artifacts)]
     require_same_files(
@@ -91,7 +91,7 @@ def qualify_on_board(options: argparse.Namespace, plan: CheckPlan) -> Qualificat
     """
     target = target_of(options)
     text = _performed(target, options, plan, baseline=None)
-    found = qualification_from_json(text, where=f"{target}: the qualification")
+    found = QUALIFICATION.loads(text, where=f"{target}: the qualification")
     _require_same_plan(target, found.plan, plan)
     require_same_files(target, [(found.artifact, found.sha256)], options.artifacts)
     return found

@@ -14,6 +14,7 @@ from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes.paired import check_paired
 from strop.runtime.check.modes.qualification import (
     FILE_NAME,
+    QUALIFICATION,
     Qualification,
     Trial,
     findings,
@@ -25,7 +26,7 @@ from strop.runtime.commands.flags.target import has_target
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine
-from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.records.json_records import require_writable
 from strop.runtime.records.version import installed_version
 from strop.runtime.units import PERCENT
 
@@ -58,7 +59,7 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
     try_it = qualify_on_board if has_target(options) else qualify
     qualification = try_it(options, plan)
     trials = qualification.trials
-    write_whole(qualification.to_json(), output)
+    QUALIFICATION.write(qualification, output)
     lines = findings(trials)
     if options.json:
         console.json({"output": str(output), "trials": len(trials), "findings": lines})
