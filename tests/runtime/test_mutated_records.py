@@ -22,8 +22,7 @@ from strop.runtime.artifact.golden import Golden, read_golden
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Index, Promotion
 from strop.runtime.bench.record import BENCH_RECORD
-from strop.runtime.check.judge.certified import certified
-from strop.runtime.check.judge.manifest_beside import difference_from_manifest
+from strop.runtime.check.judge.certified import certified, difference_from_manifest
 from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.commands import doctor
 from strop.runtime.commands.evaluate import on_board as evaluate_on_board

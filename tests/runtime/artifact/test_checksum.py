@@ -15,7 +15,7 @@ from strop import cli
 from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY, read_contract, seal_onnx, sha256_file
 from strop.runtime.artifact.checksum import CHUNK, Coverage, checksum_text, verify_content
 from strop.runtime.artifact.contract import _NOT_IN_VERSION_1, Contract, contract_from_json
-from strop.runtime.check.judge.manifest_beside import difference_from_manifest
+from strop.runtime.check.judge.certified import difference_from_manifest
 from strop.runtime.errors import ArtifactError, ContractError, StropError
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
@@ -16,6 +17,7 @@ from strop.runtime.check.measure.pair import A, B
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.machine import Machine
+from strop.runtime.pages.terminal_text import one_line
 from strop.runtime.statistics.intervals import Interval, percentile_ns, quantile_interval
 
 
@@ -89,6 +91,18 @@ class Measured:
     machine: Machine
     latencies: tuple[Latency, ...]
     unstated: tuple[str, ...]
+
+    def named(self) -> Iterator[tuple[str, Latency]]:
+        """Each latency with a name of its own: "m.tflite", "m.tflite (2)", "old (baseline)"."""
+        seen: Counter[str] = Counter()
+        for latency in self.latencies:
+            # No lone surrogate, which JSON has an escape for that most readers refuse, and no
+            # line break, which pyperf refuses.
+            name = one_line(latency.name)
+            if latency.source is Source.BASELINE:
+                name += " (baseline)"
+            seen[name] += 1
+            yield name if seen[name] == 1 else f"{name} ({seen[name]})", latency
 
 
 def measured_by_bench(record: BenchRecord) -> Measured:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from strop.runtime.history.measured import Latency, Measured, Source
-from strop.runtime.reporting.names import named
 
 
 def bencher_json(measured: Measured) -> str:
@@ -17,7 +16,7 @@ def bencher_json(measured: Measured) -> str:
         json.dumps(
             {
                 name: _measures(latency)
-                for name, latency in named(measured.latencies)
+                for name, latency in measured.named()
                 if latency.source is not Source.BASELINE
             },
             indent=1,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from strop.runtime.history.measured import Latency, Measured, Source
-from strop.runtime.reporting.names import named
 from strop.runtime.units import NS_PER_S
 
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
@@ -20,7 +19,7 @@ def openmetrics_text(measured: Measured) -> str:
     """
     found = [
         (name, latency)
-        for name, latency in named(measured.latencies)
+        for name, latency in measured.named()
         if latency.source is not Source.BASELINE
     ]
     lines = [

@@ -6,7 +6,6 @@ import json
 
 from strop.runtime.history.measured import Latency, Measured
 from strop.runtime.records.timestamps import moment_of
-from strop.runtime.reporting.names import named
 from strop.runtime.units import NS_PER_S
 
 VERSION = "1.0"
@@ -22,7 +21,7 @@ def pyperf_json(measured: Measured) -> str:
             "metadata": {"name": name, **_told(_facts(latency))},
             "runs": [{"values": [ns / NS_PER_S for ns in run]} for run in latency.runs_ns],
         }
-        for name, latency in named(measured.latencies)
+        for name, latency in measured.named()
     ]
     return (
         json.dumps(

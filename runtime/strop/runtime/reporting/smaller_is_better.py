@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 
 from strop.runtime.history.measured import Latency, Measured, Source
-from strop.runtime.reporting.names import named
 from strop.runtime.units import NS_PER_MS
 
 
@@ -17,7 +16,7 @@ def smaller_is_better_json(measured: Measured) -> str:
     """
     entries = [
         entry
-        for name, latency in named(measured.latencies)
+        for name, latency in measured.named()
         if latency.source is not Source.BASELINE
         for entry in _entries(name, latency, measured)
     ]

@@ -9,10 +9,9 @@ import pytest
 from tests.runtime.check.pairs import pair
 
 from strop.runtime.check.judge.decide import Verdict, decide, passes_early
-from strop.runtime.check.judge.detectable import detectable_increase
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.errors import MeasurementError
-from strop.runtime.statistics.hodges_lehmann import estimate
+from strop.runtime.statistics.hodges_lehmann import detectable_increase, estimate
 
 TOLERANCE, ALPHA = 0.02, 0.01
 PLAN = CheckPlan(pairs=16)

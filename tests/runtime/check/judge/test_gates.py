@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.check.pairs import pair
 from tests.runtime.check.reports import ANATOMY, FACTS
 
 from strop.runtime.check.judge.certified import MANIFEST as NAME
 from strop.runtime.check.judge.certified import MANIFEST_VERSIONS, Certified, certified
-from strop.runtime.check.judge.gates import Anatomy, Change, changes
+from strop.runtime.check.judge.gates import NOTHING_ALLOWED, Anatomy, Change, GateOptions, changes
 from strop.runtime.check.judge.structure import OpCount, Structure
 from strop.runtime.errors import ContractError
 
 STRUCTURE = ANATOMY.structure
-PAIRS = [pair()] * 6
+PEAK = 50 << 20  # bytes
 
 
 def with_structure(**fields: Any) -> Anatomy:
@@ -26,12 +25,19 @@ def with_structure(**fields: Any) -> Anatomy:
     return replace(ANATOMY, structure=replace(STRUCTURE, **fields))
 
 
-def changed(new: Anatomy, **options: Any) -> dict[str, Change]:
-    return {each.gate: each for each in changes(ANATOMY, new, PAIRS, **options)}
+def changed(
+    new: Anatomy, gates: GateOptions = NOTHING_ALLOWED, certificate: Certified | None = None
+) -> dict[str, Change]:
+    found = changes(ANATOMY, new, (PEAK, PEAK), gates=gates, certificate=certificate)
+    return {each.gate: each for each in found}
+
+
+def dropped(certificate: Certified, max_drop: float) -> dict[str, Change]:
+    return changed(ANATOMY, GateOptions(max_drop=max_drop), certificate)
 
 
 def test_the_same_artifact_has_not_changed() -> None:
-    assert changes(ANATOMY, ANATOMY, PAIRS) == ()
+    assert changed(ANATOMY) == {}
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_what_is_worse_is_named_and_fails_unless_allowed(
     found = changed(new)
     assert found == {gate: Change(gate=gate, text=text, is_worse=True, is_allowed=False)}
     assert found[gate].fails
-    assert not changed(new, allowed=(gate,))[gate].fails
+    assert not changed(new, GateOptions(allowed=(gate,)))[gate].fails
 
 
 @pytest.mark.parametrize(
@@ -78,21 +84,19 @@ def test_operations_are_compared_only_within_one_engine() -> None:
         facts=replace(FACTS, engine="onnxruntime", partitions=None),
         structure=other,
     )
-    assert changes(ANATOMY, new, PAIRS) == ()
+    assert changed(new) == {}
 
 
 @pytest.mark.parametrize(("factor", "fails"), [(1.019, False), (1.03, True), (0.5, False)])
 def test_peak_memory_may_grow_by_two_percent(factor: float, fails: bool) -> None:
-    one = pair()
-    grown = replace(one.new, peak_rss_bytes=int(one.new.peak_rss_bytes * factor))
-    found = changes(ANATOMY, ANATOMY, [replace(one, new=grown)] * 6)
+    found = changes(ANATOMY, ANATOMY, (PEAK, int(PEAK * factor)))
     assert [each.gate for each in found if each.fails] == (["memory"] if fails else [])
 
 
 def test_a_drop_fails_by_the_end_of_its_interval() -> None:
     found = Certified(drop=0.005, high=0.012, images=400)
-    assert changed(ANATOMY, accuracy=(found, 0.012)) == {}
-    failed = changed(ANATOMY, accuracy=(found, 0.01))["accuracy"]
+    assert dropped(found, 0.012) == {}
+    failed = dropped(found, 0.01)["accuracy"]
     assert failed.fails
     assert failed.text == (
         "certified drop +0.50 points, up to 1.20 on 400 images; at most 1 may be"
@@ -138,15 +142,15 @@ def test_the_certificate_is_found_by_content_not_by_name(tmp_path: Path, version
 
 def test_figures_that_prove_nothing_pass_no_gate(tmp_path: Path) -> None:
     found = certified(manifest_in(tmp_path, MANIFEST | {"format_version": 5}), "ab")
-    failed = changed(ANATOMY, accuracy=(found, 0.5))["accuracy"]
+    failed = dropped(found, 0.5)["accuracy"]
     assert failed.fails
     assert failed.text == "not certified: float answers 'x' to all images"
 
 
 def test_a_drop_that_one_answer_would_have_too_fails() -> None:
     found = Certified(drop=0.0, high=0.005, images=2000, one_answer_drop=0.01)
-    assert changed(ANATOMY, accuracy=(found, 0.009)) == {}
-    failed = changed(ANATOMY, accuracy=(found, 0.02))["accuracy"]
+    assert dropped(found, 0.009) == {}
+    failed = dropped(found, 0.02)["accuracy"]
     assert failed.fails
     assert failed.text == (
         "one answer for all images would have a drop of +1.00 points, so that at most 2 proves"

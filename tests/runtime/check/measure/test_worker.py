@@ -15,7 +15,7 @@ from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.block_timer import BlockTimer
 from strop.runtime.check.measure.pair import Candidate, PairRunner, largest_difference
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.process_randomization import fresh_copy, padded_environment
+from strop.runtime.check.measure.process import fresh_copy, padded_environment
 from strop.runtime.check.measure.samples import ORDERS
 from strop.runtime.check.measure.worker import settle
 from strop.runtime.errors import MeasurementError, OutputError

@@ -1,4 +1,4 @@
-"""The accuracy that an artifact's manifest certifies."""
+"""What the manifest beside an artifact certifies, and whether it is of that very file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import ContractError
-from strop.runtime.records.json_reader import parse_object
+from strop.runtime.records.json_reader import parse_json, parse_object
 from strop.runtime.records.user_files import read_file
 
 MANIFEST = "manifest.json"
@@ -16,6 +17,7 @@ MANIFEST = "manifest.json"
 MANIFEST_VERSIONS = (2, 3, 4, 5)
 FIRST_WITH_TASK = 5
 MAX_MANIFEST_BYTES = 16 << 20
+SHOWN = 12  # digits of a hash that people need to see that two files differ
 REMEDY = "strop export writes it beside its artifacts: copy both, or leave out --max-drop"
 
 
@@ -94,3 +96,37 @@ def _one_answer_drop(record: Mapping[str, Any]) -> float | None:
 def _read(path: Path) -> Mapping[str, Any]:
     content = read_file(path, max_bytes=MAX_MANIFEST_BYTES, error=ContractError, remedy=REMEDY)
     return parse_object(content, where=str(path), error=ContractError, remedy=REMEDY)
+
+
+def difference_from_manifest(artifact: Path) -> str:
+    """Say that the manifest beside an artifact describes another file of its name.
+
+    The file is hashed only where a manifest names it.
+
+    Returns:
+        One line; empty where there is no manifest of ours, where it does not name the file,
+        and where it is the same.
+
+    Raises:
+        ArtifactError: The file is missing or unreadable.
+    """
+    path = artifact.parent / MANIFEST
+    described = _hashes(path, artifact.name)
+    sha256 = sha256_file(artifact) if described else ""
+    if not described or sha256 in described:
+        return ""
+    return (
+        f"{artifact}: not the file that {path} describes (SHA-256 {sha256[:SHOWN]} found,"
+        f" {described[0][:SHOWN]} there), so its certificate does not hold here; copy both from one"
+        " export"
+    )
+
+
+def _hashes(manifest: Path, name: str) -> list[str]:
+    """What the manifest has for files of this name; a manifest of another program has none."""
+    try:
+        content = read_file(manifest, max_bytes=MAX_MANIFEST_BYTES, error=ContractError, remedy="")
+        record: Any = parse_json(content, where=name, error=ContractError, remedy="")
+        return [str(each["sha256"]) for each in record["artifacts"] if each["file"] == name]
+    except (ContractError, LookupError, TypeError):
+        return []

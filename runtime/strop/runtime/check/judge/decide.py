@@ -9,10 +9,9 @@ from enum import Enum
 from itertools import chain
 from statistics import median, stdev
 
-from strop.runtime.check.judge.detectable import detectable_increase
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair, Quad
-from strop.runtime.statistics.hodges_lehmann import Estimate, estimate
+from strop.runtime.statistics.hodges_lehmann import Estimate, detectable_increase, estimate
 from strop.runtime.statistics.holm import holm
 from strop.runtime.statistics.signed_rank import p_above
 

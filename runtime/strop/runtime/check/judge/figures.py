@@ -55,6 +55,11 @@ class PairFigures:
     has_same_outputs: bool
     max_output_diff: float | None
 
+    @property
+    def peaks_bytes(self) -> tuple[float, float]:
+        """Peak memory of the old and of the new artifact."""
+        return self.old.peak_rss_bytes, self.new.peak_rss_bytes
+
 
 def pair_figures(pairs: Sequence[Pair]) -> PairFigures:
     """Derive the figures from pairs, at least one."""

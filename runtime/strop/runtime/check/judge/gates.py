@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from strop.runtime.check.judge.certified import Certified
 from strop.runtime.check.judge.structure import OpCount, Structure
-from strop.runtime.check.measure.samples import Pair
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.units import BYTES_PER_KIB, BYTES_PER_MIB, MILLION, PERCENT
 
@@ -82,10 +80,10 @@ class Anatomy:
 def changes(
     old: Anatomy,
     new: Anatomy,
-    pairs: Sequence[Pair],
+    peaks_bytes: tuple[float, float],
     *,
-    allowed: Collection[str] = (),
-    accuracy: tuple[Certified, float] | None = None,
+    gates: GateOptions = NOTHING_ALLOWED,
+    certificate: Certified | None = None,
 ) -> tuple[Change, ...]:
     """What is different, worse or not, in the order of GATES.
 
@@ -94,60 +92,33 @@ def changes(
     Args:
         old: The baseline.
         new: The new artifact.
-        pairs: Their peak memory is in them.
-        allowed: Gates that may be worse.
-        accuracy: The new artifact's certificate, and the largest drop that it may have (a
-            share); None where accuracy is no gate.
+        peaks_bytes: Peak memory of the old and of the new one.
+        gates: What may change.
+        certificate: Of the new artifact; None where accuracy is not a gate.
     """
-    peaks = (
-        median(pair.old.peak_rss_bytes for pair in pairs),
-        median(pair.new.peak_rss_bytes for pair in pairs),
-    )
-    return changes_between(old, new, peaks, allowed=allowed, accuracy=accuracy)
-
-
-def changes_between(
-    old: Anatomy,
-    new: Anatomy,
-    peaks_bytes: tuple[float, float],
-    *,
-    allowed: Collection[str] = (),
-    accuracy: tuple[Certified, float] | None = None,
-) -> tuple[Change, ...]:
-    """The same of artifacts whose peak memory, old and new, was measured in another way."""
     found = [_growth(SIZE, old.size_bytes, new.size_bytes, unit="KiB", divisor=BYTES_PER_KIB)]
     if old.facts.engine == new.facts.engine and old.structure and new.structure:
         found += _structural(old.structure, new.structure)
         found.append(_counts(PARTITIONS, old.facts.partitions, new.facts.partitions))
     found.append(_growth(MEMORY, *peaks_bytes, unit="MiB", divisor=BYTES_PER_MIB))
-    if accuracy is not None:
-        found.append(_accuracy(*accuracy))
-    named = [each for each in found if each is not None]
-    ordered = sorted(named, key=lambda each: GATES.index(each[0]))
-    return tuple(
-        Change(gate=gate, text=text, is_worse=is_worse, is_allowed=gate in allowed)
-        for gate, text, is_worse in ordered
-    )
+    named = [_change(each, gates) for each in found if each is not None]
+    if certificate is not None:
+        named += accuracy_changes(certificate, gates)
+    return tuple(sorted(named, key=lambda each: GATES.index(each.gate)))
 
 
-def accuracy_change(
-    found: Certified, max_drop: float, *, allowed: Collection[str] = ()
-) -> Change | None:
-    """The gate `accuracy` alone, which nothing has to be run for; None where it is kept.
-
-    Args:
-        found: The new artifact's certificate.
-        max_drop: The largest drop that it may have, a share.
-        allowed: Gates that may be worse.
-    """
-    worse = _accuracy(found, max_drop)
-    if worse is None:
-        return None
-    gate, text, is_worse = worse
-    return Change(gate=gate, text=text, is_worse=is_worse, is_allowed=gate in allowed)
+def accuracy_changes(certificate: Certified, gates: GateOptions) -> tuple[Change, ...]:
+    """The gate `accuracy` alone, for which nothing has to be run; none where it is kept."""
+    found = None if gates.max_drop is None else _accuracy(certificate, gates.max_drop)
+    return () if found is None else (_change(found, gates),)
 
 
-Found = tuple[str, str, bool]
+Found = tuple[str, str, bool]  # gate, text, whether it is worse
+
+
+def _change(found: Found, gates: GateOptions) -> Change:
+    gate, text, is_worse = found
+    return Change(gate=gate, text=text, is_worse=is_worse, is_allowed=gate in gates.allowed)
 
 
 def _structural(old: Structure, new: Structure) -> Iterator[Found | None]:

@@ -19,11 +19,12 @@ from strop.runtime.bench.block_state import BlockState, BoardWatch
 from strop.runtime.check.measure.interpreter import Interpreter
 from strop.runtime.check.measure.invalid_blocks import reasons
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.process import WorkerProcess, worker_command
-from strop.runtime.check.measure.process_randomization import (
+from strop.runtime.check.measure.process import (
+    WorkerProcess,
     fresh_copy,
     padded_environment,
     processors,
+    worker_command,
 )
 from strop.runtime.check.measure.samples import BlockSamples, Pair, Quad, Start, draw_orders
 from strop.runtime.units import NS_PER_S

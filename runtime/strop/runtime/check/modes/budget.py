@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from strop.runtime.bench.block_state import BlockState
@@ -13,7 +13,6 @@ from strop.runtime.check.judge.anatomy import subject
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.judge.slo import (
-    Slo,
     SloFinding,
     SloVerdict,
     inferences_needed,
@@ -125,35 +124,18 @@ def settings(question: Question) -> dict[str, object]:
 def run(
     question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
 ) -> BudgetReport:
-    """Measure and decide; arguments and errors as of every mode."""
-    del note
-    candidates = [Candidate(artifact=path, engine=question.engine) for path in question.artifacts]
-    return check_budget(candidates, question.slos, plan=question.plan, cooled=cool())
-
-
-def check_budget(
-    candidates: Sequence[Candidate],
-    slos: Sequence[Slo],
-    *,
-    plan: CheckPlan,
-    cooled: CoolDown | None = None,
-) -> BudgetReport:
-    """Hold each artifact against the limits, on this machine.
-
-    Args:
-        candidates: At least one.
-        slos: At least one.
-        plan: Durations; blocks get as many inferences more as the percentiles need.
-        cooled: The wait before, for the report.
+    """Hold each artifact against the limits; blocks have as many inferences as these need.
 
     Raises:
         ArtifactError, EngineError: A file cannot be run.
         MeasurementError: It could not be measured, or the budget is too small.
     """
+    slos, cooled = question.slos, cool()
+    candidates = [Candidate(artifact=path, engine=question.engine) for path in question.artifacts]
     needed = max(inferences_needed(slo.q) for slo in slos)
     processes = processes_needed(len(slos))
     least_runs = math.ceil(needed / (processes * BLOCKS))
-    plan = replace(plan, block_runs=max(plan.block_runs, least_runs))
+    plan = replace(question.plan, block_runs=max(question.plan.block_runs, least_runs))
     subjects = [subject(each, plan) for each in candidates]
     created_at = timestamp()
     before, here, board_before = machine(), environment_here(), board_state()
@@ -201,14 +183,7 @@ def _measure(
 
 
 def present(report: BudgetReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
-    """The report in common terms.
-
-    Args:
-        report: As measured.
-        is_strict: Whether an inconclusive limit ends the build.
-        has_accuracy: Of no effect: there is no baseline to lose accuracy against.
-    """
-    del has_accuracy
+    """Say in common terms what was found; there is no baseline to lose accuracy against."""
     artifacts = tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts)
     return Presentation(
         artifacts=artifacts,

@@ -89,20 +89,18 @@ class MergedReport:
 
 def settings(question: Question) -> dict[str, object]:
     """Nothing: no measurement is about to begin."""
-    del question
     return {}
 
 
 def run(
     question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
 ) -> MergedReport:
-    """Read the reports and decide; arguments as of every mode.
+    """Read the reports and decide.
 
     Raises:
         PlanError: As `merge`.
         MeasurementError: A file is not a report.
     """
-    del cool, note
     return merge([read_check_report(path) for path in question.artifacts])
 
 
@@ -195,14 +193,7 @@ def _require_apart(one: ReportFile, other: ReportFile) -> None:
 
 
 def present(report: MergedReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
-    """The report in common terms.
-
-    Args:
-        report: Of the occasions.
-        is_strict: Whether an inconclusive artifact ends the build.
-        has_accuracy: Of no effect: the reports say whether accuracy was a gate.
-    """
-    del has_accuracy
+    """Say in common terms what was found; the reports know whether accuracy was a gate."""
     artifacts = tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts)
     return Presentation(
         artifacts=artifacts,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.check.judge.anatomy import subject
-from strop.runtime.check.judge.certified import Certified, certified
+from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.decide import decide
+from strop.runtime.check.judge.figures import pair_figures
 from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions, changes
 from strop.runtime.check.judge.report import CHECK_REPORT, Checked, CheckReport
 from strop.runtime.check.measure.interpreter import two_interpreters
@@ -19,7 +21,7 @@ from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.serial import SerialRunner, has_room_for_two
 from strop.runtime.check.modes.qualification import findings_for, qualification_beside
 from strop.runtime.check.modes.request import Mode, Question
-from strop.runtime.check.modes.sequential import measure_pairs, tell_nobody
+from strop.runtime.check.modes.sequential import measure_pairs
 from strop.runtime.errors import BaselineError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import CoolDown
@@ -76,7 +78,7 @@ def run(
     Args:
         question: Its baseline is a file.
         cool: Waits until the board is cool.
-        note: Is told when the first stage of an artifact was no clear pass.
+        note: Gets a line if the first stage of an artifact was no clear pass.
 
     Raises:
         PlanError: `baseline_python` is not a Python that can be used.
@@ -137,7 +139,7 @@ def check_paired(
     plan: CheckPlan,
     gates: GateOptions = NOTHING_ALLOWED,
     cooled: CoolDown | None = None,
-    on_pair: Callable[[Path, int, int], None] | None = None,
+    on_pair: Callable[[Path, int, int], None] = lambda path, done, planned: None,
     mode: Mode = Mode.PAIRED,
 ) -> CheckReport:
     """Hold each new artifact against the baseline on this machine.
@@ -148,7 +150,7 @@ def check_paired(
         plan: Thresholds and durations.
         gates: What may change beside the latency.
         cooled: The wait before, for the report.
-        on_pair: Is told, for a new artifact, how many pairs are done and planned.
+        on_pair: Gets the new artifact, how many pairs are done, and how many are planned.
         mode: PAIRED, or PAIRED_SERIAL for one process at a time.
 
     Raises:
@@ -172,8 +174,9 @@ def check_paired(
     measured = []
     for new in news:
         runner = _runner(baseline, new, plan=plan, rng=rng, limit_c=limit_c, mode=mode)
-        told = tell_nobody if on_pair is None else _about(new.artifact, on_pair)
-        pairs = measure_pairs(runner.run, plan, artifacts=len(news), on_pair=told)
+        pairs = measure_pairs(
+            runner.run, plan, artifacts=len(news), on_pair=partial(on_pair, new.artifact)
+        )
         measured.append((pairs, runner.states))
     decisions = decide([pairs for pairs, _ in measured], plan)
     return CheckReport(
@@ -194,9 +197,9 @@ def check_paired(
                 changes=changes(
                     old.anatomy,
                     new.anatomy,
-                    pairs,
-                    allowed=gates.allowed,
-                    accuracy=_accuracy(certificate, gates.max_drop),
+                    pair_figures(pairs).peaks_bytes,
+                    gates=gates,
+                    certificate=certificate,
                 ),
                 block_states=states,
                 pairs=pairs,
@@ -234,13 +237,3 @@ def _runner(
         return SerialRunner(old, new, plan=plan, rng=rng, temperature_limit_c=limit_c)
     watch = BoardWatch()
     return PairRunner(old, new, plan=plan, rng=rng, watch=watch, temperature_limit_c=limit_c)
-
-
-def _accuracy(
-    certificate: Certified | None, max_drop: float | None
-) -> tuple[Certified, float] | None:
-    return None if certificate is None or max_drop is None else (certificate, max_drop)
-
-
-def _about(artifact: Path, on_pair: Callable[[Path, int, int], None]) -> Callable[[int, int], None]:
-    return lambda done, planned: on_pair(artifact, done, planned)

@@ -12,16 +12,12 @@ from strop.runtime.errors import MeasurementError, PlanError
 SPARE = 1.1  # of the time that the first pair took; pairs differ
 
 
-def tell_nobody(done: int, planned: int) -> None:
-    """For callers that do not want to be told."""
-
-
 def measure_pairs(
     run: Callable[[], Pair],
     plan: CheckPlan,
     *,
     artifacts: int = 1,
-    on_pair: Callable[[int, int], None] = tell_nobody,
+    on_pair: Callable[[int, int], None] = lambda done, planned: None,
 ) -> tuple[Pair, ...]:
     """Run pairs: the first stage, and the second unless the first is enough for a pass.
 
@@ -33,7 +29,7 @@ def measure_pairs(
         run: Measures one pair.
         plan: How many.
         artifacts: How many are tested together.
-        on_pair: Is told how many are done, and how many are planned.
+        on_pair: Gets how many are done, and how many are planned.
 
     Raises:
         PlanError: `pairs` are too few to show anything.

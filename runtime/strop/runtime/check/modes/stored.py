@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from statistics import median
 
 from strop.runtime.baseline.directory import SHORT_DIGITS
@@ -12,7 +13,7 @@ from strop.runtime.baseline.session import BaselineSession, MachineClass, measur
 from strop.runtime.baseline.stored import MIN_SESSIONS, StoredDecision, decide_stored, matching
 from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.judge.gates import Change, GateOptions, changes_between
+from strop.runtime.check.judge.gates import Change, GateOptions, changes
 from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
@@ -118,50 +119,17 @@ def settings(question: Question) -> dict[str, object]:
 def run(
     question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
 ) -> StoredReport:
-    """Measure and decide; arguments as of every mode.
-
-    Raises:
-        PlanError: The baseline is not a directory.
-        StropError: As `check_stored`.
-    """
-    del note
-    promoted = _promoted(question)
-    cool()
-    candidates = [Candidate(artifact=path, engine=question.engine) for path in question.artifacts]
-    return check_stored(promoted, candidates, plan=question.plan, gates=question.gates)
-
-
-def _promoted(question: Question) -> Promoted:
-    found = None if question.baseline is None else promoted_of(question.baseline)
-    if found is None:
-        raise PlanError(
-            f"--mode stored: --baseline is {question.baseline}; needed is a baseline directory, as"
-            " baselines#MODEL"
-        )
-    return found
-
-
-def check_stored(
-    promoted: Promoted,
-    candidates: Sequence[Candidate],
-    *,
-    plan: CheckPlan,
-    gates: GateOptions,
-) -> StoredReport:
     """Measure each artifact alone, and hold it against the baseline's sessions.
-
-    Args:
-        promoted: The baseline.
-        candidates: At least one.
-        plan: Thresholds and durations.
-        gates: What may change beside the latency.
 
     Raises:
         ArtifactError, EngineError: A file cannot be run.
         BaselineError: The baseline has no session.
         ContractError: There is no certificate where one is asked for.
         MeasurementError: It could not be measured.
+        PlanError: The baseline is not a directory.
     """
+    promoted, plan = _promoted(question), question.plan
+    cool()
     created_at = timestamp()
     sessions = promoted.directory.sessions(promoted.promotion.sha256)
     if not sessions:
@@ -170,9 +138,9 @@ def check_stored(
             " baseline record where it is to be checked"
         )
     checked = []
-    for number, candidate in enumerate(candidates):
+    for number, artifact in enumerate(question.artifacts):
         new = measure_session(
-            candidate,
+            Candidate(artifact=artifact, engine=question.engine),
             plan=replace(plan, seed=plan.seed + number),
             # Nobody has said it; of the baseline's sessions somebody has.
             machine_class=MachineClass.SHARED,
@@ -181,8 +149,8 @@ def check_stored(
         checked.append(
             StoredChecked(
                 session=new,
-                decision=decide_stored(new, sessions, plan, artifacts=len(candidates)),
-                changes=_changes(sessions, new, candidate, gates),
+                decision=decide_stored(new, sessions, plan, artifacts=len(question.artifacts)),
+                changes=_changes(sessions, new, artifact, question.gates),
             )
         )
     return StoredReport(
@@ -196,24 +164,34 @@ def check_stored(
     )
 
 
+def _promoted(question: Question) -> Promoted:
+    found = None if question.baseline is None else promoted_of(question.baseline)
+    if found is None:
+        raise PlanError(
+            f"--mode stored: --baseline is {question.baseline}; needed is a baseline directory, as"
+            " baselines#MODEL"
+        )
+    return found
+
+
 def _changes(
     olds: Sequence[BaselineSession],
     new: BaselineSession,
-    candidate: Candidate,
+    artifact: Path,
     gates: GateOptions,
 ) -> tuple[Change, ...]:
     """Against the last session that counts: another engine's memory or delegation is no change."""
     kept, _ = matching(new, olds)
     old = kept[-1] if kept else new
-    accuracy = None
+    certificate = None
     if gates.max_drop is not None:
-        accuracy = (certified(candidate.artifact, new.subject.sha256), gates.max_drop)
-    return changes_between(
+        certificate = certified(artifact, new.subject.sha256)
+    return changes(
         old.subject.anatomy,
         new.subject.anatomy,
         (_peak_bytes(old), _peak_bytes(new)),
-        allowed=gates.allowed,
-        accuracy=accuracy,
+        gates=gates,
+        certificate=certificate,
     )
 
 
@@ -222,7 +200,7 @@ def _peak_bytes(session: BaselineSession) -> float:
 
 
 def present(report: StoredReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
-    """The report in common terms; arguments as of every mode."""
+    """Say in common terms what was found."""
     artifacts = tuple(
         _artifact(each, report, is_strict=is_strict, has_accuracy=has_accuracy)
         for each in report.artifacts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from strop.runtime.artifact.artifact import detect_format, sha256_file
 from strop.runtime.check.judge.certified import Certified, certified
-from strop.runtime.check.judge.gates import accuracy_change
+from strop.runtime.check.judge.gates import accuracy_changes
 from strop.runtime.check.judge.report import CHECK_REPORT, Checked, CheckReport
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
@@ -126,10 +126,10 @@ def _performed(
 
 
 def _with_accuracy(checked: Checked, certificate: Certified | None, gates: GateOptions) -> Checked:
-    if certificate is None or gates.max_drop is None:
+    if certificate is None:
         return checked
-    change = accuracy_change(certificate, gates.max_drop, allowed=gates.allowed)
-    return checked if change is None else replace(checked, changes=(*checked.changes, change))
+    found = accuracy_changes(certificate, gates)
+    return replace(checked, changes=(*checked.changes, *found))
 
 
 def _require_same_plan(target: Target, found: CheckPlan, plan: CheckPlan) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from strop import console
-from strop.runtime.check.judge.manifest_beside import difference_from_manifest
+from strop.runtime.check.judge.certified import difference_from_manifest
 
 
 def note_manifest(artifact: Path) -> None:
