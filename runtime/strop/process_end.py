@@ -14,9 +14,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strop import console
 from strop.runtime.errors import StropError
+
+if TYPE_CHECKING:
+    from strop.runtime.records.error_record import ErrorRecord
 
 USER_ERROR = 2
 FAULT = 70  # sysexits.h, EX_SOFTWARE: an internal software error
@@ -26,11 +30,19 @@ TRACEBACK = "STROP_TRACEBACK"  # environment variable: print a fault's traceback
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def exit_code_of(work: Callable[[], int]) -> int:
-    """Do the work and flush the output; print why where the work ends early.
+def print_error(error: ErrorRecord) -> None:
+    """Print why a command ends."""
+    console.error(*error.lines)
+
+
+def exit_code_of(
+    work: Callable[[], int], *, say: Callable[[ErrorRecord], None] = print_error
+) -> int:
+    """Do the work and flush the output; say why where the work ends early.
 
     Args:
         work: Returns the process's exit code.
+        say: Is given why.
 
     Returns:
         The work's exit code, or that of what it raised; KeyboardInterrupt is caught too,
@@ -40,8 +52,7 @@ def exit_code_of(work: Callable[[], int]) -> int:
         code = work()
         console.flush()
     except StropError as err:
-        console.error(*err.lines)
-        return err.exit_code
+        ended = _record(err, err.exit_code, *err.lines)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -50,33 +61,38 @@ def exit_code_of(work: Callable[[], int]) -> int:
         console.discard(sys.stderr)
         return BROKEN_PIPE
     except Exception as err:
-        return _unforeseen(err)
-    return code
+        ended = _unforeseen(err)
+    else:
+        return code
+    say(ended)
+    return ended.exit_code
 
 
-def _unforeseen(err: Exception) -> int:
-    """Print what no part of strop expected, as one line."""
+def _unforeseen(err: Exception) -> ErrorRecord:
+    """What no part of strop expected, as one line."""
     if os.environ.get(TRACEBACK):
         for line in traceback.format_exc().splitlines():
             console.note(line)
     hint = f"{TRACEBACK}=1 shows where"
+    code = USER_ERROR
     if isinstance(err, OSError):
-        console.error(f"{_told(err)}; {hint}")
-        return USER_ERROR
-    if isinstance(err, MemoryError):
-        console.error(
-            f"out of memory{f' ({err})' if str(err) else ''}; needed is more memory, or a smaller"
-            f" input; {hint}"
-        )
-        return USER_ERROR
-    found = " ".join(f"{type(err).__name__}: {err}".split())[:300]
-    console.error(
-        f"a fault of strop itself ({found}{_where(err)}); please report it with what {hint}"
-    )
-    return FAULT
+        text = f"{_with_path(err)}; {hint}"
+    elif isinstance(err, MemoryError):
+        found = f" ({err})" if str(err) else ""
+        text = f"out of memory{found}; needed is more memory, or a smaller input; {hint}"
+    else:
+        found, code = " ".join(f"{type(err).__name__}: {err}".split())[:300], FAULT
+        text = f"a fault of strop itself ({found}{_where(err)}); please report it with what {hint}"
+    return _record(err, code, text)
 
 
-def _told(err: OSError) -> str:
+def _record(err: Exception, exit_code: int, *lines: str) -> ErrorRecord:
+    from strop.runtime.records.error_record import ErrorRecord  # needed at the end of few runs
+
+    return ErrorRecord(kind=type(err).__name__, exit_code=exit_code, lines=lines)
+
+
+def _with_path(err: OSError) -> str:
     path = os.fsdecode(err.filename) if isinstance(err.filename, (str, bytes)) else None
     text = f"{'' if path is None else f'{path}: '}{err.strerror or err}"
     return f"{text}; make room there, or choose another place" if err.errno in NO_ROOM else text

@@ -1,4 +1,4 @@
-"""The three streams that a process begins with; they may be closed.
+"""The three streams that a process begins with; they may be closed, and libraries print to them.
 
 Needs nothing of strop: it is the first that a process of strop's does.
 """
@@ -24,3 +24,10 @@ def open_closed_streams() -> None:
             os.set_inheritable(number, True)
             mode = "w" if number else "r"
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+def claimed_stdout() -> int:
+    """A descriptor of standard output that nothing else has; what is printed goes to stderr."""
+    claimed = os.dup(1)
+    os.dup2(2, 1)
+    return claimed

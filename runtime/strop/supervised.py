@@ -59,8 +59,13 @@ class Watched(NamedTuple):
     limit_s: float
 
 
-def supervised(work: Callable[[], int]) -> int:
+def supervised(work: Callable[[], int], *, say_killed: Callable[[str], None] | None = None) -> int:
     """Do the work in a child process.
+
+    Args:
+        work: Returns the exit code.
+        say_killed: Is given the line that says which file killed the child, and what to do;
+            None prints it.
 
     Returns:
         In the child what the work returns. In the parent, after the child's end, the exit
@@ -85,7 +90,11 @@ def supervised(work: Callable[[], int]) -> int:
     code = os.waitstatus_to_exitcode(watch.wait())
     if code < 0:
         _remove_folders(child)
-        return _end_as(-code, read_watched(shared), is_too_slow=watch.is_too_slow)
+        watched = read_watched(shared)
+        if watched.files and (watch.is_too_slow or -code in CRASHES):
+            (say_killed or _print_error)(_reason(watched, -code, is_too_slow=watch.is_too_slow))
+            return USER_ERROR
+        return _end_as(-code)
     return code
 
 
@@ -191,13 +200,14 @@ class _Watch:
         os.kill(self._child, signal.SIGCONT)
 
 
-def _end_as(number: int, watched: Watched, *, is_too_slow: bool) -> int:
-    """Say what a file has done, or end by the signal that ended the child."""
-    if watched.files and (is_too_slow or number in CRASHES):
-        from strop import console
+def _print_error(line: str) -> None:
+    from strop import console
 
-        console.error(_reason(watched, number, is_too_slow=is_too_slow))
-        return USER_ERROR
+    console.error(line)
+
+
+def _end_as(number: int) -> int:
+    """End by the signal that ended the child."""
     if number != signal.SIGKILL:
         signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))

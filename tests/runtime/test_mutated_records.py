@@ -24,13 +24,11 @@ from strop.runtime.baseline.index import Index, Promotion
 from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.check.judge.certified import certified, difference_from_manifest
 from strop.runtime.check.judge.report import CHECK_REPORT
-from strop.runtime.commands import doctor
-from strop.runtime.commands.evaluate import on_board as evaluate_on_board
 from strop.runtime.errors import StropError, TargetError
-from strop.runtime.machine.doctor import diagnose
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote.address import target_from_url
-from strop.runtime.remote.refusal import check_disk, parse
+from strop.runtime.remote.agent import PROTOCOL
+from strop.runtime.remote.refusal import check_reply, parse
 from strop.runtime.remote.requirement import BoardFacts
 
 SHA256 = "ab" * 32
@@ -173,8 +171,9 @@ def test_damaged_golden_vectors_are_refused(tmp_path: Path) -> None:
     mutate(json.dumps(facts), tried, 200)
 
 
-def test_what_a_damaged_board_sends_is_refused() -> None:
+def test_what_a_damaged_agent_sends_is_refused() -> None:
     facts = BoardFacts(
+        protocol=PROTOCOL,
         executable="/usr/bin/python3",
         packages=("numpy",),
         is_managed=True,
@@ -189,35 +188,14 @@ def test_what_a_damaged_board_sends_is_refused() -> None:
     )
 
     def greeted(content: bytes) -> None:
-        check_disk(BOARD, content)
+        check_reply(BOARD, content)
         read_typed(parse(BOARD, content), BoardFacts, at="board")
 
     mutate(json.dumps(asdict(facts)), greeted, 200)
-    disk = {"error": "No space left", "errno": 28, "cache": "/c", "free": 1}
+    error = {"kind": "TargetError", "exit_code": 2, "lines": ["/c: No space left"]}
 
     def full(content: bytes) -> None:
         with suppress(TargetError):
-            check_disk(BOARD, content)
+            check_reply(BOARD, content)
 
-    mutate(json.dumps(disk), full, 100)
-    said = json.dumps(doctor._record(diagnose()))
-    mutate(
-        said,
-        lambda content: _ignored(doctor._diagnosis(content.decode(errors="replace"), where="b")),
-        100,
-    )
-    engine = {"engine": "litert", "version": "2", "kernels": "x", "partitions": 1, "num_threads": 1}
-    other: dict[str, object] = {"engine": engine, "ranked": [[0, 1], [1, 0]], "outputs": None}
-    answers = other | {"task": "classify", "thresholds": [0.5], "names": ["a", "b"]}
-    answers |= {"truth": [0, None], "targets": None, "against": other}
-    mutate(
-        json.dumps(answers),
-        lambda content: _ignored(
-            evaluate_on_board._read(content.decode(errors="replace"), where="b")
-        ),
-        100,
-    )
-
-
-def _ignored(found: object) -> None:
-    assert found is not None
+    mutate(json.dumps({"error": error}), full, 100)

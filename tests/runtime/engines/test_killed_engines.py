@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -12,7 +11,10 @@ from pathlib import Path
 import ai_edge_litert
 import pytest
 
-from strop.runtime.commands.evaluate import evaluate
+from strop.runtime.commands.evaluate.on_board import EVALUATE, EvaluateRequest
+from strop.runtime.commands.flags.contract import GivenContract, Opening
+from strop.runtime.images.dataset import list_images
+from strop.runtime.remote.task import make_task
 
 # Stands before the real package, and shares the rest of it. What it does, and in which process,
 # is in the environment.
@@ -144,24 +146,27 @@ def test_a_file_that_fills_the_memory_ends_with_one_line(
 
 
 def test_a_board_names_the_file_too(engine: Path, tiny_tflite: Path, image_folder: Path) -> None:
-    parser = argparse.ArgumentParser()
-    evaluate.add_parser(parser.add_subparsers())
-    options = vars(parser.parse_args(["evaluate", str(tiny_tflite), str(image_folder)]))
-    del options["run"]
-    task = {
-        "command": "evaluate",
-        "options": {
-            name: {"path": str(value)} if isinstance(value, Path) else value
-            for name, value in options.items()
-        },
-    }
+    given = GivenContract()
+    opening = Opening(artifact=tiny_tflite, engine=None, num_threads=1, given=given)
+    request = EvaluateRequest(opening=opening, folder=image_folder)
+    images = list_images(image_folder)
+    task = make_task(EVALUATE, request, contents={image_folder: images})
+    there = tiny_tflite.parent / "there"
+    for file in task.files:
+        (there / file.place).parent.mkdir(parents=True, exist_ok=True)
+        (there / file.place).symlink_to(file.path)
     ended = subprocess.run(
         [sys.executable, "-m", "strop.on_board"],
-        input=json.dumps(task),
+        input=task.request,
         capture_output=True,
         text=True,
         timeout=60,
+        cwd=there,
         env={**os.environ, "PYTHONPATH": str(engine), "FAKE_ACT": "crash", "FAKE_WHERE": "strop"},
     )
     assert ended.returncode == 2
-    assert f"error: {tiny_tflite}: killed its engine (litert 9.9, segm" in ended.stderr
+    error = json.loads(ended.stdout)["error"]
+    assert (error["kind"], error["exit_code"]) == ("ArtifactError", 2)
+    assert error["lines"][0].startswith(
+        f"@0/{tiny_tflite.name}: killed its engine (litert 9.9, segm"
+    )

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+from tests.runtime.mutated_json import mutated_json
 from tests.runtime.remote.ssh_board import wait_until
 
 from strop.runtime.remote import agent
@@ -22,6 +24,7 @@ from strop.runtime.remote import agent
 agent.LOST_S, agent.GRACE_S = {lost_s}, 0.5
 agent.main()
 """
+CODE = "0" * 64
 # What the agent is told to run; a child of its own is in the same group.
 STUBBORN = """
 import os, signal, time
@@ -52,7 +55,7 @@ def agent_process(cache: Path, *, lost_s: float) -> Iterator[subprocess.Popen[by
             process.kill()
 
 
-def order(process: subprocess.Popen[bytes], content: dict[str, object]) -> None:
+def order(process: subprocess.Popen[bytes], content: object) -> None:
     payload = json.dumps(content).encode()
     assert process.stdin is not None
     process.stdin.write(agent.HEADER.pack(agent.ORDER, len(payload)) + payload)
@@ -68,16 +71,9 @@ def receive(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
 
 def run_stubborn(process: subprocess.Popen[bytes], cache: Path) -> set[int]:
     """Have the agent run STUBBORN; its processes, when they run."""
-    (cache / "code/0").mkdir()
-    (cache / "code/0/stubborn.py").write_text(STUBBORN)
-    task: dict[str, object] = {
-        "verb": "run",
-        "code": "0",
-        "module": "stubborn",
-        "places": [],
-        "task": "{}",
-    }
-    order(process, task)
+    (cache / "code" / CODE).mkdir()
+    (cache / "code" / CODE / "stubborn.py").write_text(STUBBORN)
+    order(process, ["run", {"code": CODE, "module": "stubborn", "places": {}, "request": "{}"}])
     printed = b""
     while printed.count(b" ") < 2:
         kind, payload = receive(process)
@@ -166,3 +162,73 @@ def test_the_agent_needs_no_more_than_the_standard_library() -> None:
     }
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= {*sys.stdlib_module_names}
+
+
+class Replies(agent.Link):
+    """A link that keeps what is answered, and has no chunks."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, object]] = []
+
+    def send(self, kind: bytes, payload: bytes) -> None:
+        self.sent.append(json.loads(payload))
+
+    def next_of(self, wanted: bytes) -> bytes:
+        raise agent.GoneError
+
+
+ORDERS = (
+    ["missing", {"files": [CODE], "code": CODE}],
+    ["put", {"files": {CODE: 5}}],
+    ["unpack", {"code": CODE}],
+    ["run", {"code": CODE, "module": "m", "places": {"@0/a": CODE}, "request": "{}"}],
+)
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: str(order[0]))
+def test_a_damaged_order_is_refused_and_writes_nothing_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: list[object]
+) -> None:
+    started: list[Path] = []
+
+    def popen(command: list[str], *, cwd: Path, **_: object) -> None:
+        started.append(cwd)
+        raise agent.GoneError
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    cache = tmp_path / "a/b/c/cache"
+    obedient = agent.Agent(Replies(), cache)
+    (cache / "code" / CODE).mkdir()
+    for seed in range(150):
+        with suppress(*agent.DAMAGED, agent.GoneError, OSError):
+            obedient.obey(mutated_json(json.dumps(order), seed))
+    obedient.close()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    outside = {path for path in tmp_path.rglob("*") if cache not in (path, *path.parents)}
+    assert outside == {tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/c"}
+    assert all(cache / "runs" in cwd.parents for cwd in started)
+
+
+@pytest.mark.parametrize("place", ["/x", "../x", "a/../../x", "", "."])
+def test_a_place_outside_of_the_run_is_refused(tmp_path: Path, place: str) -> None:
+    with pytest.raises(ValueError, match="outside of the folder of the run"):
+        agent.place_in(tmp_path, place)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "0" * 63, f"{CODE}/x", f"{CODE}\n"])
+def test_a_name_that_is_no_hash_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="no SHA-256"):
+        agent.named(name)
+
+
+def test_what_is_no_order_is_answered_in_one_line(tmp_path: Path) -> None:
+    for content in (["format", {}], ["missing", {}], ["missing", {"files": 1, "code": CODE}], 5):
+        with agent_process(tmp_path, lost_s=60) as process:
+            order(process, content)
+            kind, answer = receive(process)
+            assert kind == agent.REPLY
+            error = json.loads(answer)["error"]
+            assert (error["kind"], error["exit_code"]) == ("MeasurementError", 3)
+            (line,) = error["lines"]
+            assert "the agent of protocol 1 there could not obey an order" in line
+            assert process.wait(timeout=30) == 0

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from strop.cli import main
 from strop.runtime.artifact.artifact import Format, sha256_file
+from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.engines import ENGINES
-from strop.runtime.errors import ImageError, MeasurementError, StropError, TargetError
+from strop.runtime.errors import CameraError, MeasurementError, StropError, TargetError
 from strop.runtime.remote import agent
 from strop.runtime.remote.address import Target, target_from_url
+from strop.runtime.remote.command import Command
 from strop.runtime.remote.device_half import device_half
-from strop.runtime.remote.refusal import check_disk, refusal
+from strop.runtime.remote.refusal import check_reply, refusal
 from strop.runtime.remote.requirement import BASE, BoardFacts, check_board
-from strop.runtime.remote.task import ImageFolder, make_task
+from strop.runtime.remote.task import make_task
 
 BOARD = Target(host="board", user="pi", port=2222)
 BOOKWORM = BoardFacts(
+    protocol=agent.PROTOCOL,
     executable="/usr/bin/python3",
     packages=("numpy", "PIL"),
     is_managed=True,
@@ -134,47 +136,54 @@ def test_the_device_half_runs_from_its_zip_and_brings_nothing_of_the_workstation
     ]
 
 
-def test_a_task_holds_every_option_and_every_file(tmp_path: Path) -> None:
-    artifact, labels, photos = tmp_path / "a.onnx", tmp_path / "labels.txt", tmp_path / "photos"
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    mean: tuple[float, ...] | None = None
+    resize: ResizeRule | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request with one of everything."""
+
+    artifacts: tuple[Path, ...] = ()
+    images: Path | None = None
+    part: Part = Part()
+    threads: int = 1
+
+
+ASK = Command(name="bench", request=Asked, record=Part)
+
+
+def test_a_task_holds_every_value_and_every_file(tmp_path: Path) -> None:
+    artifact, photos = tmp_path / "a.onnx", tmp_path / "photos"
+    photo = photos / "cats" / "1.png"
+    photo.parent.mkdir(parents=True)
     artifact.write_bytes(b"a")
-    labels.write_text("b")
-    (photos / "cats").mkdir(parents=True)
-    Image.new("RGB", (2, 2)).save(photos / "cats" / "1.png")
-    options = argparse.Namespace(
-        command="bench",
-        target="ssh://board",
-        artifacts=[artifact],
-        labels=labels,
-        images=photos,
-        mean=(1.0, 2.0),
-        threads=2,
-        engine=None,
-    )
-    task = make_task("bench", options)
-    assert json.loads(json.dumps(task.options)) == {
-        "artifacts": [{"path": "@0/a.onnx"}],
-        "labels": {"path": "@1/labels.txt"},
-        "images": {"path": "@2/photos"},
-        "mean": [1.0, 2.0],
+    photo.write_bytes(b"b")
+    part = Part(mean=(1.0, 2.0), resize=ResizeRule.STRETCH)
+    asked = Asked(artifacts=(artifact,), images=photos, part=part, threads=2)
+    task = make_task(ASK, asked, contents={photos: [photo]})
+    assert json.loads(task.request)["request"] == {
+        "artifacts": ["@0/a.onnx"],
+        "images": "@1/photos",
+        "part": {"mean": [1.0, 2.0], "resize": "stretch"},
         "threads": 2,
-        "engine": None,
     }
     assert {file.place: file.path for file in task.files} == {
         "@0/a.onnx": artifact,
-        "@1/labels.txt": labels,
-        "@2/photos/cats/1.png": photos / "cats" / "1.png",
+        "@1/photos/cats/1.png": photo,
     }
     assert task.files[0].sha256 == sha256_file(artifact)
-    assert task.at_home("@0/a.onnx: bad; @2/photos/cats/1.png: worse; @7/x") == (
-        f"{artifact}: bad; {photos}/cats/1.png: worse; @7/x"
+    assert task.at_home("@0/a.onnx: bad; @1/photos/cats/1.png: worse; @7/x") == (
+        f"{artifact}: bad; {photo}: worse; @7/x"
     )
 
 
 def test_only_the_images_that_are_used_go_along(tmp_path: Path) -> None:
     for name in ("1.png", "2.png"):
         (tmp_path / name).write_bytes(name.encode())
-    folder = ImageFolder(path=tmp_path, images=(tmp_path / "2.png",))
-    task = make_task("bench", argparse.Namespace(images=tmp_path), replaced={"images": folder})
+    task = make_task(ASK, Asked(images=tmp_path), contents={tmp_path: [tmp_path / "2.png"]})
     assert [file.place for file in task.files] == [f"@0/{tmp_path.name}/2.png"]
 
 
@@ -183,14 +192,17 @@ def test_a_relative_path_comes_home_as_it_was_given(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.onnx").write_bytes(b"a")
-    task = make_task("bench", argparse.Namespace(artifacts=[Path("a.onnx"), Path("./a.onnx")]))
+    task = make_task(ASK, Asked(artifacts=(Path("a.onnx"), Path("./a.onnx"))))
     assert task.at_home("@0/a.onnx") == "a.onnx"
     assert len({file.sha256 for file in task.files}) == 1
 
 
-def test_an_empty_folder_is_refused_before_the_board_is_called(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="no images"):
-        make_task("bench", argparse.Namespace(images=tmp_path))
+def test_an_empty_folder_is_refused_before_the_board_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["bench", "a.onnx", "--images", str(tmp_path), "--target", "ssh://none.invalid"]
+    assert main(words) == 2
+    assert "no images" in capsys.readouterr().err
 
 
 def test_the_agent_looks_for_every_package_that_may_be_needed() -> None:
@@ -272,22 +284,25 @@ def test_a_strangers_text_cannot_steer_the_terminal() -> None:
     assert len(str(error)) < 600
 
 
+def refused(kind: str, code: int, line: object) -> bytes:
+    return json.dumps({"error": {"kind": kind, "exit_code": code, "lines": [line]}}).encode()
+
+
 @pytest.mark.parametrize(
     ("reply", "kind", "text"),
     [
         (b"nonsense", MeasurementError, "not JSON"),
         (b"[1]", MeasurementError, "a list, needed is an object"),
-        (b'{"error": 1, "errno": 28, "cache": "/c", "free": 0}', MeasurementError, "needed is str"),
-        (b'{"error": "No space", "errno": 28, "cache": "/c", "free": 0}', TargetError, "0 MiB"),
-        (
-            b'{"error": "Read-only", "errno": 30, "cache": "/c", "free": 9}',
-            TargetError,
-            "Read-only",
-        ),
+        (refused("TargetError", 2, 1), MeasurementError, "needed is str"),
+        (refused("TargetError", 2, "/c: No space, 0 MiB"), TargetError, "^ssh://.*: /c: No space"),
+        (refused("CameraError", 3, "no camera"), CameraError, "no camera"),
+        (refused("OSError", 2, "x"), TargetError, "x"),
+        (refused("ZeroDivisionError", 70, "x"), MeasurementError, "x"),
+        (refused("SystemExit", 0, "x"), MeasurementError, "x"),
     ],
 )
-def test_a_reply_about_the_disk_is_read_with_care(
+def test_an_error_that_a_board_replies_is_read_with_care(
     reply: bytes, kind: type[StropError], text: str
 ) -> None:
     with pytest.raises(kind, match=text):
-        check_disk(BOARD, reply)
+        check_reply(BOARD, reply)

@@ -214,7 +214,7 @@ def test_a_bench_is_exported_without_what_has_no_p50(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(bench, "_measure", lambda options: record)
+    monkeypatch.setattr(bench, "_measure", lambda request, output: record)
     path = tmp_path / "b.json"
     assert cli.main(["bench", "m.tflite", "--export", f"bencher={path}"]) == 0
     assert list(json.loads(path.read_text())) == ["m.tflite", "m.tflite (2)"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from strop import console
 from strop.runtime.commands.flags.target import add_target_flags, has_target, started, target_of
@@ -13,10 +12,8 @@ from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.doctor import Diagnosis, EngineCheck, diagnose
 from strop.runtime.machine.firmware import throttle_names
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.json_reader import parse_object
-from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.version import installed_version
-from strop.runtime.remote.task import make_task
+from strop.runtime.remote.command import Command, Work
 from strop.runtime.units import BYTES_PER_MIB
 
 # History: 1, the first.
@@ -24,6 +21,15 @@ FORMAT_VERSION = 1
 # Of INT8_FLAGS, those that multiply and add four or more pairs of int8 at once.
 DOT_PRODUCT = ("asimddp", "i8mm", "sme", "avx_vnni", "avx512_vnni", "amx_int8")
 HZ_PER_MHZ = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoctorRequest:
+    """Asks a board for its diagnosis."""
+
+
+DOCTOR = Command(name="doctor", request=DoctorRequest, record=Diagnosis)
+ON_BOARD = (Work(command=DOCTOR, perform=lambda request: [diagnose()]),)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -65,32 +71,8 @@ def _record(diagnosis: Diagnosis) -> dict[str, object]:
 
 
 def _diagnose_board(options: argparse.Namespace) -> Diagnosis:
-    target = target_of(options)
-    task = make_task("doctor", options, replaced={"json": True})
-    with started(target, task) as running:
-        text = running.whole()
-        if running.exit_code != MeasurementError.exit_code:  # that is for the caller to raise
-            running.check()
-    return _diagnosis(text, where=f"{target}: what strop doctor says there")
-
-
-def _diagnosis(text: str, *, where: str) -> Diagnosis:
-    """The record of a board's doctor, taken apart again.
-
-    Raises:
-        MeasurementError: It is not what `_record` makes.
-    """
-    record: Any = parse_object(
-        text, where=where, error=MeasurementError, remedy="does it run there by hand?"
-    )
-    try:
-        for name in ("format_version", "strop_version"):
-            del record[name]
-        for engine in record["engines"]:
-            del engine["is_running"]
-    except (LookupError, TypeError) as err:
-        raise MeasurementError(f"{where}: no record ({err}); does it run there by hand?") from err
-    return read_typed(record, Diagnosis, at=where)
+    with started(target_of(options), DOCTOR, DoctorRequest()) as running:
+        return running.record()
 
 
 def _print(diagnosis: Diagnosis, *, title: str) -> None:

@@ -1,17 +1,16 @@
-"""Performs one task on the board: of `python -m strop.on_board`, the task on stdin."""
+"""Performs one request on the board: of `python -m strop.on_board`, the request on stdin."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 
 from strop.process_end import exit_code_of
-from strop.runtime.remote.task import AT_HOME
+from strop.runtime.errors import TargetError
+from strop.runtime.records.json_reader import MAX_BYTES
+from strop.runtime.remote.command import Answers, Work, read_request
 
+# By the first word of a command's name; each module has its ON_BOARD.
 MODULES = {
     "bench": "strop.runtime.commands.bench.bench",
     "check": "strop.runtime.commands.check.check",
@@ -21,24 +20,29 @@ MODULES = {
 }
 
 
-def main() -> int:
-    """Run the command of the task; the exit code is the command's.
+def perform(descriptor: int) -> int:
+    """Answer the request of standard input to the descriptor; the exit code."""
+    answers = Answers(descriptor)
+    return exit_code_of(lambda: _perform(answers), say=answers.refuse)
 
-    That is its module's `perform`, where the result that goes home is not what `run` prints.
+
+def _perform(answers: Answers) -> int:
+    name, values = read_request(sys.stdin.buffer.read(MAX_BYTES + 1))
+    work_of(name).answer(values, answers)
+    return 0
+
+
+def work_of(name: str) -> Work[object, object]:
+    """What is done here for a command.
+
+    Raises:
+        TargetError: No command has the name.
     """
-    task = json.load(sys.stdin)
-    command = import_module(MODULES[task["command"]])
-    options = argparse.Namespace(**dict.fromkeys(AT_HOME))
-    for name, value in task["options"].items():
-        setattr(options, name, _value(value))
-    work: Callable[[argparse.Namespace], int] = getattr(command, "perform", command.run)
-    return exit_code_of(lambda: work(options))
-
-
-def _value(value: object) -> object:
-    """An option as `make_task` found it."""
-    if isinstance(value, list):
-        return [_value(item) for item in value]
-    if isinstance(value, dict):
-        return Path(value["path"])
-    return value
+    module = MODULES.get(name.partition(" ")[0])
+    works: tuple[Work[object, object], ...] = (
+        () if module is None else import_module(module).ON_BOARD
+    )
+    found = next((work for work in works if work.command.name == name), None)
+    if found is None:
+        raise TargetError(f"the request: {name!r:.40} is no command here; is it another strop's?")
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from pathlib import Path, PurePosixPath
 
 from strop.runtime.errors import MeasurementError, StropError
 
@@ -30,8 +31,9 @@ def read_typed(
 
     Args:
         value: Of whatever type; it may come from a stranger.
-        kind: A dataclass, tuple[X, ...], tuple[X, Y], Mapping[str, X], str, int, float, bool
-            or an Enum; fields of a dataclass may be "X | None" too, or several of the plain types.
+        kind: A dataclass, tuple[X, ...], tuple[X, Y], Mapping[str, X], str, int, float, bool,
+            an Enum, or a Path, which is relative and leads nowhere above its folder; fields of
+            a dataclass may be "X | None" too, or several of the plain types.
         at: Names the value in the error.
         error: What is raised.
         remedy: What to do, the end of the error.
@@ -76,6 +78,8 @@ def _read(value: object, kind: typing.Any, at: str) -> typing.Any:
         return None if value is None else _read(value, _member(kind, value), at)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _read_enum(value, kind, at)
+    if kind is Path:
+        return _read_path(value, at)
     return _CONTAINERS[typing.get_origin(kind)](value, typing.get_args(kind), at)
 
 
@@ -134,6 +138,13 @@ _CONTAINERS: dict[object, Callable[[object, tuple[typing.Any, ...], str], object
     tuple: _read_tuple,
     Mapping: _read_mapping,
 }
+
+
+def _read_path(value: object, at: str) -> Path:
+    path = PurePosixPath(value if isinstance(value, str) else "/")
+    if path.is_absolute() or ".." in path.parts:
+        raise _mismatch(value, "a path below the folder", at)
+    return Path(path)
 
 
 def _read_enum(value: object, kind: type[Enum], at: str) -> object:

@@ -2,9 +2,9 @@
 
 The board's own Python reads it from the connection, before anything else of strop is
 there: it is one file, of the standard library. Both ends speak in frames: a kind, a length,
-a payload. The workstation sends an order and gets one reply, with whatever the order makes
-in between. Both give signs of life, whatever they are busy with. When the workstation is
-silent for LOST_S, or the connection ends, so does what runs here.
+a payload. The workstation sends an order, one of the types below, and gets one reply, with
+whatever the order makes in between. Both give signs of life, whatever they are busy with.
+When the workstation is silent for LOST_S, or the connection ends, so does what runs here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import select
 import shutil
 import signal
@@ -27,9 +28,10 @@ import tempfile
 import threading
 import time
 import zipfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 
+PROTOCOL = 1  # of orders, requests, records and errors; both ends need the same one
 HEADER = struct.Struct(">cI")  # a kind, and the payload's length in bytes
 ORDER, REPLY, CHUNK, ALIVE, OUT, ERR = b"J", b"R", b"D", b"A", b"O", b"E"
 MAX_FRAME = 1 << 26  # bytes; an order to run on 100,000 images has 20 MB
@@ -41,8 +43,9 @@ KEPT_S = 30 * DAY_S
 HALF_COPIED = ".partial."  # begins the name of what is not complete
 DEFAULT_CACHE = "strop"
 PACKAGES = ("numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime")
-
-Order = dict[str, Any]
+NAME = re.compile("[0-9a-f]{64}")  # of a kept file: the SHA-256 of its content
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # of an order
+TARGET_ERROR, MEASUREMENT_ERROR = ("TargetError", 2), ("MeasurementError", 3)
 
 
 class GoneError(Exception):
@@ -102,6 +105,10 @@ class Link:
         """Answer an order."""
         self.send(REPLY, json.dumps(answer).encode())
 
+    def refuse(self, kind: tuple[str, int], line: str) -> None:
+        """Answer with an error; `ErrorRecord` has its fields."""
+        self.reply(error={"kind": kind[0], "exit_code": kind[1], "lines": [line]})
+
     def _read(self, length: int) -> bytes:
         parts = []
         while length:
@@ -129,7 +136,6 @@ class Agent:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             remove_old(folder)
         self._session = Path(tempfile.mkdtemp(dir=cache / "runs"))
-        self._run = self._session
         self._child: subprocess.Popen[bytes] | None = None
 
     def close(self) -> None:
@@ -138,15 +144,26 @@ class Agent:
             end_group(self._child)
         shutil.rmtree(self._session, ignore_errors=True)
 
-    def missing(self, order: Order) -> None:
+    def obey(self, payload: bytes) -> None:
+        """Do what an order says: its name, and its arguments by name."""
+        name, arguments = json.loads(payload)
+        orders: dict[str, Callable[..., None]] = {
+            "missing": self.missing,
+            "put": self.put,
+            "unpack": self.unpack,
+            "run": self.run,
+        }
+        orders[name](**arguments)
+
+    def missing(self, files: list[str], code: str) -> None:
         """Which files the cache lacks; each one that it has is read through to be sure."""
-        lacking = [name for name in order["files"] if not is_intact(self._files / name, name)]
-        has_code = (self._code / order["code"]).is_dir()
+        lacking = [name for name in files if not is_intact(self._files / named(name), name)]
+        has_code = (self._code / named(code)).is_dir()
         self._link.reply(files=lacking, code=not has_code)
 
-    def put(self, order: Order) -> None:
+    def put(self, files: dict[str, int]) -> None:
         """Take files in, one after the other, each under its hash once it is whole."""
-        for name, size in order["files"]:
+        for name, size in files.items():
             descriptor, path = tempfile.mkstemp(dir=self._files, prefix=HALF_COPIED)
             partial = Path(path)
             try:
@@ -155,14 +172,14 @@ class Agent:
                         file.write(self._link.next_of(CHUNK))
                 if not is_intact(partial, name):
                     raise OSError(errno.EIO, "what was written is not what was sent", path)
-                partial.replace(self._files / name)
+                partial.replace(self._files / named(name))
             finally:
                 partial.unlink(missing_ok=True)
         self._link.reply()
 
-    def unpack(self, order: Order) -> None:
+    def unpack(self, code: str) -> None:
         """Make the folder of strop's device half from its zip."""
-        name = order["code"]
+        name = named(code)
         partial = Path(tempfile.mkdtemp(dir=self._code, prefix=HALF_COPIED))
         try:
             with zipfile.ZipFile(self._files / name) as archive:
@@ -178,22 +195,22 @@ class Agent:
             shutil.rmtree(partial, ignore_errors=True)
         self._link.reply()
 
-    def run(self, order: Order) -> None:
-        """Run strop on the placed files; its output goes home as it comes."""
-        self._run = Path(tempfile.mkdtemp(dir=self._session))
-        for place, name in order["places"]:
-            path = self._run / place
+    def run(self, code: str, module: str, places: dict[str, str], request: str) -> None:
+        """Run a module on the placed files, the request on stdin; its output goes home at once."""
+        folder = Path(tempfile.mkdtemp(dir=self._session))
+        for place, name in places.items():
+            path = place_in(folder, place)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.symlink_to(self._files / name)
-        code = self._code / order["code"]
-        os.utime(code)
-        task = self._run / "task.json"
-        task.write_text(order["task"])
-        paths = [str(code), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with task.open("rb") as stdin:
+            path.symlink_to(self._files / named(name))
+        half = self._code / named(code)
+        os.utime(half)
+        paths = [str(half), *filter(None, [os.environ.get("PYTHONPATH")])]
+        with tempfile.TemporaryFile(dir=folder) as stdin:
+            stdin.write(request.encode())
+            stdin.seek(0)
             self._child = subprocess.Popen(
-                [sys.executable, "-m", order["module"]],
-                cwd=self._run,
+                [sys.executable, "-m", module],
+                cwd=folder,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -225,6 +242,21 @@ class Agent:
                     self._link.send(kinds[descriptor], chunk)
                 else:
                     del kinds[descriptor]
+
+
+def named(name: str) -> str:
+    """The name of a kept file, which can be no path."""
+    if NAME.fullmatch(name) is None:
+        raise ValueError("a name that is no SHA-256")
+    return name
+
+
+def place_in(folder: Path, place: str) -> Path:
+    """A path in the folder; none that leads out of it."""
+    parts = PurePosixPath(place).parts
+    if not parts or parts[0].startswith("/") or ".." in parts:
+        raise ValueError("a place outside of the folder of the run")
+    return folder.joinpath(*parts)
 
 
 def is_intact(path: Path, sha256: str) -> bool:
@@ -272,6 +304,7 @@ def facts(cache: Path) -> dict[str, object]:
     except (AttributeError, OSError, ValueError):  # another C library
         libc = ""
     return {
+        "protocol": PROTOCOL,
         "executable": sys.executable,
         "packages": [name for name in PACKAGES if importlib.util.find_spec(name)],
         # Source: PEP 668; such a Python takes packages only into a virtual environment.
@@ -288,25 +321,36 @@ def facts(cache: Path) -> dict[str, object]:
     }
 
 
+def disk_error(err: OSError, cache: Path) -> str:
+    """What the disk did not do, and what to do."""
+    where = f"{cache}: {err.strerror or err}"
+    if err.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{where}; needed is a folder that can be written to: see --target-cache"
+    free = shutil.disk_usage(cache if cache.exists() else "/").free
+    remedy = "make room there, or name a folder on another disk with --target-cache"
+    return f"{where}, {free >> 20} MiB are free; {remedy}"
+
+
 def serve(link: Link) -> None:
-    """Obey until the workstation goes away; the first order says where the cache is."""
+    """Obey until the workstation goes away."""
     # Not before now: what comes with the program is lost in the buffer that it was read by.
     link.reply()
     threading.Thread(target=link.stay_alive, daemon=True).start()
-    wanted = json.loads(link.next_of(ORDER))["cache"]
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", DEFAULT_CACHE)
-    cache = default if wanted is None else Path.home() / wanted
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", DEFAULT_CACHE)
     agent = None
     try:
+        first = json.loads(link.next_of(ORDER))["cache"]
+        cache = cache if first is None else Path.home() / first
         agent = Agent(link, cache)
         link.reply(**facts(cache))
         while True:
-            order = json.loads(link.next_of(ORDER))
-            getattr(agent, order.pop("verb"))(order)
+            agent.obey(link.next_of(ORDER))
+    except DAMAGED as err:
+        said = f"the agent of protocol {PROTOCOL} there could not obey an order ({err!r:.200})"
+        link.refuse(MEASUREMENT_ERROR, f"{said}; start again")
     except OSError as err:
         # The link's own errors are GoneError: this is the disk.
-        free = shutil.disk_usage(cache if cache.exists() else "/").free
-        link.reply(error=err.strerror or str(err), errno=err.errno, cache=str(cache), free=free)
+        link.refuse(TARGET_ERROR, disk_error(err, cache))
     finally:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

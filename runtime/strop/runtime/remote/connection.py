@@ -18,7 +18,7 @@ from types import TracebackType
 from strop.runtime.errors import MeasurementError, TargetError
 from strop.runtime.remote import agent
 from strop.runtime.remote.address import Target
-from strop.runtime.remote.refusal import check_disk, last_line, refusal
+from strop.runtime.remote.refusal import check_reply, last_line, refusal
 
 OLDEST_PYTHON = (3, 10)  # pyproject.toml, requires-python
 ANSWER_S = 120  # from the start of ssh to Python's first line; a Pi Zero takes a tenth
@@ -86,7 +86,7 @@ class Connection:
         self.reply()
         threading.Thread(target=self._stay_alive, daemon=True).start()
 
-    def order(self, order: dict[str, object]) -> None:
+    def order(self, order: object) -> None:
         """Send an order to the agent."""
         self.send(agent.ORDER, json.dumps(order).encode())
 
@@ -128,7 +128,7 @@ class Connection:
             )
         payload = self._take(length)
         if kind == agent.REPLY:
-            check_disk(self.target, payload)
+            check_reply(self.target, payload)
         return kind, payload
 
     def reply(self) -> bytes:

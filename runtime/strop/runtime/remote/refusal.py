@@ -1,16 +1,15 @@
-"""What ssh, the board's login or its disk say in place of an answer, as errors with a remedy."""
+"""What ssh, the board's login or the agent say instead of an answer, as errors with a remedy."""
 
 from __future__ import annotations
 
-import errno
-from dataclasses import dataclass
+from dataclasses import replace
 
 from strop.runtime.errors import MeasurementError, TargetError
 from strop.runtime.pages.terminal_text import one_line
+from strop.runtime.records.error_record import ErrorRecord
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote.address import Target
-from strop.runtime.units import BYTES_PER_MIB
 
 SSH_FAILED = 255  # ssh(1), EXIT STATUS
 NOT_RUN = (126, 127)  # POSIX shells: found but not executable; not found
@@ -41,23 +40,6 @@ REFUSALS = (
 UNREACHABLE = "it cannot be reached; is it on and in this network? By hand: {by_hand}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DiskError:
-    """What the agent replies when the system refuses it a file; its fields are the JSON's.
-
-    Attributes:
-        error: The system's words.
-        errno: Its number.
-        cache: The folder that strop keeps there.
-        free: Bytes that the disk has left.
-    """
-
-    error: str
-    errno: int | None
-    cache: str
-    free: int
-
-
 def refusal(target: Target, *, exit_code: int, stderr: str, stdout: str) -> TargetError:
     """Why the board's Python did not answer.
 
@@ -84,24 +66,19 @@ def refusal(target: Target, *, exit_code: int, stderr: str, stdout: str) -> Targ
     )
 
 
-def check_disk(target: Target, payload: bytes) -> None:
-    """Raise what the agent says of the board's disk, if it says that.
+def check_reply(target: Target, payload: bytes) -> None:
+    """Raise the error that the agent answers with, if it does.
 
     Raises:
         TargetError: The disk is full, or the cache cannot be written.
         MeasurementError: The reply is none of the agent's.
     """
     reply = parse(target, payload)
-    if "error" not in reply:
-        return
-    found = read_typed(reply, DiskError, at=f"{target}: the reply")
-    where = f"{target}: {last_line(found.cache)}: {last_line(found.error)}"
-    if found.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        raise TargetError(
-            f"{where}, {found.free // BYTES_PER_MIB} MiB are free; make room there, or name a"
-            " folder on another disk with --target-cache"
-        )
-    raise TargetError(f"{where}; needed is a folder that can be written to: see --target-cache")
+    if "error" in reply:
+        at = f"{target}: the reply"
+        found = read_typed(reply["error"], ErrorRecord, at=at)
+        lines = tuple(map(one_line, found.lines))
+        raise replace(found, lines=lines).error(str(target))
 
 
 def parse(target: Target, payload: bytes) -> dict[str, object]:

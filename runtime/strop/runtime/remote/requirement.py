@@ -23,6 +23,7 @@ class BoardFacts:
     """What the agent says of its board; read from its JSON, so the fields are its keys.
 
     Attributes:
+        protocol: Of the agent.
         executable: Path of the Python there.
         packages: Importable there, of those that strop knows.
         is_managed: That Python takes packages only into a virtual environment (PEP 668).
@@ -36,6 +37,7 @@ class BoardFacts:
         cache: The folder that strop keeps there.
     """
 
+    protocol: int
     executable: str
     packages: tuple[str, ...]
     is_managed: bool

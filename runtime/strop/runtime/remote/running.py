@@ -1,93 +1,101 @@
-"""A task that runs on a board: its output, its notes, and how it ended."""
+"""A task that runs on a board: its answers, its notes, and how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Generic
 
-from strop.runtime.errors import GateError, MeasurementError, StropError, TargetError
+from strop.runtime.errors import MeasurementError
 from strop.runtime.pages.terminal_text import one_line
+from strop.runtime.records.error_record import ErrorRecord
+from strop.runtime.records.json_reader import MAX_BYTES
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote import agent
+from strop.runtime.remote.command import RecordT, RequestT
 from strop.runtime.remote.connection import Connection
 from strop.runtime.remote.refusal import parse
 from strop.runtime.remote.task import Task
 
-MAX_RECORD_BYTES = 1 << 28  # raw samples of 20 million inferences
-MAX_LINE_BYTES = 1 << 20
-ERROR_MARK = "error: "  # as strop.console.error writes it
-ERRORS = {error.exit_code: error for error in (GateError, TargetError, MeasurementError)}
+MAX_NOTE_BYTES = 1 << 20
 
 
-class Running:
-    """What runs; its output can be read once, as lines or as a whole.
+class Running(Generic[RequestT, RecordT]):
+    """What runs; its answers can be read once.
 
     Attributes:
-        exit_code: Of strop there; None while it runs.
-        error: Why it ended, line by line; empty where nothing was wrong.
+        at_home: As `Task.at_home`.
     """
 
-    def __init__(self, connection: Connection, task: Task, *, note: Callable[[str], None]) -> None:
-        self.exit_code: int | None = None
-        self.error: tuple[str, ...] = ()
+    def __init__(
+        self,
+        connection: Connection,
+        task: Task[RequestT, RecordT],
+        *,
+        note: Callable[[str], None],
+    ) -> None:
         self._connection = connection
         self._target = connection.target
         self._task = task
         self._note = note
+        self._exit_code: int | None = None
+        self.at_home = task.at_home
 
-    def lines(self) -> Iterator[str]:
-        """The output, line by line, as it comes.
+    def record(self) -> RecordT:
+        """The one record that the task ends with.
 
         Raises:
-            MeasurementError: The connection was lost, or a line has no end.
+            StropError: As `records`.
+            MeasurementError: There was none, or more than one.
         """
-        rest = b""
+        found = list(self.records())
+        if len(found) != 1:
+            raise MeasurementError(
+                f"{self._target}: {len(found)} records, needed is one; is that board yours?"
+            )
+        return found[0]
+
+    def records(self) -> Iterator[RecordT]:
+        """The records, each as soon as it comes.
+
+        Raises:
+            StropError: What strop raised there, of the same class.
+            MeasurementError: The connection was lost, an answer is none, or the task ended
+                in another way.
+        """
+        error: ErrorRecord | None = None
+        for line in self._lines():
+            answer = self._task.command.read_answer(line, where=f"{self._target}: the record")
+            if isinstance(answer, ErrorRecord):
+                error = answer
+            else:
+                yield answer
+        if error is not None:
+            raise self._at_home(error).error(str(self._target))
+        code = self._exit_code
+        if code:
+            how = f"ended with code {code}; what it said there stands above"
+            if code < 0:
+                how = f"was killed by signal {-code} there; is the board out of memory?"
+            command = self._task.command.name.partition(" ")[0]
+            raise MeasurementError(f"{self._target}: strop {command} {how}")
+
+    def _at_home(self, error: ErrorRecord) -> ErrorRecord:
+        return replace(error, lines=tuple(self.at_home(one_line(line)) for line in error.lines))
+
+    def _lines(self) -> Iterator[bytes]:
+        """The output in lines; one that has no end is not one."""
+        rest = bytearray()
         for chunk in self._chunks():
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > MAX_LINE_BYTES:
+            *lines, last = chunk.split(b"\n")
+            for line in lines:
+                yield bytes(rest + line)
+                rest.clear()
+            rest += last
+            if len(rest) > MAX_BYTES:
                 raise MeasurementError(
-                    f"{self._target}: a line of more than {MAX_LINE_BYTES} bytes; no record has"
+                    f"{self._target}: more than {MAX_BYTES} bytes in a line; no record has"
                 )
-            yield from (line.decode(errors="replace") for line in lines)
-
-    def whole(self) -> str:
-        """All of the output, when the task has ended.
-
-        Raises:
-            MeasurementError: The connection was lost, or it is more than MAX_RECORD_BYTES.
-        """
-        content = bytearray()
-        for chunk in self._chunks():
-            content += chunk
-            if len(content) > MAX_RECORD_BYTES:
-                raise MeasurementError(
-                    f"{self._target}: more than {MAX_RECORD_BYTES} bytes; no record has"
-                )
-        return content.decode(errors="replace")
-
-    def check(self, *gates: int) -> int:
-        """The exit code, where the command did its work.
-
-        Args:
-            gates: Exit codes besides 0 that say something about the result.
-
-        Raises:
-            StropError: What strop said there in its place, with the exit code that it had.
-            MeasurementError: It ended in another way.
-        """
-        code = self.exit_code
-        if self.error:
-            raise self._error()
-        if code == 0 or code in gates:
-            return code or 0
-        how = f"ended with code {code}; what it said there stands above"
-        if code is not None and code < 0:
-            how = f"was killed by signal {-code} there; is the board out of memory?"
-        raise MeasurementError(f"{self._target}: strop {self._task.command} {how}")
-
-    def _error(self) -> StropError:
-        kind = ERRORS.get(self.exit_code or 0, MeasurementError)
-        first, *rest = self.error
-        return kind(f"{self._target}: {first}", *rest)
 
     def _chunks(self) -> Iterator[bytes]:
         rest = b""
@@ -98,22 +106,14 @@ class Running:
             elif kind == agent.ERR:
                 *lines, rest = (rest + payload).split(b"\n")
                 self._take_notes(lines)
-                rest = rest[-MAX_LINE_BYTES:]
+                rest = rest[-MAX_NOTE_BYTES:]
             else:
                 break
         self._take_notes([rest] if rest else [])
         reply = parse(self._target, payload)
         at = f"{self._target}: the exit code"
-        self.exit_code = read_typed(reply.get("exit_code"), int, at=at)
+        self._exit_code = read_typed(reply.get("exit_code"), int, at=at)
 
     def _take_notes(self, lines: list[bytes]) -> None:
-        """Pass lines on; from an error on they are kept, for it ends the command."""
         for line in lines:
-            text = one_line(line.decode(errors="replace"))
-            text = self._task.at_home(text)
-            if self.error:
-                self.error += (text,)
-            elif text.startswith(ERROR_MARK):
-                self.error = (text[len(ERROR_MARK) :],)
-            else:
-                self._note(text)
+            self._note(self.at_home(one_line(line.decode(errors="replace"))))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.errors import MeasurementError
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote import agent
 from strop.runtime.remote.address import Target
+from strop.runtime.remote.command import RecordT, RequestT, require_protocol
 from strop.runtime.remote.connection import Connection, connect
 from strop.runtime.remote.device_half import device_half
 from strop.runtime.remote.refusal import parse
@@ -50,7 +51,7 @@ class Session:
         """
         check_board(self.target, self.facts, formats=formats, engine=engine)
 
-    def send(self, task: Task, *, progress: Progress | None = None) -> int:
+    def send(self, task: Task[Any, Any], *, progress: Progress | None = None) -> int:
         """Copy to the board what it lacks of the task's files and of strop.
 
         Args:
@@ -72,20 +73,22 @@ class Session:
         missing = [files[name] for name in wanted if name in files]
         needs_code = read_typed(reply.get("code"), bool, at=at)
         if needs_code:
-            self._order("put", files=[[self._code_sha256, len(self._code)]])
+            self._order("put", files={self._code_sha256: len(self._code)})
             self._send_chunk(self._code)
             self._connection.reply()
             self._order("unpack", code=self._code_sha256)
             self._connection.reply()
         if missing:
-            self._order("put", files=[[file.sha256, file.size_bytes] for file in missing])
+            self._order("put", files={file.sha256: file.size_bytes for file in missing})
             named = f"copying to {self.target}"
             for file in progress(missing, len(missing), named) if progress else missing:
                 self._send_file(file)
             self._connection.reply()
         return len(missing)
 
-    def run(self, task: Task, *, note: Callable[[str], None]) -> Running:
+    def run(
+        self, task: Task[RequestT, RecordT], *, note: Callable[[str], None]
+    ) -> Running[RequestT, RecordT]:
         """Run the task; its files have been sent.
 
         Args:
@@ -96,13 +99,13 @@ class Session:
             "run",
             code=self._code_sha256,
             module=PERFORM,
-            places=[[file.place, file.sha256] for file in task.files],
-            task=json.dumps({"command": task.command, "options": task.options}),
+            places={file.place: file.sha256 for file in task.files},
+            request=task.request,
         )
         return Running(self._connection, task, note=note)
 
     def _order(self, verb: str, **arguments: object) -> None:
-        self._connection.order({"verb": verb, **arguments})
+        self._connection.order([verb, arguments])
 
     def _send_file(self, file: PlacedFile) -> None:
         rest = file.size_bytes
@@ -129,5 +132,6 @@ def open_session(target: Target) -> Iterator[Session]:
     with connect(target) as connection:
         connection.order({"cache": target.cache})
         reply = parse(target, connection.reply())
+        require_protocol(reply, where=str(target))
         facts = read_typed(reply, BoardFacts, at=f"{target}: what it says")
         yield Session(connection, facts)

@@ -1,44 +1,22 @@
-"""A command's options as a board can be given them, and the files that go with them."""
+"""A request as a board can be given it: the files that go along, and where they will lie."""
 
 from __future__ import annotations
 
-import argparse
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.images.dataset import list_images
+from strop.runtime.records.typed_json import fields_of
+from strop.runtime.remote.command import Command, RecordT, RequestT
 
 # A file lies on the board as "@3/cat.jpg": the third path, without the folders before it.
 PLACE = re.compile(r"@(\d+)/")
-# Of the options, what is for the workstation alone.
-AT_HOME = (
-    "command",
-    "run",
-    "version",
-    "target",
-    "target_python",
-    "target_cache",
-    "export",
-    "junit",
-    "markdown",
-)
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageFolder:
-    """A folder of which only some images go along.
-
-    Attributes:
-        path: Here.
-        images: Files below it.
-    """
-
-    path: Path
-    images: tuple[Path, ...]
+Contents = Mapping[Path, Sequence[Path]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,18 +37,18 @@ class PlacedFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
+class Task(Generic[RequestT, RecordT]):
     """What a board is to do.
 
     Attributes:
-        command: Name of the subcommand.
-        options: Its options; a path is {"path": place}.
-        files: Every file that the options name, folders file by file.
-        folders: Here, of each path that the options name: what stands before its name.
+        command: What it is asked for.
+        request: As JSON, paths as they are there.
+        files: Every file that the request names, folders file by file.
+        folders: Here, of each path that the request names: what stands before its name.
     """
 
-    command: str
-    options: dict[str, Json]
+    command: Command[RequestT, RecordT]
+    request: str
     files: tuple[PlacedFile, ...]
     folders: tuple[str, ...]
 
@@ -85,28 +63,23 @@ class Task:
 
 
 def make_task(
-    command: str, options: argparse.Namespace, *, replaced: dict[str, object] | None = None
-) -> Task:
-    """Take a command's options apart for the board.
-
-    Every option that is a Path, or a list of them, is a file or a folder of images here,
-    and goes along. All else goes as it is, so that a new option needs nothing here.
+    command: Command[RequestT, RecordT], request: RequestT, *, contents: Contents | None = None
+) -> Task[RequestT, RecordT]:
+    """Take a request apart for the board.
 
     Args:
-        command: Name of the subcommand.
-        options: As parsed.
-        replaced: Options to be given other values on the board.
+        command: What is asked for.
+        request: A dataclass; every Path in it is a file or a folder here, and goes along.
+        contents: Files below each folder of the request, those that go along.
 
     Raises:
         ArtifactError: A file cannot be read.
-        ImageError: A folder has no images.
     """
-    placing = _Placing()
-    values = {**vars(options), **(replaced or {})}
-    packed = {name: placing.pack(value) for name, value in values.items() if name not in AT_HOME}
+    placing = _Placing(contents or {})
+    packed = placing.pack(request)
     return Task(
         command=command,
-        options=packed,
+        request=command.request_text(packed),
         files=tuple(placing.files),
         folders=tuple(placing.folders),
     )
@@ -115,34 +88,30 @@ def make_task(
 class _Placing:
     """Collects files, and where each one will lie."""
 
-    def __init__(self) -> None:
+    def __init__(self, contents: Contents) -> None:
         self.files: list[PlacedFile] = []
         self.folders: list[str] = []
+        self._contents = contents
 
     def pack(self, value: object) -> Json:
         if isinstance(value, (list, tuple)):
             return [self.pack(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self.pack(item) for name, item in value.items()}
         if value is None or isinstance(value, (str, int, float, bool)):
             return value
         if isinstance(value, Path):
-            value = ImageFolder(path=value, images=list_images(value)) if value.is_dir() else value
-        if isinstance(value, (Path, ImageFolder)):
-            return {"path": self._place(value)}
-        raise TypeError(f"an option is {value!r}, and no board can be given that")
+            return self._place(value)
+        return self.pack(fields_of(value))
 
-    def _place(self, what: Path | ImageFolder) -> str:
-        path = what if isinstance(what, Path) else what.path
+    def _place(self, path: Path) -> str:
         named = path.resolve() if path.name in ("", "..") else path
         place = f"@{len(self.folders)}/{named.name}"
         self.folders.append("" if named.parent == Path() else f"{named.parent}/".replace("//", "/"))
-        if isinstance(what, Path):
-            self._add(path, place)
-        else:
-            for image in what.images:
-                self._add(image, f"{place}/{image.relative_to(path).as_posix()}")
+        for file in self._contents.get(path, (path,)):
+            inside = "" if file == path else f"/{file.relative_to(path).as_posix()}"
+            sha256, size_bytes = sha256_file(file), file.stat().st_size
+            self.files.append(
+                PlacedFile(path=file, place=place + inside, sha256=sha256, size_bytes=size_bytes)
+            )
         return place
-
-    def _add(self, path: Path, place: str) -> None:
-        sha256 = sha256_file(path)
-        size_bytes = path.stat().st_size
-        self.files.append(PlacedFile(path=path, place=place, sha256=sha256, size_bytes=size_bytes))

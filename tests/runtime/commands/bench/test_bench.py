@@ -17,6 +17,7 @@ from tests.runtime.boards import PI_4, recorded
 
 from strop import cli
 from strop.runtime.artifact.contract import Contract
+from strop.runtime.bench import run as bench_run
 from strop.runtime.bench.block_state import BlockState, BoardWatch
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
@@ -73,7 +74,7 @@ def no_cold_start(monkeypatch: pytest.MonkeyPatch) -> None:
             peak_rss_bytes=50 << 20,
         )
 
-    monkeypatch.setattr(bench, "measure_cold_start", instant)
+    monkeypatch.setattr(bench_run, "measure_cold_start", instant)
 
 
 def table(text: str) -> list[list[str]]:
@@ -140,7 +141,7 @@ def test_a_run_that_was_disturbed_says_so(
 ) -> None:
     calm = replace(board_state(recorded(tmp_path / "pi", PI_4)), throttled=0)
     states = [calm, replace(calm, throttled=0x50005)]
-    monkeypatch.setattr(bench, "board_state", lambda: states.pop(0))
+    monkeypatch.setattr(bench_run, "board_state", lambda: states.pop(0))
     assert cli.main(["bench", str(artifact), *QUICK, "--json"]) == 0
     printed = capsys.readouterr()
     assert "the run was disturbed (throttled): under-voltage, throttled" in printed.err
@@ -157,7 +158,7 @@ def test_a_calm_run_says_nothing_about_disturbance(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calm = board_state(recorded(tmp_path / "pi", PI_4))
-    monkeypatch.setattr(bench, "board_state", lambda: calm)
+    monkeypatch.setattr(bench_run, "board_state", lambda: calm)
     assert cli.main(["bench", str(artifact), *QUICK]) == 0
     assert "disturbed" not in capsys.readouterr().err
 
@@ -175,7 +176,7 @@ class HotWatch(BoardWatch):
 def test_blocks_that_do_not_count_are_counted_and_named(
     artifact: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "BoardWatch", HotWatch)
+    monkeypatch.setattr(bench_run, "BoardWatch", HotWatch)
     assert cli.main(["bench", str(artifact), *QUICK, "--json"]) == 0
     printed = capsys.readouterr()
     found = json.loads(printed.out)
@@ -244,7 +245,7 @@ def test_images_are_used_where_given(
         given.append(inputs)
         return (LatencySamples(warmup_ns=(), invoke_ns=(1,) * 30, blocks=(30,)),)
 
-    monkeypatch.setattr(bench, "measure", records_inputs)
+    monkeypatch.setattr(bench_run, "measure", records_inputs)
     assert cli.main(["bench", str(artifact), *QUICK, "--images", str(folder)]) == 0
     assert "32 images of photos" in capsys.readouterr().err
     ((written,),) = given
@@ -274,7 +275,7 @@ def test_a_measurement_that_the_limit_ended_says_so(
     ) -> tuple[LatencySamples, ...]:
         return (LatencySamples(warmup_ns=(), invoke_ns=(4_000_000,) * 3, blocks=(3,)),)
 
-    monkeypatch.setattr(bench, "measure", ends_early)
+    monkeypatch.setattr(bench_run, "measure", ends_early)
     assert cli.main(["bench", str(artifact)]) == 0
     printed = capsys.readouterr()
     assert "stopped by the limit of 120 s after 3 runs; needed were 100 runs and 2 s" in printed.err
@@ -295,7 +296,7 @@ def test_what_could_not_be_measured_ends_with_3(
     def fails(path: Path, *, engine: str | None, num_threads: int) -> ColdStart:
         raise MeasurementError("cold start failed: killed by signal 9")
 
-    monkeypatch.setattr(bench, "measure_cold_start", fails)
+    monkeypatch.setattr(bench_run, "measure_cold_start", fails)
     assert cli.main(["bench", str(artifact), *QUICK]) == 3
     printed = capsys.readouterr()
     assert printed.out == ""

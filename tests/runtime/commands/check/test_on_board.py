@@ -17,9 +17,9 @@ from tests.runtime.remote.test_ssh_board import start
 
 from strop import cli
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.check.judge.report import CHECK_REPORT
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.judge.report import CHECK_REPORT, CheckReport
 from strop.runtime.check.modes.qualification import FILE_NAME, QUALIFICATION
+from strop.runtime.check.modes.request import Question
 from strop.runtime.commands.check import on_board as check_on_board
 from strop.runtime.commands.check import question
 from strop.runtime.reporting.paired import present_pairs
@@ -250,11 +250,11 @@ def test_a_report_of_something_else_is_refused(
 ) -> None:
     report = report_of(tmp_path / "pi", PASSED)
 
-    def performed(*words: object, **_: object) -> str:
-        (plan,) = (word for word in words if isinstance(word, CheckPlan))
-        return CHECK_REPORT.dumps(replace(report, plan=plan if other == "file" else PLAN))
+    def answered(*words: object, **_: object) -> CheckReport:
+        (question,) = (word for word in words if isinstance(word, Question))
+        return replace(report, plan=question.plan if other == "file" else PLAN)
 
-    monkeypatch.setattr(check_on_board, "_performed", performed)
+    monkeypatch.setattr(check_on_board, "_record", answered)
     words = ["check", str(tiny_onnx), "--baseline", str(tiny_onnx), "--target", "ssh://board"]
     assert cli.main(words) == 3
     assert "is that board yours?" in capsys.readouterr().err

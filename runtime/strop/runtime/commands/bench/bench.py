@@ -5,22 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from strop import console
-from strop.runtime.artifact.artifact import read_contract, sha256_file
-from strop.runtime.artifact.contract import Activation, ResizeRule
-from strop.runtime.bench.block_state import BoardWatch
-from strop.runtime.bench.coldstart import measure_cold_start
-from strop.runtime.bench.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
-from strop.runtime.bench.record import BENCH_RECORD, ArtifactRecord, BenchRecord
-from strop.runtime.bench.sustained import DEFAULT_LOAD_S, SustainedSamples, measure_sustained
-from strop.runtime.classify.foreign import foreign_facts
-from strop.runtime.classify.prepare import preparation
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.bench.latency import MeasurePlan
+from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
+from strop.runtime.bench.run import MAX_IMAGES, BenchRequest, bench
+from strop.runtime.bench.sustained import DEFAULT_LOAD_S
 from strop.runtime.commands.bench.cool_board import cool_board
-from strop.runtime.commands.bench.on_board import measure_on_board
+from strop.runtime.commands.bench.on_board import BENCH, measure_on_board
 from strop.runtime.commands.bench.table import print_record
 from strop.runtime.commands.flags.contract import add_engine_flags
 from strop.runtime.commands.flags.export import (
@@ -30,22 +25,14 @@ from strop.runtime.commands.flags.export import (
 )
 from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.numbers import count, fitting, positive, seconds
-from strop.runtime.commands.flags.target import add_target_flags, has_target
+from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.commands.run.run import note_remark
-from strop.runtime.engines import open_engine
-from strop.runtime.engines.engine import Array, Engine
-from strop.runtime.errors import ContractError
+from strop.runtime.engines.engine import Engine
 from strop.runtime.history.measured import measured_by_bench
-from strop.runtime.images.dataset import list_images
-from strop.runtime.images.load import load_image
-from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
-from strop.runtime.machine.machine import machine
 from strop.runtime.records.json_records import require_writable
-from strop.runtime.records.timestamps import timestamp
-from strop.runtime.records.version import installed_version
+from strop.runtime.remote.command import Work
 
-MAX_IMAGES = 32  # decoded once and kept: 5 MB at 224 x 224
 LIMIT_FACTOR = 4  # over the timed inferences; warm-up, lead-ins and inputs take under 1 more
 
 
@@ -128,11 +115,11 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         require_writable(options.output, force=options.force)
     require_exports_writable(options)
-    _plan(options)  # what is wrong in it shall not wait for a board
+    request = _request(options)  # what is wrong in it shall not wait for a board
     if has_target(options):
-        record = measure_on_board(options, images=_images(options))
+        record = measure_on_board(target_of(options), request)
     else:
-        record = _measure(options)
+        record = _measure(request, output=options.output)
     print_record(record, as_json=options.json)
     if options.output is not None:
         BENCH_RECORD.write(record, options.output)
@@ -141,18 +128,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def perform(options: argparse.Namespace) -> int:
-    """What a board does for `--target`: measure, and print the record with all raw samples.
-
-    Raises:
-        StropError: As `run`.
-    """
-    console.line(BENCH_RECORD.dumps(_measure(options)).rstrip())
-    return 0
-
-
-def _images(options: argparse.Namespace) -> Sequence[Path] | None:
-    return None if options.images is None else list_images(options.images)[:MAX_IMAGES]
+def _request(options: argparse.Namespace) -> BenchRequest:
+    return BenchRequest(
+        artifacts=tuple(options.artifacts),
+        plan=_plan(options),
+        images=options.images,
+        engine=options.engine,
+        num_threads=options.threads,
+        load_s=options.sustained,
+        cool_down_s=options.cool_down,
+    )
 
 
 def _plan(options: argparse.Namespace) -> MeasurePlan:
@@ -167,117 +152,34 @@ def _plan(options: argparse.Namespace) -> MeasurePlan:
     return plan if options.warmup else replace(plan, warmup_duration_s=0.0)
 
 
-def _measure(options: argparse.Namespace) -> BenchRecord:
-    plan = _plan(options)
-    images = _images(options)
-    inputs = (
-        f"random pixels, seed {INPUT_SEED}"
-        if images is None
-        else f"{len(images)} images of {options.images.resolve().name}"
-    )
-    paths: Sequence[Path] = options.artifacts
-    for path in paths:
-        read_contract(path)  # verifies the content, where there is a checksum
-        note_manifest(path)
-    cooled = cool_board(options.cool_down)
-    created_at = timestamp()
-    before, board_before = machine(), board_state()  # their load must not count our own work
-    with ExitStack() as stack:
-        engines = [
-            stack.enter_context(
-                open_engine(path, engine=options.engine, num_threads=options.threads)
-            )
-            for path in paths
-        ]
-        console.settings("bench", _settings(options, plan, engines, inputs))
+def _measure(request: BenchRequest, *, output: Path | None = None) -> BenchRecord:
+    def opened(engines: Sequence[Engine], inputs: str) -> None:
+        console.settings("bench", _settings(request, engines, inputs) | {"output": output})
         for engine in engines:
             note_remark(engine)
-        tensors = [
-            [random_inputs(engine.inputs)]
-            if images is None
-            else _image_inputs(images, path=path, engine=engine)
-            for path, engine in zip(paths, engines, strict=True)
-        ]
-        cold_starts = [
-            measure_cold_start(path, engine=options.engine, num_threads=options.threads)
-            for path in console.progress(paths, len(paths), "cold start")
-        ]
-        watch = BoardWatch()
-        samples = measure(engines, tensors, plan=plan, watch=watch)
-        board_after = board_state()
-        sustained = _sustained(engines, tensors, load_s=options.sustained)
-        facts = [engine.facts for engine in engines]
-    return BenchRecord(
-        strop_version=installed_version(),
-        created_at=created_at,
-        inputs=inputs,
-        plan=plan,
-        machine=before,
-        cool_down=cooled,
-        board_before=board_before,
-        board_after=board_after,
-        block_states=watch.states,
-        artifacts=tuple(
-            ArtifactRecord(
-                name=path.name,
-                sha256=sha256_file(path),
-                size_bytes=path.stat().st_size,
-                facts=facts[i],
-                cold_start=cold_starts[i],
-                samples=samples[i],
-                sustained=sustained[i],
-            )
-            for i, path in enumerate(paths)
-        ),
-    )
+
+    for path in request.artifacts:
+        read_contract(path)  # verifies the content, where there is a checksum
+        note_manifest(path)
+    cooled = cool_board(request.cool_down_s)
+    return bench(request, cooled=cooled, opened=opened, progress=console.progress)
 
 
-def _sustained(
-    engines: Sequence[Engine], inputs: Sequence[Sequence[Sequence[Array]]], *, load_s: float | None
-) -> list[SustainedSamples | None]:
-    """Each engine alone: beside another one it would not heat the board as it does in use."""
-    if load_s is None:
-        return [None] * len(engines)
-    return [
-        measure_sustained(engine, tensors, load_s=load_s, watch=BoardWatch())
-        for engine, tensors in console.progress(
-            zip(engines, inputs, strict=True), len(engines), "sustained"
-        )
-    ]
-
-
-def _settings(
-    options: argparse.Namespace, plan: MeasurePlan, engines: Sequence[Engine], inputs: str
-) -> dict[str, object]:
+def _settings(request: BenchRequest, engines: Sequence[Engine], inputs: str) -> dict[str, object]:
+    plan, load_s = request.plan, request.load_s
     return {
-        "artifacts": [str(path) for path in options.artifacts],
+        "artifacts": [str(path) for path in request.artifacts],
         "engines": [f"{engine.facts.engine} {engine.facts.version}" for engine in engines],
-        "threads": options.threads,
+        "threads": request.num_threads,
         "inputs": inputs,
         "runs": f"at least {plan.min_runs} and {plan.min_duration_s:g} s, for each artifact",
         "warm-up": f"at least {plan.warmup_runs} runs and {plan.warmup_duration_s:g} s",
         "limit": f"{plan.max_duration_s:g} s in all",
-        "sustained": None
-        if options.sustained is None
-        else f"then {options.sustained:g} s for each artifact, alone",
-        "output": options.output,
+        "sustained": None if load_s is None else f"then {load_s:g} s for each artifact, alone",
     }
 
 
-def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list[Sequence[Array]]:
-    contract = read_contract(path)
-    if contract is None:
-        # How images are cropped and scores are read changes no latency.
-        unasked = {"resize": ResizeRule.STRETCH, "activation": Activation.NONE}
-        facts = foreign_facts(path, engine.input, engine.output, unasked)
-        if facts.missing:
-            raise ContractError(
-                f"{path}: no contract inside, so images cannot be prepared for it; leave out"
-                " --images to measure on random pixels"
-            )
-        contract = facts.contract()
-    prepare = preparation(contract, engine.input)
-    return [(prepare.apply(load_image(image, contract)),) for image in images]
+ON_BOARD = (Work(command=BENCH, perform=lambda request: [_measure(request)]),)
 
 
 def _load_seconds(text: str) -> float:

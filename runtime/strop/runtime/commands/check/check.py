@@ -8,26 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop import console
-from strop.runtime.check.judge.gates import GateOptions
+from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes import paired
 from strop.runtime.check.modes.mode import MERGE, MODES, CheckMode
-from strop.runtime.check.modes.qualification import QUALIFICATION
-from strop.runtime.check.modes.request import Mode, Question
+from strop.runtime.check.modes.request import Question
 from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.check.flags import add_parser
-from strop.runtime.commands.check.on_board import check_on_board, plan_there
+from strop.runtime.commands.check.on_board import CHECK, QUALIFY, check_on_board
 from strop.runtime.commands.check.outputs import check_outputs
 from strop.runtime.commands.check.question import plan_of, question_of, question_of_merge
 from strop.runtime.commands.check.self_test import qualify, run_self_test
 from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.flags.target import has_target
+from strop.runtime.commands.flags.target import has_target, target_of
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
 from strop.runtime.records.json_records import require_writable
+from strop.runtime.remote.command import Work
 from strop.runtime.reporting.presentation import Presentation
 from strop.runtime.reporting.wording import change_word
 
-__all__ = ["add_parser", "perform", "run"]
+__all__ = ["ON_BOARD", "add_parser", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,8 +70,7 @@ def _check(
         for path in filter(Path.is_file, question.artifacts):
             note_manifest(path)
     if is_elsewhere:
-        options.mode, options.baseline = question.mode, question.baseline
-        report = check_on_board(options, question.plan, question.gates)
+        report = check_on_board(target_of(options), question)
     else:
         with ending_on_signals():
             report = mode.run(question, cool=_cool, note=console.note)
@@ -102,28 +101,15 @@ def _print(check: Presentation, *, is_json: bool) -> None:
         console.note(note)
 
 
-def perform(options: argparse.Namespace) -> int:
-    """What a board does for `--target`: measure, and print the report with all raw samples.
-
-    Raises:
-        StropError: As `run`.
-    """
-    plan = plan_there(options)
-    if options.self_test:
-        console.line(QUALIFICATION.dumps(qualify(options, plan)).rstrip())
-        return 0
-    question = Question(
-        artifacts=tuple(options.artifacts),
-        plan=plan,
-        mode=Mode(options.mode) if options.mode else None,  # a board gets it as text
-        baseline=options.baseline,
-        engine=options.engine,
-        gates=GateOptions(allowed=tuple(options.allow)),
-    )
+def _measure(question: Question) -> CheckReport:
     with ending_on_signals():
-        report = paired.run(question, cool=_cool, note=console.note)
-    console.line(paired.FORMAT.dumps(report).rstrip())
-    return 0
+        return paired.run(question, cool=_cool, note=console.note)
+
+
+ON_BOARD = (
+    Work(command=CHECK, perform=lambda question: [_measure(question)]),
+    Work(command=QUALIFY, perform=lambda request: [qualify(request)]),
+)
 
 
 def _cool() -> CoolDown | None:

@@ -21,8 +21,8 @@ from strop.runtime.check.modes.qualification import (
     try_out,
 )
 from strop.runtime.commands.bench.cool_board import cool_board
-from strop.runtime.commands.check.on_board import qualify_on_board
-from strop.runtime.commands.flags.target import has_target
+from strop.runtime.commands.check.on_board import QualifyRequest, qualify_on_board
+from strop.runtime.commands.flags.target import has_target, target_of
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine
@@ -56,8 +56,12 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
     artifact: Path = options.artifacts[0]
     output = artifact.parent / FILE_NAME if options.output is None else options.output
     require_writable(output, force=options.force)
-    try_it = qualify_on_board if has_target(options) else qualify
-    qualification = try_it(options, plan)
+    request = QualifyRequest(
+        artifact=artifact, engine=options.engine, plan=plan, minutes=options.minutes
+    )
+    qualification = (
+        qualify_on_board(target_of(options), request) if has_target(options) else qualify(request)
+    )
     trials = qualification.trials
     QUALIFICATION.write(qualification, output)
     lines = findings(trials)
@@ -70,29 +74,25 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
     return 0
 
 
-def qualify(options: argparse.Namespace, plan: CheckPlan) -> Qualification:
+def qualify(request: QualifyRequest) -> Qualification:
     """Try checks of one artifact against its copy on this machine.
-
-    Args:
-        options: Of `strop check --self-test`: `artifacts`, `engine` and `minutes` of it.
-        plan: Of every trial.
 
     Raises:
         ArtifactError, EngineError: The artifact cannot be run.
         MeasurementError: Too little time, or it could not be measured.
     """
-    (artifact,) = options.artifacts
-    candidate = Candidate(artifact=artifact, engine=options.engine)
+    artifact, plan = request.artifact, request.plan
+    candidate = Candidate(artifact=artifact, engine=request.engine)
     tried = subject(candidate, plan)
     before = machine()
     cool_board(DEFAULT_LIMIT_S)
 
     def check(rel_increase: float, trial_plan: CheckPlan) -> Decision:
-        slowed = Candidate(artifact=artifact, engine=options.engine, slowdown=rel_increase)
+        slowed = Candidate(artifact=artifact, engine=request.engine, slowdown=rel_increase)
         return check_paired(candidate, [slowed], plan=trial_plan).artifacts[0].decision
 
     with ending_on_signals():
-        trials = try_out(check, plan, budget_s=options.minutes * S_PER_MINUTE, on_trial=_say)
+        trials = try_out(check, plan, budget_s=request.minutes * S_PER_MINUTE, on_trial=_say)
     return Qualification(
         strop_version=installed_version(),
         artifact=tried.name,

@@ -5,30 +5,38 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from strop import console
 from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify import classifier as classifiers
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.decision import Decision
-from strop.runtime.classify.evaluate import Evaluation, evaluate
+from strop.runtime.classify.evaluate import evaluate
 from strop.runtime.classify.truth import images_with_truth
 from strop.runtime.commands.evaluate import table as report
-from strop.runtime.commands.evaluate.on_board import evaluate_on_board
+from strop.runtime.commands.evaluate.on_board import (
+    EVALUATE,
+    Evaluated,
+    EvaluateRequest,
+    evaluate_on_board,
+)
 from strop.runtime.commands.flags.contract import (
+    Opening,
     add_contract_flags,
     add_engine_flags,
-    contract_from_flags,
+    open_as_given,
+    opening_from_flags,
 )
 from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.flags.target import add_target_flags, has_target
+from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.commands.run.run import note_remark, settings
-from strop.runtime.engines import ENGINES, EngineFacts
+from strop.runtime.engines import ENGINES
 from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import LabelledImage, list_images
+from strop.runtime.remote.command import Work
 
 T = TypeVar("T")
 
@@ -74,13 +82,22 @@ def run(options: argparse.Namespace) -> int:
     """
     for path in filter(None, (options.artifact, options.against)):
         note_manifest(path)
+    request = EvaluateRequest(
+        opening=opening_from_flags(options),
+        folder=options.folder,
+        against=options.against,
+        truth=options.truth,
+        limit=options.limit,
+    )
     if has_target(options):
         images = _spread(list_images(options.folder), options.limit)
-        facts, against_facts, result = evaluate_on_board(options, images)
+        evaluated = evaluate_on_board(target_of(options), request, images)
     else:
-        facts, against_facts, result = _evaluate(options)
+        evaluated = _evaluate(request)
+    result = evaluated.result
     if options.json:
-        console.json(report.record(options, facts, against_facts, result))
+        record = report.record(options, evaluated.engine, evaluated.against_engine, result)
+        console.json(record)
         return 0
     if result.task is Task.REGRESS:
         console.table(report.ERROR_COLUMNS, report.error_rows(result))
@@ -91,24 +108,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(options: argparse.Namespace) -> tuple[EngineFacts, EngineFacts | None, Evaluation]:
+def _evaluate(request: EvaluateRequest) -> Evaluated:
+    opening = request.opening
     with ExitStack() as stack:
-        classifier = stack.enter_context(_open(options, options.artifact))
-        against = (
-            None
-            if options.against is None
-            else stack.enter_context(_open(options, options.against))
-        )
-        images, targets, subfolders = _images(options, classifier)
-        echoed = {**settings(classifier), "images": len(images), "folder": options.folder}
+        classifier = stack.enter_context(open_as_given(opening))
+        against = None
+        if request.against is not None:
+            against = stack.enter_context(open_as_given(_reference(opening, request.against)))
+        images, targets, subfolders = _images(request, classifier)
+        echoed = {**settings(classifier), "images": len(images), "folder": request.folder}
         if subfolders:
             echoed["subfolders"] = "{} below the threshold, {} at or above it".format(*subfolders)
-        if options.truth is not None:
-            echoed["truth"] = options.truth
+        if request.truth is not None:
+            echoed["truth"] = request.truth
         if against is not None:
-            echoed["against"] = options.against
+            echoed["against"] = request.against
             echoed["its engine"] = settings(against)["engine"]
-        console.settings(f"evaluate {options.artifact}", echoed)
+        console.settings(f"evaluate {opening.artifact}", echoed)
         for opened in filter(None, (classifier, against)):
             note_remark(opened)
 
@@ -116,27 +132,29 @@ def _evaluate(options: argparse.Namespace) -> tuple[EngineFacts, EngineFacts | N
             return console.progress(steps, len(images), "classifying")
 
         result = evaluate(classifier, images, targets=targets, against=against, progress=progress)
-        return classifier.facts, None if against is None else against.facts, result
+        return Evaluated(
+            engine=classifier.facts,
+            against_engine=None if against is None else against.facts,
+            result=result,
+        )
 
 
-def _open(options: argparse.Namespace, path: Path) -> Classifier:
-    engine = options.engine
-    is_reference = path is options.against
-    if is_reference and engine is not None and ENGINES[engine].format is not detect_format(path):
+def _reference(opening: Opening, path: Path) -> Opening:
+    engine = opening.engine
+    if engine is not None and ENGINES[engine].format is not detect_format(path):
         engine = None  # --engine is for the artifact; the reference may be of the other format
-    contract = contract_from_flags(options, path)
-    return classifiers.open(path, engine=engine, num_threads=options.threads, contract=contract)
+    return replace(opening, artifact=path, engine=engine)
 
 
 def _images(
-    options: argparse.Namespace, classifier: Classifier
+    request: EvaluateRequest, classifier: Classifier
 ) -> tuple[tuple[LabelledImage, ...], tuple[tuple[float, ...], ...] | None, tuple[str, ...]]:
     """The images, with what is true of them; and the subfolders that decide it of a BINARY task."""
     decision, labels = classifier.known_decision(), classifier.contract.labels
-    found = images_with_truth(options.folder, options.truth, decision=decision, labels=labels)
-    if not found.is_labelled and options.against is None:
-        raise ImageError(_no_truth(options.folder, decision, labels))
-    chosen = _spread(tuple(range(len(found.paths))), options.limit)
+    found = images_with_truth(request.folder, request.truth, decision=decision, labels=labels)
+    if not found.is_labelled and request.against is None:
+        raise ImageError(_no_truth(request.folder, decision, labels))
+    chosen = _spread(tuple(range(len(found.paths))), request.limit)
     images = tuple(
         LabelledImage(
             path=found.paths[i], class_index=None if found.classes is None else found.classes[i]
@@ -146,6 +164,9 @@ def _images(
     targets = None if found.targets is None else tuple(found.targets[i] for i in chosen)
     is_halved = decision.task is Task.BINARY and found.classes is not None
     return images, targets, found.labels if is_halved else ()
+
+
+ON_BOARD = (Work(command=EVALUATE, perform=lambda request: [_evaluate(request)]),)
 
 
 def _no_truth(folder: Path, decision: Decision, labels: Sequence[str]) -> str:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Activation, Contract, ResizeRule, Task
-from strop.runtime.classify.classifier import check_tensors
+from strop.runtime.classify import classifier as classifiers
+from strop.runtime.classify.classifier import Classifier, check_tensors
 from strop.runtime.commands.flags.numbers import numbers
 from strop.runtime.engines import ENGINES, open_engine
 from strop.runtime.errors import ContractError
 from strop.runtime.images.dataset import read_labels
+from strop.runtime.records.typed_json import fields_of
 
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
@@ -73,16 +74,68 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def contract_from_flags(
-    options: argparse.Namespace, path: str | os.PathLike[str]
-) -> Contract | None:
-    """The artifact's contract with the flags' values in it; None if it needs none of them.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GivenContract:
+    """What the flags say of an artifact; None where they say nothing.
+
+    Attributes:
+        labels: As in Contract, like all of them.
+    """
+
+    labels: tuple[str, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: ResizeRule | None = None
+    crop_fraction: float | None = None
+    activation: Activation | None = None
+    task: Task | None = None
+    thresholds: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opening:
+    """How a classifier is opened.
+
+    Attributes:
+        artifact: The file.
+        engine: A name in ENGINES; None for the best that is installed.
+        num_threads: Within one inference.
+        given: What the flags say of it.
+    """
+
+    artifact: Path
+    engine: str | None
+    num_threads: int
+    given: GivenContract
+
+
+def opening_from_flags(options: argparse.Namespace) -> Opening:
+    """How `options.artifact` is opened, by the engine flags and the contract flags.
+
+    Raises:
+        ContractError: The file of labels cannot be used.
+    """
+    return Opening(
+        artifact=options.artifact,
+        engine=options.engine,
+        num_threads=options.threads,
+        given=GivenContract(
+            labels=None if options.labels is None else tuple(read_labels(options.labels)),
+            mean=options.mean,
+            std=options.std,
+            resize=None if options.resize is None else ResizeRule(options.resize),
+            crop_fraction=options.crop_fraction,
+            activation=None if options.activation is None else Activation(options.activation),
+            task=None if options.task is None else Task(options.task),
+            thresholds=None if options.threshold is None else tuple(options.threshold),
+        ),
+    )
+
+
+def open_as_given(opening: Opening) -> Classifier:
+    """The classifier, by the artifact's contract with what is given in it.
 
     Of an artifact without a contract, notes say what was taken from the file itself.
-
-    Args:
-        options: As parsed with `add_contract_flags`.
-        path: The artifact.
 
     Raises:
         ArtifactError: The file is not an artifact.
@@ -90,7 +143,19 @@ def contract_from_flags(
             value is out of range or of no effect.
         EngineError: No engine for the artifact is installed.
     """
-    given = _given(options)
+    contract = _contract(opening.given, opening.artifact)
+    return classifiers.open(
+        opening.artifact,
+        engine=opening.engine,
+        num_threads=opening.num_threads,
+        contract=contract,
+    )
+
+
+def _contract(values: GivenContract, path: Path) -> Contract | None:
+    given: dict[str, Any] = {
+        name: value for name, value in fields_of(values).items() if value is not None
+    }
     carried = read_contract(path)
     if carried is None:
         return _foreign(path, given)
@@ -106,20 +171,19 @@ def contract_from_flags(
     return replace(carried, **given)
 
 
-def _foreign(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Contract:
+def _foreign(path: Path, given: Mapping[str, Any]) -> Contract:
     # Only here: what strop wrote shall not wait for it.
     from strop.runtime.classify.foreign import foreign_facts
     from strop.runtime.classify.input_fit import input_fit_note
 
-    where = os.fspath(path)
     with open_engine(path) as engine:
-        check_tensors(engine, where=where)
+        check_tensors(engine, where=str(path))
         image, scores = engine.input, engine.output
     facts = foreign_facts(path, image, scores, given)
     if facts.missing:
         missing = ", ".join(f"--{name}" for name in facts.missing)
         raise ContractError(
-            f"{where}: carries no contract, nor does it say elsewhere what {missing} would; give"
+            f"{path}: carries no contract, nor does it say elsewhere what {missing} would; give"
             f" {missing}, and --labels for names"
         )
     for note in facts.notes:
@@ -127,19 +191,5 @@ def _foreign(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Contract
     contract = facts.contract()
     odd = input_fit_note(contract, image)
     if odd:
-        console.note(f"{where}: {odd}")
+        console.note(f"{path}: {odd}")
     return contract
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "labels": None if options.labels is None else read_labels(options.labels),
-        "mean": options.mean,
-        "std": options.std,
-        "resize": None if options.resize is None else ResizeRule(options.resize),
-        "crop_fraction": options.crop_fraction,
-        "activation": None if options.activation is None else Activation(options.activation),
-        "task": None if options.task is None else Task(options.task),
-        "thresholds": None if options.threshold is None else tuple(options.threshold),
-    }
-    return {name: value for name, value in values.items() if value is not None}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from strop import console
-from strop.runtime.artifact.artifact import Format, sha256_file
+from strop.runtime.artifact.artifact import detect_format, sha256_file
 from strop.runtime.errors import MeasurementError, TargetError
 from strop.runtime.remote.address import DEFAULT_PYTHON, Target, target_from_url
+from strop.runtime.remote.command import Command, RecordT, RequestT
 from strop.runtime.remote.running import Running
 from strop.runtime.remote.session import open_session
-from strop.runtime.remote.task import Task
+from strop.runtime.remote.task import Contents, make_task
 
 
 def add_target_flags(parser: argparse.ArgumentParser) -> None:
@@ -66,23 +67,30 @@ def target_of(options: argparse.Namespace) -> Target:
 @contextmanager
 def started(
     target: Target,
-    task: Task,
+    command: Command[RequestT, RecordT],
+    request: RequestT,
     *,
-    formats: Collection[Format] = (),
+    artifacts: Iterable[Path] = (),
     engine: str | None = None,
-) -> Iterator[Running]:
-    """The task, started on the board; at the end nothing of it runs there.
+    contents: Contents | None = None,
+) -> Iterator[Running[RequestT, RecordT]]:
+    """A request's work, started on the board; at the end nothing of it runs there.
 
     Args:
         target: The board.
-        task: What is to be done.
-        formats: Of the artifacts; the board must have an engine for each.
+        command: What is asked for.
+        request: Of it.
+        artifacts: The board must have an engine for each.
         engine: The one that is asked for; None for any.
+        contents: As `make_task`.
 
     Raises:
+        ArtifactError: A file cannot be read.
         TargetError: The board cannot be reached, lacks something, or its disk is full.
         MeasurementError: The connection was lost.
     """
+    formats = {detect_format(path) for path in artifacts}
+    task = make_task(command, request, contents=contents)
     with open_session(target) as session:
         session.check(formats, engine=engine)
         copied = session.send(task, progress=console.progress)

@@ -6,39 +6,88 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import fields, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
 
-from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.classify.predictions import Prediction
 from strop.runtime.classify.selftest import SelfTest
 from strop.runtime.classify.stream import Answer
-from strop.runtime.commands.flags.target import started, target_of
+from strop.runtime.commands.flags.contract import Opening
+from strop.runtime.commands.flags.target import started
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.images.find import Unusable, find_images
-from strop.runtime.records.json_reader import parse_object
-from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote.address import Target
+from strop.runtime.remote.command import Command, RecordT, RequestT
 from strop.runtime.remote.running import Running
-from strop.runtime.remote.task import Task, make_task
-
-IMAGES_FAILED = 2  # exit codes of `strop run` that are results
-SELFTEST_FAILED = 1
 
 
-def classify_on_board(
-    options: argparse.Namespace,
-) -> tuple[EngineFacts, tuple[tuple[Prediction, ...], ...]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassifyRequest:
+    """Asks for the classes of image files.
+
+    Attributes:
+        opening: The artifact, and how it is opened.
+        images: The files.
+        top: Classes per image, at most.
+    """
+
+    opening: Opening
+    images: tuple[Path, ...]
+    top: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Classified:
+    """What ran the artifact, and the classes of each image."""
+
+    engine: EngineFacts
+    predictions: tuple[tuple[Prediction, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelftestRequest:
+    """Asks for the answers to a file of golden vectors."""
+
+    opening: Opening
+    golden: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelfTested:
+    """What ran the artifact, and how its answers compare."""
+
+    engine: EngineFacts
+    result: SelfTest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamRequest:
+    """Asks for answers one by one.
+
+    Attributes:
+        opening: The artifact, and how it is opened.
+        images: Files; none where there is a camera.
+        camera: Its number.
+        frames: So many of it; None for no end.
+        top: Classes per image, at most.
+    """
+
+    opening: Opening
+    images: tuple[Path, ...]
+    camera: int | None
+    frames: int | None
+    top: int
+
+
+CLASSIFY = Command(name="run", request=ClassifyRequest, record=Classified)
+SELFTEST = Command(name="run --selftest", request=SelftestRequest, record=SelfTested)
+STREAM = Command(name="run --jsonl", request=StreamRequest, record=Answer)
+
+
+def classify_on_board(target: Target, request: ClassifyRequest) -> Classified:
     """Have a board classify the image files.
-
-    Args:
-        options: Of `strop run`.
-
-    Returns:
-        What ran the artifact there, and for each image its classes.
 
     Raises:
         ArtifactError: A file cannot be read.
@@ -46,111 +95,77 @@ def classify_on_board(
         MeasurementError: The connection was lost, or the record is not of these images.
         StropError: As `strop run` raised it there.
     """
-    target = target_of(options)
-    task = _task(options, [Path(image) for image in options.images], json=True)
-    record = _record(target, options, task)
-    where = f"{target}: the record"
-    images = record.get("images")
-    if not isinstance(images, list) or len(images) != len(options.images):
+    with _started(target, CLASSIFY, request, request.opening) as running:
+        found = running.record()
+    if len(found.predictions) != len(request.images):
         raise MeasurementError(
-            f"{where} is not of the {len(options.images)} images sent; is that board yours?"
+            f"{target}: the record is not of the {len(request.images)} images sent; is that board"
+            " yours?"
         )
-    answered = tuple(_predictions(image, where=where) for image in images)
-    return _facts(record, where=where), answered
+    return found
 
 
-def selftest_on_board(options: argparse.Namespace, *, golden: Path) -> tuple[EngineFacts, SelfTest]:
+def selftest_on_board(target: Target, request: SelftestRequest) -> SelfTested:
     """Have a board run the golden vectors.
-
-    Args:
-        options: Of `strop run --selftest`.
-        golden: The file.
-
-    Returns:
-        What ran the artifact there, and how its answers compare.
 
     Raises:
         StropError: As `classify_on_board`.
     """
-    target = target_of(options)
-    record = _record(target, options, _task(options, [], json=True, golden=golden))
-    where = f"{target}: the self-test"
-    found = record.get("selftest")
-    if isinstance(found, dict):
-        names = {field.name for field in fields(SelfTest)}
-        found = {name: value for name, value in found.items() if name in names}
-    result = read_typed(found, SelfTest, at=where)
+    with _started(target, SELFTEST, request, request.opening) as running:
+        found = running.record()
+    result = found.result
     if not len(result.differences) == len(result.expected) == len(result.found) > 0:
-        raise MeasurementError(f"{where} has answers of different numbers; is that board yours?")
-    return _facts(record, where=where), result
+        raise MeasurementError(
+            f"{target}: the self-test has answers of different numbers; is that board yours?"
+        )
+    return found
 
 
 @contextmanager
-def stream_on_board(options: argparse.Namespace) -> Iterator[Iterator[Answer]]:
+def stream_on_board(
+    target: Target, options: argparse.Namespace, opening: Opening
+) -> Iterator[Iterator[Answer]]:
     """Have a board answer images, or the frames of its camera, one by one.
 
     All images are found and copied before the first one is answered.
 
     Args:
+        target: The board.
         options: Of `strop run`.
+        opening: The artifact, and how it is opened.
 
     Raises:
         StropError: As `classify_on_board`.
     """
-    target = target_of(options)
-    if options.camera is not None:
-        found: list[str | Unusable] = []
-    else:
+    found: list[str | Unusable] = []
+    if options.camera is None:
         found = [_checked(item) for item in find_images(options.images, stdin=sys.stdin.buffer)]
-    sent = [item for item in found if isinstance(item, str)]
-    if options.camera is None and not sent:
+    images = tuple(Path(item) for item in found if isinstance(item, str))
+    if options.camera is None and not images:
         yield iter(_join(found, iter(())))
         return
-    task = _task(options, [Path(path) for path in sent], jsonl=True)
-    with started(
-        target, task, formats={detect_format(options.artifact)}, engine=options.engine
-    ) as running:
-        answers = _answers(target, task, running)
+    request = StreamRequest(
+        opening=opening,
+        images=images,
+        camera=options.camera,
+        frames=options.frames,
+        top=options.top,
+    )
+    with _started(target, STREAM, request, opening) as running:
+        answers = (
+            replace(answer, error=answer.error and running.at_home(answer.error))
+            for answer in running.records()
+        )
         yield answers if options.camera is not None else _join(found, answers)
 
 
-def _task(options: argparse.Namespace, images: Sequence[Path], **replaced: bool | Path) -> Task:
-    flags: dict[str, object] = {"json": False, "jsonl": False, **replaced, "images": images}
-    task = make_task("run", options, replaced=flags)
-    # `strop run` takes images as text: a path, or what stands for many.
-    places = [
-        cast("dict[str, str]", each)["path"] for each in cast("list[Any]", task.options["images"])
-    ]
-    return replace(task, options={**task.options, "images": [*places]})
-
-
-def _record(target: Target, options: argparse.Namespace, task: Task) -> dict[str, Any]:
-    with started(
-        target, task, formats={detect_format(options.artifact)}, engine=options.engine
-    ) as running:
-        text = running.whole()
-        running.check(SELFTEST_FAILED)
-    return _object(text, where=f"{target}: the record")
-
-
-def _answers(target: Target, task: Task, running: Running) -> Iterator[Answer]:
-    where = f"{target}: an answer"
-    for line in running.lines():
-        answer = _object(line, where=where)
-        source = answer.get("path", answer.get("frame"))
-        if not isinstance(source, (str, int)):
-            raise MeasurementError(f"{where} is of {str(source)[:80]}; needed is an image")
-        if "error" in answer:
-            error = str(read_typed(answer["error"], str, at=where))
-            yield Answer(source=source, error=task.at_home(error))
-            continue
-        yield Answer(
-            source=source,
-            predictions=_predictions(answer, where=where),
-            latency_ns=read_typed(answer.get("latency_ns"), int, at=where),
-            engine=_facts(answer, where=where),
-        )
-    running.check(IMAGES_FAILED)
+def _started(
+    target: Target,
+    command: Command[RequestT, RecordT],
+    request: RequestT,
+    opening: Opening,
+) -> AbstractContextManager[Running[RequestT, RecordT]]:
+    return started(target, command, request, artifacts=[opening.artifact], engine=opening.engine)
 
 
 def _join(found: Sequence[str | Unusable], answers: Iterator[Answer]) -> Iterator[Answer]:
@@ -172,18 +187,3 @@ def _checked(item: str | Unusable) -> str | Unusable:
     if isinstance(item, Unusable) or (os.path.isfile(item) and os.access(item, os.R_OK)):  # noqa: PTH113  # Path.is_file raises where a name is too long
         return item
     return Unusable(path=item, reason=f"{item}: no file that can be read; needed is an image")
-
-
-def _facts(record: dict[str, Any], *, where: str) -> EngineFacts:
-    return read_typed(record.get("engine"), EngineFacts, at=where)
-
-
-def _predictions(answer: object, *, where: str) -> tuple[Prediction, ...]:
-    found = answer.get("predictions") if isinstance(answer, dict) else None
-    return read_typed(found, tuple[Prediction, ...], at=where)
-
-
-def _object(text: str, *, where: str) -> dict[str, Any]:
-    return parse_object(
-        text, where=where, error=MeasurementError, remedy="does something print there?"
-    )

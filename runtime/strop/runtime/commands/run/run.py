@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,27 +12,44 @@ from typing import Any
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import golden_beside, read_golden
-from strop.runtime.classify import classifier as classifiers
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.classify.decision import in_words
 from strop.runtime.classify.predictions import Prediction
 from strop.runtime.classify.selftest import SelfTest, selftest
+from strop.runtime.classify.stream import Answer, classify_each
 from strop.runtime.commands.flags.contract import (
+    Opening,
     add_contract_flags,
     add_engine_flags,
-    contract_from_flags,
+    open_as_given,
+    opening_from_flags,
 )
 from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.flags.target import add_target_flags, has_target
+from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.commands.run.on_board import (
+    CLASSIFY,
+    SELFTEST,
+    STREAM,
+    Classified,
+    ClassifyRequest,
+    SelfTested,
+    SelftestRequest,
+    StreamRequest,
     classify_on_board,
     selftest_on_board,
     stream_on_board,
 )
-from strop.runtime.commands.run.stream import add_stream_flags, is_stream, show_answers, stream
+from strop.runtime.commands.run.stream import (
+    add_stream_flags,
+    camera_frames,
+    is_stream,
+    show_answers,
+    stream,
+)
 from strop.runtime.engines import Engine, EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.records.version import installed_version
+from strop.runtime.remote.command import Work
 
 # History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes.
 FORMAT_VERSION = 2
@@ -106,47 +125,65 @@ def run(options: argparse.Namespace) -> int:
     _check_subject(options)
     if options.selftest:
         note_manifest(options.artifact)
-    streams = is_stream(options)
-    if has_target(options):
-        return _run_on_board(options, streams=streams)
-    return _run_here(options, streams=streams)
-
-
-def perform(options: argparse.Namespace) -> int:
-    """What a board does for `--target`: `run`, but the workstation sums up."""
-    return _run_here(options, streams=is_stream(options), sums_up=False)
-
-
-def _run_here(options: argparse.Namespace, *, streams: bool, sums_up: bool = True) -> int:
-    contract = contract_from_flags(options, options.artifact)
-    with classifiers.open(
-        options.artifact, engine=options.engine, num_threads=options.threads, contract=contract
-    ) as classifier:
-        console.settings(f"run {options.artifact}", settings(classifier))
-        note_remark(classifier)
-        if options.selftest:
-            golden, sha256 = read_golden(_golden_path(options)), sha256_file(options.artifact)
-            result = selftest(classifier, golden, sha256=sha256)
-            return _report_selftest(options, classifier.facts, result, sums_up=sums_up)
-        if streams:
-            return stream(options, classifier, sums_up=sums_up)
-        paths = [Path(image) for image in options.images]
-        results = [(path, classifier.classify(path, top=options.top)) for path in paths]
-        _report(options, classifier.facts, results)
-    return 0
-
-
-def _run_on_board(options: argparse.Namespace, *, streams: bool) -> int:
+    opening, streams = opening_from_flags(options), is_stream(options)
+    target = target_of(options) if has_target(options) else None
     if options.selftest:
-        facts, result = selftest_on_board(options, golden=_golden_path(options))
-        return _report_selftest(options, facts, result)
+        tried = SelftestRequest(opening=opening, golden=_golden_path(options))
+        return _report_selftest(
+            options,
+            _selftest(tried) if target is None else selftest_on_board(target, tried),
+        )
     if streams:
-        with stream_on_board(options) as answers:
+        if target is None:
+            with _opened(opening) as classifier:
+                return stream(options, classifier)
+        with stream_on_board(target, options, opening) as answers:
             return show_answers(lambda stop: stop.until_stopped(answers), as_json=options.jsonl)
-    facts, answered = classify_on_board(options)
-    paths = [Path(image) for image in options.images]
-    _report(options, facts, list(zip(paths, answered, strict=True)))
+    images = tuple(map(Path, options.images))
+    asked = ClassifyRequest(opening=opening, images=images, top=options.top)
+    _report(options, _classify(asked) if target is None else classify_on_board(target, asked))
     return 0
+
+
+@contextmanager
+def _opened(opening: Opening) -> Iterator[Classifier]:
+    with open_as_given(opening) as classifier:
+        console.settings(f"run {opening.artifact}", settings(classifier))
+        note_remark(classifier)
+        yield classifier
+
+
+def _classify(request: ClassifyRequest) -> Classified:
+    with _opened(request.opening) as classifier:
+        return Classified(
+            engine=classifier.facts,
+            predictions=tuple(
+                classifier.classify(path, top=request.top) for path in request.images
+            ),
+        )
+
+
+def _selftest(request: SelftestRequest) -> SelfTested:
+    with _opened(request.opening) as classifier:
+        golden, sha256 = read_golden(request.golden), sha256_file(request.opening.artifact)
+        result = selftest(classifier, golden, sha256=sha256)
+        return SelfTested(engine=classifier.facts, result=result)
+
+
+def _stream(request: StreamRequest) -> Iterator[Answer]:
+    with _opened(request.opening) as classifier, ExitStack() as stack:
+        if request.camera is None:
+            yield from classify_each(classifier, map(str, request.images), top=request.top)
+            return
+        items = camera_frames(request.camera, request.frames, stack)
+        yield from classify_each(classifier, items, top=request.top)
+
+
+ON_BOARD = (
+    Work(command=CLASSIFY, perform=lambda request: [_classify(request)]),
+    Work(command=SELFTEST, perform=lambda request: [_selftest(request)]),
+    Work(command=STREAM, perform=_stream),
+)
 
 
 def _golden_path(options: argparse.Namespace) -> Path:
@@ -154,15 +191,13 @@ def _golden_path(options: argparse.Namespace) -> Path:
     return path
 
 
-def _report(
-    options: argparse.Namespace,
-    facts: EngineFacts,
-    results: list[tuple[Path, tuple[Prediction, ...]]],
-) -> None:
+def _report(options: argparse.Namespace, found: Classified) -> None:
+    paths = [str(Path(image)) for image in options.images]
+    results = list(zip(paths, found.predictions, strict=True))
     if options.json:
-        console.json(_record(options.artifact, facts, results))
+        console.json(_record(options.artifact, found.engine, results))
         return
-    predictions = [(str(path), each) for path, found in results for each in found]
+    predictions = [(path, each) for path, answer in results for each in answer]
     rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
     if all(each.is_set is None for _, each in predictions):
         console.table(("image", "score", "label"), rows)
@@ -218,13 +253,12 @@ def settings(classifier: Classifier) -> dict[str, object]:
     }
 
 
-def _report_selftest(
-    options: argparse.Namespace, facts: EngineFacts, result: SelfTest, *, sums_up: bool = True
-) -> int:
+def _report_selftest(options: argparse.Namespace, tried: SelfTested) -> int:
+    result = tried.result
     if options.json:
         verdict = {"is_certified": result.is_certified, "is_passed": result.is_passed}
         answers = verdict | asdict(result)
-        console.json(_header(options.artifact, facts) | {"selftest": answers})
+        console.json(_header(options.artifact, tried.engine) | {"selftest": answers})
     else:
         images = zip(result.expected, result.found, result.differences, strict=True)
         columns = ("image", "certified class", "class here", "largest code difference")
@@ -235,8 +269,7 @@ def _report_selftest(
                 for at, (expected, found, difference) in enumerate(images, 1)
             ],
         )
-    if sums_up:
-        _sum_up(result)
+    _sum_up(result)
     return 0 if result.is_passed else 1
 
 
@@ -277,12 +310,12 @@ def _header(artifact: Path, facts: EngineFacts) -> dict[str, object]:
 
 
 def _record(
-    artifact: Path, facts: EngineFacts, results: list[tuple[Path, tuple[Prediction, ...]]]
+    artifact: Path, facts: EngineFacts, results: list[tuple[str, tuple[Prediction, ...]]]
 ) -> dict[str, object]:
     return _header(artifact, facts) | {
         "images": [
             {
-                "path": str(path),
+                "path": path,
                 "predictions": [asdict(prediction) for prediction in predictions],
             }
             for path, predictions in results

@@ -62,7 +62,7 @@ def is_stream(options: argparse.Namespace) -> bool:
     return many is not None or bool(options.jsonl)
 
 
-def stream(options: argparse.Namespace, classifier: Classifier, *, sums_up: bool = True) -> int:
+def stream(options: argparse.Namespace, classifier: Classifier) -> int:
     """Print an answer for every image as soon as it is known, and at the end how many.
 
     SIGINT and SIGTERM end the stream after the line that is being worked on.
@@ -70,7 +70,6 @@ def stream(options: argparse.Namespace, classifier: Classifier, *, sums_up: bool
     Args:
         options: Of `strop run`.
         classifier: Opened.
-        sums_up: Whether to say at the end how many.
 
     Returns:
         As `show_answers`.
@@ -85,18 +84,15 @@ def stream(options: argparse.Namespace, classifier: Classifier, *, sums_up: bool
         def answers(stop: StopSignals) -> Iterator[Answer]:
             return classify_each(classifier, stop.until_stopped(items), top=options.top)
 
-        return show_answers(answers, as_json=options.jsonl, sums_up=sums_up)
+        return show_answers(answers, as_json=options.jsonl)
 
 
-def show_answers(
-    answers: Callable[[StopSignals], Iterator[Answer]], *, as_json: bool, sums_up: bool = True
-) -> int:
+def show_answers(answers: Callable[[StopSignals], Iterator[Answer]], *, as_json: bool) -> int:
     """Print each answer as it comes, and at the end how many.
 
     Args:
         answers: Is given the signals, and ends its answers when one has come.
         as_json: Records, not text.
-        sums_up: Whether to say at the end how many.
 
     Returns:
         0; 2 where an image could not be used or there was none; 128 and the signal's
@@ -106,7 +102,6 @@ def show_answers(
         StropError: As the answers raise it.
     """
     show = _show_json if as_json else _show_line
-    say = console.note if sums_up else _say_nothing
     n_classified = n_failed = 0
     with StopSignals() as stop, warnings.catch_warnings():
         # Python remembers every warning's text; Pillow's differ from image to image.
@@ -117,24 +112,29 @@ def show_answers(
                 n_classified += answer.error is None
                 n_failed += answer.error is not None
         except StropError:
-            say(_summary(n_classified, n_failed))
+            console.note(_summary(n_classified, n_failed))
             raise
-    say(_summary(n_classified, n_failed, stop.received))
+    console.note(_summary(n_classified, n_failed, stop.received))
     if stop.received is not None:
         return SIGNAL_EXIT + stop.received
     return IMAGES_FAILED if n_failed else 0
 
 
-def _say_nothing(text: str) -> None:
-    pass
-
-
 def _items(options: argparse.Namespace, stack: ExitStack) -> Iterator[str | Unusable | Frame]:
     if options.camera is None:
         return find_images(options.images, stdin=sys.stdin.buffer)
-    camera = stack.enter_context(open_camera(options.camera))
+    return camera_frames(options.camera, options.frames, stack)
+
+
+def camera_frames(index: int, limit: int | None, stack: ExitStack) -> Iterator[Frame]:
+    """The frames of a camera, `limit` of them or without end; the stack closes it.
+
+    Raises:
+        CameraError: It cannot be used.
+    """
+    camera = stack.enter_context(open_camera(index))
     console.note(f"{camera.name} is open")
-    return frames(camera, options.frames)
+    return frames(camera, limit)
 
 
 def _show_line(answer: Answer) -> None:

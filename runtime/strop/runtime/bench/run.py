@@ -1,0 +1,170 @@
+"""One run of `strop bench`: what is asked for, and the record that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from strop.runtime.artifact.artifact import read_contract, sha256_file
+from strop.runtime.artifact.contract import Activation, ResizeRule
+from strop.runtime.bench.block_state import BoardWatch
+from strop.runtime.bench.coldstart import measure_cold_start
+from strop.runtime.bench.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
+from strop.runtime.bench.record import ArtifactRecord, BenchRecord
+from strop.runtime.bench.sustained import measure_sustained
+from strop.runtime.classify.foreign import foreign_facts
+from strop.runtime.classify.prepare import preparation
+from strop.runtime.engines import open_engine
+from strop.runtime.engines.engine import Array, Engine
+from strop.runtime.errors import ContractError
+from strop.runtime.images.dataset import list_images
+from strop.runtime.images.load import load_image
+from strop.runtime.machine.board import board_state
+from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
+from strop.runtime.machine.machine import machine
+from strop.runtime.records.timestamps import timestamp
+from strop.runtime.records.version import installed_version
+
+T = TypeVar("T")
+MAX_IMAGES = 32  # decoded once and kept: 5 MB at 224 x 224
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BenchRequest:
+    """Which artifacts are measured, and how.
+
+    Attributes:
+        artifacts: At least one; several are measured interleaved.
+        plan: How long.
+        images: Folder whose first MAX_IMAGES images are the inputs; None for random values.
+        engine: A name in ENGINES; None for the best that is installed.
+        num_threads: Within one inference.
+        load_s: Of sustained load of each artifact alone; None for none.
+        cool_down_s: For which a hot board may cool down before, at most.
+    """
+
+    artifacts: tuple[Path, ...]
+    plan: MeasurePlan
+    images: Path | None = None
+    engine: str | None = None
+    num_threads: int = 1
+    load_s: float | None = None
+    cool_down_s: float = DEFAULT_LIMIT_S
+
+    @property
+    def used_images(self) -> tuple[Path, ...]:
+        """The images that are the inputs; empty for random values.
+
+        Raises:
+            ImageError: The folder has none.
+        """
+        return () if self.images is None else tuple(list_images(self.images)[:MAX_IMAGES])
+
+
+class Progress(Protocol):
+    """Passes steps on, and may show them."""
+
+    def __call__(self, steps: Iterable[T], total: int, label: str, /) -> Iterable[T]:
+        """The same steps: how many there are, and what is done with them."""
+
+
+def bench(
+    request: BenchRequest,
+    *,
+    cooled: CoolDown | None = None,
+    opened: Callable[[Sequence[Engine], str], None] = lambda engines, inputs: None,
+    progress: Progress = lambda steps, total, label: steps,
+) -> BenchRecord:
+    """Measure artifacts on this machine.
+
+    Args:
+        request: What is measured.
+        cooled: The wait before, for the record.
+        opened: Is given the opened engines, and what they are run on, in words.
+        progress: Is given the cold starts and the sustained loads.
+
+    Raises:
+        ArtifactError, EngineError, ImageError, ContractError: What was given cannot be run.
+        MeasurementError: A cold start failed.
+    """
+    paths, images = request.artifacts, request.used_images
+    inputs = f"random pixels, seed {INPUT_SEED}"
+    if request.images is not None:
+        inputs = f"{len(images)} images of {request.images.resolve().name}"
+    created_at = timestamp()
+    before, board_before = machine(), board_state()  # their load must not count our own work
+    with ExitStack() as stack:
+        engines = [
+            stack.enter_context(
+                open_engine(path, engine=request.engine, num_threads=request.num_threads)
+            )
+            for path in paths
+        ]
+        opened(engines, inputs)
+        tensors = [
+            _image_inputs(images, path=path, engine=engine)
+            if images
+            else [random_inputs(engine.inputs)]
+            for path, engine in zip(paths, engines, strict=True)
+        ]
+        cold_starts = [
+            measure_cold_start(path, engine=request.engine, num_threads=request.num_threads)
+            for path in progress(paths, len(paths), "cold start")
+        ]
+        watch = BoardWatch()
+        samples = measure(engines, tensors, plan=request.plan, watch=watch)
+        board_after = board_state()
+        # Each engine alone: beside another one it would not heat the board as it does in use.
+        sustained = (
+            [None] * len(paths)
+            if request.load_s is None
+            else [
+                measure_sustained(engine, given, load_s=request.load_s, watch=BoardWatch())
+                for engine, given in progress(
+                    zip(engines, tensors, strict=True), len(paths), "sustained"
+                )
+            ]
+        )
+        facts = [engine.facts for engine in engines]
+    return BenchRecord(
+        strop_version=installed_version(),
+        created_at=created_at,
+        inputs=inputs,
+        plan=request.plan,
+        machine=before,
+        cool_down=cooled,
+        board_before=board_before,
+        board_after=board_after,
+        block_states=watch.states,
+        artifacts=tuple(
+            ArtifactRecord(
+                name=path.name,
+                sha256=sha256_file(path),
+                size_bytes=path.stat().st_size,
+                facts=facts[i],
+                cold_start=cold_starts[i],
+                samples=samples[i],
+                sustained=sustained[i],
+            )
+            for i, path in enumerate(paths)
+        ),
+    )
+
+
+def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list[Sequence[Array]]:
+    contract = read_contract(path)
+    if contract is None:
+        # How images are cropped and scores are read changes no latency.
+        unasked = {"resize": ResizeRule.STRETCH, "activation": Activation.NONE}
+        facts = foreign_facts(path, engine.input, engine.output, unasked)
+        if facts.missing:
+            raise ContractError(
+                f"{path}: no contract inside, so images cannot be prepared for it; leave out"
+                " --images to measure on random pixels"
+            )
+        contract = facts.contract()
+    prepare = preparation(contract, engine.input)
+    return [(prepare.apply(load_image(image, contract)),) for image in images]
