@@ -26,6 +26,9 @@ from strop.export.sweep.choose import Limits
 from strop.export.sweep.report import sweep_html
 from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.history import history_html, lines_of, read_records
+from strop.runtime.pages.chart import add_chart
+from strop.runtime.pages.html_page import page_text, start_page
+from strop.runtime.pages.plots import PlotAxis, PlotPoint, point_chart
 
 PHONE = (360, 740)  # CSS pixels
 DESK = (1280, 900)
@@ -53,6 +56,13 @@ def history_page(folder: Path) -> str:
         record = make(p50_ms, day=day, name="a name as long as those of models.int8.tflite")
         (records / f"{day}.json").write_text(BENCH_RECORD.dumps(record))
     return history_html(lines_of(read_records(records).measured), [])
+
+
+def series_page(folder: Path) -> str:
+    points = [PlotPoint(series=series, x=x, y=1) for series, x in (("a", 1), ("b", 2))]
+    root, body = start_page("two series")
+    add_chart(body, point_chart(points, x=PlotAxis(title="x"), y=PlotAxis(title="y"), title=""))
+    return page_text(root)
 
 
 PAGES: Mapping[str, Callable[[Path], str]] = {
@@ -83,7 +93,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {}
-    for name, page in PAGES.items():
+    for name, page in {**PAGES, "series": series_page}.items():
         folder = tmp_path_factory.mktemp(name)
         made[name] = folder / "page.html"
         made[name].write_text(page(folder))
@@ -156,7 +166,7 @@ def test_text_stands_out_by_day_and_by_night(
     assert min(contrast(ink, paper) for ink in inks) >= MIN_CONTRAST
 
 
-@pytest.mark.parametrize(("name", "detail"), [("history", "12 ms")])
+@pytest.mark.parametrize(("name", "detail"), [("sweep", "b.int8.tflite"), ("history", "12 ms")])
 def test_a_pointer_over_a_point_finds_its_details(
     chromium: webdriver.Chrome, files: dict[str, Path], name: str, detail: str
 ) -> None:
@@ -182,6 +192,16 @@ def test_ctrl_and_the_wheel_zoom_and_a_double_click_goes_back(
     waited(chromium, lambda: [point.rect for point in points(chromium)] != before)
     ActionChains(chromium).double_click(plot).perform()
     waited(chromium, lambda: [point.rect for point in points(chromium)] == before)
+
+
+def test_a_click_in_the_legend_picks_a_series(
+    chromium: webdriver.Chrome, files: dict[str, Path]
+) -> None:
+    opened(chromium, files["series"])
+    (first, second) = points(chromium)
+    chromium.find_element(By.CSS_SELECTOR, ".role-legend-symbol path").click()
+    waited(chromium, lambda: float(second.get_attribute("opacity") or 1) < 0.5)
+    assert float(first.get_attribute("opacity") or 0) == 1
 
 
 def test_a_chart_can_be_saved_as_a_picture(

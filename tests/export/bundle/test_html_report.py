@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.export.fake_manifest import COUNT, cost, fake_manifest
-from tests.export.sweep.test_report import Page
+from tests.runtime.pages.drawn import Page
 
 from strop.export.bundle.html_report import BARS, export_html
 from strop.export.bundle.manifest import Manifest

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
 from tests.export.sweep.fake_sweep import PLAN, Exporter, Stopwatch, fake_sweep, job
 from tests.export.sweep.test_choose import ALL, FAST, entry
+from tests.runtime.pages.drawn import Page, marks, parsed, place, without_programs
 
 from strop.export.sweep.choose import Limits, pareto_front
 from strop.export.sweep.entries import Entry
-from strop.export.sweep.plot import BOTTOM, LEFT, RIGHT, TOP, plot
+from strop.export.sweep.plot import plot
 from strop.export.sweep.report import details, sweep_html
 from strop.export.sweep.sweep import Hands, Sweep, sweep
+from strop.runtime.pages.chart import HEIGHT, WIDTH, Chart, picture, script
 
 NO_LIMITS = Limits()
 MAX_BYTES = 3 * 2**20
-
-
-class Page(HTMLParser):
-    """What a browser would see: every start tag, and every text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
 
 
 @pytest.fixture
@@ -44,23 +27,23 @@ def found(tmp_path: Path) -> Sweep:
     return fake_sweep(tmp_path)
 
 
-def drawn(*entries: Entry, limits: Limits = NO_LIMITS) -> Element:
+def drawn(*entries: Entry, limits: Limits = NO_LIMITS) -> Chart:
     found = plot(entries, pareto_front(entries), limits, lambda each: details(each, limits))
     assert found is not None
     return found
 
 
-def points(chart: Element) -> dict[str, tuple[float, float, bool]]:
+def svg_of(chart: Chart) -> Element:
+    return parsed(picture([chart], title="", notes=()))
+
+
+def points(chart: Chart) -> dict[str, tuple[float, float, bool]]:
     """Place of each file's dot, and whether it is filled, by name."""
+    # Rings are drawn last.
+    rows = sorted(chart.rows, key=lambda row: bool(row["is_hollow"]))
     return {
-        title.splitlines()[0]: (
-            float(dot.get("cx", "")),
-            float(dot.get("cy", "")),
-            "void" not in kind,
-        )
-        for group in chart.iter("g")
-        if (title := group.findtext("title")) and (dot := group.find("circle")) is not None
-        for kind in [dot.get("class", "")]
+        str(row["details"]).splitlines()[0]: (*place(dot), dot.get("fill") is not None)
+        for row, dot in zip(rows, marks(svg_of(chart), "symbol"), strict=True)
     }
 
 
@@ -68,13 +51,13 @@ def test_the_page_loads_and_runs_nothing_whatever_a_name_holds(found: Sweep) -> 
     text = sweep_html(found, Limits(max_latency_ms=15))
     page = Page(text)
     kinds = {tag for tag, _ in page.tags}
-    assert kinds.isdisjoint({"script", "link", "img", "iframe", "object"})
+    assert kinds.isdisjoint({"link", "img", "iframe", "object"})
+    assert page.programs == [script()]
     named = {name for _, attributes in page.tags for name in attributes}
     assert named.isdisjoint({"src", "href"})
     assert not any(name.startswith("on") for name in named)
-    assert "url(" not in text
-    policies = [each["content"] for _, each in page.tags if "http-equiv" in each]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
+    assert "url(" not in without_programs(text)
+    assert page.policy.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha")
     shown = "".join(page.texts)
     assert shown.count(r"</style><script>alert(1)</script>\x00") == 2
 
@@ -121,7 +104,7 @@ def test_points_are_where_their_numbers_are() -> None:
     assert across["fast"] < across["worse"] < across["small"] < across["good"]
     up = {name: -y for name, (_, y, _) in places.items()}
     assert up["small"] < up["worse"] < up["fast"] < up["good"]
-    assert all(LEFT <= x <= RIGHT and TOP <= y <= BOTTOM for x, y, _ in places.values())
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y, _ in places.values())
     assert {name for name, (_, _, is_filled) in places.items() if is_filled} == pareto_front(ALL)
 
 
@@ -133,11 +116,8 @@ def test_a_logarithmic_axis_has_equal_ratios_at_equal_distances() -> None:
 
 def test_limits_are_dashed_lines_between_what_meets_them_and_what_does_not() -> None:
     chart = drawn(*ALL, limits=Limits(max_latency_ms=15, min_accuracy=0.7))
-    marks = [path.get("d", "") for path in chart.iter("path") if path.get("class") == "mark"]
-    (x,), (y,) = (
-        {float(number) for number in re.findall(pattern, mark)}
-        for mark, pattern in zip(marks, (r"[ML]([\d.]+) ", r" ([\d.]+)"), strict=True)
-    )
+    dashed = [rule for rule in marks(svg_of(chart), "rule") if rule.get("stroke-dasharray")]
+    (x, _), (_, y) = map(place, dashed)
     places = points(chart)
     assert places["small"][0] < x < places["good"][0]
     assert places["good"][1] < y < places["fast"][1]
@@ -154,8 +134,8 @@ def test_limits_are_dashed_lines_between_what_meets_them_and_what_does_not() -> 
 )
 def test_axes_hold_what_is_known(change: dict[str, object], label: str) -> None:
     chart = drawn(replace(FAST, **change))  # type: ignore[arg-type]
-    assert chart.get("aria-label") == label
-    ElementTree.tostring(chart)
+    assert chart.title == label
+    assert len(marks(svg_of(chart), "symbol")) == 1
 
 
 def test_without_files_there_is_no_chart(tmp_path: Path) -> None:

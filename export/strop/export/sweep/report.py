@@ -13,8 +13,8 @@ from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.words import COLUMNS, cells, not_certified, told, took
+from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_table, page_text, start_page
-from strop.runtime.pages.style import chart_css
 from strop.runtime.pages.xml_text import xml_text
 from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.timestamps import timestamp
@@ -34,7 +34,7 @@ def write_sweep_report(found: Sweep, limits: Limits, folder: Path) -> None:
 def sweep_html(found: Sweep, limits: Limits) -> str:
     """The page."""
     front = pareto_front(found.entries)
-    root, body = start_page("strop sweep", css=chart_css())
+    root, body = start_page("strop sweep")
     made = f"{len(found.records) - len(found.failed)} members, {len(found.entries)} files"
     _add_line(body, f"{made}, by strop {installed_version()}, {timestamp()}", kind="quiet")
     doubts = not_certified(found.entries)
@@ -47,7 +47,8 @@ def sweep_html(found: Sweep, limits: Limits) -> str:
         _add_line(body, told(best(found.entries, limits), limits))
     drawn = plot(found.entries, front, limits, lambda entry: details(entry, limits))
     if drawn is not None:
-        SubElement(body, "div", {"class": "key"}).append(drawn)
+        add_chart(body, drawn)
+        _add_line(body, f"filled: on the front; a ring: another file beats it. {USE}", kind="quiet")
     _add_files(body, found, front, limits)
     _add_models(body, found)
     SubElement(body, "h2").text = "Machine"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from strop.runtime.history.lines import Change, Line, Point
-from strop.runtime.pages.chart import PICKED, Chart, Row, Spec, tooltip
+from strop.runtime.pages.chart import PICKED, Chart, Row, Spec, over, tooltip
 from strop.runtime.pages.style import DIM
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.units import NS_PER_MS
@@ -105,16 +105,12 @@ def _layers(rows: Sequence[Row]) -> list[Spec]:
     whiskers = {**shared, "y": {**MS, "field": "low"}, "y2": {"field": "high"}}
     letters = {**at_time, "y": {"value": 0}, "text": {"field": "letters"}}
     points = {**shared, "shape": SHAPE, "tooltip": tooltip(DETAILS)}
-    layers: list[tuple[str, Spec]] = [
-        ("counts", {"mark": {"type": "line", "strokeWidth": 2}, "encoding": shared}),
-        ("high", {"mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": whiskers}),
-        ("letters", {"mark": {"type": "rule", "strokeDash": [3, 3]}, "encoding": at_time}),
-        ("letters", {"mark": LETTER, "encoding": letters}),
-        ("record", {"mark": {"type": "point", "filled": True, "size": 65}, "encoding": points}),
-    ]
-    # Without a row, a layer has no extent, of which Vega warns.
     return [
-        {"transform": [{"filter": f"datum.{field}"}], **layer}
-        for field, layer in layers
-        if any(row[field] for row in rows)
+        *over(rows, "counts", {"mark": {"type": "line", "strokeWidth": 2}, "encoding": shared}),
+        *over(rows, "high", {"mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": whiskers}),
+        *over(
+            rows, "letters", {"mark": {"type": "rule", "strokeDash": [3, 3]}, "encoding": at_time}
+        ),
+        *over(rows, "letters", {"mark": LETTER, "encoding": letters}),
+        {"mark": {"type": "point", "filled": True, "size": 65}, "encoding": points},
     ]

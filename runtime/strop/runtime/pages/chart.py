@@ -30,7 +30,7 @@ LINK_NAMESPACE = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
 # How a chart is used, for a line near it.
 USE = (
     "With JavaScript: drag a chart to move it, Ctrl and the wheel zoom, a double click goes back,"
-    " a click in the legend picks a line, and the dots in the corner save a picture."
+    " a click in the legend picks one of its lines, the dots in the corner save a picture."
 )
 # Opacity in the encoding of a chart with `series`: others than the one that is picked are faint.
 PICKED = {"condition": {"param": "pick", "value": 1}, "value": 0.15}
@@ -103,6 +103,15 @@ def add_chart(parent: Element, chart: Chart) -> None:
     text = json.dumps(_spec(chart, is_live=True), separators=(",", ":"))
     data = SubElement(figure, "script", {"type": "application/json"})
     data.text = text.replace("<", "\\u003c")  # neither "</script>" nor "<!--" can be in it
+
+
+def over(rows: Sequence[Row], field: str, layer: Spec) -> list[Spec]:
+    """Return the layer over the rows whose field is true; none where no row's is.
+
+    Without a row, a layer has no extent, of which Vega warns.
+    """
+    is_any = any(row[field] for row in rows)
+    return [{"transform": [{"filter": f"datum.{field}"}], **layer}] if is_any else []
 
 
 def tooltip(details: Mapping[str, str]) -> list[dict[str, str]]:

@@ -84,7 +84,8 @@ def chart_config() -> dict[str, Any]:
         "range": {"category": [shade.light for shade in LINES]},
         "text": {"fontSize": TEXT_PX, "color": INK.light},
         "point": {"size": 50, "opacity": 1},
-        "rule": {"color": DIM.light},
+        "rule": {"color": DIM.light, "strokeWidth": 1.5},
+        "bar": {"color": LINES[0].light},
     }
 
 
@@ -104,6 +105,7 @@ def page_css() -> str:
         "code{overflow-wrap:anywhere}",
         ".chart{max-width:44rem;margin:1rem 0}",
         ".chart>svg{display:block;max-width:32rem;width:100%;height:auto}",
+        "body #vg-tooltip-element{white-space:pre-line}",
         # Over vega-embed's and vega-tooltip's own rules; the menu stands beside the axis' title.
         ".chart .vega-embed.has-actions{display:block;padding:0}",
         ".chart .vega-embed summary{top:-.5rem;opacity:.7}",
