@@ -8,10 +8,10 @@ from pathlib import Path
 from tests.runtime.bench.test_validity import CALM, every
 from tests.runtime.boards import PI_4, recorded
 
+from strop.runtime.check.judge.anatomy import Anatomy, OpCount, Structure, Subject
 from strop.runtime.check.judge.decide import decide
-from strop.runtime.check.judge.gates import Anatomy, Change
-from strop.runtime.check.judge.report import Checked, CheckReport, Subject
-from strop.runtime.check.judge.structure import OpCount, Structure
+from strop.runtime.check.judge.gates import Change
+from strop.runtime.check.judge.report import Checked, CheckReport
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.engines.engine import EngineFacts

@@ -10,7 +10,8 @@ import pytest
 from tests.runtime.check.judge.test_report import FASTER, PASSED, SLOWER, SPOILED, UNCLEAR
 from tests.runtime.check.reports import ANATOMY, FACTS, report_of
 
-from strop.runtime.check.judge.gates import GATES, Anatomy, Change
+from strop.runtime.check.judge.anatomy import Anatomy
+from strop.runtime.check.judge.gates import GATES, Change
 from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.reporting.paired import present_pairs

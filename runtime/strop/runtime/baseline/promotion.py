@@ -8,6 +8,7 @@ from strop.runtime.baseline.directory import SHORT_DIGITS, BaselineDirectory
 from strop.runtime.baseline.index import Promotion
 from strop.runtime.baseline.session import BaselineSession
 from strop.runtime.check.judge.decide import Verdict
+from strop.runtime.check.judge.gates import failed_gates
 from strop.runtime.check.judge.report import Checked, ReportFile
 from strop.runtime.errors import BaselineError, GateError
 from strop.runtime.machine.environment import apart
@@ -111,7 +112,7 @@ def _line(each: ReportFile, sha256: str) -> str:
             " a report that shows something: check again, with more --budget or on a quieter"
             " machine"
         )
-    gates = "".join(f", worse {gate}" for gate in checked.failed_gates)
+    gates = "".join(f", worse {gate}" for gate in failed_gates(checked.changes))
     change = (decision.ratio - 1) * PERCENT
     return f"{decision.verdict.value} p50 {change:+.1f} %, {decision.pairs} pairs{gates}"
 

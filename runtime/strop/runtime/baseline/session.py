@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-from strop.runtime.check.judge.anatomy import subject
-from strop.runtime.check.judge.report import Subject
+from strop.runtime.check.judge.anatomy import Subject, subject
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.solo import Solo, SoloRunner

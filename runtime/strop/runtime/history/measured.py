@@ -11,8 +11,9 @@ from statistics import median
 
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.validity import validity
+from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Decision, Verdict
-from strop.runtime.check.judge.report import CheckReport, Subject
+from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.pair import A, B
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.engines.engine import EngineFacts

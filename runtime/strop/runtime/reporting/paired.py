@@ -10,13 +10,14 @@ from strop.runtime.check.judge.figures import PairFigures, pair_figures
 from strop.runtime.check.judge.report import Checked, CheckReport
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.history.measured import measured_by_check
-from strop.runtime.reporting.presentation import Presentation, PresentedArtifact, exit_code
+from strop.runtime.reporting.presentation import Presentation, PresentedArtifact
 from strop.runtime.reporting.results import gate_results, latency_result
 from strop.runtime.reporting.wording import (
     COLUMNS,
     baseline_figures,
     decision_cells,
     decision_figures,
+    decision_record,
     doubts_of,
     interval,
     milliseconds,
@@ -38,13 +39,22 @@ def present_pairs(report: CheckReport, *, is_strict: bool, has_accuracy: bool) -
         is_strict: Whether an inconclusive artifact ends the build.
         has_accuracy: Whether accuracy is a gate.
     """
-    artifacts = tuple(
-        _artifact(each, report, is_strict=is_strict, has_accuracy=has_accuracy)
-        for each in report.artifacts
-    )
     return Presentation(
-        artifacts=artifacts,
-        record=_record(report, exit_code(artifacts)),
+        artifacts=tuple(
+            _artifact(each, report, is_strict=is_strict, has_accuracy=has_accuracy)
+            for each in report.artifacts
+        ),
+        heading={
+            "strop_version": report.strop_version,
+            "exit_code": None,
+            "mode": report.mode,
+            "plan": asdict(report.plan),
+            "machine": asdict(report.machine),
+            "board_before": asdict(report.board_before),
+            "board_after": asdict(report.board_after),
+            "baseline": asdict(report.baseline),
+            "qualification": report.qualification,
+        },
         columns=(*COLUMNS, "pairs", "detectable"),
         against="Against",
         baseline=report.baseline,
@@ -84,6 +94,7 @@ def _artifact(
     checked: Checked, report: CheckReport, *, is_strict: bool, has_accuracy: bool
 ) -> PresentedArtifact:
     decision, subject, figures = checked.decision, checked.subject, pair_figures(checked.pairs)
+    text = summary(checked)
     remarks = doubts_of(decision.verdict, decision.reasons, REMEDIES)
     return PresentedArtifact(
         name=subject.name,
@@ -99,7 +110,14 @@ def _artifact(
             **baseline_figures(report.baseline),
             **run_figures(subject, report.machine, report.strop_version),
         },
-        latency=(latency_result(decision.verdict, text=summary(checked), is_strict=is_strict),),
+        record=decision_record(
+            subject,
+            decision,
+            checked.changes,
+            figures={"figures": asdict(figures)},
+            summary=text,
+        ),
+        latency=(latency_result(decision.verdict, text=text, is_strict=is_strict),),
         gates=gate_results(
             checked.changes, report.baseline.anatomy, subject.anatomy, has_accuracy=has_accuracy
         ),
@@ -139,28 +157,3 @@ def _engine_notes(report: CheckReport) -> Iterator[str]:
 
 def _named(facts: EngineFacts) -> str:
     return f"{facts.engine} {facts.version} ({facts.kernels_in_words})"
-
-
-def _record(report: CheckReport, code: int) -> dict[str, object]:
-    return {
-        "strop_version": report.strop_version,
-        "exit_code": code,
-        "mode": report.mode,
-        "plan": asdict(report.plan),
-        "machine": asdict(report.machine),
-        "board_before": asdict(report.board_before),
-        "board_after": asdict(report.board_after),
-        "baseline": asdict(report.baseline),
-        "qualification": report.qualification,
-        "artifacts": [
-            {
-                "subject": asdict(checked.subject),
-                "decision": asdict(checked.decision),
-                "changes": [asdict(change) for change in checked.changes],
-                "failed_gates": checked.failed_gates,
-                "figures": asdict(pair_figures(checked.pairs)),
-                "summary": summary(checked),
-            }
-            for checked in report.artifacts
-        ],
-    }

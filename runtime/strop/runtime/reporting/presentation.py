@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.gates import Change
-from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.judge.slo import SloVerdict
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.history.measured import Measured
@@ -40,6 +40,7 @@ class PresentedArtifact:
         created_at: When the check began; None where the report does not say.
         duration_s: What it took.
         figures: For programs; None is left out.
+        record: The artifact's part of `--json`.
         latency: The tests that are about time, at least one; their texts are the verdicts.
         gates: The tests without statistics.
         changes: What else is not as in the baseline.
@@ -55,6 +56,7 @@ class PresentedArtifact:
     created_at: str | None
     duration_s: float
     figures: Mapping[str, object]
+    record: Mapping[str, object]
     latency: tuple[Result, ...]
     gates: tuple[Result, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -81,7 +83,7 @@ class Presentation:
 
     Attributes:
         artifacts: In the order of the report.
-        record: The figures as `--json` prints them.
+        heading: What `--json` has before the artifacts; the value of "exit_code" is put in.
         columns: Headings of the table.
         against: What the check compared with, in words before the baseline's name.
         baseline: The old artifact; None if there is none.
@@ -95,7 +97,7 @@ class Presentation:
     """
 
     artifacts: tuple[PresentedArtifact, ...]
-    record: Mapping[str, object]
+    heading: Mapping[str, object]
     columns: tuple[str, ...]
     against: str = ""
     baseline: Subject | None = None
@@ -109,8 +111,20 @@ class Presentation:
 
     @property
     def exit_code(self) -> int:
-        """As `exit_code` of the artifacts."""
-        return exit_code(self.artifacts)
+        """1 for any regression or failed gate; 3 where nothing was shown, and that is an error.
+
+        Invalid is never 0: nothing was measured that counts. Inconclusive is 0 unless strict.
+        """
+        outcomes = {result.outcome for each in self.artifacts for result in each.results}
+        if Outcome.FAILED in outcomes:
+            return REGRESSION
+        return NOT_MEASURED if Outcome.ERROR in outcomes else FINE
+
+    @property
+    def record(self) -> dict[str, object]:
+        """The figures as `--json` prints them."""
+        artifacts = [each.record for each in self.artifacts]
+        return {**self.heading, "exit_code": self.exit_code, "artifacts": artifacts}
 
     @property
     def word(self) -> str:
@@ -121,14 +135,3 @@ class Presentation:
     def largest_ratio(self) -> float | None:
         """p50 over the baseline's, of the artifact that is slowest by it; None if none has one."""
         return max((each.ratio for each in self.artifacts if each.ratio is not None), default=None)
-
-
-def exit_code(artifacts: Sequence[PresentedArtifact]) -> int:
-    """1 for any regression or failed gate; 3 where nothing was shown, and that is an error.
-
-    Invalid is never 0: nothing was measured that counts. Inconclusive is 0 unless strict.
-    """
-    outcomes = {result.outcome for each in artifacts for result in each.results}
-    if Outcome.FAILED in outcomes:
-        return REGRESSION
-    return NOT_MEASURED if Outcome.ERROR in outcomes else FINE

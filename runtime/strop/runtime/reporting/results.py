@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from strop.runtime.check.judge.anatomy import Anatomy
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.gates import (
     ACCURACY,
@@ -15,7 +16,6 @@ from strop.runtime.check.judge.gates import (
     OPERATIONS,
     PARTITIONS,
     UNDELEGATED,
-    Anatomy,
     Change,
 )
 

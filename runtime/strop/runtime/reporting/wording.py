@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from strop.runtime.baseline.stored import StoredDecision
+from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Decision, Verdict
-from strop.runtime.check.judge.gates import Change
-from strop.runtime.check.judge.report import Subject
+from strop.runtime.check.judge.gates import Change, failed_gates
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.machine.machine import Machine
 from strop.runtime.units import NS_PER_MS, PERCENT
@@ -51,6 +52,25 @@ def decision_figures(decision: Decision | StoredDecision, plan: CheckPlan) -> di
         "detectable_increase": decision.detectable_increase,
         "tolerance": plan.tolerance,
         "limit": plan.limit,
+    }
+
+
+def decision_record(
+    subject: Subject,
+    decision: Decision | StoredDecision,
+    changes: Sequence[Change],
+    *,
+    figures: Mapping[str, object],
+    summary: str,
+) -> dict[str, object]:
+    """What `--json` prints of a comparison."""
+    return {
+        "subject": asdict(subject),
+        "decision": asdict(decision),
+        "changes": [asdict(change) for change in changes],
+        "failed_gates": failed_gates(changes),
+        **figures,
+        "summary": summary,
     }
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from tests.runtime.check.reports import ANATOMY, FACTS
 
+from strop.runtime.check.judge.anatomy import Anatomy, OpCount, Structure
 from strop.runtime.check.judge.certified import MANIFEST as NAME
 from strop.runtime.check.judge.certified import MANIFEST_VERSIONS, Certified, certified
-from strop.runtime.check.judge.gates import NOTHING_ALLOWED, Anatomy, Change, GateOptions, changes
-from strop.runtime.check.judge.structure import OpCount, Structure
+from strop.runtime.check.judge.gates import NOTHING_ALLOWED, Change, GateOptions, changes
 from strop.runtime.errors import ContractError
 
 STRUCTURE = ANATOMY.structure

@@ -14,7 +14,7 @@ from tests.runtime.check.reports import PLAN, report_of
 
 from strop.cli import main
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.judge.gates import Change
+from strop.runtime.check.judge.gates import Change, failed_gates
 from strop.runtime.check.judge.report import CHECK_REPORT, CheckReport, ReportFile
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair
@@ -92,7 +92,7 @@ def test_a_gate_without_statistics_fails_where_it_fails_each_time(tmp_path: Path
     one = kept(tmp_path, PASSED, boot="a", gates=[GROWN, BIGGER])
     other = kept(tmp_path, PASSED, boot="b", gates=[GROWN])
     (artifact,) = merge([one, other]).artifacts
-    assert artifact.failed_gates == ("size",)
+    assert failed_gates(artifact.changes) == ("size",)
     assert main(["check", "--merge", one.where, other.where]) == 1
 
 

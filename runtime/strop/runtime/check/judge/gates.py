@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from strop.runtime.check.judge.anatomy import Anatomy, OpCount, Structure
 from strop.runtime.check.judge.certified import Certified
-from strop.runtime.check.judge.structure import OpCount, Structure
-from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.units import BYTES_PER_KIB, BYTES_PER_MIB, MILLION, PERCENT
 
 MAX_GROWTH = 0.02  # of size, MACs and peak memory; equal files' peaks differ by 0.1 %
@@ -62,21 +61,6 @@ class GateOptions:
 NOTHING_ALLOWED = GateOptions()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Anatomy:
-    """What is known of one artifact without timing it.
-
-    Attributes:
-        size_bytes: Of the file.
-        facts: What runs it.
-        structure: What it consists of; None where the engine does not tell.
-    """
-
-    size_bytes: int
-    facts: EngineFacts
-    structure: Structure | None
-
-
 def changes(
     old: Anatomy,
     new: Anatomy,
@@ -105,6 +89,11 @@ def changes(
     if certificate is not None:
         named += accuracy_changes(certificate, gates)
     return tuple(sorted(named, key=lambda each: GATES.index(each.gate)))
+
+
+def failed_gates(found: Sequence[Change]) -> tuple[str, ...]:
+    """Names of the gates by which a check fails."""
+    return tuple(change.gate for change in found if change.fails)
 
 
 def accuracy_changes(certificate: Certified, gates: GateOptions) -> tuple[Change, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.runtime.bench.block_state import BlockState
+from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Decision
-from strop.runtime.check.judge.gates import Anatomy, Change
+from strop.runtime.check.judge.gates import Change
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Pair
 from strop.runtime.errors import PlanError
@@ -17,21 +18,6 @@ from strop.runtime.machine.environment import Environment, Occasion
 from strop.runtime.machine.machine import Machine
 from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.timestamps import moment_of
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """One artifact that was run.
-
-    Attributes:
-        name: File name, without the folders: reports are published.
-        sha256: Of the file, hex.
-        anatomy: What is known of it without timing it.
-    """
-
-    name: str
-    sha256: str
-    anatomy: Anatomy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +38,6 @@ class Checked:
     changes: tuple[Change, ...]
     block_states: tuple[BlockState, ...]
     pairs: tuple[Pair, ...]
-
-    @property
-    def failed_gates(self) -> tuple[str, ...]:
-        """Names of the gates without statistics by which it fails."""
-        return tuple(change.gate for change in self.changes if change.fails)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

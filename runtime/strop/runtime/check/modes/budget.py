@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from strop.runtime.bench.block_state import BlockState
-from strop.runtime.check.judge.anatomy import subject
+from strop.runtime.check.judge.anatomy import Subject, subject
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.judge.slo import (
     SloFinding,
     SloVerdict,
@@ -31,12 +30,7 @@ from strop.runtime.machine.machine import Machine, machine
 from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.version import installed_version
-from strop.runtime.reporting.presentation import (
-    ORDER,
-    Presentation,
-    PresentedArtifact,
-    exit_code,
-)
+from strop.runtime.reporting.presentation import ORDER, Presentation, PresentedArtifact
 from strop.runtime.reporting.results import latency_result
 from strop.runtime.reporting.wording import milliseconds, run_figures
 
@@ -184,10 +178,17 @@ def _measure(
 
 def present(report: BudgetReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
     """Say in common terms what was found; there is no baseline to lose accuracy against."""
-    artifacts = tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts)
     return Presentation(
-        artifacts=artifacts,
-        record=_record(report, exit_code(artifacts)),
+        artifacts=tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts),
+        heading={
+            "strop_version": report.strop_version,
+            "created_at": report.created_at,
+            "exit_code": None,
+            "mode": report.mode,
+            "plan": asdict(report.plan),
+            "machine": asdict(report.machine),
+            "place": asdict(report.place),
+        },
         columns=COLUMNS,
         plan=report.plan,
         remark="Bounds are of 99 %.",
@@ -217,6 +218,7 @@ def _artifact(
 ) -> PresentedArtifact:
     findings, name = checked.findings, checked.subject.name
     verdict = min((each.verdict.value for each in findings), key=ORDER.index)
+    texts = [summary(checked, each) for each in findings]
     doubts = [f"{each.slo.text} {text}" for each in findings if (text := _doubt(checked, each))]
     return PresentedArtifact(
         name=name,
@@ -229,14 +231,18 @@ def _artifact(
             "processes": len(checked.processes),
             **run_figures(checked.subject, report.machine, report.strop_version),
         },
+        record={
+            "subject": asdict(checked.subject),
+            "findings": [
+                {**asdict(each), "summary": text}
+                for each, text in zip(findings, texts, strict=True)
+            ],
+        },
         latency=tuple(
             latency_result(
-                OF_SLO[each.verdict],
-                text=summary(checked, each),
-                is_strict=is_strict,
-                metric=each.slo.text,
+                OF_SLO[each.verdict], text=text, is_strict=is_strict, metric=each.slo.text
             )
-            for each in findings
+            for each, text in zip(findings, texts, strict=True)
         ),
         rows=tuple(_cells(checked, each) for each in findings),
         remarks=tuple(("", doubt) for doubt in doubts),
@@ -280,25 +286,3 @@ def _causes(checked: BudgetChecked) -> str:
     dropped = sum(bool(block.reasons) for block in blocks)
     causes = ", ".join(f"{reason}: {count}" for reason, count in counts.most_common())
     return f"{dropped} of {len(blocks)} blocks do not count ({causes})"
-
-
-def _record(report: BudgetReport, code: int) -> dict[str, object]:
-    return {
-        "strop_version": report.strop_version,
-        "created_at": report.created_at,
-        "exit_code": code,
-        "mode": report.mode,
-        "plan": asdict(report.plan),
-        "machine": asdict(report.machine),
-        "place": asdict(report.place),
-        "artifacts": [
-            {
-                "subject": asdict(checked.subject),
-                "findings": [
-                    {**asdict(finding), "summary": summary(checked, finding)}
-                    for finding in checked.findings
-                ],
-            }
-            for checked in report.artifacts
-        ],
-    }

@@ -11,15 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.judge.gates import ACCURACY, Change
-from strop.runtime.check.judge.report import Checked, ReportFile, Subject, read_check_report
+from strop.runtime.check.judge.gates import ACCURACY, Change, failed_gates
+from strop.runtime.check.judge.report import Checked, ReportFile, read_check_report
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.request import Question
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.reporting.paired import summary
-from strop.runtime.reporting.presentation import Presentation, PresentedArtifact, exit_code
+from strop.runtime.reporting.presentation import Presentation, PresentedArtifact
 from strop.runtime.reporting.results import gate_results, latency_result
 from strop.runtime.reporting.wording import baseline_figures, doubts_of, percent_change
 
@@ -63,11 +64,6 @@ class MergedArtifact:
             for change in self.occasions[-1].changes
             if all((change.gate, change.fails) in each for each in shared)
         )
-
-    @property
-    def failed_gates(self) -> tuple[str, ...]:
-        """Names of the gates without statistics by which it fails on every occasion."""
-        return tuple(change.gate for change in self.changes if change.fails)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,10 +190,13 @@ def _require_apart(one: ReportFile, other: ReportFile) -> None:
 
 def present(report: MergedReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
     """Say in common terms what was found; the reports know whether accuracy was a gate."""
-    artifacts = tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts)
     return Presentation(
-        artifacts=artifacts,
-        record=_record(report, exit_code(artifacts)),
+        artifacts=tuple(_artifact(each, report, is_strict=is_strict) for each in report.artifacts),
+        heading={
+            "exit_code": None,
+            "reports": report.where,
+            "baseline_sha256": report.baseline.sha256,
+        },
         columns=COLUMNS,
         against="Against",
         baseline=report.baseline,
@@ -222,7 +221,10 @@ def _artifact(
 ) -> PresentedArtifact:
     name, verdict, changes = artifact.subject.name, artifact.verdict, artifact.changes
     ratios = [each.decision.ratio for each in artifact.occasions if each.decision.ratio is not None]
-    occasions = zip(report.where, artifact.occasions, strict=True)
+    occasions = [
+        (where, each, summary(each))
+        for where, each in zip(report.where, artifact.occasions, strict=True)
+    ]
     return PresentedArtifact(
         name=name,
         verdict=verdict.value,
@@ -237,6 +239,22 @@ def _artifact(
             **baseline_figures(report.baseline),
             "sha256": artifact.subject.sha256,
         },
+        record={
+            "name": name,
+            "sha256": artifact.subject.sha256,
+            "verdict": verdict.value,
+            "reasons": artifact.reasons,
+            "failed_gates": failed_gates(changes),
+            "occasions": [
+                {
+                    "report": where,
+                    "verdict": each.decision.verdict.value,
+                    "ratio": each.decision.ratio,
+                    "summary": text,
+                }
+                for where, each, text in occasions
+            ],
+        },
         latency=(latency_result(verdict, text=merged_summary(artifact), is_strict=is_strict),),
         gates=gate_results(
             changes,
@@ -245,7 +263,7 @@ def _artifact(
             has_accuracy=any(change.gate == ACCURACY for change in changes),
         ),
         changes=changes,
-        details=tuple(f"{where}: {summary(each)}" for where, each in occasions),
+        details=tuple(f"{where}: {text}" for where, _, text in occasions),
         rows=((name, verdict.value, ", ".join(map(_occasion, artifact.occasions))),),
         remarks=((":", "; ".join(artifact.reasons)),),
         notes=tuple(
@@ -259,30 +277,3 @@ def _occasion(checked: Checked) -> str:
     decision = checked.decision
     change = "-" if decision.ratio is None else f"{percent_change(decision.ratio)} %"
     return f"{decision.verdict.value} {change}"
-
-
-def _record(report: MergedReport, code: int) -> dict[str, object]:
-    return {
-        "exit_code": code,
-        "reports": report.where,
-        "baseline_sha256": report.baseline.sha256,
-        "artifacts": [
-            {
-                "name": each.subject.name,
-                "sha256": each.subject.sha256,
-                "verdict": each.verdict.value,
-                "reasons": each.reasons,
-                "failed_gates": each.failed_gates,
-                "occasions": [
-                    {
-                        "report": where,
-                        "verdict": checked.decision.verdict.value,
-                        "ratio": checked.decision.ratio,
-                        "summary": summary(checked),
-                    }
-                    for where, checked in zip(report.where, each.occasions, strict=True)
-                ],
-            }
-            for each in report.artifacts
-        ],
-    }

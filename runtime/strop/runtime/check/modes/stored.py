@@ -11,10 +11,10 @@ from strop.runtime.baseline.directory import SHORT_DIGITS
 from strop.runtime.baseline.resolve import Promoted, promoted_of
 from strop.runtime.baseline.session import BaselineSession, MachineClass, measure_session
 from strop.runtime.baseline.stored import MIN_SESSIONS, StoredDecision, decide_stored, matching
+from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.gates import Change, GateOptions, changes
-from strop.runtime.check.judge.report import Subject
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.request import Mode, Question
@@ -23,13 +23,14 @@ from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.version import installed_version
-from strop.runtime.reporting.presentation import Presentation, PresentedArtifact, exit_code
+from strop.runtime.reporting.presentation import Presentation, PresentedArtifact
 from strop.runtime.reporting.results import gate_results, latency_result
 from strop.runtime.reporting.wording import (
     COLUMNS,
     baseline_figures,
     decision_cells,
     decision_figures,
+    decision_record,
     doubts_of,
     interval,
     milliseconds,
@@ -59,11 +60,6 @@ class StoredChecked:
     session: BaselineSession
     decision: StoredDecision
     changes: tuple[Change, ...]
-
-    @property
-    def failed_gates(self) -> tuple[str, ...]:
-        """Names of the gates without statistics by which it fails."""
-        return tuple(change.gate for change in self.changes if change.fails)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,13 +197,19 @@ def _peak_bytes(session: BaselineSession) -> float:
 
 def present(report: StoredReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
     """Say in common terms what was found."""
-    artifacts = tuple(
-        _artifact(each, report, is_strict=is_strict, has_accuracy=has_accuracy)
-        for each in report.artifacts
-    )
     return Presentation(
-        artifacts=artifacts,
-        record=_record(report, exit_code(artifacts)),
+        artifacts=tuple(
+            _artifact(each, report, is_strict=is_strict, has_accuracy=has_accuracy)
+            for each in report.artifacts
+        ),
+        heading={
+            "strop_version": report.strop_version,
+            "created_at": report.created_at,
+            "exit_code": None,
+            "mode": report.mode,
+            "plan": asdict(report.plan),
+            "baseline": asdict(report.baseline),
+        },
         columns=(*COLUMNS, "sessions", "detectable"),
         against="Against stored sessions of",
         baseline=report.baseline,
@@ -236,6 +238,7 @@ def _artifact(
     decision, session, subject = checked.decision, checked.session, checked.session.subject
     p50_ns, ratio = session.p50_ns, decision.ratio
     old_ns = None if p50_ns is None or ratio is None else p50_ns / ratio
+    text = summary(checked)
     remarks = doubts_of(decision.verdict, decision.reasons, REMEDIES)
     return PresentedArtifact(
         name=subject.name,
@@ -250,7 +253,10 @@ def _artifact(
             **baseline_figures(report.baseline),
             **run_figures(subject, None, report.strop_version),
         },
-        latency=(latency_result(decision.verdict, text=summary(checked), is_strict=is_strict),),
+        record=decision_record(
+            subject, decision, checked.changes, figures={"p50_ns": p50_ns}, summary=text
+        ),
+        latency=(latency_result(decision.verdict, text=text, is_strict=is_strict),),
         gates=gate_results(
             checked.changes, report.baseline.anatomy, subject.anatomy, has_accuracy=has_accuracy
         ),
@@ -259,25 +265,3 @@ def _artifact(
         remarks=remarks,
         notes=tuple(f"warning: {subject.name}{words} {text}" for words, text in remarks),
     )
-
-
-def _record(report: StoredReport, code: int) -> dict[str, object]:
-    return {
-        "strop_version": report.strop_version,
-        "created_at": report.created_at,
-        "exit_code": code,
-        "mode": report.mode,
-        "plan": asdict(report.plan),
-        "baseline": asdict(report.baseline),
-        "artifacts": [
-            {
-                "subject": asdict(checked.session.subject),
-                "decision": asdict(checked.decision),
-                "changes": [asdict(change) for change in checked.changes],
-                "failed_gates": checked.failed_gates,
-                "p50_ns": checked.session.p50_ns,
-                "summary": summary(checked),
-            }
-            for checked in report.artifacts
-        ],
-    }

@@ -14,7 +14,7 @@ from strop.runtime.artifact.onnx_graph import (
     read_onnx_graph,
 )
 from strop.runtime.artifact.onnx_macs import macs
-from strop.runtime.check.judge.structure import OpCount, structure
+from strop.runtime.check.judge.anatomy import OpCount, structure
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import ArtifactError
 
