@@ -44,7 +44,8 @@ RUNTIME_ROOMS = (
     ("engines", "images"),
     ("artifact",),
     ("statistics", "records"),
-    ("pages", "errors", "units"),
+    ("pages",),
+    ("errors", "units"),
 )
 HALVES = {"strop.export": EXPORT_ROOMS, "strop.runtime": RUNTIME_ROOMS}
 Rooms = tuple[tuple[str, ...], ...]
