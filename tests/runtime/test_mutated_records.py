@@ -28,7 +28,7 @@ from strop.runtime.errors import StropError, TargetError
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote.address import target_from_url
 from strop.runtime.remote.agent import PROTOCOL
-from strop.runtime.remote.refusal import check_reply, parse
+from strop.runtime.remote.refusal import read_reply
 from strop.runtime.remote.requirement import BoardFacts
 
 SHA256 = "ab" * 32
@@ -188,14 +188,13 @@ def test_what_a_damaged_agent_sends_is_refused() -> None:
     )
 
     def greeted(content: bytes) -> None:
-        check_reply(BOARD, content)
-        read_typed(parse(BOARD, content), BoardFacts, at="board")
+        read_typed(read_reply(BOARD, content), BoardFacts, at="board")
 
     mutate(json.dumps(asdict(facts)), greeted, 200)
     error = {"kind": "TargetError", "exit_code": 2, "lines": ["/c: No space left"]}
 
     def full(content: bytes) -> None:
         with suppress(TargetError):
-            check_reply(BOARD, content)
+            read_reply(BOARD, content)
 
     mutate(json.dumps({"error": error}), full, 100)

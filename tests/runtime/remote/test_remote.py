@@ -21,7 +21,7 @@ from strop.runtime.remote import agent
 from strop.runtime.remote.address import Target, target_from_url
 from strop.runtime.remote.command import Command
 from strop.runtime.remote.device_half import device_half
-from strop.runtime.remote.refusal import check_reply, refusal
+from strop.runtime.remote.refusal import read_reply, refusal
 from strop.runtime.remote.requirement import BASE, BoardFacts, check_board
 from strop.runtime.remote.task import make_task
 
@@ -305,4 +305,4 @@ def test_an_error_that_a_board_replies_is_read_with_care(
     reply: bytes, kind: type[StropError], text: str
 ) -> None:
     with pytest.raises(kind, match=text):
-        check_reply(BOARD, reply)
+        read_reply(BOARD, reply)

@@ -68,4 +68,4 @@ def test_signs_of_life_are_waited_for_and_left_out(board: Connect) -> None:
         'frame(b"R", b"{}"); sys.stdin.buffer.read()'
     )
     connected.greet("nonce")
-    assert connected.reply() == b"{}"
+    assert connected.reply() == {}

@@ -18,7 +18,7 @@ from types import TracebackType
 from strop.runtime.errors import MeasurementError, TargetError
 from strop.runtime.remote import agent
 from strop.runtime.remote.address import Target
-from strop.runtime.remote.refusal import check_reply, last_line, refusal
+from strop.runtime.remote.refusal import last_line, read_reply, refusal
 
 OLDEST_PYTHON = (3, 10)  # pyproject.toml, requires-python
 ANSWER_S = 120  # from the start of ssh to Python's first line; a Pi Zero takes a tenth
@@ -128,15 +128,15 @@ class Connection:
             )
         payload = self._take(length)
         if kind == agent.REPLY:
-            check_reply(self.target, payload)
+            read_reply(self.target, payload)
         return kind, payload
 
-    def reply(self) -> bytes:
-        """The answer to the last order; JSON, of whatever type."""
+    def reply(self) -> dict[str, object]:
+        """The answer to the last order."""
         while True:
             kind, payload = self.receive()
             if kind == agent.REPLY:
-                return payload
+                return read_reply(self.target, payload)
 
     def __enter__(self) -> Connection:
         return self

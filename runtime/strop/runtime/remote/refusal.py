@@ -66,33 +66,19 @@ def refusal(target: Target, *, exit_code: int, stderr: str, stdout: str) -> Targ
     )
 
 
-def check_reply(target: Target, payload: bytes) -> None:
-    """Raise the error that the agent answers with, if it does.
-
-    Raises:
-        TargetError: The disk is full, or the cache cannot be written.
-        MeasurementError: The reply is none of the agent's.
-    """
-    reply = parse(target, payload)
-    if "error" in reply:
-        at = f"{target}: the reply"
-        found = read_typed(reply["error"], ErrorRecord, at=at)
-        lines = tuple(map(one_line, found.lines))
-        raise replace(found, lines=lines).error(str(target))
-
-
-def parse(target: Target, payload: bytes) -> dict[str, object]:
+def read_reply(target: Target, payload: bytes) -> dict[str, object]:
     """A reply of the agent's.
 
     Raises:
-        MeasurementError: It is no object of JSON.
+        TargetError: It says that the disk is full, or that the cache cannot be written.
+        MeasurementError: It is none of the agent's.
     """
-    return parse_object(
-        payload,
-        where=f"{target}: the reply",
-        error=MeasurementError,
-        remedy="does something print there while strop runs?",
-    )
+    where, remedy = f"{target}: the reply", "does something print there while strop runs?"
+    reply = parse_object(payload, where=where, error=MeasurementError, remedy=remedy)
+    if "error" in reply:
+        found = read_typed(reply["error"], ErrorRecord, at=where)
+        raise replace(found, lines=tuple(map(one_line, found.lines))).error(str(target))
+    return reply
 
 
 def last_line(text: str) -> str:

@@ -14,7 +14,7 @@ from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote import agent
 from strop.runtime.remote.command import RecordT, RequestT
 from strop.runtime.remote.connection import Connection
-from strop.runtime.remote.refusal import parse
+from strop.runtime.remote.refusal import read_reply
 from strop.runtime.remote.task import Task
 
 MAX_NOTE_BYTES = 1 << 20
@@ -110,9 +110,8 @@ class Running(Generic[RequestT, RecordT]):
             else:
                 break
         self._take_notes([rest] if rest else [])
-        reply = parse(self._target, payload)
-        at = f"{self._target}: the exit code"
-        self._exit_code = read_typed(reply.get("exit_code"), int, at=at)
+        code = read_reply(self._target, payload).get("exit_code")
+        self._exit_code = read_typed(code, int, at=f"{self._target}: the exit code")
 
     def _take_notes(self, lines: list[bytes]) -> None:
         for line in lines:

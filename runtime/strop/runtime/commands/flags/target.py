@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from strop import console
 from strop.runtime.artifact.artifact import detect_format, sha256_file
 from strop.runtime.errors import MeasurementError, TargetError
+from strop.runtime.remote import session
 from strop.runtime.remote.address import DEFAULT_PYTHON, Target, target_from_url
 from strop.runtime.remote.command import Command, RecordT, RequestT
 from strop.runtime.remote.running import Running
-from strop.runtime.remote.session import open_session
 from strop.runtime.remote.task import Contents, make_task
 
 
@@ -64,7 +64,6 @@ def target_of(options: argparse.Namespace) -> Target:
     return target_from_url(options.target, python=python, cache=options.target_cache)
 
 
-@contextmanager
 def started(
     target: Target,
     command: Command[RequestT, RecordT],
@@ -73,8 +72,8 @@ def started(
     artifacts: Iterable[Path] = (),
     engine: str | None = None,
     contents: Contents | None = None,
-) -> Iterator[Running[RequestT, RecordT]]:
-    """A request's work, started on the board; at the end nothing of it runs there.
+) -> AbstractContextManager[Running[RequestT, RecordT]]:
+    """A request's work, which runs on the board; a context manager, at whose end it does not.
 
     Args:
         target: The board.
@@ -86,18 +85,17 @@ def started(
 
     Raises:
         ArtifactError: A file cannot be read.
-        TargetError: The board cannot be reached, lacks something, or its disk is full.
-        MeasurementError: The connection was lost.
+        StropError: As `session.started`.
     """
     formats = {detect_format(path) for path in artifacts}
-    task = make_task(command, request, contents=contents)
-    with open_session(target) as session:
-        session.check(formats, engine=engine)
-        copied = session.send(task, progress=console.progress)
-        if task.files:
-            counted = f"{copied} of {len(task.files)} files copied"
-            console.note(f"{target}: {counted} to {session.facts.cache}")
-        yield session.run(task, note=console.note)
+    return session.started(
+        target,
+        make_task(command, request, contents=contents),
+        formats=formats,
+        engine=engine,
+        progress=console.progress,
+        note=console.note,
+    )
 
 
 def require_same_files(

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,34 +16,10 @@ from strop.runtime.classify.stream import Answer
 from strop.runtime.commands.flags.contract import Opening
 from strop.runtime.commands.flags.target import started
 from strop.runtime.engines import EngineFacts
-from strop.runtime.errors import MeasurementError
+from strop.runtime.errors import ImageError, MeasurementError
 from strop.runtime.images.find import Unusable, find_images
 from strop.runtime.remote.address import Target
-from strop.runtime.remote.command import Command, RecordT, RequestT
-from strop.runtime.remote.running import Running
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClassifyRequest:
-    """Asks for the classes of image files.
-
-    Attributes:
-        opening: The artifact, and how it is opened.
-        images: The files.
-        top: Classes per image, at most.
-    """
-
-    opening: Opening
-    images: tuple[Path, ...]
-    top: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Classified:
-    """What ran the artifact, and the classes of each image."""
-
-    engine: EngineFacts
-    predictions: tuple[tuple[Prediction, ...], ...]
+from strop.runtime.remote.command import Command
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,45 +40,55 @@ class SelfTested:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamRequest:
-    """Asks for answers one by one.
+    """Asks for answers to images, one by one.
 
     Attributes:
         opening: The artifact, and how it is opened.
         images: Files; none where there is a camera.
+        top: Classes per image, at most.
         camera: Its number.
         frames: So many of it; None for no end.
-        top: Classes per image, at most.
     """
 
     opening: Opening
     images: tuple[Path, ...]
-    camera: int | None
-    frames: int | None
     top: int
+    camera: int | None = None
+    frames: int | None = None
 
 
-CLASSIFY = Command(name="run", request=ClassifyRequest, record=Classified)
 SELFTEST = Command(name="run --selftest", request=SelftestRequest, record=SelfTested)
-STREAM = Command(name="run --jsonl", request=StreamRequest, record=Answer)
+STREAM = Command(name="run", request=StreamRequest, record=Answer)
 
 
-def classify_on_board(target: Target, request: ClassifyRequest) -> Classified:
-    """Have a board classify the image files.
+def classify_on_board(
+    target: Target, request: StreamRequest
+) -> tuple[EngineFacts, tuple[tuple[Prediction, ...], ...]]:
+    """Have a board classify image files, all or none.
+
+    Returns:
+        What ran the artifact there, and for each image its classes.
 
     Raises:
         ArtifactError: A file cannot be read.
+        ImageError: An image cannot be used.
         TargetError: The board cannot be reached, lacks something, or its disk is full.
-        MeasurementError: The connection was lost, or the record is not of these images.
+        MeasurementError: The connection was lost, or the answers are not of these images.
         StropError: As `strop run` raised it there.
     """
-    with _started(target, CLASSIFY, request, request.opening) as running:
-        found = running.record()
-    if len(found.predictions) != len(request.images):
+    answers = []
+    with _streamed(target, request) as found:
+        for answer in found:
+            if answer.error is not None:
+                raise ImageError(f"{target}: {answer.error}")
+            answers.append(answer)
+    engine = answers[0].engine if answers else None
+    if engine is None or len(answers) != len(request.images):
         raise MeasurementError(
-            f"{target}: the record is not of the {len(request.images)} images sent; is that board"
-            " yours?"
+            f"{target}: {len(answers)} answers, sent were {len(request.images)} images; is that"
+            " board yours?"
         )
-    return found
+    return engine, tuple(answer.predictions for answer in answers)
 
 
 def selftest_on_board(target: Target, request: SelftestRequest) -> SelfTested:
@@ -111,7 +97,10 @@ def selftest_on_board(target: Target, request: SelftestRequest) -> SelfTested:
     Raises:
         StropError: As `classify_on_board`.
     """
-    with _started(target, SELFTEST, request, request.opening) as running:
+    opening = request.opening
+    with started(
+        target, SELFTEST, request, artifacts=[opening.artifact], engine=opening.engine
+    ) as running:
         found = running.record()
     result = found.result
     if not len(result.differences) == len(result.expected) == len(result.found) > 0:
@@ -151,21 +140,20 @@ def stream_on_board(
         frames=options.frames,
         top=options.top,
     )
-    with _started(target, STREAM, request, opening) as running:
-        answers = (
-            replace(answer, error=answer.error and running.at_home(answer.error))
-            for answer in running.records()
-        )
+    with _streamed(target, request) as answers:
         yield answers if options.camera is not None else _join(found, answers)
 
 
-def _started(
-    target: Target,
-    command: Command[RequestT, RecordT],
-    request: RequestT,
-    opening: Opening,
-) -> AbstractContextManager[Running[RequestT, RecordT]]:
-    return started(target, command, request, artifacts=[opening.artifact], engine=opening.engine)
+@contextmanager
+def _streamed(target: Target, request: StreamRequest) -> Iterator[Iterator[Answer]]:
+    opening = request.opening
+    with started(
+        target, STREAM, request, artifacts=[opening.artifact], engine=opening.engine
+    ) as running:
+        yield (
+            replace(answer, error=answer.error and running.at_home(answer.error))
+            for answer in running.records()
+        )
 
 
 def _join(found: Sequence[str | Unusable], answers: Iterator[Answer]) -> Iterator[Answer]:

@@ -27,11 +27,8 @@ from strop.runtime.commands.flags.contract import (
 from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.commands.run.on_board import (
-    CLASSIFY,
     SELFTEST,
     STREAM,
-    Classified,
-    ClassifyRequest,
     SelfTested,
     SelftestRequest,
     StreamRequest,
@@ -140,8 +137,14 @@ def run(options: argparse.Namespace) -> int:
         with stream_on_board(target, options, opening) as answers:
             return show_answers(lambda stop: stop.until_stopped(answers), as_json=options.jsonl)
     images = tuple(map(Path, options.images))
-    asked = ClassifyRequest(opening=opening, images=images, top=options.top)
-    _report(options, _classify(asked) if target is None else classify_on_board(target, asked))
+    if target is not None:
+        asked = StreamRequest(opening=opening, images=images, top=options.top)
+        facts, answered = classify_on_board(target, asked)
+    else:
+        with _opened(opening) as classifier:
+            facts = classifier.facts
+            answered = tuple(classifier.classify(path, top=options.top) for path in images)
+    _report(options, facts, list(zip(images, answered, strict=True)))
     return 0
 
 
@@ -151,16 +154,6 @@ def _opened(opening: Opening) -> Iterator[Classifier]:
         console.settings(f"run {opening.artifact}", settings(classifier))
         note_remark(classifier)
         yield classifier
-
-
-def _classify(request: ClassifyRequest) -> Classified:
-    with _opened(request.opening) as classifier:
-        return Classified(
-            engine=classifier.facts,
-            predictions=tuple(
-                classifier.classify(path, top=request.top) for path in request.images
-            ),
-        )
 
 
 def _selftest(request: SelftestRequest) -> SelfTested:
@@ -180,7 +173,6 @@ def _stream(request: StreamRequest) -> Iterator[Answer]:
 
 
 ON_BOARD = (
-    Work(command=CLASSIFY, perform=lambda request: [_classify(request)]),
     Work(command=SELFTEST, perform=lambda request: [_selftest(request)]),
     Work(command=STREAM, perform=_stream),
 )
@@ -191,13 +183,15 @@ def _golden_path(options: argparse.Namespace) -> Path:
     return path
 
 
-def _report(options: argparse.Namespace, found: Classified) -> None:
-    paths = [str(Path(image)) for image in options.images]
-    results = list(zip(paths, found.predictions, strict=True))
+def _report(
+    options: argparse.Namespace,
+    facts: EngineFacts,
+    results: list[tuple[Path, tuple[Prediction, ...]]],
+) -> None:
     if options.json:
-        console.json(_record(options.artifact, found.engine, results))
+        console.json(_record(options.artifact, facts, results))
         return
-    predictions = [(path, each) for path, answer in results for each in answer]
+    predictions = [(str(path), each) for path, found in results for each in found]
     rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
     if all(each.is_set is None for _, each in predictions):
         console.table(("image", "score", "label"), rows)
@@ -310,12 +304,12 @@ def _header(artifact: Path, facts: EngineFacts) -> dict[str, object]:
 
 
 def _record(
-    artifact: Path, facts: EngineFacts, results: list[tuple[str, tuple[Prediction, ...]]]
+    artifact: Path, facts: EngineFacts, results: list[tuple[Path, tuple[Prediction, ...]]]
 ) -> dict[str, object]:
     return _header(artifact, facts) | {
         "images": [
             {
-                "path": path,
+                "path": str(path),
                 "predictions": [asdict(prediction) for prediction in predictions],
             }
             for path, predictions in results
