@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from tests.export.fake_manifest import COUNT, fake_manifest
+from tests.export.fake_manifest import fake_manifest
 from tests.export.sweep.fake_sweep import fake_sweep
 from tests.runtime.bench_records import record_maker
 from tests.runtime.pages.drawn import parsed
@@ -42,7 +42,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable
 
 
 def export_page(folder: Path) -> str:
-    return export_html(fake_manifest(), {"m.int8.tflite": COUNT})
+    return export_html(fake_manifest())
 
 
 def sweep_page(folder: Path) -> str:

@@ -13,7 +13,7 @@ from strop.export.bundle.manifest import (
 )
 from strop.export.certify.certificate import Certificate, OneAnswer, Verdict
 from strop.export.image_checks.finding import ImageFinding
-from strop.export.inspect.contents import Delegation
+from strop.export.inspect.contents import Delegation, Latency
 from strop.export.inspect.count import Count, LayerCount, Role
 from strop.export.ir.island import FloatCause
 from strop.export.max_drop.float_layers import (
@@ -59,6 +59,11 @@ def cost(layer: str, divergence: float) -> Cost:
     )
 
 
+def latency(ms: float) -> Latency:
+    interval = Interval(low=0.9 * ms, high=1.1 * ms)
+    return Latency(runs=50, p50_ms=ms, p50_interval=interval)
+
+
 def artifact(file: str, megabytes: int, times: LayerTimes | None) -> Artifact:
     return Artifact(
         file=file,
@@ -71,6 +76,8 @@ def artifact(file: str, megabytes: int, times: LayerTimes | None) -> Artifact:
         outputs=("scores int8 1x10",),
         delegation=Delegation(partitions=1, undelegated=(), is_whole=True),
         layer_times=times,
+        latency=latency(megabytes),
+        counts=COUNT.totals() if times is None else None,
     )
 
 
@@ -184,4 +191,5 @@ def fake_manifest() -> Manifest:
         ),
         certificate=certificate(),
         machine=machine(),
+        float_latency=latency(6.0),
     )

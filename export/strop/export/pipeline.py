@@ -18,11 +18,10 @@ from strop.export.certify.drop_limit import broken_promises
 from strop.export.certify.golden import make_golden
 from strop.export.emit.check_islands import check_islands
 from strop.export.emit.write import Int8, contract_of, write_converted, write_int8
-from strop.export.frontend.convert import float_graph
+from strop.export.frontend.convert import convert, read_converted
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.frontend.source_decision import source_decision
 from strop.export.image_checks.check_images import check_images
-from strop.export.inspect.count_artifact import count_artifact
 from strop.export.ir.faults import named_faults
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
@@ -41,6 +40,7 @@ from strop.runtime.images.dataset import batches
 from strop.runtime.records.json_records import write_whole
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
+FLOAT_TFLITE = f".{Precision.FLOAT32.value}.{Format.TFLITE.value}"
 PROBABILITY_STEP = 1 / 256  # of golden vectors of float probabilities; as fine as int8's
 
 OnStep = Callable[[str], None]
@@ -108,8 +108,7 @@ def export(
         on_step("bundle")
         manifest = make_manifest(source, options, made)
         MANIFEST_FORMAT.write(manifest, folder / MANIFEST)
-        counts = {path.name: count_artifact(path) for path in made.artifacts}
-        write_whole(export_html(manifest, counts), folder / REPORT)
+        write_whole(export_html(manifest), folder / REPORT)
     return Export(folder=options.output, manifest=manifest, broken=broken)
 
 
@@ -125,7 +124,13 @@ def _converted(
         artifacts |= dict.fromkeys(write_converted(folder, source, options, precision), precision)
     on_step("certify")
     certificate = certify(source, tuple(artifacts), options, progress)
-    return Made(artifacts=artifacts, certificate=certificate, findings=findings)
+    float32 = (path for path in artifacts if path.name.endswith(FLOAT_TFLITE))
+    return Made(
+        artifacts=artifacts,
+        certificate=certificate,
+        findings=findings,
+        float_tflite=next((path.read_bytes() for path in float32), None),
+    )
 
 
 def _with_int8(
@@ -160,6 +165,7 @@ def _with_int8(
         near_ties=graph.near_ties,
         float_layers=replace(kept.float_layers, islands=price_islands(graph, int8_paths)),
         golden=_write_golden(folder, source, options, kept.int8, int8_paths),
+        float_tflite=quantized.float_tflite,
     )
 
 
@@ -218,7 +224,8 @@ def _check(source: Source, options: ExportOptions) -> None:
 
 def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Quantized:
     with named_faults(source.name, "read"):
-        graph, activation = cut_activation(float_graph(source))
+        float_tflite = convert(source)
+        graph, activation = cut_activation(read_converted(float_tflite, name=source.name))
     check_islands(graph, full_int8=options.full_int8, is_onnx=Format.ONNX in options.formats)
     # The thresholds are of what comes out behind the activation.
     decision = options.decision or source_decision(source)
@@ -254,4 +261,4 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
         contract=contract,
         ending=activation if ends_in_probabilities else Activation.NONE,
     )
-    return Quantized(tuned=tuned, int8=int8, sample=sample)
+    return Quantized(tuned=tuned, int8=int8, sample=sample, float_tflite=float_tflite)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.export.fake_manifest import COUNT, cost, fake_manifest
+from tests.export.fake_manifest import cost, fake_manifest
 from tests.runtime.pages.drawn import Page
 
 from strop.export.bundle.html_report import BARS, export_html
@@ -19,7 +19,7 @@ def manifest() -> Manifest:
 
 
 def shown(manifest: Manifest) -> Page:
-    return Page(export_html(manifest, {"m.int8.tflite": COUNT, "m.int8.onnx": None}))
+    return Page(export_html(manifest))
 
 
 def test_the_page_has_certificate_counts_steps_layers_and_machine(manifest: Manifest) -> None:

@@ -76,7 +76,7 @@ def test_what_cannot_be_explained_is_said_in_one_line(
     record = json.loads(MANIFEST_FORMAT.dumps(manifest()))
     path.write_text(json.dumps(record | {"format_version": 1}))
     assert main(["explain", str(tmp_path)]) == 2
-    assert f"format_version is 1, this strop reads 4, {MANIFEST_FORMAT.version}" in (
+    assert f"format_version is 1, this strop reads 4, 5, {MANIFEST_FORMAT.version}" in (
         capsys.readouterr().err
     )
     MANIFEST_FORMAT.write(replace(manifest(), sensitivity=()), path)
@@ -91,6 +91,9 @@ def test_a_manifest_reads_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_manifest_of_version_4_has_no_islands_and_is_of_a_classifier(tmp_path: Path) -> None:
     record = json.loads(MANIFEST_FORMAT.dumps(manifest())) | {"format_version": 4}
+    del record["float_latency"]
+    for each in record["artifacts"]:
+        del each["latency"], each["counts"]
     del record["float_layers"]["islands"]
     for name in ("task", "thresholds"):
         del record["options"][name]
@@ -103,6 +106,8 @@ def test_a_manifest_of_version_4_has_no_islands_and_is_of_a_classifier(tmp_path:
     (tmp_path / "manifest.json").write_text(json.dumps(record))
     found = read_manifest(tmp_path)
     assert found.options.task is None
+    assert found.float_latency is None
+    assert {(each.latency, each.counts) for each in found.artifacts} == {(None, None)}
     assert found.sensitivity == manifest().sensitivity
     assert found.certificate.verdicts == manifest().certificate.verdicts
     assert main(["explain", str(tmp_path)]) == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
@@ -11,7 +11,7 @@ from strop.export.bundle.certificate_rows import (
     certificate_notes,
     certificate_rows,
 )
-from strop.export.bundle.manifest import Manifest
+from strop.export.bundle.manifest import Artifact, Manifest
 from strop.export.bundle.manifest_rows import (
     COST_COLUMNS,
     ISLAND_COLUMNS,
@@ -26,7 +26,7 @@ from strop.export.bundle.manifest_rows import (
     time_summary,
     tried_rows,
 )
-from strop.export.inspect.count import Count, Role
+from strop.export.inspect.count import Role
 from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
@@ -42,13 +42,8 @@ NAME_CHARACTERS = 48
 ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
 
 
-def export_html(manifest: Manifest, counts: Mapping[str, Count | None]) -> str:
-    """The page of a bundle.
-
-    Args:
-        manifest: Of the bundle.
-        counts: Of each artifact, by file name; None where the file does not say.
-    """
+def export_html(manifest: Manifest) -> str:
+    """The page of a bundle."""
     title = f"strop export {manifest.source.name}"
     root, body = start_page(title, css=f"{chart_css()}\n.bar{{stroke-width:6}}")
     certificate = manifest.certificate
@@ -59,7 +54,7 @@ def export_html(manifest: Manifest, counts: Mapping[str, Count | None]) -> str:
     add_table(body, columns, certificate_rows(certificate, manifest.sizes_bytes))
     for note in certificate_notes(certificate):
         _add_line(body, note)
-    _add_counts(body, counts)
+    _add_counts(body, manifest.artifacts)
     if manifest.int8_steps:
         SubElement(body, "h2").text = "Steps of the quantization"
         add_table(body, STEP_COLUMNS, [step_row(step) for step in manifest.int8_steps])
@@ -78,24 +73,23 @@ def export_html(manifest: Manifest, counts: Mapping[str, Count | None]) -> str:
     return page_text(root)
 
 
-def _add_counts(body: Element, counts: Mapping[str, Count | None]) -> None:
-    known = {name: count for name, count in counts.items() if count is not None}
-    if not known:
-        return
-    SubElement(body, "h2").text = "Counts, for one image"
-    columns = ("file", "parameters, million", "multiply-adds, million")
+def _add_counts(body: Element, artifacts: Sequence[Artifact]) -> None:
     rows = [
         (
-            name,
-            f"{count.parameters / MILLION:.3f}",
-            f"{count.multiply_adds / MILLION:.2f}",
-            *(f"{count.of(role).multiply_adds / MILLION:.2f}" for role in ROLES),
-            f"{count.activations / MILLION:.3f}",
+            artifact.file,
+            f"{counts.parameters / MILLION:.3f}",
+            f"{counts.multiply_adds / MILLION:.2f}",
+            *(f"{counts.roles[role.value].multiply_adds / MILLION:.2f}" for role in ROLES),
+            f"{counts.activations / MILLION:.3f}",
         )
-        for name, count in known.items()
+        for artifact in artifacts
+        if (counts := artifact.counts) is not None
     ]
-    roles = tuple(f"by {role.value}" for role in ROLES)
-    add_table(body, (*columns, *roles, "activations, million"), rows)
+    if rows:
+        SubElement(body, "h2").text = "Counts, for one image"
+        roles = (f"by {role.value}" for role in ROLES)
+        columns = ("file", "parameters, million", "multiply-adds, million", *roles)
+        add_table(body, (*columns, "activations, million"), rows)
 
 
 def _add_float_layers(body: Element, layers: FloatLayers) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -21,7 +22,10 @@ from strop.export.certify.certificate import Certificate
 from strop.export.certify.overlap import content_hash
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.inspect.audit import audit
+from strop.export.inspect.contents import Latency
+from strop.export.inspect.count_artifact import count_artifact
 from strop.export.inspect.delegation import delegation
+from strop.export.inspect.latencies import latencies
 from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayers
 from strop.export.options.choices import Precision
 from strop.export.options.options import ExportOptions
@@ -58,6 +62,7 @@ class Made:
         near_ties: See `Manifest`.
         float_layers: See `Manifest`.
         golden: The file of golden vectors; None without int8 files.
+        float_tflite: The model as a float32 .tflite; None where none was made.
     """
 
     artifacts: Mapping[Path, Precision]
@@ -68,6 +73,7 @@ class Made:
     near_ties: tuple[str, ...] = ()
     float_layers: FloatLayers = NO_FLOAT_LAYERS
     golden: Path | None = None
+    float_tflite: bytes | None = None
 
 
 def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifest:
@@ -76,6 +82,7 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
     Raises:
         ArtifactError: An engine refuses a file.
     """
+    *found, float_latency = _latencies(made)
     return Manifest(
         versions=_versions(),
         source=SourceFacts(
@@ -86,7 +93,10 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
             std=source.std,
         ),
         options=_request(options),
-        artifacts=tuple(_artifact(*each) for each in made.artifacts.items()),
+        artifacts=tuple(
+            _artifact(path, precision, latency)
+            for (path, precision), latency in zip(made.artifacts.items(), found, strict=True)
+        ),
         golden=None if made.golden is None else _golden(made.golden),
         int8_steps=made.steps,
         near_ties=made.near_ties,
@@ -95,7 +105,19 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
         calibration_checks=made.findings,
         certificate=made.certificate,
         machine=machine(),
+        float_latency=float_latency,
     )
+
+
+def _latencies(made: Made) -> list[Latency | None]:
+    """Time the artifacts, in their order, and last the float model."""
+    with tempfile.TemporaryDirectory() as name:
+        files = list(made.artifacts)
+        if made.float_tflite is not None:
+            files.append(Path(name, "float32.tflite"))
+            files[-1].write_bytes(made.float_tflite)
+        found: list[Latency | None] = [*latencies(files)]
+    return found if made.float_tflite is not None else [*found, None]
 
 
 def _request(options: ExportOptions) -> Request:
@@ -118,8 +140,8 @@ def _request(options: ExportOptions) -> Request:
     )
 
 
-def _artifact(path: Path, precision: Precision) -> Artifact:
-    contents = audit(path)
+def _artifact(path: Path, precision: Precision, latency: Latency | None) -> Artifact:
+    contents, count = audit(path), count_artifact(path)
     return Artifact(
         file=path.name,
         precision=precision,
@@ -131,6 +153,8 @@ def _artifact(path: Path, precision: Precision) -> Artifact:
         outputs=contents.outputs,
         delegation=delegation(path),
         layer_times=layer_times(path) if path.suffix == ".onnx" else None,
+        latency=latency,
+        counts=None if count is None else count.totals(),
     )
 
 

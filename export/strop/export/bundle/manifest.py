@@ -12,7 +12,8 @@ from pathlib import Path
 
 from strop.export.certify.certificate import Certificate
 from strop.export.image_checks.finding import ImageFinding
-from strop.export.inspect.contents import Delegation
+from strop.export.inspect.contents import Delegation, Latency
+from strop.export.inspect.count import Totals
 from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.options.choices import Effort, Input, Precision, Result
 from strop.export.quantize.costs import Cost, Step
@@ -95,6 +96,8 @@ class Artifact:
         outputs: "name dtype shape" each.
         delegation: How LiteRT runs it here; None for an .onnx, and where LiteRT does not say.
         layer_times: Of its operations, here, on one thread; None for a .tflite.
+        latency: Of one image; None in manifests of versions before 6.
+        counts: As the file is written; None where it does not say, and before version 6.
     """
 
     file: str
@@ -107,6 +110,8 @@ class Artifact:
     outputs: tuple[str, ...]
     delegation: Delegation | None
     layer_times: LayerTimes | None
+    latency: Latency | None
+    counts: Totals | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +141,8 @@ class Manifest:
         calibration_checks: What the checks of the images measured; most have nothing to say.
         certificate: What the files are worth.
         machine: That made them.
+        float_latency: Of the model as a float32 .tflite, from the same interleaved run as the
+            artifacts' latencies; None where none was made.
     """
 
     versions: Mapping[str, str]
@@ -150,6 +157,7 @@ class Manifest:
     calibration_checks: tuple[ImageFinding, ...]
     certificate: Certificate
     machine: Machine
+    float_latency: Latency | None
 
     @property
     def sizes_bytes(self) -> dict[str, int]:
@@ -199,6 +207,15 @@ def _from_4(record: dict[str, object]) -> dict[str, object]:
     return {**record, **filled}
 
 
+def _from_5(record: dict[str, object]) -> dict[str, object]:
+    """Version 5 has neither latencies nor counts."""
+    artifacts = record.get("artifacts")
+    if isinstance(artifacts, list):
+        new = {"latency": None, "counts": None}
+        artifacts = [_filled(each, new) for each in artifacts]
+    return {"float_latency": None, **record, "artifacts": artifacts}
+
+
 def _filled(value: object, new: Mapping[str, object]) -> object:
     """An object with the fields that it lacks; what is none is left to the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
@@ -207,12 +224,13 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # History: 1, the first; 2 has float_layers, near_ties, calibration_checks,
 # and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
 # and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
-# the islands among the float_layers, and the certificate's task and what it does not certify.
+# the islands among the float_layers, and the certificate's task and what it does not certify;
+# 6 has float_latency, and an artifact's latency and counts.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=5,
-    upgrades={4: _from_4},
+    version=6,
+    upgrades={4: _from_4, 5: _from_5},
     error=ArtifactError,
     remedy="export again",
     encoder=ENCODER,

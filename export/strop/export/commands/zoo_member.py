@@ -72,20 +72,11 @@ def member_record(count: Count) -> dict[str, Any]:
 def count_record(count: Count) -> dict[str, Any]:
     """Sums, roles and layers for `--json`."""
     return {
-        **_sums(count),
-        "roles": {role.value: _sums(count.of(role)) for role in Role},
+        **asdict(count.totals()),
         "layers": [
             {**asdict(layer), "role": layer.role.value, "activations": layer.activations}
             for layer in count.layers
         ],
-    }
-
-
-def _sums(count: Count) -> dict[str, int]:
-    return {
-        "parameters": count.parameters,
-        "multiply_adds": count.multiply_adds,
-        "activations": count.activations,
     }
 
 

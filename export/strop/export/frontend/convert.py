@@ -94,8 +94,13 @@ def float_graph(source: Source) -> Graph:
         SourceError: The converter refuses the model, or a constant of it is not finite.
         QuantizationError: The model holds an operation that strop cannot write.
     """
-    graph = read_tflite(convert(source))
-    _check_finite(graph, source.name)
+    return read_converted(convert(source), name=source.name)
+
+
+def read_converted(float_tflite: bytes, *, name: str) -> Graph:
+    """Read what `convert` wrote; `name` is the model's, for errors as of `float_graph`."""
+    graph = read_tflite(float_tflite)
+    _check_finite(graph, name)
     return graph
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from strop.runtime.statistics.intervals import Interval
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NamedOp:
@@ -102,6 +104,22 @@ def observed_delegation(partitions: int, undelegated: tuple[Undelegated, ...]) -
         undelegated=undelegated,
         is_whole=partitions == 1 and not left_of(undelegated),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Latency:
+    """How long a file takes for one image, on this machine, with one thread.
+
+    Attributes:
+        runs: How many were timed.
+        p50_ms: Their median.
+        p50_interval: Its distribution-free 95 % interval in this run, in ms; None of fewer than
+            6 runs.
+    """
+
+    runs: int
+    p50_ms: float
+    p50_interval: Interval | None
 
 
 def counted(kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:

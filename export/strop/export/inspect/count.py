@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import Enum
 
 from strop.export.options.choices import Precision
@@ -52,6 +53,25 @@ class LayerCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sums:
+    """Parameters, and multiply-adds and activations for one image, of some layers."""
+
+    parameters: int
+    multiply_adds: int
+    activations: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """The sums of all layers of a file, and of those of each `Role`, by its value."""
+
+    parameters: int
+    multiply_adds: int
+    activations: int
+    roles: Mapping[str, Sums]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Count:
     """All layers, in order."""
 
@@ -75,6 +95,19 @@ class Count:
         where they tell more of the run time than the multiply-adds do.
         """
         return sum(layer.activations for layer in self.layers if layer.multiply_adds)
+
+    def sums(self) -> Sums:
+        """Of all layers."""
+        return Sums(
+            parameters=self.parameters,
+            multiply_adds=self.multiply_adds,
+            activations=self.activations,
+        )
+
+    def totals(self) -> Totals:
+        """Of all layers, and of the layers of each role."""
+        roles = {role.value: self.of(role).sums() for role in Role}
+        return Totals(**asdict(self.sums()), roles=roles)
 
     def of(self, role: Role) -> Count:
         """The layers of that role alone."""

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
+from strop.export.inspect.latencies import latencies
 from strop.export.ir.graph import Graph, Kind, Op, QuantParams, Tensor
 from strop.export.ir.island import Island
 from strop.export.max_drop.float_layers import FloatIsland, IslandPrice
 from strop.export.options.choices import Input
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.artifact.artifact import Format
-from strop.runtime.bench.latency import MeasurePlan, measure, random_inputs
-from strop.runtime.engines import open_engine
-from strop.runtime.units import NS_PER_MS
+from strop.runtime.bench.latency import MeasurePlan
 
 # All islands and the file in one interleaved run, which is over when the fastest have enough.
 PLAN = MeasurePlan(min_runs=20, min_duration_s=0.05, warmup_duration_s=0.05, max_duration_s=30.0)
@@ -59,7 +56,7 @@ def price_islands(quantized: QuantizedGraph, paths: Sequence[Path]) -> tuple[Flo
 def _medians_ms(path: Path, alone: Sequence[QuantizedGraph]) -> list[float]:
     """Median latency of a file, and then of each graph in its format, interleaved."""
     form = Format(path.suffix.removeprefix("."))
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as name:
         files = [path]
         for at, graph in enumerate(alone):
             files.append(Path(name, f"{at}{path.suffix}"))
@@ -67,10 +64,7 @@ def _medians_ms(path: Path, alone: Sequence[QuantizedGraph]) -> list[float]:
             files[-1].write_bytes(
                 emit_onnx(graph, {}) if is_onnx else emit_tflite(graph, Input.INT8)
             )
-        engines = [stack.enter_context(open_engine(file)) for file in files]
-        inputs = [[random_inputs(engine.inputs)] for engine in engines]
-        samples = measure(engines, inputs, plan=PLAN)
-    return [median(found.invoke_ns) / NS_PER_MS for found in samples]
+        return [found.p50_ms for found in latencies(files, plan=PLAN)]
 
 
 def _alone(graph: Graph, op: Op) -> QuantizedGraph:

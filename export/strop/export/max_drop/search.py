@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from statistics import median
 
 from strop.export.certify.certificate import Certificate
 from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises, can_promise
 from strop.export.emit.write import Int8, write_int8
+from strop.export.inspect.latencies import latencies
 from strop.export.ir.graph import Array
 from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
 from strop.export.options.choices import Precision
@@ -21,11 +20,7 @@ from strop.export.options.options import ExportOptions
 from strop.export.quantize.mixed_precision import FloatCandidate, float_candidates, keep_float
 from strop.export.quantize.tune import Tuned
 from strop.export.source.source import Source
-from strop.runtime.artifact.artifact import read_contract
-from strop.runtime.bench.latency import MeasurePlan, measure
-from strop.runtime.classify.prepare import preparation
-from strop.runtime.engines import Engine, open_engine
-from strop.runtime.units import NS_PER_MS
+from strop.runtime.bench.latency import MeasurePlan
 
 # Prices are medians of two files in one interleaved run: a second holds 500 inferences at 2 ms.
 PLAN = MeasurePlan(min_duration_s=1.0)
@@ -39,11 +34,13 @@ class Quantized:
         tuned: The decisions, and what each rounding costs.
         int8: What the files are written from.
         sample: uint8 [N, H, W, C] each, as `tune` was given.
+        float_tflite: The model as TensorFlow's converter wrote it.
     """
 
     tuned: Tuned
     int8: Int8
     sample: Sequence[Array]
+    float_tflite: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +114,7 @@ def _search(
             folder = Path(name, str(len(layers)))
             after = _written(folder, source, options, changed)
             found = certify(source, after, options)
-            prices = _prices(before, after, last, found, quantized.sample)
+            prices = _prices(before, after, last, found)
             layers.append(_layer(candidate, prices))
             if not broken_promises(found, max_drop):
                 kept = FloatLayers(tried=tuple(layers), kept=True)
@@ -158,39 +155,18 @@ def _prices(
     after: Sequence[Path],
     last: Certificate,
     found: Certificate,
-    sample: Sequence[Array],
 ) -> tuple[Price, ...]:
     prices = []
     for old, new, was, now in zip(before, after, last.verdicts, found.verdicts, strict=True):
-        ms_before, ms = _medians_ms((old, new), sample[0])
+        int8, kept = latencies((old, new), plan=PLAN)
         prices.append(
             Price(
                 artifact=new.name,
-                ms_before=ms_before,
-                ms=ms,
+                ms_before=int8.p50_ms,
+                ms=kept.p50_ms,
                 drop_before=was.drop,
                 drop=now.drop,
                 drop_high=now.drop_interval.high,
             )
         )
     return tuple(prices)
-
-
-def _medians_ms(paths: Sequence[Path], images: Array) -> list[float]:
-    """Median latency of each file in one interleaved run, on uint8 [N, H, W, C]."""
-    with ExitStack() as stack:
-        engines = [stack.enter_context(open_engine(path)) for path in paths]
-        inputs = [
-            _inputs(path, engine, images) for path, engine in zip(paths, engines, strict=True)
-        ]
-        samples = measure(engines, inputs, plan=PLAN)
-    return [median(found.invoke_ns) / NS_PER_MS for found in samples]
-
-
-def _inputs(path: Path, engine: Engine, images: Array) -> list[tuple[Array]]:
-    """What a file of ours takes for these images."""
-    contract = read_contract(path)
-    if contract is None:
-        raise KeyError(f"{path} carries no contract")
-    prepare = preparation(contract, engine.input)
-    return [(prepare.apply(image),) for image in images]

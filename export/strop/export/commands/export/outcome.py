@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strop.export.pipeline import Export
 
 MAX_NAMES = 5
-OF_ARTIFACT = ("precision", "size_bytes", "delegation")
+OF_ARTIFACT = ("precision", "size_bytes", "delegation", "latency")
 OF_MANIFEST = ("int8_steps", "calibration_checks", "near_ties", "certificate", "float_layers")
 
 
