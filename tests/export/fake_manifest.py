@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strop.export.bundle.html_report import BARS
+from strop.export.bundle.charts import BARS
 from strop.export.bundle.manifest import (
     Artifact,
     GoldenFile,

@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import pytest
 from tests.export.fake_manifest import cost, fake_manifest
-from tests.runtime.pages.drawn import Page
+from tests.runtime.pages.drawn import Page, without_programs
 
-from strop.export.bundle.html_report import BARS, export_html
+from strop.export.bundle.charts import BARS
+from strop.export.bundle.html_report import export_html
+from strop.export.bundle.layer_names import layer_names
 from strop.export.bundle.manifest import Manifest
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.machine.machine import machine
+from strop.runtime.statistics.intervals import Interval
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def shown(manifest: Manifest) -> Page:
 def test_the_page_has_certificate_counts_steps_layers_and_machine(manifest: Manifest) -> None:
     texts = shown(manifest).texts
     for text in (
-        "certified on 400 validation images, by strop 0.1.0",
+        "2 files, by strop 0.1.0",
         "83.00 %",
         "+1.00 [-1.00, +2.00]",
         "3.00",
@@ -46,25 +51,95 @@ def test_the_page_has_certificate_counts_steps_layers_and_machine(manifest: Mani
     assert "50.0" in texts  # percent, of the slowest
 
 
-def test_the_page_loads_and_runs_nothing_whatever_a_layer_is_called(manifest: Manifest) -> None:
+def test_the_page_begins_with_one_picture_and_the_certificate_in_a_sentence(
+    manifest: Manifest,
+) -> None:
     page = shown(manifest)
-    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "img"})
+    points = {row["name"]: row for row in page.charts[0]["data"]["values"]}
+    assert list(points) == ["m.int8.tflite", "m.int8.onnx", "float model as float32 .tflite"]
+    assert {row["near"] for row in points.values()} == {99.0, 100.0}
+    assert (points["m.int8.tflite"]["near_low"], points["m.int8.tflite"]["near_high"]) == (97, 99.5)
+    assert points["m.int8.onnx"]["latency"] == "2 ms [1.8, 2.2]"
+    tags = [tag for tag, _ in page.tags]
+    assert tags.index("figure") < tags.index("h2") < tags.index("table")
+    (sentence,) = (text for text in page.texts if text.startswith("Certified"))
+    assert sentence == (
+        "Certified on 400 validation images, with 95 % confidence: each of the 2 files gives the"
+        " float model's answer for at least 97.00 % of such images, and loses at most 2.00 points"
+        " of right answers."
+    )
+    assert any("m.int8.onnx takes 2 ms for an image" in text for text in page.texts)
+
+
+def test_a_manifest_without_latencies_has_no_picture_of_them(manifest: Manifest) -> None:
+    old = tuple(replace(each, latency=None) for each in manifest.artifacts)
+    page = shown(replace(manifest, artifacts=old, float_latency=None))
+    assert len(page.charts) == 2
+    assert not any("for an image" in text for text in page.texts)
+
+
+def test_the_picture_of_a_regression_shows_its_largest_mean_error(manifest: Manifest) -> None:
+    error = OutputError(
+        output="angle",
+        mean=0.5,
+        mean_interval=Interval(low=0.4, high=0.6),
+        largest=2.0,
+        beyond=0.01,
+        spread=20.0,
+        constant=15.0,
+        truth_mean=None,
+        reference_truth_mean=None,
+        drop=0.025,
+        drop_interval=Interval(low=0.02, high=0.03),
+        constant_drop=0.7,
+    )
+    found = manifest.certificate.verdicts[0]
+    verdict = replace(
+        found,
+        agreement=None,
+        agreement_interval=None,
+        errors=(replace(error, spread=0.0), error),
+    )
+    certificate = replace(
+        manifest.certificate, task=Task.REGRESS, verdicts=(verdict,), float_top1=None
+    )
+    page = shown(replace(manifest, certificate=certificate))
+    made, reference = page.charts[0]["data"]["values"]
+    assert (made["near"], made["near_low"], made["near_high"]) == pytest.approx((2.5, 2, 3))
+    assert reference["near"] == 0
+    assert any("grows by at most 2.00 %" in text for text in page.texts)
+
+
+def test_the_page_runs_its_charts_only_whatever_a_layer_is_called(manifest: Manifest) -> None:
+    page = shown(manifest)
+    assert len(page.programs) == 1
+    assert {tag for tag, _ in page.tags}.isdisjoint({"link", "img"})
     assert {name for _, each in page.tags for name in each}.isdisjoint({"src", "href"})
+    assert "<script>alert" not in without_programs(export_html(manifest))
 
 
 def test_the_costliest_layers_are_bars_as_long_as_their_cost(manifest: Manifest) -> None:
-    paths = [str(each["d"]) for tag, each in shown(manifest).tags if tag == "path"]
-    lengths = [float(path.partition("L")[2].split()[0]) - 8 for path in paths]
-    *lengths, slowest, second, third = lengths
-    assert len(lengths) == BARS
-    assert [third / slowest, third / second] == pytest.approx([1 / 3, 1 / 2], rel=0.01)
-    # To a tenth of a unit.
-    assert [lengths[0] / length for length in lengths] == pytest.approx(
-        range(1, BARS + 1), rel=0.01
-    )
+    _, costs, times = (chart["data"]["values"] for chart in shown(manifest).charts)
+    assert [row["value"] for row in costs] == [0.5 / (i + 1) for i in range(BARS)]
+    assert [row["value"] for row in times] == [300, 200, 100]
+    assert costs[0]["detail0"].startswith("</style>")  # the layer's whole path is in the details
 
 
-def test_a_layer_that_costs_nothing_has_no_bar_to_divide_by(manifest: Manifest) -> None:
+def test_layers_are_named_by_the_end_that_tells_them_apart() -> None:
+    names = {
+        "net_1/block_1/conv_1": "conv_1",
+        "net_1/block_1/add_1/Add": "add_1/Add",
+        "net_1/block_2/conv_2": "block_2/conv_2",
+        "net_1/block_3/conv_2": "block_3/conv_2",
+        "conv_3": "conv_3",
+        "net_1/conv_3": "net_1/conv_3",
+        "dense": "dense",
+        "image/columns": "image/columns",
+    }
+    assert layer_names(names) == names
+
+
+def test_a_layer_that_costs_nothing_has_a_bar_of_no_length(manifest: Manifest) -> None:
     flat = replace(manifest, sensitivity=(cost("a", 0.0),))
     assert "all 1" in shown(flat).texts
 
@@ -72,4 +147,4 @@ def test_a_layer_that_costs_nothing_has_no_bar_to_divide_by(manifest: Manifest) 
 def test_a_float_export_has_no_layers_to_show(manifest: Manifest) -> None:
     page = shown(replace(manifest, sensitivity=(), int8_steps=()))
     assert "What layers cost" not in page.texts
-    assert sum(tag == "svg" for tag, _ in page.tags) == 1  # the times
+    assert sum(tag == "figure" for tag, _ in page.tags) == 2  # the picture and the times

@@ -8,7 +8,7 @@ from strop.export.certify.certificate import Certificate, Verdict
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.statistics.intervals import Interval
-from strop.runtime.units import BYTES_PER_MIB
+from strop.runtime.units import BYTES_PER_MIB, PERCENT
 
 DROP, AGREEMENT, KERNELS = "drop, points [95 %]", "agreement [95 %]", "kernels"
 COLUMNS = {
@@ -114,6 +114,26 @@ def _error_cells(error: OutputError) -> tuple[str, ...]:
         _interval(error.mean / spread, Interval(low=low / spread, high=high / spread), ".2f"),
         f"{100 * error.largest / spread:.2f}",
     )
+
+
+def certificate_sentence(certificate: Certificate) -> str:
+    """What the files are worth at the least, in one sentence."""
+    verdicts = certificate.verdicts
+    files = "the file" if len(verdicts) == 1 else f"each of the {len(verdicts)} files"
+    images = f"{certificate.images} {certificate.data} images"
+    doubted = sum(1 for found in verdicts if found.not_certified)
+    if doubted:
+        return f"{doubted} of {len(verdicts)} files proved nothing on {images}: see below."
+    if certificate.task is Task.REGRESS:
+        lost = max(found.drop_interval.high for found in verdicts)
+        text = f"the error of {files} grows by at most {percent(lost)} of float's spread"
+    else:
+        same = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
+        text = f"{files} gives the float model's answer for at least {percent(same)} of such images"
+    if certificate.float_top1 is not None:
+        lost = max(found.drop_interval.high for found in verdicts)
+        text += f", and loses at most {PERCENT * lost:.2f} points of right answers"
+    return f"Certified on {images}, with 95 % confidence: {text}."
 
 
 def certificate_notes(certificate: Certificate) -> list[str]:

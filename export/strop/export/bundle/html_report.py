@@ -1,16 +1,17 @@
-"""report.html of an export: its certificate, sizes, counts, and its layers' costs and times."""
+"""report.html of an export: one picture, the certificate in a sentence, and then the details."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
 from strop.export.bundle.certificate_rows import (
     certificate_columns,
     certificate_notes,
     certificate_rows,
+    certificate_sentence,
 )
+from strop.export.bundle.charts import costs_chart, overview, times_chart
 from strop.export.bundle.manifest import Artifact, Manifest
 from strop.export.bundle.manifest_rows import (
     COST_COLUMNS,
@@ -20,6 +21,7 @@ from strop.export.bundle.manifest_rows import (
     TRIED_COLUMNS,
     cost_row,
     island_rows,
+    latency_sentence,
     machine_rows,
     step_row,
     time_rows,
@@ -30,47 +32,55 @@ from strop.export.inspect.count import Role
 from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
+from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_table, page_text, start_page
-from strop.runtime.pages.style import chart_css
 from strop.runtime.pages.xml_text import xml_text
 from strop.runtime.units import MILLION
 
-BARS = 20
-WIDTH, BAR_STEP, BARS_TOP = 420, 24, 28
-RIGHT = 404
-NAME_CHARACTERS = 48
 ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
 
 
 def export_html(manifest: Manifest) -> str:
-    """The page of a bundle."""
-    title = f"strop export {manifest.source.name}"
-    root, body = start_page(title, css=f"{chart_css()}\n.bar{{stroke-width:6}}")
+    """The page of a bundle.
+
+    Raises:
+        OutputError: What draws its charts is not installed.
+    """
+    root, body = start_page(f"strop export {manifest.source.name}")
     certificate = manifest.certificate
-    certified = f"certified on {certificate.images} {certificate.data} images, by strop"
-    _add_line(body, f"{certified} {manifest.versions.get('strop', '')}", kind="quiet")
-    SubElement(body, "h2").text = "Certificate"
+    made = f"{len(manifest.artifacts)} files, by strop {manifest.versions.get('strop', '')}"
+    _add_line(body, made, kind="quiet")
+    picture = overview(manifest)
+    if picture is not None:
+        add_chart(body, picture)
+    _add_line(body, certificate_sentence(certificate), kind="first")
+    _add_line(body, latency_sentence(manifest), kind="first")
+    _add_heading(body, "Certificate")
     columns = certificate_columns(certificate, "file")
     add_table(body, columns, certificate_rows(certificate, manifest.sizes_bytes))
     for note in certificate_notes(certificate):
         _add_line(body, note)
+    _add_remedies(body, [each.remedy for each in manifest.calibration_checks if each.remedy])
     _add_counts(body, manifest.artifacts)
     if manifest.int8_steps:
-        SubElement(body, "h2").text = "Steps of the quantization"
+        _add_heading(body, "Steps of the quantization")
         add_table(body, STEP_COLUMNS, [step_row(step) for step in manifest.int8_steps])
     _add_float_layers(body, manifest.float_layers)
-    _add_layers(body, manifest.sensitivity)
-    for name, times in manifest.layer_times.items():
-        _add_times(body, name, times)
-    remedies = [each.remedy for each in manifest.calibration_checks if each.remedy]
-    if remedies:
-        SubElement(body, "h2").text = "The images"
-        for remedy in remedies:
-            _add_line(body, remedy)
-    SubElement(body, "h2").text = "Made with"
+    _add_costs(body, manifest.sensitivity)
+    for file, times in manifest.layer_times.items():
+        _add_times(body, file, times)
+    _add_heading(body, "Made with")
     add_table(body, ("package", "version"), list(manifest.versions.items()))
     add_table(body, ("machine", ""), machine_rows(manifest.machine))
+    _add_line(body, USE, kind="quiet")
     return page_text(root)
+
+
+def _add_remedies(body: Element, remedies: Sequence[str]) -> None:
+    if remedies:
+        _add_heading(body, "The images")
+    for remedy in remedies:
+        _add_line(body, remedy)
 
 
 def _add_counts(body: Element, artifacts: Sequence[Artifact]) -> None:
@@ -86,7 +96,7 @@ def _add_counts(body: Element, artifacts: Sequence[Artifact]) -> None:
         if (counts := artifact.counts) is not None
     ]
     if rows:
-        SubElement(body, "h2").text = "Counts, for one image"
+        _add_heading(body, "Counts, for one image")
         roles = (f"by {role.value}" for role in ROLES)
         columns = ("file", "parameters, million", "multiply-adds, million", *roles)
         add_table(body, (*columns, "activations, million"), rows)
@@ -94,91 +104,50 @@ def _add_counts(body: Element, artifacts: Sequence[Artifact]) -> None:
 
 def _add_float_layers(body: Element, layers: FloatLayers) -> None:
     if layers.islands:
-        SubElement(body, "h2").text = "Kept in float"
+        _add_heading(body, "Kept in float")
         add_table(body, ISLAND_COLUMNS, island_rows(layers.islands))
     if layers.tried:
-        heading = "Kept" if layers.kept else "Tried"
-        SubElement(body, "h2").text = f"{heading} in float for --max-drop"
+        _add_heading(body, f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop")
         add_table(body, ("layer", *TRIED_COLUMNS), tried_rows(layers.tried))
 
 
-def _add_layers(body: Element, costs: Sequence[Cost]) -> None:
+def _add_costs(body: Element, costs: Sequence[Cost]) -> None:
     if not costs:
         return
-    SubElement(body, "h2").text = "What layers cost"
+    _add_heading(body, "What layers cost")
     _add_line(
         body,
         "What rounding at one place alone does to the probabilities, the costliest first"
         " (Kullback-Leibler divergence from the float network's, nats per image).",
         kind="quiet",
     )
-    bars = [
-        _Bar(
-            name=f"{cost.layer}, {cost.part}",
-            value=cost.divergence,
-            colour=0 if cost.part == "activation" else 1,
-            details=_details(COST_COLUMNS, cost_row(cost)),
-        )
-        for cost in costs[:BARS]
-    ]
-    _add_bars(body, "divergence by layer", bars)
-    folded = SubElement(body, "details")
-    SubElement(folded, "summary").text = f"all {len(costs)}"
-    add_table(folded, COST_COLUMNS, [cost_row(cost) for cost in costs])
+    add_chart(body, costs_chart(costs))
+    _add_folded(body, f"all {len(costs)}", COST_COLUMNS, [cost_row(cost) for cost in costs])
 
 
-def _add_times(body: Element, name: str, times: LayerTimes) -> None:
-    rows = time_rows(times)
-    SubElement(body, "h2").text = xml_text(f"Where the time goes, {name}")
+def _add_times(body: Element, file: str, times: LayerTimes) -> None:
+    _add_heading(body, f"Where the time goes, {file}")
     _add_line(
         body,
-        f"On this machine with one thread, the longest first: {time_summary(times)}.",
+        "On this machine with one thread, in microseconds, the longest first:"
+        f" {time_summary(times)}.",
         kind="quiet",
     )
-    bars = [
-        _Bar(name=f"{row[0]}, {row[1]}", value=float(row[2]), details=_details(TIME_COLUMNS, row))
-        for row in rows[:BARS]
-    ]
-    _add_bars(body, f"microseconds by operation of {name}", bars)
+    add_chart(body, times_chart(file, times))
+    rows = time_rows(times)
+    _add_folded(body, f"all {len(rows)} operations", TIME_COLUMNS, rows)
+
+
+def _add_folded(
+    body: Element, summary: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> None:
     folded = SubElement(body, "details")
-    SubElement(folded, "summary").text = f"all {len(rows)} operations"
-    add_table(folded, TIME_COLUMNS, rows)
+    SubElement(folded, "summary").text = summary
+    add_table(folded, columns, rows)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Bar:
-    """A value as a bar, below its name."""
-
-    name: str
-    value: float
-    details: str
-    colour: int = 0
-
-
-def _add_bars(body: Element, label: str, bars: Sequence[_Bar]) -> None:
-    height = BARS_TOP + BAR_STEP * len(bars)
-    root = SubElement(
-        SubElement(body, "div", {"class": "key"}),
-        "svg",
-        {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "aria-label": xml_text(label)},
-    )
-    SubElement(root, "rect", {"width": "100%", "height": "100%", "class": "paper"})
-    most = max(bar.value for bar in bars)
-    for i, bar in enumerate(bars):
-        y = BARS_TOP + BAR_STEP * i
-        share = bar.value / most if most > 0 else 0.0
-        group = SubElement(root, "g", {"class": f"c{bar.colour}"})
-        SubElement(group, "title").text = xml_text(bar.details)
-        path = f"M8 {y}L{8 + max(share, 0) * (RIGHT - 8):.1f} {y}"
-        SubElement(group, "path", {"d": path, "class": "line bar"})
-        text = SubElement(group, "text", {"x": "8", "y": str(y - 8), "class": "dim"})
-        # The end tells layers apart; all of it is in the title.
-        is_cut = len(bar.name) > NAME_CHARACTERS
-        text.text = xml_text(f"…{bar.name[1 - NAME_CHARACTERS :]}" if is_cut else bar.name)
-
-
-def _details(columns: Sequence[str], cells: Sequence[str]) -> str:
-    return "\n".join(f"{name}: {cell}" for name, cell in zip(columns, cells, strict=True))
+def _add_heading(body: Element, text: str) -> None:
+    SubElement(body, "h2").text = xml_text(text)
 
 
 def _add_line(body: Element, text: str, *, kind: str = "") -> None:

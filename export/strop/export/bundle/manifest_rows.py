@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from strop.export.bundle.manifest import Manifest
 from strop.export.max_drop.float_layers import FloatIsland, FloatLayer
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.bench.layer_times import LayerTimes
@@ -94,6 +95,20 @@ def time_rows(times: LayerTimes) -> list[tuple[str, ...]]:
         )
         for each in sorted(times.operations, key=lambda each: -each.microseconds)
     ]
+
+
+def latency_sentence(manifest: Manifest) -> str:
+    """How fast the fastest file is beside the float model, in one sentence; empty if unknown."""
+    known = [(each.latency.p50_ms, each.file) for each in manifest.artifacts if each.latency]
+    if not known:
+        return ""
+    ms, file = min(known)
+    text = f"Here, on one thread, {file} takes {ms:.3g} ms for an image"
+    if manifest.float_latency is not None:
+        reference = manifest.float_latency.p50_ms
+        times = f"{reference / ms:.1f} times that"
+        text += f", and the float model as a float32 .tflite {reference:.3g} ms, {times}"
+    return f"{text}. A board has its own times: strop bench measures them."
 
 
 def machine_rows(machine: Machine) -> list[tuple[str, str]]:
