@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.runtime.tiny_artifacts import onnx_bytes
 
 from strop.runtime.artifact.onnx_external import (
-    CHUNK_BYTES,
     LOCATION,
     MAX_DEPTH,
     refuse_external_data,
@@ -156,14 +156,14 @@ def test_the_word_alone_is_no_external_tensor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, len(LOCATION)))
-def test_the_word_is_found_across_two_chunks(tmp_path: Path, cut: int) -> None:
+def test_the_word_is_found_across_two_pages(tmp_path: Path, cut: int) -> None:
     model = onnx.load_from_string(onnx_bytes(None))
     model.graph.initializer.append(external())
     content = model.SerializeToString()
-    # A first field of metadata moves the word to where a chunk ends.
-    for size in range(CHUNK_BYTES - len(content) - 64, CHUNK_BYTES):
+    # A first field of metadata moves the word to where a page ends.
+    for size in range(mmap.PAGESIZE - len(content) - 64, mmap.PAGESIZE):
         text = b"\x32" + varint(size) + bytes(size)  # ModelProto.doc_string
-        if (text + content).find(LOCATION) == CHUNK_BYTES - cut:
+        if (text + content).find(LOCATION) == mmap.PAGESIZE - cut:
             break
     path = tmp_path / "m.onnx"
     path.write_bytes(text + content)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import replace
 from enum import Enum
 
 from strop.runtime.artifact.checksum import ZEROS, Coverage, checksum_text, verify_content
 from strop.runtime.artifact.contract import Contract, contract_from_json
 from strop.runtime.artifact.contract_zip import append_contract, read_zipped_contract
-from strop.runtime.artifact.onnx_fields import check_onnx, read_metadata
 from strop.runtime.errors import ArtifactError
 from strop.runtime.records.user_files import require_file
 
@@ -64,7 +62,7 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
             f" {TFLITE_IDENTIFIER!r} at byte 4. Is it another file under a .tflite name?"
         )
     else:
-        check_onnx(path)
+        _check_onnx(path)
         found = Format.ONNX
     if named not in (None, found):
         raise ArtifactError(
@@ -92,6 +90,8 @@ def read_contract(path: str | os.PathLike[str]) -> Contract | None:
 
 def onnx_contract_json(contract: Contract) -> str:
     """The value for ONNX_CONTRACT_KEY in a file that `seal_onnx` completes."""
+    from dataclasses import replace  # only here: a file that is read does without
+
     return replace(contract, checksum=checksum_text(Coverage.FILE)).to_json()
 
 
@@ -124,6 +124,8 @@ def _tflite_contract(path: str) -> Contract | None:
 
 
 def _onnx_contract(path: str) -> Contract | None:
+    from strop.runtime.artifact.onnx_fields import read_metadata
+
     metadata = read_metadata(path, ONNX_CONTRACT_KEY)
     if metadata is None:
         return None
@@ -184,9 +186,15 @@ def _named_format(path: str) -> Format | None:
         return None
 
 
+def _check_onnx(path: str) -> None:
+    from strop.runtime.artifact.onnx_fields import check_onnx  # a .tflite does without
+
+    check_onnx(path)
+
+
 def _is_onnx(path: str) -> bool:
     try:
-        check_onnx(path)
+        _check_onnx(path)
     except ArtifactError:
         return False
     return True

@@ -16,7 +16,7 @@ from strop.runtime.errors import ArtifactError, ContractError
 
 DIGITS = 8
 ZEROS = "0" * DIGITS
-CHUNK = 1 << 18  # bytes
+CHUNK = 1 << 16  # bytes
 
 
 class Coverage(str, Enum):

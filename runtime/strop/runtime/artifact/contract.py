@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, cast
 
 from strop.runtime.errors import ContractError
 from strop.runtime.records.json_reader import parse_object
+from strop.runtime.records.light_dataclass import dataclass, field
 
 # History: 2 has task, thresholds and checksum. 1 is read too: there the first two follow from
 # the scores, and the content is not verified.
@@ -115,6 +115,8 @@ class Contract:
 
     def to_json(self) -> str:
         """The contract as JSON text, keys sorted, the same bytes for the same contract."""
+        from dataclasses import asdict  # only here: a contract that is read does without
+
         record = {"format_version": FORMAT_VERSION, **asdict(self)}
         return json.dumps(record, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
 

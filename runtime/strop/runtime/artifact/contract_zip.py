@@ -11,7 +11,6 @@ import io
 import os
 import struct
 import zlib
-from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from strop.runtime.artifact.checksum import Coverage, checksum_text
@@ -70,7 +69,8 @@ def append_contract(tflite: bytes, contract: Contract) -> bytes:
     Raises:
         ArtifactError: There is a zip behind the flatbuffer already.
     """
-    import zipfile  # only here: see _END
+    import zipfile  # only here, with what it imports: see _END
+    from dataclasses import replace
 
     if _find_end(tflite[-(_END.size + _MAX_COMMENT) :]) is not None:
         raise ArtifactError(

@@ -10,6 +10,7 @@ https://onnx.ai/onnx/repo-docs/ExternalData.html
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 # Every external tensor has an entry of this name that says where it is, in one piece and in
 # plain text. A file without the word has none, and is not looked into any further.
 LOCATION = b"location"
-CHUNK_BYTES = 1 << 20
 MAX_DEPTH = 100  # messages within messages, as protobuf itself allows
 
 # By message: what its fields with these numbers are.
@@ -77,14 +77,9 @@ def refuse_external_data(path: str) -> None:
 
 
 def _has_word(path: str) -> bool:
-    """Whether LOCATION is anywhere in the file, read in chunks."""
-    with open(path, "rb") as file:
-        rest = b""
-        while chunk := file.read(CHUNK_BYTES):
-            if LOCATION in rest + chunk:
-                return True
-            rest = chunk[1 - len(LOCATION) :]
-    return False
+    """Whether LOCATION is anywhere in the file."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(LOCATION) >= 0
 
 
 def _external(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strop.runtime.artifact.contract import Contract, Task
 from strop.runtime.classify.decision import Decision, answer_names, answers, outputs
 from strop.runtime.classify.scores import activate, top_k
+from strop.runtime.records.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

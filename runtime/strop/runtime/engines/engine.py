@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from strop.runtime.records.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
