@@ -19,7 +19,9 @@ from record_file import write_record
 
 from strop import console
 from strop.export.source.source import Source, load_model_file
-from strop.export.zoo.build import ARCHITECTURES, RANDOM, build
+from strop.export.zoo.architectures import ARCHITECTURES
+from strop.export.zoo.build import open_model
+from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.errors import OutputError, SourceError
@@ -142,7 +144,7 @@ def _source(options: argparse.Namespace, images: Images) -> Source:
     if options.mean is not None or options.std is not None:
         raise SourceError(f"--mean and --std given for {options.model}, whose input is known")
     if not options.batch_norm_from_images:
-        return build(options.model, weights=RANDOM)
+        return open_model(ModelSpec(model=options.model, weights=RANDOM))
     return untrained_with_statistics(
         options.model,
         images.calibration,

@@ -12,8 +12,8 @@ import numpy as np
 from strop.export.ir.graph import Array
 from strop.export.source.source import Source, from_keras_model
 from strop.export.zoo.architectures import architecture
-from strop.export.zoo.build import untrained
-from strop.export.zoo.weights import randomize
+from strop.export.zoo.build import keras_model
+from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.runtime.artifact.contract import Contract, ResizeRule
 from strop.runtime.images.dataset import pixels_in_order
 
@@ -37,8 +37,7 @@ def untrained_with_statistics(
         crop_fraction: See Contract.
     """
     member = architecture(name)
-    model = untrained(member)
-    randomize(model, SEED)
+    model = keras_model(ModelSpec(model=name, weights=RANDOM, seed=SEED))
     contract = Contract(
         height=member.default_size,
         width=member.default_size,

@@ -29,8 +29,8 @@ from strop.export.quantize.calibrate import calibrate
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.source.source import load_model_file
 from strop.export.zoo.architectures import ARCHITECTURES
-from strop.export.zoo.build import untrained
-from strop.export.zoo.weights import randomize
+from strop.export.zoo.build import keras_model
+from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.runtime.artifact.contract import Activation, Contract, ResizeRule
 from strop.runtime.images.dataset import batches
 
@@ -86,8 +86,8 @@ def test_members_of_the_zoo_are_the_reference_in_both_files_and_one_partition(
     name: str, alpha: float, tmp_path: Path
 ) -> None:
     member = ARCHITECTURES[name]
-    model = untrained(member, alpha=alpha, size=64, classes=7)
-    randomize(model, 0)
+    spec = ModelSpec(model=name, alpha=alpha, size=(64, 64), classes=7, weights=RANDOM)
+    model = keras_model(spec)
     made = steps(with_live_statistics(model), mean=(member.mean,) * 3, std=(member.std,) * 3)
     assert made.quantized.near_ties == ()
     codes = [compute(made.quantized, made.images[:2]) for compute in ENGINES.values()]

@@ -13,8 +13,9 @@ from strop.export.inspect.count import Count, Role
 from strop.export.inspect.count_keras import count_keras
 from strop.export.options.choices import Precision
 from strop.export.zoo.architectures import ARCHITECTURES
-from strop.export.zoo.build import untrained
+from strop.export.zoo.build import keras_model
 from strop.export.zoo.counts import COUNTS
+from strop.export.zoo.spec import RANDOM, ModelSpec
 
 MILLION = 1_000_000
 
@@ -123,7 +124,7 @@ REL_PARAMETERS = 0.032  # 3.4 for 3.50
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_member_is_counted_as_listed_and_as_published(name: str) -> None:
-    found = count_keras(untrained(ARCHITECTURES[name]))
+    found = count_keras(keras_model(ModelSpec(model=name, weights=RANDOM, seed=None)))
     assert (found.parameters, found.multiply_adds) == COUNTS[name]
     if name in PUBLISHED:
         multiply_adds, parameters = PUBLISHED[name]
@@ -148,7 +149,8 @@ def test_every_member_is_counted_as_listed_and_as_published(name: str) -> None:
 def test_widths_are_counted_as_published(
     name: str, alpha: float, multiply_adds: int, parameters: float | None
 ) -> None:
-    found = count_keras(untrained(ARCHITECTURES[name], alpha=alpha))
+    spec = ModelSpec(model=name, alpha=alpha, weights=RANDOM, seed=None)
+    found = count_keras(keras_model(spec))
     assert found.multiply_adds / MILLION == pytest.approx(multiply_adds, rel=0.025)
     if parameters is not None:
         assert found.parameters / MILLION == pytest.approx(parameters, rel=0.025)

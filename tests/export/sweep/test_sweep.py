@@ -76,12 +76,16 @@ def test_every_combination_is_a_member() -> None:
 @pytest.mark.parametrize(
     ("model", "change", "reason"),
     [
-        ("efficientnet_b0", {"alphas": (0.5,)}, "has no width multiplier"),
+        ("efficientnet_b0", {"alphas": (0.5,)}, "there is no width multiplier"),
         ("shufflenet_v2", {"alphas": (0.35,)}, "its paper has 0.5, 1, 1.5, 2"),
-        ("mobilenet_v2", {"sizes": (16,)}, "16 pixels, 32 to"),
-        ("mobilenet_v2", {"sizes": (64,), "weights": "imagenet"}, "96, 128, 160, 192, 224 pixels"),
+        ("mobilenet_v2", {"sizes": (16,)}, "16 pixels; needed is 32 to"),
+        (
+            "mobilenet_v2",
+            {"sizes": (64,), "weights": "imagenet"},
+            "for 64 pixels; use a --size of 96",
+        ),
         ("shufflenet_v2", {"weights": "imagenet"}, "publishes no ImageNet weights"),
-        ("mobilenet_v2", {"weights": "w/{model}-{alpha}.h5"}, "no weights at w/mobilenet_v2-1.h5"),
+        ("mobilenet_v2", {"weights": "w/{model}-{alpha}.h5"}, "w/mobilenet_v2-1.h5: no such file"),
         (
             "mobilenet_v2",
             {"precisions": (Precision.FLOAT16,), "formats": (Format.ONNX,)},

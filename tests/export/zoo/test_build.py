@@ -17,14 +17,23 @@ import tensorflow as tf
 from tests.export.model_fixtures import KERAS_WARNINGS, images, saved, small_model
 
 from strop.cli import main
-from strop.export.source.source import load_model_file
-from strop.export.zoo.architectures import ARCHITECTURES, architecture, input_size
-from strop.export.zoo.build import build, untrained
+from strop.export.source.source import Source, load_model_file
+from strop.export.zoo.architectures import ARCHITECTURES, architecture, side_at
+from strop.export.zoo.build import keras_model, open_model
+from strop.export.zoo.spec import ModelSpec
 from strop.runtime.errors import SourceError
 
 pytestmark = [pytest.mark.filterwarnings(warning) for warning in KERAS_WARNINGS]
 
-SMALL: dict[str, Any] = {"alpha": 0.25, "resolution": 32 / 224, "classes": 7, "weights": "random"}
+SMALL: dict[str, Any] = {"alpha": 0.25, "size": (32, 32), "classes": 7, "weights": "random"}
+
+
+def build(name: str, **settings: Any) -> Source:
+    return open_model(ModelSpec(model=name, **settings))
+
+
+def untrained(name: str, **settings: Any) -> Any:
+    return keras_model(ModelSpec(model=name, weights="random", seed=None, **settings))
 
 
 # Of a network that differs in a number only, one is run: they take seconds each.
@@ -35,8 +44,7 @@ SIBLINGS = re.compile("efficientnet_(b[2-7]|lite[1-4])|shufflenet_v1_g[1248]")
 def test_every_member_builds_with_random_weights(name: str) -> None:
     member = ARCHITECTURES[name]
     alpha = 0.5 if member.has_alpha else 1.0
-    resolution = 64 / member.default_size
-    source = build(name, alpha=alpha, resolution=resolution, classes=7, weights="random")
+    source = build(name, alpha=alpha, size=(64, 64), classes=7, weights="random")
     assert (source.height, source.width, source.channels, source.classes) == (64, 64, 3, 7)
     scores = source.forward(tf.constant(images(2, side=64))).numpy()
     assert scores.shape == (2, 7)
@@ -60,7 +68,7 @@ def test_every_member_builds_with_random_weights(name: str) -> None:
 def test_members_have_the_published_number_of_parameters(
     name: str, alpha: float, published: int
 ) -> None:
-    model = untrained(ARCHITECTURES[name], alpha=alpha, size=64)
+    model = untrained(name, alpha=alpha, size=(64, 64))
     assert sum(math.prod(variable.shape) for variable in model.trainable_weights) == published
 
 
@@ -70,7 +78,7 @@ def test_members_have_the_published_number_of_parameters(
 def test_our_own_networks_are_saved_with_layers_of_keras_only(name: str, tmp_path: Path) -> None:
     member = ARCHITECTURES[name]
     alpha = 0.5 if member.has_alpha else 1.0
-    model = untrained(member, alpha=alpha, size=32, classes=7)
+    model = untrained(name, alpha=alpha, size=(32, 32), classes=7)
     loaded = load_model_file(saved(model, tmp_path / f"{name}.keras"))
     pixels = images(2, side=32)
     expected = model(pixels, training=False)
@@ -87,22 +95,24 @@ def test_names_tell_alpha_and_size_where_they_are_not_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resolution", "size"),
+    ("rho", "size"),
     [(1.0, 224), (192 / 224, 192), (0.72, 160), (0.57, 128), (0.01, 32), (1.14, 256)],
 )
-def test_the_resolution_multiplier_gives_multiples_of_32(resolution: float, size: int) -> None:
-    assert input_size(architecture("mobilenet_v2"), resolution) == size
+def test_the_resolution_multiplier_gives_multiples_of_32(rho: float, size: int) -> None:
+    assert side_at(architecture("mobilenet_v2"), rho) == size
 
 
 @pytest.mark.parametrize(
     ("settings", "remedy"),
     [
         ({"alpha": 0.6}, "alpha 0.6; use one of 0.25, 0.5, 0.75, 1;.*--weights FILE"),
-        ({"resolution": 96 / 224}, "for 96 pixels; use a --resolution.*128, 160, 192, 224"),
+        ({"size": (96, 96)}, "for 96 pixels; use a --size of 128, 160, 192, 224"),
+        ({"size": (96, 128)}, "size is 96x128; networks of the zoo take squares, as --size 96"),
+        ({"size": (16, 16)}, "size is 16 pixels; needed is 32 to"),
         ({"classes": 10}, "10 classes, and ImageNet weights have 1000; leave out --classes"),
         ({"alpha": 0}, "alpha is 0; needed is above 0"),
         ({"alpha": float("nan")}, "alpha is nan; needed is above 0"),
-        ({"resolution": 0}, "resolution is 0; needed is a multiplier above 0"),
+        ({"mean": 127.5, "std": (1, 2, 3)}, "--mean, --std given for a network of the zoo"),
         ({"classes": 0, "weights": "random"}, "0 classes; needed is at least 1"),
         ({"alpha": 0.01, "weights": "random"}, "alpha 0.01 and 224 pixels.*use a larger one"),
         ({"weights": "absent.h5"}, "absent.h5: no such file; --weights takes imagenet, random"),
@@ -111,6 +121,11 @@ def test_the_resolution_multiplier_gives_multiples_of_32(resolution: float, size
 def test_settings_that_cannot_be_met_are_refused(settings: dict[str, Any], remedy: str) -> None:
     with pytest.raises(SourceError, match=remedy):
         build("mobilenet_v1", **settings)
+
+
+def test_a_multiplier_of_nothing_is_refused() -> None:
+    with pytest.raises(SourceError, match="rho is 0; needed is a multiplier of its 240 pixels"):
+        side_at(architecture("efficientnet_b1"), 0)
 
 
 def test_a_width_multiplier_is_refused_where_there_is_none() -> None:
@@ -134,12 +149,12 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(
         SourceError, match=r"not in the zoo, which has mobilenet_v1, .*efficientnet_b0"
     ):
-        build("resnet50")
+        architecture("resnet50")
 
 
 def test_the_default_size_is_the_papers_even_where_it_is_no_multiple_of_32() -> None:
-    assert input_size(architecture("efficientnet_b1"), 1.0) == 240
-    assert input_size(architecture("efficientnet_b1"), 0.999) == 224
+    assert side_at(architecture("efficientnet_b1"), 1.0) == 240
+    assert side_at(architecture("efficientnet_b1"), 0.999) == 224
 
 
 def test_weights_that_cannot_be_downloaded_are_never_replaced(
@@ -156,7 +171,7 @@ def test_weights_that_cannot_be_downloaded_are_never_replaced(
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
 def test_weights_come_from_every_kind_of_file(suffix: str, tmp_path: Path) -> None:
-    settings = SMALL | {"weights": tmp_path / f"own{suffix}"}
+    settings = SMALL | {"weights": str(tmp_path / f"own{suffix}")}
     model = keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None, classes=7)
     save = model.save_weights if suffix == ".weights.h5" else model.save
     save(settings["weights"])
@@ -177,14 +192,14 @@ def test_weights_of_another_model_are_refused_with_the_mismatch(
     with pytest.raises(
         SourceError, match=r"does not fit.*same architecture, with the same --alpha"
     ):
-        build("mobilenet_v1", **(SMALL | {"weights": path}))
+        build("mobilenet_v1", **(SMALL | {"weights": str(path)}))
 
 
 def test_a_text_file_is_no_weights_file(tmp_path: Path) -> None:
     path = tmp_path / "text.h5"
     path.write_text("not weights\n")
     with pytest.raises(SourceError, match=r"not a weights file; needed is a \.keras"):
-        build("mobilenet_v1", **(SMALL | {"weights": path}))
+        build("mobilenet_v1", **(SMALL | {"weights": str(path)}))
 
 
 def test_the_command_lists_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from strop.export.zoo.build import default_source
+from strop.export.zoo.build import open_model
 from strop.export.zoo.shipped import (
     MODEL_NAME,
     SHIPPED_CALIBRATION,
@@ -14,6 +14,7 @@ from strop.export.zoo.shipped import (
     SHIPPED_MODEL,
     SHIPPED_VALIDATION,
     shipped_folder,
+    shipped_spec,
 )
 from strop.runtime.errors import SourceError
 
@@ -41,7 +42,7 @@ def test_all_that_ships_is_here() -> None:
 
 
 def test_the_default_model_fits_its_labels() -> None:
-    source = default_source()
+    source = open_model(shipped_spec())
     assert source.name == MODEL_NAME
     assert (source.height, source.width, source.channels) == (64, 64, 3)
     assert source.classes == len(SHIPPED_LABELS.read_text().split())

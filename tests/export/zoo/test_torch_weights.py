@@ -23,8 +23,9 @@ from tests.export.zoo.torch_files import (
     write_zip,
 )
 
-from strop.export.zoo.build import build
+from strop.export.zoo.build import open_model
 from strop.export.zoo.networks.torchvision.layers import max_pooled
+from strop.export.zoo.spec import ModelSpec
 from strop.export.zoo.torch_file import read_checkpoint
 from strop.export.zoo.torch_weights import MEAN, STD, torch_model
 from strop.runtime.errors import SourceError
@@ -187,10 +188,11 @@ def test_the_real_file_becomes_the_real_model() -> None:
 def test_the_zoo_takes_a_checkpoint_with_its_normalization(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"alpha": 0.25, "size": 64, "classes": 5}
     path = write_zip(tmp_path / "w.pth", state(arrays_of("mobilenet_v2", **settings)))
-    source = build("mobilenet_v2", alpha=0.25, resolution=64 / 224, classes=5, weights=path)
+    spec = ModelSpec(model="mobilenet_v2", alpha=0.25, size=(64, 64), classes=5, weights=str(path))
+    source = open_model(spec)
     assert (source.mean, source.std, source.height) == (MEAN, STD, 64)
     with pytest.raises(SourceError, match=r"are read for mobilenet_v2, .*, not for mobilenet_v1"):
-        build("mobilenet_v1", weights=path)
+        open_model(ModelSpec(model="mobilenet_v1", weights=str(path)))
 
 
 @pytest.mark.parametrize(

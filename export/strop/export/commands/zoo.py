@@ -8,9 +8,10 @@ from typing import Any
 
 from strop import console
 from strop.export.commands.zoo_member import member_record, print_member
-from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture, input_size
+from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture, side_at
 from strop.export.zoo.counts import COUNTS
 from strop.export.zoo.shipped import MODEL_NAME
+from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.runtime.errors import SourceError
 from strop.runtime.units import MILLION
 
@@ -72,16 +73,24 @@ def _count(options: argparse.Namespace) -> int:
     # Before Keras is loaded, which takes seconds.
     member = architecture(options.name)
     alpha = 1.0 if options.alpha is None else options.alpha
-    size = input_size(member, 1.0 if options.resolution is None else options.resolution)
+    size = side_at(member, 1.0 if options.resolution is None else options.resolution)
     classes = 1000 if options.classes is None else options.classes
 
     from strop.export.tensorflow_logs import quiet_tensorflow
 
     quiet_tensorflow()
     from strop.export.inspect.count_keras import count_keras
-    from strop.export.zoo.build import untrained
+    from strop.export.zoo.build import keras_model
 
-    count = count_keras(untrained(member, alpha=alpha, size=size, classes=classes))
+    spec = ModelSpec(
+        model=member.name,
+        size=(size, size),
+        alpha=alpha,
+        classes=classes,
+        weights=RANDOM,
+        seed=None,
+    )
+    count = count_keras(keras_model(spec))
     if options.json:
         settings = {"alpha": alpha, "size": size, "classes": classes}
         about = {"format_version": 1, "name": member.name, **settings}

@@ -33,6 +33,7 @@ class Network:
         weights: Path and value of each variable, in the model's order.
         content: Hashed in place of weights where there are none (a frozen SavedModel).
         resize: What the model does to an image of any size in front of `call`; None for nothing.
+        model: The Keras model; None of a SavedModel.
     """
 
     call: Callable[[tf.Tensor], tf.Tensor]
@@ -42,6 +43,7 @@ class Network:
     weights: Callable[[], Iterator[tuple[str, Array]]]
     content: bytes = b""
     resize: InputResize | None = None
+    model: Any = None
 
 
 def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
@@ -86,6 +88,7 @@ def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
         input_dtype=str(inputs[0].dtype),
         output_shape=tuple(outputs[0].shape),
         weights=weights,
+        model=model,
     )
     behind = None if is_sized else behind_resize(model, where=where)
     return network if behind is None else _behind(network, behind)

@@ -49,6 +49,7 @@ class Source:
             eagerly; wrap it in tf.function to run it often.
         resize: What the model itself does to an image of any size before that, `whole`
             [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
+        model: The Keras model that it is, without `mean` and `std`; None of a SavedModel.
     """
 
     name: str
@@ -61,11 +62,13 @@ class Source:
     sha256: str
     forward: Callable[[tf.Tensor], tf.Tensor]
     resize: InputResize | None = None
+    model: Any = None
 
 
 def load_model_file(
     path: str | Path,
     *,
+    name: str | None = None,
     mean: Normalization = None,
     std: Normalization = None,
     size: tuple[int, int] | None = None,
@@ -73,7 +76,8 @@ def load_model_file(
     """Load a model from a .keras file, an HDF5 file or a SavedModel folder.
 
     Args:
-        path: The file, whatever its suffix, or the folder; its name becomes the source's.
+        path: The file, whatever its suffix, or the folder.
+        name: What the artifacts are called; None for the name of the file or folder.
         mean: What to subtract from the pixels in front of the model.
         std: What to divide by after that.
         size: Height and width in pixels, for a model that leaves them open.
@@ -92,7 +96,7 @@ def load_model_file(
         network = saved_model_network(path)
     else:
         network = keras_network(open_keras(path), where=str(path), is_sized=size is not None)
-    name = path.resolve().name if path.is_dir() else path.stem
+    name = name or (path.resolve().name if path.is_dir() else path.stem)
     return _source(network, where=str(path), name=name, mean=mean, std=std, size=size)
 
 
@@ -174,6 +178,7 @@ def _source(
         sha256=sha256,
         forward=forward,
         resize=_on_pixels(network.resize, normalized, classes),
+        model=network.model,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.export.sweep.members import Member
-from strop.export.training.record import TrainingRecord, record_path, training_record
+from strop.export.training.record import require_network, training_record
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
@@ -86,28 +86,14 @@ def _trained(members: Sequence[Member]) -> dict[Agreed, Path]:
             continue
         record = training_record(file)
         if record is not None:
-            _require_network(record, member, where=file)
+            if member.size is not None:
+                require_network(record, member.spec(), where=file)
             recipe = record.recipe
             each = Agreed(
                 labels=record.labels, resize=recipe.resize, crop_fraction=recipe.crop_fraction
             )
             found.setdefault(each, file)
     return found
-
-
-def _require_network(record: TrainingRecord, member: Member, *, where: Path) -> None:
-    """Pass a file of the user's own, and one whose name says what it is."""
-    recipe = record.recipe
-    if member.size is None or (recipe.model, recipe.alpha, recipe.size) == (
-        member.model,
-        member.alpha,
-        member.size,
-    ):
-        return
-    raise SourceError(
-        f"{where}: is {recipe.model}, width {recipe.alpha:g}, {recipe.size} pixels by"
-        f" {record_path(where).name}, not {member.network}; rename both"
-    )
 
 
 def _difference(trained: tuple[str, ...], asked: tuple[str, ...]) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from strop.export.options.choices import Effort
 from strop.export.sweep.members import Member
-from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord
+from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord, counts_of
+from strop.export.training.record import as_trained
 from strop.runtime.artifact.artifact import Format, sha256_file
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.errors import SourceError
@@ -82,10 +83,12 @@ def make(job: Job) -> Made:
     from strop.export.tensorflow_logs import quiet_tensorflow
 
     quiet_tensorflow()
+    from strop.export.inspect.count_keras import count_keras
     from strop.export.pipeline import export
-    from strop.export.sweep.source import open_member
+    from strop.export.zoo.build import open_model
 
-    source, counts = open_member(job.member, job.asked.classes)
+    source = open_model(as_trained(job.member.spec(job.asked.classes)))
+    counts = counts_of(count_keras(source.model), job.member.precision)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "export")
         certificate = export(source, _options(job, folder)).certificate

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from strop.export.options.choices import FORMATS, Precision
 from strop.export.zoo.architectures import ARCHITECTURES, Architecture
+from strop.export.zoo.spec import IMAGENET, RANDOM, ModelSpec, lacking
 from strop.runtime.artifact.artifact import Format
-from strop.runtime.artifact.contract import MAX_SIDE
 from strop.runtime.errors import SourceError
 
-LEAST_SIDE = 32  # pixels; Keras builds none of them smaller
-IMAGENET, NONE = "imagenet", "none"
+NONE = "none"
 FILE_SUFFIXES = (".keras", ".h5")
 WEIGHT_SUFFIXES = (".keras", ".weights.h5", ".h5", ".pth")
 
@@ -42,12 +41,23 @@ class Member:
     precision: Precision
     weights: str
 
+    def spec(self, classes: int | None = None) -> ModelSpec:
+        """The model; `classes` of a network of the zoo."""
+        if self.size is None:
+            return ModelSpec(model=self.model)
+        return ModelSpec(
+            model=self.model,
+            name=self.network,
+            size=(self.size, self.size),
+            alpha=self.alpha,
+            classes=classes,
+            weights=RANDOM if self.weights == NONE else self.weights,
+        )
+
     @property
     def file(self) -> Path | None:
         """What its numbers come from, if it is a file."""
-        if not self.weights:
-            return Path(self.model)
-        return None if self.weights in (IMAGENET, NONE) else Path(self.weights)
+        return self.spec().weights_file if self.weights else Path(self.model)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,11 +138,14 @@ def _networks(model: str, wanted: Wanted) -> Iterator[Member | LeftOut]:
     for alpha in dict.fromkeys(wanted.alphas or (1.0,)):
         for size in dict.fromkeys(wanted.sizes or (architecture.default_size,)):
             name = f"{model}_{alpha:g}_{size}"
-            weights = _weights(wanted.weights, architecture, alpha, size)
-            reason = _lacking(architecture, alpha, size, weights)
+            weights = _weights(wanted.weights, name, architecture, alpha, size)
+            asked = RANDOM if weights == NONE else weights
+            spec = ModelSpec(model=model, size=(size, size), alpha=alpha, weights=asked)
+            reason = lacking(spec)
             if reason:
                 yield LeftOut(name=name, reason=reason)
                 continue
+            file = spec.weights_file
             yield Member(
                 name=name,
                 network=name,
@@ -140,7 +153,7 @@ def _networks(model: str, wanted: Wanted) -> Iterator[Member | LeftOut]:
                 alpha=alpha,
                 size=size,
                 precision=precision,
-                weights=weights if weights in (IMAGENET, NONE) else str(Path(weights).absolute()),
+                weights=weights if file is None else str(file.absolute()),
             )
 
 
@@ -183,7 +196,7 @@ def _files(model: str) -> tuple[Path, ...]:
     return (path,)
 
 
-def _weights(wanted: str, architecture: Architecture, alpha: float, size: int) -> str:
+def _weights(wanted: str, stem: str, architecture: Architecture, alpha: float, size: int) -> str:
     """Which weights a network of the zoo takes; the path need not exist."""
     if wanted in (IMAGENET, NONE):
         return wanted
@@ -192,39 +205,8 @@ def _weights(wanted: str, architecture: Architecture, alpha: float, size: int) -
         for word, text in words.items():
             wanted = wanted.replace(word, text)
         return wanted
-    stem = f"{architecture.name}_{alpha:g}_{size}"
     paths = [Path(wanted, stem + suffix) for suffix in WEIGHT_SUFFIXES]
     return str(next((path for path in paths if path.is_file()), paths[0]))
-
-
-def _lacking(architecture: Architecture, alpha: float, size: int, weights: str) -> str:
-    """What such a network would need and there is not; empty if there is all."""
-    if not architecture.has_alpha and alpha != 1:
-        return "has no width multiplier"
-    if alpha <= 0 or (architecture.alphas and alpha not in architecture.alphas):
-        return f"alpha is {alpha:g}, its paper has {_listed(architecture.alphas) or 'any above 0'}"
-    if not LEAST_SIDE <= size <= MAX_SIDE:
-        return f"{size} pixels, {LEAST_SIDE} to {MAX_SIDE} can be built"
-    if weights == IMAGENET:
-        return _unpublished(architecture, alpha, size)
-    if weights != NONE and not Path(weights).is_file():
-        return f"no weights at {weights}"
-    return ""
-
-
-def _unpublished(architecture: Architecture, alpha: float, size: int) -> str:
-    if alpha in architecture.imagenet_alphas and size in architecture.imagenet_sizes:
-        return ""
-    if not architecture.imagenet_sizes:
-        return "Keras publishes no ImageNet weights of it"
-    return (
-        f"ImageNet weights are published for alpha {_listed(architecture.imagenet_alphas)} and"
-        f" {_listed(architecture.imagenet_sizes)} pixels"
-    )
-
-
-def _listed(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
 
 
 def _refuse_same_names(found: Sequence[Member]) -> None:

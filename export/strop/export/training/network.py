@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from strop.export.source.keras_files import open_keras
+from strop.export.source.source import Source
 from strop.export.training.recipe import NO_WEIGHTS, Recipe
-from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture
-from strop.export.zoo.build import IMAGENET, TORCH_SUFFIXES, imagenet, untrained
-from strop.export.zoo.torch_weights import MEAN, STD, torch_model
+from strop.export.zoo.architectures import Architecture, architecture
+from strop.export.zoo.build import open_model
+from strop.export.zoo.spec import RANDOM, ModelSpec, lacking
 from strop.runtime.errors import SourceError
 
 HEAD = "scores"
@@ -37,7 +36,8 @@ def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -
     """
     member = architecture(recipe.model)
     shape = (recipe.size, recipe.size, CHANNELS)
-    backbone = _without_head(_original(recipe, member), where=recipe.weights)
+    original = _original(recipe, member)
+    backbone = _without_head(original.model, where=recipe.weights)
     if tuple(backbone.input_shape[1:]) != shape:
         raise SourceError(
             f"{recipe.weights}: its input is {_sides(backbone.input_shape[1:])}, and the images"
@@ -46,7 +46,9 @@ def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -
     image = keras.Input(shape, name="image")
     pixels = image
     if not any(isinstance(layer, NORMALIZES) for layer in _every_layer(backbone)):
-        pixels = _normalized(image, recipe, member)
+        scale = [1 / std for std in original.std]
+        offset = [-mean / std for mean, std in zip(original.mean, original.std, strict=True)]
+        pixels = keras.layers.Rescaling(scale, offset)(image)
     features = backbone(pixels)
     if len(features.shape) > 2:
         features = keras.layers.Flatten()(features)
@@ -86,29 +88,18 @@ def seed_dropout(model: Any, seed: int) -> None:
             generator.state.assign([seed, number])
 
 
-def _original(recipe: Recipe, member: Architecture) -> Any:
-    if recipe.weights == NO_WEIGHTS:
-        return untrained(member, alpha=recipe.alpha, size=recipe.size)
-    if recipe.weights == IMAGENET:
-        return imagenet(member, alpha=recipe.alpha, size=recipe.size)
-    path = Path(recipe.weights)
-    if not path.is_file():
-        raise SourceError(
-            f"{path}: no such file; --weights takes none, imagenet, a .keras or .h5 file of a"
-            f" model, or torchvision's .pth. The zoo has {', '.join(ARCHITECTURES)}"
-        )
-    if path.suffix in TORCH_SUFFIXES:
-        return torch_model(recipe.model, path, alpha=recipe.alpha, size=recipe.size)
-    return open_keras(path)
-
-
-def _normalized(image: Any, recipe: Recipe, member: Architecture) -> Any:
-    """Pixels as the weights know them."""
-    if Path(recipe.weights).suffix in TORCH_SUFFIXES:
-        scale = [1 / std for std in STD]
-        offset = [-mean / std for mean, std in zip(MEAN, STD, strict=True)]
-        return keras.layers.Rescaling(scale, offset)(image)
-    return keras.layers.Rescaling(1 / member.std, offset=-member.mean / member.std)(image)
+def _original(recipe: Recipe, member: Architecture) -> Source:
+    """The model whose last layer is replaced: the network of the zoo, or a file of Keras'."""
+    side = (recipe.size, recipe.size)
+    weights = RANDOM if recipe.weights == NO_WEIGHTS else recipe.weights
+    spec = ModelSpec(model=recipe.model, alpha=recipe.alpha, size=side, weights=weights, seed=None)
+    reason = lacking(spec)
+    if reason:
+        raise SourceError(f"{recipe.model}: {reason}")
+    if spec.weights_file is not None and not spec.is_torchvision:
+        # Whole models have a last layer of any length; it normalizes as the network does.
+        spec = ModelSpec(model=recipe.weights, mean=member.mean, std=member.std)
+    return open_model(spec)
 
 
 def _without_head(model: Any, *, where: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from strop.export.training.recipe import Recipe
 from strop.export.training.state import Epoch
+from strop.export.zoo.spec import ModelSpec, side_of
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import SourceError
 from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
@@ -90,3 +91,34 @@ def training_record(model: Path) -> TrainingRecord | None:
             " remove it, or train again"
         )
     return record
+
+
+def as_trained(spec: ModelSpec) -> ModelSpec:
+    """The model file itself, where a network's weights are of a model that `strop train` wrote.
+
+    Raises:
+        SourceError: The file has another network than asked for, or its record is of another
+            file.
+        MeasurementError: The record cannot be read.
+    """
+    file = spec.weights_file
+    record = None if file is None else training_record(file)
+    if file is None or record is None:
+        return spec
+    require_network(record, spec, where=file)
+    return ModelSpec(model=str(file), name=spec.name)
+
+
+def require_network(record: TrainingRecord, spec: ModelSpec, *, where: Path) -> None:
+    """Pass a file that has the network asked for.
+
+    Raises:
+        SourceError: It was trained as another one.
+    """
+    recipe, side = record.recipe, side_of(spec)
+    if (recipe.model, recipe.alpha, recipe.size) != (spec.model, spec.width, side):
+        raise SourceError(
+            f"{where}: is {recipe.model}, width {recipe.alpha:g}, {recipe.size} pixels by"
+            f" {record_path(where).name}, not {spec.model}, width {spec.width:g}, {side} pixels;"
+            " give the --alpha and --size of that, or rename both files"
+        )

@@ -18,11 +18,11 @@ class Architecture:
     """One member of the zoo.
 
     Attributes:
-        name: What `build` and the command line take.
+        name: What the command line and a ModelSpec take.
         title: The name in its paper.
         function: What builds it, in `module`.
         module: keras.applications, or one of `strop.export.zoo.networks`.
-        default_size: Side of the input in pixels at resolution 1.
+        default_size: Side of the input in pixels at a resolution multiplier of 1.
         imagenet_alphas: Width multipliers that Keras publishes ImageNet weights for; none
             where it has none of this architecture.
         imagenet_sizes: Sides in pixels that Keras publishes ImageNet weights for.
@@ -201,7 +201,7 @@ def architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def input_size(member: Architecture, resolution: float) -> int:
+def side_at(member: Architecture, rho: float) -> int:
     """Side of the input in pixels at a resolution multiplier.
 
     At 1 the default; otherwise a multiple of 32, at least 32.
@@ -209,12 +209,12 @@ def input_size(member: Architecture, resolution: float) -> int:
     Raises:
         SourceError: The multiplier is not above 0, or the input would be too large.
     """
-    if not 0 < resolution <= MAX_SIDE / member.default_size:
+    if not 0 < rho <= MAX_SIDE / member.default_size:
         raise SourceError(
-            f"{member.name}: resolution is {resolution}; needed is a multiplier above 0, such as"
-            f" {160 / 224:.3f} for {member.default_size} to 160 pixels"
+            f"{member.name}: rho is {rho:g}; needed is a multiplier of its {member.default_size}"
+            " pixels above 0, such as 0.5"
         )
-    if resolution == 1:
+    if rho == 1:
         return member.default_size
-    steps = math.floor(member.default_size * resolution / SIZE_STEP + 0.5)
+    steps = math.floor(member.default_size * rho / SIZE_STEP + 0.5)
     return max(1, steps) * SIZE_STEP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from strop.export.zoo.spec import ModelSpec
 from strop.runtime.errors import SourceError
 
 FOLDER = "calibration_data"
@@ -46,3 +47,13 @@ SHIPPED_CALIBRATION = _FOLDER / "calibration"
 """Grey PNG images of 28 x 28, to be stretched to the model's input."""
 SHIPPED_VALIDATION = _FOLDER / "validation"
 """As the calibration images, in one folder per label."""
+
+
+def shipped_spec() -> ModelSpec:
+    """The model that ships with strop.
+
+    Raises:
+        SourceError: It is missing.
+    """
+    shipped_folder()  # raises where a missing file would blame the user's path
+    return ModelSpec(model=str(SHIPPED_MODEL))

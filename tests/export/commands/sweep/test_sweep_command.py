@@ -34,7 +34,7 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
     assert main([*arguments, "--max-latency", "10s"]) == 0
     shown = capsys.readouterr()
     assert "2 members, 2 combinations left out" in shown.err
-    assert "left out: efficientnet_b0_0.35_48: has no width multiplier" in shown.err
+    assert "left out: efficientnet_b0_0.35_48: alpha is 0.35, and there is no width" in shown.err
     assert "fits best: mobilenet_v2_0.35_" in shown.err
     record = sweep_json(out)
     assert [entry["result"]["file"] for entry in record["entries"]] == [

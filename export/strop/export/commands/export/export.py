@@ -184,13 +184,15 @@ def run(options: argparse.Namespace) -> int:
 
     quiet_tensorflow()
     from strop.export.bundle.bundle import check_replaceable
-    from strop.export.commands.export.request import resolve_options, resolve_source
+    from strop.export.commands.export.request import model_spec, resolve_options
     from strop.export.pipeline import export
+    from strop.export.zoo.build import open_model
 
     if options.output is not None:
         check_replaceable(options.output, force=options.force)
-    source = resolve_source(options)
-    resolved = resolve_options(options, source)
+    spec = model_spec(options)
+    source = open_model(spec)
+    resolved = resolve_options(options, spec, source)
     check_replaceable(resolved.output, force=resolved.force)
     console.settings(f"strop export {source.name}", _settings(source, resolved))
     made = export(

@@ -13,10 +13,16 @@ from strop.export.options.options import (
     ExportOptions,
     check_labels,
 )
-from strop.export.source.source import Source, load_model_file
-from strop.export.training.record import training_record
-from strop.export.zoo.build import ARCHITECTURES, build, default_source
-from strop.export.zoo.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
+from strop.export.source.source import Source
+from strop.export.training.record import as_trained, training_record
+from strop.export.zoo.architectures import ARCHITECTURES, side_at
+from strop.export.zoo.shipped import (
+    SHIPPED_CALIBRATION,
+    SHIPPED_LABELS,
+    SHIPPED_VALIDATION,
+    shipped_spec,
+)
+from strop.export.zoo.spec import ModelSpec
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.truth import KnownImages, images_with_truth
@@ -24,37 +30,38 @@ from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images, read_labels
 
 T = TypeVar("T")
-ZOO_FLAGS = ("alpha", "resolution", "classes", "weights")
-FILE_FLAGS = ("size", "mean", "std")
-KEPT_WEIGHTS = ("imagenet", "random")
+MODEL_FLAGS = ("size", "resolution", "alpha", "classes", "weights", "mean", "std")
 
 
-def resolve_source(options: argparse.Namespace) -> Source:
-    """The shipped default, a member of the zoo, or the user's file.
+def model_spec(options: argparse.Namespace) -> ModelSpec:
+    """The shipped default, a network of the zoo, or the user's file.
 
     Raises:
-        SourceError: It cannot be loaded, or a flag was given that does not belong to it.
+        SourceError: A flag was given that does not belong to it.
     """
     if options.source is None:
-        _refuse(options, (*ZOO_FLAGS, *FILE_FLAGS), "the shipped default; name a source for it")
-        return default_source()
-    if options.source in ARCHITECTURES:
-        _refuse(options, FILE_FLAGS, "a model of the zoo, whose input is known")
-        weights = options.weights or "imagenet"
-        return build(
-            options.source,
-            alpha=_given(options.alpha, 1.0),
-            resolution=_given(options.resolution, 1.0),
-            classes=_given(options.classes, 1000),
-            weights=weights if weights in KEPT_WEIGHTS else Path(weights),
+        given = [f"--{flag}" for flag in MODEL_FLAGS if getattr(options, flag) is not None]
+        if given:
+            raise SourceError(f"{', '.join(given)} given for the shipped default; name a source")
+        return shipped_spec()
+    member, size = ARCHITECTURES.get(options.source), options.size
+    if member is not None and options.resolution is not None:
+        side = side_at(member, options.resolution)
+        size = (side, side)
+    return as_trained(
+        ModelSpec(
+            model=options.source,
+            size=size,
+            alpha=options.alpha,
+            classes=options.classes,
+            weights=options.weights,
+            mean=options.mean,
+            std=options.std,
         )
-    _refuse(options, ZOO_FLAGS, "a model file, which has its own; they are for zoo names")
-    return load_model_file(
-        Path(options.source), mean=options.mean, std=options.std, size=options.size
     )
 
 
-def resolve_options(options: argparse.Namespace, source: Source) -> ExportOptions:
+def resolve_options(options: argparse.Namespace, spec: ModelSpec, source: Source) -> ExportOptions:
     """List the images, read the labels and fill in the defaults.
 
     Raises:
@@ -72,7 +79,7 @@ def resolve_options(options: argparse.Namespace, source: Source) -> ExportOption
         calibration = calibration or SHIPPED_CALIBRATION
         labels_file = labels_file or SHIPPED_LABELS
         validation = validation or SHIPPED_VALIDATION
-    trained = None if is_default else training_record(Path(options.source))
+    trained = None if is_default else training_record(Path(spec.model))
     labels = () if labels_file is None else read_labels(labels_file)
     if trained is not None and labels_file is None:
         labels = trained.labels
@@ -127,9 +134,3 @@ def _validation_images(
 
 def _given(value: T | None, default: T) -> T:
     return default if value is None else value
-
-
-def _refuse(options: argparse.Namespace, flags: tuple[str, ...], reason: str) -> None:
-    given = [f"--{flag}" for flag in flags if getattr(options, flag) is not None]
-    if given:
-        raise SourceError(f"{', '.join(given)} given for {reason}")

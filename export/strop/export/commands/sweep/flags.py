@@ -7,7 +7,7 @@ from pathlib import Path
 
 from strop.export.commands.resize_flags import add_resize_flags
 from strop.export.options.choices import Effort, Precision
-from strop.export.sweep.members import IMAGENET
+from strop.export.zoo.spec import IMAGENET
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.commands.flags.numbers import count, positive, seconds, share
 from strop.runtime.units import NS_PER_MS, NS_PER_UNIT

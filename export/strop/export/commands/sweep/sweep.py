@@ -15,20 +15,20 @@ from strop.export.sweep.choose import Limits, best, excess
 from strop.export.sweep.cluster import cluster_workers
 from strop.export.sweep.executors import local_processes
 from strop.export.sweep.make import Images, Job, make
-from strop.export.sweep.members import IMAGENET, NONE, Member, Wanted, members
+from strop.export.sweep.members import NONE, Member, Wanted, members
 from strop.export.sweep.record import Asked
 from strop.export.sweep.report import write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.sweep.work import OpenExecutor
+from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.errors import PlanError, SourceError
 from strop.runtime.images.dataset import is_labelled, labelled_images, list_images, read_labels
 from strop.runtime.records.version import installed_version
 
-IMAGENET_CLASSES = 1000
 NOT_DONE = 3
 EPILOG = """\
 examples:
