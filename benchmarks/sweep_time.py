@@ -38,8 +38,9 @@ def swept(sizes: Sequence[str], weights: Path, folder: Path, jobs: int) -> dict[
     began = time.monotonic()
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "strop", "sweep", "--models", *MODELS, "--alphas", *ALPHAS),
-            *("--resolutions", *sizes, "--precisions", *PRECISIONS, "--weights", str(weights)),
+            *(sys.executable, "-m", "strop", "sweep", *MODELS, "--alpha", ",".join(ALPHAS)),
+            *("--size", ",".join(sizes), "--precision", ",".join(PRECISIONS)),
+            *("--weights", str(weights)),
             *("--calibration-data", str(DATA / "calibration")),
             *("--validation-data", str(DATA / "validation"), "--jobs", str(jobs)),
             *("--output", str(folder), "--json"),

@@ -265,7 +265,7 @@ def test_the_families_export_and_run_in_both_engines(
 ) -> None:
     out = tmp_path / "out"
     code = export(
-        *(name, "--weights", "random", "--resolution", "0.29", "--classes", 10, "--effort", effort),
+        *(name, "--weights", "random", "--rho", "0.29", "--classes", 10, "--effort", effort),
         *("--calibration-data", SHIPPED_CALIBRATION / "bag", "--resize", "stretch"),
         *("--labels", SHIPPED_LABELS, "-o", out),
     )

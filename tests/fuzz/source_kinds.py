@@ -117,5 +117,5 @@ def make_sweep(random: np.random.Generator, seeds: Path, work: Path) -> tuple[Co
     for path in sorted((work / "sweep").rglob("*.json")):
         if random.random() < 0.7:
             path.write_bytes(damaged_json(random, path.read_text()))
-    argv = ("sweep", "--models", "a.keras", *IMAGES, "--effort", "fast", "--formats", "tflite")
+    argv = ("sweep", "a.keras", *IMAGES, "--effort", "fast", "--format", "tflite")
     return (Command(argv=(*argv, "--duration", "0.01", "-o", "sweep"), writes=("sweep",)),)

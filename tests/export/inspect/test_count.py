@@ -183,7 +183,7 @@ def test_a_model_inside_a_model_is_counted_with_it() -> None:
 
 
 def test_zoo_counts_the_member_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["zoo", "mobilenet_v1", "--alpha", "0.5", "--resolution", str(160 / 224)]
+    words = ["zoo", "mobilenet_v1", "--alpha", "0.5", "--rho", str(160 / 224)]
     assert main(words) == 0
     text = capsys.readouterr().out
     assert "MobileNetV1, 160x160x3, alpha 0.5, 1000 classes" in text

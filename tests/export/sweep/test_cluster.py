@@ -135,6 +135,6 @@ def test_a_missing_dask_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_jobs_and_a_scheduler_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["sweep", "--models", "mobilenet_v2", "--weights", "none", "--output", "x"]
+    arguments = ["sweep", "mobilenet_v2", "--weights", "random", "--output", "x"]
     assert main([*arguments, "--scheduler", "tcp://host:1", "--jobs", "2"]) == PlanError.exit_code
     assert "leave out --jobs" in capsys.readouterr().err

@@ -41,6 +41,7 @@ WANTED = Wanted(
     models=("mobilenet_v2",),
     alphas=(),
     sizes=(),
+    rhos=(),
     precisions=(Precision.INT8,),
     formats=tuple(Format),
     weights="none",
@@ -103,6 +104,16 @@ def test_what_there_is_not_is_left_out_with_its_reason(
     with pytest.raises(SourceError, match="nothing to sweep") as raised:
         members(replace(wanted, models=(model,)))
     assert reason in str(raised.value)
+
+
+def test_a_multiplier_is_of_each_architectures_own_size() -> None:
+    wanted = replace(WANTED, models=("mobilenet_v2", "efficientnet_lite4"), rhos=(0.5, 1))
+    assert names(wanted) == [
+        "mobilenet_v2_1_128.int8",
+        "mobilenet_v2_1_224.int8",
+        "efficientnet_lite4_1_160.int8",
+        "efficientnet_lite4_1_300.int8",
+    ]
 
 
 def test_weights_of_a_folder_are_found_by_name(tmp_path: Path) -> None:
@@ -336,7 +347,7 @@ def test_a_setting_that_cannot_be_is_refused_before_the_work(
     flags: tuple[str, ...], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert main(["sweep", "--models", "mobilenet_v2", "--output", str(out), *flags]) == 2
+    assert main(["sweep", "mobilenet_v2", "--output", str(out), *flags]) == 2
     assert text in capsys.readouterr().err
     assert not out.exists()
 
@@ -345,7 +356,7 @@ def test_a_setting_that_cannot_be_is_refused_before_the_work(
 def test_a_latency_is_read_in_its_unit(text: str, ms: float) -> None:
     parser = argparse.ArgumentParser()
     command.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["sweep", "--models", "a", "--output", "b", "--max-latency", text])
+    options = parser.parse_args(["sweep", "a", "--output", "b", "--max-latency", text])
     assert options.max_latency == pytest.approx(ms)
 
 
@@ -355,7 +366,7 @@ def test_an_accuracy_without_labels_is_refused_before_the_work(
     images = tmp_path / "images"
     images.mkdir()
     (images / "a.png").write_bytes(b"")
-    arguments = ["--models", "mobilenet_v2", "--weights", "none", "--calibration-data", str(images)]
+    arguments = ["mobilenet_v2", "--weights", "random", "--calibration-data", str(images)]
     output = ["--output", str(tmp_path / "out"), "--min-accuracy", "0.7"]
     assert main(["sweep", *arguments, *output]) == 2
     assert "--min-accuracy needs labelled images" in capsys.readouterr().err

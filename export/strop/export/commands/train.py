@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop import console
-from strop.export.commands.resize_flags import add_resize_flags
+from strop.export.commands.flags import add_network_flags, add_resize_flags, size_of, weights
 from strop.export.training.recipe import NO_WEIGHTS, Augment, Recipe
 from strop.export.zoo.architectures import architecture
+from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec, side_of
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.commands.flags.numbers import count, positive
 from strop.runtime.errors import OutputError, SourceError
 from strop.runtime.images.dataset import read_labels
 from strop.runtime.records.json_records import require_writable
@@ -34,44 +37,43 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="train a model of the zoo on labelled images",
-        description="Train a model of the zoo on a folder with one subfolder a class, from"
-        " scratch or from given weights under a new classifier. A training that was ended goes on"
-        " when the command is given again.",
+        description="Train a network of the zoo on a folder with one subfolder per class, from"
+        " random or given weights, with a new classifier at its end. An interrupted training"
+        " continues when the same command is given again.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("folder", type=Path, help="one subfolder a class")
+    parser.add_argument("folder", type=Path, help="images, in one subfolder per class")
     _add_model_flags(parser.add_argument_group("model"))
     _add_image_flags(parser.add_argument_group("images"))
     _add_recipe_flags(parser.add_argument_group("recipe"))
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE.keras", help="the model"
+        "-o", "--output", type=Path, required=True, metavar="FILE.keras", help="the model to write"
     )
-    parser.add_argument("--force", action="store_true", help="begin anew, and overwrite")
+    parser.add_argument("--force", action="store_true", help="start again, and overwrite")
     parser.add_argument("--json", action="store_true", help="print the record as JSON")
 
 
 def _add_model_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--model", required=True, metavar="NAME", help="see strop zoo")
-    group.add_argument("--alpha", type=float, default=1.0, help="width multiplier (default 1.0)")
-    group.add_argument(
-        "--size", type=int, metavar="PX", help="side of the input (default: the model's own)"
-    )
+    group.add_argument("--model", required=True, metavar="NAME", help="of the zoo (see strop zoo)")
+    add_network_flags(group)
     group.add_argument(
         "--weights",
-        default=NO_WEIGHTS,
+        type=weights,
+        default=RANDOM,
         metavar="W",
-        help="to begin with: none (default), imagenet (Keras downloads them), a .keras or .h5"
+        help="to start with: random (default), imagenet (Keras downloads them), a .keras or .h5"
         " file of a model, or torchvision's .pth; the last layer is replaced",
     )
     group.add_argument(
         "--frozen-epochs",
-        type=int,
+        type=count,
         default=0,
         metavar="N",
-        help="with given weights: at first train the new classifier alone (default 0)",
+        help="with given weights: first epochs in which only the new classifier is trained"
+        " (default %(default)s)",
     )
 
 
@@ -80,55 +82,58 @@ def _add_image_flags(group: argparse._ArgumentGroup) -> None:
         "--validation-data",
         type=Path,
         metavar="DIR",
-        help="images that choose the best epoch, in the same form",
+        help="images that choose the best epoch, in one subfolder per class",
     )
     group.add_argument(
         "--validation-share",
         type=float,
         default=DEFAULT_SHARE,
         metavar="F",
-        help="without them: of every class so much is not learned from (default 0.1)",
+        help="without --validation-data: share of each class that is kept for it (default"
+        " %(default)s)",
     )
     group.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
-        help="one a line, in the order of the scores (default: the subfolders' names, sorted)",
+        help="text file with one label per line, in the order of the scores (default: the"
+        " subfolders' names, sorted)",
     )
     add_resize_flags(group)
 
 
 def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
     defaults = Recipe(model="")
-    group.add_argument("--epochs", type=int, default=defaults.epochs, help="(default 30)")
-    group.add_argument("--batch-size", type=int, default=defaults.batch_size, help="(default 128)")
+    for flag, read, default in (
+        ("--epochs", positive, defaults.epochs),
+        ("--batch-size", positive, defaults.batch_size),
+        ("--weight-decay", float, defaults.weight_decay),
+        ("--dropout", float, defaults.dropout),
+        ("--label-smoothing", float, defaults.label_smoothing),
+        ("--seed", int, defaults.seed),
+    ):
+        group.add_argument(flag, type=read, default=default, help="(default %(default)s)")
     group.add_argument(
         "--learning-rate",
         type=float,
         metavar="R",
-        help=f"at its highest (default {defaults.learning_rate:g}, with given weights"
+        help=f"highest one (default {defaults.learning_rate:g}, with given weights"
         f" {FINE_TUNING_RATE:g})",
     )
     group.add_argument(
         "--clip-norm",
         type=float,
         metavar="N",
-        help="longest gradient of a step; try 1 where the loss jumps (default: any)",
+        help="longest gradient of a step; try 1 if the loss jumps (default: any)",
     )
-    group.add_argument(
-        "--weight-decay", type=float, default=defaults.weight_decay, help="(default 4e-5)"
-    )
-    group.add_argument("--dropout", type=float, default=defaults.dropout, help="(default 0.2)")
-    group.add_argument("--label-smoothing", type=float, default=0.0, help="(default 0)")
     group.add_argument(
         "--augment",
         type=Augment,
         choices=list(Augment),
         default=defaults.augment,
         metavar="{none,light}",
-        help="light (default): mirrored and shifted",
+        help="light (default): mirror and shift at random",
     )
-    group.add_argument("--seed", type=int, default=0, help="(default 0)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -202,17 +207,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    member = architecture(options.model)
-    rate = Recipe(model="").learning_rate if options.weights == NO_WEIGHTS else FINE_TUNING_RATE
+    architecture(options.model)  # names those that there are
+    spec = ModelSpec(
+        model=options.model,
+        size=size_of(options, options.model),
+        alpha=options.alpha,
+        weights=options.weights,
+    )
+    check_spec(spec)
+    is_random = options.weights == RANDOM
+    rate = Recipe(model="").learning_rate if is_random else FINE_TUNING_RATE
     if not 0 < options.validation_share < 1:
         raise SourceError(
             f"--validation-share is {options.validation_share:g}; needed is above 0, below 1"
         )
     return Recipe(
         model=options.model,
-        alpha=options.alpha,
-        size=member.default_size if options.size is None else options.size,
-        weights=options.weights,
+        alpha=spec.width,
+        size=side_of(spec),
+        weights=NO_WEIGHTS if is_random else options.weights,
         frozen_epochs=options.frozen_epochs,
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -223,8 +236,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         label_smoothing=options.label_smoothing,
         augment=options.augment,
         seed=options.seed,
-        resize=options.resize,
-        crop_fraction=options.crop_fraction,
+        resize=options.resize or ResizeRule.CROP,
+        crop_fraction=CROP_FRACTION if options.crop_fraction is None else options.crop_fraction,
     )
 
 

@@ -7,11 +7,17 @@ from dataclasses import asdict
 from typing import Any
 
 from strop import console
+from strop.export.commands.flags import (
+    add_classes_flag,
+    add_network_flags,
+    refuse_older,
+    size_of,
+)
 from strop.export.commands.zoo_member import member_record, print_member
-from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture, side_at
+from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture
 from strop.export.zoo.counts import COUNTS
 from strop.export.zoo.shipped import MODEL_NAME
-from strop.export.zoo.spec import RANDOM, ModelSpec
+from strop.export.zoo.spec import IMAGENET_CLASSES, RANDOM, ModelSpec, check_spec, side_of
 from strop.runtime.errors import SourceError
 from strop.runtime.units import MILLION
 
@@ -25,7 +31,7 @@ COLUMNS = (
     "sizes with them",
     "paper",
 )
-MEMBER_FLAGS = ("alpha", "resolution", "classes")
+MEMBER_FLAGS = ("alpha", "size", "rho", "classes")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -37,12 +43,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         " parameters, multiply-adds and activations of one.",
         allow_abbrev=False,
     )
-    parser.add_argument("name", nargs="?", help="one of them, to be counted")
-    parser.add_argument("--alpha", type=float, help="width multiplier (default 1.0)")
-    parser.add_argument("--resolution", type=float, help="resolution multiplier (default 1.0)")
-    parser.add_argument("--classes", type=int, help="number of classes (default 1000)")
+    parser.add_argument("name", nargs="?", help="count this one")
+    group = parser.add_argument_group("network")
+    add_network_flags(group)
+    add_classes_flag(group)
     parser.add_argument("--layers", action="store_true", help="list every layer that multiplies")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    refuse_older(parser, {"--resolution": "--rho, or --size in pixels"})
     parser.set_defaults(run=run)
 
 
@@ -72,9 +79,17 @@ def run(options: argparse.Namespace) -> int:
 def _count(options: argparse.Namespace) -> int:
     # Before Keras is loaded, which takes seconds.
     member = architecture(options.name)
-    alpha = 1.0 if options.alpha is None else options.alpha
-    size = side_at(member, 1.0 if options.resolution is None else options.resolution)
-    classes = 1000 if options.classes is None else options.classes
+    classes = IMAGENET_CLASSES if options.classes is None else options.classes
+    spec = ModelSpec(
+        model=member.name,
+        size=size_of(options, member.name),
+        alpha=options.alpha,
+        classes=classes,
+        weights=RANDOM,
+        seed=None,
+    )
+    check_spec(spec)
+    alpha, size = spec.width, side_of(spec)
 
     from strop.export.tensorflow_logs import quiet_tensorflow
 
@@ -82,14 +97,6 @@ def _count(options: argparse.Namespace) -> int:
     from strop.export.inspect.count_keras import count_keras
     from strop.export.zoo.build import keras_model
 
-    spec = ModelSpec(
-        model=member.name,
-        size=(size, size),
-        alpha=alpha,
-        classes=classes,
-        weights=RANDOM,
-        seed=None,
-    )
     count = count_keras(keras_model(spec))
     if options.json:
         settings = {"alpha": alpha, "size": size, "classes": classes}

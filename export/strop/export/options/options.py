@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strop.export.options.choices import Effort, Input, Precision, Result
-from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
 from strop.runtime.errors import SourceError
+
+if TYPE_CHECKING:
+    from strop.export.source.source import Source
 
 MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
 # Each try looks at the validation images again, and some promise comes true by luck.
@@ -45,7 +48,7 @@ class ExportOptions:
         min_images: Fewest calibration images.
         input: How an int8 .tflite takes the image.
         result: What an int8 file gives.
-        max_float_layers: How many roundings may be left out for the sake of `max_drop`.
+        max_float_layers: How many layers may stay in float to meet `max_drop`.
         full_int8: Refuse a model of which an operation has no int8 form.
     """
 
@@ -87,5 +90,5 @@ def check_labels(source: Source, labels: Sequence[str], decision: Decision) -> N
         )
     raise SourceError(
         f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
-        " needed is one label a class, in the order of the scores"
+        " needed is one label per class, in the order of the scores"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.export.options.choices import FORMATS, Precision
-from strop.export.zoo.architectures import ARCHITECTURES, Architecture
+from strop.export.zoo.architectures import ARCHITECTURES, Architecture, side_at
 from strop.export.zoo.spec import IMAGENET, RANDOM, ModelSpec, lacking
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.errors import SourceError
@@ -80,7 +80,8 @@ class Wanted:
     Attributes:
         models: Zoo names, model files, and folders of model files.
         alphas: Width multipliers; empty for 1.
-        sizes: Sides in pixels; empty for each architecture's own.
+        sizes: Sides in pixels; empty for those of `rhos`.
+        rhos: Multiples of each architecture's own size; empty for 1.
         precisions: One at least.
         formats: One at least.
         weights: "imagenet", "none", a folder, or a path with {model}, {alpha} and {size}.
@@ -89,6 +90,7 @@ class Wanted:
     models: tuple[str, ...]
     alphas: tuple[float, ...]
     sizes: tuple[int, ...]
+    rhos: tuple[float, ...]
     precisions: tuple[Precision, ...]
     formats: tuple[Format, ...]
     weights: str
@@ -135,8 +137,9 @@ def _networks(model: str, wanted: Wanted) -> Iterator[Member | LeftOut]:
             )
         return
     architecture = ARCHITECTURES[model]
+    sizes = wanted.sizes or [side_at(architecture, rho) for rho in wanted.rhos or (1.0,)]
     for alpha in dict.fromkeys(wanted.alphas or (1.0,)):
-        for size in dict.fromkeys(wanted.sizes or (architecture.default_size,)):
+        for size in dict.fromkeys(sizes):
             name = f"{model}_{alpha:g}_{size}"
             weights = _weights(wanted.weights, name, architecture, alpha, size)
             asked = RANDOM if weights == NONE else weights

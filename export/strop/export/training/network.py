@@ -11,7 +11,7 @@ from strop.export.source.source import Source
 from strop.export.training.recipe import NO_WEIGHTS, Recipe
 from strop.export.zoo.architectures import Architecture, architecture
 from strop.export.zoo.build import open_model
-from strop.export.zoo.spec import RANDOM, ModelSpec, lacking
+from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec
 from strop.runtime.errors import SourceError
 
 HEAD = "scores"
@@ -93,9 +93,7 @@ def _original(recipe: Recipe, member: Architecture) -> Source:
     side = (recipe.size, recipe.size)
     weights = RANDOM if recipe.weights == NO_WEIGHTS else recipe.weights
     spec = ModelSpec(model=recipe.model, alpha=recipe.alpha, size=side, weights=weights, seed=None)
-    reason = lacking(spec)
-    if reason:
-        raise SourceError(f"{recipe.model}: {reason}")
+    check_spec(spec)
     if spec.weights_file is not None and not spec.is_torchvision:
         # Whole models have a last layer of any length; it normalizes as the network does.
         spec = ModelSpec(model=recipe.weights, mean=member.mean, std=member.std)

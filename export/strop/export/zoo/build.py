@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from strop.export.zoo.architectures import Architecture, architecture
-from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, ModelSpec, lacking, side_of
+from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, ModelSpec, check_spec, side_of
 from strop.runtime.errors import SourceError
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ def keras_model(spec: ModelSpec) -> Any:
     Raises:
         SourceError: As `open_model`.
     """
-    reason, member = lacking(spec), architecture(spec.model)
-    if reason:
-        raise SourceError(f"{member.name}: {reason}")
+    check_spec(spec)
+    member = architecture(spec.model)
     from strop.export.zoo.weights import load_weights, randomize
 
     if spec.is_torchvision and spec.weights_file is not None:

@@ -94,6 +94,13 @@ def lacking(spec: ModelSpec) -> str:
     return _unfit_setting(spec, member) or _unfit_weights(spec, member)
 
 
+def check_spec(spec: ModelSpec) -> None:
+    """Raise SourceError where the zoo has no such network."""
+    reason = lacking(spec)
+    if reason:
+        raise SourceError(f"{spec.model}: {reason}")
+
+
 def _unfit_setting(spec: ModelSpec, member: Architecture) -> str:
     if not member.has_alpha and spec.width != 1:
         return f"alpha is {spec.width:g}, and there is no width multiplier; leave out --alpha"

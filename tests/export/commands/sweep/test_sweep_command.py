@@ -25,8 +25,8 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
     validation = some_of(SHIPPED_VALIDATION, tmp_path / "validation", 2)
     out = tmp_path / "sweep"
     arguments = [
-        *("sweep", "--models", "mobilenet_v2", "efficientnet_b0", "--alphas", "0.35"),
-        *("--resolutions", "48", "64", "--weights", "none", "--formats", "tflite"),
+        *("sweep", "mobilenet_v2", "efficientnet_b0", "--alpha", "0.35"),
+        *("--size", "48,64", "--weights", "random", "--format", "tflite"),
         *("--labels", str(SHIPPED_LABELS), "--resize", "stretch", "--effort", "fast"),
         *("--calibration-data", str(calibration), "--validation-data", str(validation)),
         *("--duration", "0.01", "--output", str(out)),

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 
 from strop import console
 from strop.export.commands.export import outcome
-from strop.export.commands.resize_flags import add_resize_flags
-from strop.export.options.choices import Effort, Input, Precision, Result
-from strop.runtime.artifact.artifact import Format
+from strop.export.commands.flags import (
+    add_classes_flag,
+    add_file_flags,
+    add_image_flags,
+    add_network_flags,
+    refuse_older,
+    weights,
+)
+from strop.export.options.choices import Input, Result
+from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.classify.decision import in_words
 from strop.runtime.commands.flags.contract import add_task_flags
-from strop.runtime.commands.flags.numbers import count, names, numbers
+from strop.runtime.commands.flags.numbers import count, numbers
 
 if TYPE_CHECKING:
     from strop.export.options.options import ExportOptions
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  strop export                                    the model and images that ship with strop
+  strop export                          # the model and images that ship with strop
   strop export model.keras --calibration-data photos/ --validation-data labelled/ \\
       --labels labels.txt
   strop export mobilenet_v2 --alpha 0.5 --weights w.h5 --calibration-data photos/
@@ -34,8 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "export",
         help="quantize a Keras model, write .tflite and .onnx, certify both",
-        description="Quantize a Keras model to int8, write .tflite and .onnx, and hold both"
-        " against the float model.",
+        description="Quantize a Keras model to int8, write .tflite and .onnx, and compare both with"
+        " the float model on images.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -44,58 +51,49 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "source",
         nargs="?",
-        help="a .keras or HDF5 file of Keras 2 or 3, a SavedModel folder, or a zoo name"
-        " (see strop zoo); without it, the model that ships with strop",
+        help="a .keras or HDF5 file of Keras 2 or 3, a SavedModel folder, or a name of the zoo (see"
+        " strop zoo); default: the model that ships with strop",
     )
     _add_model_flags(parser.add_argument_group("model"))
     _add_image_flags(parser.add_argument_group("images"))
     _add_output_flags(parser.add_argument_group("output"))
+    refuse_older(parser, {"--resolution": "--rho, or --size in pixels"})
 
 
 def _add_model_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--alpha", type=float, help="zoo: width multiplier (default 1.0)")
-    group.add_argument("--resolution", type=float, help="zoo: resolution multiplier (default 1.0)")
-    group.add_argument("--classes", type=int, help="zoo: number of classes (default 1000)")
+    add_network_flags(group)
+    add_classes_flag(group)
     group.add_argument(
         "--weights",
-        help="zoo: imagenet (default; Keras downloads them), random, or a file of Keras' or"
-        " torchvision's",
-    )
-    group.add_argument(
-        "--size", type=_size, metavar="HxW", help="input size, for a model that takes any"
+        type=weights,
+        metavar="W",
+        help="zoo: imagenet (default; Keras downloads them), random, or a file of Keras or"
+        " torchvision",
     )
     group.add_argument(
         "--mean",
         type=numbers,
         metavar="M[,M,M]",
-        help="subtracted from the pixels, 0..255 units, if the model does not normalize itself",
+        help="model file: subtracted from the pixels, in 0..255 units, if the model does not"
+        " normalize itself",
     )
     group.add_argument(
-        "--std", type=numbers, metavar="S[,S,S]", help="divides the pixels after --mean"
+        "--std",
+        type=numbers,
+        metavar="S[,S,S]",
+        help="model file: what the pixels are divided by after --mean",
     )
     add_task_flags(group)
 
 
 def _add_image_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--calibration-data", type=Path, metavar="DIR", help="representative images")
-    group.add_argument(
-        "--validation-data",
-        type=Path,
-        metavar="DIR",
-        help="images of the certificate; one subfolder per class for accuracy (binary: two, first"
-        " the one below the threshold)",
-    )
+    add_image_flags(group)
     group.add_argument(
         "--truth",
         type=Path,
         metavar="FILE",
-        help="CSV with what is true of each validation image, instead of subfolders: its path below"
-        " the folder, then a column per label (1 or 0), or per number of a regression",
-    )
-    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
-    add_resize_flags(group, are_decided=False)
-    group.add_argument(
-        "--min-images", type=int, metavar="N", help="fewest calibration images (default 20)"
+        help="CSV with the true answer for each validation image, instead of subfolders: its path"
+        " below the folder, then one column per label (1 or 0), or per number of a regression",
     )
 
 
@@ -103,48 +101,21 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder to write (default build/NAME)"
     )
-    group.add_argument(
-        "--precision",
-        type=names(Precision),
-        default=(Precision.INT8,),
-        metavar="P[,P]",
-        help="int8 (default), float32, float16, dynamic",
-    )
-    group.add_argument(
-        "--format",
-        type=names(Format),
-        default=tuple(Format),
-        metavar="F[,F]",
-        help="tflite, onnx (default both)",
-    )
-    group.add_argument(
-        "--effort",
-        type=Effort,
-        choices=list(Effort),
-        default=Effort.DEFAULT,
-        metavar="{fast,default,high}",
-        help="fast: equalization and bias correction; default: ranges chosen by their error at"
-        " the scores and weights rounded layer by layer as well; high: with more images",
-    )
+    add_file_flags(group)
     group.add_argument(
         "--max-drop",
         type=float,
         metavar="POINTS",
-        help="exit 1 unless the certificate promises at most this drop: of the share of right"
-        " answers; of a regression, of its error in %% of float's spread over the images",
+        help="exit 1 unless the certificate promises at most this drop: in points of the share of"
+        " right answers; of a regression, of its error in %% of float's spread over the images",
     )
     group.add_argument(
         "--max-float-layers",
         type=count,
+        default=MAX_FLOAT_LAYERS,
         metavar="N",
-        help="where --max-drop cannot be promised, leave out the rounding of up to N layers"
-        " (default 3), and say what each costs",
-    )
-    group.add_argument(
-        "--full-int8",
-        action="store_true",
-        help="refuse a model of which an operation has no int8 form, instead of keeping that in"
-        " float between int8 layers",
+        help="if --max-drop cannot be promised, keep up to N layers in float (default %(default)s),"
+        " and say what each costs",
     )
     group.add_argument(
         "--input",
@@ -152,8 +123,8 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         choices=list(Input),
         default=Input.INT8,
         metavar="{int8,uint8}",
-        help="how an int8 .tflite takes the image: int8 (default, the fastest; the runtime makes it"
-        " of the bytes), or uint8, for other programs",
+        help="what an int8 .tflite takes: int8 (default, the fastest; strop's runtime converts the"
+        " image), or uint8, for other programs",
     )
     group.add_argument(
         "--result",
@@ -161,21 +132,16 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         choices=list(Result),
         default=Result.SCORES,
         metavar="{scores,probabilities}",
-        help="what int8 files give: scores (default; the runtime makes probabilities of them), or"
-        " float probabilities, for other programs",
+        help="what int8 files return: scores (default; strop's runtime converts them to"
+        " probabilities), or float probabilities, for other programs",
     )
     group.add_argument(
-        "--keep-failed", action="store_true", help="write the artifacts even then, and exit 1"
+        "--keep-failed",
+        action="store_true",
+        help="write the files even if they miss a limit; the exit code is still 1",
     )
     group.add_argument("--force", action="store_true", help="replace an earlier export")
     group.add_argument("--json", action="store_true", help="print the result as JSON")
-
-
-def _size(text: str) -> tuple[int, int]:
-    sides = text.lower().split("x")
-    if len(sides) not in (1, 2) or not all(side.isdigit() and int(side) > 0 for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is HEIGHTxWIDTH, like 224x224")
-    return (int(sides[0]), int(sides[-1]))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,16 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TypeVar
 
+from strop.export.commands.flags import size_of
 from strop.export.frontend.source_decision import source_decision
-from strop.export.options.options import (
-    MAX_FLOAT_LAYERS,
-    MIN_CALIBRATION_IMAGES,
-    ExportOptions,
-    check_labels,
-)
+from strop.export.options.options import ExportOptions, check_labels
 from strop.export.source.source import Source
 from strop.export.training.record import as_trained, training_record
-from strop.export.zoo.architectures import ARCHITECTURES, side_at
 from strop.export.zoo.shipped import (
     SHIPPED_CALIBRATION,
     SHIPPED_LABELS,
@@ -30,7 +25,7 @@ from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images, read_labels
 
 T = TypeVar("T")
-MODEL_FLAGS = ("size", "resolution", "alpha", "classes", "weights", "mean", "std")
+MODEL_FLAGS = ("size", "rho", "alpha", "classes", "weights", "mean", "std")
 
 
 def model_spec(options: argparse.Namespace) -> ModelSpec:
@@ -44,14 +39,10 @@ def model_spec(options: argparse.Namespace) -> ModelSpec:
         if given:
             raise SourceError(f"{', '.join(given)} given for the shipped default; name a source")
         return shipped_spec()
-    member, size = ARCHITECTURES.get(options.source), options.size
-    if member is not None and options.resolution is not None:
-        side = side_at(member, options.resolution)
-        size = (side, side)
     return as_trained(
         ModelSpec(
             model=options.source,
-            size=size,
+            size=size_of(options, options.source),
             alpha=options.alpha,
             classes=options.classes,
             weights=options.weights,
@@ -102,17 +93,17 @@ def resolve_options(options: argparse.Namespace, spec: ModelSpec, source: Source
         decision=decision,
         resize=options.resize or resize,
         crop_fraction=_given(options.crop_fraction, fraction),
-        precisions=tuple(dict.fromkeys(options.precision)),
-        formats=tuple(dict.fromkeys(options.format)),
+        precisions=options.precision,
+        formats=options.format,
         max_drop=options.max_drop,
-        max_float_layers=_given(options.max_float_layers, MAX_FLOAT_LAYERS),
+        max_float_layers=options.max_float_layers,
         full_int8=options.full_int8,
         input=options.input,
         result=options.result,
         keep_failed=options.keep_failed,
         force=options.force,
         effort=options.effort,
-        min_images=_given(options.min_images, MIN_CALIBRATION_IMAGES),
+        min_images=options.min_images,
     )
 
 

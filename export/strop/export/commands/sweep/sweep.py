@@ -8,7 +8,8 @@ from typing import Any
 
 from strop import console
 from strop.export.bundle.bundle import REPORT
-from strop.export.commands.sweep.flags import add_image_flags, add_member_flags, add_work_flags
+from strop.export.commands.flags import add_file_flags, add_image_flags, refuse_older
+from strop.export.commands.sweep.flags import add_member_flags, add_work_flags
 from strop.export.commands.sweep.table import print_sweep
 from strop.export.sweep.agree import agree
 from strop.export.sweep.choose import Limits, best, excess
@@ -22,7 +23,7 @@ from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.sweep.work import OpenExecutor
-from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES
+from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, RANDOM
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.errors import PlanError, SourceError
@@ -30,12 +31,19 @@ from strop.runtime.images.dataset import is_labelled, labelled_images, list_imag
 from strop.runtime.records.version import installed_version
 
 NOT_DONE = 3
+OLDER = {
+    "--models": "MODEL ..., without a flag",
+    "--alphas": "--alpha A[,A...]",
+    "--resolutions": "--size PX[,PX...]",
+    "--precisions": "--precision P[,P...]",
+    "--formats": "--format F[,F...]",
+}
 EPILOG = """\
 examples:
-  strop sweep --models mobilenet_v2 mobilenet_v3_small --alphas 0.35 0.5 --resolutions 64 96 \\
+  strop sweep mobilenet_v2 mobilenet_v3_small --alpha 0.35,0.5 --size 64,96 \\
       --weights trained/ --calibration-data photos/ --validation-data labelled/ \\
       --labels labels.txt --output sweep/ --max-latency 15ms --min-accuracy 0.70
-  strop sweep --models a.keras b.keras --calibration-data photos/ --output sweep/ \\
+  strop sweep a.keras b.keras --calibration-data photos/ --output sweep/ \\
       --target ssh://pi@board
 """
 
@@ -46,16 +54,19 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "sweep",
         help="export, certify and measure many networks, and name the one that fits",
         description="Make every combination of networks, widths, sizes and precisions, certify"
-        " and measure each, and mark those that no other one beats. Started again, it goes on.",
+        " and measure each, and mark those that no other one beats. Started again, it continues"
+        " where it was.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
-    add_member_flags(parser.add_argument_group("members"))
+    add_member_flags(parser)
+    add_file_flags(parser.add_argument_group("files"))
     add_image_flags(parser.add_argument_group("images"))
     add_work_flags(parser.add_argument_group("work and result"))
     add_target_flags(parser)
+    refuse_older(parser, OLDER)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         target_of(options)  # what is wrong in it shall not wait for the exports
     if options.weights == IMAGENET and options.classes is not None:
         raise PlanError(
-            "--classes is for weights of your own, or none; ImageNet's have 1000 classes"
+            "--classes is for weights of your own, or random ones; ImageNet's have 1000 classes"
         )
     open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
@@ -108,11 +119,12 @@ def _open_executor(options: argparse.Namespace) -> OpenExecutor:
 def _wanted(options: argparse.Namespace) -> Wanted:
     return Wanted(
         models=tuple(options.models),
-        alphas=tuple(options.alphas),
-        sizes=tuple(options.resolutions),
-        precisions=tuple(options.precisions),
-        formats=tuple(options.formats),
-        weights=options.weights,
+        alphas=options.alpha,
+        sizes=options.size,
+        rhos=options.rho,
+        precisions=options.precision,
+        formats=options.format,
+        weights=NONE if options.weights == RANDOM else options.weights,
     )
 
 
@@ -162,7 +174,7 @@ def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
                 strop_version=installed_version(),
                 classes=classes or IMAGENET_CLASSES,
                 labels=labels,
-                formats=tuple(dict.fromkeys(form.value for form in options.formats)),
+                formats=tuple(form.value for form in options.format),
                 resize=agreed.resize.value,
                 crop_fraction=agreed.crop_fraction,
                 effort=options.effort.value,
@@ -208,10 +220,9 @@ def _digest(images: Images) -> str:
 
 def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
     asked = job.asked
-    weights = "random" if options.weights == NONE else options.weights
     return {
         "models": options.models,
-        "zoo": f"weights: {weights}, {asked.classes} classes",
+        "zoo": f"weights: {options.weights}, {asked.classes} classes",
         "formats": asked.formats,
         "effort": asked.effort,
         "resize": asked.resize,

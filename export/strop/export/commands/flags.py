@@ -1,0 +1,179 @@
+"""Adds the flags that several commands share: the network, the images, the files to make."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from strop.export.options.choices import Effort, Precision
+from strop.export.options.options import MIN_CALIBRATION_IMAGES
+from strop.export.zoo.architectures import ARCHITECTURES, side_at
+from strop.export.zoo.spec import IMAGENET_CLASSES
+from strop.runtime.artifact.artifact import Format
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.commands.flags.numbers import names, positive
+from strop.runtime.errors import PlanError
+
+
+def add_network_flags(group: argparse._ArgumentGroup) -> None:
+    """Add --alpha, --size and --rho, which choose a network of an architecture."""
+    group.add_argument("--alpha", type=float, help="zoo: width multiplier (default 1)")
+    size = group.add_mutually_exclusive_group()
+    size.add_argument(
+        "--size",
+        type=_size,
+        metavar="PX",
+        help="input size in pixels, 96 or 96x128 (height x width); zoo: a square (default: the"
+        " architecture's own); model file: only if the model accepts any size",
+    )
+    size.add_argument("--rho", type=float, help="zoo: the size as a multiple of the default one")
+
+
+def size_of(options: argparse.Namespace, model: str) -> tuple[int, int] | None:
+    """Height and width that --size or --rho ask for; None where neither is given.
+
+    Raises:
+        SourceError: --rho is out of range, or given for a model file.
+    """
+    if options.rho is None:
+        size: tuple[int, int] | None = options.size
+        return size
+    if model not in ARCHITECTURES:
+        raise PlanError(f"{model}: --rho given for a model file; give --size in pixels")
+    side = side_at(ARCHITECTURES[model], options.rho)
+    return side, side
+
+
+def add_classes_flag(group: argparse._ActionsContainer) -> None:
+    """Add --classes."""
+    group.add_argument(
+        "--classes",
+        type=positive,
+        metavar="N",
+        help=f"zoo: number of classes (default: that of the weights, or {IMAGENET_CLASSES})",
+    )
+
+
+def add_image_flags(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of the images that files are calibrated and certified with."""
+    group.add_argument(
+        "--calibration-data", type=Path, metavar="DIR", help="representative images, for int8"
+    )
+    group.add_argument(
+        "--validation-data",
+        type=Path,
+        metavar="DIR",
+        help="images of the certificate; with one subfolder per class also for accuracy (binary:"
+        " two subfolders, first the one below the threshold)",
+    )
+    group.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="text file with one label per line, in the order of the scores (default: of the"
+        " training by strop train)",
+    )
+    add_resize_flags(group, default="that of the training by strop train, or crop")
+    group.add_argument(
+        "--min-images",
+        type=positive,
+        default=MIN_CALIBRATION_IMAGES,
+        metavar="N",
+        help="fewest calibration images (default %(default)s)",
+    )
+
+
+def add_resize_flags(group: argparse._ArgumentGroup, *, default: str = ResizeRule.CROP) -> None:
+    """Add --resize and --crop-fraction, None where they are not given.
+
+    Args:
+        group: Of the images.
+        default: What then holds, for the help.
+    """
+    group.add_argument(
+        "--resize",
+        type=ResizeRule,
+        choices=list(ResizeRule),
+        metavar="{crop,stretch}",
+        help="crop: scale the shorter side, then cut out the centre; stretch: scale both sides"
+        f" (default: {default})",
+    )
+    group.add_argument(
+        "--crop-fraction",
+        type=float,
+        metavar="F",
+        help=f"crop: input size over the scaled shorter side (default {CROP_FRACTION:g}: 224 of"
+        " 256)",
+    )
+
+
+def add_file_flags(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of what is made of a network: --precision, --format, --effort, --full-int8."""
+    group.add_argument(
+        "--precision",
+        type=names(Precision),
+        default=(Precision.INT8,),
+        metavar="P[,P...]",
+        help="int8 (default), float32, float16, dynamic",
+    )
+    group.add_argument(
+        "--format",
+        type=names(Format),
+        default=tuple(Format),
+        metavar="F[,F...]",
+        help="tflite, onnx (default: both)",
+    )
+    group.add_argument(
+        "--effort",
+        type=Effort,
+        choices=list(Effort),
+        default=Effort.DEFAULT,
+        metavar="{fast,default,high}",
+        help="fast: equalization and bias correction; default: also ranges chosen by the error of"
+        " the scores, and weights rounded layer by layer; high: the same with four times as many"
+        " images",
+    )
+    group.add_argument(
+        "--full-int8",
+        action="store_true",
+        help="refuse a model with an operation that has no int8 form, instead of keeping that"
+        " operation in float between int8 layers",
+    )
+
+
+def weights(text: str) -> str:
+    """The value of --weights.
+
+    Raises:
+        PlanError: It is the older word for random ones.
+    """
+    if text == "none":
+        raise PlanError("--weights none: is now --weights random")
+    return text
+
+
+def refuse_older(parser: argparse.ArgumentParser, renamed: Mapping[str, str]) -> None:
+    """Refuse flags of earlier versions by naming what took their place."""
+    for flag, now in renamed.items():
+        parser.add_argument(flag, action=_Older, nargs="*", metavar=now, help=argparse.SUPPRESS)
+
+
+class _Older(argparse.Action):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        raise PlanError(f"{option_string}: is now {self.metavar}")
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) not in (1, 2) or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: needed are pixels, 224 or HEIGHTxWIDTH like 96x128"
+        )
+    return int(sides[0]), int(sides[-1])
