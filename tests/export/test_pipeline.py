@@ -253,7 +253,7 @@ def test_flags_that_belong_to_another_kind_of_source_are_refused(
     model_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "--alpha given for a model file" in refused(capsys, model_file, "--alpha", "0.5")
-    assert "--mean given for a model of the zoo" in refused(capsys, "mobilenet_v2", "--mean", "1")
+    assert "--mean given for a network of the zoo" in refused(capsys, "mobilenet_v2", "--mean", "1")
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.set_defaults(run=run)
     parser.add_argument("bundle", type=Path, help="the folder that strop export wrote")
-    parser.add_argument("--top", type=int, default=DEFAULT_ROWS, metavar="N", help="rows to show")
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=DEFAULT_ROWS,
+        metavar="N",
+        help="rows of each table (default %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

@@ -16,18 +16,25 @@ from strop.runtime.commands.flags.numbers import names, positive
 from strop.runtime.errors import PlanError
 
 
-def add_network_flags(group: argparse._ArgumentGroup) -> None:
-    """Add --alpha, --size and --rho, which choose a network of an architecture."""
-    group.add_argument("--alpha", type=float, help="zoo: width multiplier (default 1)")
-    size = group.add_mutually_exclusive_group()
-    size.add_argument(
-        "--size",
-        type=_size,
-        metavar="PX",
-        help="input size in pixels, 96 or 96x128 (height x width); zoo: a square (default: the"
-        " architecture's own); model file: only if the model accepts any size",
+def add_network_flags(group: argparse._ArgumentGroup, *, takes_files: bool = False) -> None:
+    """Add --alpha, --size and --rho, which choose a network of an architecture.
+
+    Args:
+        group: Of the model.
+        takes_files: Whether a model file may be named instead.
+    """
+    zoo = "zoo: " if takes_files else ""
+    side = f"{zoo}side of the input in pixels (default: the architecture's own)"
+    if takes_files:
+        side += "; model file: only if it accepts any size, 96 or 96x128 (height x width)"
+    group.add_argument(
+        "--alpha", type=float, metavar="A", help=f"{zoo}width multiplier (default 1)"
     )
-    size.add_argument("--rho", type=float, help="zoo: the size as a multiple of the default one")
+    size = group.add_mutually_exclusive_group()
+    size.add_argument("--size", type=_size, metavar="PX", help=side)
+    size.add_argument(
+        "--rho", type=float, metavar="R", help=f"{zoo}the size as a multiple of the default one"
+    )
 
 
 def size_of(options: argparse.Namespace, model: str) -> tuple[int, int] | None:
@@ -45,13 +52,13 @@ def size_of(options: argparse.Namespace, model: str) -> tuple[int, int] | None:
     return side, side
 
 
-def add_classes_flag(group: argparse._ActionsContainer) -> None:
-    """Add --classes."""
+def add_classes_flag(group: argparse._ActionsContainer, of: str = "") -> None:
+    """Add --classes; `of` says to what it applies."""
     group.add_argument(
         "--classes",
         type=positive,
         metavar="N",
-        help=f"zoo: number of classes (default: that of the weights, or {IMAGENET_CLASSES})",
+        help=f"{of}number of classes (default: that of the weights, or {IMAGENET_CLASSES})",
     )
 
 
@@ -84,7 +91,9 @@ def add_image_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_resize_flags(group: argparse._ArgumentGroup, *, default: str = ResizeRule.CROP) -> None:
+def add_resize_flags(
+    group: argparse._ArgumentGroup, *, default: str = ResizeRule.CROP.value
+) -> None:
     """Add --resize and --crop-fraction, None where they are not given.
 
     Args:

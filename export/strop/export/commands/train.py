@@ -38,8 +38,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "train",
         help="train a model of the zoo on labelled images",
         description="Train a network of the zoo on a folder with one subfolder per class, from"
-        " random or given weights, with a new classifier at its end. An interrupted training"
-        " continues when the same command is given again.",
+        "\nrandom or given weights, with a new classifier at its end. An interrupted training"
+        "\ncontinues when the same command is given again.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -104,20 +104,26 @@ def _add_image_flags(group: argparse._ArgumentGroup) -> None:
 
 def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
     defaults = Recipe(model="")
-    for flag, read, default in (
-        ("--epochs", positive, defaults.epochs),
-        ("--batch-size", positive, defaults.batch_size),
-        ("--weight-decay", float, defaults.weight_decay),
-        ("--dropout", float, defaults.dropout),
-        ("--label-smoothing", float, defaults.label_smoothing),
-        ("--seed", int, defaults.seed),
+    for name, read, about in (
+        ("epochs", positive, "times that every image is learned from"),
+        ("batch_size", positive, "images per step"),
+        ("weight_decay", float, "of the kernels of convolutions and dense layers"),
+        ("dropout", float, "share of the features that is dropped in front of the classifier"),
+        ("label_smoothing", float, "share of each label that is spread over all classes"),
+        ("seed", int, "of the weights, the order of the images and their augmentation"),
     ):
-        group.add_argument(flag, type=read, default=default, help="(default %(default)s)")
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=read,
+            default=getattr(defaults, name),
+            metavar="F" if read is float else "N",
+            help=f"{about} (default %(default)s)",
+        )
     group.add_argument(
         "--learning-rate",
         type=float,
         metavar="R",
-        help=f"highest one (default {defaults.learning_rate:g}, with given weights"
+        help=f"the highest of the schedule (default {defaults.learning_rate:g}, with given weights"
         f" {FINE_TUNING_RATE:g})",
     )
     group.add_argument(

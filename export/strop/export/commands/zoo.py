@@ -43,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         " parameters, multiply-adds and activations of one.",
         allow_abbrev=False,
     )
-    parser.add_argument("name", nargs="?", help="count this one")
+    parser.add_argument("name", nargs="?", help="a name of the list: count this network")
     group = parser.add_argument_group("network")
     add_network_flags(group)
     add_classes_flag(group)

@@ -41,8 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "export",
         help="quantize a Keras model, write .tflite and .onnx, certify both",
-        description="Quantize a Keras model to int8, write .tflite and .onnx, and compare both with"
-        " the float model on images.",
+        description="Quantize a Keras model to int8, write .tflite and .onnx, and compare both"
+        "\nwith the float model on images.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -61,8 +61,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_model_flags(group: argparse._ArgumentGroup) -> None:
-    add_network_flags(group)
-    add_classes_flag(group)
+    add_network_flags(group, takes_files=True)
+    add_classes_flag(group, "zoo: ")
     group.add_argument(
         "--weights",
         type=weights,

@@ -53,9 +53,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "sweep",
         help="export, certify and measure many networks, and name the one that fits",
-        description="Make every combination of networks, widths, sizes and precisions, certify"
-        " and measure each, and mark those that no other one beats. Started again, it continues"
-        " where it was.",
+        description="Make every combination of networks, widths, sizes and precisions, certify and"
+        "\nmeasure each, and mark those that no other one beats. Started again, it continues where"
+        "\nit was.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
