@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXPORT_ROOMS = (
     ("commands",),
     ("sweep",),
+    ("request",),
     ("pipeline",),
     ("bundle",),
     ("max_drop",),

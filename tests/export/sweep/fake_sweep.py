@@ -13,11 +13,14 @@ from tests.export.fake_manifest import HOSTILE
 from tests.runtime.bench.test_validity import CALM, bench_record, every
 
 from strop.export.options.choices import Precision
-from strop.export.sweep.make import Images, Job, Made
+from strop.export.options.options import ExportOptions
+from strop.export.request import ExportRequest
+from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import LeftOut, Member
 from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecord
 from strop.export.sweep.sweep import Hands, Sweep, sweep
 from strop.export.sweep.timing import BenchPlan
+from strop.export.zoo.spec import ModelSpec
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.errors import MeasurementError, QuantizationError
 from strop.runtime.machine.board import board_state
@@ -31,6 +34,8 @@ ASKED = Asked(
     formats=("tflite",),
     resize="crop",
     crop_fraction=0.875,
+    task=None,
+    thresholds=(),
     effort="fast",
     min_images=20,
     full_int8=False,
@@ -51,7 +56,7 @@ COUNTS = Counts(
     layers=20,
     weight_bytes=2000,
 )
-NO_IMAGES = Images(calibration=(), validation=(), truth=None)
+REQUEST = ExportRequest(spec=ModelSpec(model="mobilenet_v2"), settings=ExportOptions(output=Path()))
 
 
 def job(network: str, asked: Asked = ASKED) -> Job:
@@ -62,9 +67,9 @@ def job(network: str, asked: Asked = ASKED) -> Job:
         alpha=0.35,
         size=64,
         precision=Precision.INT8,
-        weights="none",
+        weights="random",
     )
-    return Job(member=member, asked=asked, images=NO_IMAGES)
+    return Job(member=member, asked=asked, request=REQUEST)
 
 
 def artifact(file: str, content: bytes, top1: float | None) -> ArtifactResult:

@@ -44,7 +44,7 @@ WANTED = Wanted(
     rhos=(),
     precisions=(Precision.INT8,),
     formats=tuple(Format),
-    weights="none",
+    weights="random",
 )
 
 
@@ -260,6 +260,17 @@ def test_a_record_of_version_2_may_have_layers_in_float(tmp_path: Path) -> None:
         del artifact["not_certified"]
     path.write_text(json.dumps({**record, "format_version": 2}))
     assert not MEMBER_RECORD.read(path).asked.full_int8
+
+
+def test_a_record_of_version_3_has_no_task_and_calls_random_weights_none(tmp_path: Path) -> None:
+    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    path = tmp_path / "a.int8" / MEMBER
+    record = json.loads(path.read_text())
+    del record["asked"]["task"], record["asked"]["thresholds"]
+    record["member"]["weights"] = "none"
+    path.write_text(json.dumps({**record, "format_version": 3}))
+    found = read_member_record(path)
+    assert (found.member, found.asked) == (job("a").member, job("a").asked)
 
 
 def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from strop.export.zoo.architectures import ARCHITECTURES, side_at
 from strop.export.zoo.spec import IMAGENET_CLASSES
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.commands.flags.contract import add_task_flags
 from strop.runtime.commands.flags.numbers import names, positive
 from strop.runtime.errors import PlanError
 
@@ -63,7 +64,7 @@ def add_classes_flag(group: argparse._ActionsContainer, of: str = "") -> None:
 
 
 def add_image_flags(group: argparse._ArgumentGroup) -> None:
-    """Add the flags of the images that files are calibrated and certified with."""
+    """Add the flags of the images that files are calibrated and certified with, and their task."""
     group.add_argument(
         "--calibration-data", type=Path, metavar="DIR", help="representative images, for int8"
     )
@@ -75,13 +76,21 @@ def add_image_flags(group: argparse._ArgumentGroup) -> None:
         " two subfolders, first the one below the threshold)",
     )
     group.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="CSV with the true answer for each validation image, instead of subfolders: its path"
+        " below the folder, then one column per label (1 or 0), or per number of a regression",
+    )
+    group.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
         help="text file with one label per line, in the order of the scores (default: of the"
         " training by strop train)",
     )
-    add_resize_flags(group, default="that of the training by strop train, or crop")
+    add_task_flags(group)
+    add_resize_flags(group, default="the model's own way, or crop")
     group.add_argument(
         "--min-images",
         type=positive,

@@ -8,20 +8,23 @@ from pathlib import Path
 
 from strop.export.sweep.members import Member
 from strop.export.training.record import require_network, training_record
-from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.errors import SourceError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreed:
-    """Labels in the order of the scores, and how an image becomes the input."""
+    """Labels in the order of the scores, and how an image becomes the input.
+
+    None is left to each model, which may say it itself.
+    """
 
     labels: tuple[str, ...]
-    resize: ResizeRule
-    crop_fraction: float
+    resize: ResizeRule | None = None
+    crop_fraction: float | None = None
 
 
-UNTRAINED = Agreed(labels=(), resize=ResizeRule.CROP, crop_fraction=CROP_FRACTION)
+UNTRAINED = Agreed(labels=())
 
 
 def agree(
@@ -36,7 +39,7 @@ def agree(
     Args:
         members: Of the sweep.
         labels: Asked for; None takes those of the trainings, or none.
-        resize: Asked for; None takes that of the trainings, or to crop.
+        resize: Asked for; None takes that of the trainings, or leaves it to each model.
         crop_fraction: Likewise.
 
     Raises:
@@ -71,10 +74,14 @@ def _require_same(asked: Agreed, trained: Agreed, *, where: Path) -> None:
         )
     if asked != trained:
         raise SourceError(
-            f"{where}: was trained with --resize {trained.resize.value} --crop-fraction"
-            f" {trained.crop_fraction:g}, not {asked.resize.value} and {asked.crop_fraction:g};"
+            f"{where}: was trained with --resize {_rule(trained)} --crop-fraction"
+            f" {trained.crop_fraction:g}, not {_rule(asked)} and {asked.crop_fraction:g};"
             " leave them out"
         )
+
+
+def _rule(agreed: Agreed) -> str:
+    return "" if agreed.resize is None else agreed.resize.value
 
 
 def _trained(members: Sequence[Member]) -> dict[Agreed, Path]:

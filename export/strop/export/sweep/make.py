@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.export.options.choices import Effort
+from strop.export.request import ExportRequest, resolve
 from strop.export.sweep.members import Member
 from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord, counts_of
-from strop.export.training.record import as_trained
-from strop.runtime.artifact.artifact import Format, sha256_file
-from strop.runtime.artifact.contract import ResizeRule
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import SourceError
 from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from strop.export.certify.certificate import Verdict
-    from strop.export.options.options import ExportOptions
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Images:
-    """What is calibrated and certified with; a cluster's workers find them at the same paths.
-
-    Attributes:
-        calibration: Files.
-        validation: Files.
-        truth: Class of each validation image; None without labels.
-    """
-
-    calibration: tuple[Path, ...]
-    validation: tuple[Path, ...]
-    truth: tuple[int, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,13 +26,13 @@ class Job:
 
     Attributes:
         member: Which.
-        asked: With what.
-        images: With which images.
+        asked: With what, for its record.
+        request: Its export; a cluster's workers find its files at the same paths.
     """
 
     member: Member
     asked: Asked
-    images: Images
+    request: ExportRequest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,11 +69,12 @@ def make(job: Job) -> Made:
     from strop.export.pipeline import export
     from strop.export.zoo.build import open_model
 
-    source = open_model(as_trained(job.member.spec(job.asked.classes)))
+    source = open_model(job.request.spec)
     counts = counts_of(count_keras(source.model), job.member.precision)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "export")
-        certificate = export(source, _options(job, folder)).certificate
+        options = resolve(replace(job.request, output=folder), source)
+        certificate = export(source, options).certificate
         results = tuple(_result(folder, each, certificate.images) for each in certificate.verdicts)
         files = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
     record = MemberRecord(
@@ -105,25 +88,6 @@ def make(job: Job) -> Made:
         seconds=time.monotonic() - began,
     )
     return Made(record=record, files=files)
-
-
-def _options(job: Job, folder: Path) -> ExportOptions:
-    from strop.export.options.options import ExportOptions
-
-    return ExportOptions(
-        output=folder,
-        calibration=job.images.calibration,
-        validation=job.images.validation,
-        truth=job.images.truth,
-        labels=job.asked.labels,
-        resize=ResizeRule(job.asked.resize),
-        crop_fraction=job.asked.crop_fraction,
-        precisions=(job.member.precision,),
-        formats=tuple(Format(name) for name in job.asked.formats),
-        effort=Effort(job.asked.effort),
-        min_images=job.asked.min_images,
-        full_int8=job.asked.full_int8,
-    )
 
 
 def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:

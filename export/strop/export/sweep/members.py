@@ -13,7 +13,6 @@ from strop.export.zoo.spec import IMAGENET, RANDOM, ModelSpec, lacking
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.errors import SourceError
 
-NONE = "none"
 FILE_SUFFIXES = (".keras", ".h5")
 WEIGHT_SUFFIXES = (".keras", ".weights.h5", ".h5", ".pth")
 
@@ -29,7 +28,7 @@ class Member:
         alpha: Width multiplier; None for a file.
         size: Side of the input in pixels; None for a file.
         precision: Of all its artifacts.
-        weights: "imagenet", "none" for random ones, or such a path; "" for a model
+        weights: "imagenet", "random", or such a path; "" for a model
             file, which has its own.
     """
 
@@ -51,7 +50,7 @@ class Member:
             size=(self.size, self.size),
             alpha=self.alpha,
             classes=classes,
-            weights=RANDOM if self.weights == NONE else self.weights,
+            weights=self.weights,
         )
 
     @property
@@ -84,7 +83,7 @@ class Wanted:
         rhos: Multiples of each architecture's own size; empty for 1.
         precisions: One at least.
         formats: One at least.
-        weights: "imagenet", "none", a folder, or a path with {model}, {alpha} and {size}.
+        weights: "imagenet", "random", a folder, or a path with {model}, {alpha} and {size}.
     """
 
     models: tuple[str, ...]
@@ -142,8 +141,7 @@ def _networks(model: str, wanted: Wanted) -> Iterator[Member | LeftOut]:
         for size in dict.fromkeys(sizes):
             name = f"{model}_{alpha:g}_{size}"
             weights = _weights(wanted.weights, name, architecture, alpha, size)
-            asked = RANDOM if weights == NONE else weights
-            spec = ModelSpec(model=model, size=(size, size), alpha=alpha, weights=asked)
+            spec = ModelSpec(model=model, size=(size, size), alpha=alpha, weights=weights)
             reason = lacking(spec)
             if reason:
                 yield LeftOut(name=name, reason=reason)
@@ -201,7 +199,7 @@ def _files(model: str) -> tuple[Path, ...]:
 
 def _weights(wanted: str, stem: str, architecture: Architecture, alpha: float, size: int) -> str:
     """Which weights a network of the zoo takes; the path need not exist."""
-    if wanted in (IMAGENET, NONE):
+    if wanted in (IMAGENET, RANDOM):
         return wanted
     if not Path(wanted).is_dir():
         words = {"{model}": architecture.name, "{alpha}": f"{alpha:g}", "{size}": str(size)}

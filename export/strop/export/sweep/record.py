@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from strop.export.inspect.count import Count, LayerCount, Role
 from strop.export.options.choices import Precision
 from strop.export.sweep.members import Member
+from strop.export.zoo.spec import RANDOM
 from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
 from strop.runtime.statistics.intervals import Interval
 
@@ -28,14 +29,16 @@ class Asked:
         classes: Length of a row of scores, of networks of the zoo.
         labels: One a class; empty if unknown.
         formats: As on the command line.
-        resize: As on the command line.
+        resize: As on the command line, or of the training.
         crop_fraction: For `crop`.
+        task: As on the command line; None where it is not given.
+        thresholds: Likewise.
         effort: As on the command line.
         min_images: Fewest calibration images.
         full_int8: Whether nothing may stay in float.
         calibration_images: How many.
         validation_images: How many.
-        images_sha256: Over the contents of all, in their order, and their classes.
+        images_sha256: Over the contents of all, in their order, and what is true of them.
         weights_sha256: Of the file with the model or its weights; "" for others.
     """
 
@@ -45,6 +48,8 @@ class Asked:
     formats: tuple[str, ...]
     resize: str
     crop_fraction: float
+    task: str | None
+    thresholds: tuple[float, ...]
     effort: str
     min_images: int
     full_int8: bool
@@ -153,12 +158,23 @@ def _from_version_2(fields: Fields) -> Fields:
     return {**fields, "artifacts": artifacts, "asked": asked}
 
 
-# History: 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8.
+def _from_version_3(fields: Fields) -> Fields:
+    """The fields of version 4; what is damaged stays as it is."""
+    member, asked = fields.get("member"), fields.get("asked")
+    if isinstance(member, dict) and member.get("weights") == "none":
+        member = member | {"weights": RANDOM}
+    if isinstance(asked, dict):
+        asked = {"task": None, "thresholds": [], **asked}
+    return {**fields, "member": member, "asked": asked}
+
+
+# History: 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8; 4
+# has task and thresholds, and calls random weights so.
 MEMBER_RECORD = RecordFormat(
     MemberRecord,
     writer="strop sweep",
-    version=3,
-    upgrades={2: _from_version_2},
+    version=4,
+    upgrades={2: _from_version_2, 3: _from_version_3},
     remedy="move it away, and it is made again",
     encoder=INDENTED,
 )

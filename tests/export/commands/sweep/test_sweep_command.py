@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.export.model_fixtures import some_of
+from tests.export.test_tasks import drawn, mean_colour_model, table
 
 from strop.cli import main
 from strop.export.zoo.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_VALIDATION
@@ -63,3 +65,23 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
     assert [entry["latency"] for entry in again["entries"]] == [
         entry["latency"] for entry in record["entries"]
     ]
+
+
+def test_label_sets_are_certified_by_a_table(tmp_path: Path) -> None:
+    weights, names = np.eye(3) * 20, ("red", "green", "blue")
+    model = mean_colour_model(tmp_path / "m.keras", weights, [-10] * 3, "sigmoid")
+    colours = drawn(tmp_path / "validation", 20, seed=1)
+    truth = table(tmp_path / "truth.csv", names, (colours >= 0.5).astype(int))
+    (tmp_path / "labels.txt").write_text("\n".join(names))
+    out = tmp_path / "sweep"
+    arguments = [
+        *("sweep", model, "--precision", "float32", "--format", "onnx", "--task", "multilabel"),
+        *("--validation-data", str(tmp_path / "validation"), "--truth", truth),
+        *("--labels", str(tmp_path / "labels.txt"), "--threshold", "0.5"),
+        *("--duration", "0.01", "--min-accuracy", "0.5", "--output", str(out)),
+    ]
+    assert main(arguments) == 0
+    (entry,) = sweep_json(out)["entries"]
+    assert entry["result"]["top1"] > 0.9
+    asked = json.loads((out / "m.float32" / "member.json").read_text())["asked"]
+    assert (asked["task"], asked["thresholds"]) == ("multilabel", [0.5])

@@ -20,7 +20,6 @@ from strop.export.options.choices import Input, Result
 from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.classify.decision import in_words
-from strop.runtime.commands.flags.contract import add_task_flags
 from strop.runtime.commands.flags.numbers import count, numbers
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " strop zoo); default: the model that ships with strop",
     )
     _add_model_flags(parser.add_argument_group("model"))
-    _add_image_flags(parser.add_argument_group("images"))
+    add_image_flags(parser.add_argument_group("images"))
     _add_output_flags(parser.add_argument_group("output"))
     refuse_older(parser, {"--resolution": "--rho, or --size in pixels"})
 
@@ -82,18 +81,6 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         type=numbers,
         metavar="S[,S,S]",
         help="model file: what the pixels are divided by after --mean",
-    )
-    add_task_flags(group)
-
-
-def _add_image_flags(group: argparse._ArgumentGroup) -> None:
-    add_image_flags(group)
-    group.add_argument(
-        "--truth",
-        type=Path,
-        metavar="FILE",
-        help="CSV with the true answer for each validation image, instead of subfolders: its path"
-        " below the folder, then one column per label (1 or 0), or per number of a regression",
     )
 
 
@@ -150,15 +137,16 @@ def run(options: argparse.Namespace) -> int:
 
     quiet_tensorflow()
     from strop.export.bundle.bundle import check_replaceable
-    from strop.export.commands.export.request import model_spec, resolve_options
+    from strop.export.commands.export.request import export_request
     from strop.export.pipeline import export
+    from strop.export.request import resolve
     from strop.export.zoo.build import open_model
 
     if options.output is not None:
         check_replaceable(options.output, force=options.force)
-    spec = model_spec(options)
-    source = open_model(spec)
-    resolved = resolve_options(options, spec, source)
+    request = export_request(options)
+    source = open_model(request.spec)
+    resolved = resolve(request, source)
     check_replaceable(resolved.output, force=resolved.force)
     console.settings(f"strop export {source.name}", _settings(source, resolved))
     made = export(

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from strop import console
 from strop.export.bundle.bundle import REPORT
+from strop.export.commands.export.request import shared_request
 from strop.export.commands.flags import add_file_flags, add_image_flags, refuse_older
 from strop.export.commands.sweep.flags import add_member_flags, add_work_flags
 from strop.export.commands.sweep.table import print_sweep
-from strop.export.sweep.agree import agree
+from strop.export.request import ExportRequest
+from strop.export.sweep.agree import Agreed, agree
 from strop.export.sweep.choose import Limits, best, excess
 from strop.export.sweep.cluster import cluster_workers
 from strop.export.sweep.executors import local_processes
-from strop.export.sweep.make import Images, Job, make
-from strop.export.sweep.members import NONE, Member, Wanted, members
+from strop.export.sweep.images import SweepImages, look_through
+from strop.export.sweep.make import Job, make
+from strop.export.sweep.members import Member, Wanted, members
 from strop.export.sweep.record import Asked
 from strop.export.sweep.report import write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Hands, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.sweep.work import OpenExecutor
-from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, RANDOM
+from strop.export.training.record import as_trained
+from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES
 from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
-from strop.runtime.errors import PlanError, SourceError
-from strop.runtime.images.dataset import is_labelled, labelled_images, list_images, read_labels
+from strop.runtime.errors import PlanError
+from strop.runtime.images.dataset import read_labels
 from strop.runtime.records.version import installed_version
 
 NOT_DONE = 3
@@ -81,11 +88,19 @@ def run(options: argparse.Namespace) -> int:
     open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
     plan = _plan(options)
-    jobs = _jobs(options, found)
+    agreed = agree(
+        found,
+        labels=None if options.labels is None else read_labels(options.labels),
+        resize=options.resize,
+        crop_fraction=options.crop_fraction,
+    )
+    images = _images(options, agreed.labels)
+    asked = _asked(options, agreed, images)
+    jobs = _jobs(options, found, agreed, asked)
     for each in left_out:
         console.note(f"left out: {each.name}: {each.reason}")
     counted = f"{len(found)} members, {len(left_out)} combinations left out"
-    console.settings(f"strop sweep: {counted}", _settings(options, jobs[0]))
+    console.settings(f"strop sweep: {counted}", _settings(options, asked, images))
     hands = Hands(make=make, open_executor=open_executor)
     made = sweep(options.output, jobs, plan, hands, left_out=left_out, say=console.note)
     record = sweep_record(made, plan, limits)
@@ -124,7 +139,7 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         rhos=options.rho,
         precisions=options.precision,
         formats=options.format,
-        weights=NONE if options.weights == RANDOM else options.weights,
+        weights=options.weights,
     )
 
 
@@ -139,87 +154,81 @@ def _plan(options: argparse.Namespace) -> BenchPlan:
     )
 
 
-def _jobs(options: argparse.Namespace, found: tuple[Member, ...]) -> list[Job]:
-    """A job for each member, the images listed and hashed once.
+def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> SweepImages:
+    """The images, looked through.
 
     Raises:
-        ImageError, ContractError: The images or labels cannot be used.
-        SourceError, MeasurementError: There are no images at all, or trainings that do not
-            go together.
-        PlanError: An accuracy is asked for, and nothing that could tell it.
+        ImageError, SourceError: They cannot be used.
+        PlanError: A limit of the accuracy is given, and no true answers.
     """
-    agreed = agree(
-        found,
-        labels=None if options.labels is None else read_labels(options.labels),
-        resize=options.resize,
-        crop_fraction=options.crop_fraction,
-    )
-    labels = agreed.labels
-    images = _images(options, labels)
-    if options.min_accuracy is not None and images.truth is None:
+    images = look_through(options.calibration_data, options.validation_data, options.truth, labels)
+    if options.min_accuracy is not None and not images.is_labelled:
         raise PlanError(
-            "--min-accuracy needs labelled images; give --validation-data with one subfolder a"
-            " class, and --labels"
+            "--min-accuracy needs labelled images; give --validation-data with one subfolder per"
+            " class and --labels, or with --truth"
         )
-    is_imagenet = options.weights == IMAGENET
-    classes = IMAGENET_CLASSES if is_imagenet else options.classes or len(labels)
-    digest = _digest(images)
-    files = {file for member in found if (file := member.file) is not None}
-    hashes = {file: sha256_file(file) for file in files}
+    return images
+
+
+def _asked(options: argparse.Namespace, agreed: Agreed, images: SweepImages) -> Asked:
+    classes = options.classes or len(agreed.labels) or IMAGENET_CLASSES
+    return Asked(
+        strop_version=installed_version(),
+        classes=IMAGENET_CLASSES if options.weights == IMAGENET else classes,
+        labels=agreed.labels,
+        formats=tuple(form.value for form in options.format),
+        resize=(agreed.resize or ResizeRule.CROP).value,
+        crop_fraction=CROP_FRACTION if agreed.crop_fraction is None else agreed.crop_fraction,
+        task=options.task,
+        thresholds=tuple(options.threshold or ()),
+        effort=options.effort.value,
+        min_images=options.min_images,
+        full_int8=options.full_int8,
+        calibration_images=images.calibration,
+        validation_images=images.validation,
+        images_sha256=images.sha256,
+        weights_sha256="",
+    )
+
+
+def _jobs(
+    options: argparse.Namespace, found: Sequence[Member], agreed: Agreed, asked: Asked
+) -> list[Job]:
+    """A job for each member."""
+    files = dict.fromkeys(member.file for member in found)
+    hashes = {file: "" if file is None else sha256_file(file) for file in files}
     return [
         Job(
             member=member,
-            images=images,
-            asked=Asked(
-                strop_version=installed_version(),
-                classes=classes or IMAGENET_CLASSES,
-                labels=labels,
-                formats=tuple(form.value for form in options.format),
-                resize=agreed.resize.value,
-                crop_fraction=agreed.crop_fraction,
-                effort=options.effort.value,
-                min_images=options.min_images,
-                full_int8=options.full_int8,
-                calibration_images=len(images.calibration),
-                validation_images=len(images.validation),
-                images_sha256=digest,
-                weights_sha256="" if member.file is None else hashes[member.file],
-            ),
+            asked=replace(asked, weights_sha256=hashes[member.file]),
+            request=_request(options, agreed, member, asked.classes),
         )
         for member in found
     ]
 
 
-def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> Images:
-    if options.calibration_data is None and options.validation_data is None:
-        raise SourceError(
-            "no images: int8 needs --calibration-data, and a certificate --validation-data or"
-            " --calibration-data"
-        )
-    calibration = () if options.calibration_data is None else list_images(options.calibration_data)
-    calibration = tuple(path.resolve() for path in calibration)
-    if options.validation_data is None:
-        return Images(calibration=calibration, validation=(), truth=None)
-    if not labels or not is_labelled(options.validation_data):
-        paths = tuple(path.resolve() for path in list_images(options.validation_data))
-        return Images(calibration=calibration, validation=paths, truth=None)
-    found = labelled_images(options.validation_data, labels)
-    return Images(
-        calibration=calibration,
-        validation=tuple(image.path.resolve() for image in found),
-        truth=tuple(index for image in found if (index := image.class_index) is not None),
+def _request(
+    options: argparse.Namespace, agreed: Agreed, member: Member, classes: int
+) -> ExportRequest:
+    """The member's export; its paths are absolute, for workers that are elsewhere."""
+    request = shared_request(options, as_trained(member.spec(classes)))
+    return replace(
+        request,
+        settings=replace(request.settings, precisions=(member.precision,)),
+        calibration_data=_absolute(request.calibration_data),
+        validation_data=_absolute(request.validation_data),
+        truth=_absolute(request.truth),
+        labels=agreed.labels,
+        resize=agreed.resize,
+        crop_fraction=agreed.crop_fraction,
     )
 
 
-def _digest(images: Images) -> str:
-    digest = hashlib.sha256(repr(images.truth).encode())
-    for path in (*images.calibration, *images.validation):
-        digest.update(bytes.fromhex(sha256_file(path)))
-    return digest.hexdigest()
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.resolve()
 
 
-def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
-    asked = job.asked
+def _settings(options: argparse.Namespace, asked: Asked, images: SweepImages) -> dict[str, object]:
     return {
         "models": options.models,
         "zoo": f"weights: {options.weights}, {asked.classes} classes",
@@ -228,7 +237,7 @@ def _settings(options: argparse.Namespace, job: Job) -> dict[str, object]:
         "resize": asked.resize,
         "calibration": f"{asked.calibration_images} images",
         "validation": f"{asked.validation_images} images, "
-        + ("without labels" if job.images.truth is None else "labelled"),
+        + ("labelled" if images.is_labelled else "without labels"),
         "measured on": options.target or "this machine",
         "output": options.output,
     }
