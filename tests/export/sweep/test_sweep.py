@@ -269,7 +269,7 @@ def test_a_record_of_version_3_has_no_task_and_calls_random_weights_none(tmp_pat
     del record["asked"]["task"], record["asked"]["thresholds"]
     record["member"]["weights"] = "none"
     path.write_text(json.dumps({**record, "format_version": 3}))
-    found = read_member_record(path)
+    found = MEMBER_RECORD.read(path)
     assert (found.member, found.asked) == (job("a").member, job("a").asked)
 
 

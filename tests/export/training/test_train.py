@@ -122,6 +122,8 @@ def test_a_record_of_the_first_format_is_read(trained: Path, tmp_path: Path) -> 
     copy = Path(shutil.copy(trained, tmp_path))
     fields = json.loads(record_path(trained).read_text())
     del fields["recipe"]["clip_norm"]
+    assert fields["recipe"].pop("weights") == "random"
+    fields["recipe"]["weights"] = "none"
     record_path(copy).write_text(json.dumps({**fields, "format_version": 1}))
     assert training_record(copy) == training_record(trained)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from strop import console
 from strop.export.commands.flags import add_network_flags, add_resize_flags, size_of, weights
-from strop.export.training.recipe import NO_WEIGHTS, Augment, Recipe
+from strop.export.training.recipe import Augment, Recipe
 from strop.export.zoo.architectures import architecture
 from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec, side_of
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
@@ -231,7 +231,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         model=options.model,
         alpha=spec.width,
         size=side_of(spec),
-        weights=NO_WEIGHTS if is_random else options.weights,
+        weights=options.weights,
         frozen_epochs=options.frozen_epochs,
         epochs=options.epochs,
         batch_size=options.batch_size,

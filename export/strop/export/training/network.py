@@ -8,10 +8,10 @@ from typing import Any
 import keras
 
 from strop.export.source.source import Source
-from strop.export.training.recipe import NO_WEIGHTS, Recipe
+from strop.export.training.recipe import Recipe
 from strop.export.zoo.architectures import Architecture, architecture
 from strop.export.zoo.build import open_model
-from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec
+from strop.export.zoo.spec import ModelSpec, check_spec
 from strop.runtime.errors import SourceError
 
 HEAD = "scores"
@@ -91,8 +91,9 @@ def seed_dropout(model: Any, seed: int) -> None:
 def _original(recipe: Recipe, member: Architecture) -> Source:
     """The model whose last layer is replaced: the network of the zoo, or a file of Keras'."""
     side = (recipe.size, recipe.size)
-    weights = RANDOM if recipe.weights == NO_WEIGHTS else recipe.weights
-    spec = ModelSpec(model=recipe.model, alpha=recipe.alpha, size=side, weights=weights, seed=None)
+    spec = ModelSpec(
+        model=recipe.model, alpha=recipe.alpha, size=side, weights=recipe.weights, seed=None
+    )
     check_spec(spec)
     if spec.weights_file is not None and not spec.is_torchvision:
         # Whole models have a last layer of any length; it normalizes as the network does.

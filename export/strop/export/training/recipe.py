@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from strop.export.zoo.spec import RANDOM
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
@@ -16,7 +17,6 @@ WARMUP_SHARE = 0.05  # of all steps
 MAX_BATCH_NORM_MOMENTUM = 0.99
 MIN_BATCH_NORM_MOMENTUM = 0.5
 BATCH_NORM_SHARE = 5
-NO_WEIGHTS = "none"
 
 
 class Augment(str, Enum):
@@ -35,7 +35,7 @@ class Recipe:
         model: A name of the zoo.
         alpha: Width multiplier.
         size: Side of the input in pixels.
-        weights: "none" to begin with random ones, "imagenet", or a model's file.
+        weights: To begin with: "random", "imagenet", or a model's file.
         frozen_epochs: Of the first epochs, those in which the head alone is trained.
         epochs: In all.
         batch_size: Images of a step.
@@ -56,7 +56,7 @@ class Recipe:
     model: str
     alpha: float = 1.0
     size: int = 224
-    weights: str = NO_WEIGHTS
+    weights: str = RANDOM
     frozen_epochs: int = 0
     epochs: int = 30
     batch_size: int = 128
@@ -84,7 +84,7 @@ class Recipe:
             raise SourceError(
                 f"frozen_epochs is {self.frozen_epochs}; needed is 0 to {self.epochs}, the epochs"
             )
-        if self.frozen_epochs and self.weights == NO_WEIGHTS:
+        if self.frozen_epochs and self.weights == RANDOM:
             raise SourceError("frozen_epochs is for given weights; random ones have to be trained")
 
     def learning_rate_at(self, step: int, steps: int) -> float:

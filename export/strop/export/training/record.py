@@ -7,7 +7,7 @@ from pathlib import Path
 
 from strop.export.training.recipe import Recipe
 from strop.export.training.state import Epoch
-from strop.export.zoo.spec import ModelSpec, side_of
+from strop.export.zoo.spec import RANDOM, ModelSpec, side_of
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.errors import SourceError
 from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
@@ -57,12 +57,19 @@ def _from_version_1(fields: Fields) -> Fields:
     return {**fields, "recipe": recipe}
 
 
-# History: 1, the first; 2, the recipe has clip_norm.
+def _from_version_2(fields: Fields) -> Fields:
+    recipe = fields.get("recipe")
+    if isinstance(recipe, dict) and recipe.get("weights") == "none":
+        recipe = recipe | {"weights": RANDOM}
+    return {**fields, "recipe": recipe}
+
+
+# History: 1, the first; 2, the recipe has clip_norm; 3 calls random weights so.
 TRAINING_RECORD = RecordFormat(
     TrainingRecord,
     writer="strop train",
-    version=2,
-    upgrades={1: _from_version_1},
+    version=3,
+    upgrades={1: _from_version_1, 2: _from_version_2},
     error=SourceError,
     remedy="train again",
     encoder=INDENTED,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.export.training.recipe import Recipe
+from strop.export.zoo.spec import RANDOM
 from strop.runtime.errors import OutputError, SourceError, StropError
 from strop.runtime.records.json_reader import parse_json, parse_object
 from strop.runtime.records.json_records import write_whole
@@ -91,6 +92,8 @@ def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
     remedy = f"remove {folder}, or give --force to begin anew"
     content = read_file(path, max_bytes=MAX_SETTINGS_BYTES, error=SourceError, remedy=remedy)
     found = parse_object(content, where=str(path), error=SourceError, remedy=remedy)
+    if found.get("weights") == "none":  # as earlier versions called random ones
+        found["weights"] = RANDOM
     wanted = json.loads(text)
     different = sorted(name for name in wanted if found.get(name) != wanted[name])
     if different:
