@@ -96,7 +96,7 @@ def test_a_subfolder_that_names_two_labels_is_refused(tmp_path: Path) -> None:
 def test_images_beside_the_subfolders_are_refused(tmp_path: Path) -> None:
     folder_of(tmp_path, "cat/x.jpg", "y.jpg")
     assert not is_labelled(tmp_path)
-    with pytest.raises(ImageError, match=r"for one y.jpg; needed is one subfolder a class"):
+    with pytest.raises(ImageError, match=r"for one y.jpg; needed is one subfolder per class"):
         labelled_images(tmp_path, ("cat",))
     (tmp_path / "y.jpg").unlink()
     assert is_labelled(tmp_path)

@@ -31,7 +31,7 @@ class Network:
         input_dtype: TensorFlow's name of it.
         output_shape: With the batch; None where it is free.
         weights: Path and value of each variable, in the model's order.
-        content: Hashed in place of weights where there are none (a frozen SavedModel).
+        content: Hashed instead of weights where there are none (a frozen SavedModel).
         resize: What the model does to an image of any size in front of `call`; None for nothing.
         model: The Keras model; None of a SavedModel.
     """

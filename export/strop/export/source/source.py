@@ -185,7 +185,7 @@ def _source(
 def _on_pixels(
     resize: InputResize | None, normalized: Callable[[tf.Tensor], tf.Tensor], classes: int
 ) -> InputResize | None:
-    """The same, its model taking pixels and giving one row of scores an image."""
+    """The same, its model taking pixels and giving one row of scores per image."""
     if resize is None:
         return None
     model = resize.whole
@@ -266,7 +266,7 @@ def _classes(shape: Shape, where: str) -> int:
     is_row = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
     if not is_row or not classes:
         raise SourceError(
-            f"{where}: the output is {shape}; needed is one row of scores an image, (None,"
+            f"{where}: the output is {shape}; needed is one row of scores per image, (None,"
             " classes) or (None, 1, 1, classes); end the model with GlobalAveragePooling2D and"
             " Dense, or cut off what follows them"
         )

@@ -3,7 +3,7 @@
 It is an estimate of the multiplications and additions alone, and, apart from that, of
 reading each weight once. It is not a measurement, and not what a board takes from its
 supply: instructions, activations, caches and idle silicon are not in it. Networks can be
-ordered by it; joules of a battery cannot be told.
+ordered by it; it does not say how many joules a battery gives.
 
 Source: M. Horowitz, "1.1 Computing's energy problem (and what we can do about it)",
 ISSCC 2014, fig. 1.1.9: 45 nm, 0.9 V.

@@ -27,7 +27,7 @@ class Asked:
     Attributes:
         strop_version: That makes it.
         classes: Length of a row of scores, of networks of the zoo.
-        labels: One a class; empty if unknown.
+        labels: One per class; empty if unknown.
         formats: As on the command line.
         resize: As on the command line, or of the training.
         crop_fraction: For `crop`.

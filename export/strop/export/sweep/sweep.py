@@ -27,8 +27,8 @@ class Sweep:
 
     Attributes:
         machine: That measured; this one where nothing was measured.
-        records: One a member, in the order asked for; failed ones too.
-        entries: One a file.
+        records: One per member, in the order asked for; failed ones too.
+        entries: One per file.
         left_out: What there is not.
         kept: How many members were made before.
         models: That latencies are predicted by, and how wrong they are.

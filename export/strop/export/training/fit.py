@@ -67,8 +67,9 @@ def train(
         recipe: How.
         images: On what.
         output: The .keras file; beside it comes NAME.training.json.
-        force: Whether to begin anew, and to overwrite.
-        on_epoch: Is told of each epoch, from 1, and of those done before.
+        force: Whether to start again, and to overwrite.
+        on_epoch: Called with each epoch's number, from 1, and the epoch; also for those done
+            before.
         progress: Passes images on as they are decoded.
         verbose: Keras': 1 draws a progress bar for each epoch.
 

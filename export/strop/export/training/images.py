@@ -35,7 +35,7 @@ class Images:
     """Files and their classes.
 
     Attributes:
-        labels: One a class.
+        labels: One per class.
         training: What is learned from.
         validation: What is never learned from; it chooses the best epoch.
     """
@@ -69,7 +69,7 @@ def find_images(
     """The images of a training.
 
     Args:
-        folder: One subfolder a class.
+        folder: With one subfolder per class.
         validation: A folder of the same form; None takes a share of the first.
         validation_share: Of every class, where there is no such folder; at least one image.
         labels: In the order of the scores; None takes the subfolders' names, sorted.

@@ -1,4 +1,4 @@
-"""How a model was trained, beside its file: what `strop export` then need not be told."""
+"""The record of a training, beside the model's file: `strop export` takes labels from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrainingRecord:
         tensorflow_version: Of TensorFlow.
         sha256: Of the .keras file, hex.
         recipe: How it was trained; its resize rule is the model's.
-        labels: One a class, in the order of the scores.
+        labels: One per class, in the order of the scores.
         training_images: Of each class.
         validation_images: In all.
         images_sha256: Of their names, sizes and classes, hex.

@@ -44,14 +44,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_record(actions)
     _add_promote(actions)
     show = actions.add_parser("show", help="what is kept, and what is promoted")
-    show.add_argument("folder", type=Path, metavar="DIR")
+    show.add_argument("folder", type=Path, metavar="DIR", help="folder of the baselines")
     show.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def _add_record(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     record = actions.add_parser("record", help="measure an artifact, and keep both as a candidate")
-    record.add_argument("artifact", type=Path, metavar="ARTIFACT")
-    record.add_argument("--into", type=Path, required=True, metavar="DIR", help="made if missing")
+    record.add_argument("artifact", type=Path, metavar="ARTIFACT", help="a .tflite or .onnx file")
+    record.add_argument(
+        "--into", type=Path, required=True, metavar="DIR", help="folder of the baselines"
+    )
     add_engine_flags(record)
     record.add_argument(
         "--machine",
@@ -59,24 +61,30 @@ def _add_record(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         choices=list(MachineClass),
         default=MachineClass.SHARED,
         metavar="CLASS",
-        help="dedicated: nothing else runs on it, ever; shared (default)",
+        help="dedicated: nothing else ever runs on this machine; shared (default)",
     )
     record.add_argument(
         "--processes",
         type=int,
         default=DEFAULT_PROCESSES,
         metavar="N",
-        help="fresh ones to measure (default: %(default)s)",
+        help="new processes to measure in (default: %(default)s)",
     )
 
 
 def _add_promote(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     promote = actions.add_parser("promote", help="make a recorded artifact a model's baseline")
-    promote.add_argument("artifact", metavar="ARTIFACT", help="the file, or digits of its hash")
-    promote.add_argument("--into", type=Path, required=True, metavar="DIR")
-    promote.add_argument("--name", required=True, metavar="MODEL", help="as in DIR#MODEL")
-    promote.add_argument("--reason", required=True, metavar="TEXT", help="for those who review it")
-    promote.add_argument("--by", metavar="WHO", help="default: the login name")
+    promote.add_argument(
+        "artifact", metavar="ARTIFACT", help="the file, or the first digits of its hash"
+    )
+    promote.add_argument(
+        "--into", type=Path, required=True, metavar="DIR", help="folder of the baselines"
+    )
+    promote.add_argument(
+        "--name", required=True, metavar="MODEL", help="name of the model, as in DIR#MODEL"
+    )
+    promote.add_argument("--reason", required=True, metavar="TEXT", help="why, for reviewers")
+    promote.add_argument("--by", metavar="WHO", help="who promotes it (default: the login name)")
     promote.add_argument(
         "--from",
         dest="reports",
@@ -84,7 +92,8 @@ def _add_promote(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="append",
         default=[],
         metavar="REPORT.json",
-        help="the --output of strop check against the present baseline; several times for several",
+        help="file of strop check --output against the present baseline; can be given several"
+        " times",
     )
 
 

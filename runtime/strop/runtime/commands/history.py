@@ -24,7 +24,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " line for each artifact and machine, with its intervals, on one page that needs no"
         " network.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="with all folders below it")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder of the records; those below it count too"
+    )
     parser.add_argument(
         "--output",
         type=Path,

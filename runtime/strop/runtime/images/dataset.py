@@ -118,7 +118,7 @@ def labelled_images(
     if outside:
         raise ImageError(
             f"{folder}: {len(outside)} images lie in no subfolder, for one {outside[0].name};"
-            " needed is one subfolder a class"
+            " needed is one subfolder per class"
         )
     classes = {path: path.relative_to(folder).parts[0] for path in paths}
     indices = _class_indices(sorted(set(classes.values())), labels, folder=folder)

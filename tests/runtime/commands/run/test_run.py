@@ -132,7 +132,7 @@ def test_evaluate_without_labels_gives_the_agreement_only(
     assert main(["evaluate", str(tiny_onnx), str(flat), "--against", str(tiny_onnx)]) == 0
     assert "same top-1 as the reference  1.0000" in capsys.readouterr().out
     assert main(["evaluate", str(tiny_onnx), str(flat)]) == 2
-    assert "into one subfolder a class and give --labels" in capsys.readouterr().err
+    assert "into one subfolder per class and give --labels" in capsys.readouterr().err
     assert main(["evaluate", bare, str(image_folder), *FLAGS]) == 2
     assert "an artifact without labels, so no answer can be right" in capsys.readouterr().err
 

@@ -46,12 +46,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " only classifiers; each input gets random values. Several are measured interleaved, in"
         " short blocks. A percentile is shown where there are samples enough to state it.",
     )
-    parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT")
+    parser.add_argument(
+        "artifacts", nargs="+", type=Path, metavar="ARTIFACT", help="a .tflite or .onnx file"
+    )
     parser.add_argument(
         "--images",
         type=Path,
         metavar="FOLDER",
-        help=f"run on the first {MAX_IMAGES} images of this folder; default: random pixels",
+        help=f"run on the first {MAX_IMAGES} images of this folder (default: on random pixels)",
     )
     add_engine_flags(parser)
     parser.add_argument(
@@ -59,14 +61,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=positive,
         default=plan.min_runs,
         metavar="N",
-        help="at least (default: %(default)s)",
+        help="timed inferences of each artifact, at least (default: %(default)s)",
     )
     parser.add_argument(
         "--duration",
         type=seconds,
         default=plan.min_duration_s,
         metavar="SECONDS",
-        help="of timed inference for each artifact, at least (default: %(default)s)",
+        help="time of these inferences, at least (default: %(default)s)",
     )
     parser.add_argument(
         "--warmup",
@@ -81,7 +83,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="?",
         const=DEFAULT_LOAD_S,
         metavar="SECONDS",
-        help="then run each artifact alone for so long, and state its speed at the end of it"
+        help="afterwards run each artifact alone for this time, and report its speed at the end"
         " (without SECONDS: %(const)g)",
     )
     parser.add_argument(
@@ -89,7 +91,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=seconds,
         default=DEFAULT_LIMIT_S,
         metavar="SECONDS",
-        help="wait at most so long for a hot board to cool down first (default: %(default)g)",
+        help="wait at most this long for a hot board to cool down first (default: %(default)g)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the figures as JSON instead of a table"

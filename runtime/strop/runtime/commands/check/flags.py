@@ -28,7 +28,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " say whether they are slower. Exit code 1: a regression is shown; 3: nothing that"
         " counts was measured; 4: no baseline.",
     )
-    parser.add_argument("artifacts", nargs="+", type=Path, metavar="NEW")
+    parser.add_argument(
+        "artifacts", nargs="+", type=Path, metavar="NEW", help="a .tflite or .onnx to be checked"
+    )
     parser.add_argument(
         "--baseline",
         type=Path,
@@ -42,14 +44,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=percent,
         default=plan.tolerance,
         metavar="PERCENT",
-        help=f"slower by no more is no regression (default: {plan.tolerance * PERCENT:g})",
+        help=f"up to so much slower is no regression (default: {plan.tolerance * PERCENT:g})",
     )
     parser.add_argument(
         "--limit",
         type=percent,
         default=plan.limit,
         metavar="PERCENT",
-        help=f"a pass excludes that it is slower by so much (default: {plan.limit * PERCENT:g})",
+        help=f"a pass shows that it is not slower by so much (default: {plan.limit * PERCENT:g})",
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
@@ -57,13 +59,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=float,
         default=plan.budget_s,
         metavar="SECONDS",
-        help="for each artifact, at most (default: %(default)g)",
+        help="time for each artifact, at most (default: %(default)g)",
     )
     length.add_argument(
-        "--pairs", type=int, metavar="N", help="pairs of processes at most, in place of --budget"
+        "--pairs", type=int, metavar="N", help="pairs of processes at most, instead of --budget"
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="of all that is drawn by lot (default: by chance)"
+        "--seed",
+        type=int,
+        metavar="N",
+        help="of all that is random in the check (default: another one each time)",
     )
     parser.add_argument(
         "--allow",
@@ -76,28 +81,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--max-drop",
         type=percent,
         metavar="POINTS",
-        help="of accuracy, as the manifest.json beside NEW certifies it, at most",
+        help="largest drop of accuracy, as the manifest.json beside NEW certifies it",
     )
     parser.add_argument(
-        "--strict", action="store_true", help="exit code 3 for an inconclusive check, not 0"
+        "--strict", action="store_true", help="exit with 3 for an inconclusive check, not with 0"
     )
     parser.add_argument(
         "--self-test",
         action="store_true",
-        help="try the check on this machine: NEW against its copy, equal and slowed down",
+        help="test the check on this machine: NEW against its copy, equal and slowed down",
     )
     parser.add_argument(
         "--minutes",
         type=float,
         default=DEFAULT_MINUTES,
         metavar="N",
-        help="for --self-test (default: %(default)g)",
+        help="duration of --self-test (default: %(default)g)",
     )
     parser.add_argument(
         "--merge",
         action="store_true",
-        help="NEW are reports of --output, on the same files by independent machines: a regression"
-        " is what all of them show",
+        help="combine reports instead: NEW are files of --output, of the same artifacts on"
+        " independent machines; a regression is what all of them show",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(
@@ -124,7 +129,8 @@ def _add_mode_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="P<=TIME",
-        help="in place of --baseline: an absolute limit, as p95<=50ms; several times for several",
+        help="instead of --baseline: an absolute limit, such as p95<=50ms; can be given several"
+        " times",
     )
     parser.add_argument(
         "--baseline-python",

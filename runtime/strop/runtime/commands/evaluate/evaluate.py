@@ -52,7 +52,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         " regression: how far the numbers are off.",
     )
     parser.add_argument("artifact", type=Path, help=".tflite or .onnx")
-    parser.add_argument("folder", type=Path, help="images, in one subfolder a class if labelled")
+    parser.add_argument(
+        "folder", type=Path, help="images; with one subfolder per class they are labelled"
+    )
     parser.add_argument(
         "--against", type=Path, metavar="ARTIFACT", help="the reference to compare with"
     )
@@ -174,7 +176,7 @@ def _no_truth(folder: Path, decision: Decision, labels: Sequence[str]) -> str:
         found, needed = "numbers without a truth", "give --truth FILE"
     else:
         found = "images outside of subfolders" if labels else "an artifact without labels"
-        needed = "sort the images into one subfolder a class and give --labels"
+        needed = "sort the images into one subfolder per class and give --labels"
         if decision.task is Task.MULTILABEL:
             needed += ", or --truth FILE"
     return (

@@ -36,7 +36,9 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
         " by a quantized input's scale); where the artifact carries a contract, a flag replaces"
         " that part of it",
     )
-    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    group.add_argument(
+        "--labels", type=Path, metavar="FILE", help="text file with one label per line"
+    )
     group.add_argument(
         "--mean",
         type=numbers,

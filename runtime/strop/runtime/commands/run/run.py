@@ -70,7 +70,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         nargs="+",
         metavar="IMAGE",
         help="image files; or a folder, with its subfolders; a quoted pattern such as"
-        " 'photos/**/*.jpg'; or - for paths on standard input, one a line",
+        " 'photos/**/*.jpg'; or - for paths on standard input, one per line",
     )
     # Other flags bring their own images. With nargs="*" argparse would give up the images that
     # stand behind an option.
@@ -80,7 +80,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         type=int,
         default=DEFAULT_TOP,
         metavar="K",
-        help=f"classes an image (default: {DEFAULT_TOP})",
+        help=f"classes per image (default: {DEFAULT_TOP})",
     )
     parser.add_argument(
         "--selftest",
@@ -99,7 +99,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     as_json.add_argument(
         "--jsonl",
         action="store_true",
-        help="a record a line on stdout for every image, as soon as it is known",
+        help="one record per line on stdout for every image, as soon as it is known",
     )
     add_stream_flags(parser)
     add_engine_flags(parser)
