@@ -16,8 +16,13 @@ from strop.export.certify.certificate import Certificate
 from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises
 from strop.export.certify.golden import make_golden
-from strop.export.emit.check_islands import check_islands
-from strop.export.emit.write import Int8, contract_of, write_converted, write_int8
+from strop.export.emit.write import (
+    Int8,
+    check_islands,
+    contract_of,
+    write_converted,
+    write_int8,
+)
 from strop.export.frontend.convert import convert, read_converted
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.frontend.source_decision import source_decision

@@ -8,9 +8,8 @@ import pytest
 from tests.export.fake_manifest import cost, fake_manifest
 from tests.runtime.pages.drawn import Page, without_programs
 
-from strop.export.bundle.charts import BARS
+from strop.export.bundle.charts import BARS, layer_names
 from strop.export.bundle.html_report import export_html
-from strop.export.bundle.layer_names import layer_names
 from strop.export.bundle.manifest import Manifest
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.regression_error import OutputError

@@ -16,9 +16,9 @@ from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_sc
 from tests.export.graphs import Steps, signal_to_noise_db, steps
 
 from strop.export.bundle.manifest_rows import island_rows
-from strop.export.emit.check_islands import check_islands
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
+from strop.export.emit.write import check_islands
 from strop.export.frontend.convert import float_graph
 from strop.export.frontend.read_tflite import read_tflite
 from strop.export.frontend.tflite_names import operator_name

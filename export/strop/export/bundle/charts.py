@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from strop.export.bundle.layer_names import layer_names
 from strop.export.bundle.manifest import Manifest
 from strop.export.bundle.manifest_rows import COST_COLUMNS, TIME_COLUMNS, cost_row, time_rows
 from strop.export.certify.certificate import Verdict
@@ -15,6 +15,7 @@ from strop.runtime.pages.chart import PICKED, Chart, Row, Spec, tooltip
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import BYTES_PER_MIB, PERCENT
 
+SEPARATOR = "/"  # in the converters' names of layers
 BARS = 20
 BAR_STEP = 26  # pixels, a name and a bar below it
 FLOAT = "float model as float32 .tflite"
@@ -218,3 +219,24 @@ def _bars(
         can_zoom=False,
         height=BAR_STEP * len(rows),
     )
+
+
+def layer_names(paths: Iterable[str]) -> dict[str, str]:
+    """Name each path by its last parts: as few as tell it from the others.
+
+    "net_1/stem_1/conv_2/Add" is "conv_2/Add": a part without "_" is an operation's name or one
+    of strop's, and is not shown without the layer that it belongs to.
+    """
+    known = set(paths)
+    endings = Counter(ending for path in known for ending in _endings(path))
+    return {
+        path: next(each for each in _endings(path) if endings[each] == 1 or each == path)
+        for path in known
+    }
+
+
+def _endings(path: str) -> list[str]:
+    """What may name a path, the shortest first."""
+    parts = path.split(SEPARATOR)
+    found = [SEPARATOR.join(parts[at:]) for at in range(len(parts) - 1, 0, -1) if "_" in parts[at]]
+    return [*found, path]

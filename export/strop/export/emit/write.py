@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.export.emit.float_onnx import emit_float_onnx
+from strop.export.emit.island_onnx import translated
 from strop.export.emit.onnx import emit_onnx
-from strop.export.emit.output_activation import with_ending
 from strop.export.emit.tflite import emit_tflite
 from strop.export.frontend.convert import convert
+from strop.export.ir.graph import Graph, Kind, Op, Tensor
 from strop.export.options.choices import FORMATS, Input, Precision
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.quantize import QuantizedGraph
@@ -23,7 +24,10 @@ from strop.runtime.artifact.artifact import (
     seal_onnx,
 )
 from strop.runtime.artifact.contract import Activation, Contract
+from strop.runtime.errors import QuantizationError
 from strop.runtime.records.version import installed_version
+
+ENDINGS = {Activation.SOFTMAX: Kind.SOFTMAX, Activation.SIGMOID: Kind.LOGISTIC}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +43,31 @@ class Int8:
     quantized: QuantizedGraph
     contract: Contract
     ending: Activation = Activation.NONE
+
+
+def check_islands(graph: Graph, *, full_int8: bool, is_onnx: bool) -> None:
+    """Refuse islands that are not wanted, or that a format cannot hold.
+
+    Args:
+        graph: A float deploy graph.
+        full_int8: Whether nothing may stay in float.
+        is_onnx: Whether an .onnx is to be written.
+
+    Raises:
+        QuantizationError: There is one; its operation is named.
+    """
+    islands = {op.island: op.output for op in graph.ops if op.island is not None}
+    if full_int8 and islands:
+        causes = [cause for island in islands for cause in island.causes]
+        first, others = causes[0], len(causes) - 1
+        also = f" ({others} more operations are like it)" if others else ""
+        raise QuantizationError(
+            f"{first.layer}: {first.found}{also}, and --full-int8 keeps nothing in float;"
+            f" {first.needs}, or leave --full-int8 out"
+        )
+    if is_onnx:
+        for island, layer in islands.items():
+            translated(island, layer)
 
 
 def contract_of(source: Source, options: ExportOptions, activation: Activation) -> Contract:
@@ -68,7 +97,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     Returns:
         Their paths in `folder`, which exists.
     """
-    quantized = with_ending(int8.quantized, int8.ending)
+    quantized = _with_ending(int8.quantized, int8.ending)
     paths = []
     for form, path in _paths(folder, source, options, Precision.INT8):
         if form is Format.ONNX:
@@ -78,6 +107,26 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
             path.write_bytes(append_contract(content, _tflite_contract(int8, options.input)))
         paths.append(path)
     return paths
+
+
+def _with_ending(quantized: QuantizedGraph, activation: Activation) -> QuantizedGraph:
+    """Append the activation in float: in int8, its steps of 1/256 make ties of small scores.
+
+    Args:
+        quantized: A graph that ends in scores.
+        activation: NONE leaves it as it is.
+
+    Returns:
+        A graph whose result is float32, each in 0..1.
+    """
+    if activation is Activation.NONE:
+        return quantized
+    graph = quantized.graph
+    scores = graph.tensors[graph.output]
+    result = Tensor(name=f"{scores.name}/probabilities", shape=scores.shape)
+    last = Op(kind=ENDINGS[activation], inputs=(scores.name,), output=result.name)
+    ends = graph.rewired((*graph.ops, last), added=(result,), output=result.name)
+    return replace(quantized, graph=ends)
 
 
 def _tflite_contract(int8: Int8, input_type: Input) -> Contract:

@@ -22,8 +22,7 @@ from strop.export.ir.execute import ACTIVATIONS, compute_unfused, count_readers,
 from strop.export.ir.graph import CODE_MIN, LINEAR, Array, Graph, Op, QuantParams, Tensor
 from strop.export.quantize.calibrate import Calibration, channel_mean
 from strop.export.quantize.codes import codes_of_reals, reals_of_codes
-from strop.export.quantize.gptq import round_weights
-from strop.export.quantize.input_moments import from_rows, rows_of, second_moments
+from strop.export.quantize.gptq import from_rows, round_weights, rows_of, second_moments
 from strop.export.quantize.quantize import BIAS_MAX, WEIGHT_MAX, QuantizedGraph
 
 

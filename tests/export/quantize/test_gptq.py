@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from strop.export.ir.graph import Kind, Op
-from strop.export.quantize.input_moments import rows_of, second_moments
+from strop.export.quantize.gptq import rows_of, second_moments
 
 
 @pytest.mark.parametrize("kind", [Kind.CONV, Kind.DEPTHWISE])
