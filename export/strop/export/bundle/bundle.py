@@ -23,7 +23,7 @@ REPLACED = ".replaced-"
 
 @contextmanager
 def bundle(folder: Path, *, force: bool) -> Iterator[Path]:
-    """A folder to write into, which becomes `folder` when the block ends well.
+    """Give a folder to write into, which becomes `folder` when the block ends well.
 
     It lies beside `folder`, so that the last step is one rename. If the block raises, or
     the process is killed, `folder` is as it was.
@@ -96,7 +96,7 @@ def check_replaceable(folder: Path, *, force: bool) -> None:
 
 
 def _manifest_files(folder: Path) -> set[str]:
-    """Names that the manifest in `folder`, of any version, accounts for; none without one."""
+    """Return the names that the manifest in `folder` lists, of any version; none without one."""
     path = folder / MANIFEST
     try:
         content = read_file(path, max_bytes=MAX_BYTES, error=ArtifactError, remedy="")

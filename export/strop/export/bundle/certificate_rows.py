@@ -1,4 +1,4 @@
-"""A certificate as a table and notes, for the terminal and for pages."""
+"""Writes a certificate as a table, a sentence and notes, for the terminal and for pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CERTIFIED = "certified"
 
 
 def certificate_columns(certificate: Certificate, first: str) -> tuple[str, ...]:
-    """Headings of `certificate_rows`.
+    """Return the headings of `certificate_rows`.
 
     Args:
         certificate: Of the export.
@@ -50,7 +50,7 @@ def certificate_columns(certificate: Certificate, first: str) -> tuple[str, ...]
 def certificate_rows(
     certificate: Certificate, sizes_bytes: Mapping[str, int]
 ) -> list[tuple[str, ...]]:
-    """The float model's row, then a row per file, of a regression per number of it.
+    """Return the float model's row, then a row per file (of a regression, per number of it).
 
     Args:
         certificate: Of the export.
@@ -117,7 +117,7 @@ def _error_cells(error: OutputError) -> tuple[str, ...]:
 
 
 def certificate_sentence(certificate: Certificate) -> str:
-    """What the files are worth at the least, in one sentence."""
+    """Say in one sentence what the certificate guarantees for each file."""
     verdicts = certificate.verdicts
     files = "the file" if len(verdicts) == 1 else f"each of the {len(verdicts)} files"
     images = f"{certificate.images} {certificate.data} images"
@@ -137,7 +137,7 @@ def certificate_sentence(certificate: Certificate) -> str:
 
 
 def certificate_notes(certificate: Certificate) -> list[str]:
-    """What the table leaves out: why a file is not certified, and what stands behind means."""
+    """Say what the table leaves out: why a file is not certified, the worst label, the truth."""
     notes = [
         f"NOT CERTIFIED: {found.artifact}: {found.not_certified}"
         for found in certificate.verdicts
@@ -180,7 +180,7 @@ def _truth(artifact: str, error: OutputError) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share for people; empty where it is unknown."""
+    """Write a share in percent; empty where it is unknown."""
     return "" if share is None else f"{100 * share:.2f} %"
 
 

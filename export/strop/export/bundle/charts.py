@@ -1,4 +1,4 @@
-"""The charts of an export's page."""
+"""Draws the charts of an export's page."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def overview(manifest: Manifest) -> Chart | None:
 
 
 def nearness(verdict: Verdict) -> tuple[float, Interval | None]:
-    """The share of same answers with its interval; of a regression the largest mean error."""
+    """Return the agreement with its interval; of a regression, the largest mean error."""
     if verdict.agreement is not None:
         return verdict.agreement, verdict.agreement_interval
     found = [
@@ -176,7 +176,7 @@ def _bars(
     columns: Sequence[str],
     cells: Iterable[Sequence[str]],
 ) -> Chart:
-    """Bars below their names, which have all of the width."""
+    """Draw bars, each below its name: a long name then needs no cut."""
     rows: list[Row] = [
         {
             "place": place,
@@ -236,7 +236,7 @@ def layer_names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _endings(path: str) -> list[str]:
-    """What may name a path, the shortest first."""
+    """Return the ends of a path that may name it, the shortest first."""
     parts = path.split(SEPARATOR)
     found = [SEPARATOR.join(parts[at:]) for at in range(len(parts) - 1, 0, -1) if "_" in parts[at]]
     return [*found, path]

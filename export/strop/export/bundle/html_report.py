@@ -1,4 +1,4 @@
-"""report.html of an export: one picture, the certificate in a sentence, and then the details."""
+"""Writes report.html: one picture, the certificate in a sentence, and then the details."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
 
 
 def export_html(manifest: Manifest) -> str:
-    """The page of a bundle.
+    """Write the page of a bundle.
 
     Raises:
         OutputError: What draws its charts is not installed.

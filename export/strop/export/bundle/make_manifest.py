@@ -1,4 +1,4 @@
-"""Make the manifest of what an export wrote."""
+"""Makes the manifest of what an export wrote."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PACKAGES = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Made:
-    """What an export has made before its manifest.
+    """The files of an export and what was found out about them, before the manifest.
 
     Attributes:
         artifacts: The files and what each computes in, in the order they were asked for.

@@ -1,7 +1,4 @@
-"""The manifest of a bundle as one value: what was made, from what, how, and what it is worth.
-
-JSON, page, terminal and `strop explain` render it.
-"""
+"""The manifest of a bundle: a value that JSON, page, terminal and `strop explain` render."""
 
 from __future__ import annotations
 
@@ -161,12 +158,12 @@ class Manifest:
 
     @property
     def sizes_bytes(self) -> dict[str, int]:
-        """Of the artifacts, by file name."""
+        """Return the sizes of the artifacts by file name."""
         return {artifact.file: artifact.size_bytes for artifact in self.artifacts}
 
     @property
     def layer_times(self) -> dict[str, LayerTimes]:
-        """Of the files whose engine says how long operations take, by name."""
+        """Return the operations' times by file name, of the files whose engine measures them."""
         return {each.file: each.layer_times for each in self.artifacts if each.layer_times}
 
 
@@ -208,7 +205,7 @@ def _from_4(record: dict[str, object]) -> dict[str, object]:
 
 
 def _from_5(record: dict[str, object]) -> dict[str, object]:
-    """Version 5 has neither latencies nor counts."""
+    """Upgrade version 5, which has neither latencies nor counts."""
     artifacts = record.get("artifacts")
     if isinstance(artifacts, list):
         new = {"latency": None, "counts": None}
@@ -217,7 +214,7 @@ def _from_5(record: dict[str, object]) -> dict[str, object]:
 
 
 def _filled(value: object, new: Mapping[str, object]) -> object:
-    """An object with the fields that it lacks; what is none is left to the reader to refuse."""
+    """Add the fields that an object lacks; leave what is no object for the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
 
 
@@ -238,7 +235,7 @@ MANIFEST_FORMAT = RecordFormat(
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a bundle.
+    """Read the manifest of a bundle.
 
     Raises:
         ArtifactError: There is none, or it is damaged or of another version.

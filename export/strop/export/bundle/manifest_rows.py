@@ -1,4 +1,4 @@
-"""Rows of tables about the parts of a manifest, for the terminal and for pages."""
+"""Writes parts of a manifest as rows of tables, for the terminal and for pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIB = 1 << 30
 
 
 def step_row(step: Step) -> tuple[str, ...]:
-    """What a step of the quantization was worth, by STEP_COLUMNS."""
+    """Return one step of the quantization, by STEP_COLUMNS."""
     return (
         step.name,
         f"{step.divergence:.5f}",
@@ -31,7 +31,7 @@ def step_row(step: Step) -> tuple[str, ...]:
 
 
 def cost_row(cost: Cost) -> tuple[str, ...]:
-    """What rounding at a layer alone costs the scores, by COST_COLUMNS."""
+    """Return the cost of rounding at one layer alone, by COST_COLUMNS."""
     return (
         cost.layer,
         cost.kind,
@@ -43,7 +43,7 @@ def cost_row(cost: Cost) -> tuple[str, ...]:
 
 
 def island_rows(islands: Sequence[FloatIsland]) -> list[tuple[str, ...]]:
-    """What has no int8 form, and what it costs in each file, by ISLAND_COLUMNS."""
+    """Return the operations without int8 form, and their price per file, by ISLAND_COLUMNS."""
     return [
         (
             island.layer,
@@ -58,7 +58,7 @@ def island_rows(islands: Sequence[FloatIsland]) -> list[tuple[str, ...]]:
 
 
 def tried_rows(tried: Sequence[FloatLayer]) -> list[tuple[str, ...]]:
-    """What was tried in float for --max-drop, by TRIED_COLUMNS."""
+    """Return the layers that were tried in float for --max-drop, by TRIED_COLUMNS."""
     return [
         (
             layer.layer,
@@ -74,7 +74,7 @@ def tried_rows(tried: Sequence[FloatLayer]) -> list[tuple[str, ...]]:
 
 
 def time_summary(times: LayerTimes) -> str:
-    """What the rows by TIME_COLUMNS add up to, and what the profile adds to them."""
+    """Say how long all operations take, and how much of that the profile adds."""
     total = sum(each.microseconds for each in times.operations)
     return (
         f"{total / US_PER_MS:.2f} ms in all, by ONNX Runtime's profile;"
@@ -84,7 +84,7 @@ def time_summary(times: LayerTimes) -> str:
 
 
 def time_rows(times: LayerTimes) -> list[tuple[str, ...]]:
-    """How long each operation of an artifact takes, the longest first, by TIME_COLUMNS."""
+    """Return the time of each operation, the longest first, by TIME_COLUMNS."""
     total = sum(each.microseconds for each in times.operations)
     return [
         (
@@ -98,7 +98,7 @@ def time_rows(times: LayerTimes) -> list[tuple[str, ...]]:
 
 
 def latency_sentence(manifest: Manifest) -> str:
-    """How fast the fastest file is beside the float model, in one sentence; empty if unknown."""
+    """Say how fast the fastest file is beside the float model; empty if unknown."""
     known = [(each.latency.p50_ms, each.file) for each in manifest.artifacts if each.latency]
     if not known:
         return ""
@@ -112,7 +112,7 @@ def latency_sentence(manifest: Manifest) -> str:
 
 
 def machine_rows(machine: Machine) -> list[tuple[str, str]]:
-    """What a machine says of itself: name and value."""
+    """Return the known facts about a machine: name and value."""
     memory = machine.memory_bytes
     facts = {
         "board": machine.board,

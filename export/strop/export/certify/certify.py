@@ -1,4 +1,4 @@
-"""Run the float model and the finished artifacts over the same images."""
+"""Runs the float model and the finished artifacts over the same images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a certificate can promise `--max-drop`, and if not, why."""
+"""Decides whether a certificate can promise `--max-drop`, and says why not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from strop.runtime.statistics.intervals import paired_drop_interval, wilson_inte
 
 
 def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...]:
-    """Why the certificate cannot promise a drop of at most `max_drop` points; empty if it can.
+    """Say why the certificate cannot promise a drop of at most `max_drop` points, if it cannot.
 
     It promises what the worse end of the 95 % interval says, so that few images
     promise little; and nothing that a file would keep as well which gives every image the
@@ -60,7 +60,7 @@ def _is_kept_by_one_answer(certificate: Certificate, max_drop: float) -> bool:
 
 
 def _best_promise(certificate: Certificate) -> float:
-    """Points that so many images can promise if no answer changes."""
+    """Return the points that so many images can promise if no answer changes."""
     n = certificate.images
     if certificate.task is Task.REGRESS:
         return 0.0

@@ -1,4 +1,4 @@
-"""Find images that were calibrated on and are judged by as well."""
+"""Finds images that are calibrated on and certified on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the .onnx that keeps float arithmetic: tf2onnx's work, not ours."""
+"""Writes the float .onnx with tf2onnx."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
 
 
 def _allow_inlining(graph_def: Any) -> None:
-    """Take off the marks for which TensorFlow leaves functions as calls: tf2onnx reads none."""
+    """Let TensorFlow inline all functions: tf2onnx reads no calls."""
     library = graph_def.library.function
     nodes = [node for function in library for node in function.node_def]
     for item in (*library, *nodes, *graph_def.node):

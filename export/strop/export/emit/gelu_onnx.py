@@ -1,4 +1,4 @@
-"""Teach tf2onnx TFLite's GELU, the only operation of Keras' transformers that it does not know.
+"""Teaches tf2onnx TFLite's GELU, which it lacks of the operations of Keras' transformers.
 
 Source: https://onnx.ai/onnx/operators/onnx__Gelu.html, whose function body this is; ONNX has the
 operation itself from version 20 on.
@@ -17,12 +17,12 @@ CUBIC = 0.044715
 
 
 def teach_gelu() -> None:
-    """Add the handler to tf2onnx's registry; again is as once."""
+    """Register the handler with tf2onnx; a second call changes nothing."""
     tfl_op(["TFL_GELU"])(_Gelu)
 
 
 class _Gelu:
-    """In tf2onnx's form: nodes of TensorFlow, that it goes on with."""
+    """Rewrites GELU as nodes of TensorFlow, which tf2onnx converts further."""
 
     @classmethod
     def to_tf(cls, ctx: Any, node: Any, **kwargs: Any) -> None:

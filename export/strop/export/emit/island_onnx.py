@@ -1,4 +1,4 @@
-"""Translate an island into ONNX nodes: tf2onnx's work, which reads .tflite."""
+"""Translates an island into ONNX nodes, with tf2onnx, which reads .tflite."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SAME = 1e-4  # of the largest value; what is left out makes a hundred times as m
 
 
 def translated(island: Island, layer: str) -> Any:
-    """An onnx.GraphProto that computes the island, images in NCHW on both sides.
+    """Translate an island into an onnx.GraphProto, images in NCHW on both sides.
 
     Args:
         island: The operations.
@@ -79,7 +79,7 @@ def _translated(island: Island) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what tf2onnx, and the old interpreter that it asks for shapes, say on the way."""
+    """Keep the messages of tf2onnx, and of the interpreter that it uses, off the terminal."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -96,7 +96,7 @@ def _kinds(island: Island) -> str:
 
 
 def _is_same(island: Island, model: Any) -> bool:
-    """Whether both give the same for drawn values: tf2onnx leaves out what it does not know."""
+    """Whether both give the same for random values: tf2onnx leaves out what it does not know."""
     random = np.random.default_rng(0)
     opened = opened_island(island.model)
     drawn = [random.normal(0, SPREAD, shape).astype(np.float32) for shape in opened.shapes]
@@ -116,7 +116,7 @@ def _is_same(island: Island, model: Any) -> bool:
 
 
 def to_nchw(values: Array) -> Array:
-    """An image in the order of ONNX's; other ranks as they are."""
+    """Transpose an image to NCHW; other ranks stay as they are."""
     return values.transpose(TO_NCHW) if values.ndim == 4 else values
 
 

@@ -132,7 +132,7 @@ def _emit_pad(writer: OnnxWriter, op: Op) -> None:
 
 
 def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
-    """On codes; through NHWC only where the order of the values depends on it."""
+    """Reshape codes; through NHWC only where the order of the values depends on it."""
     source = writer.graph.tensors[op.inputs[0]].shape
     target = writer.graph.tensors[op.output].shape
     codes = codes_of(op.inputs[0])

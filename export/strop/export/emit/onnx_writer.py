@@ -1,4 +1,4 @@
-"""The ONNX graph that `emit_onnx` fills: nodes, constants, and reals for codes."""
+"""Builds the ONNX graph of `emit_onnx`: nodes, constants, quantizers and dequantizers."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class OnnxWriter:
         return self.node("DequantizeLinear", [codes, *self.scale_and_zero_point(name)], at)
 
     def for_each_channel(self, name: str) -> list[str]:
-        """An activation's scale and uint8 zero point, once a channel."""
+        """Return an activation's scale and uint8 zero point, repeated for each channel."""
         quant, channels = self.graph.quant(name), self.graph.tensors[name].shape[-1]
         scales = np.full(channels, quant.scale, np.float32)
         zero_points = np.full(channels, quant.zero_point - CODE_MIN, np.uint8)

@@ -1,4 +1,4 @@
-"""What a TFLite operator says of itself beside its tensors: options, and shapes as inputs.
+"""Builds what a TFLite operator holds beside its tensors: options, and shapes as inputs.
 
 Source: TensorFlow Lite schema, version 3,
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
@@ -54,7 +54,7 @@ def shape_inputs(graph: Graph, op: Op) -> list[Array]:
 
 
 def pads_of_same(graph: Graph, op: Op) -> Pads:
-    """What SAME means at this operation."""
+    """Return the padding that SAME means at this operation."""
     _, rows, columns, _ = graph.tensors[op.inputs[0]].shape
     window = op.window
     if op.kind in CONVOLUTIONS:

@@ -1,4 +1,4 @@
-"""Write the files of one precision, each with its contract inside."""
+"""Writes the files of one precision, each with its contract inside."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def check_islands(graph: Graph, *, full_int8: bool, is_onnx: bool) -> None:
 
 
 def contract_of(source: Source, options: ExportOptions, activation: Activation) -> Contract:
-    """The contract of a file whose scores still need `activation`."""
+    """Return the contract of a file whose scores still need `activation`."""
     decision = options.decision
     limits = () if decision is None else tuple(sorted(set(decision.thresholds)))
     return Contract(
@@ -130,7 +130,7 @@ def _with_ending(quantized: QuantizedGraph, activation: Activation) -> Quantized
 
 
 def _tflite_contract(int8: Int8, input_type: Input) -> Contract:
-    """An int8 input's codes are those of pixel less offset, see `emit_tflite`."""
+    """Return the contract of the .tflite: int8 codes are pixel less offset, see `emit_tflite`."""
     if input_type is Input.UINT8:
         return int8.contract
     return replace(int8.contract, mean=(float(int8.quantized.input_offset),))

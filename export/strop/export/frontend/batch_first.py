@@ -1,4 +1,4 @@
-"""Give every activation the batch as its first dimension.
+"""Gives every activation the batch as its first dimension.
 
 TensorFlow's converter works at batch 1, where a dimension more or less in front makes no
 difference: it drops the Reshape between a dense layer and the map that its gate multiplies,
@@ -21,7 +21,7 @@ ALONG_DIMENSIONS = frozenset({Kind.CONCATENATION, Kind.TRANSPOSE})
 
 
 def batch_first(graph: Graph) -> Graph:
-    """Reshape where the converter left the batch out.
+    """Reshape the activations of which the converter left the batch out.
 
     Args:
         graph: As it was read, at batch 1.

@@ -1,4 +1,4 @@
-"""From a source to its float graph, by way of TensorFlow's converter."""
+"""Converts a source to its float graph, with TensorFlow's converter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALLS = ("StatefulPartitionedCall", "PartitionedCall")  # functions, which say n
 
 
 def freeze(source: Source) -> Any:
-    """A source as a TensorFlow function of one image, its variables made constants.
+    """Turn a source into a TensorFlow function of one image, its variables made constants.
 
     Keras 3 keeps variables as resources; left in, the converter emits VAR_HANDLE for each.
 
@@ -40,7 +40,7 @@ def freeze(source: Source) -> Any:
 
 
 def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
-    """TFLiteConverter's file of a source: float32 image in, the model's own output.
+    """Convert a source to TFLite: float32 image in, the model's own output.
 
     Args:
         source: The model.
@@ -71,7 +71,7 @@ def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
 
 
 def _unconverted(err: ConverterError) -> str:
-    """Which operations TensorFlow's converter has no TFLite operation for, and where they are."""
+    """Name the operations that have no TFLite operation, and where they are."""
     found: dict[str, str] = {}
     for entry in err.errors:
         operation = entry.operator.name.removeprefix(OPERATION_PREFIX)

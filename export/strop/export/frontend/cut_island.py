@@ -1,4 +1,4 @@
-"""Cut operations out of a .tflite into one of their own."""
+"""Cuts operations out of a .tflite into one of their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cut_out(
     inputs: Iterable[int],
     outputs: Iterable[int],
 ) -> bytes:
-    """A .tflite of some operations of a model.
+    """Write a .tflite of some operations of a model.
 
     Args:
         model: A schema.ModelT.
@@ -46,7 +46,7 @@ def cut_out(
 
 
 def packed(model: Any) -> bytes:
-    """A schema.ModelT as a flatbuffer; the same model gives the same bytes."""
+    """Pack a schema.ModelT as a flatbuffer; the same model gives the same bytes."""
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())

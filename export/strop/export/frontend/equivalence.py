@@ -1,4 +1,4 @@
-"""Prove on a few images that the graph to quantize is still the model.
+"""Compares the graph to quantize with the model on a few images.
 
 Each rewrite of the float graph claims to keep the function. This module runs the graph and
 the source on the same images and compares their scores, so that a mistake in reading or in
@@ -192,7 +192,7 @@ def check_converter(source: Source, probe: Probe) -> None:
 
 
 def comparable(scores: tf.Tensor, activation: Activation) -> Array:
-    """Scores as far as probabilities in float32 show them.
+    """Round scores to what probabilities in float32 can show.
 
     Args:
         scores: float32 [N, ...], in front of the activation.
@@ -231,7 +231,7 @@ def _compare(name: str, expected: Array, found: Array, step: str) -> None:
 
 
 def difference_of(expected: Array, found: Array) -> str:
-    """What of two ways to compute scores is more than float rounding; empty if nothing is."""
+    """Describe the difference of two scores beyond float rounding; empty if there is none."""
     if expected.shape != found.shape:
         return f"the scores are {found.shape} instead of {expected.shape}"
     if not expected.size:

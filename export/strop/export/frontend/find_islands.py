@@ -1,7 +1,7 @@
-"""Decide which operations of a model stay in float, and which of them together.
+"""Decides which operations of a model stay in float, and groups them into islands.
 
 Those without an int8 form do. Others join them: what passes values that have no codes (integers,
-booleans, several rows an image), what only computes on values that are in float anyway, as the
+booleans, several rows per image), what only computes on values that are in float anyway, as the
 sums and products inside of a layer normalization, and what lies between. Islands grow as far as
 they touch, so that nothing is quantized inside of one, and never so far that what runs in int8
 would have to run before and behind the same island.
@@ -71,7 +71,7 @@ class Flow:
 
 
 def find_islands(flow: Flow, marked: set[int]) -> list[tuple[int, ...]]:
-    """All operations in groups, in an order in which they can run.
+    """Group all operations, in an order in which they can run.
 
     Args:
         flow: The model.
@@ -85,7 +85,7 @@ def find_islands(flow: Flow, marked: set[int]) -> list[tuple[int, ...]]:
 
 
 def needs_float(flow: Flow, places: Sequence[int], failed: Collection[int]) -> bool:
-    """Whether there is a reason in an island for its being one.
+    """Whether an operation of an island has no int8 form.
 
     Sums and products that could not join the island whose values they compute on have none.
     """

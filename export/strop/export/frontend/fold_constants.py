@@ -1,4 +1,4 @@
-"""Compute the operations of a .tflite that read constants only, once and for all.
+"""Computes the operations of a .tflite that read constants only, before it is read.
 
 TensorFlow's converter leaves some: extract_patches transposes a kernel of zeros and ones.
 """

@@ -1,4 +1,4 @@
-"""Read the casts of a model whose input is no float32: on whole pixels they change nothing."""
+"""Reads the casts of a model whose input is not float32: they leave whole pixels unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read what takes channels of an image in any order: flips, gathers, slices of one channel.
+"""Reads operations that take channels in any order: flips, gathers, slices of one channel.
 
 Caffe's preprocessing (RGB to BGR) is one of these in front of the first convolution. All
 are slices of neighbouring channels and their concatenation, which `place_channels` puts into
@@ -98,7 +98,7 @@ def read_unpack(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def pick_channels(reader: Reader, image: str, output: str, places: Sequence[int]) -> list[Op]:
-    """Operations that give these channels of an image, in this order.
+    """Write operations that give these channels of an image, in this order.
 
     Args:
         reader: Takes the tensors between.

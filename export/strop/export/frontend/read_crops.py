@@ -1,4 +1,4 @@
-"""Read slices of rows and columns, of any step forward, and of other dimensions than these."""
+"""Reads slices of rows and columns, of any step forward, and of other dimensions."""
 
 from __future__ import annotations
 

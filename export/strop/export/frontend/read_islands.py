@@ -1,4 +1,4 @@
-"""Read those operations of a .tflite that stay in float as islands of the deploy graph."""
+"""Reads the operations of a .tflite that stay in float, as islands of the deploy graph."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def refuse_what_cannot_stay(reader: Reader) -> None:
 
 
 def flow_of(reader: Reader) -> Flow:
-    """How values pass between the operations of the model."""
+    """Describe how values pass between the operations of the model."""
     return Flow(
         operators=tuple(
             Operator(
@@ -78,7 +78,7 @@ def _activations(reader: Reader, packed: Any) -> list[int]:
 
 
 def _has_codes(reader: Reader, index: int) -> bool:
-    """Whether a tensor is real, and one row an image."""
+    """Whether a tensor is float32, and has one row per image."""
     tensor, shape = reader.subgraph.tensors[index], reader.shape(index)
     return tensor.type == schema.TensorType.FLOAT32 and len(shape) > 1 and shape[0] == 1
 
@@ -94,7 +94,7 @@ def read_island(
         causes: Why operations have no int8 form, by their places.
 
     Raises:
-        QuantizationError: What goes in or comes out is not real, or is not one row an image.
+        QuantizationError: What goes in or comes out is not float32, or has not one row per image.
     """
     operators = reader.subgraph.operators
     inside = [operators[place] for place in places]

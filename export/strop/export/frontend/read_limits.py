@@ -1,4 +1,4 @@
-"""Reads operations that XNNPACK has in float only, written in others that it has in int8.
+"""Reads operations that XNNPACK has in float only, as others that it has in int8.
 
 A maximum is a difference, cut off at 0 by a fused ReLU, and a sum. So both engines give the same
 codes, and nothing splits the graph; the price is one more operation.
@@ -73,7 +73,7 @@ def read_prelu(reader: Reader, packed: Any, output: str) -> list[Op]:
 def _leaky(reader: Reader, packed: Any, output: str, slopes: Array) -> list[Op]:
     """Slopes a below 0 as x + relu((a - 1) * x), or else as relu(x) - relu(-a * x).
 
-    The factors are a depthwise convolution of one pixel, whose weights have a scale a channel.
+    The factors are a depthwise convolution of one pixel, whose weights have a scale per channel.
     """
     image, shape = reader.activations(packed)[0], reader.shape(packed.inputs[0])
     if len(shape) == 4:
@@ -105,7 +105,7 @@ def _leaky_image(reader: Reader, image: str, output: str, slopes: Array) -> list
 
 
 def _scaled(reader: Reader, image: str, output: str, ending: str, factors: Array) -> Op:
-    """Relu(factor * x), a factor a channel."""
+    """Write relu(factor * x), with a factor per channel."""
     result = _beside(reader, output, ending)
     channels = reader.tensors[image].shape[3]
     weights = float_constant(f"{result}/factors", np.ones((1, 1, 1, channels)) * factors)
@@ -116,7 +116,7 @@ def _scaled(reader: Reader, image: str, output: str, ending: str, factors: Array
 
 
 def _beside(reader: Reader, output: str, ending: str) -> str:
-    """Another tensor of the result's shape."""
+    """Add another tensor of the result's shape."""
     name = f"{output}/{ending}"
     reader.tensors[name] = Tensor(name=name, shape=reader.tensors[output].shape)
     return name

@@ -1,4 +1,4 @@
-"""Read means and sums over any dimensions as what has an int8 form in both engines.
+"""Reads means and sums over any dimensions as operations with an int8 form in both engines.
 
 That is a mean over the rows and columns of an image, a convolution with equal weights, and an
 average pooling along columns, which becomes a depthwise convolution. Any other mean is one of
@@ -63,7 +63,7 @@ def read_sum(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def _axes(reader: Reader, packed: Any) -> list[int]:
-    """The dimensions that go, in their order; those of one value go by themselves."""
+    """Return the dimensions that are averaged, in order; those of one value are left out."""
     axes = reader.constant(packed.inputs[1])
     shape = reader.shape(packed.inputs[0])
     if axes is None:
@@ -77,7 +77,7 @@ def _axes(reader: Reader, packed: Any) -> list[int]:
 
 
 class _Reduction:
-    """Operations that compute one mean."""
+    """The operations of one mean, as they are added."""
 
     def __init__(self, reader: Reader, output: str) -> None:
         self.reader = reader

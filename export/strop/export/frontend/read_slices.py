@@ -43,7 +43,7 @@ def read_split(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def _sliced(reader: Reader, image: int, output: str, begins: Array | None) -> list[Op]:
-    """Neighbouring places, beginning with these coordinates."""
+    """Read a slice of neighbouring places that begins at these coordinates."""
     shape, found = reader.shape(image), reader.tensors[output].shape
     if begins is None or found[:1] != shape[:1]:
         raise NoInt8FormError(

@@ -1,4 +1,4 @@
-"""Read a float .tflite into a deploy graph.
+"""Reads a float .tflite into a deploy graph.
 
 TensorFlow's own converter is the front end: it inlines functions, folds batch
 normalization and constants, and leaves some twenty kinds of operation, whatever Keras
@@ -71,7 +71,7 @@ def read_tflite(model: bytes) -> Graph:
 
 
 def _read_operations(reader: Reader) -> list[Op]:
-    """Every operation in its int8 form where it has one, in a float island where it has none."""
+    """Read each operation in its int8 form, or into a float island where it has none."""
     read: dict[int, list[Op]] = {}
     causes: dict[int, NoInt8FormError] = {}
     for place, packed in enumerate(reader.subgraph.operators):
@@ -94,7 +94,7 @@ def _read_operations(reader: Reader) -> list[Op]:
 
 
 def _ops(reader: Reader, packed: Any) -> list[Op] | NoInt8FormError:
-    """One operation for every result, or why there is none."""
+    """Read one operation for every result, or return why there is none."""
     name = operator_name(reader.model, packed)
     outputs = [reader.names[index] for index in packed.outputs]
     read = READERS.get(name)
@@ -160,7 +160,7 @@ def _read_dense(reader: Reader, packed: Any, output: str) -> Op:
 
 
 def _with_bias(reader: Reader, packed: Any, output: str, channels: int) -> tuple[str, ...]:
-    """Input, weights and a bias [channels]; the converter may leave that out."""
+    """Return input, weights and a bias [channels], of zeros where the converter left it out."""
     names = reader.activations(packed)
     if reader.tensors[names[1]].data is None:
         raise NoInt8FormError(
@@ -181,7 +181,7 @@ def _read_elementwise(kind: Kind) -> Callable[[Reader, Any, str], Op]:
 
 
 def _read_division(reader: Reader, packed: Any, output: str) -> Op:
-    """X / constant as x * (1 / constant): engines have no int8 division."""
+    """Read x / constant as x * (1 / constant): engines have no int8 division."""
     image, divisor = reader.activations(packed)
     values = reader.tensors[divisor].data
     if values is None:
@@ -227,7 +227,7 @@ def _read_pad(reader: Reader, packed: Any, output: str) -> Op:
 
 
 def _read_softmax(reader: Reader, packed: Any, output: str) -> Op:
-    """The last one, which the runtime applies; int8 kernels of the others differ, and are slow."""
+    """Read the last one, which the runtime applies: int8 kernels of the engines differ."""
     if reader.names[reader.subgraph.outputs[0]] != output:
         raise NoInt8FormError(
             output, "a SOFTMAX before the end", "the engines' int8 softmaxes are not the same"

@@ -1,4 +1,4 @@
-"""Read repetitions, and enlargement to the nearest pixel (UpSampling2D), as concatenations."""
+"""Reads repetitions, and enlargement to the nearest pixel (UpSampling2D), as concatenations."""
 
 from __future__ import annotations
 

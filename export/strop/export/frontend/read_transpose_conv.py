@@ -1,4 +1,4 @@
-"""Read a transposed convolution (Conv2DTranspose) as a convolution and a change of order.
+"""Reads a transposed convolution (Conv2DTranspose) as a convolution and a change of order.
 
 With stride s every s-th row of the result is an ordinary convolution of the input, with every s-th
 row of the kernel. So one convolution gives all s * s of them as channels, and their pixels are then

@@ -1,4 +1,4 @@
-"""What a source's own output is: probabilities or plain numbers, and the answer they stand for."""
+"""Decides what a source's own output is: probabilities or numbers, and of which task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASSED_OVER = ("Identity", "Reshape", "Cast", "Squeeze", "StopGradient")
 def source_decision(
     source: Source, *, task: Task | None = None, thresholds: Sequence[float] = ()
 ) -> Decision:
-    """How a source's output becomes an answer.
+    """Decide how a source's output becomes an answer.
 
     Args:
         source: The model; it is traced, which takes a second or two for a large one.
@@ -37,7 +37,7 @@ def source_decision(
 
 
 def ending(source: Source) -> Activation:
-    """The softmax or sigmoid that a source ends in."""
+    """Find the softmax or sigmoid that a source ends in."""
     tensor: Any = freeze(source).outputs[0]
     while tensor.op.type in PASSED_OVER:
         tensor = tensor.op.inputs[0]

@@ -1,4 +1,4 @@
-"""What operations and tensors of a .tflite are called."""
+"""Names of the operations and tensors of a .tflite."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def result_name(subgraph: Any, operator: Any) -> str:
 
 
 def layer_name(name: str) -> str:
-    """The layer that a tensor's name speaks of.
+    """Return the name of the layer in a tensor's name.
 
     The converter joins the names of all operations that it merged, with semicolons; the
     convolution or product among them is the layer that the user knows.
@@ -47,7 +47,7 @@ def layer_name(name: str) -> str:
 
 
 def unique_names(tensors: list[Any], constants: set[int]) -> list[str]:
-    """One name a tensor; where several have the same, the activation keeps it."""
+    """Give each tensor a name of its own; where several share one, the activation keeps it."""
     names = [""] * len(tensors)
     seen: set[str] = set()
     for index in sorted(range(len(tensors)), key=lambda index: index in constants):

@@ -1,4 +1,4 @@
-"""A float .tflite that is being read: its tensors, and what of an operation all kinds have.
+"""Reads the tensors of a float .tflite, and what all kinds of operations have in common.
 
 Source: TensorFlow Lite schema, version 3,
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs

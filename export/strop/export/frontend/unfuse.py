@@ -1,4 +1,4 @@
-"""Take limits other than ReLU's and ReLU6's apart into MINIMUM and MAXIMUM."""
+"""Splits limits other than ReLU's and ReLU6's into MINIMUM and MAXIMUM."""
 
 from __future__ import annotations
 

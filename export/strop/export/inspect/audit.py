@@ -1,4 +1,4 @@
-"""What is really in an artifact: its operations, what stayed float, its inputs and outputs."""
+"""Reads what is in an artifact: operations, which of them are float, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _describe(tensor: Any) -> str:
 
 
 def _sides(tensor: Any) -> list[int]:
-    """With -1 for an open side; of a scalar none."""
+    """Return the sides, -1 for an open one; none of a scalar."""
     given = (tensor.shapeSignature, tensor.shape)
     return next(([int(side) for side in sides] for sides in given if sides is not None), [])
 
@@ -124,7 +124,7 @@ def _audit_onnx(path: Path) -> Audit:
 
 
 def _optimized(path: Path) -> Any:
-    """The graph that ONNX Runtime makes of the file on this machine."""
+    """Return the graph that ONNX Runtime makes of the file on this machine."""
     with tempfile.TemporaryDirectory(prefix=folder_prefix("onnx")) as folder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
@@ -134,7 +134,7 @@ def _optimized(path: Path) -> Any:
 
 
 def _in_float(nodes: Iterable[Any], inputs: Iterable[str]) -> Iterator[NamedOp]:
-    """Operations on what a float input, a dequantizer or a cast feeds; quantizers aside."""
+    """Return the operations that read floats: inputs, dequantized values, casts; no quantizers."""
     reals = set(inputs)
     for node in nodes:
         if node.op_type == "DequantizeLinear" or _casts_to_float(node):

@@ -1,4 +1,4 @@
-"""What is in an artifact, and how LiteRT runs it, as values."""
+"""Values that describe an artifact: contents, delegation, latency."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ class Delegation:
 
 
 def left_of(undelegated: Iterable[Undelegated]) -> tuple[Undelegated, ...]:
-    """The operations that do more than take the image."""
+    """Return the operations other than the one that takes the image."""
     return tuple(op for op in undelegated if not op.takes_image)
 
 
 def observed_delegation(partitions: int, undelegated: tuple[Undelegated, ...]) -> Delegation:
-    """A delegation, with what follows from it."""
+    """Make a delegation, and decide whether the file runs as a whole."""
     return Delegation(
         partitions=partitions,
         undelegated=undelegated,
@@ -123,5 +123,5 @@ class Latency:
 
 
 def counted(kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    """How often each kind occurs, the most frequent first."""
+    """Count each kind, the most frequent first."""
     return tuple(Counter(kinds).most_common())

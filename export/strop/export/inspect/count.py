@@ -1,4 +1,4 @@
-"""What a network costs on paper: parameters, multiply-adds and activations, layer by layer."""
+"""Counts a network's parameters, multiply-adds and activations, layer by layer."""
 
 from __future__ import annotations
 

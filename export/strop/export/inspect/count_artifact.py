@@ -1,4 +1,4 @@
-"""Count what an artifact computes, from the file alone."""
+"""Counts what an artifact computes, from the file alone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def count_artifact(path: Path) -> Count | None:
         path: A .tflite or .onnx file.
 
     Returns:
-        One layer an operation; None where the file does not tell.
+        One layer per operation; None where the file lacks shapes or weights.
     """
     return count_onnx(path) if path.suffix == ".onnx" else count_tflite(path)

@@ -1,4 +1,4 @@
-"""Which operations of a .tflite XNNPACK takes on this machine, and why not the others."""
+"""Finds which operations of a .tflite XNNPACK takes on this machine, and why not the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long finished files take on this machine, from one interleaved run."""
+"""Measures how long finished files take on this machine, in one interleaved run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in float in an int8 file, and its prices.
+"""Values that describe what is in float in an int8 file, and its price.
 
 There are islands, whose operations have no int8 form, and roundings that were left out to keep
 `--max-drop`.
@@ -13,7 +13,7 @@ from strop.export.ir.island import FloatCause
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
-    """What one rounding less cost and bought in one file.
+    """The latency and the drop of one file without a rounding, and with it.
 
     Attributes:
         artifact: File name.

@@ -1,4 +1,4 @@
-"""What each island of an int8 file costs: its own time, with the quantizers around it."""
+"""Measures what each island of an int8 file costs, with the quantizers around it."""
 
 from __future__ import annotations
 

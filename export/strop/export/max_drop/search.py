@@ -1,4 +1,4 @@
-"""Keep layers in float until `--max-drop` can be promised, and say what each of them costs."""
+"""Keeps layers in float until `--max-drop` can be promised, and measures what each costs."""
 
 from __future__ import annotations
 

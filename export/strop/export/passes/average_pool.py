@@ -1,4 +1,4 @@
-"""Write poolings in operations that XNNPACK has in int8.
+"""Replaces poolings by operations that XNNPACK has in int8.
 
 It has no int8 AVERAGE_POOL_2D, which would split the graph. Over the whole image it is a
 MEAN; elsewhere a depthwise convolution with equal weights, whose kernels round all alike, so

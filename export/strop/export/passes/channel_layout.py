@@ -1,4 +1,4 @@
-"""Choose the order of channels so that shuffles and splits cost as little as they can.
+"""Chooses the order of channels so that shuffles and splits cost as little as possible.
 
 A convolution does not care in which order its channels come: its weights are put in the same
 order, and it can give its result in any. So a shuffle, a split and a concatenation are not
@@ -56,7 +56,7 @@ Piece = tuple[str, int, int]
 
 
 def place_channels(graph: Graph) -> Graph:
-    """Compute the same with as few moves of channels as possible.
+    """Rewrite the graph with as few moves of channels as possible.
 
     Args:
         graph: A float graph.
@@ -101,7 +101,7 @@ class _Placing:
             self.views[op.output] = self.whole(op.output)
 
     def moved(self, op: Op) -> View:
-        """What a move gives, without moving anything."""
+        """Note the result of a move, without moving anything."""
         view = [channel for name in op.inputs for channel in self.views[name]]
         if op.kind is Kind.SHUFFLE:
             return [view[i] for i in shuffle_order(len(view), op.groups)]
@@ -128,7 +128,7 @@ class _Placing:
         self.views[op.output] = [(op.output, place) for place in np.argsort(order).tolist()]
 
     def place_channelwise(self, op: Op) -> None:
-        """Compute on whatever order is there."""
+        """Keep the order of the channels that are read."""
         name = image_of(self.graph, op)
         image, places = self.in_any_order(name)
         if op.kind in ELEMENTWISE:

@@ -1,4 +1,4 @@
-"""Which operations read each channel, through shuffles, splits and concatenations."""
+"""Finds which operations read each channel, through shuffles, splits and concatenations."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def image_of(graph: Graph, op: Op) -> str:
 
 
 def channel_readers(graph: Graph) -> dict[str, list[Reader]]:
-    """For every channel of every image: where its values go.
+    """Find for every channel of every activation where its values go.
 
     Channels with the same readers may stand in any order among themselves. What has to
     have its channels in the model's order counts as a reader of each of its own.

@@ -1,4 +1,4 @@
-"""Fold a float graph into the one that is deployed: uint8 pixels in, scores out.
+"""Folds a float graph into the one that is deployed: uint8 pixels in, scores out.
 
 Every rewrite here is exact in float, but for one: normalization goes into the first
 convolution, and its zero padding then stands for one pixel value in all channels.
@@ -54,7 +54,7 @@ class DeployGraph:
     input_offset: int
 
     def reals(self, images: Array) -> Array:
-        """What the graph's input stands for, float32, of uint8 images [N, H, W, C]."""
+        """Return the graph's float32 input for uint8 images [N, H, W, C]."""
         return images.astype(np.float32) - np.float32(self.input_offset)
 
 
@@ -107,7 +107,7 @@ def fold_layers(graph: Graph) -> Graph:
 
 
 def _fold_padding(graph: Graph) -> Graph:
-    """PAD in front of convolutions becomes their own padding."""
+    """Merge PAD operations into the padding of the convolutions behind them."""
     for pad in graph.ops:
         readers = graph.consumers(pad.output)
         if pad.kind is not Kind.PAD or pad.output == graph.output:
@@ -131,7 +131,7 @@ def _padded_further(op: Op, pad: Op) -> Op:
 
 
 def _dense_as_convolution(graph: Graph) -> Graph:
-    """Dense layers become 1x1 convolutions.
+    """Replace dense layers by 1x1 convolutions.
 
     A convolution's weights are quantized per channel in every runtime; per-channel
     FULLY_CONNECTED (version 12) is refused by those before 2024, tflite-runtime among
@@ -171,7 +171,7 @@ def _as_map(shape: tuple[int, ...], features: int) -> tuple[int, int, int]:
 
 
 def _keep_pooled_dims(graph: Graph) -> Graph:
-    """A MEAN to [1, C] that is only reshaped to [1, 1, 1, C] keeps its dimensions instead."""
+    """Let a MEAN to [1, C] that is only reshaped to [1, 1, 1, C] keep its dimensions."""
     for mean in graph.ops:
         readers = graph.consumers(mean.output)
         if mean.kind is not Kind.MEAN or mean.keep_dims or mean.output == graph.output:

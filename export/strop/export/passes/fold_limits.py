@@ -1,4 +1,4 @@
-"""A ReLU with another maximum becomes a ReLU6 of other units.
+"""Rewrites a ReLU with another maximum as a ReLU6 in other units.
 
 relu(min(x, m)) is m / 6 * relu6(6 / m * x). The first factor goes into the weights of the layer in
 front, and `hard_swish` moves the second into those of the layers behind, so that nothing is left of

@@ -1,4 +1,4 @@
-"""RELU and RELU6 become part of the operation that they follow.
+"""Fuses RELU and RELU6 into the operation in front of them.
 
 XNNPACK has none of them in int8 by themselves. One that others read without it as well is
 computed twice, if that is a sum or a product; behind all else stands a product with 1.

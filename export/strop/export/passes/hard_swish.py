@@ -1,4 +1,4 @@
-"""Write hard-swish and hard-sigmoid in operations that have int8 kernels.
+"""Replaces hard-swish and hard-sigmoid by operations that have int8 kernels.
 
 XNNPACK has no int8 HARD_SWISH: each one ends a delegate partition, and MobileNetV3 has
 twenty. x * relu6(x + 3) / 6 is an addition with a fused RELU6 and a product, and the

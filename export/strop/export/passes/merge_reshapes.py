@@ -1,4 +1,4 @@
-"""Take out the RESHAPE operations that a graph does not need.
+"""Removes the RESHAPE operations that a graph does not need.
 
 A gate of dense layers is reshaped from [1, 1, 1, C] to [1, C] for its sigmoid, and back for its
 product; the sigmoid does not care.

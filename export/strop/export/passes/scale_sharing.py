@@ -1,4 +1,4 @@
-"""Which results share a scale with what they are computed from, and which have a fixed one.
+"""Finds which results share a scale with their operands, and which have a fixed one.
 
 Where both meet, as in the concatenation of a sigmoid (fixed to 0..1) with something that takes
 other values, all parts would have to make do with the fixed scale: a product with 1 comes

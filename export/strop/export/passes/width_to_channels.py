@@ -1,4 +1,4 @@
-"""Let the first convolution read neighbouring columns of the image as channels.
+"""Lets the first convolution read neighbouring columns of the image as channels.
 
 Kernels for convolutions go through the channels of a pixel in steps of four or eight, and
 an image has three: XNNPACK multiplies by zeros up to the step, and ONNX Runtime has its

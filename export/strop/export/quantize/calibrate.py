@@ -1,4 +1,4 @@
-"""One pass over the representative dataset: what every channel of every activation takes."""
+"""Measures the range and mean of every channel of every activation in one pass."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Calibration:
     """What the representative dataset showed.
 
     Attributes:
-        low: Smallest real value by activation name, one a channel: float64 [C].
+        low: Smallest real value by activation name, per channel: float64 [C].
         high: Largest real value, likewise.
         means: Mean before the fused activation, by the output's name, of every linear
             operation: float64 [C].
@@ -57,7 +57,7 @@ class Calibration:
     group_high: Mapping[str, Array] = field(default_factory=dict)
 
     def range(self, name: str) -> Range:
-        """What int8 is to cover: the chosen range, or else all that any channel took."""
+        """Return the range to cover: the chosen one, or else that of all channels."""
         if name in self.limits:
             return self.limits[name]
         return Range(low=float(self.low[name].min()), high=float(self.high[name].max()))
@@ -137,7 +137,7 @@ def remeasure(
     """The means of a float graph that is cut off at the chosen ranges.
 
     They are what bias correction is to restore. The true means hold the extremes that a
-    narrower range cuts off, and moving every value of a channel for the sake of a few is
+    narrower range cuts off, and moving every value of a channel for a few of them is
     worse than losing these (MobileNetV2: 14 dB at the scores instead of 24).
 
     Args:

@@ -1,4 +1,4 @@
-"""Between real values and the codes that stand for them, in TensorFlow."""
+"""Converts real values to codes and back, in TensorFlow."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def reals_of_codes(codes: Array | tf.Tensor, quant: QuantParams) -> tf.Tensor:
 
 
 def rounded(real: tf.Tensor, quant: QuantParams) -> tf.Tensor:
-    """What int8 leaves of values, float32."""
+    """Quantize and dequantize values, float32."""
     return reals_of_codes(codes_of_reals(real, quant), quant)

@@ -1,4 +1,4 @@
-"""What the quantization was worth: its steps, and what each layer's rounding costs, as values."""
+"""Values that describe a quantization: its steps, and the cost of each layer's rounding."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ LARGEST_FACTOR = 8.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Equalized:
-    """A graph whose channels are evened out, and what the images are to it."""
+    """A graph whose channels have similar ranges, and its calibration."""
 
     deploy: DeployGraph
     calibration: Calibration
@@ -96,13 +96,13 @@ def _carried(graph: Graph, op: Op) -> tuple[str, ...]:
 
 
 def _is_gate(graph: Graph, name: str) -> bool:
-    """Whether a tensor is computed, and has one value a channel."""
+    """Whether a tensor is computed, and has one value per channel."""
     shape = graph.tensors[name].shape
     return not graph.is_constant(name) and len(shape) == 4 and shape[:3] == (1, 1, 1)
 
 
 def _factors(graph: Graph, chain: list[str], calibration: Calibration) -> Array | None:
-    """One factor a channel, or None where the chain cannot carry any."""
+    """Return one factor per channel, or None where the chain cannot carry any."""
     if graph.input in chain or graph.output in chain:
         return None
     producers = [op for op in graph.ops if op.output in chain]

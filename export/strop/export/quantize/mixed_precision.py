@@ -1,6 +1,6 @@
-"""Keep the few layers in float that int8 serves worst, where an export cannot do without.
+"""Keeps the few layers in float whose rounding costs the scores most.
 
-`sensitivity` says what each rounding alone costs the scores. A result is candidate its
+`sensitivity` says what each rounding alone costs the scores. A result is spared its
 rounding if the layer that writes it and all that read it compute in float; weights, if
 their layer does.
 """

@@ -263,7 +263,7 @@ def _linear_constants(
 
 
 def along(scales: Array, axis: int, rank: int) -> Array:
-    """One scale a channel, shaped to multiply a tensor of `rank` dimensions along `axis`."""
+    """Shape one scale per channel to multiply a tensor of `rank` dimensions along `axis`."""
     shape = [1] * rank
     shape[axis] = -1
     return scales.reshape(shape)

@@ -1,4 +1,4 @@
-"""Choose every activation's range by what it does to the scores.
+"""Chooses every activation's range by its effect on the scores.
 
 A range that covers everything that the calibration images showed has steps as wide as
 its rarest extremes make them. A narrower one cuts these off and carries the rest more

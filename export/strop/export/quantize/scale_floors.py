@@ -1,4 +1,4 @@
-"""Let no scale be so small beside another that a kernel refuses both.
+"""Raises scales that are so small beside another that a kernel refuses both.
 
 Where an operand is below an eighth of a code of its sum, or a mean of large values is always 0, as
 behind an instance normalization or in a network that was never trained, the ratio of the scales is

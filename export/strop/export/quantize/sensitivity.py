@@ -1,4 +1,4 @@
-"""What each layer's rounding costs the scores by itself."""
+"""Measures what each layer's rounding costs the scores by itself."""
 
 from __future__ import annotations
 

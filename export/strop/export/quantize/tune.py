@@ -1,4 +1,4 @@
-"""Go from a folded graph to its integers, keeping a step only if the answers get better."""
+"""Decides a folded graph's integers step by step, and keeps a step only if it improves them."""
 
 from __future__ import annotations
 
@@ -112,14 +112,14 @@ def tune(
 
 
 def _evenly(images: Array, *, most_pixels: int) -> Array:
-    """Images from all over [N, H, W, C], of so many pixels together, but one at least."""
+    """Take images evenly out of [N, H, W, C], at most so many pixels, but one image at least."""
     height, width = images.shape[1:3]
     most = max(most_pixels // (height * width), 1)
     return images[:: -(-len(images) // most)]
 
 
 class _Run:
-    """The best so far, and what was tried."""
+    """The best graph so far, and the steps that were tried."""
 
     best: Corrected
 
