@@ -54,11 +54,11 @@ def test_the_page_begins_with_one_picture_and_the_certificate_in_a_sentence(
     manifest: Manifest,
 ) -> None:
     page = shown(manifest)
-    points = {row["name"]: row for row in page.charts[0]["data"]["values"]}
+    points = {row["series"]: row for row in page.charts[0]["data"]["values"]}
     assert list(points) == ["m.int8.tflite", "m.int8.onnx", "float model as float32 .tflite"]
-    assert {row["near"] for row in points.values()} == {99.0, 100.0}
-    assert (points["m.int8.tflite"]["near_low"], points["m.int8.tflite"]["near_high"]) == (97, 99.5)
-    assert points["m.int8.onnx"]["latency"] == "2 ms [1.8, 2.2]"
+    assert {row["y"] for row in points.values()} == {99.0, 100.0}
+    assert (points["m.int8.tflite"]["y_low"], points["m.int8.tflite"]["y_high"]) == (97, 99.5)
+    assert "2 ms [1.8, 2.2]" in points["m.int8.onnx"]["details"]
     tags = [tag for tag, _ in page.tags]
     assert tags.index("figure") < tags.index("h2") < tags.index("table")
     (sentence,) = (text for text in page.texts if text.startswith("Certified"))
@@ -104,8 +104,8 @@ def test_the_picture_of_a_regression_shows_its_largest_mean_error(manifest: Mani
     )
     page = shown(replace(manifest, certificate=certificate))
     made, reference = page.charts[0]["data"]["values"]
-    assert (made["near"], made["near_low"], made["near_high"]) == pytest.approx((2.5, 2, 3))
-    assert reference["near"] == 0
+    assert (made["y"], made["y_low"], made["y_high"]) == pytest.approx((2.5, 2, 3))
+    assert reference["y"] == 0
     assert any("grows by at most 2.00 %" in text for text in page.texts)
 
 
@@ -121,7 +121,9 @@ def test_the_costliest_layers_are_bars_as_long_as_their_cost(manifest: Manifest)
     _, costs, times = (chart["data"]["values"] for chart in shown(manifest).charts)
     assert [row["value"] for row in costs] == [0.5 / (i + 1) for i in range(BARS)]
     assert [row["value"] for row in times] == [300, 200, 100]
-    assert costs[0]["detail0"].startswith("</style>")  # the layer's whole path is in the details
+    assert costs[0]["details"].startswith(
+        "layer: </style>"
+    )  # the layer's whole path is in the details
 
 
 def test_layers_are_named_by_the_end_that_tells_them_apart() -> None:

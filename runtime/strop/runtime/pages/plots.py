@@ -31,16 +31,19 @@ class PlotAxis:
         title: With the unit.
         is_log: Whether equal ratios are equally far apart; then all values are > 0.
         limit: Drawn as a dashed line; None for none.
+        from_zero: Whether it begins at 0, so that lengths on it can be compared.
     """
 
     title: str
     is_log: bool = False
     limit: float | None = None
+    from_zero: bool = False
 
     def channel(self, field: str) -> dict[str, Any]:
         """Return Vega-Lite's encoding of a field on this axis."""
-        kind = {"type": "log"} if self.is_log else {"zero": False}
-        scale = {**kind, "nice": False, "padding": PADDING}
+        kind = {"type": "log"} if self.is_log else {"zero": self.from_zero}
+        room = {"nice": True} if self.from_zero else {"nice": False, "padding": PADDING}
+        scale = {**kind, **room}
         return {"field": field, "type": "quantitative", "title": self.title, "scale": scale}
 
 
