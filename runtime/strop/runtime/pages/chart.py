@@ -25,6 +25,7 @@ Row = Mapping[str, str | float | None]
 
 WIDTH = 400  # of the still picture, in pixels: on a phone its text stays readable
 HEIGHT = 240
+PADDING = 24  # of a picture: a reader's font may be wider than that it was laid out with
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 LINK_NAMESPACE = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
 # How a chart is used, for a line near it.
@@ -119,13 +120,16 @@ def tooltip(details: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"field": field, "title": title} for field, title in details.items()]
 
 
-def picture(charts: Sequence[Chart], *, title: str, notes: Sequence[str]) -> str:
+def picture(
+    charts: Sequence[Chart], *, title: str, notes: Sequence[str], width: int = WIDTH
+) -> str:
     """Draw charts below each other as one SVG file, in daylight and in the dark.
 
     Args:
         charts: One at least.
         title: Above them.
         notes: Lines below the title.
+        width: Of each plot, without its axis, in pixels.
 
     Raises:
         OutputError: vl-convert-python is not installed.
@@ -134,7 +138,11 @@ def picture(charts: Sequence[Chart], *, title: str, notes: Sequence[str]) -> str
         "config": chart_config(),
         "title": {"text": xml_text(title), "subtitle": list(map(xml_text, notes))},
         "spacing": 32,
-        "vconcat": [_view(chart, is_live=False) | {"title": _title(chart)} for chart in charts],
+        "padding": PADDING,
+        "vconcat": [
+            _view(chart, is_live=False) | {"title": _title(chart, width), "width": width}
+            for chart in charts
+        ],
         "resolve": {"scale": {"color": "independent"}},
     }
     svg = ElementTree.fromstring(_svg(whole))
@@ -194,8 +202,8 @@ def _view(chart: Chart, *, is_live: bool) -> dict[str, Any]:
     }
 
 
-def _title(chart: Chart) -> dict[str, Any]:
-    return {"text": xml_text(chart.title), "subtitle": xml_text(chart.subtitle), "limit": WIDTH}
+def _title(chart: Chart, width: int) -> dict[str, Any]:
+    return {"text": xml_text(chart.title), "subtitle": xml_text(chart.subtitle), "limit": width}
 
 
 def _written(value: str | float | None) -> str | float | None:
