@@ -56,7 +56,7 @@ class Index:
     """All promoted artifacts, by the model's name.
 
     Attributes:
-        models: One a name, sorted.
+        models: One per name, sorted.
     """
 
     models: tuple[Promotion, ...] = ()
@@ -89,7 +89,7 @@ BASELINE_INDEX = RecordFormat(
 
 
 def require_name(model: str) -> None:
-    """Pass a model's name.
+    """Refuse what cannot be a model's name.
 
     Raises:
         PlanError: It is none.

@@ -1,4 +1,4 @@
-"""When an artifact may become the baseline: on evidence, by somebody, for a reason."""
+"""Decides if an artifact may become a model's baseline: by evidence, with a name and a reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def promotion(
     promoted_by: str,
     evidence: Sequence[ReportFile] = (),
 ) -> Promotion:
-    """What to put into the index; nothing is written.
+    """Make the entry of the index; nothing is written.
 
     The first baseline of a model needs a session of it; each later one needs reports of
     checks against the one before. A regression may be promoted: the reason is what those
@@ -99,10 +99,10 @@ def _checked(each: ReportFile, sha256: str) -> Checked:
 
 
 def _line(each: ReportFile, sha256: str) -> str:
-    """The verdict in words, where it is one to promote by.
+    """Word the verdict of a report, if it is one to promote by.
 
     Raises:
-        GateError: It is none.
+        GateError: It is not.
     """
     checked = _checked(each, sha256)
     decision = checked.decision

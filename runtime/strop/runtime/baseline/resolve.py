@@ -35,7 +35,7 @@ def promoted_of(given: Path) -> Promoted | None:
 
     Raises:
         BaselineError: The directory has no such baseline, or not with its promoted content.
-        PlanError: The name is none.
+        PlanError: The name cannot be a model's.
     """
     folder, name = _split(given)
     if folder is None:
@@ -57,7 +57,7 @@ def baseline_file(given: Path) -> Path:
 
     Raises:
         BaselineError: The directory has no such baseline, or not its file.
-        PlanError: The name is none.
+        PlanError: The name cannot be a model's.
     """
     promoted = promoted_of(given)
     if promoted is None:

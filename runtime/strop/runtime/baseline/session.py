@@ -25,7 +25,7 @@ BLOCKS_OF_PROCESS = 8  # as many as an artifact has in a pair
 
 
 class MachineClass(str, Enum):
-    """What the user says of the machine; nothing that it tells itself shows it."""
+    """Whether others use the machine, as the user says; nothing on it can show that."""
 
     DEDICATED = "dedicated"
     SHARED = "shared"
@@ -131,7 +131,7 @@ def measure_session(
         plan: How long.
         machine_class: As the user says.
         processes: How many fresh ones.
-        on_process: Is told how many are done, of how many.
+        on_process: Gets how many are done, and of how many.
 
     Raises:
         ArtifactError, EngineError: It cannot be run.

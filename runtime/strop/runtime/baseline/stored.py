@@ -1,4 +1,4 @@
-"""The mode `stored`: only numbers of the baseline are there, of earlier occasions.
+"""Judges an artifact by sessions of its baseline, of which only numbers are there.
 
 They may fail a build only where nothing but the artifact is new: on the same hardware with
 the same software, that the user calls dedicated, against MIN_SESSIONS separate occasions.
@@ -40,7 +40,7 @@ class StoredDecision:
 
     Attributes:
         verdict: In one word.
-        reasons: In words, what it came of.
+        reasons: Why, in words.
         sessions: How many of the baseline count.
         ratio: p50 of the new artifact over the baseline's sessions.
         low: Its lower bound.
@@ -160,7 +160,7 @@ def _verdict(low: float, high: float, plan: CheckPlan) -> tuple[Verdict, tuple[s
 def moved(
     new: BaselineSession, kept: Sequence[BaselineSession], plan: CheckPlan
 ) -> tuple[str, ...]:
-    """Which of the fixed work takes another time than it did: then the machine has changed."""
+    """Say which reference load takes another time than before: then the machine has changed."""
     texts = []
     for name in (field.name for field in fields(ReferenceLoad)):
         expected = prediction([math.log(_yardstick_ns(each, name)) for each in kept])

@@ -1,1 +1,1 @@
-"""Words the results of a check for people, CI and dashboards."""
+"""Presents a check in common terms, and renders it for people, CI and dashboards."""

@@ -32,7 +32,7 @@ REMEDIES = {
 
 
 def present_pairs(report: CheckReport, *, is_strict: bool, has_accuracy: bool) -> Presentation:
-    """The report in common terms.
+    """Present the report in common terms.
 
     Args:
         report: As measured.

@@ -18,14 +18,14 @@ def pyperf_json(measured: Measured) -> str:
     """
     benchmarks: list[dict[str, object]] = [
         {
-            "metadata": {"name": name, **_told(_facts(latency))},
+            "metadata": {"name": name, **_known(_facts(latency))},
             "runs": [{"values": [ns / NS_PER_S for ns in run]} for run in latency.runs_ns],
         }
         for name, latency in measured.named()
     ]
     return (
         json.dumps(
-            {"version": VERSION, "metadata": _told(_origin(measured)), "benchmarks": benchmarks}
+            {"version": VERSION, "metadata": _known(_origin(measured)), "benchmarks": benchmarks}
         )
         + "\n"
     )
@@ -58,6 +58,6 @@ def _origin(measured: Measured) -> dict[str, object]:
     return values
 
 
-def _told(values: dict[str, object]) -> dict[str, object]:
-    """Without what is not known: pyperf refuses a file with an empty value."""
+def _known(values: dict[str, object]) -> dict[str, object]:
+    """The values that are known: pyperf refuses a file with an empty one."""
     return {name: value for name, value in values.items() if value not in (None, "")}

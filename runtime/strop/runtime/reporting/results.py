@@ -1,4 +1,4 @@
-"""A check as a list of tests, for what takes nothing else: JUnit, annotations, one word."""
+"""A check as a list of tests, for JUnit, annotations, the exit code and the one word."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Result:
 
 
 def latency_result(verdict: Verdict, *, text: str, is_strict: bool, metric: str = P50) -> Result:
-    """What a verdict on latency is as a test.
+    """Make a test of a verdict on latency.
 
     Args:
         verdict: Of any mode.
@@ -66,7 +66,7 @@ def latency_result(verdict: Verdict, *, text: str, is_strict: bool, metric: str 
 def gate_results(
     found: Sequence[Change], old: Anatomy, new: Anatomy, *, has_accuracy: bool
 ) -> tuple[Result, ...]:
-    """Every gate without statistics, in the order of GATES.
+    """Make a test of every gate without statistics, in the order of GATES.
 
     Args:
         found: What is not as in the baseline.

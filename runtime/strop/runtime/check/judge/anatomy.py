@@ -63,7 +63,7 @@ class Structure:
         float_ops: Those that compute in float.
         undelegated: Those outside of every delegate partition; None where there are no
             delegates.
-        macs: Multiplications with an addition in one inference; None where it is not told.
+        macs: Multiplications with an addition in one inference; None if the engine does not say.
     """
 
     ops: tuple[OpCount, ...]
@@ -79,7 +79,7 @@ class Anatomy:
     Attributes:
         size_bytes: Of the file.
         facts: What runs it.
-        structure: What it consists of; None where the engine does not tell.
+        structure: What it consists of; None if the engine does not say.
     """
 
     size_bytes: int
@@ -103,7 +103,7 @@ class Subject:
 
 
 def subject(candidate: Candidate, plan: CheckPlan) -> Subject:
-    """Open the artifact once and say what it is.
+    """Open the artifact once, by whatever is to run it, and say what it is.
 
     Raises:
         ArtifactError, EngineError: It cannot be run.
@@ -170,7 +170,7 @@ def anatomy_there(
 
 
 def structure(engine: Engine) -> Structure | None:
-    """What the engine runs; None where it does not tell."""
+    """Count what the engine runs; None if it does not say."""
     found = engine.operations() if isinstance(engine, TellsOperations) else None
     if found is None:
         return None

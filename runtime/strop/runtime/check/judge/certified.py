@@ -1,4 +1,4 @@
-"""What the manifest beside an artifact certifies, and whether it is of that very file."""
+"""Reads what the manifest beside an artifact certifies, and whether it describes that file."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def difference_from_manifest(artifact: Path) -> str:
-    """Say that the manifest beside an artifact describes another file of its name.
+    """Say whether the manifest beside an artifact describes another file of its name.
 
     The file is hashed only where a manifest names it.
 

@@ -1,4 +1,4 @@
-"""From pairs to a verdict: two thresholds, and between them nothing is claimed."""
+"""Decides from pairs if an artifact is slower: two thresholds, and no claim between them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Decision:
 
     Attributes:
         verdict: In one word.
-        reasons: In words, what it came of.
+        reasons: Why, in words.
         stage: 1 where the first pairs were enough for a pass, else 2.
         pairs: How many count.
         dropped_quads: How many of all quads do not.

@@ -1,4 +1,4 @@
-"""The figures that a check's raw samples support."""
+"""Derives the figures of a check from its raw samples."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from strop.runtime.statistics.intervals import percentile_ns
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArmFigures:
-    """What is said about one of the two artifacts; None where no sample counts.
+    """The figures of one of the two artifacts; None where no sample counts.
 
     Attributes:
         p50_ns: Median of the counted blocks' medians: what the verdict is about.
         p90_ns: 9 of 10 counted inferences took no longer; None, like p99, where they are
             too few to state it.
-        p99_ns: 99 of 100 took no longer. On a shared machine a tail is mostly others'.
+        p99_ns: 99 of 100 took no longer. On a shared machine other processes make most of the tail.
         n: Counted inferences.
         load_ns: Opening the artifact in a fresh process, median of all pairs.
-        first_invoke_ns: The first inference in it, alike.
-        peak_rss_bytes: Most physical memory it held, alike.
+        first_invoke_ns: The first inference in that process, median of all pairs.
+        peak_rss_bytes: Most physical memory that the process held, median of all pairs.
     """
 
     p50_ns: float | None
@@ -38,7 +38,7 @@ class ArmFigures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PairFigures:
-    """Both artifacts, and whether they answered alike.
+    """Both artifacts, and whether their answers are the same.
 
     Attributes:
         old: The baseline.

@@ -1,4 +1,4 @@
-"""Gates without statistics: size, operations, delegation, memory, accuracy. They name changes."""
+"""Compares what needs no statistics: size, operations, delegation, memory, accuracy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZE, MACS, OPERATIONS, FLOAT, PARTITIONS, UNDELEGATED, MEMORY, ACCURACY = GATES
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """Something about an artifact that is not as in the baseline.
+    """One difference of an artifact from its baseline.
 
     Attributes:
         gate: One of GATES.
@@ -69,7 +69,7 @@ def changes(
     gates: GateOptions = NOTHING_ALLOWED,
     certificate: Certified | None = None,
 ) -> tuple[Change, ...]:
-    """What is different, worse or not, in the order of GATES.
+    """List the differences, worse or not, in the order of GATES.
 
     Operations are compared only where the same engine runs both.
 
@@ -97,7 +97,7 @@ def failed_gates(found: Sequence[Change]) -> tuple[str, ...]:
 
 
 def accuracy_changes(certificate: Certified, gates: GateOptions) -> tuple[Change, ...]:
-    """The gate `accuracy` alone, for which nothing has to be run; none where it is kept."""
+    """Judge the gate `accuracy` alone, which needs no run; empty if the accuracy is kept."""
     found = None if gates.max_drop is None else _accuracy(certificate, gates.max_drop)
     return () if found is None else (_change(found, gates),)
 

@@ -1,4 +1,4 @@
-"""The check report: what was measured and decided, as a file that outlives the run."""
+"""The check report: what was measured and decided, as a record in a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from strop.runtime.records.timestamps import moment_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """One new artifact held against the baseline.
+    """One new artifact, compared with the baseline.
 
     Attributes:
         subject: The new artifact.
@@ -54,7 +54,7 @@ class CheckReport:
         machine: On what, and in what state it was before.
         place: What of the machine and its software does not change by itself, and in which
             boot; None in reports of versions 1 and 2.
-        cool_down: The wait before; None where the board tells no temperature.
+        cool_down: The wait before; None if the board reports no temperature.
         board_before: State of the board before the first pair.
         board_after: State after the last one.
         baseline: The old artifact.

@@ -1,7 +1,7 @@
-"""An absolute limit of a percentile, and when so many inferences show that it is held.
+"""Judges an absolute limit of a latency percentile by the inferences that were timed.
 
-MLPerf's early stopping: of the slowest inferences, as many are put aside as would have been
-seen by chance in fewer than 1 of 100 runs whose percentile is what is left.
+MLPerf's early stopping bounds a percentile from above by a sample: so few inferences are slower
+than it that chance would leave as few in at most 1 of 100 runs, if the percentile were higher.
 
 Source: MLCommons, LoadGen, early_stopping.cc (confidence 0.99, tolerance 0).
 """
@@ -61,8 +61,8 @@ class SloFinding:
         verdict: In one word.
         inferences: How many there are.
         p_ns: The percentile as observed.
-        high_ns: It is this at most, by MLPerf's early stopping.
-        low_ns: It is this at least, in the blocks that count.
+        high_ns: Upper bound of the percentile, by MLPerf's early stopping.
+        low_ns: Lower bound of the percentile, from the blocks that count.
         worst_process_ns: The largest of the processes' own percentiles.
     """
 
@@ -104,9 +104,8 @@ def inferences_needed(q: float) -> int:
 def processes_needed(slos: int) -> int:
     """The fewest processes that can show a limit missed: 7 for one, 8 for two.
 
-    Within a process inferences are alike in more than the artifact, so that processes are
-    what is independent. If half of all processes held the limit, all n would miss it in
-    2^-n of the checks.
+    Inferences of one process share more than the artifact, so only processes are independent. If
+    half of all processes held the limit, all n would miss it in 2^-n of the checks.
 
     Args:
         slos: How many limits are judged together.
@@ -150,11 +149,11 @@ def lower_bound_ns(samples_ns: Sequence[int], q: float, *, alpha: float = ALPHA)
 
 
 def judge_slo(solos: Sequence[Solo], slo: Slo, plan: CheckPlan, *, slos: int = 1) -> SloFinding:
-    """What the inferences show of one limit.
+    """Say what the inferences show about one limit.
 
-    It is held by all of them together and by each process, also those of blocks that do not
-    count: what disturbs the machine makes nothing faster. It is missed only by those that
-    count, together and in every process, `processes_needed` at least.
+    The limit is held if all inferences together and those of each process hold it, with the blocks
+    that do not count: a disturbance makes nothing faster. It is missed only if the blocks that
+    count miss it, together and in each of at least `processes_needed` processes.
 
     Args:
         solos: At least one process.

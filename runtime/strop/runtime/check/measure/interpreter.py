@@ -1,7 +1,7 @@
 """Another Python, with an engine of its own, for one side of a comparison.
 
-It needs numpy and an engine. strop itself it gets from here, a copy of the device half on
-its path, so that both sides are timed by the same code.
+That Python needs numpy and an engine. It runs a copy of our device half, so that the same code
+times both sides.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def two_interpreters(other: Path) -> Iterator[tuple[Interpreter, Interpreter]]:
         other: Path of a Python, usually VENV/bin/python.
 
     Raises:
-        PlanError: It is none, or lacks numpy.
+        PlanError: It is not a Python, or lacks numpy.
         OutputError: No room for the copy.
     """
     # A bare name would be looked up on PATH by the system; here it is a path.

@@ -1,4 +1,4 @@
-"""Why a quad of blocks does not count: never because of which artifact was slow in it."""
+"""Says why a quad of blocks does not count; which artifact was slow in it is never a reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def reasons(
     states: Sequence[BlockState],
     temperature_limit_c: float | None,
 ) -> tuple[tuple[str, ...], ...]:
-    """For each quad what speaks against it; empty where nothing does.
+    """List for each quad why it does not count; the list of one that counts is empty.
 
     Args:
         quads: As they ran.

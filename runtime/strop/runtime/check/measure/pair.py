@@ -39,7 +39,7 @@ class Candidate:
     Attributes:
         artifact: The file.
         engine: Its name; None lets strop choose.
-        slowdown: By which every inference takes longer than it does; to try a check on.
+        slowdown: Share by which every inference is made to take longer, to try out a check.
         interpreter: Whose process runs it; None is the Python that runs strop.
     """
 
@@ -67,7 +67,7 @@ class PairRunner:
 
     Args:
         old: The baseline.
-        new: What is held against it.
+        new: The new artifact.
         plan: How long.
         rng: Source of all random choices.
         watch: Reads the board between quads, of all pairs.
@@ -197,7 +197,7 @@ def begin(
 
 
 def largest_difference(one: NDArray[np.float64], two: NDArray[np.float64]) -> float | None:
-    """Between two artifacts' answers; None where they have other shapes, or nothing to compare."""
+    """Between two artifacts' answers; None if their shapes differ or nothing is comparable."""
     if one.shape != two.shape or not one.size:
         return None
     return float(np.abs(one - two).max())

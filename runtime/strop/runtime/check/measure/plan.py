@@ -15,7 +15,8 @@ class CheckPlan:
     Attributes:
         tolerance: Relative increase of p50 up to which nothing is called a regression.
         limit: Relative increase that a pass excludes, > tolerance.
-        alpha: What the bounds may miss, one-sided, for all artifacts of the check together.
+        alpha: Probability that a bound is wrong, one-sided, for all artifacts of the check
+            together.
         stage1_pairs: After these a check may end, but only with a pass.
         max_pairs: Pairs of processes at most.
         pairs: How many; None fits them into `budget_s`.
@@ -27,9 +28,9 @@ class CheckPlan:
         block_duration_s: Sum of these, at least.
         lead_in_duration_s: What is run before them in every block and not counted.
         warmup_duration_s: Inferences of a fresh process before its first block, at least.
-        max_warmup_duration_s: The same where they have not settled before.
+        max_warmup_duration_s: The same, at most, if the latency has not settled earlier.
         inputs: Different tensors, taken in turn; the same for both artifacts.
-        seed: Of every lot that is drawn, and of the inputs.
+        seed: Of all random choices, and of the inputs.
         num_threads: Within one inference.
     """
 
@@ -75,7 +76,7 @@ class CheckPlan:
                 raise PlanError(f"plan: {name} is {getattr(self, name):g}; needed is > 0")
 
     def least_pairs(self, artifacts: int) -> int:
-        """The fewest pairs that can show a regression, be it ever so large.
+        """The fewest pairs that can show a regression of any size.
 
         Args:
             artifacts: How many are tested together.

@@ -1,4 +1,4 @@
-"""Starts, commands, stops and ends a worker, each in surroundings that are drawn randomly.
+"""Starts, commands and ends worker processes, each with a random layout of its memory.
 
 Where a file's pages and the stack lie can make code some percent faster or slower for as long as
 a process lives. Drawn anew for each process, that is noise that the pairs average out; left alone,
@@ -192,7 +192,7 @@ def padded_environment(rng: random.Random) -> dict[str, str]:
 
 
 def processors(num_threads: int) -> tuple[int, ...]:
-    """Where both workers of a pair stay; empty where the system does not let us say.
+    """The processors of both workers of a pair; empty if the system does not let us choose.
 
     One thread stays on one processor: the last, as the first gets most interrupts and,
     on boards with two kinds of cores, is a slow one. More threads have all of them.

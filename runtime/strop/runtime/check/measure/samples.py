@@ -1,4 +1,4 @@
-"""What a pair of processes leaves: raw samples, and the one number that counts."""
+"""The raw samples of a pair of processes, and the ratio that is derived from them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ORDERS = ("ABBA", "BAAB")  # A is the baseline, B the new artifact
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockSamples:
-    """One artifact's turn.
+    """One block: inferences of one artifact in a row.
 
     Attributes:
         invoke_ns: Timed inferences.
         lead_in_runs: Inferences before them.
         elapsed_ns: All of these, and the writing of their inputs.
         cpu_ns: Processor time of the process meanwhile, all threads.
-        switches: How often it was taken off its processor meanwhile against its will.
+        switches: Involuntary context switches of the process meanwhile.
     """
 
     invoke_ns: tuple[int, ...]
@@ -52,7 +52,7 @@ class Quad:
     """Four blocks, close together.
 
     Attributes:
-        order: One of ORDERS, drawn by lot.
+        order: One of ORDERS, drawn randomly.
         blocks: Four, as they ran.
         reasons: Why they do not count; empty where they do.
     """
@@ -79,14 +79,14 @@ class Quad:
     @property
     def cpu_log_ratio(self) -> float:
         """The same of processor time, by the mean of both."""
-        # A clock of 10 ms may tell 0 for a short block.
+        # A clock of 10 ms may show 0 for a short block.
         return self.mean_log_ratio([max(block.cpu_per_run_ns, 1.0) for block in self.blocks])
 
     def mean_log_ratio(self, values: Sequence[float]) -> float:
         """Logarithm of new over old, by the mean of both; a steady drift cancels out.
 
         Args:
-            values: One a block, > 0.
+            values: One per block, > 0.
         """
         signs = [1 if name == "B" else -1 for name in self.order]
         return sum(sign * math.log(value) for sign, value in zip(signs, values, strict=True)) / 2
@@ -101,8 +101,8 @@ class Start:
         first_invoke_ns: The first inference.
         warmup_ns: Inferences up to the first block.
         peak_rss_bytes: Most physical memory held at once, after the warm-up.
-        inputs_sha256: Of what it is run on.
-        outputs_sha256: Of what it answered, raw.
+        inputs_sha256: Of the input tensors.
+        outputs_sha256: Of the raw output tensors.
     """
 
     load_ns: int
@@ -115,7 +115,7 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Two fresh processes, one an artifact, measured in turn.
+    """Two fresh processes, one per artifact, measured in turn.
 
     Attributes:
         old: How the baseline's began.
@@ -147,6 +147,6 @@ class Pair:
 
 
 def draw_orders(quads: int, rng: random.Random) -> tuple[str, ...]:
-    """An order for each quad by lot: as many of one as of the other, or one more."""
+    """Draw a random order for each quad; both occur equally often, or one of them once more."""
     orders = [*ORDERS * (quads // 2), *([rng.choice(ORDERS)] if quads % 2 else [])]
     return tuple(rng.sample(orders, quads))

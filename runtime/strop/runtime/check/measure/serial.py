@@ -1,4 +1,4 @@
-"""The mode `paired-serial`: where memory holds one artifact's process, but not two."""
+"""Measures pairs one process at a time, where memory does not hold two."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ COPIES = 3
 
 
 class SerialRunner:
-    """Measures pairs of four processes, one after the other, ABBA or BAAB by lot.
+    """Measures pairs of four processes, one after the other, in a random one of ORDERS.
 
     Args:
         old: The baseline.
-        new: What is held against it.
+        new: The new artifact.
         plan: How long.
         rng: Source of all random choices.
         temperature_limit_c: Where the board starts to be slowed down.
@@ -94,10 +94,10 @@ def has_room_for_two(artifacts: Sequence[Path], root: Path = Path("/")) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SerialQuad(Quad):
-    """The blocks of one number of four processes, seconds apart from each other.
+    """The blocks with one number of four processes, which are seconds apart.
 
-    A board that warms up drifts more between them than it is disturbed, and all quads of a
-    pair have one order.
+    In that time a board that warms up drifts by more than disturbances add, and all quads of a pair
+    have one order.
     """
 
     @property

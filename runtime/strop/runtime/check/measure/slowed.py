@@ -1,4 +1,4 @@
-"""An engine that takes longer than it does: slowdowns of a known size, to try a check on."""
+"""Slows an engine down by a known share, to try out a check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures one artifact in a fresh process, block by block, with nothing beside it."""
+"""Measures one artifact in a fresh process, block by block."""
 
 from __future__ import annotations
 

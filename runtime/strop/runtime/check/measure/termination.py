@@ -1,4 +1,4 @@
-"""SIGTERM, as CI runners send it, ends a check as Ctrl-C does: with its processes."""
+"""Ends a check with its processes at SIGTERM, which CI runners send, as at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AGAIN_S = 5.0
 
 @contextmanager
 def ending_on_signals() -> Iterator[None]:
-    """Leave the block where SIGINT or SIGTERM comes; a context manager.
+    """Leave the block when SIGINT or SIGTERM comes; a context manager.
 
     By KeyboardInterrupt or SystemExit, raised again every AGAIN_S until the block is left.
     Python itself would end at SIGTERM at once, and leave temporary files behind. A SIGINT that

@@ -1,4 +1,4 @@
-"""The process that runs one artifact of a pair, when its parent tells it to.
+"""Runs one artifact of a pair in a process of its own, at its parent's commands.
 
 Run as `python -m strop.runtime.check.measure.worker ARTIFACT`. It reads one command a line from
 stdin ("open", "warm_up", "block") and answers each with one line of JSON; the end of stdin
@@ -37,7 +37,7 @@ from strop.supervised import end_with_parent
 SETTLED = 0.03  # of the last third of the warm-up from the third before it
 MAX_SCORES = 10_000  # of one output that are compared; a segmentation has millions
 MAX_SCORE = 1e29  # a mask may have -3e38, which no record holds
-MIN_THIRD = 3  # inferences; the median of fewer tells nothing
+MIN_THIRD = 3  # inferences; the median of fewer means nothing
 
 
 class Worker:

@@ -1,1 +1,1 @@
-"""Holds the ways to check: paired, sequential, against limits, merged, self-test."""
+"""Holds the modes of check, each with what it runs, decides and presents, and the self-test."""

@@ -1,4 +1,4 @@
-"""The mode `budget`: no baseline; an artifact's own latency against absolute limits."""
+"""The mode `budget`: an artifact's own latency against absolute limits, without a baseline."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class BudgetChecked:
 
     Attributes:
         subject: It.
-        findings: One a limit.
+        findings: One per limit.
         block_states: The board between its blocks; a block of any process is one round.
         processes: Raw samples.
     """
@@ -76,7 +76,7 @@ class BudgetReport:
         plan: Durations, seed; its thresholds have no part in it.
         machine: On what, and in what state it was before.
         place: What of the machine and its software does not change by itself.
-        cool_down: The wait before; None where the board tells no temperature.
+        cool_down: The wait before; None if the board reports no temperature.
         board_before: State of the board before the first process.
         board_after: State after the last one.
         artifacts: In the order in which they were given.

@@ -1,8 +1,8 @@
-"""Several checks of the same files as one: red only where each of them is.
+"""Merges checks of the same files into one, which is red only if each of them is.
 
-A red check can be made again on a fresh machine. That takes no false alarm for a second one: what
-one machine shows at a level of 1 %, two independent ones show at one of 0.01 %, less where they
-share what disturbs them.
+A red check can be repeated on a fresh machine, which leaves fewer false alarms, not more: what one
+machine shows at a level of 1 %, two independent ones show at 0.01 %; at a weaker level if the same
+thing disturbs both.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class MergedArtifact:
     Attributes:
         subject: As on the last one.
         verdict: Of all together.
-        reasons: In words, what it came of.
+        reasons: Why, in words.
         occasions: In the order of the reports.
     """
 
@@ -55,7 +55,7 @@ class MergedArtifact:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What else is not as in the baseline, on every occasion, as it was on the last one."""
+        """Differences from the baseline on every occasion, as they were on the last one."""
         shared = [
             {(change.gate, change.fails) for change in each.changes} for each in self.occasions
         ]
@@ -101,14 +101,14 @@ def run(
 
 
 def merge(files: Sequence[ReportFile]) -> MergedReport:
-    """Hold reports on the same files against each other.
+    """Decide by reports on the same files.
 
     Args:
         files: Two or more.
 
     Raises:
-        PlanError: There is one alone, they are of other files or thresholds, or two of them are of
-            one occasion: less than an hour apart within one boot.
+        PlanError: There is only one, they are of different files or thresholds, or two of them are
+        of one occasion: less than an hour apart within one boot.
     """
     if len(files) < MIN_REPORTS:
         raise PlanError(

@@ -47,7 +47,7 @@ class CheckMode(Protocol):
         Args:
             question: What is asked.
             cool: Waits until the board is cool.
-            note: Is told what happens meanwhile.
+            note: Gets lines about what happens meanwhile.
 
         Returns:
             The report, which `FORMAT` can write.

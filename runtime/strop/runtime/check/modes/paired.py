@@ -1,4 +1,4 @@
-"""The modes `paired` and `paired-serial`: the baseline is a file, and is measured again."""
+"""The modes `paired` and `paired-serial`: the baseline's file is measured beside the new ones."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def check_paired(
     on_pair: Callable[[Path, int, int], None] = lambda path, done, planned: None,
     mode: Mode = Mode.PAIRED,
 ) -> CheckReport:
-    """Hold each new artifact against the baseline on this machine.
+    """Compare each new artifact with the baseline on this machine.
 
     Args:
         baseline: The old artifact.
@@ -213,10 +213,10 @@ def check_paired(
 
 
 def require_baseline(path: Path) -> None:
-    """Pass a baseline that is there.
+    """Refuse a baseline that is not there.
 
     Raises:
-        BaselineError: It is not.
+        BaselineError: There is no such file.
     """
     if not path.exists():
         raise BaselineError(

@@ -1,4 +1,4 @@
-"""What a check is worth on one machine: equal files and known slowdowns, tried there."""
+"""Tries checks of equal files and of known slowdowns on one machine, and counts what they say."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def try_out(
         plan: Of every trial; each has a seed of its own.
         budget_s: For all.
         clock: Seconds, monotonic.
-        on_trial: Is told of each.
+        on_trial: Gets each trial.
 
     Raises:
         MeasurementError: Not even one round of ROUND was possible.
@@ -110,7 +110,7 @@ def try_out(
 
 
 def findings(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """False alarms and what was caught, with exact one-sided 95 % bounds, a line each."""
+    """A line per slowdown: how many checks called it one, with an exact one-sided 95 % bound."""
     lines = []
     for rel_increase in sorted({trial.rel_increase for trial in trials}):
         verdicts = [
@@ -134,7 +134,7 @@ def findings(trials: Sequence[Trial]) -> tuple[str, ...]:
 
 
 def findings_for(found: Qualification | None, machine: Machine, plan: CheckPlan) -> tuple[str, ...]:
-    """What trials have shown of checks by this plan on this machine; nothing where none have."""
+    """The findings of trials by this plan on this machine; empty if there are none."""
     return findings(found.trials) if found is not None and found.is_of(machine, plan) else ()
 
 
@@ -149,7 +149,7 @@ def qualification_beside(path: Path) -> Qualification | None:
 
 
 def _identity(machine: Machine, plan: CheckPlan) -> tuple[object, ...]:
-    """What has to be the same; not what changes with every run or boot."""
+    """What must be equal for trials to hold: nothing that changes with every run or boot."""
     return (
         *(machine.cpu_model, machine.board, machine.arch, machine.isa, machine.cores_online),
         replace(plan, seed=0, budget_s=1.0, pairs=None),

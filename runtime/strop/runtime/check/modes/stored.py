@@ -49,7 +49,7 @@ REMEDIES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredChecked:
-    """One new artifact held against stored numbers.
+    """One new artifact, compared with stored numbers.
 
     Attributes:
         session: What was measured of it.
@@ -115,7 +115,7 @@ def settings(question: Question) -> dict[str, object]:
 def run(
     question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
 ) -> StoredReport:
-    """Measure each artifact alone, and hold it against the baseline's sessions.
+    """Measure each artifact alone, and compare it with the baseline's sessions.
 
     Raises:
         ArtifactError, EngineError: A file cannot be run.
@@ -176,7 +176,7 @@ def _changes(
     artifact: Path,
     gates: GateOptions,
 ) -> tuple[Change, ...]:
-    """Against the last session that counts: another engine's memory or delegation is no change."""
+    """List differences from the last session that counts; none if there is no such session."""
     kept, _ = matching(new, olds)
     old = kept[-1] if kept else new
     certificate = None

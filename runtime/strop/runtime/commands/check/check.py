@@ -31,7 +31,7 @@ __all__ = ["ON_BOARD", "add_parser", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, decide, print, keep the report, tell CI.
+    """Measure, decide, print, keep the report, write what CI reads.
 
     Raises:
         BaselineError: There is no baseline file.
@@ -42,21 +42,21 @@ def run(options: argparse.Namespace) -> int:
         TargetError: The board cannot be reached, or lacks something.
         MeasurementError: It could not be measured.
     """
-    with check_outputs(options) as tell:
+    with check_outputs(options) as write_outputs:
         plan, is_elsewhere = plan_of(options), has_target(options)
         if options.merge:
-            return _check(MERGE, question_of_merge(options, plan), options, tell)
+            return _check(MERGE, question_of_merge(options, plan), options, write_outputs)
         if options.self_test:
             return run_self_test(options, plan)
         question = question_of(options, plan, is_elsewhere=is_elsewhere)
-        return _check(MODES[question.mode], question, options, tell)
+        return _check(MODES[question.mode], question, options, write_outputs)
 
 
 def _check(
     mode: CheckMode,
     question: Question,
     options: argparse.Namespace,
-    tell: Callable[[Presentation], None],
+    write_outputs: Callable[[Presentation], None],
 ) -> int:
     is_elsewhere = mode.COMPARES_FILES and has_target(options)
     if options.output is not None:
@@ -81,7 +81,7 @@ def _check(
     if options.output is not None and mode.FORMAT is not None:
         mode.FORMAT.write(report, options.output)
         console.note(f"{mode.KEPT}: {options.output}")
-    tell(check)
+    write_outputs(check)
     return check.exit_code
 
 

@@ -19,8 +19,8 @@ TITLE = "strop check"
 KINDS = {Outcome.FAILED: ERROR, Outcome.ERROR: ERROR, Outcome.UNKNOWN: WARNING}
 
 
-def tell_github(check: Presentation, paths: Sequence[Path], *, is_json: bool) -> None:
-    """Tell it what was found, as far as the environment says that it listens.
+def write_for_github(check: Presentation, paths: Sequence[Path], *, is_json: bool) -> None:
+    """Write what was found to whatever the environment names.
 
     Args:
         check: What was found.
@@ -34,8 +34,8 @@ def tell_github(check: Presentation, paths: Sequence[Path], *, is_json: bool) ->
     _append_outputs(verdict=check.word, ratio="" if ratio is None else f"{ratio:.6f}")
 
 
-def tell_github_error(error: StropError, *, is_json: bool) -> None:
-    """Tell it that the check ended without an answer; arguments as above."""
+def write_error_for_github(error: StropError, *, is_json: bool) -> None:
+    """Write that the check ended without an answer."""
     found = [annotation(ERROR, str(error))] if _is_github() else []
     _print_annotations(found, is_json=is_json)
     _append_summary(markdown_of_error((), error))
@@ -43,7 +43,7 @@ def tell_github_error(error: StropError, *, is_json: bool) -> None:
 
 
 def annotation(kind: str, text: str, *, file: str | None = None) -> str:
-    """A workflow command.
+    """Word a workflow command.
 
     Args:
         kind: ERROR or WARNING.
@@ -92,7 +92,7 @@ def _print_annotations(lines: list[str], *, is_json: bool) -> None:
 
 
 def _append_summary(*texts: str) -> None:
-    """The first text that there is room for."""
+    """Append the first text that there is room for."""
     for text in texts:
         if _append(f"\n{text}", "GITHUB_STEP_SUMMARY", max_bytes=MAX_SUMMARY_BYTES):
             return

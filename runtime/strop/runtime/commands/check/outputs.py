@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from strop import console
-from strop.runtime.commands.check.github import tell_github, tell_github_error
+from strop.runtime.commands.check.github import write_error_for_github, write_for_github
 from strop.runtime.commands.flags.export import (
     add_export_flag,
     require_exports_writable,
@@ -103,11 +103,11 @@ def check_outputs(options: argparse.Namespace) -> Iterator[Callable[[Presentatio
         for path, kind in _asked(options):
             if kind.is_judged:
                 write_whole(kind.render_error(names, unanswered), path)
-        yield partial(_tell, options)
+        yield partial(_write_outputs, options)
     except StropError as err:
         for path, kind in _asked(options):
             _try_to_write(kind.render_error(names, err), path)
-        tell_github_error(err, is_json=options.json)
+        write_error_for_github(err, is_json=options.json)
         raise
 
 
@@ -123,13 +123,13 @@ def _refuse(options: argparse.Namespace) -> None:
             raise PlanError(f"--{name} is of a check; leave it out, or --self-test")
 
 
-def _tell(options: argparse.Namespace, check: Presentation) -> None:
+def _write_outputs(options: argparse.Namespace, check: Presentation) -> None:
     for path, kind in _asked(options):
         write_whole(kind.render(check), path)
     if check.measured is not None:
         write_exports(options, check.measured)
     names = [Path(each.name) for each in check.artifacts]
-    tell_github(check, names if options.merge else options.artifacts, is_json=options.json)
+    write_for_github(check, names if options.merge else options.artifacts, is_json=options.json)
 
 
 def _try_to_write(text: str, path: Path) -> None:

@@ -101,7 +101,7 @@ def _mode(options: argparse.Namespace) -> Mode | None:
 
 
 def _refuse_for_files(options: argparse.Namespace, mode: Mode, *, is_elsewhere: bool) -> None:
-    """Pass options of a mode that measures no baseline's file."""
+    """Refuse what only a mode that measures a baseline's file can do."""
     if options.export:
         raise PlanError(
             f"--export is of a check against a baseline's file, and the mode is {mode.value};"
