@@ -9,9 +9,9 @@ from enum import Enum
 from statistics import median
 
 from strop.runtime.check.judge.anatomy import Subject, subject
-from strop.runtime.check.measure.pair import Candidate
+from strop.runtime.check.measure.pair import Candidate, Runner
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.solo import Solo, SoloRunner
+from strop.runtime.check.measure.solo import Solo, measure_solo
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.environment import Environment, Occasion, environment_here
@@ -142,7 +142,7 @@ def measure_session(
         raise PlanError(f"--processes {processes}; needed is 1 or more")
     about = subject(candidate, plan)
     created_at, here = timestamp(), environment_here()
-    runner = SoloRunner(
+    runner = Runner(
         plan,
         rng=random.Random(plan.seed),
         temperature_limit_c=board_state().temperature_limit_c,
@@ -150,7 +150,7 @@ def measure_session(
     found = []
     for number in range(processes):
         before = run_reference_load()
-        found.append(_figures(runner.run(candidate, blocks=BLOCKS_OF_PROCESS), before))
+        found.append(_figures(measure_solo(runner, candidate, blocks=BLOCKS_OF_PROCESS), before))
         on_process(number + 1, processes)
     return BaselineSession(
         strop_version=installed_version(),

@@ -53,12 +53,12 @@ class StoredDecision:
     verdict: Verdict
     reasons: tuple[str, ...]
     sessions: int
-    ratio: float | None
-    low: float | None
-    high: float | None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
     confidence: float
-    detectable_increase: float | None
-    session_deviation: float | None
+    detectable_increase: float | None = None
+    session_deviation: float | None = None
 
 
 def decide_stored(
@@ -84,16 +84,18 @@ def decide_stored(
             f"{new.invalid_share:.0%} of the blocks do not count;"
             f" {new.plan.max_invalid_share:.0%} may be"
         )
-        return _without_numbers(Verdict.INVALID, [why], sessions=len(found), confidence=1 - alpha)
+        return StoredDecision(
+            verdict=Verdict.INVALID, reasons=(why,), sessions=len(found), confidence=1 - alpha
+        )
+    few = _too_few(len(found), excluded)
     if len(found) < 2:
-        few = _too_few(len(found), excluded)
-        return _without_numbers(
-            Verdict.INCONCLUSIVE, few, sessions=len(found), confidence=1 - alpha
+        return StoredDecision(
+            verdict=Verdict.INCONCLUSIVE, reasons=few, sessions=len(found), confidence=1 - alpha
         )
     expected = prediction(found)
     change, half = math.log(new.p50_ns) - expected.centre, expected.half_width(1 - alpha)
     verdict, reasons = _verdict(change - half, change + half, plan)
-    doubts = tuple(_too_few(len(found), excluded)) + moved(new, kept, plan)
+    doubts = few + moved(new, kept, plan)
     if doubts:
         verdict, reasons = Verdict.INCONCLUSIVE, doubts
     return StoredDecision(
@@ -188,27 +190,9 @@ def _detectable(expected: Prediction, plan: CheckPlan, alpha: float) -> float:
     return math.expm1(math.log1p(plan.tolerance) + needed)
 
 
-def _too_few(count: int, excluded: Counter[str]) -> list[str]:
+def _too_few(count: int, excluded: Counter[str]) -> tuple[str, ...]:
     if count >= MIN_SESSIONS:
-        return []
+        return ()
     others = ", ".join(f"{why}: {n}" for why, n in excluded.items())
-    return [
-        f"{count} sessions of the baseline count, needed are {MIN_SESSIONS}"
-        + (f" (not counted: {others})" if others else "")
-    ]
-
-
-def _without_numbers(
-    verdict: Verdict, reasons: Sequence[str], *, sessions: int, confidence: float
-) -> StoredDecision:
-    return StoredDecision(
-        verdict=verdict,
-        reasons=tuple(reasons),
-        sessions=sessions,
-        ratio=None,
-        low=None,
-        high=None,
-        confidence=confidence,
-        detectable_increase=None,
-        session_deviation=None,
-    )
+    not_counted = f" (not counted: {others})" if others else ""
+    return (f"{count} sessions of the baseline count, needed are {MIN_SESSIONS}{not_counted}",)

@@ -93,10 +93,16 @@ class Measured:
     latencies: tuple[Latency, ...]
     unstated: tuple[str, ...]
 
-    def named(self) -> Iterator[tuple[str, Latency]]:
-        """Each latency with a name of its own: "m.tflite", "m.tflite (2)", "old (baseline)"."""
+    def named(self, *, has_baseline: bool = False) -> Iterator[tuple[str, Latency]]:
+        """Each latency with a name of its own: "m.tflite", "m.tflite (2)", "old (baseline)".
+
+        Args:
+            has_baseline: Whether the baseline is one of them.
+        """
         seen: Counter[str] = Counter()
         for latency in self.latencies:
+            if latency.source is Source.BASELINE and not has_baseline:
+                continue
             # No lone surrogate, which JSON has an escape for that most readers refuse, and no
             # line break, which pyperf refuses.
             name = one_line(latency.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from strop.runtime.history.measured import Latency, Measured, Source
+from strop.runtime.history.measured import Latency, Measured
 
 
 def bencher_json(measured: Measured) -> str:
@@ -14,11 +14,7 @@ def bencher_json(measured: Measured) -> str:
     """
     return (
         json.dumps(
-            {
-                name: _measures(latency)
-                for name, latency in measured.named()
-                if latency.source is not Source.BASELINE
-            },
+            {name: _measures(latency) for name, latency in measured.named()},
             indent=1,
         )
         + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from strop.runtime.history.measured import Latency, Measured, Source
+from strop.runtime.history.measured import Latency, Measured
 from strop.runtime.units import NS_PER_S
 
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
@@ -17,11 +17,7 @@ def openmetrics_text(measured: Measured) -> str:
 
     Source: OpenMetrics 1.0, https://prometheus.io/docs/specs/om/open_metrics_spec/.
     """
-    found = [
-        (name, latency)
-        for name, latency in measured.named()
-        if latency.source is not Source.BASELINE
-    ]
+    found = list(measured.named())
     lines = [
         *_family(
             "strop_p50_seconds", "seconds", [(n, each.p50_ns / NS_PER_S) for n, each in found]

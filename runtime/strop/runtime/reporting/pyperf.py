@@ -21,7 +21,7 @@ def pyperf_json(measured: Measured) -> str:
             "metadata": {"name": name, **_known(_facts(latency))},
             "runs": [{"values": [ns / NS_PER_S for ns in run]} for run in latency.runs_ns],
         }
-        for name, latency in measured.named()
+        for name, latency in measured.named(has_baseline=True)
     ]
     return (
         json.dumps(

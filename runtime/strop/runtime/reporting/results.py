@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,32 +71,23 @@ def gate_results(
     Args:
         found: What is not as in the baseline.
         old: The baseline.
-        new: What was held against it.
+        new: The new artifact.
         has_accuracy: Whether accuracy is a gate.
     """
-    return tuple(_gates(found, old, new, has_accuracy=has_accuracy))
-
-
-def _gates(
-    found: Sequence[Change], old: Anatomy, new: Anatomy, *, has_accuracy: bool
-) -> Iterator[Result]:
     changes = {change.gate: change for change in found}
     not_compared = _not_compared(old, new)
-    for gate in GATES:
-        change = changes.get(gate)
-        if gate == ACCURACY and not has_accuracy:
-            continue
-        if change is not None:
-            outcome = Outcome.FAILED if change.fails else Outcome.PASSED
-            yield Result(metric=gate, outcome=outcome, text=change.text)
-        elif gate in not_compared:
-            yield Result(
-                metric=gate,
-                outcome=Outcome.UNKNOWN,
-                text="not compared: another engine runs it, or the engine does not tell",
-            )
-        else:
-            yield Result(metric=gate, outcome=Outcome.PASSED, text="")
+    gates = [gate for gate in GATES if has_accuracy or gate != ACCURACY]
+    return tuple(_gate(gate, changes.get(gate), gate in not_compared) for gate in gates)
+
+
+def _gate(gate: str, change: Change | None, is_unknown: bool) -> Result:
+    if change is not None:
+        outcome = Outcome.FAILED if change.fails else Outcome.PASSED
+        return Result(metric=gate, outcome=outcome, text=change.text)
+    if is_unknown:
+        text = "not compared: another engine runs it, or the engine does not tell"
+        return Result(metric=gate, outcome=Outcome.UNKNOWN, text=text)
+    return Result(metric=gate, outcome=Outcome.PASSED, text="")
 
 
 def _not_compared(old: Anatomy, new: Anatomy) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from strop.runtime.history.measured import Latency, Measured, Source
+from strop.runtime.history.measured import Latency, Measured
 from strop.runtime.units import NS_PER_MS
 
 
@@ -15,10 +15,7 @@ def smaller_is_better_json(measured: Measured) -> str:
     Source: benchmark-action/github-action-benchmark, README, "customSmallerIsBetter".
     """
     entries = [
-        entry
-        for name, latency in measured.named()
-        if latency.source is not Source.BASELINE
-        for entry in _entries(name, latency, measured)
+        entry for name, latency in measured.named() for entry in _entries(name, latency, measured)
     ]
     return json.dumps(entries, indent=1) + "\n"
 

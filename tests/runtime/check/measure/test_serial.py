@@ -14,10 +14,11 @@ from tests.runtime.commands.check.test_check import SHORT, WIDE
 
 from strop import cli
 from strop.runtime.check.judge.report import CHECK_REPORT
-from strop.runtime.check.measure.pair import Candidate
+from strop.runtime.check.measure import serial
+from strop.runtime.check.measure.pair import Candidate, Runner
 from strop.runtime.check.measure.samples import ORDERS, Pair
-from strop.runtime.check.measure.serial import SerialRunner, has_room_for_two
-from strop.runtime.check.measure.solo import Solo, SoloRunner
+from strop.runtime.check.measure.serial import has_room_for_two, measure_pair_serially
+from strop.runtime.check.measure.solo import Solo
 from strop.runtime.check.modes import paired
 from strop.runtime.commands.check import question
 
@@ -30,14 +31,12 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     """A pair of processes that take, one after the other, what a function says."""
 
     def run(takes: Callable[[Candidate, int], Solo], seed: int = 0) -> Pair:
-        runner = SerialRunner(
-            OLD, NEW, plan=SHORT, rng=random.Random(seed), temperature_limit_c=None
-        )
+        runner = Runner(SHORT, rng=random.Random(seed), temperature_limit_c=None)
         count = iter(range(4))
         monkeypatch.setattr(
-            SoloRunner, "run", lambda self, each, *, blocks: takes(each, next(count))
+            serial, "measure_solo", lambda runner, each, *, blocks: takes(each, next(count))
         )
-        return runner.run()
+        return measure_pair_serially(runner, OLD, NEW)
 
     return run
 

@@ -11,12 +11,16 @@ import pytest
 from tests.runtime.fake_engines import MS, FakeClock, FakeEngine, tensors
 from tests.runtime.several_tensors import several_onnx
 
-from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.block_timer import BlockTimer
-from strop.runtime.check.measure.pair import Candidate, PairRunner, largest_difference
+from strop.runtime.check.measure.pair import (
+    Candidate,
+    Runner,
+    largest_difference,
+    measure_pair,
+)
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.process import fresh_copy, padded_environment
-from strop.runtime.check.measure.samples import ORDERS
+from strop.runtime.check.measure.samples import ORDERS, Pair
 from strop.runtime.check.measure.worker import settle
 from strop.runtime.errors import MeasurementError, OutputError
 
@@ -29,15 +33,10 @@ SHORT = CheckPlan(
 )
 
 
-def runner(old: Path, new: Path, plan: CheckPlan = SHORT) -> PairRunner:
-    return PairRunner(
-        Candidate(artifact=old),
-        Candidate(artifact=new),
-        plan=plan,
-        rng=random.Random(plan.seed),
-        watch=BoardWatch(),
-        temperature_limit_c=None,
-    )
+def measured_pair(old: Path, new: Path, plan: CheckPlan = SHORT, *, slowdown: float = 0.0) -> Pair:
+    runner = Runner(plan, rng=random.Random(plan.seed), temperature_limit_c=None)
+    new_one = Candidate(artifact=new, slowdown=slowdown)
+    return measure_pair(runner, Candidate(artifact=old), new_one)
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])
@@ -45,7 +44,7 @@ def test_a_file_against_itself_gets_the_same_inputs_and_answers(
     tiny_onnx: Path, num_threads: int
 ) -> None:
     plan = replace(SHORT, num_threads=num_threads)
-    measured = runner(tiny_onnx, tiny_onnx, plan).run()
+    measured = measured_pair(tiny_onnx, tiny_onnx, plan)
     assert measured.old.inputs_sha256 == measured.new.inputs_sha256
     assert measured.old.outputs_sha256 == measured.new.outputs_sha256
     assert measured.max_output_diff == 0.0
@@ -61,7 +60,7 @@ def test_a_file_against_itself_gets_the_same_inputs_and_answers(
 
 
 def test_the_two_formats_can_be_held_against_each_other(tiny_onnx: Path, tiny_tflite: Path) -> None:
-    measured = runner(tiny_onnx, tiny_tflite).run()
+    measured = measured_pair(tiny_onnx, tiny_tflite)
     assert measured.old.inputs_sha256 == measured.new.inputs_sha256
     assert measured.old.outputs_sha256 != measured.new.outputs_sha256
     assert measured.max_output_diff is not None
@@ -71,7 +70,7 @@ def test_the_two_formats_can_be_held_against_each_other(tiny_onnx: Path, tiny_tf
 def test_an_output_that_a_run_makes_longer_or_shorter_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "several.onnx"
     path.write_bytes(several_onnx())
-    measured = runner(path, path).run()
+    measured = measured_pair(path, path)
     assert measured.max_output_diff == 0.0
     assert measured.old.outputs_sha256 == measured.new.outputs_sha256
 
@@ -86,7 +85,7 @@ def test_nothing_is_left_in_the_temporary_folder(
     tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    runner(tiny_onnx, tiny_onnx).run()
+    measured_pair(tiny_onnx, tiny_onnx)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,7 +93,7 @@ def test_a_worker_that_cannot_open_its_file_says_why(tmp_path: Path, tiny_onnx: 
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"")
     with pytest.raises(MeasurementError, match=r"broken\.onnx: its process ended.*empty, 0 bytes"):
-        runner(tiny_onnx, broken).run()
+        measured_pair(tiny_onnx, broken)
 
 
 def test_copies_lie_under_paths_of_different_lengths(tmp_path: Path) -> None:
@@ -155,14 +154,6 @@ def test_a_block_has_its_least_number_of_inferences_however_long_they_take() -> 
 
 def test_a_slowed_copy_is_measured_as_slower(tiny_onnx: Path) -> None:
     plan = replace(SHORT, block_duration_s=0.02)
-    rng = random.Random(1)
-    measured = PairRunner(
-        Candidate(artifact=tiny_onnx),
-        Candidate(artifact=tiny_onnx, slowdown=3.0),
-        plan=plan,
-        rng=rng,
-        watch=BoardWatch(),
-        temperature_limit_c=None,
-    ).run()
+    measured = measured_pair(tiny_onnx, tiny_onnx, plan, slowdown=3.0)
     # Four times as long, and some for the spinning itself.
     assert all(quad.log_ratio > 1.0 for quad in measured.quads)

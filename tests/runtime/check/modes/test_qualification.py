@@ -17,7 +17,7 @@ from tests.runtime.fake_engines import MS, FakeClock, FakeEngine
 from strop import cli
 from strop.runtime.check.judge.decide import Decision, Verdict, decide
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.slowed import SlowedEngine
+from strop.runtime.check.measure.slowed import slowed
 from strop.runtime.check.modes.qualification import (
     QUALIFICATION,
     Qualification,
@@ -134,12 +134,12 @@ def test_a_qualification_is_looked_for_beside_the_baseline(
 
 def test_a_slowed_engine_takes_so_much_longer_every_time() -> None:
     clock = FakeClock()
-    with SlowedEngine(FakeEngine("e", clock, 10 * MS), rel_increase=0.1, clock=clock) as slowed:
-        for _ in range(3):
-            start = clock.now
-            slowed.invoke()
-            # Each look at the fake clock costs a nanosecond.
-            assert clock.now - start == pytest.approx(11 * MS, abs=8)
+    engine = slowed(FakeEngine("e", clock, 10 * MS), rel_increase=0.1, clock=clock)
+    for _ in range(3):
+        start = clock.now
+        engine.invoke()
+        # Each look at the fake clock costs a nanosecond.
+        assert clock.now - start == pytest.approx(11 * MS, abs=8)
 
 
 def test_the_self_test_prints_and_keeps_what_it_found(

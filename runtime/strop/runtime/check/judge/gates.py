@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from strop.runtime.check.judge.anatomy import Anatomy, OpCount, Structure
-from strop.runtime.check.judge.certified import Certified
+from strop.runtime.check.judge.certified import Certified, certified
 from strop.runtime.units import BYTES_PER_KIB, BYTES_PER_MIB, MILLION, PERCENT
 
 MAX_GROWTH = 0.02  # of size, MACs and peak memory; equal files' peaks differ by 0.1 %
@@ -86,8 +87,7 @@ def changes(
         found.append(_counts(PARTITIONS, old.facts.partitions, new.facts.partitions))
     found.append(_growth(MEMORY, *peaks_bytes, unit="MiB", divisor=BYTES_PER_MIB))
     named = [_change(each, gates) for each in found if each is not None]
-    if certificate is not None:
-        named += accuracy_changes(certificate, gates)
+    named += accuracy_changes(certificate, gates)
     return tuple(sorted(named, key=lambda each: GATES.index(each.gate)))
 
 
@@ -96,9 +96,16 @@ def failed_gates(found: Sequence[Change]) -> tuple[str, ...]:
     return tuple(change.gate for change in found if change.fails)
 
 
-def accuracy_changes(certificate: Certified, gates: GateOptions) -> tuple[Change, ...]:
+def certificate_for(artifact: Path, sha256: str, gates: GateOptions) -> Certified | None:
+    """The certificate of an artifact; None if accuracy is not a gate; errors as of `certified`."""
+    return None if gates.max_drop is None else certified(artifact, sha256)
+
+
+def accuracy_changes(certificate: Certified | None, gates: GateOptions) -> tuple[Change, ...]:
     """Judge the gate `accuracy` alone, which needs no run; empty if the accuracy is kept."""
-    found = None if gates.max_drop is None else _accuracy(certificate, gates.max_drop)
+    if certificate is None or gates.max_drop is None:
+        return ()
+    found = _accuracy(certificate, gates.max_drop)
     return () if found is None else (_change(found, gates),)
 
 

@@ -1,15 +1,14 @@
-"""Measures one pair of fresh processes, block by block in turn."""
+"""Measures artifacts in fresh processes, block by block in turn: a pair of them, or others."""
 
 from __future__ import annotations
 
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from strop.runtime.check.measure.process import (
     processors,
     worker_command,
 )
-from strop.runtime.check.measure.samples import BlockSamples, Pair, Quad, Start, draw_orders
+from strop.runtime.check.measure.samples import Pair, Quad, Start, draw_orders
 from strop.runtime.units import NS_PER_S
 
 A, B = ARMS = ("A", "B")
@@ -49,55 +48,54 @@ class Candidate:
     interpreter: Interpreter | None = None
 
 
-class Worker(Protocol):
-    """A fresh process with one artifact."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """What fresh processes left, one per arm.
 
-    def open(self) -> dict[str, Any]:
-        """Load it."""
+    Attributes:
+        starts: How each began.
+        scores: What each answered, float64 [inputs, classes].
+        duration_s: From starting them to their end.
+        quads: Blocks in the orders that were asked for.
+    """
 
-    def warm_up(self) -> dict[str, Any]:
-        """Run until the latency has settled."""
+    starts: Mapping[str, Start]
+    scores: Mapping[str, NDArray[np.float64]]
+    duration_s: float
+    quads: tuple[Quad, ...]
 
-    def block(self) -> BlockSamples:
-        """Run one block."""
 
-
-class PairRunner:
-    """Measures pairs of one baseline and one new artifact.
+class Runner:
+    """Measures candidates in fresh processes, block by block in turn.
 
     Args:
-        old: The baseline.
-        new: The new artifact.
         plan: How long.
         rng: Source of all random choices.
-        watch: Reads the board between quads, of all pairs.
         temperature_limit_c: Where the board starts to be slowed down.
     """
 
     def __init__(
-        self,
-        old: Candidate,
-        new: Candidate,
-        *,
-        plan: CheckPlan,
-        rng: random.Random,
-        watch: BoardWatch,
-        temperature_limit_c: float | None,
+        self, plan: CheckPlan, *, rng: random.Random, temperature_limit_c: float | None
     ) -> None:
-        self._candidates = {A: old, B: new}
-        self._plan = plan
-        self._rng = rng
-        self._watch = watch
+        self.plan = plan
+        self.rng = rng
         self._temperature_limit_c = temperature_limit_c
+        self._watch = BoardWatch()
         self._quads = 0
 
     @property
     def states(self) -> tuple[BlockState, ...]:
-        """Readings of the board; a quad is one round."""
+        """Readings of the board between quads, of all runs; a quad is one round."""
         return self._watch.states
 
-    def run(self) -> Pair:
-        """Start both, measure, end both.
+    def run(
+        self, candidates: Mapping[str, Candidate], draw_orders: Callable[[], Sequence[str]]
+    ) -> Run:
+        """Start all, measure, end all.
+
+        Args:
+            candidates: By arm.
+            draw_orders: The arms of each quad's blocks; called when all processes are warm.
 
         Raises:
             MeasurementError: A process failed or gave no answer.
@@ -108,30 +106,28 @@ class PairRunner:
                 stack.enter_context(tempfile.TemporaryDirectory(prefix=folder_prefix("check")))
             )
             begun = time.monotonic()
-            # Both import at the same time; nothing is timed yet.
-            workers: dict[str, Worker] = {
+            # All import at the same time; nothing is timed yet.
+            workers = {
                 arm: stack.enter_context(
-                    start_worker(self._candidates[arm], folder, plan=self._plan, rng=self._rng)
+                    start_worker(candidates[arm], folder, plan=self.plan, rng=self.rng)
                 )
-                for arm in self._shuffled()
+                for arm in self._shuffled(candidates)
             }
-            starts, difference = begin(workers, order=self._shuffled())
-            quads = self._run_quads(workers)
-            return Pair(
-                old=starts[A],
-                new=starts[B],
-                max_output_diff=difference,
-                duration_s=time.monotonic() - begun,
-                quads=quads,
-            )
+            starts, scores = _begin(workers, order=self._shuffled(candidates))
+            quads = self._run_quads(workers, draw_orders())
+            duration_s = time.monotonic() - begun
+            return Run(starts=starts, scores=scores, duration_s=duration_s, quads=quads)
 
-    def _shuffled(self) -> list[str]:
-        return self._rng.sample(ARMS, len(ARMS))
+    def _shuffled(self, arms: Iterable[str]) -> list[str]:
+        several = list(arms)
+        return self.rng.sample(several, len(several)) if len(several) > 1 else several
 
-    def _run_quads(self, workers: dict[str, Worker]) -> tuple[Quad, ...]:
+    def _run_quads(
+        self, workers: Mapping[str, WorkerProcess], orders: Sequence[str]
+    ) -> tuple[Quad, ...]:
         first = self._quads
         quads = []
-        for order in draw_orders(self._plan.quads, self._rng):
+        for order in orders:
             self._watch.look(self._quads)
             quads.append(Quad(order=order, blocks=tuple(workers[arm].block() for arm in order)))
             self._quads += 1
@@ -143,6 +139,19 @@ class PairRunner:
             temperature_limit_c=self._temperature_limit_c,
         )
         return tuple(replace(quad, reasons=why) for quad, why in zip(quads, found, strict=True))
+
+
+def measure_pair(runner: Runner, old: Candidate, new: Candidate) -> Pair:
+    """Measure two fresh processes, one per artifact, in turn; errors as of `Runner.run`."""
+    plan, rng = runner.plan, runner.rng
+    run = runner.run({A: old, B: new}, lambda: draw_orders(plan.quads, rng))
+    return Pair(
+        old=run.starts[A],
+        new=run.starts[B],
+        max_output_diff=largest_difference(run.scores[A], run.scores[B]),
+        duration_s=run.duration_s,
+        quads=run.quads,
+    )
 
 
 def start_worker(
@@ -174,17 +183,13 @@ def start_worker(
     )
 
 
-def begin(
-    workers: dict[str, Worker], *, order: Sequence[str]
-) -> tuple[dict[str, Start], float | None]:
-    """Open and warm up each worker while the other one waits.
-
-    Returns:
-        How each began, and the largest difference between their scores.
-    """
+def _begin(
+    workers: Mapping[str, WorkerProcess], *, order: Sequence[str]
+) -> tuple[dict[str, Start], dict[str, NDArray[np.float64]]]:
+    """Open and warm up each worker while the others wait; how it began, and its scores."""
     opened = {arm: workers[arm].open() for arm in order}
     warm = {arm: workers[arm].warm_up() for arm in order}
-    scores = {arm: np.array(opened[arm].pop("scores")) for arm in order}
+    scores = {arm: np.array(opened[arm].pop("scores"), np.float64) for arm in order}
     starts = {
         arm: Start(
             **opened[arm],
@@ -193,7 +198,7 @@ def begin(
         )
         for arm in order
     }
-    return starts, largest_difference(scores[A], scores[B])
+    return starts, scores
 
 
 def largest_difference(one: NDArray[np.float64], two: NDArray[np.float64]) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from strop.runtime.bench.block_state import BlockState
-from strop.runtime.check.measure.pair import A, B, Candidate, largest_difference
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.pair import A, B, Candidate, Runner, largest_difference
 from strop.runtime.check.measure.samples import ORDERS, Pair, Quad
-from strop.runtime.check.measure.solo import Solo, SoloRunner
+from strop.runtime.check.measure.solo import Solo, measure_solo
 from strop.runtime.machine.proc_files import meminfo_bytes
 
 # What a fresh process holds besides the artifact, and how often it holds that: the file's
@@ -26,54 +23,25 @@ PROCESS_BYTES = 80 << 20
 COPIES = 3
 
 
-class SerialRunner:
-    """Measures pairs of four processes, one after the other, in a random one of ORDERS.
+def measure_pair_serially(runner: Runner, old: Candidate, new: Candidate) -> Pair:
+    """Measure four processes, one after the other, in a random one of ORDERS.
 
-    Args:
-        old: The baseline.
-        new: The new artifact.
-        plan: How long.
-        rng: Source of all random choices.
-        temperature_limit_c: Where the board starts to be slowed down.
+    Raises:
+        MeasurementError: A process failed or gave no answer.
+        OutputError: No room for the copy of an artifact.
     """
-
-    def __init__(
-        self,
-        old: Candidate,
-        new: Candidate,
-        *,
-        plan: CheckPlan,
-        rng: random.Random,
-        temperature_limit_c: float | None,
-    ) -> None:
-        self._candidates = {A: old, B: new}
-        self._plan = plan
-        self._rng = rng
-        self._solo = SoloRunner(plan, rng=rng, temperature_limit_c=temperature_limit_c)
-
-    @property
-    def states(self) -> tuple[BlockState, ...]:
-        """Readings of the board; a block of any process is one round."""
-        return self._solo.states
-
-    def run(self) -> Pair:
-        """Start, measure and end each of the four.
-
-        Raises:
-            MeasurementError: A process failed or gave no answer.
-            OutputError: No room for the copy of an artifact.
-        """
-        begun = time.monotonic()
-        order = self._rng.choice(ORDERS)
-        solos = [self._solo.run(self._candidates[arm], blocks=self._plan.quads) for arm in order]
-        old, new = solos[order.index(A)], solos[order.index(B)]
-        return Pair(
-            old=old.start,
-            new=new.start,
-            max_output_diff=_difference(old, new),
-            duration_s=time.monotonic() - begun,
-            quads=tuple(_quad(order, solos, i) for i in range(self._plan.quads)),
-        )
+    begun, quads = time.monotonic(), runner.plan.quads
+    order = runner.rng.choice(ORDERS)
+    candidates = {A: old, B: new}
+    solos = [measure_solo(runner, candidates[arm], blocks=quads) for arm in order]
+    one, other = solos[order.index(A)], solos[order.index(B)]
+    return Pair(
+        old=one.start,
+        new=other.start,
+        max_output_diff=largest_difference(np.array(one.scores), np.array(other.scores)),
+        duration_s=time.monotonic() - begun,
+        quads=tuple(_quad(order, solos, i) for i in range(quads)),
+    )
 
 
 def has_room_for_two(artifacts: Sequence[Path], root: Path = Path("/")) -> bool:
@@ -113,7 +81,3 @@ def _quad(order: str, solos: Sequence[Solo], number: int) -> SerialQuad:
         blocks=tuple(block.samples for block in blocks),
         reasons=tuple(dict.fromkeys(reason for block in blocks for reason in block.reasons)),
     )
-
-
-def _difference(old: Solo, new: Solo) -> float | None:
-    return largest_difference(np.array(old.scores), np.array(new.scores))

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
-import numpy as np
-
-from strop.engine_watch import folder_prefix
-from strop.runtime.bench.block_state import BlockState, BoardWatch
-from strop.runtime.check.measure.invalid_blocks import reasons
-from strop.runtime.check.measure.pair import Candidate, start_worker
-from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.samples import BlockSamples, Quad, Start
+from strop.runtime.check.measure.pair import Candidate, Runner
+from strop.runtime.check.measure.samples import BlockSamples, Start
 
 ALONE = "A"
 
@@ -59,70 +47,12 @@ class Solo:
         return median(found) if found else None
 
 
-class SoloRunner:
-    """Measures one artifact after the other, each in a process of its own.
-
-    Args:
-        plan: How long.
-        rng: Source of all random choices.
-        temperature_limit_c: Where the board starts to be slowed down.
-    """
-
-    def __init__(
-        self, plan: CheckPlan, *, rng: random.Random, temperature_limit_c: float | None
-    ) -> None:
-        self._plan = plan
-        self._rng = rng
-        self._temperature_limit_c = temperature_limit_c
-        self._watch = BoardWatch()
-        self._blocks = 0
-
-    @property
-    def states(self) -> tuple[BlockState, ...]:
-        """Readings of the board; a block of any process is one round."""
-        return self._watch.states
-
-    def run(self, candidate: Candidate, *, blocks: int) -> Solo:
-        """Start a process, measure so many blocks, end it.
-
-        Raises:
-            MeasurementError: The process failed or gave no answer.
-            OutputError: No room for the copy of the artifact.
-        """
-        with ExitStack() as stack:
-            folder = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix=folder_prefix("check")))
-            )
-            begun = time.monotonic()
-            worker = stack.enter_context(
-                start_worker(candidate, folder, plan=self._plan, rng=self._rng)
-            )
-            opened, warm = worker.open(), worker.warm_up()
-            scores = np.array(opened.pop("scores"), np.float64)
-            first, samples = self._blocks, []
-            for _ in range(blocks):
-                self._watch.look(self._blocks)
-                samples.append(worker.block())
-                self._blocks += 1
-            self._watch.look(self._blocks, is_last=True)
-            return Solo(
-                start=Start(
-                    **opened,
-                    warmup_ns=tuple(warm["warmup_ns"]),
-                    peak_rss_bytes=warm["peak_rss_bytes"],
-                ),
-                scores=tuple(map(tuple, scores.tolist())),
-                duration_s=time.monotonic() - begun,
-                blocks=self._judged(samples, first=first),
-            )
-
-    def _judged(self, samples: Sequence[BlockSamples], *, first: int) -> tuple[SoloBlock, ...]:
-        found = reasons(
-            [Quad(order=ALONE, blocks=(each,)) for each in samples],
-            first=first,
-            states=self._watch.states,
-            temperature_limit_c=self._temperature_limit_c,
-        )
-        return tuple(
-            SoloBlock(samples=each, reasons=why) for each, why in zip(samples, found, strict=True)
-        )
+def measure_solo(runner: Runner, candidate: Candidate, *, blocks: int) -> Solo:
+    """Measure one fresh process, in so many blocks; errors as of `Runner.run`."""
+    run = runner.run({ALONE: candidate}, lambda: [ALONE] * blocks)
+    return Solo(
+        start=run.starts[ALONE],
+        scores=tuple(map(tuple, run.scores[ALONE].tolist())),
+        duration_s=run.duration_s,
+        blocks=tuple(SoloBlock(samples=quad.blocks[0], reasons=quad.reasons) for quad in run.quads),
+    )

@@ -26,7 +26,7 @@ import numpy as np
 
 from strop.runtime.bench.block_timer import BlockTimer
 from strop.runtime.bench.latency import random_inputs
-from strop.runtime.check.measure.slowed import SlowedEngine
+from strop.runtime.check.measure.slowed import slowed
 from strop.runtime.classify.scores import dequantize
 from strop.runtime.engines import Engine, open_engine
 from strop.runtime.engines.engine import Array, TensorInfo
@@ -60,7 +60,7 @@ class Worker:
             options.artifact, engine=options.engine, num_threads=options.threads
         )
         if options.slowdown:
-            engine = SlowedEngine(engine, rel_increase=options.slowdown)
+            engine = slowed(engine, rel_increase=options.slowdown)
         loaded = time.perf_counter_ns()
         inputs = [
             random_inputs(engine.inputs, seed=options.seed + i) for i in range(options.inputs)

@@ -18,9 +18,9 @@ from strop.runtime.check.judge.slo import (
     judge_slo,
     processes_needed,
 )
-from strop.runtime.check.measure.pair import Candidate
+from strop.runtime.check.measure.pair import Candidate, Runner
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.solo import Solo, SoloRunner
+from strop.runtime.check.measure.solo import Solo, measure_solo
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.board import BoardState, board_state
@@ -136,7 +136,7 @@ def run(
     rng = random.Random(plan.seed)
     checked = []
     for candidate, about in zip(candidates, subjects, strict=True):
-        runner = SoloRunner(plan, rng=rng, temperature_limit_c=board_before.temperature_limit_c)
+        runner = Runner(plan, rng=rng, temperature_limit_c=board_before.temperature_limit_c)
         solos = _measure(runner, candidate, plan, least=processes)
         checked.append(
             BudgetChecked(
@@ -161,9 +161,9 @@ def run(
 
 
 def _measure(
-    runner: SoloRunner, candidate: Candidate, plan: CheckPlan, *, least: int
+    runner: Runner, candidate: Candidate, plan: CheckPlan, *, least: int
 ) -> tuple[Solo, ...]:
-    solos = [runner.run(candidate, blocks=BLOCKS)]
+    solos = [measure_solo(runner, candidate, blocks=BLOCKS)]
     duration_s = solos[0].duration_s
     planned = min(max(MAX_PROCESSES, least), int(plan.budget_s / duration_s))
     if planned < least:
@@ -172,7 +172,7 @@ def _measure(
             f" {planned}, needed are {least}: fewer may be lucky; give --budget"
             f" {least * duration_s * SPARE:.0f}"
         )
-    solos += [runner.run(candidate, blocks=BLOCKS) for _ in range(planned - 1)]
+    solos += [measure_solo(runner, candidate, blocks=BLOCKS) for _ in range(planned - 1)]
     return tuple(solos)
 
 

@@ -8,17 +8,15 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.check.judge.anatomy import subject
-from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.decide import decide
 from strop.runtime.check.judge.figures import pair_figures
-from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions, changes
+from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions, certificate_for, changes
 from strop.runtime.check.judge.report import CHECK_REPORT, Checked, CheckReport
 from strop.runtime.check.measure.interpreter import two_interpreters
-from strop.runtime.check.measure.pair import Candidate, PairRunner
+from strop.runtime.check.measure.pair import Candidate, Runner, measure_pair
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.serial import SerialRunner, has_room_for_two
+from strop.runtime.check.measure.serial import has_room_for_two, measure_pair_serially
 from strop.runtime.check.modes.qualification import findings_for, qualification_beside
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.check.modes.sequential import measure_pairs
@@ -165,17 +163,21 @@ def check_paired(
     # Also looks whether all of them can be run before any is measured.
     old, *subjects = (subject(each, plan) for each in (baseline, *news))
     certificates = [
-        certified(each.artifact, about.sha256) if gates.max_drop is not None else None
+        certificate_for(each.artifact, about.sha256, gates)
         for each, about in zip(news, subjects, strict=True)
     ]
     created_at = timestamp()
     before, here, board_before = machine(), environment_here(), board_state()
     rng, limit_c = random.Random(plan.seed), board_before.temperature_limit_c
+    measure = measure_pair_serially if mode is Mode.PAIRED_SERIAL else measure_pair
     measured = []
     for new in news:
-        runner = _runner(baseline, new, plan=plan, rng=rng, limit_c=limit_c, mode=mode)
+        runner = Runner(plan, rng=rng, temperature_limit_c=limit_c)
         pairs = measure_pairs(
-            runner.run, plan, artifacts=len(news), on_pair=partial(on_pair, new.artifact)
+            partial(measure, runner, baseline, new),
+            plan,
+            artifacts=len(news),
+            on_pair=partial(on_pair, new.artifact),
         )
         measured.append((pairs, runner.states))
     decisions = decide([pairs for pairs, _ in measured], plan)
@@ -222,18 +224,3 @@ def require_baseline(path: Path) -> None:
         raise BaselineError(
             f"{path}: no such file; needed is the released artifact to compare with"
         )
-
-
-def _runner(
-    old: Candidate,
-    new: Candidate,
-    *,
-    plan: CheckPlan,
-    rng: random.Random,
-    limit_c: float | None,
-    mode: Mode,
-) -> PairRunner | SerialRunner:
-    if mode is Mode.PAIRED_SERIAL:
-        return SerialRunner(old, new, plan=plan, rng=rng, temperature_limit_c=limit_c)
-    watch = BoardWatch()
-    return PairRunner(old, new, plan=plan, rng=rng, watch=watch, temperature_limit_c=limit_c)

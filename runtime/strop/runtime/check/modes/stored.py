@@ -12,9 +12,8 @@ from strop.runtime.baseline.resolve import Promoted, promoted_of
 from strop.runtime.baseline.session import BaselineSession, MachineClass, measure_session
 from strop.runtime.baseline.stored import MIN_SESSIONS, StoredDecision, decide_stored, matching
 from strop.runtime.check.judge.anatomy import Subject
-from strop.runtime.check.judge.certified import certified
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.judge.gates import Change, GateOptions, changes
+from strop.runtime.check.judge.gates import Change, GateOptions, certificate_for, changes
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.request import Mode, Question
@@ -179,15 +178,12 @@ def _changes(
     """List differences from the last session that counts; none if there is no such session."""
     kept, _ = matching(new, olds)
     old = kept[-1] if kept else new
-    certificate = None
-    if gates.max_drop is not None:
-        certificate = certified(artifact, new.subject.sha256)
     return changes(
         old.subject.anatomy,
         new.subject.anatomy,
         (_peak_bytes(old), _peak_bytes(new)),
         gates=gates,
-        certificate=certificate,
+        certificate=certificate_for(artifact, new.subject.sha256, gates),
     )
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.check.judge.certified import Certified, certified
-from strop.runtime.check.judge.gates import GateOptions, accuracy_changes
-from strop.runtime.check.judge.report import Checked, CheckReport
+from strop.runtime.check.judge.gates import accuracy_changes, certificate_for
+from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes.paired import require_baseline
@@ -68,10 +67,7 @@ def check_on_board(target: Target, question: Question) -> CheckReport:
     baseline = question.baseline or question.artifacts[0]
     require_baseline(baseline)
     qualified = qualification_beside(baseline)
-    certificates = [
-        None if gates.max_drop is None else certified(path, sha256_file(path))
-        for path in question.artifacts
-    ]
+    certificates = [certificate_for(path, sha256_file(path), gates) for path in question.artifacts]
     files = [baseline, *question.artifacts]
     there = replace(question, gates=replace(gates, max_drop=None))
     report = _record(target, CHECK, there, files, question.engine)
@@ -81,7 +77,7 @@ def check_on_board(target: Target, question: Question) -> CheckReport:
     return replace(
         report,
         artifacts=tuple(
-            _with_accuracy(checked, certificate, gates)
+            replace(checked, changes=(*checked.changes, *accuracy_changes(certificate, gates)))
             for checked, certificate in zip(report.artifacts, certificates, strict=True)
         ),
         qualification=findings_for(qualified, report.machine, plan),
@@ -116,13 +112,6 @@ def _record(
         started(target, command, request, artifacts=artifacts, engine=engine) as running,
     ):
         return running.record()
-
-
-def _with_accuracy(checked: Checked, certificate: Certified | None, gates: GateOptions) -> Checked:
-    if certificate is None:
-        return checked
-    found = accuracy_changes(certificate, gates)
-    return replace(checked, changes=(*checked.changes, *found))
 
 
 def _require_same_plan(target: Target, found: CheckPlan, plan: CheckPlan) -> None:
