@@ -68,6 +68,15 @@ def test_progress_on_a_terminal_passes_every_item_on(monkeypatch: pytest.MonkeyP
     assert "work" in err.getvalue()
 
 
+def test_progress_in_a_notebook_is_one_line_written_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setattr(console, "REDRAW_S", 0.0)
+    assert list(console.progress(iter("ab"), 2, "work")) == ["a", "b"]
+    assert capsys.readouterr() == ("", "\rwork 0/2\rwork 1/2\rwork 2/2\n")
+
+
 def test_settings_notes_and_errors_leave_stdout_to_the_result(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

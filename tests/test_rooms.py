@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the top; rooms of one line do not import each other.
 EXPORT_ROOMS = (
     ("commands",),
+    ("library",),
     ("sweep",),
     ("request",),
     ("pipeline",),
@@ -34,6 +35,7 @@ EXPORT_ROOMS = (
 )
 RUNTIME_ROOMS = (
     ("commands",),
+    ("library",),
     ("check.modes",),
     ("reporting",),
     ("history", "baseline"),
@@ -46,7 +48,7 @@ RUNTIME_ROOMS = (
     ("artifact",),
     ("statistics", "records"),
     ("pages",),
-    ("errors", "units"),
+    ("errors", "units", "progress"),
 )
 HALVES = {"strop.export": EXPORT_ROOMS, "strop.runtime": RUNTIME_ROOMS}
 Rooms = tuple[tuple[str, ...], ...]

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from json import dumps
 from shutil import get_terminal_size
+from time import monotonic
 from typing import TextIO, TypeVar
 
 from strop.runtime.errors import OutputError
@@ -23,6 +24,7 @@ from strop.runtime.pages.terminal_text import one_line
 T = TypeVar("T")
 COLUMN_GAP = "  "
 ABSENT = "-"
+REDRAW_S = 0.1  # a notebook keeps what is sent to it
 MAX_ERROR = 2000  # characters of a line
 # A string holds no line break in JSON, so that only the layout is matched.
 FLAT_LIST = re.compile(r"\[\n\s+[^\[\]{}\"]*?\n\s*\]")
@@ -115,13 +117,16 @@ def _json_ascii_controls(text: str) -> str:
 
 
 def progress(iterable: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """Pass the items on, with a progress bar on stderr where that is a terminal.
+    """Pass the items on, with a progress bar on stderr if that is a terminal or a notebook's.
 
     Args:
         iterable: What is worked through.
         total: How many items there are.
         label: What is done with them.
     """
+    if "ipykernel" in sys.modules:
+        yield from _counted(iterable, total, one_line(label))
+        return
     if not _has_rich(sys.stderr):
         yield from iterable
         return
@@ -135,6 +140,17 @@ def progress(iterable: Iterable[T], total: int, label: str) -> Iterator[T]:
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def _counted(iterable: Iterable[T], total: int, label: str) -> Iterator[T]:
+    """The progress of notebooks: one line, written over, which all of them can show."""
+    shown_s = 0.0
+    for done, item in enumerate(iterable):
+        if monotonic() - shown_s >= REDRAW_S:
+            shown_s = monotonic()
+            sys.stderr.write(f"\r{label} {done}/{total}")
+        yield item
+    sys.stderr.write(f"\r{label} {total}/{total}\n")
 
 
 def note(*lines: str) -> None:

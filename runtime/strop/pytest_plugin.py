@@ -7,9 +7,7 @@ asks for the fixture.
 from __future__ import annotations
 
 import os
-import secrets
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,13 +15,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from strop.runtime.check.judge.report import Checked
-    from strop.runtime.check.measure.plan import CheckPlan
-    from strop.runtime.check.modes.paired import GateOptions
+    from strop.runtime import Checked, CheckPlan, GateOptions
 
 STRICT = "--edge-latency-strict"
 NAME = "strop-edge-latency"
-SEED_BITS = 32
 
 
 class InconclusiveWarning(UserWarning):
@@ -64,25 +59,17 @@ class EdgeLatency:
         Raises:
             StropError: Something is missing, cannot be run or cannot be measured.
         """
-        from strop.runtime.baseline.resolve import baseline_file
-        from strop.runtime.check.measure.pair import Candidate
-        from strop.runtime.check.measure.plan import CheckPlan
-        from strop.runtime.check.modes.paired import GateOptions, check_paired
+        from strop.runtime import GateOptions, check
 
-        report = check_paired(
-            Candidate(artifact=baseline_file(Path(baseline)), engine=engine),
-            [Candidate(artifact=Path(model), engine=engine)],
-            plan=CheckPlan(seed=secrets.randbits(SEED_BITS)) if plan is None else plan,
-            gates=GateOptions() if gates is None else gates,
-        )
-        (checked,) = report.artifacts
+        gates = GateOptions() if gates is None else gates
+        (checked,) = check(model, baseline, plan=plan, gates=gates, engine=engine).artifacts
         self._judge(checked)
         return checked
 
     def _judge(self, checked: Checked) -> None:
         import pytest
 
-        from strop.runtime.check.judge.decide import Verdict
+        from strop.runtime import Verdict
         from strop.runtime.reporting.paired import summary
 
         verdict = checked.decision.verdict

@@ -27,6 +27,7 @@ from strop.export.frontend.convert import convert, read_converted
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.frontend.source_decision import source_decision
 from strop.export.image_checks.check_images import check_images
+from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.faults import named_faults
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
@@ -34,7 +35,6 @@ from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.options import ExportOptions, check_labels
 from strop.export.passes.fold import cut_activation
 from strop.export.quantize.tune import tune
-from strop.export.source.batches import BATCH_SIZE, Progress, unwatched
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Activation
@@ -42,6 +42,7 @@ from strop.runtime.artifact.golden import SUFFIX
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.images.dataset import batches
+from strop.runtime.progress import Progress, unwatched
 from strop.runtime.records.json_records import write_whole
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
@@ -64,6 +65,15 @@ class Export:
     folder: Path
     manifest: Manifest
     broken: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        files = (
+            f"{each.artifact} agrees with float on {each.agreement:.2%}"
+            if each.agreement is not None
+            else f"{each.artifact} adds {each.drop:.2%} of the spread to the error"
+            for each in self.certificate.verdicts
+        )
+        return f"<Export {self.folder}: {'; '.join(files)}>"
 
     @property
     def certificate(self) -> Certificate:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from strop.runtime.classify.agreement import Share
 from strop.runtime.classify.evaluate import Evaluation, evaluate
 from strop.runtime.images.dataset import LabelledImage, labelled_images, list_images
 
+T = TypeVar("T")
 WORKED = Evaluation(
     truth=(0, 1, 2, 3),
     ranked=((0, 1, 2, 3, 4), (2, 1, 0, 3, 4), (5, 6, 7, 8, 9), (3, 0, 1, 2, 4)),
@@ -85,18 +87,18 @@ def test_artifacts_with_other_resize_rules_each_get_their_own_pixels(
 
 
 def test_progress_sees_one_item_an_image(tiny_onnx: Path, image_folder: Path) -> None:
-    seen: list[None] = []
+    seen: list[tuple[int, str]] = []
 
-    def watch(steps: Iterator[None]) -> Iterator[None]:
+    def watch(steps: Iterable[T], total: int, label: str, /) -> Iterator[T]:
         for step in steps:
-            seen.append(step)
+            seen.append((total, label))
             yield step
 
     paths = list_images(image_folder)
     images = [LabelledImage(path=path, class_index=None) for path in paths]
     with strop.runtime.open(tiny_onnx) as classifier:
         evaluate(classifier, images, progress=watch)
-    assert len(seen) == len(paths)
+    assert seen == [(len(paths), "classifying")] * len(paths)
 
 
 def test_no_images_and_other_classes_are_refused(

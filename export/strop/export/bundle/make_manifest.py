@@ -19,7 +19,6 @@ from strop.export.bundle.manifest import (
     SourceFacts,
 )
 from strop.export.certify.certificate import Certificate
-from strop.export.certify.overlap import content_hash
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.inspect.audit import audit
 from strop.export.inspect.contents import Latency
@@ -165,7 +164,7 @@ def _golden(path: Path) -> GoldenFile:
 def _image_set(paths: tuple[Path, ...]) -> ImageSet:
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(content_hash(path))
+        digest.update(bytes.fromhex(sha256_file(path)))
     return ImageSet(images=len(paths), sha256=digest.hexdigest() if paths else "")
 
 

@@ -10,17 +10,17 @@ import numpy as np
 import tensorflow as tf
 
 from strop.export.certify.certificate import Certificate
-from strop.export.certify.overlap import overlap
 from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
+from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions
-from strop.export.source.batches import BATCH_SIZE, Progress, unwatched
 from strop.export.source.source import Source
 from strop.export.source.whole_images import whole_scores
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
+from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.comparison import (
     ModelAnswers,
@@ -37,6 +37,7 @@ from strop.runtime.classify.decision import (
 )
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import batches
+from strop.runtime.progress import Progress, unwatched
 
 NUM_THREADS = 2
 
@@ -94,6 +95,22 @@ def certify(
         one_answer=one_answer(reference, truth),
         verdicts=verdicts,
     )
+
+
+def overlap(calibration: Sequence[Path], validation: Sequence[Path]) -> tuple[Path, ...]:
+    """Find validation images whose content is also among the calibration images.
+
+    Ranges chosen on an image fit it, so that such images flatter the certificate.
+
+    Args:
+        calibration: Image files.
+        validation: Image files.
+
+    Returns:
+        Of `validation`, in its order; the same content under another name counts.
+    """
+    known = {sha256_file(path) for path in calibration}
+    return tuple(path for path in validation if sha256_file(path) in known)
 
 
 def _truth(decision: Decision, options: ExportOptions, *, is_validated: bool) -> Truth:

@@ -12,10 +12,10 @@ from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.held_out_check import check_held_out
 from strop.export.image_checks.normalization_check import check_input
 from strop.export.image_checks.range_checks import check_ranges
+from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.tune import Tuned
-from strop.export.source.batches import BATCH_SIZE
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.images.dataset import batches

@@ -30,11 +30,10 @@ import tensorflow as tf
 
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.range_checks import chosen_activations
-from strop.export.ir.execute import execute
+from strop.export.ir.execute import BATCH_SIZE, execute
 from strop.export.ir.graph import CODE_MAX, CODE_MIN, Array, QuantParams
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.tune import Tuned
-from strop.export.source.batches import BATCH_SIZE
 
 MIN_IMAGES = 20
 UNLIKE = 2.0  # times the expectation; at most 1.3 with images of the same kind

@@ -36,9 +36,9 @@ import tensorflow as tf
 
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.normalizations import Reading, given_reading, other_readings
+from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
 from strop.export.quantize.kl_divergence import information_of_each
-from strop.export.source.batches import BATCH_SIZE
 from strop.export.source.source import Source
 from strop.runtime.statistics.intervals import paired_drop_interval
 

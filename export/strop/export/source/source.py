@@ -64,6 +64,10 @@ class Source:
     resize: InputResize | None = None
     model: Any = None
 
+    def __repr__(self) -> str:
+        sides = f"{self.height}x{self.width}x{self.channels}"
+        return f"<Source {self.name}: {sides}, {self.classes} classes>"
+
 
 def load_model_file(
     path: str | Path,

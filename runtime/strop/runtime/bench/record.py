@@ -14,6 +14,8 @@ from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.machine import Machine
 from strop.runtime.records.record_format import Fields, RecordFormat
 from strop.runtime.records.timestamps import moment_of
+from strop.runtime.statistics.intervals import percentile_ns
+from strop.runtime.units import NS_PER_MS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,15 @@ class BenchRecord:
     def __post_init__(self) -> None:
         if self.created_at is not None:
             moment_of(self.created_at)
+
+    def __repr__(self) -> str:
+        return f"<BenchRecord: {'; '.join(map(_in_words, self.artifacts))}>"
+
+
+def _in_words(artifact: ArtifactRecord) -> str:
+    p50_ns = percentile_ns(artifact.samples.invoke_ns, 0.5)
+    latency = "too few inferences" if p50_ns is None else f"p50 {p50_ns / NS_PER_MS:.3f} ms"
+    return f"{artifact.name} {latency}"
 
 
 def _from_version_2(record: Fields) -> Fields:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Activation, ResizeRule
@@ -25,10 +24,10 @@ from strop.runtime.images.load import load_image
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
 from strop.runtime.machine.machine import machine
+from strop.runtime.progress import Progress, unwatched
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
 
-T = TypeVar("T")
 MAX_IMAGES = 32  # decoded once and kept: 5 MB at 224 x 224
 
 
@@ -64,19 +63,12 @@ class BenchRequest:
         return () if self.images is None else tuple(list_images(self.images)[:MAX_IMAGES])
 
 
-class Progress(Protocol):
-    """Passes steps on, and may show them."""
-
-    def __call__(self, steps: Iterable[T], total: int, label: str, /) -> Iterable[T]:
-        """The same steps: how many there are, and what is done with them."""
-
-
 def bench(
     request: BenchRequest,
     *,
     cooled: CoolDown | None = None,
     opened: Callable[[Sequence[Engine], str], None] = lambda engines, inputs: None,
-    progress: Progress = lambda steps, total, label: steps,
+    progress: Progress = unwatched,
 ) -> BenchRecord:
     """Measure artifacts on this machine.
 

@@ -25,6 +25,10 @@ class Share:
     hits: int
     images: int
 
+    def __repr__(self) -> str:
+        low, high = self.interval.low, self.interval.high
+        return f"{self.share:.4f} [95 %: {low:.4f}, {high:.4f}] of {self.images}"
+
     @property
     def share(self) -> float:
         """0..1."""

@@ -62,9 +62,12 @@ class Classifier:
         self.output: TensorInfo = engine.output
         self.remark: str = engine.remark
         self._engine = engine
-        self._where = where
         self._at_work = EngineAtWork(where, f"{engine.facts.engine} {engine.facts.version}")
         self._preparation: Preparation = preparation(contract, engine.input)
+
+    def __repr__(self) -> str:
+        facts = self.facts
+        return f"<Classifier {self._where}: {facts.engine} {facts.version}, {facts.kernels}>"
 
     def classify(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP

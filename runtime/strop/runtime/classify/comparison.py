@@ -110,6 +110,12 @@ class Comparison:
     label_agreement: tuple[float, ...] = ()
     errors: tuple[OutputError, ...] = ()
 
+    def __repr__(self) -> str:
+        shares = {"top-1": self.found.top1, "agreement": self.agreement}
+        parts = [f"{name} {each!r}" for name, each in shares.items() if each is not None]
+        parts += [f"{each.output} off by {each.mean:.4g}" for each in self.errors]
+        return f"<Comparison: {', '.join(parts) or 'nothing known'}>"
+
     @property
     def label_agreement_interval(self) -> Interval | None:
         """A 95 % interval of the mean of `label_agreement`; None without it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from strop.runtime.classify.decision import Decision, answer_names, answers, cla
 from strop.runtime.classify.scores import top_k
 from strop.runtime.errors import ContractError, ImageError, MeasurementError
 from strop.runtime.images.dataset import LabelledImage, pixels_in_order
+from strop.runtime.progress import Progress, unwatched
 
 MAX_CLASSES = 1 << 31  # of the classes in a board's record; a model has far fewer
 
@@ -78,6 +79,10 @@ class Evaluation:
             raise MeasurementError(
                 f"{self.task.value}: not each of {self.n} images has an answer as it needs"
             )
+
+    def __repr__(self) -> str:
+        figures = f": {self.comparison!r}" if self.n > 1 else ""
+        return f"<Evaluation of {self.n} images, {self.task.value}{figures}>"
 
     def _is_answer(self, classes: tuple[int, ...]) -> bool:
         if self.task in (Task.CLASSIFY, Task.BINARY):
@@ -148,7 +153,7 @@ def evaluate(
     *,
     targets: tuple[tuple[float, ...], ...] | None = None,
     against: Classifier | None = None,
-    progress: Callable[[Iterator[None]], Iterator[None]] | None = None,
+    progress: Progress = unwatched,
 ) -> Evaluation:
     """Classify every image, with one artifact or with two.
 
@@ -157,7 +162,7 @@ def evaluate(
         images: Decoded ahead, a few at a time; memory stays flat.
         targets: What is true of each image, as `read_truth` gives it.
         against: The reference to compare with; it has the same task and classes.
-        progress: Passes on an iterator that has one item an image, and may show it.
+        progress: Passes on one step per image.
 
     Raises:
         ImageError: No images, or one that cannot be used.
@@ -180,7 +185,7 @@ def evaluate(
                 other.add(against.scores(reference_pixels))
             yield
 
-    for _ in steps() if progress is None else progress(steps()):
+    for _ in progress(steps(), len(images), "classifying"):
         pass
     return Evaluation(
         truth=tuple(image.class_index for image in images),

@@ -6,12 +6,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.truth_file import read_truth
-from strop.runtime.images.dataset import is_labelled, labelled_images, list_images
+from strop.runtime.errors import ImageError
+from strop.runtime.images.dataset import (
+    LabelledImage,
+    is_labelled,
+    labelled_images,
+    list_images,
+)
 
+T = TypeVar("T")
 BINARY_FOLDERS = 2
 
 
@@ -35,6 +43,29 @@ class KnownImages:
     def is_labelled(self) -> bool:
         """Whether it is known what is true."""
         return self.classes is not None or self.targets is not None
+
+    @property
+    def images(self) -> tuple[LabelledImage, ...]:
+        """The files with their classes."""
+        classes = self.classes or (None,) * len(self.paths)
+        pairs = zip(self.paths, classes, strict=True)
+        return tuple(LabelledImage(path=path, class_index=index) for path, index in pairs)
+
+    def spread(self, limit: int | None) -> KnownImages:
+        """At most `limit` of them, evenly; the first ones would be of the first classes only.
+
+        Raises:
+            ImageError: The limit is less than 1.
+        """
+        if limit is None or limit >= len(self.paths):
+            return self
+        chosen = evenly(range(len(self.paths)), limit)
+        return KnownImages(
+            paths=tuple(self.paths[i] for i in chosen),
+            classes=None if self.classes is None else tuple(self.classes[i] for i in chosen),
+            targets=None if self.targets is None else tuple(self.targets[i] for i in chosen),
+            labels=self.labels,
+        )
 
 
 def images_with_truth(
@@ -77,6 +108,48 @@ def images_with_truth(
     classes = tuple(index for image in found if (index := image.class_index) is not None)
     paths = tuple(image.path for image in found)
     return KnownImages(paths=paths, classes=classes, targets=None, labels=names)
+
+
+def require_truth(
+    found: KnownImages, folder: str | os.PathLike[str], decision: Decision, labels: Sequence[str]
+) -> None:
+    """Refuse images of which nothing is known to be true.
+
+    Args:
+        found: As `images_with_truth` gives them.
+        folder: Of the images, for the error.
+        decision: What the scores are.
+        labels: Of the contract.
+
+    Raises:
+        ImageError: Nothing is known.
+    """
+    if found.is_labelled:
+        return
+    if decision.task is Task.REGRESS:
+        what, needed = "numbers without a truth", "give --truth FILE"
+    else:
+        what = "images outside of subfolders" if labels else "an artifact without labels"
+        needed = "sort the images into one subfolder per class and give --labels"
+        if decision.task is Task.MULTILABEL:
+            needed += ", or --truth FILE"
+    raise ImageError(
+        f"{folder}: {what}, so no answer can be right or wrong; {needed}, or give --against"
+        " ARTIFACT"
+    )
+
+
+def evenly(images: Sequence[T], limit: int | None) -> tuple[T, ...]:
+    """At most `limit` of the images, spread evenly.
+
+    Raises:
+        ImageError: The limit is less than 1.
+    """
+    if limit is None or limit >= len(images):
+        return tuple(images)
+    if limit < 1:
+        raise ImageError(f"--limit is {limit}; needed is 1 or more")
+    return tuple(images[i * len(images) // limit] for i in range(limit))
 
 
 def _two_subfolders(folder: Path) -> tuple[str, ...]:

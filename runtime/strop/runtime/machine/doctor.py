@@ -78,6 +78,11 @@ class Diagnosis:
     engines: tuple[EngineCheck, ...]
     findings: tuple[Disturbance, ...]
 
+    def __repr__(self) -> str:
+        running = [each.name for each in self.engines if each.is_running]
+        engines = ", ".join(running) or "no engine"
+        return f"<Diagnosis of {self.machine.cpu_model}: {engines}; {len(self.findings)} findings>"
+
 
 def diagnose(root: Path = Path("/")) -> Diagnosis:
     """Look at this machine; every installed engine is loaded once, in a process of its own.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.errors import MeasurementError
+from strop.runtime.progress import Progress
 from strop.runtime.records.typed_json import read_typed
 from strop.runtime.remote import agent
 from strop.runtime.remote.address import Target
@@ -20,7 +21,6 @@ from strop.runtime.remote.running import Running
 from strop.runtime.remote.task import PlacedFile, Task
 
 PERFORM = "strop.on_board"
-Progress = Callable[[Iterable[PlacedFile], int, str], Iterable[PlacedFile]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

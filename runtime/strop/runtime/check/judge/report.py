@@ -39,6 +39,11 @@ class Checked:
     block_states: tuple[BlockState, ...]
     pairs: tuple[Pair, ...]
 
+    def __repr__(self) -> str:
+        decision = self.decision
+        ratio = "" if decision.ratio is None else f", {decision.ratio - 1:+.1%}"
+        return f"<Checked {self.subject.name}: {decision.verdict.value}{ratio}>"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckReport:
@@ -79,6 +84,10 @@ class CheckReport:
     def __post_init__(self) -> None:
         if self.created_at is not None:
             moment_of(self.created_at)
+
+    def __repr__(self) -> str:
+        verdicts = (f"{each.subject.name} {each.decision.verdict.value}" for each in self.artifacts)
+        return f"<CheckReport against {self.baseline.name}: {'; '.join(verdicts)}>"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from strop import console
 from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.evaluate import evaluate
-from strop.runtime.classify.truth import images_with_truth
+from strop.runtime.classify.truth import evenly, images_with_truth, require_truth
 from strop.runtime.commands.evaluate import table as report
 from strop.runtime.commands.evaluate.on_board import (
     EVALUATE,
@@ -34,11 +31,8 @@ from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
 from strop.runtime.commands.run.run import note_remark, settings
 from strop.runtime.engines import ENGINES
-from strop.runtime.errors import ImageError
-from strop.runtime.images.dataset import LabelledImage, list_images
+from strop.runtime.images.dataset import list_images
 from strop.runtime.remote.command import Work
-
-T = TypeVar("T")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -92,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
         limit=options.limit,
     )
     if has_target(options):
-        images = _spread(list_images(options.folder), options.limit)
+        images = evenly(list_images(options.folder), options.limit)
         evaluated = evaluate_on_board(target_of(options), request, images)
     else:
         evaluated = _evaluate(request)
@@ -117,10 +111,15 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
         against = None
         if request.against is not None:
             against = stack.enter_context(open_as_given(_reference(opening, request.against)))
-        images, targets, subfolders = _images(request, classifier)
-        echoed = {**settings(classifier), "images": len(images), "folder": request.folder}
-        if subfolders:
-            echoed["subfolders"] = "{} below the threshold, {} at or above it".format(*subfolders)
+        decision, labels = classifier.known_decision(), classifier.contract.labels
+        found = images_with_truth(request.folder, request.truth, decision=decision, labels=labels)
+        if against is None:
+            require_truth(found, request.folder, decision, labels)
+        found = found.spread(request.limit)
+        echoed = {**settings(classifier), "images": len(found.paths), "folder": request.folder}
+        if decision.task is Task.BINARY and found.classes is not None:
+            below, above = found.labels
+            echoed["subfolders"] = f"{below} below the threshold, {above} at or above it"
         if request.truth is not None:
             echoed["truth"] = request.truth
         if against is not None:
@@ -129,11 +128,13 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
         console.settings(f"evaluate {opening.artifact}", echoed)
         for opened in filter(None, (classifier, against)):
             note_remark(opened)
-
-        def progress(steps: Iterator[None]) -> Iterator[None]:
-            return console.progress(steps, len(images), "classifying")
-
-        result = evaluate(classifier, images, targets=targets, against=against, progress=progress)
+        result = evaluate(
+            classifier,
+            found.images,
+            targets=found.targets,
+            against=against,
+            progress=console.progress,
+        )
         return Evaluated(
             engine=classifier.facts,
             against_engine=None if against is None else against.facts,
@@ -148,47 +149,4 @@ def _reference(opening: Opening, path: Path) -> Opening:
     return replace(opening, artifact=path, engine=engine)
 
 
-def _images(
-    request: EvaluateRequest, classifier: Classifier
-) -> tuple[tuple[LabelledImage, ...], tuple[tuple[float, ...], ...] | None, tuple[str, ...]]:
-    """The images, with what is true of them; and the subfolders that decide it of a BINARY task."""
-    decision, labels = classifier.known_decision(), classifier.contract.labels
-    found = images_with_truth(request.folder, request.truth, decision=decision, labels=labels)
-    if not found.is_labelled and request.against is None:
-        raise ImageError(_no_truth(request.folder, decision, labels))
-    chosen = _spread(tuple(range(len(found.paths))), request.limit)
-    images = tuple(
-        LabelledImage(
-            path=found.paths[i], class_index=None if found.classes is None else found.classes[i]
-        )
-        for i in chosen
-    )
-    targets = None if found.targets is None else tuple(found.targets[i] for i in chosen)
-    is_halved = decision.task is Task.BINARY and found.classes is not None
-    return images, targets, found.labels if is_halved else ()
-
-
 ON_BOARD = (Work(command=EVALUATE, perform=lambda request: [_evaluate(request)]),)
-
-
-def _no_truth(folder: Path, decision: Decision, labels: Sequence[str]) -> str:
-    if decision.task is Task.REGRESS:
-        found, needed = "numbers without a truth", "give --truth FILE"
-    else:
-        found = "images outside of subfolders" if labels else "an artifact without labels"
-        needed = "sort the images into one subfolder per class and give --labels"
-        if decision.task is Task.MULTILABEL:
-            needed += ", or --truth FILE"
-    return (
-        f"{folder}: {found}, so no answer can be right or wrong; {needed}, or give --against"
-        " ARTIFACT"
-    )
-
-
-def _spread(images: tuple[T, ...], limit: int | None) -> tuple[T, ...]:
-    """At most `limit` images; the first ones would be of the first classes only."""
-    if limit is None or limit >= len(images):
-        return images
-    if limit < 1:
-        raise ImageError(f"--limit is {limit}; needed is 1 or more")
-    return tuple(images[i * len(images) // limit] for i in range(limit))
