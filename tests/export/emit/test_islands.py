@@ -15,7 +15,7 @@ from tests.export.emit.one_op import Side, write_one_op
 from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_scores
 from tests.export.graphs import Steps, signal_to_noise_db, steps
 
-from strop.export.bundle.manifest_rows import island_rows
+from strop.export.bundle.tables import islands_table
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
 from strop.export.emit.write import check_islands
@@ -153,7 +153,7 @@ def test_an_island_has_its_price_in_every_file(tmp_path: Path) -> None:
     for island in priced:
         assert [price.artifact for price in island.prices] == list(files)
         assert all(0 < price.ms < 10 * price.whole_ms for price in island.prices)
-    rows = island_rows(priced)
+    rows = islands_table(priced).rows
     assert len(rows) == len(files) * len(priced)
     assert rows[0][2:] == (
         "m.tflite",

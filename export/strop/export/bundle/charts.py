@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from strop.export.bundle.manifest import Manifest
-from strop.export.bundle.manifest_rows import COST_COLUMNS, TIME_COLUMNS, cost_row, time_rows
+from strop.export.bundle.tables import Table, costs_table, times_table
 from strop.export.certify.certificate import Verdict
 from strop.export.inspect.contents import Latency
 from strop.export.quantize.costs import Cost
@@ -17,6 +17,7 @@ from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import BYTES_PER_MIB, PERCENT
 
 BARS = 20
+COST_SERIES, TIME_SERIES = 2, 1  # columns: what is rounded, and the operation
 FLOAT = "float model as float32 .tflite"
 SEPARATOR = "/"  # in the converters' names of layers
 Ends = tuple[float, float]
@@ -55,32 +56,30 @@ def overview(manifest: Manifest) -> Chart | None:
 
 def costs_chart(costs: Sequence[Cost]) -> Chart:
     """Draw what rounding costs at the BARS layers at which it costs most."""
-    names = layer_names(cost.layer for cost in costs)
-    bars = [
-        Bar(
-            name=names[cost.layer],
-            value=cost.divergence,
-            series=cost.part,
-            details=_details(COST_COLUMNS, cost_row(cost)),
-        )
-        for cost in costs[:BARS]
-    ]
+    bars = _bars(costs_table(costs), [cost.divergence for cost in costs], series=COST_SERIES)
     return bar_chart(bars, value_title="nats per image", title="Divergence by layer")
 
 
 def times_chart(file: str, times: LayerTimes) -> Chart:
     """Draw how long the BARS slowest operations of a file take."""
-    names = layer_names(each.layer for each in times.operations)
-    bars = [
+    table = times_table(times)
+    microseconds = sorted((each.microseconds for each in times.operations), reverse=True)
+    bars = _bars(table, microseconds, series=TIME_SERIES)
+    return bar_chart(bars, value_title="microseconds", title=f"Time by operation of {file}")
+
+
+def _bars(table: Table, values: Sequence[float], *, series: int) -> list[Bar]:
+    """Make a bar of each of the first rows; the layer is in the first column."""
+    names = layer_names(row[0] for row in table.rows)
+    return [
         Bar(
             name=names[row[0]],
-            value=float(row[2]),
-            series=row[1],
-            details=_details(TIME_COLUMNS, row),
+            value=value,
+            series=row[series],
+            details=[f"{name}: {cell}" for name, cell in zip(table.columns, row, strict=True)],
         )
-        for row in time_rows(times)[:BARS]
+        for row, value in zip(table.rows[:BARS], values, strict=False)
     ]
-    return bar_chart(bars, value_title="microseconds", title=f"Time by operation of {file}")
 
 
 def layer_names(paths: Iterable[str]) -> dict[str, str]:
@@ -149,7 +148,3 @@ def _ends(interval: Interval | None, unit: float) -> Ends | None:
 
 def _written(ends: Ends | None, form: str) -> str:
     return "" if ends is None else f" [{ends[0]:{form}}, {ends[1]:{form}}]"
-
-
-def _details(columns: Sequence[str], cells: Sequence[str]) -> list[str]:
-    return [f"{name}: {cell}" for name, cell in zip(columns, cells, strict=True)]

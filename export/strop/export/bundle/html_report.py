@@ -5,39 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
-from strop.export.bundle.certificate_rows import (
-    certificate_columns,
+from strop.export.bundle.certificate_text import (
     certificate_notes,
-    certificate_rows,
     certificate_sentence,
+    certificate_table,
 )
 from strop.export.bundle.charts import costs_chart, overview, times_chart
-from strop.export.bundle.manifest import Artifact, Manifest
-from strop.export.bundle.manifest_rows import (
-    COST_COLUMNS,
-    ISLAND_COLUMNS,
-    STEP_COLUMNS,
-    TIME_COLUMNS,
-    TRIED_COLUMNS,
-    cost_row,
-    island_rows,
+from strop.export.bundle.manifest import Manifest
+from strop.export.bundle.tables import (
+    Table,
+    costs_table,
+    counts_table,
+    islands_table,
     latency_sentence,
-    machine_rows,
-    step_row,
-    time_rows,
+    machine_table,
+    steps_table,
     time_summary,
-    tried_rows,
+    times_table,
+    tried_table,
 )
-from strop.export.inspect.count import Role
-from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_table, page_text, start_page
 from strop.runtime.pages.xml_text import xml_text
-from strop.runtime.units import MILLION
-
-ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
 
 
 def export_html(manifest: Manifest) -> str:
@@ -47,33 +38,38 @@ def export_html(manifest: Manifest) -> str:
         OutputError: What draws its charts is not installed.
     """
     root, body = start_page(f"strop export {manifest.source.name}")
-    certificate = manifest.certificate
+    layers = manifest.float_layers
     made = f"{len(manifest.artifacts)} files, by strop {manifest.versions.get('strop', '')}"
     _add_line(body, made, kind="quiet")
     picture = overview(manifest)
     if picture is not None:
         add_chart(body, picture)
-    _add_line(body, certificate_sentence(certificate), kind="first")
-    _add_line(body, latency_sentence(manifest), kind="first")
-    _add_heading(body, "Certificate")
-    columns = certificate_columns(certificate, "file")
-    add_table(body, columns, certificate_rows(certificate, manifest.sizes_bytes))
-    for note in certificate_notes(certificate):
+    _add_line(body, certificate_sentence(manifest.certificate))
+    _add_line(body, latency_sentence(manifest))
+    _add_part(body, "Certificate", certificate_table(manifest, "file"))
+    for note in certificate_notes(manifest.certificate):
         _add_line(body, note)
     _add_remedies(body, [each.remedy for each in manifest.calibration_checks if each.remedy])
-    _add_counts(body, manifest.artifacts)
-    if manifest.int8_steps:
-        _add_heading(body, "Steps of the quantization")
-        add_table(body, STEP_COLUMNS, [step_row(step) for step in manifest.int8_steps])
-    _add_float_layers(body, manifest.float_layers)
+    _add_part(body, "Counts, for one image", counts_table(manifest.artifacts))
+    _add_part(body, "Steps of the quantization", steps_table(manifest.int8_steps))
+    _add_part(body, "Kept in float", islands_table(layers.islands))
+    tried = f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop"
+    _add_part(body, tried, tried_table(layers))
     _add_costs(body, manifest.sensitivity)
     for file, times in manifest.layer_times.items():
         _add_times(body, file, times)
-    _add_heading(body, "Made with")
-    add_table(body, ("package", "version"), list(manifest.versions.items()))
-    add_table(body, ("machine", ""), machine_rows(manifest.machine))
+    versions = Table(("package", "version"), list(manifest.versions.items()))
+    _add_part(body, "Made with", versions)
+    add_table(body, *machine_table(manifest.machine))
     _add_line(body, USE, kind="quiet")
     return page_text(root)
+
+
+def _add_part(body: Element, heading: str, table: Table) -> None:
+    """Add a table below its heading, or nothing without rows."""
+    if table.rows:
+        _add_heading(body, heading)
+        add_table(body, *table)
 
 
 def _add_remedies(body: Element, remedies: Sequence[str]) -> None:
@@ -81,34 +77,6 @@ def _add_remedies(body: Element, remedies: Sequence[str]) -> None:
         _add_heading(body, "The images")
     for remedy in remedies:
         _add_line(body, remedy)
-
-
-def _add_counts(body: Element, artifacts: Sequence[Artifact]) -> None:
-    rows = [
-        (
-            artifact.file,
-            f"{counts.parameters / MILLION:.3f}",
-            f"{counts.multiply_adds / MILLION:.2f}",
-            *(f"{counts.roles[role.value].multiply_adds / MILLION:.2f}" for role in ROLES),
-            f"{counts.activations / MILLION:.3f}",
-        )
-        for artifact in artifacts
-        if (counts := artifact.counts) is not None
-    ]
-    if rows:
-        _add_heading(body, "Counts, for one image")
-        roles = (f"by {role.value}" for role in ROLES)
-        columns = ("file", "parameters, million", "multiply-adds, million", *roles)
-        add_table(body, (*columns, "activations, million"), rows)
-
-
-def _add_float_layers(body: Element, layers: FloatLayers) -> None:
-    if layers.islands:
-        _add_heading(body, "Kept in float")
-        add_table(body, ISLAND_COLUMNS, island_rows(layers.islands))
-    if layers.tried:
-        _add_heading(body, f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop")
-        add_table(body, ("layer", *TRIED_COLUMNS), tried_rows(layers.tried))
 
 
 def _add_costs(body: Element, costs: Sequence[Cost]) -> None:
@@ -122,7 +90,7 @@ def _add_costs(body: Element, costs: Sequence[Cost]) -> None:
         kind="quiet",
     )
     add_chart(body, costs_chart(costs))
-    _add_folded(body, f"all {len(costs)}", COST_COLUMNS, [cost_row(cost) for cost in costs])
+    _add_folded(body, f"all {len(costs)}", costs_table(costs))
 
 
 def _add_times(body: Element, file: str, times: LayerTimes) -> None:
@@ -134,16 +102,13 @@ def _add_times(body: Element, file: str, times: LayerTimes) -> None:
         kind="quiet",
     )
     add_chart(body, times_chart(file, times))
-    rows = time_rows(times)
-    _add_folded(body, f"all {len(rows)} operations", TIME_COLUMNS, rows)
+    _add_folded(body, f"all {len(times.operations)} operations", times_table(times))
 
 
-def _add_folded(
-    body: Element, summary: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
-) -> None:
+def _add_folded(body: Element, summary: str, table: Table) -> None:
     folded = SubElement(body, "details")
     SubElement(folded, "summary").text = summary
-    add_table(folded, columns, rows)
+    add_table(folded, *table)
 
 
 def _add_heading(body: Element, text: str) -> None:

@@ -157,11 +157,6 @@ class Manifest:
     float_latency: Latency | None
 
     @property
-    def sizes_bytes(self) -> dict[str, int]:
-        """Return the sizes of the artifacts by file name."""
-        return {artifact.file: artifact.size_bytes for artifact in self.artifacts}
-
-    @property
     def layer_times(self) -> dict[str, LayerTimes]:
         """Return the operations' times by file name, of the files whose engine measures them."""
         return {each.file: each.layer_times for each in self.artifacts if each.layer_times}

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from strop import console
 from strop.export.bundle.manifest import Manifest, read_manifest
-from strop.export.bundle.manifest_rows import (
-    COST_COLUMNS,
-    ISLAND_COLUMNS,
-    STEP_COLUMNS,
-    TIME_COLUMNS,
-    TRIED_COLUMNS,
-    cost_row,
-    island_rows,
-    step_row,
-    time_rows,
+from strop.export.bundle.tables import (
+    costs_table,
+    islands_table,
+    steps_table,
     time_summary,
-    tried_rows,
+    times_table,
+    tried_table,
 )
 from strop.export.max_drop.float_layers import FloatLayers
-from strop.export.quantize.costs import Step
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import ArtifactError
 
@@ -76,31 +69,22 @@ def explained(manifest: Manifest) -> dict[str, object]:
 
 
 def _show(manifest: Manifest, top: int) -> None:
-    print_steps(manifest.int8_steps)
+    console.table(*steps_table(manifest.int8_steps))
     print_float_layers(manifest.float_layers)
     console.gap()
-    console.table(COST_COLUMNS, [cost_row(cost) for cost in manifest.sensitivity[:top]])
+    console.table(*costs_table(manifest.sensitivity).first(top))
     for file, times in manifest.layer_times.items():
         console.gap()
         where = manifest.machine.cpu_model
         console.note(f"{file}, one thread, on {where}: {time_summary(times)}")
-        console.table(TIME_COLUMNS, time_rows(times)[:top])
-
-
-def print_steps(steps: Sequence[Step]) -> None:
-    """Print what each step of the quantization was worth."""
-    console.table(STEP_COLUMNS, [step_row(step) for step in steps])
+        console.table(*times_table(times).first(top))
 
 
 def print_float_layers(layers: FloatLayers) -> None:
     """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
-    if layers.islands:
-        console.gap()
-        console.table(ISLAND_COLUMNS, island_rows(layers.islands))
-    if not layers.tried:
-        return
-    console.gap()
-    first = "kept in float" if layers.kept else "tried in float"
-    console.table((first, *TRIED_COLUMNS), tried_rows(layers.tried))
-    if not layers.kept:
+    for table in (islands_table(layers.islands), tried_table(layers)):
+        if table.rows:
+            console.gap()
+            console.table(*table)
+    if layers.tried and not layers.kept:
         console.note("the promise was not reached with these either; the files are int8 throughout")

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
 from strop.export.bundle.bundle import REPORT
-from strop.export.bundle.manifest_rows import machine_rows
+from strop.export.bundle.tables import machine_table
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_front
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
@@ -52,7 +52,7 @@ def sweep_html(found: Sweep, limits: Limits) -> str:
     _add_files(body, found, front, limits)
     _add_models(body, found)
     SubElement(body, "h2").text = "Machine"
-    add_table(body, ("", ""), machine_rows(found.machine))
+    add_table(body, ("", ""), machine_table(found.machine).rows)
     failures = [(record.member.name, record.error or "") for record in found.failed]
     unmeasured = [
         (entry.name, entry.latency_error) for entry in found.entries if entry.latency_error

@@ -6,12 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from strop import console
-from strop.export.bundle.certificate_rows import (
-    certificate_columns,
-    certificate_notes,
-    certificate_rows,
-)
-from strop.export.commands.explain import print_float_layers, print_steps
+from strop.export.bundle.certificate_text import certificate_notes, certificate_table
+from strop.export.bundle.tables import steps_table
+from strop.export.commands.explain import print_float_layers
 from strop.export.kernels.xnnpack import UNKNOWN
 from strop.export.options.choices import Precision
 from strop.runtime.check.judge.certified import MANIFEST
@@ -41,14 +38,11 @@ def show(made: Export) -> None:
     """Print the certificate, the steps, and what there is to know about both."""
     manifest = made.manifest
     certificate = manifest.certificate
-    console.table(
-        certificate_columns(certificate, "artifact"),
-        certificate_rows(certificate, manifest.sizes_bytes),
-    )
+    console.table(*certificate_table(manifest, "artifact"))
     _show_splits(manifest)
     if manifest.int8_steps:
         console.gap()
-        print_steps(manifest.int8_steps)
+        console.table(*steps_table(manifest.int8_steps))
     print_float_layers(manifest.float_layers)
     console.note(
         f"written to {made.folder}, certified on {certificate.images} {certificate.data} images"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from strop.export.bundle.manifest import Manifest
+from strop.export.bundle.tables import Table
 from strop.export.certify.certificate import Certificate, Verdict
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.regression_error import OutputError
@@ -36,38 +38,27 @@ COLUMNS = {
 CERTIFIED = "certified"
 
 
-def certificate_columns(certificate: Certificate, first: str) -> tuple[str, ...]:
-    """Return the headings of `certificate_rows`.
+def certificate_table(manifest: Manifest, first: str) -> Table:
+    """List the float model, then each file (of a regression, each number of it).
 
     Args:
-        certificate: Of the export.
+        manifest: With the certificate.
         first: What the first column is called.
     """
-    columns = (first, *COLUMNS[certificate.task])
-    return (*columns, CERTIFIED) if _is_doubted(certificate) else columns
-
-
-def certificate_rows(
-    certificate: Certificate, sizes_bytes: Mapping[str, int]
-) -> list[tuple[str, ...]]:
-    """Return the float model's row, then a row per file (of a regression, per number of it).
-
-    Args:
-        certificate: Of the export.
-        sizes_bytes: Of the files, by name.
-    """
+    certificate = manifest.certificate
     task, is_doubted = certificate.task, _is_doubted(certificate)
+    columns = (first, *COLUMNS[task], *([CERTIFIED] if is_doubted else []))
     own = ("float model", *_float_cells(certificate, task))
     last = ("tensorflow", "") if is_doubted else ("tensorflow",)
-    width = len(certificate_columns(certificate, "")) - len(own) - len(last)
-    rows = [(*own, *[""] * width, *last)]
+    rows = [(*own, *[""] * (len(columns) - len(own) - len(last)), *last)]
+    sizes_bytes = {artifact.file: artifact.size_bytes for artifact in manifest.artifacts}
     for found in certificate.verdicts:
         size = f"{sizes_bytes[found.artifact] / BYTES_PER_MIB:.2f}"
         ending = [found.kernels]
         if is_doubted:
             ending.append("no" if found.not_certified else "yes")
         rows += [(found.artifact, *cells, *ending) for cells in _cells(found, task, size)]
-    return rows
+    return Table(columns, rows)
 
 
 def _is_doubted(certificate: Certificate) -> bool:

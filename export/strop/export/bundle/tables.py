@@ -1,0 +1,169 @@
+"""Writes parts of a manifest as tables, which the terminal and the page show alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from strop.export.bundle.manifest import Artifact, Manifest
+from strop.export.inspect.count import Role
+from strop.export.max_drop.float_layers import FloatIsland, FloatLayers
+from strop.export.quantize.costs import Cost, Step
+from strop.runtime.bench.layer_times import LayerTimes
+from strop.runtime.machine.machine import Machine
+from strop.runtime.units import MILLION, PERCENT, US_PER_MS
+
+ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
+GIB = 1 << 30
+
+
+class Table(NamedTuple):
+    """Headings, with the unit, and rows of as many texts."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+    def first(self, most: int) -> Table:
+        """Keep the first rows only."""
+        return Table(self.columns, self.rows[:most])
+
+
+def steps_table(steps: Sequence[Step]) -> Table:
+    """List the steps of the quantization."""
+    rows = [
+        (
+            step.name,
+            f"{step.divergence:.5f}",
+            f"{step.signal_to_noise_db:.1f}",
+            "yes" if step.is_kept else "no",
+        )
+        for step in steps
+    ]
+    return Table(("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept"), rows)
+
+
+def costs_table(costs: Sequence[Cost]) -> Table:
+    """List what rounding at each layer alone costs, the costliest first."""
+    rows = [
+        (
+            cost.layer,
+            cost.kind,
+            cost.part,
+            f"{-10 * math.log10(cost.noise):.1f}" if cost.noise > 0 else "exact",
+            "" if cost.agreement is None else f"{PERCENT * cost.agreement:.1f}",
+            f"{cost.divergence:.5f}",
+        )
+        for cost in costs
+    ]
+    return Table(("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats"), rows)
+
+
+def islands_table(islands: Sequence[FloatIsland]) -> Table:
+    """List the operations without int8 form, with their price per file."""
+    rows = [
+        (
+            island.layer,
+            ", ".join(dict.fromkeys(island.kinds)),
+            price.artifact,
+            f"{price.ms:.3f} of {price.whole_ms:.3f}",
+            "; ".join(dict.fromkeys(cause.needs for cause in island.causes)),
+        )
+        for island in islands
+        for price in island.prices
+    ]
+    return Table(("kept in float", "operations", "in", "p50, ms", "int8 would need"), rows)
+
+
+def tried_table(layers: FloatLayers) -> Table:
+    """List the layers that were tried in float for --max-drop, with their price per file."""
+    first = "kept in float" if layers.kept else "tried in float"
+    rows = [
+        (
+            layer.layer,
+            layer.part,
+            price.artifact,
+            f"{price.ms_before:.2f} -> {price.ms:.2f}",
+            f"{PERCENT * price.drop_before:+.2f} -> {PERCENT * price.drop:+.2f}"
+            f" (at most {PERCENT * price.drop_high:+.2f})",
+        )
+        for layer in layers.tried
+        for price in layer.prices
+    ]
+    return Table((first, "for its", "in", "p50, ms", "drop, points"), rows)
+
+
+def times_table(times: LayerTimes) -> Table:
+    """List the time of each operation, the longest first."""
+    total = sum(each.microseconds for each in times.operations)
+    rows = [
+        (
+            each.layer,
+            each.kind,
+            f"{each.microseconds:.0f}",
+            f"{PERCENT * each.microseconds / total:.1f}" if total else "",
+        )
+        for each in sorted(times.operations, key=lambda each: -each.microseconds)
+    ]
+    return Table(("layer", "operation", "us", "share, %"), rows)
+
+
+def time_summary(times: LayerTimes) -> str:
+    """Say how long all operations take, and how much of that the profile adds."""
+    total = sum(each.microseconds for each in times.operations)
+    return (
+        f"{total / US_PER_MS:.2f} ms in all, by ONNX Runtime's profile;"
+        f" {times.whole_microseconds / US_PER_MS:.2f} ms without it, so it adds"
+        f" {times.added_microseconds:.1f} us to each"
+    )
+
+
+def counts_table(artifacts: Sequence[Artifact]) -> Table:
+    """List what each file computes for one image, where it is known."""
+    rows = [
+        (
+            artifact.file,
+            f"{counts.parameters / MILLION:.3f}",
+            f"{counts.multiply_adds / MILLION:.2f}",
+            *(f"{counts.roles[role.value].multiply_adds / MILLION:.2f}" for role in ROLES),
+            f"{counts.activations / MILLION:.3f}",
+        )
+        for artifact in artifacts
+        if (counts := artifact.counts) is not None
+    ]
+    roles = (f"by {role.value}" for role in ROLES)
+    columns = ("file", "parameters, million", "multiply-adds, million", *roles)
+    return Table((*columns, "activations, million"), rows)
+
+
+def latency_sentence(manifest: Manifest) -> str:
+    """Say how fast the fastest file is beside the float model; empty if unknown."""
+    known = [(each.latency.p50_ms, each.file) for each in manifest.artifacts if each.latency]
+    if not known:
+        return ""
+    ms, file = min(known)
+    text = f"Here, on one thread, {file} takes {ms:.3g} ms for an image"
+    if manifest.float_latency is not None:
+        reference = manifest.float_latency.p50_ms
+        times = f"{reference / ms:.1f} times that"
+        text += f", and the float model as a float32 .tflite {reference:.3g} ms, {times}"
+    return f"{text}. A board has its own times: strop bench measures them."
+
+
+def machine_table(machine: Machine) -> Table:
+    """List the known facts about a machine."""
+    memory = machine.memory_bytes
+    facts = {
+        "board": machine.board,
+        "processor": machine.cpu_model,
+        "architecture": machine.arch,
+        "int8 instructions": ", ".join(machine.isa),
+        "cores": machine.cores_online,
+        "governor": machine.governor,
+        "memory": None if memory is None else f"{memory / GIB:.1f} GiB",
+        "system": machine.os,
+        "kernel": machine.kernel,
+        "Python": machine.python,
+    }
+    rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+    return Table(("machine", ""), rows)
