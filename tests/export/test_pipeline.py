@@ -109,6 +109,9 @@ def test_the_manifest_accounts_for_every_file(
         assert artifact["sha256"] == hashlib.sha256(content).hexdigest()
         assert artifact["size_bytes"] == len(content)
         assert artifact["float_ops"] == {}
+        assert 0 < artifact["latency"]["p50_ms"] <= artifact["latency"]["p50_interval"]["high"]
+        assert artifact["counts"]["parameters"] > 0
+    assert record["float_latency"]["p50_ms"] > 0
     listed = {artifact["file"] for artifact in record["artifacts"]}
     others = {"manifest.json", "report.html", record["golden"]["file"]}
     assert {path.name for path in out.iterdir()} == listed | others

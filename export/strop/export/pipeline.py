@@ -46,7 +46,6 @@ from strop.runtime.progress import Progress, unwatched
 from strop.runtime.records.json_records import write_whole
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
-FLOAT_TFLITE = f".{Precision.FLOAT32.value}.{Format.TFLITE.value}"
 PROBABILITY_STEP = 1 / 256  # of golden vectors of float probabilities; as fine as int8's
 
 OnStep = Callable[[str], None]
@@ -139,13 +138,7 @@ def _converted(
         artifacts |= dict.fromkeys(write_converted(folder, source, options, precision), precision)
     on_step("certify")
     certificate = certify(source, tuple(artifacts), options, progress)
-    float32 = (path for path in artifacts if path.name.endswith(FLOAT_TFLITE))
-    return Made(
-        artifacts=artifacts,
-        certificate=certificate,
-        findings=findings,
-        float_tflite=next((path.read_bytes() for path in float32), None),
-    )
+    return Made(artifacts=artifacts, certificate=certificate, findings=findings)
 
 
 def _with_int8(

@@ -70,6 +70,11 @@ def test_the_page_begins_with_one_picture_and_the_certificate_in_a_sentence(
     assert any("m.int8.onnx takes 2 ms for an image" in text for text in page.texts)
 
 
+def test_the_float_model_is_shown_once(manifest: Manifest) -> None:
+    made = replace(manifest, float_latency=manifest.artifacts[0].latency)
+    assert len(shown(made).charts[0]["data"]["values"]) == 2
+
+
 def test_a_manifest_without_latencies_has_no_picture_of_them(manifest: Manifest) -> None:
     old = tuple(replace(each, latency=None) for each in manifest.artifacts)
     page = shown(replace(manifest, artifacts=old, float_latency=None))

@@ -40,7 +40,8 @@ def overview(manifest: Manifest) -> Chart | None:
     if not points:
         return None
     is_regression = manifest.certificate.verdicts[0].agreement is None
-    if manifest.float_latency is not None:
+    known = [each.latency for each in manifest.artifacts]
+    if manifest.float_latency is not None and manifest.float_latency not in known:
         exact = 0.0 if is_regression else 1.0
         points.append(_point(FLOAT, manifest.float_latency, exact, None, "", is_hollow=True))
     near = "same answer as the float model, %"

@@ -30,7 +30,7 @@ from strop.export.options.choices import Precision
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.costs import Cost, Step
 from strop.export.source.source import Source
-from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.artifact import Format, sha256_file
 from strop.runtime.bench.layer_times import layer_times
 from strop.runtime.machine.machine import machine
 
@@ -46,6 +46,7 @@ PACKAGES = (
     "numpy",
     "Pillow",
 )
+FLOAT_TFLITE = f".{Precision.FLOAT32.value}.{Format.TFLITE.value}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +62,7 @@ class Made:
         near_ties: See `Manifest`.
         float_layers: See `Manifest`.
         golden: The file of golden vectors; None without int8 files.
-        float_tflite: The model as a float32 .tflite; None where none was made.
+        float_tflite: The model as a float32 .tflite, where int8 was made of one; else None.
     """
 
     artifacts: Mapping[Path, Precision]
@@ -81,7 +82,7 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
     Raises:
         ArtifactError: An engine refuses a file.
     """
-    *found, float_latency = _latencies(made)
+    found, float_latency = _latencies(made)
     return Manifest(
         versions=_versions(),
         source=SourceFacts(
@@ -93,8 +94,7 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
         ),
         options=_request(options),
         artifacts=tuple(
-            _artifact(path, precision, latency)
-            for (path, precision), latency in zip(made.artifacts.items(), found, strict=True)
+            _artifact(path, precision, found[path]) for path, precision in made.artifacts.items()
         ),
         golden=None if made.golden is None else _golden(made.golden),
         int8_steps=made.steps,
@@ -108,15 +108,17 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
     )
 
 
-def _latencies(made: Made) -> list[Latency | None]:
-    """Time the artifacts, in their order, and last the float model."""
+def _latencies(made: Made) -> tuple[dict[Path, Latency], Latency | None]:
+    """Time the artifacts, and the float model as a float32 .tflite, if there is one."""
+    files = list(made.artifacts)
+    float32 = next((path for path in files if path.name.endswith(FLOAT_TFLITE)), None)
     with tempfile.TemporaryDirectory() as name:
-        files = list(made.artifacts)
-        if made.float_tflite is not None:
-            files.append(Path(name, "float32.tflite"))
-            files[-1].write_bytes(made.float_tflite)
-        found: list[Latency | None] = [*latencies(files)]
-    return found if made.float_tflite is not None else [*found, None]
+        if float32 is None and made.float_tflite is not None:
+            float32 = Path(name, FLOAT_TFLITE)
+            float32.write_bytes(made.float_tflite)
+            files.append(float32)
+        found = dict(zip(files, latencies(files), strict=True))
+    return found, None if float32 is None else found[float32]
 
 
 def _request(options: ExportOptions) -> Request:
@@ -139,7 +141,7 @@ def _request(options: ExportOptions) -> Request:
     )
 
 
-def _artifact(path: Path, precision: Precision, latency: Latency | None) -> Artifact:
+def _artifact(path: Path, precision: Precision, latency: Latency) -> Artifact:
     contents, count = audit(path), count_artifact(path)
     return Artifact(
         file=path.name,
