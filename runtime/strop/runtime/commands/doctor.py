@@ -6,13 +6,14 @@ import argparse
 from dataclasses import asdict, dataclass
 
 from strop import console
-from strop.runtime.commands.flags.target import add_target_flags, has_target, started, target_of
+from strop.runtime.commands.flags.target import add_target_flags, started, target_of
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.doctor import Diagnosis, EngineCheck, diagnose
 from strop.runtime.machine.firmware import throttle_names
 from strop.runtime.machine.machine import Machine
 from strop.runtime.records.version import installed_version
+from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Command, Work
 from strop.runtime.units import BYTES_PER_MIB
 
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         MeasurementError: No engine runs here, and none can be installed.
         TargetError: The board cannot be reached, or has no numpy and Pillow.
     """
-    diagnosis = _diagnose_board(options) if has_target(options) else diagnose()
+    target = target_of(options)
+    diagnosis = diagnose() if target is None else _diagnose_board(target)
     if options.json:
         console.json(_record(diagnosis))
     else:
@@ -70,8 +72,8 @@ def _record(diagnosis: Diagnosis) -> dict[str, object]:
     return header | asdict(diagnosis) | {"engines": engines}
 
 
-def _diagnose_board(options: argparse.Namespace) -> Diagnosis:
-    with started(target_of(options), DOCTOR, DoctorRequest()) as running:
+def _diagnose_board(target: Target) -> Diagnosis:
+    with started(target, DOCTOR, DoctorRequest()) as running:
         return running.record()
 
 

@@ -17,7 +17,6 @@ from strop.runtime.records.error_record import ErrorRecord
 from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.typed_json import fields_of, read_typed
 from strop.runtime.records.version import installed_version
-from strop.runtime.remote.agent import PROTOCOL
 
 RequestT = TypeVar("RequestT")
 RecordT = TypeVar("RecordT")
@@ -44,6 +43,8 @@ class Command(Generic[RequestT, RecordT]):
         Args:
             values: The request's fields as plain values of JSON.
         """
+        from strop.runtime.remote.agent import PROTOCOL  # what a run here does not need
+
         header = {"protocol": PROTOCOL, "strop_version": installed_version(), "command": self.name}
         return json.dumps(header | {"request": values})
 
@@ -102,6 +103,8 @@ def require_protocol(found: dict[str, object], *, where: str) -> None:
     Raises:
         TargetError: It is by another one.
     """
+    from strop.runtime.remote.agent import PROTOCOL
+
     if found.get("protocol") != PROTOCOL:
         raise TargetError(
             f"{where}: protocol {found.get('protocol')!r:.20} of strop"

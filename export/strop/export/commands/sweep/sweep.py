@@ -32,7 +32,7 @@ from strop.export.training.record import as_trained
 from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
-from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
+from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.errors import PlanError
 from strop.runtime.images.dataset import read_labels
 from strop.runtime.records.version import installed_version
@@ -79,8 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Sweep, print, write sweep.json; 1 if no file meets the limits, 3 if something failed."""
     found, left_out = members(_wanted(options))
-    if has_target(options):
-        target_of(options)  # what is wrong in it shall not wait for the exports
+    target_of(options)  # what is wrong in it shall not wait for the exports
     if options.weights == IMAGENET and options.classes is not None:
         raise PlanError(
             "--classes is for weights of your own, or random ones; ImageNet's have 1000 classes"

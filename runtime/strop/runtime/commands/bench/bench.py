@@ -25,7 +25,7 @@ from strop.runtime.commands.flags.export import (
 )
 from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.numbers import count, fitting, positive, seconds
-from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
+from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.run.run import note_remark
 from strop.runtime.engines.engine import Engine
 from strop.runtime.history.measured import measured_by_bench
@@ -118,10 +118,11 @@ def run(options: argparse.Namespace) -> int:
         require_writable(options.output, force=options.force)
     require_exports_writable(options)
     request = _request(options)  # what is wrong in it shall not wait for a board
-    if has_target(options):
-        record = measure_on_board(target_of(options), request)
-    else:
+    target = target_of(options)
+    if target is None:
         record = _measure(request, output=options.output)
+    else:
+        record = measure_on_board(target, request)
     print_record(record, as_json=options.json)
     if options.output is not None:
         BENCH_RECORD.write(record, options.output)

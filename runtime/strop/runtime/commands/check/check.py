@@ -20,9 +20,10 @@ from strop.runtime.commands.check.outputs import check_outputs
 from strop.runtime.commands.check.question import plan_of, question_of, question_of_merge
 from strop.runtime.commands.check.self_test import qualify, run_self_test
 from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.flags.target import has_target, target_of
+from strop.runtime.commands.flags.target import target_of
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
 from strop.runtime.records.json_records import require_writable
+from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Work
 from strop.runtime.reporting.presentation import Presentation
 from strop.runtime.reporting.wording import change_word
@@ -43,13 +44,13 @@ def run(options: argparse.Namespace) -> int:
         MeasurementError: It could not be measured.
     """
     with check_outputs(options) as write_outputs:
-        plan, is_elsewhere = plan_of(options), has_target(options)
+        plan, target = plan_of(options), target_of(options)
         if options.merge:
-            return _check(MERGE, question_of_merge(options, plan), options, write_outputs)
+            return _check(MERGE, question_of_merge(options, plan), options, write_outputs, None)
         if options.self_test:
-            return run_self_test(options, plan)
-        question = question_of(options, plan, is_elsewhere=is_elsewhere)
-        return _check(MODES[question.mode], question, options, write_outputs)
+            return run_self_test(options, plan, target)
+        question = question_of(options, plan, is_elsewhere=target is not None)
+        return _check(MODES[question.mode], question, options, write_outputs, target)
 
 
 def _check(
@@ -57,11 +58,11 @@ def _check(
     question: Question,
     options: argparse.Namespace,
     write_outputs: Callable[[Presentation], None],
+    target: Target | None,
 ) -> int:
-    is_elsewhere = mode.COMPARES_FILES and has_target(options)
     if options.output is not None:
         require_writable(options.output, force=options.force)
-    if mode.COMPARES_FILES and question.mode is None and not is_elsewhere:
+    if mode.COMPARES_FILES and question.mode is None and target is None:
         question = replace(question, mode=paired.mode_by_memory(question))
     settings = mode.settings(question)
     if settings:
@@ -69,11 +70,11 @@ def _check(
     if mode.COMPARES_FILES:
         for path in filter(Path.is_file, question.artifacts):
             note_manifest(path)
-    if is_elsewhere:
-        report = check_on_board(target_of(options), question)
-    else:
+    if target is None:
         with ending_on_signals():
             report = mode.run(question, cool=_cool, note=console.note)
+    else:
+        report = check_on_board(target, question)
     check = mode.present(
         report, is_strict=options.strict, has_accuracy=options.max_drop is not None
     )

@@ -22,24 +22,25 @@ from strop.runtime.check.modes.qualification import (
 )
 from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.check.on_board import QualifyRequest, qualify_on_board
-from strop.runtime.commands.flags.target import has_target, target_of
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.json_records import require_writable
 from strop.runtime.records.version import installed_version
+from strop.runtime.remote.address import Target
 from strop.runtime.units import PERCENT
 
 DEFAULT_MINUTES = 10.0
 S_PER_MINUTE = 60
 
 
-def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
+def run_self_test(options: argparse.Namespace, plan: CheckPlan, target: Target | None) -> int:
     """Try equal files and known slowdowns, print what came of it, keep it.
 
     Args:
         options: As `strop check` parses them; one artifact.
         plan: Of every trial.
+        target: The board; None for this machine.
 
     Raises:
         ArtifactError, EngineError: The artifact cannot be run.
@@ -59,9 +60,7 @@ def run_self_test(options: argparse.Namespace, plan: CheckPlan) -> int:
     request = QualifyRequest(
         artifact=artifact, engine=options.engine, plan=plan, minutes=options.minutes
     )
-    qualification = (
-        qualify_on_board(target_of(options), request) if has_target(options) else qualify(request)
-    )
+    qualification = qualify(request) if target is None else qualify_on_board(target, request)
     trials = qualification.trials
     QUALIFICATION.write(qualification, output)
     lines = findings(trials)

@@ -28,7 +28,7 @@ from strop.runtime.commands.flags.contract import (
     opening_from_flags,
 )
 from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
+from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.run.run import note_remark, settings
 from strop.runtime.engines import ENGINES
 from strop.runtime.images.dataset import list_images
@@ -85,11 +85,12 @@ def run(options: argparse.Namespace) -> int:
         truth=options.truth,
         limit=options.limit,
     )
-    if has_target(options):
-        images = evenly(list_images(options.folder), options.limit)
-        evaluated = evaluate_on_board(target_of(options), request, images)
-    else:
+    target = target_of(options)
+    if target is None:
         evaluated = _evaluate(request)
+    else:
+        images = evenly(list_images(options.folder), options.limit)
+        evaluated = evaluate_on_board(target, request, images)
     result = evaluated.result
     if options.json:
         record = report.record(options, evaluated.engine, evaluated.against_engine, result)

@@ -6,15 +6,17 @@ import argparse
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strop import console
 from strop.runtime.artifact.artifact import detect_format, sha256_file
 from strop.runtime.errors import MeasurementError, TargetError
-from strop.runtime.remote import session
 from strop.runtime.remote.address import DEFAULT_PYTHON, Target, target_from_url
-from strop.runtime.remote.command import Command, RecordT, RequestT
-from strop.runtime.remote.running import Running
-from strop.runtime.remote.task import Contents, make_task
+
+if TYPE_CHECKING:
+    from strop.runtime.remote.command import Command, RecordT, RequestT
+    from strop.runtime.remote.running import Running
+    from strop.runtime.remote.task import Contents
 
 
 def add_target_flags(parser: argparse.ArgumentParser) -> None:
@@ -37,31 +39,22 @@ def add_target_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def has_target(options: argparse.Namespace) -> bool:
-    """Whether the work is another machine's.
+def target_of(options: argparse.Namespace) -> Target | None:
+    """The board that the flags name; None where the work is this machine's.
 
     Raises:
-        TargetError: A flag says something of a board, and none is named.
+        TargetError: As `target_from_url`; or a flag says something of a board, and none is named.
     """
     if options.target is not None:
-        return True
+        python = options.target_python or DEFAULT_PYTHON
+        return target_from_url(options.target, python=python, cache=options.target_cache)
     for name in ("target_python", "target_cache"):
         if getattr(options, name) is not None:
             flag = f"--{name.replace('_', '-')}"
             raise TargetError(
                 f"{flag} is {getattr(options, name)}, but no board is named; add --target"
             )
-    return False
-
-
-def target_of(options: argparse.Namespace) -> Target:
-    """The board that the flags name.
-
-    Raises:
-        TargetError: As `target_from_url`.
-    """
-    python = options.target_python or DEFAULT_PYTHON
-    return target_from_url(options.target, python=python, cache=options.target_cache)
+    return None
 
 
 def started(
@@ -87,6 +80,10 @@ def started(
         ArtifactError: A file cannot be read.
         StropError: As `session.started`.
     """
+    # Only here: what runs on this machine shall not wait for it.
+    from strop.runtime.remote import session
+    from strop.runtime.remote.task import make_task
+
     formats = {detect_format(path) for path in artifacts}
     return session.started(
         target,

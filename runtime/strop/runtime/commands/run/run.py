@@ -25,7 +25,7 @@ from strop.runtime.commands.flags.contract import (
     opening_from_flags,
 )
 from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.flags.target import add_target_flags, has_target, target_of
+from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.run.on_board import (
     SELFTEST,
     STREAM,
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     if options.selftest:
         note_manifest(options.artifact)
     opening, streams = opening_from_flags(options), is_stream(options)
-    target = target_of(options) if has_target(options) else None
+    target = target_of(options)
     if options.selftest:
         tried = SelftestRequest(opening=opening, golden=_golden_path(options))
         return _report_selftest(
