@@ -20,8 +20,7 @@ from strop.runtime.artifact.artifact import Format, detect_format, read_contract
 from strop.runtime.artifact.contract import Activation, Contract, ResizeRule
 from strop.runtime.artifact.tflite_metadata import TfliteMetadata, read_tflite_metadata
 from strop.runtime.classify.decision import decision_of, in_words
-from strop.runtime.commands.flags.manifest_note import note_manifest
-from strop.runtime.commands.run.run import note_remark
+from strop.runtime.commands.notes import note_manifest, note_remark
 from strop.runtime.engines import EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ContractError
 

@@ -23,8 +23,8 @@ from strop.runtime.check.judge.report import read_check_report
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.termination import ending_on_signals
-from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.flags.contract import add_engine_flags
+from strop.runtime.commands.notes import cool_board
 from strop.runtime.errors import BaselineError, MeasurementError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.reporting.wording import milliseconds

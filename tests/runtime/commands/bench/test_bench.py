@@ -22,7 +22,8 @@ from strop.runtime.bench.block_state import BlockState, BoardWatch
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
 from strop.runtime.bench.record import BENCH_RECORD
-from strop.runtime.commands.bench import bench, cool_board
+from strop.runtime.commands import notes
+from strop.runtime.commands.bench import bench
 from strop.runtime.engines.engine import Array, Engine
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.board import board_state
@@ -214,7 +215,7 @@ def test_a_hot_board_is_waited_for_and_the_wait_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hot = replace(board_state(recorded(tmp_path / "pi", PI_4)), temperature_c=70.0)
-    monkeypatch.setattr(cool_board, "cool_down", partial(cool_down, read=lambda: hot))
+    monkeypatch.setattr(notes, "cool_down", partial(cool_down, read=lambda: hot))
     words = ["bench", str(artifact), *QUICK, "--cool-down", "0.01", "--json"]
     assert cli.main(words) == 0
     printed = capsys.readouterr()

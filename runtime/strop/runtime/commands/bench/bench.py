@@ -14,7 +14,6 @@ from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.bench.run import MAX_IMAGES, BenchRequest, bench
 from strop.runtime.bench.sustained import DEFAULT_LOAD_S
-from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.bench.on_board import BENCH, measure_on_board
 from strop.runtime.commands.bench.table import print_record
 from strop.runtime.commands.flags.contract import add_engine_flags
@@ -23,10 +22,9 @@ from strop.runtime.commands.flags.export import (
     require_exports_writable,
     write_exports,
 )
-from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.numbers import count, fitting, positive, seconds
 from strop.runtime.commands.flags.target import add_target_flags, target_of
-from strop.runtime.commands.run.run import note_remark
+from strop.runtime.commands.notes import cool_board, note_manifest, note_remark
 from strop.runtime.engines.engine import Engine
 from strop.runtime.history.measured import measured_by_bench
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S

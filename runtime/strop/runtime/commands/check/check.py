@@ -13,14 +13,13 @@ from strop.runtime.check.measure.termination import ending_on_signals
 from strop.runtime.check.modes import paired
 from strop.runtime.check.modes.mode import MERGE, MODES, CheckMode
 from strop.runtime.check.modes.request import Question
-from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.check.flags import add_parser
 from strop.runtime.commands.check.on_board import CHECK, QUALIFY, check_on_board
 from strop.runtime.commands.check.outputs import check_outputs
 from strop.runtime.commands.check.question import plan_of, question_of, question_of_merge
 from strop.runtime.commands.check.self_test import qualify, run_self_test
-from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.target import target_of
+from strop.runtime.commands.notes import cool_board, note_manifest
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
 from strop.runtime.records.json_records import require_writable
 from strop.runtime.remote.address import Target

@@ -20,8 +20,8 @@ from strop.runtime.check.modes.qualification import (
     findings,
     try_out,
 )
-from strop.runtime.commands.bench.cool_board import cool_board
 from strop.runtime.commands.check.on_board import QualifyRequest, qualify_on_board
+from strop.runtime.commands.notes import cool_board
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine

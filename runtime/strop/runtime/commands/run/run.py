@@ -24,8 +24,8 @@ from strop.runtime.commands.flags.contract import (
     open_as_given,
     opening_from_flags,
 )
-from strop.runtime.commands.flags.manifest_note import note_manifest
 from strop.runtime.commands.flags.target import add_target_flags, target_of
+from strop.runtime.commands.notes import note_manifest, note_remark
 from strop.runtime.commands.run.on_board import (
     SELFTEST,
     STREAM,
@@ -43,7 +43,7 @@ from strop.runtime.commands.run.stream import (
     show_answers,
     stream,
 )
-from strop.runtime.engines import Engine, EngineFacts
+from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.records.version import installed_version
 from strop.runtime.remote.command import Work
@@ -224,12 +224,6 @@ def _check_subject(options: argparse.Namespace) -> None:
         raise ImageError(
             "no image given; needed are image files, a folder, a pattern, -, --camera or --selftest"
         )
-
-
-def note_remark(opened: Classifier | Engine) -> None:
-    """Say why an artifact runs otherwise than such files do, where it does."""
-    if opened.remark:
-        console.note(opened.remark)
 
 
 def settings(classifier: Classifier) -> dict[str, object]:

@@ -1,0 +1,40 @@
+"""What commands say before they work: of an artifact, and of a hot board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from strop import console
+from strop.runtime.check.judge.certified import difference_from_manifest
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.engines import Engine
+from strop.runtime.machine.cooldown import CoolDown, cool_down
+from strop.runtime.machine.disturbance import COOL_REMEDY
+
+
+def note_manifest(artifact: Path) -> None:
+    """Print a note if the manifest beside the artifact describes another file of its name."""
+    difference = difference_from_manifest(artifact)
+    if difference:
+        console.note(difference)
+
+
+def note_remark(opened: Classifier | Engine) -> None:
+    """Say why an artifact runs otherwise than such files do, where it does."""
+    if opened.remark:
+        console.note(opened.remark)
+
+
+def cool_board(limit_s: float) -> CoolDown | None:
+    """Let a hot board cool down for `limit_s` at most; None if it reports no temperature."""
+
+    def say(now_c: float, cool_c: float) -> None:
+        console.note(f"{now_c:.1f} °C: waiting {limit_s:g} s at most to get below {cool_c:g} °C")
+
+    cooled = cool_down(limit_s=limit_s, on_wait=say)
+    if cooled is not None and not cooled.is_cool:
+        console.note(
+            f"still {cooled.to_c:.1f} °C after {cooled.waited_s:.0f} s: what follows may be slower"
+            f" than the board can be; {COOL_REMEDY}"
+        )
+    return cooled
