@@ -18,7 +18,6 @@ from strop.runtime.classify.foreign import foreign_facts
 from strop.runtime.classify.prepare import preparation
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Array, Engine
-from strop.runtime.errors import ContractError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.images.load import load_image
 from strop.runtime.machine.board import board_state
@@ -152,11 +151,9 @@ def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list
         # How images are cropped and scores are read changes no latency.
         unasked = {"resize": ResizeRule.STRETCH, "activation": Activation.NONE}
         facts = foreign_facts(path, engine.input, engine.output, unasked)
-        if facts.missing:
-            raise ContractError(
-                f"{path}: no contract inside, so images cannot be prepared for it; leave out"
-                " --images to measure on random pixels"
-            )
-        contract = facts.contract()
+        contract = facts.whole_contract(
+            "no contract inside, so images cannot be prepared for it; leave out --images to"
+            " measure on random pixels"
+        )
     prepare = preparation(contract, engine.input)
     return [(prepare.apply(load_image(image, contract)),) for image in images]

@@ -198,14 +198,11 @@ def _foreign_contract(engine: Engine, where: str) -> Contract:
 
     check_tensors(engine, where=where)
     facts = foreign_facts(where, engine.input, engine.output, {})
-    if facts.missing:
-        raise ContractError(
-            f"{where}: carries no contract, so its {', '.join(facts.missing)} and labels are"
-            " unknown. In Python give contract=Contract(height=..., width=..., resize=...,"
-            " mean=..., std=..., activation=..., labels=...); on the command line --resize, --mean,"
-            " --std, --activation and --labels"
-        )
-    return facts.contract()
+    return facts.whole_contract(
+        "carries no contract, so its {missing} and labels are unknown. In Python give"
+        " contract=Contract(height=..., width=..., resize=..., mean=..., std=..., activation=...,"
+        " labels=...); on the command line --resize, --mean, --std, --activation and --labels"
+    )
 
 
 def check_tensors(engine: Engine, *, where: str) -> None:

@@ -49,8 +49,24 @@ class ForeignFacts:
         """Those of NEEDED that neither the user nor the file has said."""
         return tuple(name for name in NEEDED if name not in self.values)
 
+    def whole_contract(self, unknown: str) -> Contract:
+        """The contract, if nothing is missing.
+
+        Args:
+            unknown: What is wrong and what to do if something is missing: {missing} stands for
+                the names, {flags} for the flags that give them.
+
+        Raises:
+            ContractError: Something is missing, or a value cannot be used.
+        """
+        if self.missing:
+            flags = ", ".join(f"--{name}" for name in self.missing)
+            text = unknown.format(missing=", ".join(self.missing), flags=flags)
+            raise ContractError(f"{self.where}: {text}")
+        return self.contract()
+
     def contract(self) -> Contract:
-        """The contract, where nothing is missing.
+        """The contract of what is known.
 
         Raises:
             ContractError: A value that cannot be used.

@@ -125,17 +125,16 @@ def run(
         MeasurementError: It could not be measured, or the budget is too small.
     """
     slos, cooled = question.slos, cool()
-    candidates = [Candidate(artifact=path, engine=question.engine) for path in question.artifacts]
     needed = max(inferences_needed(slo.q) for slo in slos)
     processes = processes_needed(len(slos))
     least_runs = math.ceil(needed / (processes * BLOCKS))
     plan = replace(question.plan, block_runs=max(question.plan.block_runs, least_runs))
-    subjects = [subject(each, plan) for each in candidates]
+    subjects = [subject(each, plan) for each in question.candidates]
     created_at = timestamp()
     before, here, board_before = machine(), environment_here(), board_state()
     rng = random.Random(plan.seed)
     checked = []
-    for candidate, about in zip(candidates, subjects, strict=True):
+    for candidate, about in zip(question.candidates, subjects, strict=True):
         runner = Runner(plan, rng=rng, temperature_limit_c=board_before.temperature_limit_c)
         solos = _measure(runner, candidate, plan, least=processes)
         checked.append(

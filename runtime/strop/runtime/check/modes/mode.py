@@ -17,7 +17,7 @@ class CheckMode(Protocol):
 
     Attributes:
         COMPARES_FILES: Whether it measures a baseline's file beside the new ones: then a board
-            can do it, and `--export` has samples to write.
+            can do it, and `present` gives `measured`, which `--export` writes.
         KEPT: What `--output` keeps, in words.
     """
 

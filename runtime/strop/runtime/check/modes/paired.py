@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -112,21 +113,15 @@ def mode_by_memory(question: Question) -> Mode:
 @contextmanager
 def _candidates(question: Question) -> Iterator[tuple[Candidate, list[Candidate]]]:
     """The baseline and the new artifacts, each with what runs it; a context manager."""
-    engine, old = question.engine, question.baseline or question.artifacts[0]
+    old, news = question.baseline or question.artifacts[0], question.candidates
     if question.baseline_python is None:
-        yield (
-            Candidate(artifact=old, engine=engine),
-            [Candidate(artifact=path, engine=engine) for path in question.artifacts],
-        )
+        yield Candidate(artifact=old, engine=question.engine), news
         return
     with two_interpreters(question.baseline_python) as (theirs, ours):
+        # Their engine is the one that they have; --engine is ours.
         yield (
-            # Their engine is the one that they have; --engine is ours.
             Candidate(artifact=old, interpreter=theirs),
-            [
-                Candidate(artifact=path, engine=engine, interpreter=ours)
-                for path in question.artifacts
-            ],
+            [replace(new, interpreter=ours) for new in news],
         )
 
 

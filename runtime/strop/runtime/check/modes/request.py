@@ -8,6 +8,7 @@ from pathlib import Path
 
 from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions
 from strop.runtime.check.judge.slo import Slo
+from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 
 
@@ -44,3 +45,8 @@ class Question:
     engine: str | None = None
     gates: GateOptions = NOTHING_ALLOWED
     slos: tuple[Slo, ...] = ()
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The artifacts, by the engine that is asked for."""
+        return [Candidate(artifact=path, engine=self.engine) for path in self.artifacts]

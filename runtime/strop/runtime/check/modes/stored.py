@@ -14,7 +14,6 @@ from strop.runtime.baseline.stored import MIN_SESSIONS, StoredDecision, decide_s
 from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.gates import Change, GateOptions, certificate_for, changes
-from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.errors import BaselineError, PlanError
@@ -133,9 +132,9 @@ def run(
             " baseline record where it is to be checked"
         )
     checked = []
-    for number, artifact in enumerate(question.artifacts):
+    for number, candidate in enumerate(question.candidates):
         new = measure_session(
-            Candidate(artifact=artifact, engine=question.engine),
+            candidate,
             plan=replace(plan, seed=plan.seed + number),
             # Nobody has said it; of the baseline's sessions somebody has.
             machine_class=MachineClass.SHARED,
@@ -145,7 +144,7 @@ def run(
             StoredChecked(
                 session=new,
                 decision=decide_stored(new, sessions, plan, artifacts=len(question.artifacts)),
-                changes=_changes(sessions, new, artifact, question.gates),
+                changes=_changes(sessions, new, candidate.artifact, question.gates),
             )
         )
     return StoredReport(

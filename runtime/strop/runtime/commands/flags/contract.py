@@ -182,15 +182,12 @@ def _foreign(path: Path, given: Mapping[str, Any]) -> Contract:
         check_tensors(engine, where=str(path))
         image, scores = engine.input, engine.output
     facts = foreign_facts(path, image, scores, given)
-    if facts.missing:
-        missing = ", ".join(f"--{name}" for name in facts.missing)
-        raise ContractError(
-            f"{path}: carries no contract, nor does it say elsewhere what {missing} would; give"
-            f" {missing}, and --labels for names"
-        )
+    contract = facts.whole_contract(
+        "carries no contract, nor does it say elsewhere what {flags} would; give {flags}, and"
+        " --labels for names"
+    )
     for note in facts.notes:
         console.note(note)
-    contract = facts.contract()
     odd = input_fit_note(contract, image)
     if odd:
         console.note(f"{path}: {odd}")
