@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from strop.export.frontend.convert import float_graph
+from strop.export.frontend.equivalence import input_values
 from strop.export.ir.graph import Array, Graph
 from strop.export.passes.fold import DeployGraph, cut_activation, fold
 from strop.export.quantize.calibrate import calibrate
@@ -45,7 +46,7 @@ def steps(
 ) -> Steps:
     source = from_keras_model(model, name="small", mean=mean, std=std)
     graph, activation = cut_activation(float_graph(source))
-    deploy = fold(graph)
+    deploy = fold(graph, input_values(source))
     images = images_for(source, seed=seed)
     quantized = quantize(deploy, calibrate(deploy, [images]))
     return Steps(

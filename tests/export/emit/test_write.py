@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.export.graphs import images_for, mobile_block
+from tests.export.graphs import images_for, mobile_block, steps
 
 import strop.runtime
+from strop.export.emit.write import Int8, write_int8
 from strop.export.options.choices import Effort, Input
 from strop.export.options.options import ExportOptions
 from strop.export.pipeline import export
 from strop.export.source.source import from_keras_model
-from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.artifact.artifact import Format, read_contract
+from strop.runtime.artifact.contract import Contract
+from strop.runtime.classify.prepare import pixel_values
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +59,29 @@ def test_both_inputs_give_the_same_scores(files: dict[Input, tuple[Path, Path]])
     np.testing.assert_array_equal(found[Input.INT8], found[Input.UINT8])
 
 
-def test_the_contract_of_an_int8_input_says_which_pixel_is_0(
+def test_all_files_of_a_source_that_takes_pixels_have_one_contract(
     files: dict[Input, tuple[Path, Path]],
 ) -> None:
-    tflite, onnx = (read_contract(path) for path in files[Input.INT8])
-    assert tflite is not None
-    assert onnx is not None
-    # The network normalizes by / 127.5 - 1: 0 lies between two pixel values.
-    assert tflite.mean in ((127.0,), (128.0,))
-    assert replace(tflite, mean=(0.0,)) == onnx
+    contracts = [read_contract(path) for paths in files.values() for path in paths]
+    assert contracts[0] is not None
+    assert contracts[0].mean == (0.0,)
+    assert contracts[0].std == (1.0,)
+    assert all(contract == contracts[0] for contract in contracts)
+
+
+@pytest.mark.parametrize("kind", list(Input))
+def test_the_contract_says_of_the_input_what_its_scale_says(kind: Input, tmp_path: Path) -> None:
+    source = from_keras_model(mobile_block(normalize=False), name="small", mean=127.5, std=127.5)
+    made = steps(mobile_block(normalize=False), mean=(127.5,), std=(127.5,))
+    int8 = Int8(quantized=made.quantized, contract=Contract(height=24, width=24))
+    options = ExportOptions(output=tmp_path, input=kind, formats=(Format.TFLITE,))
+    (path,) = write_int8(tmp_path, source, options, int8)
+    contract = read_contract(path)
+    assert contract is not None
+    with strop.runtime.open(path) as classifier:
+        info = classifier.input
+    codes = np.arange(256) - (128 if kind is Input.INT8 else 0)
+    reals = info.scale * (codes - info.zero_point)
+    np.testing.assert_allclose(reals, pixel_values(contract)[0], atol=1e-6)
+    # Of the source's own values, half a pixel is the nearest that a zero point comes to 127.5.
+    np.testing.assert_allclose(reals, (np.arange(256) - 127.5) / 127.5, atol=0.51 / 127.5)

@@ -20,7 +20,7 @@ def deviation(made: Steps) -> tuple[float, float]:
     """Largest difference of the deploy graph's scores from the float graph's, and their size."""
     pixels = made.images.astype(np.float32)
     expected = execute(made.graph, tf.constant(pixels)).numpy()
-    found = execute(made.deploy.graph, tf.constant(pixels - made.deploy.input_offset)).numpy()
+    found = execute(made.deploy.graph, made.deploy.reals(made.images)).numpy()
     return float(np.abs(found - expected).max()), float(np.abs(expected).max())
 
 

@@ -31,7 +31,7 @@ from strop.export.ir.island import Island
 from strop.export.kernels.xnnpack import MOST_CONCATENATED
 from strop.export.options.choices import Input
 from strop.export.passes.width_to_channels import merge_columns
-from strop.export.quantize.quantize import PIXEL_SCALE, QuantizedGraph
+from strop.export.quantize.quantize import CODE_MAX, CODE_MIN, QuantizedGraph
 
 # Six channels of eight that XNNPACK computes, in six windows, instead of three in nine: 0.985 of
 # MobileNetV2's and MobileNetV3-Small's latency on x86; 4 columns: 1.01 and 1.02.
@@ -62,6 +62,7 @@ VERSIONS = {
     Kind.SOFTMAX: 2,
 }
 GROUPED_VERSION = 6  # of CONV_2D
+SLICES = (Kind.SLICE, Kind.CROP)
 QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
 REQUANTIZE_VERSION = 2  # int8 from uint8
 QUANTIZE_VERSION = 1  # int8 from float
@@ -83,8 +84,8 @@ def emit_tflite(quantized: QuantizedGraph, input_type: Input = Input.UINT8) -> b
     Args:
         quantized: A graph with all integers decided. Its operations in float stand between
             DEQUANTIZE and QUANTIZE.
-        input_type: UINT8 takes pixels. INT8 takes pixels less 128: the codes of pixel -
-            input_offset, of scale 1.
+        input_type: UINT8 takes pixels, INT8 pixels less 128. Scale and zero point of the
+            input say what the source takes: pixels, or (pixel - mean) / std.
 
     Returns:
         The flatbuffer; the same graph gives the same bytes.
@@ -92,7 +93,7 @@ def emit_tflite(quantized: QuantizedGraph, input_type: Input = Input.UINT8) -> b
     graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
     graph = _with_small_concatenations(_with_tflite_padding(graph))
     writer = _Writer(graph)
-    image = writer.add_image(quantized.input_offset, input_type)
+    image = writer.add_image(quantized, input_type)
     for op in graph.ops:
         writer.add_op(op)
     return writer.finish(image)
@@ -191,17 +192,42 @@ class _Writer:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def add_image(self, input_offset: int, input_type: Input) -> int:
-        """The input; a uint8 one with the QUANTIZE that shifts it to the graph's int8."""
-        image = self.graph.tensors[self.graph.input]
-        if input_type is Input.INT8:
-            index = self.index[image.name]
-            self.tensors[index].name = b"image"
-            return index
-        pixels = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset)
-        index = self.add_tensor("image", image.shape, np.dtype(np.uint8), quant=pixels)
-        self._append(QUANTIZE, REQUANTIZE_VERSION, [index], self.index[image.name], None)
-        return index
+    def add_image(self, quantized: QuantizedGraph, input_type: Input) -> int:
+        """The input, in the source's own values, and what makes the graph's input of it.
+
+        A uint8 one gets a QUANTIZE to int8. Where the source's 0 is another pixel than the
+        padding's, an ADD of their difference follows; no code changes by it.
+        """
+        name = self.graph.input
+        shape, quant, index = (
+            self.graph.tensors[name].shape,
+            self.graph.quant(name),
+            self.index[name],
+        )
+        distance = quantized.input_offset - quantized.source_zero
+        taken = index
+        if distance:
+            declared = replace(quant, zero_point=quant.zero_point - distance)
+            taken = self.add_tensor("image/less_padding", shape, np.dtype(np.int8), quant=declared)
+        first = taken
+        if input_type is Input.UINT8:
+            pixels = replace(quant, zero_point=quantized.source_zero)
+            first = self.add_tensor("image", shape, np.dtype(np.uint8), quant=pixels)
+            self._append(QUANTIZE, REQUANTIZE_VERSION, [first], taken, None)
+        if distance:
+            term = self._add_term(distance, quant.scale)
+            self._append("ADD", VERSIONS[Kind.ADD], [taken, term], index, schema.AddOptionsT())
+        self.tensors[first].name = b"image"
+        return first
+
+    def _add_term(self, distance: int, scale: float) -> int:
+        """The constant -distance * scale, exactly, for a distance of -255 to 255."""
+        code = CODE_MIN if distance > 0 else CODE_MAX
+        quant = QuantParams(scales=(scale,), zero_point=code + distance)
+        values = np.full((1, 1, 1, 1), code, np.int8)
+        return self.add_tensor(
+            "image/padding", (1, 1, 1, 1), values.dtype, values=values, quant=quant
+        )
 
     def add_op(self, op: Op) -> None:
         if op.kind is Kind.FLOAT:
@@ -216,7 +242,9 @@ class _Writer:
         options = options_of(self.graph, op)
         is_grouped = op.kind is Kind.CONV and conv_groups(self.graph, op) > 1
         version = GROUPED_VERSION if is_grouped else VERSIONS[op.kind]
-        name = "SLICE" if op.kind is Kind.CROP else op.kind.value
+        # SLICE's kernel keeps to the one image that its result's shape says, and XNNPACK refuses
+        # a shape that is left open. Source: tensorflow/lite/kernels/slice.cc, Prepare.
+        name = "STRIDED_SLICE" if op.kind in SLICES else op.kind.value
         self._append(name, version, inputs, output, options)
         if output != result:
             self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)

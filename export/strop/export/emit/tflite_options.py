@@ -26,6 +26,8 @@ from strop.export.ir.graph import (
     same_pads,
 )
 
+REST = -1  # of RESHAPE's shape: all that is left
+WHOLE_BATCH = 1  # of STRIDED_SLICE's masks: the first dimension from its begin to its end
 CODES = {fused: code for code, fused in FUSED.items()}
 
 
@@ -37,20 +39,23 @@ def options_of(graph: Graph, op: Op) -> Any:
 def shape_inputs(graph: Graph, op: Op) -> list[Array]:
     """Constant int32 inputs that carry what are attributes in the deploy graph."""
     if op.kind is Kind.RESHAPE:
-        return [np.array(graph.tensors[op.output].shape, np.int32)]
+        return [np.array(_any_batch(graph, op), np.int32)]
     if op.kind is Kind.PAD:
         return [np.array([(0, 0), *op.pads, (0, 0)], np.int32)]
     if op.kind is Kind.MEAN:
         return [np.array([1, 2], np.int32)]
     if op.kind is Kind.TRANSPOSE:
         return [np.array(op.order, np.int32)]
-    if op.kind is Kind.CROP:
-        sides = graph.tensors[op.output].shape
-        return [np.array(op.corner, np.int32), np.array(sides, np.int32)]
-    if op.kind is Kind.SLICE:
-        shape = graph.tensors[op.output].shape
-        return [np.array((0, 0, 0, op.begin), np.int32), np.array(shape, np.int32)]
+    if op.kind in (Kind.CROP, Kind.SLICE):
+        begins = np.array(op.corner if op.kind is Kind.CROP else (0, 0, 0, op.begin), np.int32)
+        ends = begins + np.array(graph.tensors[op.output].shape, np.int32)
+        return [begins, ends, np.ones_like(begins)]
     return []
+
+
+def _any_batch(graph: Graph, op: Op) -> tuple[int, ...]:
+    """The shape of the result, its batch that of the input: the first dimension always is one."""
+    return (REST, *graph.tensors[op.output].shape[1:])
 
 
 def pads_of_same(graph: Graph, op: Op) -> Pads:
@@ -118,7 +123,7 @@ def _mean_options(graph: Graph, op: Op) -> Any:
 
 def _reshape_options(graph: Graph, op: Op) -> Any:
     options = schema.ReshapeOptionsT()
-    options.newShape = list(graph.tensors[op.output].shape)
+    options.newShape = list(_any_batch(graph, op))
     return options
 
 
@@ -136,8 +141,11 @@ def _transpose_options(graph: Graph, op: Op) -> Any:
 
 
 def _slice_options(graph: Graph, op: Op) -> Any:
+    """All images of a batch, and of the other dimensions from begin to end."""
     del graph, op
-    return schema.SliceOptionsT()
+    options = schema.StridedSliceOptionsT()
+    options.beginMask = options.endMask = WHOLE_BATCH
+    return options
 
 
 def _softmax_options(graph: Graph, op: Op) -> Any:

@@ -12,7 +12,7 @@ from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
 from strop.export.frontend.convert import convert
 from strop.export.ir.graph import Graph, Kind, Op, Tensor
-from strop.export.options.choices import FORMATS, Input, Precision
+from strop.export.options.choices import FORMATS, Precision
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.export.source.source import Source
@@ -104,7 +104,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
             path.write_bytes(seal_onnx(emit_onnx(quantized, _metadata(int8.contract))))
         else:
             content = emit_tflite(quantized, options.input)
-            path.write_bytes(append_contract(content, _tflite_contract(int8, options.input)))
+            path.write_bytes(append_contract(content, _tflite_contract(int8)))
         paths.append(path)
     return paths
 
@@ -129,11 +129,11 @@ def _with_ending(quantized: QuantizedGraph, activation: Activation) -> Quantized
     return replace(quantized, graph=ends)
 
 
-def _tflite_contract(int8: Int8, input_type: Input) -> Contract:
-    """Return the contract of the .tflite: int8 codes are pixel less offset, see `emit_tflite`."""
-    if input_type is Input.UINT8:
-        return int8.contract
-    return replace(int8.contract, mean=(float(int8.quantized.input_offset),))
+def _tflite_contract(int8: Int8) -> Contract:
+    """The contract says the same of the input as its scale and zero point, see `emit_tflite`."""
+    quantized = int8.quantized
+    zero, unit = quantized.source_zero, quantized.source_unit
+    return replace(int8.contract, mean=(float(zero),), std=(unit,))
 
 
 def write_converted(

@@ -19,7 +19,10 @@ from strop.export.ir.execute import ACTIVATIONS, compute_unfused, execute
 from strop.export.ir.faults import ADVICE
 from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Array, Graph, Op
 from strop.export.passes.fold import (
+    MAX_PIXEL,
+    PIXELS,
     DeployGraph,
+    InputValues,
     fold_layers,
     fold_normalization,
     leading_normalization,
@@ -82,9 +85,22 @@ def proven_fold(source: Source, graph: Graph, activation: Activation, images: Ar
         raise
     layers = fold_layers(graph)
     check_graph(sample, layers, step="folded")
-    deploy = fold_normalization(layers)
+    deploy = fold_normalization(layers, input_values(source))
     check_normalization(sample, layers, deploy)
     return deploy
+
+
+def input_values(source: Source) -> InputValues:
+    """What one scale and one zero point can say of what a source takes.
+
+    Returns:
+        PIXELS too where its channels differ, or its 0 is no pixel.
+    """
+    (mean, *means), (std, *stds) = source.mean, source.std
+    is_one = all(other == mean for other in means) and all(other == std for other in stds)
+    if source.takes_pixels or not is_one or not 0 <= mean <= MAX_PIXEL:
+        return PIXELS
+    return InputValues(zero=round(mean), unit=std)
 
 
 def probe(source: Source, images: Array, activation: Activation) -> Probe:

@@ -42,20 +42,44 @@ MOST_OFF_BLACK = 16.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InputValues:
+    """What a source takes: (pixel - zero) / unit, the same for all channels.
+
+    Attributes:
+        zero: Pixel value, 0..255, that is nearest to the source's 0.
+        unit: Pixels in 1 of the source.
+    """
+
+    zero: int = 0
+    unit: float = 1.0
+
+
+PIXELS = InputValues()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeployGraph:
     """A graph ready to be calibrated.
 
     Attributes:
-        graph: Its input stands for pixel - input_offset, [1, H, W, C].
+        graph: Its input stands for (pixel - input_offset) / values.unit, [1, H, W, C].
         input_offset: Pixel value, 0..255, that is the input's real 0.
+        values: What the source takes, in whose unit the input is.
     """
 
     graph: Graph
     input_offset: int
+    values: InputValues = PIXELS
+
+    @property
+    def input_scale(self) -> float:
+        """The input's real value of one pixel value, as float32 has it."""
+        return float(np.float32(1 / self.values.unit))
 
     def reals(self, images: Array) -> Array:
         """Return the graph's float32 input for uint8 images [N, H, W, C]."""
-        return images.astype(np.float32) - np.float32(self.input_offset)
+        pixels = images.astype(np.float32) - np.float32(self.input_offset)
+        return pixels * np.float32(self.input_scale)
 
 
 def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
@@ -71,16 +95,17 @@ def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
     return cut, FINAL_ACTIVATIONS[last.kind]
 
 
-def fold(graph: Graph) -> DeployGraph:
+def fold(graph: Graph, values: InputValues = PIXELS) -> DeployGraph:
     """Fold padding, activations, pooling, hard-swish, dense layers and normalization.
 
     Args:
         graph: Float, its input stands for the pixel values 0..255.
+        values: What the source takes.
 
     Returns:
         The graph to quantize.
     """
-    return fold_normalization(fold_layers(graph))
+    return fold_normalization(fold_layers(graph), values)
 
 
 def fold_layers(graph: Graph) -> Graph:
@@ -188,8 +213,17 @@ def _keep_pooled_dims(graph: Graph) -> Graph:
     return graph
 
 
-def fold_normalization(graph: Graph) -> DeployGraph:
-    """Scale and offset in front of the first convolutions go into their weights and biases."""
+def fold_normalization(graph: Graph, values: InputValues = PIXELS) -> DeployGraph:
+    """Scale and offset in front of the first convolutions go into their weights and biases.
+
+    Args:
+        graph: Float, its input stands for the pixel values 0..255.
+        values: What the source takes; what `graph` makes of the pixels for it may be in the
+            graph.
+
+    Returns:
+        The graph whose input is in the source's unit; in pixels where nothing was folded.
+    """
     chain, scale, offset = leading_normalization(graph)
     normalized = chain[-1].output if chain else graph.input
     first = graph.consumers(normalized)
@@ -206,6 +240,8 @@ def fold_normalization(graph: Graph) -> DeployGraph:
     black = -offset / scale
     pixel = int(np.clip(np.rint(black.mean()), 0, MAX_PIXEL))
     is_padded = any(op.pads != NO_PADS for op in first)
+    if not is_padded:
+        pixel = values.zero
     if is_padded and np.abs(black - pixel).max() > MOST_OFF_BLACK:
         return DeployGraph(graph=graph, input_offset=0)
     ops, added = [], []
@@ -215,10 +251,11 @@ def fold_normalization(graph: Graph) -> DeployGraph:
         if op not in first:
             ops.append(op)
             continue
-        weights, bias = _normalized_weights(graph, op, scale, offset + scale * pixel)
+        weights, bias = _normalized_weights(graph, op, scale * values.unit, offset + scale * pixel)
         added += [weights, bias]
         ops.append(replace(op, inputs=(graph.input, weights.name, bias.name)))
-    return DeployGraph(graph=graph.rewired(ops, added=added), input_offset=pixel)
+    folded = graph.rewired(ops, added=added)
+    return DeployGraph(graph=folded, input_offset=pixel, values=values)
 
 
 def leading_normalization(graph: Graph) -> tuple[list[Op], Array, Array]:

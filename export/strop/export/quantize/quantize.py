@@ -38,7 +38,6 @@ SMALLEST_RATIO = 2.0**-24
 # "requantization scale ... is greater or equal to 256.0".
 LARGEST_RATIO = 255.0
 WHOLE = 1e-5  # of a multiple; float32 keeps 6e-8 of it
-PIXEL_SCALE = 1.0
 # Where values cancel out, what is left is rounding, a thousandth of a step of the inputs. Kernels
 # refuse to compute it: half of what ONNX Runtime's mean and XNNPACK's sums and products take.
 # Source: MlasQLinearGlobalAveragePool, "parameter out of computation range"; xnnpack.py.
@@ -54,12 +53,16 @@ class QuantizedGraph:
         graph: Every tensor has `quant` and every constant `codes`, but for those that only
             operations kept in float read or write.
         input_offset: Pixel that is the input's real 0: its code is pixel - 128.
+        source_zero: Pixel that is nearest to the source's own 0.
+        source_unit: Pixel values in 1 of the source.
         near_ties: Sums, products and means for which no scale keeps its distance from
             rounding ties, and results of islands; kernels may differ there by one code.
     """
 
     graph: Graph
     input_offset: int
+    source_zero: int = 0
+    source_unit: float = 1.0
     near_ties: tuple[str, ...] = ()
 
 
@@ -85,7 +88,7 @@ def quantize(
     https://ai.google.dev/edge/litert/models/quantization_spec
     """
     graph = deploy.graph
-    snapped = _activation_params(graph, calibration, deploy.input_offset)
+    snapped = _activation_params(deploy, calibration)
     params = snapped.params
     islands = frozenset(op.output for op in graph.ops if op.kind is Kind.FLOAT)
     kept = islands.union(kept)
@@ -115,6 +118,8 @@ def quantize(
     return QuantizedGraph(
         graph=graph.rewired(ops, added=tensors.values()),
         input_offset=deploy.input_offset,
+        source_zero=deploy.values.zero,
+        source_unit=deploy.values.unit,
         # Floats are as near to ties as it happens.
         near_ties=(
             *(name for name in snapped.near_ties if name not in kept),
@@ -161,10 +166,13 @@ def params_from_range(found: Range, *, least: float = 0.0) -> QuantParams:
     return QuantParams(scales=(scale,), zero_point=zero_point)
 
 
-def _activation_params(graph: Graph, calibration: Calibration, input_offset: int) -> TieFreeScales:
+def _activation_params(deploy: DeployGraph, calibration: Calibration) -> TieFreeScales:
     """For every activation, and for the constants that are operands like them."""
+    graph = deploy.graph
     fixed = {op.output: FIXED[op.kind] for op in graph.ops if op.kind in FIXED}
-    fixed[graph.input] = QuantParams(scales=(PIXEL_SCALE,), zero_point=input_offset + CODE_MIN)
+    fixed[graph.input] = QuantParams(
+        scales=(deploy.input_scale,), zero_point=deploy.input_offset + CODE_MIN
+    )
     params = _operand_params(graph)
     ranges: dict[str, Range] = {}
     group_of: dict[str, Sequence[str]] = {}

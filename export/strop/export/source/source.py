@@ -44,6 +44,8 @@ class Source:
         mean: Per channel, in 0..255 units; subtracted in front of the model.
         std: Per channel, in 0..255 units, > 0; divided by in front of the model.
         sha256: Of the weights, in hex; see `strop.export.source.loaded_network.weights_sha256`.
+        takes_pixels: Whether the model is fed with pixels 0..255 elsewhere too; else with
+            (pixel - mean) / std.
         forward: float32 [N, height, width, channels], pixels 0..255, to float32
             [N, classes]: the model's own output, `mean` and `std` applied inside. It runs
             eagerly; wrap it in tf.function to run it often.
@@ -60,6 +62,7 @@ class Source:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     sha256: str
+    takes_pixels: bool
     forward: Callable[[tf.Tensor], tf.Tensor]
     resize: InputResize | None = None
     model: Any = None
@@ -111,6 +114,7 @@ def from_keras_model(
     mean: Normalization = None,
     std: Normalization = None,
     size: tuple[int, int] | None = None,
+    takes_pixels: bool | None = None,
 ) -> Source:
     """Take a Keras model that is in memory; it is neither copied nor changed.
 
@@ -120,12 +124,15 @@ def from_keras_model(
         mean: What to subtract from the pixels in front of the model.
         std: What to divide by after that.
         size: Height and width in pixels, for a model that leaves them open.
+        takes_pixels: Whether `mean` and `std` belong to the model, for those who use it; None
+            where it takes what they make of the pixels, if they are given.
 
     Raises:
         SourceError: As `load_model_file`.
     """
     network = keras_network(model, where=name, is_sized=size is not None)
-    return _source(network, where=name, name=name, mean=mean, std=std, size=size)
+    source = _source(network, where=name, name=name, mean=mean, std=std, size=size)
+    return source if takes_pixels is None else replace(source, takes_pixels=takes_pixels)
 
 
 def _source(
@@ -180,6 +187,7 @@ def _source(
         mean=means,
         std=stds,
         sha256=sha256,
+        takes_pixels=is_identity,
         forward=forward,
         resize=_on_pixels(network.resize, normalized, classes),
         model=network.model,

@@ -36,7 +36,8 @@ def open_model(spec: ModelSpec) -> Source:
         from strop.export.zoo.torch_weights import MEAN, STD
 
         mean, std = MEAN, STD
-    return from_keras_model(model, name=spec.name or _name(spec, member), mean=mean, std=std)
+    name = spec.name or _name(spec, member)
+    return from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
 
 
 def keras_model(spec: ModelSpec) -> Any:
