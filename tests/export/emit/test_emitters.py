@@ -41,13 +41,32 @@ def tflite_scores(made: Steps) -> tuple[Array, float]:
     return (np.stack(found) - zero_point) * step, step
 
 
-def onnx_scores(made: Steps) -> Array:
+def onnx_session(made: Steps) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.x64quantprecision", "1")
-    session = onnxruntime.InferenceSession(
+    return onnxruntime.InferenceSession(
         emit_onnx(made.quantized, {}), options, providers=["CPUExecutionProvider"]
     )
+
+
+def onnx_scores(made: Steps) -> Array:
+    session = onnx_session(made)
     return np.concatenate([session.run(None, {"image": pixels[None]})[0] for pixels in made.images])
+
+
+def batched_scores(made: Steps, count: int) -> tuple[Array, Array]:
+    """Scores of the first images in one batch, of the .tflite and of the .onnx."""
+    images = made.images[:count]
+    interpreter = Interpreter(model_content=emit_tflite(made.quantized))
+    (image,), (scores,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(image["index"], images.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(image["index"], images)
+    interpreter.invoke()
+    step, zero_point = scores["quantization"]
+    found = interpreter.get_tensor(scores["index"]).astype(np.float32)
+    session = onnx_session(made)
+    return (found - zero_point) * step, session.run(None, {"image": images})[0]
 
 
 def float_scores(made: Steps) -> Array:
@@ -109,6 +128,12 @@ def test_int8_is_float_with_the_noise_of_eight_bits(made: Steps) -> None:
     scores, _ = tflite_scores(made)
     # 8 bits give 6.02 * 8 + 1.76 = 50 dB at best; a few noisy layers in a row keep half of it.
     assert signal_to_noise_db(float_scores(made), scores) > 18
+
+
+def test_a_batch_gives_what_its_images_give(made: Steps) -> None:
+    tflite, onnx = batched_scores(made, 3)
+    np.testing.assert_array_equal(tflite, tflite_scores(made)[0][:3])
+    np.testing.assert_array_equal(onnx, onnx_scores(made)[:3])
 
 
 def test_both_formats_give_the_same_codes(made: Steps) -> None:

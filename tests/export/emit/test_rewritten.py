@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from tests.export.emit import integer_reference
 from tests.export.emit.every_tensor import by_litert, by_onnxruntime
-from tests.export.emit.test_emitters import float_scores, tflite_scores
+from tests.export.emit.test_emitters import batched_scores, float_scores, onnx_scores, tflite_scores
 from tests.export.emit.test_islands import model_of
 from tests.export.graphs import Steps, images_for, signal_to_noise_db, steps
 
@@ -112,6 +112,12 @@ def test_both_engines_give_the_reference_codes_of_every_tensor(made: Steps) -> N
             expected = integer_reference.run_op(graph, op, of_litert)
             np.testing.assert_array_equal(of_litert[op.output], expected, op.output)
             np.testing.assert_array_equal(of_onnx[op.output], expected, op.output)
+
+
+def test_a_batch_gives_what_its_images_give(made: Steps) -> None:
+    tflite, onnx = batched_scores(made, 3)
+    np.testing.assert_array_equal(tflite, tflite_scores(made)[0][:3])
+    np.testing.assert_array_equal(onnx, onnx_scores(made)[:3])
 
 
 def test_nothing_is_in_float_and_xnnpack_takes_all(made: Steps, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from strop.export.quantize.quantize import QuantizedGraph
 # Twelve channels take ONNX Runtime's direct convolution, where three take a matrix of windows:
 # 0.93 of MobileNetV2's latency on x86, 0.90 of MobileNetV3-Small's; 2 columns: 1.00 and 1.08.
 COLUMNS = 4
+SAME = 0  # in Reshape's shape: the dimension stays as it is
 NCHW_AXIS = {0: 0, 1: 2, 2: 3, 3: 1}
 
 
@@ -142,7 +143,7 @@ def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
     shape = target
     if len(target) == 4 and not needs_nchw:
         shape = (target[0], target[3], 1, 1)
-    amounts = writer.constant(f"{op.output}:shape", np.array(shape, np.int64))
+    amounts = writer.constant(f"{op.output}:shape", np.array((SAME, *shape[1:]), np.int64))
     output = codes_of(op.output)
     reshaped = f"{op.output}:reshaped" if needs_nchw else output
     writer.node("Reshape", [codes, amounts], reshaped)
@@ -167,12 +168,14 @@ def _emit_slice(writer: OnnxWriter, op: Op) -> None:
 
 def _emit_crop(writer: OnnxWriter, op: Op) -> None:
     sides = writer.graph.tensors[op.output].shape
-    order = TO_NCHW if len(sides) == 4 else range(len(sides))
+    # All but the batch.
+    order = TO_NCHW[1:] if len(sides) == 4 else range(1, len(sides))
     begins = [op.corner[axis] for axis in order]
     ends = [op.corner[axis] + sides[axis] for axis in order]
+    axes = range(1, len(sides))
     bounds = [
         writer.constant(f"{op.output}:{name}", np.array(values, np.int64))
-        for name, values in (("begin", begins), ("end", ends))
+        for name, values in (("begin", begins), ("end", ends), ("axes", axes))
     ]
     writer.node("Slice", [codes_of(op.inputs[0]), *bounds], codes_of(op.output))
 

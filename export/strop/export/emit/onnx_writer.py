@@ -23,6 +23,7 @@ from strop.export.ir.graph import (
 )
 from strop.export.ir.island import Island
 from strop.export.quantize.quantize import CODES
+from strop.runtime.artifact.artifact import ONNX_BATCH
 
 OPSET = 17  # every ONNX Runtime since 1.12 reads it
 IR_VERSION = 8  # of opset 17
@@ -165,8 +166,8 @@ class OnnxWriter:
         onnx_graph = helper.make_graph(
             self.nodes,
             "strop",
-            [helper.make_tensor_value_info("image", TensorProto.UINT8, image_shape)],
-            [helper.make_tensor_value_info(scores, TensorProto.FLOAT, scores_shape)],
+            [helper.make_tensor_value_info("image", TensorProto.UINT8, self._open(image_shape))],
+            [helper.make_tensor_value_info(scores, TensorProto.FLOAT, self._open(scores_shape))],
             self.initializers,
         )
         model = helper.make_model(
@@ -178,6 +179,10 @@ class OnnxWriter:
         helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model, full_check=True)
         return model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+
+    def _open(self, shape: tuple[int, ...]) -> tuple[int | str, ...]:
+        """The shape for any batch; islands hold shapes of one image."""
+        return shape if self.islands else (ONNX_BATCH, *shape[1:])
 
 
 def _saturates(fused: Fused, quant: QuantParams) -> bool:

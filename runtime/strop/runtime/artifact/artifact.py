@@ -13,6 +13,7 @@ from strop.runtime.errors import ArtifactError
 from strop.runtime.records.user_files import require_file
 
 __all__ = [
+    "ONNX_BATCH",
     "ONNX_CONTRACT_KEY",
     "Format",
     "append_contract",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 ONNX_CONTRACT_KEY = "strop.contract"  # in the .onnx's metadata_props
+ONNX_BATCH = "batch"  # the .onnx's open dimension
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4; Source: tensorflow/lite schema.fbs, file_identifier
 SMALLEST_FLATBUFFER = 16  # bytes: root offset, identifier, the smallest table with its vtable
 HASH_CHUNK = 1 << 20  # bytes

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strop.engine_watch import EngineAtWork, folder_prefix
+from strop.runtime.artifact.artifact import ONNX_BATCH
 from strop.runtime.artifact.onnx_external import refuse_external_data
 from strop.runtime.engines.engine import Array, Engine, EngineFacts, TensorInfo
 from strop.runtime.engines.silent_onnxruntime import onnxruntime, state
@@ -255,6 +256,8 @@ def _session_options(num_threads: int) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _FATAL_ONLY
+    # So that it is optimized for one image, as a file with a fixed batch is.
+    options.add_free_dimension_override_by_name(ONNX_BATCH, 1)
     if needs_exact_products(read_cpuinfo(), platform.machine()):
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
