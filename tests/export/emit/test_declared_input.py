@@ -79,3 +79,21 @@ def test_saying_it_changes_no_code_of_the_scores(made: Steps, input_type: Input)
         int8 = (image.astype(np.int16) - 128).astype(np.int8)[None]
         taken = int8 if input_type is Input.INT8 else image[None]
         assert np.array_equal(scores_of(interpreter, taken), scores_of(as_it_was, int8))
+
+
+@pytest.mark.parametrize("input_type", list(Input))
+def test_the_signature_has_the_names_of_the_source(made: Steps, input_type: Input) -> None:
+    content = emit_tflite(made.quantized, input_type, ("photo", "class_scores"))
+    image = made.images[:1]
+    codes = (image.astype(np.int16) - 128).astype(np.int8) if input_type is Input.INT8 else image
+    found = opened(content).get_signature_runner("serving_default")(photo=codes)
+    assert list(found) == ["class_scores"]
+    assert np.array_equal(found["class_scores"], scores_of(opened(content), codes))
+
+
+def test_no_two_tensors_have_one_name(made: Steps) -> None:
+    interpreter = opened(emit_tflite(made.quantized))
+    names = [each["name"] for each in interpreter.get_tensor_details() if each["name"]]
+    assert sorted(set(names)) == sorted(names)
+    assert interpreter.get_input_details()[0]["name"] == "image"
+    assert interpreter.get_output_details()[0]["name"] == "scores"

@@ -103,7 +103,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
         if form is Format.ONNX:
             path.write_bytes(seal_onnx(emit_onnx(quantized, _metadata(int8.contract))))
         else:
-            content = emit_tflite(quantized, options.input)
+            content = emit_tflite(quantized, options.input, source.names)
             path.write_bytes(append_contract(content, _tflite_contract(int8)))
         paths.append(path)
     return paths

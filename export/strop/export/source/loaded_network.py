@@ -30,6 +30,7 @@ class Network:
         input_shape: With the batch; None where it is free.
         input_dtype: TensorFlow's name of it.
         output_shape: With the batch; None where it is free.
+        names: Of input and output, as who made the model calls them.
         weights: Path and value of each variable, in the model's order.
         content: Hashed instead of weights where there are none (a frozen SavedModel).
         resize: What the model does to an image of any size in front of `call`; None for nothing.
@@ -40,6 +41,7 @@ class Network:
     input_shape: Shape
     input_dtype: str
     output_shape: Shape
+    names: tuple[str, str]
     weights: Callable[[], Iterator[tuple[str, Array]]]
     content: bytes = b""
     resize: InputResize | None = None
@@ -87,11 +89,22 @@ def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
         input_shape=tuple(inputs[0].shape),
         input_dtype=str(inputs[0].dtype),
         output_shape=tuple(outputs[0].shape),
+        names=_names(model),
         weights=weights,
         model=model,
     )
     behind = None if is_sized else behind_resize(model, where=where)
     return network if behind is None else _behind(network, behind)
+
+
+def _names(model: Any) -> tuple[str, str]:
+    """Of input and output; Keras names an output by the layer that makes it.
+
+    What Keras counts up in a process for inputs without a name is none.
+    """
+    name = model.inputs[0].name
+    image = "image" if name.startswith("keras_tensor") else name
+    return image, (getattr(model, "output_names", None) or [model.layers[-1].name])[0]
 
 
 def _behind(network: Network, behind: BehindResize) -> Network:

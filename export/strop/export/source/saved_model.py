@@ -37,7 +37,7 @@ def saved_model_network(folder: Path) -> Network:
     inputs, outputs = dict(file.signature.inputs), dict(file.signature.outputs)
     check_single(str(folder), "input", {name: _shape(info) for name, info in inputs.items()})
     check_single(str(folder), "output", {name: _shape(info) for name, info in outputs.items()})
-    (taken,), (returned,) = inputs.values(), outputs.values()
+    ((image, taken),), ((scores, returned),) = inputs.items(), outputs.items()
     serving = _vetted(file, returned.name)
     try:
         with native_stderr_dropped():  # what is wrong, the exception says in one line
@@ -66,6 +66,7 @@ def saved_model_network(folder: Path) -> Network:
         input_shape=input_shape,
         input_dtype=_dtype(taken).name,
         output_shape=_shape(returned),
+        names=(image, scores),
         weights=weights,
         content=b"" if variables else file.path.read_bytes(),
     )

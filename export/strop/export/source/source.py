@@ -41,6 +41,7 @@ class Source:
         width: Input width in pixels.
         channels: 3 (RGB) or 1 (grey).
         classes: Length of a row of scores.
+        names: Of input and output, as who made the model calls them.
         mean: Per channel, in 0..255 units; subtracted in front of the model.
         std: Per channel, in 0..255 units, > 0; divided by in front of the model.
         sha256: Of the weights, in hex; see `strop.export.source.loaded_network.weights_sha256`.
@@ -59,6 +60,7 @@ class Source:
     width: int
     channels: int
     classes: int
+    names: tuple[str, str]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     sha256: str
@@ -184,6 +186,7 @@ def _source(
         width=width,
         channels=channels,
         classes=classes,
+        names=network.names,
         mean=means,
         std=stds,
         sha256=sha256,

@@ -1,0 +1,308 @@
+"""The flatbuffer that `emit_tflite` fills: tensors, buffers and operators.
+
+Source: TensorFlow Lite schema, version 3,
+https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from strop.export.emit.tflite_options import options_of, shape_inputs
+from strop.export.frontend.cut_island import SCHEMA_VERSION, packed
+from strop.export.frontend.tflite_names import operator_name
+from strop.export.ir.graph import (
+    CODE_MAX,
+    CODE_MIN,
+    Array,
+    Graph,
+    Kind,
+    Op,
+    QuantParams,
+    conv_groups,
+)
+from strop.export.ir.island import Island
+from strop.export.options.choices import Input
+from strop.export.quantize.quantize import QuantizedGraph
+
+# First versions of the operations that have int8 kernels, so that old runtimes load the file.
+# Source: tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc
+VERSIONS = {
+    Kind.CONV: 3,
+    Kind.DEPTHWISE: 3,
+    Kind.ADD: 2,
+    Kind.SUB: 2,
+    Kind.MUL: 2,
+    Kind.MEAN: 2,
+    Kind.MAX_POOL: 2,
+    Kind.AVERAGE_POOL: 2,
+    Kind.PAD: 2,
+    Kind.RESHAPE: 1,
+    Kind.CONCATENATION: 2,
+    Kind.SLICE: 2,
+    Kind.CROP: 2,
+    Kind.TRANSPOSE: 2,
+    Kind.LOGISTIC: 2,
+    Kind.TANH: 2,
+    Kind.HARD_SWISH: 1,
+    Kind.RELU: 2,
+    Kind.RELU6: 2,
+    Kind.ELU: 1,
+    Kind.SOFTMAX: 2,
+}
+GROUPED_VERSION = 6  # of CONV_2D
+SIGNATURE = b"serving_default"  # the name that TensorFlow's converter gives
+SLICES = (Kind.SLICE, Kind.CROP)
+QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
+REQUANTIZE_VERSION = 2  # int8 from uint8
+QUANTIZE_VERSION = 1  # int8 from float
+# The old field of an operator's code has 8 bits; what does not fit is said by this.
+LARGEST_OLD_CODE = schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
+LEFT_OUT = -1  # an operation's optional input
+DEQUANTIZE_VERSION = 2  # float from int8
+DTYPES = {
+    np.dtype(np.int8): schema.TensorType.INT8,
+    np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.uint8): schema.TensorType.UINT8,
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
+}
+
+
+class TfliteWriter:
+    """A flatbuffer being filled: its tensors, buffers and operators so far."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.buffers = [schema.BufferT()]  # buffer 0 is empty by the format's definition
+        self.tensors: list[Any] = []
+        self.operators: list[Any] = []
+        self.codes: dict[tuple[str, int], int] = {}
+        self.index: dict[str, int] = {}
+        from_islands = {op.output for op in graph.ops if op.kind is Kind.FLOAT}
+        for name, tensor in graph.tensors.items():
+            if name in from_islands and graph.is_real(name):
+                continue  # the island brings it
+            values = tensor.data if tensor.codes is None else tensor.codes
+            dtype = np.dtype(np.float32 if graph.is_real(name) else np.int8)
+            self.index[name] = self.add_tensor(
+                name,
+                tensor.shape,
+                dtype if values is None else values.dtype,
+                values=values,
+                quant=tensor.quant,
+            )
+        self.reals: dict[str, int] = {}
+        self.islands: dict[tuple[Island, tuple[str, ...]], list[int]] = {}
+
+    def add_tensor(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        *,
+        values: Array | None = None,
+        quant: QuantParams | None = None,
+    ) -> int:
+        """Add a tensor, with a buffer if it is constant, and give its place."""
+        tensor = schema.TensorT()
+        tensor.name = name.encode()
+        tensor.shape = list(shape)
+        tensor.type = DTYPES[dtype]
+        tensor.hasRank = True
+        tensor.quantization = _quantization(quant) if quant is not None else None
+        if values is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+            self.buffers.append(buffer)
+            tensor.buffer = len(self.buffers) - 1
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def add_image(self, quantized: QuantizedGraph, input_type: Input) -> int:
+        """The input, in the source's own values, and what makes the graph's input of it.
+
+        A uint8 one gets a QUANTIZE to int8. Where the source's 0 is another pixel than the
+        padding's, an ADD of their difference follows; no code changes by it.
+        """
+        name = self.graph.input
+        shape, quant, index = (
+            self.graph.tensors[name].shape,
+            self.graph.quant(name),
+            self.index[name],
+        )
+        distance = quantized.input_offset - quantized.source_zero
+        taken = index
+        if distance:
+            declared = replace(quant, zero_point=quant.zero_point - distance)
+            taken = self.add_tensor("image/less_padding", shape, np.dtype(np.int8), quant=declared)
+        first = taken
+        if input_type is Input.UINT8:
+            pixels = replace(quant, zero_point=quantized.source_zero)
+            first = self.add_tensor("image", shape, np.dtype(np.uint8), quant=pixels)
+            self._append(QUANTIZE, REQUANTIZE_VERSION, [first], taken, None)
+        if distance:
+            term = self._add_term(distance, quant.scale)
+            self._append("ADD", VERSIONS[Kind.ADD], [taken, term], index, schema.AddOptionsT())
+        return first
+
+    def _add_term(self, distance: int, scale: float) -> int:
+        """The constant -distance * scale, exactly, for a distance of -255 to 255."""
+        code = CODE_MIN if distance > 0 else CODE_MAX
+        quant = QuantParams(scales=(scale,), zero_point=code + distance)
+        values = np.full((1, 1, 1, 1), code, np.int8)
+        return self.add_tensor(
+            "image/padding", (1, 1, 1, 1), values.dtype, values=values, quant=quant
+        )
+
+    def add_op(self, op: Op) -> None:
+        """Add an operation of the graph, and what stands around it if it computes in float."""
+        if op.kind is Kind.FLOAT:
+            self._add_island(op)
+            return
+        is_float = self.graph.is_float(op)
+        inputs = [self.real(name) if is_float else self.index[name] for name in op.inputs]
+        inputs += [self._add_int32(op, values) for values in shape_inputs(self.graph, op)]
+        output = result = self.index[op.output]
+        if is_float and not self.graph.is_real(op.output):
+            output = self._add_real(op.output)
+        options = options_of(self.graph, op)
+        is_grouped = op.kind is Kind.CONV and conv_groups(self.graph, op) > 1
+        version = GROUPED_VERSION if is_grouped else VERSIONS[op.kind]
+        # SLICE's kernel keeps to the one image that its result's shape says, and XNNPACK refuses
+        # a shape that is left open. Source: tensorflow/lite/kernels/slice.cc, Prepare.
+        name = "STRIDED_SLICE" if op.kind in SLICES else op.kind.value
+        self._append(name, version, inputs, output, options)
+        if output != result:
+            self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
+
+    def _add_island(self, op: Op) -> None:
+        """The operations of an island, once for all of its results, and QUANTIZE behind one."""
+        key = (op.floats(), op.inputs)
+        if key not in self.islands:
+            self.islands[key] = self._add_all(op, [self.real(name) for name in op.inputs])
+        found, result = self.islands[key][op.result], self.index[op.output]
+        if self.graph.is_real(op.output):
+            self.index[op.output] = found
+        else:
+            self._append(QUANTIZE, QUANTIZE_VERSION, [found], result, None)
+
+    def _add_all(self, op: Op, inputs: list[int]) -> list[int]:
+        """Tensors, buffers and operators of an island; which of the tensors its outputs are."""
+        island = schema.ModelT.InitFromPackedBuf(op.floats().model, 0)
+        (subgraph,) = island.subgraphs
+        places = dict(zip((int(index) for index in subgraph.inputs), inputs, strict=True))
+        places[LEFT_OUT] = LEFT_OUT
+        first = len(self.buffers) - 1  # both begin with the empty one
+        self.buffers += island.buffers[1:]
+        for at, tensor in enumerate(subgraph.tensors):
+            if at not in places:
+                tensor.buffer += first if tensor.buffer else 0
+                tensor.name = f"{op.output}/float/{tensor.name.decode()}".encode()
+                places[at] = len(self.tensors)
+                self.tensors.append(tensor)
+        for operator in subgraph.operators:
+            code = island.operatorCodes[operator.opcodeIndex]
+            key = (operator_name(island, operator), code.version)
+            operator.opcodeIndex = self.codes.setdefault(key, len(self.codes))
+            operator.inputs = [places[int(index)] for index in operator.inputs]
+            operator.outputs = [places[int(index)] for index in operator.outputs]
+            self.operators.append(operator)
+        return [places[int(index)] for index in subgraph.outputs]
+
+    def real(self, name: str) -> int:
+        """A tensor's reals; dequantized once, for all that read them."""
+        if self.graph.is_real(name):
+            return self.index[name]
+        if name not in self.reals:
+            self.reals[name] = self._add_real(name)
+            self._append(DEQUANTIZE, DEQUANTIZE_VERSION, [self.index[name]], self.reals[name], None)
+        return self.reals[name]
+
+    def _add_real(self, name: str) -> int:
+        return self.add_tensor(f"{name}/real", self.graph.tensors[name].shape, np.dtype(np.float32))
+
+    def _add_int32(self, op: Op, values: Array) -> int:
+        name = f"{op.output}/{op.kind.value.lower()}"
+        return self.add_tensor(name, values.shape, values.dtype, values=values)
+
+    def _append(
+        self, name: str, version: int, inputs: list[int], output: int, options: Any
+    ) -> None:
+        operator = schema.OperatorT()
+        operator.opcodeIndex = self.codes.setdefault((name, version), len(self.codes))
+        operator.inputs, operator.outputs = inputs, [output]
+        if options is not None:
+            operator.builtinOptions = options
+            kind = type(options).__name__.removesuffix("T")
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        self.operators.append(operator)
+
+    def finish(self, image: int, names: tuple[str, str]) -> bytes:
+        """Serialize all; `names` are of input and output in the signature."""
+        scores = self.index[self.graph.output]
+        _name_once(self.tensors, {image: "image", scores: "scores"})
+        subgraph = schema.SubGraphT()
+        subgraph.name = b"main"
+        subgraph.tensors, subgraph.operators = self.tensors, self.operators
+        subgraph.inputs, subgraph.outputs = [image], [scores]
+        model = schema.ModelT()
+        model.version = SCHEMA_VERSION
+        model.description = b"strop int8"
+        model.operatorCodes = [_operator_code(name, version) for name, version in self.codes]
+        model.signatureDefs = [_signature(image, scores, names)]
+        model.subgraphs, model.buffers = [subgraph], self.buffers
+        return packed(model)
+
+
+def _name_once(tensors: Sequence[Any], names: Mapping[int, str]) -> None:
+    """Give tensors their names, and the others numbers behind names that are taken.
+
+    ai-edge-quantizer refuses a file in which a name stands twice.
+    """
+    taken = set(names.values())
+    for index, tensor in enumerate(tensors):
+        name, count = tensor.name.decode(), 1
+        while index not in names and name in taken:
+            count += 1
+            name = f"{tensor.name.decode()}_{count}"
+        taken.add(name)
+        tensor.name = names.get(index, name).encode()
+
+
+def _signature(image: int, scores: int, names: tuple[str, str]) -> Any:
+    signature = schema.SignatureDefT()
+    signature.signatureKey = SIGNATURE
+    signature.inputs, signature.outputs = (
+        [_tensor_map(name, index)] for name, index in zip(names, (image, scores), strict=True)
+    )
+    return signature
+
+
+def _tensor_map(name: str, index: int) -> Any:
+    tensor_map = schema.TensorMapT()
+    tensor_map.name, tensor_map.tensorIndex = name.encode(), index
+    return tensor_map
+
+
+def _operator_code(name: str, version: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    # The old field has 8 bits; what does not fit is said by the largest of them.
+    code.deprecatedBuiltinCode = min(
+        code.builtinCode, schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
+    )
+    code.version = version
+    return code
+
+
+def _quantization(quant: QuantParams) -> Any:
+    parameters = schema.QuantizationParametersT()
+    parameters.scale = list(quant.scales)
+    parameters.zeroPoint = [quant.zero_point] * len(quant.scales)
+    parameters.quantizedDimension = quant.axis or 0
+    return parameters
