@@ -118,6 +118,19 @@ def test_a_crash_of_an_engine_is_one_line_that_names_the_file(number: int, how: 
     )
 
 
+def test_an_engine_that_ends_the_process_is_one_line_that_names_the_file() -> None:
+    ended = run(
+        """
+        with EngineAtWork(FILE, "litert 1.0", opens=True):
+            os._exit(127)
+        """
+    )
+    assert ended.returncode == 2
+    found = f"{sys.executable}: its engine (litert 1.0) ended the process with code 127; "
+    assert ended.stderr.startswith(f"error: {found}")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_an_illegal_instruction_may_be_the_processors() -> None:
     ended = run('EngineAtWork(FILE, "fake 1.0"); os.kill(os.getpid(), signal.SIGILL)')
     assert ended.returncode == 2

@@ -49,6 +49,14 @@ def killed(path: str, number: int, *, engine: str = "") -> str:
     return f"{path}: killed its engine ({described}); {DO_NOT_USE}"
 
 
+def ended_process(path: str, code: int, *, engine: str) -> str:
+    """One line on an engine that ended its process with an exit code, as without memory.
+
+    The dynamic linker does so with 127 where it finds no memory for a function's first call.
+    """
+    return f"{path}: its engine ({engine}) ended the process with code {code}; {DO_NOT_USE}"
+
+
 def one_of_them_killed(paths: tuple[str, ...], engine: str, number: int) -> str:
     """The same where several files were open, and it is not known which one was worked on."""
     how = CRASHES[signal.Signals(number)]

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from strop.engine_end import CRASHES, killed, one_of_them_killed, took_too_long
+from strop.engine_end import CRASHES, ended_process, killed, one_of_them_killed, took_too_long
 from strop.engine_watch import LENGTH, NAMES_AT, SHARED_BYTES, STATE, be_watched
 from strop.standard_streams import open_closed_streams
 
@@ -95,6 +95,11 @@ def supervised(work: Callable[[], int], *, say_killed: Callable[[str], None] | N
             (say_killed or _print_error)(_reason(watched, -code, is_too_slow=watch.is_too_slow))
             return USER_ERROR
         return _end_as(-code)
+    file = read_watched(shared).at_work if code else None
+    if file is not None:  # nothing of ours ends with an engine at work
+        say = say_killed or _print_error
+        say(ended_process(file.path, code, engine=file.engine))
+        return USER_ERROR
     return code
 
 
