@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 UNKNOWN_VERSION = "unknown"
 
 
 def installed_version() -> str:
     """The version of strop itself; UNKNOWN_VERSION in a source tree that was never installed."""
+    # Not above: this import takes longer than most commands need before they ask.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("strop")
     except PackageNotFoundError:
