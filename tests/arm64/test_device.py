@@ -39,7 +39,7 @@ with strop.runtime.open(artifact) as classifier:
     contract = classifier.contract
     scores = [classifier.scores(load_image(image, contract)).tolist() for image in images]
     pixels = [load_image(image, contract).tobytes().hex() for image in images]
-    answers = {"facts": asdict(classifier.facts), "contract": contract.to_json()}
+    answers = {"facts": asdict(classifier.facts), "contract": CONTRACT.dumps(contract)}
 print(json.dumps({**answers, "pixels": pixels, "scores": scores}))
 """
 

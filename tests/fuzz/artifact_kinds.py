@@ -19,6 +19,7 @@ from tests.fuzz.pictures import damaged_picture
 from tests.fuzz.tflite_model import damaged_tflite
 
 from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY, read_contract
+from strop.runtime.artifact.contract import CONTRACT
 from strop.runtime.artifact.contract_zip import CONTRACT_NAME
 
 FACTS = ("--resize", "stretch", "--mean", "0", "--std", "1", "--activation", "softmax")
@@ -77,7 +78,7 @@ def make_contract(random: np.random.Generator, seeds: Path, work: Path) -> tuple
     shutil.copytree(seeds / "images", work / "images")
     bundle = seeds / "bundle"
     contract = read_contract(bundle / "keras.int8.tflite")
-    text = "{}" if contract is None else contract.to_json()
+    text = "{}" if contract is None else CONTRACT.dumps(contract)
     if random.random() < 0.4:
         name = "model.onnx"
         model = onnx.ModelProto.FromString((bundle / "keras.int8.onnx").read_bytes())

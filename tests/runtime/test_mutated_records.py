@@ -17,7 +17,7 @@ from tests.runtime.check.reports import report_of
 from tests.runtime.mutated_json import mutated_json
 
 from strop.cli import main
-from strop.runtime.artifact.contract import Contract, contract_from_json
+from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.artifact.golden import Golden, read_golden
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Index, Promotion
@@ -114,9 +114,9 @@ def test_a_damaged_contract_is_refused() -> None:
     contract = Contract(height=32, width=32, labels=("cat", "dog"), mean=(1.0, 2.0, 3.0))
 
     def tried(content: bytes) -> None:
-        contract_from_json(content.decode(errors="surrogateescape"), where="m.onnx")
+        CONTRACT.loads(content.decode(errors="surrogateescape"), where="m.onnx")
 
-    mutate(contract.to_json(), tried, 400)
+    mutate(CONTRACT.dumps(contract), tried, 400)
 
 
 def test_a_damaged_manifest_certifies_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import CONTRACT, Contract
 
 LABELS = ("n1 red", "n2 green", "n3 blue", "n4 grey")
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
@@ -57,6 +57,6 @@ def onnx_bytes(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     if contract is not None:
-        helper.set_model_props(model, {"other": "x", ONNX_CONTRACT_KEY: contract.to_json()})
+        helper.set_model_props(model, {"other": "x", ONNX_CONTRACT_KEY: CONTRACT.dumps(contract)})
     serialized: bytes = model.SerializeToString()
     return serialized

@@ -19,7 +19,7 @@ from strop.runtime.artifact.artifact import (
     read_contract,
     sha256_file,
 )
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.artifact.contract_zip import MAX_CONTRACT_BYTES, MAX_ENTRIES
 from strop.runtime.artifact.onnx_fields import MAX_METADATA_BYTES
 from strop.runtime.errors import ArtifactError, ContractError
@@ -174,7 +174,7 @@ def test_a_contract_is_read_however_a_zip_is_appended(tmp_path: Path, contract: 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("notes.txt", b"by another tool")
-        archive.writestr("strop.json", contract.to_json())
+        archive.writestr("strop.json", CONTRACT.dumps(contract))
         archive.comment = b"with a comment"
     # Its own offsets count from the zip's beginning.
     path = write(tmp_path / "m.tflite", FLATBUFFER + buffer.getvalue())

@@ -14,9 +14,11 @@ from tests.runtime.tiny_artifacts import onnx_bytes
 from strop import cli
 from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY, read_contract, seal_onnx, sha256_file
 from strop.runtime.artifact.checksum import CHUNK, Coverage, checksum_text, verify_content
-from strop.runtime.artifact.contract import _NOT_IN_VERSION_1, Contract, contract_from_json
+from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.check.judge.certified import difference_from_manifest
 from strop.runtime.errors import ArtifactError, ContractError, StropError
+
+LATER = ("task", "thresholds", "checksum")  # than version 1
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -96,15 +98,15 @@ def test_only_one_contract_without_a_checksum_is_sealed(contract: Contract) -> N
 def test_a_contract_of_version_1_is_read_without_a_checksum(
     tmp_path: Path, contract: Contract
 ) -> None:
-    record = json.loads(contract.to_json())
-    record = {name: record[name] for name in record if name not in _NOT_IN_VERSION_1}
+    record = json.loads(CONTRACT.dumps(contract))
+    record = {name: record[name] for name in record if name not in LATER}
     record |= {"format_version": 1}
     text = json.dumps(record)
     model = onnx.load_from_string(onnx_bytes(None))
     onnx.helper.set_model_props(model, {ONNX_CONTRACT_KEY: text})
     assert read_contract(write(tmp_path / "m.onnx", model.SerializeToString())) == contract
     with pytest.raises(ContractError, match=r"lacks or adds .*checksum"):
-        contract_from_json(json.dumps(record | {"format_version": 2}), where="m")
+        CONTRACT.loads(json.dumps(record | {"format_version": 2}), where="m")
 
 
 def test_a_file_that_the_manifest_beside_it_does_not_describe_is_named(tmp_path: Path) -> None:

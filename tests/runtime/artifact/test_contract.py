@@ -1,23 +1,29 @@
-"""The contract's JSON, of this version and the one before."""
+"""The contract's JSON, of this version, the one before, and one that is made up."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Callable
+from dataclasses import fields, make_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runtime import tiny_artifacts
 
+from strop import cli
+from strop.runtime.artifact import artifact, contract_zip
+from strop.runtime.artifact.checksum import Coverage, checksum_text
 from strop.runtime.artifact.contract import (
-    FORMAT_VERSION,
+    CONTRACT,
     Activation,
     Contract,
     ResizeRule,
     Task,
-    contract_from_json,
 )
-from strop.runtime.errors import ContractError
+from strop.runtime.errors import ContractError, StropError
+from strop.runtime.records.record_format import RecordFormat
 
 
 def drawn(seed: int) -> Contract:
@@ -42,14 +48,14 @@ def drawn(seed: int) -> Contract:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_contract_reads_back_unchanged(seed: int) -> None:
     contract = drawn(seed)
-    text = contract.to_json()
-    assert json.loads(text)["format_version"] == FORMAT_VERSION
-    assert contract_from_json(text, where="m") == contract
-    assert contract_from_json(text, where="m").to_json() == text
+    text = CONTRACT.dumps(contract)
+    assert json.loads(text)["format_version"] == 2
+    assert CONTRACT.loads(text, where="m") == contract
+    assert CONTRACT.dumps(CONTRACT.loads(text, where="m")) == text
 
 
 def in_version_1(contract: Contract) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(contract.to_json())
+    record: dict[str, Any] = json.loads(CONTRACT.dumps(contract))
     return {
         name: value
         for name, value in {**record, "format_version": 1}.items()
@@ -60,7 +66,7 @@ def in_version_1(contract: Contract) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(20))
 def test_version_1_leaves_the_task_to_the_scores(seed: int) -> None:
     contract = drawn(seed)
-    found = contract_from_json(json.dumps(in_version_1(contract)), where="m")
+    found = CONTRACT.loads(json.dumps(in_version_1(contract)), where="m")
     assert (found.task, found.thresholds, found.checksum) == (None, (), "")
     assert in_version_1(found) == in_version_1(contract)
 
@@ -68,26 +74,109 @@ def test_version_1_leaves_the_task_to_the_scores(seed: int) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda record: record.update(format_version=3), "format_version 3, this strop reads 1 to"),
-        (lambda record: record.update(format_version=True), "format_version True"),
+        (
+            lambda record: record.update(format_version=3),
+            "format_version is 3, this strop reads 1, 2;",
+        ),
+        (lambda record: record.update(format_version=True), "format_version is True"),
         (
             lambda record: record.update(format_version=1),
-            "lacks or adds checksum, task, thresholds",
+            "version 1 adds checksum, task, thresholds; export",
         ),
         (lambda record: record.pop("task"), "lacks or adds task"),
-        (lambda record: record.update(task="detect"), "'detect' is not a valid Task"),
-        (lambda record: record.update(task=3), "3 is not a valid Task"),
-        (lambda record: record.update(thresholds=[True]), "thresholds = "),
+        (
+            lambda record: record.update(task="detect"),
+            'is "detect", needed is one of classify, b',
+        ),
+        (lambda record: record.update(task=3), "task is 3, needed is one of classify, binary"),
+        (
+            lambda record: record.update(thresholds=[True]),
+            "is true, needed is float; export",
+        ),
         (lambda record: record.update(thresholds=[float("inf")]), "Infinity, which JSON"),
     ],
 )
 def test_what_it_cannot_say_is_refused(
     change: Callable[[dict[str, Any]], object], text: str
 ) -> None:
-    record = json.loads(drawn(0).to_json())
+    record = json.loads(CONTRACT.dumps(drawn(0)))
     change(record)
     with pytest.raises(ContractError, match=text):
-        contract_from_json(json.dumps(record), where="m")
+        CONTRACT.loads(json.dumps(record), where="m")
+
+
+# The contract of a strop to come, which says one thing more.
+LaterContract: Any = make_dataclass(
+    "LaterContract",
+    [*((each.name, each.type, each) for each in fields(Contract)), ("licence", str, "")],
+    frozen=True,
+    kw_only=True,
+    slots=True,
+)
+LATER: RecordFormat[Any] = RecordFormat(
+    LaterContract,
+    writer="strop export",
+    version=CONTRACT.version,
+    upgrades=CONTRACT.upgrades,
+    ignorable={"licence": ""},
+    encoder=CONTRACT.encoder,
+)
+LATER_MAJOR: RecordFormat[Any] = RecordFormat(LaterContract, writer="strop export", version=3)
+FLATBUFFER = b"\x10\0\0\0TFL3" + bytes(64)
+
+
+def written_by(later: RecordFormat[Any], path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of a later strop, with its contract inside."""
+    contract = LaterContract(height=16, width=16, licence="MIT", strop_version="9.1.0")
+    with monkeypatch.context() as patch:
+        for module in (artifact, contract_zip, tiny_artifacts):
+            patch.setattr(module, "CONTRACT", later)
+        if path.suffix == ".tflite":
+            path.write_bytes(contract_zip.append_contract(FLATBUFFER, contract))
+        else:
+            unsealed = replace(contract, checksum=checksum_text(Coverage.FILE))
+            path.write_bytes(artifact.seal_onnx(tiny_artifacts.onnx_bytes(unsealed)))
+    return path
+
+
+@pytest.mark.parametrize("form", ["tflite", "onnx"])
+def test_a_field_of_a_later_strop_that_is_ignorable_is_left_out(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written_by(LATER, tmp_path / f"m.{form}", monkeypatch)
+    assert b'"ignorable": [\n  "licence"' in path.read_bytes()
+    found = artifact.read_contract(path)
+    assert found == Contract(height=16, width=16, strop_version="9.1.0")
+    # Its content is verified as ever.
+    path.write_bytes(path.read_bytes().replace(b"MIT", b"TIM"))
+    with pytest.raises(StropError, match=r"bits have changed|damaged"):
+        artifact.read_contract(path)
+
+
+@pytest.mark.parametrize("form", ["tflite", "onnx"])
+def test_a_later_version_is_refused_with_the_strop_that_wrote_it(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written_by(LATER_MAJOR, tmp_path / f"m.{form}", monkeypatch)
+    assert cli.main(["run", str(path), "image.png"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {path}: its contract: format_version is 3, this strop reads 1, 2; use the strop"
+        " that wrote it (9.1.0), or export it again\n"
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_later_strop_reads_the_contracts_of_this_one(seed: int) -> None:
+    contract = drawn(seed)
+    for text in (CONTRACT.dumps(contract), json.dumps(in_version_1(contract))):
+        found = LATER.loads(text, where="m")
+        assert in_version_1(found) == in_version_1(contract) | {"licence": ""}
+
+
+def test_an_unknown_field_that_is_not_ignorable_is_refused() -> None:
+    record = json.loads(CONTRACT.dumps(drawn(0))) | {"rotation": 90, "ignorable": ["licence"]}
+    with pytest.raises(ContractError, match="m: lacks or adds rotation; export it again"):
+        CONTRACT.loads(json.dumps(record), where="m")
 
 
 @pytest.mark.parametrize("field", [{"labels": ("cat", "d\udcffg")}, {"source": "m\udcff"}])

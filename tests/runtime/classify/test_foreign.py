@@ -133,7 +133,7 @@ def test_a_calibration_of_the_scores_is_said_to_be_missing(tmp_path: Path) -> No
 
 
 def test_numbers_that_do_not_fit_the_channels_name_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match=r"m.tflite: contract: mean is \[1.0, 2.0\]; needed"):
+    with pytest.raises(ContractError, match=r"m.tflite: mean is \[1.0, 2.0\]; needed"):
         facts(tmp_path, metadata_bytes(mean=(1, 2), std=(1, 2)))
 
 

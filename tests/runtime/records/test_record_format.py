@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from strop.runtime.errors import BaselineError, ContractError, MeasurementError
-from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
+from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat, adding
 
 
 class Colour(str, Enum):
@@ -55,10 +55,6 @@ class NextWhole:
     licence: str
 
 
-def from_version_1(fields: Fields) -> Fields:
-    return {**fields, "prices": {}}
-
-
 def from_version_2(fields: Fields) -> Fields:
     return {**fields, "comment": None}
 
@@ -67,7 +63,7 @@ WHOLE = RecordFormat(
     Whole,
     writer="strop weigh",
     version=3,
-    upgrades={1: from_version_1, 2: from_version_2},
+    upgrades={1: adding(prices={}), 2: from_version_2},
     error=BaselineError,
     remedy="weigh it again",
 )
@@ -116,6 +112,11 @@ def test_older_versions_are_upgraded_step_by_step(version: int) -> None:
         del old["prices"]
     found = WHOLE.loads(json.dumps(old), where="w")
     assert (found.prices, found.comment) == ({} if version == 1 else {"a": 1.5}, None)
+
+
+def test_an_older_record_with_a_later_field_is_refused() -> None:
+    with pytest.raises(BaselineError, match="w: version 1 adds prices; weigh it again"):
+        WHOLE.loads(changed("format_version", value=1), where="w")
 
 
 @pytest.mark.parametrize("version", [0, 4, -1, 2.0, True, "3", None, [3], 10**18])

@@ -17,7 +17,7 @@ from strop.export.inspect.count import Count
 from strop.export.inspect.count_artifact import count_artifact
 from strop.export.inspect.delegation import delegation
 from strop.runtime.artifact.artifact import Format, detect_format, read_contract, sha256_file
-from strop.runtime.artifact.contract import Activation, Contract, ResizeRule
+from strop.runtime.artifact.contract import CONTRACT, Activation, Contract, ResizeRule
 from strop.runtime.artifact.tflite_metadata import TfliteMetadata, read_tflite_metadata
 from strop.runtime.classify.decision import decision_of, in_words
 from strop.runtime.commands.notes import note_manifest, note_remark
@@ -86,7 +86,7 @@ def _record(
         "float_ops": dict(contents.float_ops),
         "in_float": [asdict(op) for op in contents.in_float],
         "transposes": [asdict(op) for op in contents.transposes],
-        "contract": None if contract is None else json.loads(contract.to_json()),
+        "contract": None if contract is None else json.loads(CONTRACT.dumps(contract)),
         "tflite_metadata": None if metadata is None else asdict(metadata),
         "engine": asdict(facts),
         "delegation": None if delegated is None else asdict(delegated),

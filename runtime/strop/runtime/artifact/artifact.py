@@ -7,7 +7,7 @@ import zlib
 from enum import Enum
 
 from strop.runtime.artifact.checksum import ZEROS, Coverage, checksum_text, verify_content
-from strop.runtime.artifact.contract import Contract, contract_from_json
+from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.artifact.contract_zip import append_contract, read_zipped_contract
 from strop.runtime.errors import ArtifactError
 from strop.runtime.records.user_files import require_file
@@ -94,7 +94,7 @@ def onnx_contract_json(contract: Contract) -> str:
     """The value for ONNX_CONTRACT_KEY in a file that `seal_onnx` completes."""
     from dataclasses import replace  # only here: a file that is read does without
 
-    return replace(contract, checksum=checksum_text(Coverage.FILE)).to_json()
+    return CONTRACT.dumps(replace(contract, checksum=checksum_text(Coverage.FILE)))
 
 
 def seal_onnx(content: bytes) -> bytes:
@@ -119,7 +119,7 @@ def _tflite_contract(path: str) -> Contract | None:
     zipped = read_zipped_contract(path)
     if zipped is None:
         return None
-    contract = contract_from_json(zipped.text, where=path)
+    contract = CONTRACT.loads(zipped.text, where=f"{path}: its contract")
     if contract.checksum:
         verify_content(path, contract.checksum, Coverage.FLATBUFFER, size=zipped.zip_at)
     return contract
@@ -131,7 +131,7 @@ def _onnx_contract(path: str) -> Contract | None:
     metadata = read_metadata(path, ONNX_CONTRACT_KEY)
     if metadata is None:
         return None
-    contract = contract_from_json(metadata.text, where=path)
+    contract = CONTRACT.loads(metadata.text, where=f"{path}: its contract")
     if contract.checksum:
         written = _checksum_field(contract.checksum)
         place = metadata.entry.find(written)

@@ -11,11 +11,12 @@ import io
 import os
 import struct
 import zlib
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from strop.runtime.artifact.checksum import Coverage, checksum_text
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.errors import ArtifactError, ContractError
+from strop.runtime.records.light_dataclass import dataclass
 
 CONTRACT_NAME = "strop.json"
 LABELS_NAME = "labels.txt"
@@ -45,7 +46,8 @@ _UNIX = 3
 _READABLE_FILE = 0o644 << 16
 
 
-class ZippedContract(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ZippedContract:
     """What is behind a flatbuffer.
 
     Attributes:
@@ -78,7 +80,7 @@ def append_contract(tflite: bytes, contract: Contract) -> bytes:
             " as the converter returns it"
         )
     checksum = checksum_text(Coverage.FLATBUFFER, zlib.crc32(tflite))
-    files = {CONTRACT_NAME: replace(contract, checksum=checksum).to_json()}
+    files = {CONTRACT_NAME: CONTRACT.dumps(replace(contract, checksum=checksum))}
     if contract.labels:
         files[LABELS_NAME] = "".join(f"{label}\n" for label in contract.labels)
     buffer = io.BytesIO()

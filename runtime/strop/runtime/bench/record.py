@@ -12,7 +12,7 @@ from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.record_format import Fields, RecordFormat
+from strop.runtime.records.record_format import Fields, RecordFormat, adding
 from strop.runtime.records.timestamps import moment_of
 from strop.runtime.statistics.intervals import percentile_ns
 from strop.runtime.units import NS_PER_MS
@@ -103,5 +103,5 @@ BENCH_RECORD = RecordFormat(
     BenchRecord,
     writer="strop bench --output",
     version=4,
-    upgrades={2: _from_version_2, 3: lambda fields: {**fields, "created_at": None}},
+    upgrades={2: _from_version_2, 3: adding(created_at=None)},
 )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from strop.runtime.errors import MeasurementError, StropError
 from strop.runtime.records.json_reader import MAX_BYTES, parse_object
-from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.typed_json import field_types, fields_of, read_typed
 from strop.runtime.records.user_files import read_file
+
+if TYPE_CHECKING:  # what opens an artifact needs no pathlib, whose import takes 4 ms
+    from pathlib import Path
 
 VERSION = "format_version"
 IGNORABLE = "ignorable"
@@ -23,6 +24,18 @@ INDENTED = json.JSONEncoder(default=fields_of, indent=1)
 Record = TypeVar("Record")
 Fields = dict[str, object]
 Upgrade = Callable[[Fields], Fields]
+
+
+def adding(**added: object) -> Upgrade:
+    """The upgrade of a version to one that has more fields, with their values in older records."""
+
+    def upgrade(fields: Fields) -> Fields:
+        early = sorted(added.keys() & fields.keys())
+        if early:
+            raise ValueError(f"adds {', '.join(early)}")
+        return {**fields, **added}
+
+    return upgrade
 
 
 class RecordFormat(Generic[Record]):
@@ -38,6 +51,7 @@ class RecordFormat(Generic[Record]):
         writer: What writes such records, for errors: "strop bench --output".
         version: That is written.
         upgrades: By an older version: from its fields, unchecked, to those of the next one.
+            ValueError says what is wrong with them.
         ignorable: Fields that were added without a new version, and their JSON value in
             records without them.
         error: What is raised where a record cannot be read.
@@ -89,8 +103,7 @@ class RecordFormat(Generic[Record]):
                 version, or a field missing, unknown, or of another type or value.
         """
         found = parse_object(text, where=where, error=self.error, remedy=self._needed)
-        for version in range(self._version(found, where), self.version):
-            found = self.upgrades[version](found)
+        found = self._upgraded(found, self._version(found, where), where)
         left_out = self._unknown_ignorable(found, where)
         content = {name: value for name, value in found.items() if name not in left_out}
         return read_typed(
@@ -116,6 +129,8 @@ class RecordFormat(Generic[Record]):
         Raises:
             OutputError: The folder or the file cannot be written.
         """
+        from strop.runtime.records.json_records import write_whole
+
         write_whole(self.dumps(record), path)
 
     @property
@@ -136,6 +151,15 @@ class RecordFormat(Generic[Record]):
                 f" {self.remedy}"
             )
         return version
+
+    def _upgraded(self, found: Fields, version: int, where: str) -> Fields:
+        """The fields as this version has them."""
+        try:
+            for older in range(version, self.version):
+                found = self.upgrades[older](found)
+        except ValueError as err:
+            raise self.error(f"{where}: version {version} {err}; {self.remedy}") from err
+        return found
 
     def _unknown_ignorable(self, found: Fields, where: str) -> frozenset[str]:
         """Fields that the record says a reader can do without, and that this one does not know."""

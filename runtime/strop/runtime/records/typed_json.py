@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from pathlib import Path, PurePosixPath
 
 from strop.runtime.errors import MeasurementError, StropError
 
@@ -53,6 +52,8 @@ def read_typed(
 
 def fields_of(record: object) -> dict[str, object]:
     """The fields of a dataclass by name; what `json` calls for a value that it does not know."""
+    from dataclasses import fields, is_dataclass  # only here: reading does without
+
     if not is_dataclass(record) or isinstance(record, type):
         raise TypeError(f"a {type(record).__name__}, needed is a dataclass")
     return {field.name: getattr(record, field.name) for field in fields(record)}
@@ -61,8 +62,12 @@ def fields_of(record: object) -> dict[str, object]:
 @cache
 def field_types(kind: type) -> dict[str, typing.Any]:
     """The annotated type of each field of a dataclass."""
-    hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+    found: dict[str, typing.Any] = {}
+    for each in reversed(kind.__mro__):
+        found |= getattr(each, "__annotations__", {})
+    if any(isinstance(each, str) for each in found.values()):
+        found = typing.get_type_hints(kind)
+    return found
 
 
 class _MisfitError(ValueError):
@@ -72,15 +77,16 @@ class _MisfitError(ValueError):
 def _read(value: object, kind: typing.Any, at: str) -> typing.Any:
     if kind in PLAIN:
         return _read_plain(value, kind, at)
-    if is_dataclass(kind):
-        return _read_dataclass(value, kind, at)
     if isinstance(kind, types.UnionType):
         return None if value is None else _read(value, _member(kind, value), at)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _read_enum(value, kind, at)
-    if kind is Path:
+    if isinstance(kind, type) and issubclass(kind, os.PathLike):
         return _read_path(value, at)
-    return _CONTAINERS[typing.get_origin(kind)](value, typing.get_args(kind), at)
+    read = _CONTAINERS.get(typing.get_origin(kind))
+    if read is not None:
+        return read(value, typing.get_args(kind), at)
+    return _read_dataclass(value, kind, at)
 
 
 def _member(union: types.UnionType, value: object) -> typing.Any:
@@ -140,7 +146,9 @@ _CONTAINERS: dict[object, Callable[[object, tuple[typing.Any, ...], str], object
 }
 
 
-def _read_path(value: object, at: str) -> Path:
+def _read_path(value: object, at: str) -> os.PathLike[str]:
+    from pathlib import Path, PurePosixPath  # only here: opening an artifact does without
+
     path = PurePosixPath(value if isinstance(value, str) else "/")
     if path.is_absolute() or ".." in path.parts:
         raise _mismatch(value, "a path below the folder", at)

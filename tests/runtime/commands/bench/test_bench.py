@@ -16,7 +16,7 @@ from PIL import Image
 from tests.runtime.boards import PI_4, recorded
 
 from strop import cli
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.bench import run as bench_run
 from strop.runtime.bench.block_state import BlockState, BoardWatch
 from strop.runtime.bench.coldstart import ColdStart
@@ -52,7 +52,7 @@ def write_artifact(path: Path, *, contract: Contract | None = None) -> Path:
     if contract is not None:
         from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY
 
-        helper.set_model_props(model, {ONNX_CONTRACT_KEY: contract.to_json()})
+        helper.set_model_props(model, {ONNX_CONTRACT_KEY: CONTRACT.dumps(contract)})
     path.write_bytes(model.SerializeToString())
     return path
 

@@ -16,7 +16,7 @@ from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.environment import Environment, Occasion
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.record_format import RecordFormat, adding
 from strop.runtime.records.timestamps import moment_of
 
 
@@ -121,10 +121,7 @@ CHECK_REPORT = RecordFormat(
     CheckReport,
     writer="strop check --output",
     version=3,
-    upgrades={
-        1: lambda fields: {**fields, "created_at": None},
-        2: lambda fields: {**fields, "place": None},
-    },
+    upgrades={1: adding(created_at=None), 2: adding(place=None)},
 )
 
 
