@@ -6,6 +6,7 @@ The order is that of docs/architecture.md.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,7 @@ RUNTIME_ROOMS = (
     ("pages",),
     ("errors", "units", "progress"),
 )
+NO_MODULE = {"strop/__init__.py"}  # named because there is none
 HALVES = {"strop.export": EXPORT_ROOMS, "strop.runtime": RUNTIME_ROOMS}
 Rooms = tuple[tuple[str, ...], ...]
 
@@ -125,3 +127,11 @@ def test_an_arrow_that_is_turned_round_is_named(tmp_path: Path) -> None:
         "strop.export.passes.fold imports strop.export.source.batches:"
         " passes does not stand above source",
     ]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_a_page_names_modules_that_are_there(page: Path) -> None:
+    folders = ("benchmarks", "export", "runtime", "tests", "training")
+    paths = [path.as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    named = set(re.findall(r"`([a-z_0-9/]+\.py)`", page.read_text())) - NO_MODULE
+    assert {name for name in named if not any(path.endswith(f"/{name}") for path in paths)} == set()
