@@ -18,7 +18,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.frontend.batch_first import batch_first
 from strop.export.frontend.find_islands import find_islands, in_float, needs_float
-from strop.export.frontend.fold_constants import fold_constants
 from strop.export.frontend.no_int8_form import NoInt8FormError, no_int8_kernel
 from strop.export.frontend.read_casts import read_cast
 from strop.export.frontend.read_channel_picks import CHANNEL_PICKS
@@ -33,9 +32,9 @@ from strop.export.frontend.read_slices import (
 )
 from strop.export.frontend.read_tiles import TILES
 from strop.export.frontend.read_transpose_conv import read_transpose_conv
+from strop.export.frontend.simplify import fold_constants, unfuse_limits
 from strop.export.frontend.tflite_names import operator_name
 from strop.export.frontend.tflite_tensors import Reader, fused_activation
-from strop.export.frontend.unfuse import unfuse_limits
 from strop.export.ir.channel_shuffle import join_shuffles
 from strop.export.ir.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
 
