@@ -19,7 +19,7 @@ from strop.runtime.engines import ENGINES
 from strop.runtime.errors import CameraError, MeasurementError, StropError, TargetError
 from strop.runtime.remote import agent
 from strop.runtime.remote.address import Target, target_from_url
-from strop.runtime.remote.command import Command
+from strop.runtime.remote.command import Command, require_protocol
 from strop.runtime.remote.device_half import device_half
 from strop.runtime.remote.refusal import read_reply, refusal
 from strop.runtime.remote.requirement import BASE, BoardFacts, check_board
@@ -203,6 +203,13 @@ def test_an_empty_folder_is_refused_before_the_board_is_called(
     words = ["bench", "a.onnx", "--images", str(tmp_path), "--target", "ssh://none.invalid"]
     assert main(words) == 2
     assert "no images" in capsys.readouterr().err
+
+
+def test_an_agent_of_another_protocol_is_refused_in_one_line() -> None:
+    with pytest.raises(TargetError) as caught:
+        require_protocol({"protocol": 7, "executable": "python3"}, where=str(BOARD))
+    assert str(caught.value).startswith("ssh://pi@board:2222: protocol 7 of strop unknown, this ")
+    require_protocol({"protocol": agent.PROTOCOL}, where=str(BOARD))
 
 
 def test_the_agent_looks_for_every_package_that_may_be_needed() -> None:

@@ -105,6 +105,11 @@ def test_what_came_before_an_error_is_kept(hear: Any) -> None:
         next(records)
 
 
+def test_a_board_that_gives_records_without_end_is_refused(hear: Any) -> None:
+    with pytest.raises(MeasurementError, match="2 records, needed is one"):
+        hear(*[out(record(1))] * 3).record()  # a fourth frame would raise StopIteration
+
+
 @pytest.mark.parametrize(
     ("frames", "text"),
     [

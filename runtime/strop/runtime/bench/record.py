@@ -52,7 +52,7 @@ class BenchRecord:
         inputs: What the artifacts were run on, in words.
         plan: How long was measured.
         machine: On what, and in what state it was before.
-        cool_down: The wait before; None where the board tells no temperature.
+        cool_down: The wait before; None if the board reports no temperature.
         board_before: State of the board before the artifacts were opened.
         board_after: State right after the last interleaved block; `disturbances` compares
             the two.

@@ -1,4 +1,4 @@
-"""What state the board is in now: power, heat, clocks, and who else wants the processors."""
+"""Reads the state of the board: power, heat, clocks, and other work on its processors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEAL_COLUMN = 7
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clock:
-    """The clock of processors that share one, as cpufreq tells it.
+    """The clock of processors that share one, as cpufreq reports it.
 
     Attributes:
         frequency_hz: What is asked for, now. A board that its firmware throttles runs
@@ -61,16 +61,16 @@ class Ticks:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoardState:
-    """The board at one moment; None is "it does not say", never "all is well".
+    """The board at one moment; None means that it does not report this, never that all is well.
 
-    Counters only ever grow: two states tell what happened between them.
+    Counters only ever grow: the difference of two states is what happened between them.
 
     Attributes:
         uptime_s: Since boot.
         throttled: The firmware's word on a Raspberry Pi, see firmware.THROTTLE_BITS.
         temperature_c: Of the hottest zone that measures processors, degrees Celsius.
         temperature_limit_c: Where the firmware or the kernel starts to slow down.
-        clocks: One an independent clock; empty without cpufreq.
+        clocks: One per independent clock; empty without cpufreq.
         busy_ticks: Counter: time in which the processors worked or were kept from it.
         steal_ticks: Counter: the part of it in which the host ran somebody else.
         waiting_us: Counter: time in which at least one task waited for a processor.

@@ -47,14 +47,14 @@ def cool_down(
     """Wait until the board is below COOL_C, or HEADROOM_C below its own limit.
 
     Args:
-        limit_s: At most so long; the board may then still be hot.
+        limit_s: The longest wait; the board may still be hot after it.
         on_wait: Called before the first wait, with the temperature and what is waited for.
         read: The board's state.
         sleep: Seconds.
         clock: Seconds, monotonic.
 
     Returns:
-        None where the board tells no temperature: then nothing is waited for.
+        None if the board reports no temperature: then nothing is waited for.
     """
     state = read()
     from_c = to_c = state.temperature_c

@@ -1,4 +1,4 @@
-"""Whether a run was disturbed, from the board's state before and after it."""
+"""Compares the board's state before and after a run, to find what disturbed it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Disturbance:
 def disturbances(before: BoardState, after: BoardState) -> tuple[Disturbance, ...]:
     """What made a run between the two states slower or less even than the board can be.
 
-    Only what the board tells: one that tells nothing gives no findings, and the states
-    say so with None. What came and went between them is seen in counters and in the
-    firmware's memory since boot, not in temperature and clock.
+    A board that reports nothing gives no findings; its states then have None. What came and
+    went between the states is seen in counters and in the firmware's memory since boot, not in
+    temperature and clock.
 
     Args:
         before: State before the run.

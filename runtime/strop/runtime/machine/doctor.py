@@ -1,4 +1,4 @@
-"""What of strop runs on this machine, found out before anything is copied to it."""
+"""Finds out which engines run on this machine, and what would spoil a measurement."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ class EngineCheck:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
-    """Everything that `strop doctor` tells.
+    """Everything that `strop doctor` reports.
 
     Attributes:
         machine: What this computer is.
         python: The Python that runs strop.
         board: The state that the computer is in.
-        engines: One an engine, in the order of preference.
+        engines: One per engine, in the order of preference.
         findings: What stands in the way of good numbers.
     """
 
@@ -85,7 +85,7 @@ class Diagnosis:
 
 
 def diagnose(root: Path = Path("/")) -> Diagnosis:
-    """Look at this machine; every installed engine is loaded once, in a process of its own.
+    """Examine this machine; every installed engine is loaded once, in a process of its own.
 
     Args:
         root: Where proc/, sys/ and etc/ are; another one than "/" for recorded files.
@@ -150,7 +150,7 @@ def _numpy_obstacle(install: str) -> str:
 
 
 def _load_failure(name: str) -> str | None:
-    """Why its package cannot be loaded; None if it can."""
+    """Why the engine's package cannot be loaded; None if it can."""
     # In a process of its own: an instruction that the processor lacks ends the process.
     try:
         child = subprocess.run(

@@ -1,4 +1,4 @@
-"""On what something was measured: what decides whether two numbers may meet."""
+"""Describes what something was measured on, which decides whether two numbers may be compared."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Hardware:
     Attributes:
         arch: The kernel's.
         cpu_model: As in `Machine`.
-        cpu_kind: Values of those of CPU_KEYS that the kernel tells, "key: value".
+        cpu_kind: Values of those of CPU_KEYS that the kernel lists, "key: value".
         board: What the device tree calls the board; None on a PC.
         isa: What int8 kernels are chosen by.
         cores: Logical processors in use.
@@ -102,7 +102,7 @@ class Environment:
     """A machine as it stays from one measurement to the next.
 
     Attributes:
-        boot: Tells boots apart, and nothing else; None where the kernel tells none.
+        boot: Differs between boots, and says nothing else; None if the kernel gives none.
         hardware: On what.
         stack: With what.
     """
@@ -112,7 +112,7 @@ class Environment:
     stack: Stack
 
     def differences(self, other: Environment) -> tuple[str, ...]:
-        """What is not the same there, but for the boot: "governor: ondemand, not performance"."""
+        """What differs there, the boot left out: "governor: ondemand, not performance"."""
         return _differences(self.hardware, other.hardware) + _differences(self.stack, other.stack)
 
 
@@ -148,7 +148,7 @@ def apart(occasions: Sequence[Occasion]) -> tuple[Occasion, ...]:
 
 
 def environment_here(root: Path = Path("/")) -> Environment:
-    """This machine.
+    """Describe this machine.
 
     Args:
         root: Where proc/, sys/ and etc/ are; another one than "/" for recorded files.
@@ -211,7 +211,7 @@ def _caches(cpu: Path) -> tuple[str, ...]:
 
 
 def _memory_class_gib(memory_bytes: int | None) -> float | None:
-    """The nearest power of two: kernels keep some of it, not always as much."""
+    """The nearest power of two: kernels keep some memory, and not always as much."""
     if not memory_bytes:
         return None
     return float(2.0 ** round(math.log2(memory_bytes / BYTES_PER_GIB)))

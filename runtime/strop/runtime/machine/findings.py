@@ -1,4 +1,4 @@
-"""What about this machine stands in the way of running, or of numbers that mean something."""
+"""Finds what keeps engines from running on this machine, or its numbers from meaning anything."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GOVERNOR_REMEDY = (
 
 
 def findings(machine: Machine, here: Userland, board: BoardState) -> tuple[Disturbance, ...]:
-    """Everything that is to be seen in these three; nothing is found in a None.
+    """Everything that these three show; a value of None gives no finding.
 
     Args:
         machine: What the computer is.
@@ -103,7 +103,7 @@ def _throttled(machine: Machine, board: BoardState) -> tuple[Disturbance, ...]:
 
 
 def _silent(machine: Machine) -> tuple[Disturbance, ...]:
-    """A Raspberry Pi that does not tell what every Raspberry Pi knows."""
+    """The finding for a Raspberry Pi that does not report its throttling."""
     if not (machine.board or "").startswith("Raspberry Pi"):
         return ()
     remedy = (

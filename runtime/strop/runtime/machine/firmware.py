@@ -1,4 +1,4 @@
-"""What a Raspberry Pi's firmware tells of power, heat and the clock, asked through vcgencmd."""
+"""Asks a Raspberry Pi's firmware about power, heat and the clock, through vcgencmd."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ CLOCK_ANSWER = re.compile(r"frequency\(\d+\)=(\d+)")
 
 
 def throttled(root: Path) -> int | None:
-    """The firmware's word, see THROTTLE_BITS; None where nothing tells it.
+    """The firmware's word, see THROTTLE_BITS; None if nothing reports it.
 
-    From vcgencmd; the kernel's file, whose first reading logs a warning, only without it.
+    It comes from vcgencmd; without that from the kernel's file, whose first reading logs a
+    warning.
 
     Args:
         root: Where usr/bin/vcgencmd and sys/ are.
@@ -44,7 +45,7 @@ def throttled(root: Path) -> int | None:
 def arm_clock_hz(root: Path) -> int | None:
     """The clock that the processors have, measured by the firmware; 0 is taken as no answer.
 
-    cpufreq tells only the clock that was asked for.
+    cpufreq reports only the clock that was asked for.
 
     Args:
         root: Where usr/bin/vcgencmd is.
@@ -55,7 +56,7 @@ def arm_clock_hz(root: Path) -> int | None:
 
 
 def throttle_names(word: int, *, since_boot: bool = False) -> tuple[str, ...]:
-    """What the firmware's word says.
+    """The names of the bits that are set in the firmware's word.
 
     Args:
         word: `BoardState.throttled`.

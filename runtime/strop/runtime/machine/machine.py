@@ -68,7 +68,7 @@ INT8_FLAGS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
-    """The computer and its state; None is "it does not say", never a guess.
+    """The computer and its state; None means that it does not say, and is never a guess.
 
     The host's name, serial numbers and addresses are left out: records are published.
 
@@ -105,7 +105,7 @@ class Machine:
 
 
 def machine(root: Path = Path("/")) -> Machine:
-    """Read this machine's own account of itself; about a millisecond.
+    """Read what this machine says about itself; takes about a millisecond.
 
     Args:
         root: Where proc/, sys/ and etc/ are; another one than "/" for recorded files.

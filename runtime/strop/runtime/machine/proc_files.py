@@ -1,4 +1,4 @@
-"""Reads the small text files in which Linux tells about itself: /proc, /sys, the device tree."""
+"""Reads the small text files in which Linux describes itself: /proc, /sys, the device tree."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fields_of(text: str) -> dict[str, list[str]]:
 
 
 def hertz_at(path: Path) -> int | None:
-    """The clock that a file of cpufreq states, which is in kHz there."""
+    """The clock in a file of cpufreq, which has it in kHz."""
     frequency_khz = number_of(text_at(path))
     return None if frequency_khz is None else frequency_khz * HZ_PER_KHZ
 

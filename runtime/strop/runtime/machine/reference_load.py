@@ -1,7 +1,7 @@
-"""Fixed work that no artifact has a part in: whether the machine is still the same.
+"""Times fixed work without any artifact, to see whether the machine is still the same.
 
-It guards stored numbers and never scales them: how much faster another processor runs
-numpy says nothing of how much faster it runs int8 convolutions.
+The times guard stored numbers and never scale them: how much faster another processor runs
+numpy says nothing about how much faster it runs int8 convolutions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ReferenceLoad:
 
 
 def run_reference_load(clock: Callable[[], int] = time.perf_counter_ns) -> ReferenceLoad:
-    """Run it; about 50 ms on x86.
+    """Run the fixed work; takes about 50 ms on x86.
 
     Args:
         clock: Nanoseconds, monotonic.

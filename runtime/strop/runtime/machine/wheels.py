@@ -1,4 +1,4 @@
-"""Which engine has a wheel for the Python that runs here."""
+"""Knows which engine has a wheel for which Python."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ WHEELS = MappingProxyType(
 
 
 def userland() -> Userland:
-    """What pip looks at here when it chooses a wheel."""
+    """The properties of this Python by which pip chooses a wheel."""
     bits = 64 if sys.maxsize > 2**32 else 32
     return Userland(
         implementation=sys.implementation.name,
@@ -134,7 +134,7 @@ def userland() -> Userland:
 
 
 def python_arch(kernel_arch: str, *, bits: int) -> str:
-    """The architecture of a Python, of what its kernel calls the machine's."""
+    """The architecture of a Python, from what its kernel calls the machine's."""
     return ARCH_OF_32_BITS.get(kernel_arch, kernel_arch) if bits == 32 else kernel_arch
 
 
@@ -146,7 +146,7 @@ def fitting_wheel(engine: str, here: Userland) -> Wheel:
         here: The Python to install it for.
 
     Raises:
-        EngineError: None fits; the text says in what, and what to do.
+        EngineError: None fits; the text says why, and what to do.
     """
     wheels = WHEELS[engine]
     name = f"{wheels[0].distribution} {wheels[0].version}"

@@ -1,4 +1,4 @@
-"""Which board is meant: the URL behind --target, taken apart."""
+"""Reads the URL of --target, which names a board."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ class Target:
 
     @property
     def by_hand(self) -> str:
-        """The command with which the user reaches the same board."""
+        """The command by which the user reaches the same board."""
         port = "" if self.port is None else f"-p {self.port} "
         user = "" if self.user is None else f"{self.user}@"
         return f"ssh {port}{user}{self.host}"
 
     @property
     def login(self) -> tuple[str, ...]:
-        """What ssh is told of the board, as arguments."""
+        """The arguments that name the board to ssh."""
         port = () if self.port is None else ("-p", str(self.port))
         user = () if self.user is None else ("-l", self.user)
         return (*port, *user, self.host)
 
 
 def target_from_url(text: str, *, python: str = DEFAULT_PYTHON, cache: str | None = None) -> Target:
-    """The board that a URL names.
+    """Read the board that a URL names.
 
     Args:
         text: ssh://[user@]host[:port]

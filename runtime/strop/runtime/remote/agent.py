@@ -1,4 +1,4 @@
-"""The program that strop sends to a board: keeps files by content, runs strop, ends with it.
+"""The program that strop sends to a board: it keeps files by content, and runs strop.
 
 The board's own Python reads it from the connection, before anything else of strop is
 there: it is one file, of the standard library. Both ends speak in frames: a kind, a length,
@@ -49,7 +49,7 @@ TARGET_ERROR, MEASUREMENT_ERROR = ("TargetError", 2), ("MeasurementError", 3)
 
 
 class GoneError(Exception):
-    """The workstation has gone away, or this program is told to end."""
+    """The workstation has gone away, or a signal asked this program to end."""
 
 
 class Link:
@@ -156,7 +156,7 @@ class Agent:
         orders[name](**arguments)
 
     def missing(self, files: list[str], code: str) -> None:
-        """Which files the cache lacks; each one that it has is read through to be sure."""
+        """Answer which files the cache lacks; those that it has are read through first."""
         lacking = [name for name in files if not is_intact(self._files / named(name), name)]
         has_code = (self._code / named(code)).is_dir()
         self._link.reply(files=lacking, code=not has_code)
@@ -260,7 +260,7 @@ def place_in(folder: Path, place: str) -> Path:
 
 
 def is_intact(path: Path, sha256: str) -> bool:
-    """Whether a file is there with this content; then it counts as used now."""
+    """Whether a file is there with this content, which then counts as used now."""
     found = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -298,7 +298,7 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def facts(cache: Path) -> dict[str, object]:
-    """What has to be known of the board before anything is copied to it."""
+    """What the workstation has to know about the board before it copies anything."""
     try:
         libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, OSError, ValueError):  # another C library
@@ -322,7 +322,7 @@ def facts(cache: Path) -> dict[str, object]:
 
 
 def disk_error(err: OSError, cache: Path) -> str:
-    """What the disk did not do, and what to do."""
+    """Why the disk refused, and what to do."""
     where = f"{cache}: {err.strerror or err}"
     if err.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{where}; needed is a folder that can be written to: see --target-cache"
@@ -359,7 +359,7 @@ def serve(link: Link) -> None:
 
 
 def leave(number: int, frame: object) -> None:
-    """A signal's handler."""
+    """End the program; a handler of signals."""
     raise GoneError
 
 

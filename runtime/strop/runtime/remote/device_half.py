@@ -1,4 +1,4 @@
-"""The device half of the strop that runs here, as one zip that a board can run from."""
+"""Packs the device half of the strop that runs here into a zip that a board can run from."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ READABLE = 0o644 << 16
 def device_half() -> bytes:
     """A zip of `strop.runtime` and what it needs beside it, the same bytes for the same files.
 
-    Stored, not deflated: zlib's releases make different bytes of the same file. With the
-    metadata that tells the board's Python the version, where this strop was installed.
+    It is stored, not deflated: zlib's releases make different bytes of the same file. If this
+    strop is installed, it has the metadata from which the board's Python reads the version.
     """
     root = Path(console.__file__).parent.parent
     package = Path(__file__).parents[1]

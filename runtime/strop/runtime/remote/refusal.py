@@ -1,4 +1,4 @@
-"""What ssh, the board's login or the agent say instead of an answer, as errors with a remedy."""
+"""Turns what ssh, the login or the agent say instead of an answer into errors with a remedy."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ UNREACHABLE = "it cannot be reached; is it on and in this network? By hand: {by_
 
 
 def refusal(target: Target, *, exit_code: int, stderr: str, stdout: str) -> TargetError:
-    """Why the board's Python did not answer.
+    """The error for a board whose Python did not answer.
 
     Args:
         target: The board.
         exit_code: Of ssh, which is the remote command's unless ssh itself failed.
         stderr: What ssh and the board's login printed there.
-        stdout: What came in place of the answer.
+        stdout: What came instead of the answer.
     """
     said = last_line(stderr) or last_line(stdout) or f"exit code {exit_code}"
     if exit_code == SSH_FAILED:
@@ -67,7 +67,7 @@ def refusal(target: Target, *, exit_code: int, stderr: str, stdout: str) -> Targ
 
 
 def read_reply(target: Target, payload: bytes) -> dict[str, object]:
-    """A reply of the agent's.
+    """Read a reply of the agent's.
 
     Raises:
         TargetError: It says that the disk is full, or that the cache cannot be written.

@@ -1,4 +1,4 @@
-"""Whether a board has what strop needs, found out before anything is copied to it."""
+"""Checks that a board has what strop needs, before anything is copied to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MORE_THAN_WHEEL = {"tflite-runtime": ("numpy<2",)}  # pyproject.toml, the extra 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoardFacts:
-    """What the agent says of its board; read from its JSON, so the fields are its keys.
+    """What the agent reports about its board; the fields are the keys of its JSON.
 
     Attributes:
         protocol: Of the agent.
@@ -75,7 +75,7 @@ def check_board(
     formats: Collection[Format],
     engine: str | None = None,
 ) -> None:
-    """Refuse a board on which the artifacts cannot run, with the command that mends it.
+    """Refuse a board on which the artifacts cannot run; the error names the command that helps.
 
     Args:
         target: The board.
@@ -103,7 +103,7 @@ def check_board(
 
 
 def _wheel(target: Target, names: Sequence[str], facts: BoardFacts) -> tuple[str, ...]:
-    """What pip has to install for the first engine that has a wheel for the board."""
+    """The packages that pip has to install for the first engine with a wheel for the board."""
     obstacles = []
     for name in names:
         try:

@@ -1,9 +1,10 @@
-"""A task that runs on a board: its answers, its notes, and how it ended."""
+"""Reads the answers, the notes and the end of a task that runs on a board."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Generic
 
 from strop.runtime.errors import MeasurementError
@@ -21,7 +22,7 @@ MAX_NOTE_BYTES = 1 << 20
 
 
 class Running(Generic[RequestT, RecordT]):
-    """What runs; its answers can be read once.
+    """A task that runs on a board; its answers can be read once.
 
     Attributes:
         at_home: As `Task.at_home`.
@@ -48,7 +49,7 @@ class Running(Generic[RequestT, RecordT]):
             StropError: As `records`.
             MeasurementError: There was none, or more than one.
         """
-        found = list(self.records())
+        found = list(islice(self.records(), 2))
         if len(found) != 1:
             raise MeasurementError(
                 f"{self._target}: {len(found)} records, needed is one; is that board yours?"
@@ -84,7 +85,7 @@ class Running(Generic[RequestT, RecordT]):
         return replace(error, lines=tuple(self.at_home(one_line(line)) for line in error.lines))
 
     def _lines(self) -> Iterator[bytes]:
-        """The output in lines; one that has no end is not one."""
+        """The output's lines; a last one without an end is left out."""
         rest = bytearray()
         for chunk in self._chunks():
             *lines, last = chunk.split(b"\n")

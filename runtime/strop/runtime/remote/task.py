@@ -1,4 +1,4 @@
-"""A request as a board can be given it: the files that go along, and where they will lie."""
+"""Prepares a request for a board: the files that go along, and where they will lie."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PlacedFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task(Generic[RequestT, RecordT]):
-    """What a board is to do.
+    """A request that is ready for a board.
 
     Attributes:
         command: What it is asked for.

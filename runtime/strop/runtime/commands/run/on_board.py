@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from strop.runtime.classify.predictions import Prediction
@@ -78,7 +79,7 @@ def classify_on_board(
     """
     answers = []
     with _streamed(target, request) as found:
-        for answer in found:
+        for answer in islice(found, len(request.images) + 1):
             if answer.error is not None:
                 raise ImageError(f"{target}: {answer.error}")
             answers.append(answer)
