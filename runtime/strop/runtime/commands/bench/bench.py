@@ -14,7 +14,6 @@ from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.bench.run import MAX_IMAGES, BenchRequest, bench
 from strop.runtime.bench.sustained import DEFAULT_LOAD_S
-from strop.runtime.commands.bench.on_board import BENCH, measure_on_board
 from strop.runtime.commands.bench.table import print_record
 from strop.runtime.commands.flags.contract import add_engine_flags
 from strop.runtime.commands.flags.export import (
@@ -23,13 +22,19 @@ from strop.runtime.commands.flags.export import (
     write_exports,
 )
 from strop.runtime.commands.flags.numbers import count, fitting, positive, seconds
-from strop.runtime.commands.flags.target import add_target_flags, target_of
+from strop.runtime.commands.flags.target import (
+    add_target_flags,
+    require_same_files,
+    started,
+    target_of,
+)
 from strop.runtime.commands.notes import cool_board, note_manifest, note_remark
 from strop.runtime.engines.engine import Engine
 from strop.runtime.history.measured import measured_by_bench
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.records.json_records import require_writable
-from strop.runtime.remote.command import Work
+from strop.runtime.remote.address import Target
+from strop.runtime.remote.command import Command, Work
 
 LIMIT_FACTOR = 4  # over the timed inferences; warm-up, lead-ins and inputs take under 1 more
 
@@ -120,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     if target is None:
         record = _measure(request, output=options.output)
     else:
-        record = measure_on_board(target, request)
+        record = _measure_on_board(target, request)
     print_record(record, as_json=options.json)
     if options.output is not None:
         BENCH_RECORD.write(record, options.output)
@@ -166,6 +171,23 @@ def _measure(request: BenchRequest, *, output: Path | None = None) -> BenchRecor
     return bench(request, cooled=cooled, opened=opened, progress=console.progress)
 
 
+def _measure_on_board(target: Target, request: BenchRequest) -> BenchRecord:
+    """Have a board measure; its record must be of the artifacts that were sent."""
+    contents = None if request.images is None else {request.images: request.used_images}
+    with started(
+        target,
+        BENCH,
+        request,
+        artifacts=request.artifacts,
+        engine=request.engine,
+        contents=contents,
+    ) as running:
+        record = running.record()
+    found = [(artifact.name, artifact.sha256) for artifact in record.artifacts]
+    require_same_files(target, found, request.artifacts)
+    return record
+
+
 def _settings(request: BenchRequest, engines: Sequence[Engine], inputs: str) -> dict[str, object]:
     plan, load_s = request.plan, request.load_s
     return {
@@ -180,6 +202,7 @@ def _settings(request: BenchRequest, engines: Sequence[Engine], inputs: str) -> 
     }
 
 
+BENCH = Command(name="bench", request=BenchRequest, record=BenchRecord)
 ON_BOARD = (Work(command=BENCH, perform=lambda request: [_measure(request)]),)
 
 
