@@ -33,7 +33,7 @@ MIN_DIGITS = 6  # that stand for a hash
 
 
 class BaselineDirectory:
-    """One such directory.
+    """One baseline directory.
 
     Args:
         path: Of the folder; it need not exist to be written to.
@@ -124,7 +124,7 @@ class BaselineDirectory:
             sha256: Of it.
 
         Raises:
-            ArtifactError: It is none.
+            ArtifactError: It is not an artifact.
             BaselineError: Here is another file of that name.
             OutputError: It is too large, has changed, or cannot be written.
         """

@@ -92,7 +92,7 @@ def require_name(model: str) -> None:
     """Refuse what cannot be a model's name.
 
     Raises:
-        PlanError: It is none.
+        PlanError: It has other characters, or too many.
     """
     if not NAME.fullmatch(model):
         raise PlanError(

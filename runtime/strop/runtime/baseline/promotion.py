@@ -45,7 +45,8 @@ def promotion(
         BaselineError: The artifact or its sessions are not there, or a report is missing.
         GateError: A report shows nothing, or is of other files or another machine; or one
             occasion alone shows an improvement.
-        PlanError: The name or the reason is none, or a report does not say on what it was made.
+        PlanError: The name or the reason cannot be used, or a report does not say where it was
+            made.
     """
     before = directory.index().of(model)
     made = Promotion(

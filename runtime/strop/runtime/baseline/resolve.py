@@ -73,7 +73,7 @@ def baseline_file(given: Path) -> Path:
 
 
 def _split(given: Path) -> tuple[Path | None, str | None]:
-    """The directory and the name in it; no directory where it is none."""
+    """The directory and the name in it; both None if `given` is not a directory."""
     if given.is_dir():
         return given, None
     folder, hash_sign, name = str(given).rpartition(SEPARATOR)

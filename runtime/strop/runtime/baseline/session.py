@@ -127,10 +127,10 @@ def measure_session(
     """Measure one artifact alone.
 
     Args:
-        candidate: It.
+        candidate: The artifact, and what runs it.
         plan: How long.
         machine_class: As the user says.
-        processes: How many fresh ones.
+        processes: How many fresh processes.
         on_process: Gets how many are done, and of how many.
 
     Raises:

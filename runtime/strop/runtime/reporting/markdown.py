@@ -16,7 +16,7 @@ MARKUP = re.compile(r"[\\`*_{}\[\]<>|&~#!:$@]")
 
 
 def markdown_of(check: Presentation) -> str:
-    """Verdicts as a table, what goes with them below it, and what it was held against."""
+    """Render verdicts as a table, then remarks and changes, then what the check compared with."""
     headings = (_row(check.columns), _row(["---"] * len(check.columns)))
     rows = [
         _row([_cell(*cell) for cell in zip(check.columns, row, strict=True)])

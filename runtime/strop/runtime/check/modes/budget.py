@@ -53,7 +53,7 @@ class BudgetChecked:
     """One artifact.
 
     Attributes:
-        subject: It.
+        subject: What was run.
         findings: One per limit.
         block_states: The board between its blocks; a block of any process is one round.
         processes: Raw samples.
@@ -105,7 +105,6 @@ def settings(question: Question) -> dict[str, object]:
     """What the check is about to do, in words."""
     plan, slos = question.plan, question.slos
     return {
-        "artifacts": [str(path) for path in question.artifacts],
         "mode": Mode.BUDGET.value,
         "limits": [slo.text for slo in slos],
         "inferences": f"{max(inferences_needed(slo.q) for slo in slos)} at least",
@@ -118,7 +117,7 @@ def settings(question: Question) -> dict[str, object]:
 def run(
     question: Question, *, cool: Callable[[], CoolDown | None], note: Callable[[str], None]
 ) -> BudgetReport:
-    """Hold each artifact against the limits; blocks have as many inferences as these need.
+    """Compare each artifact with the limits; blocks have as many inferences as these need.
 
     Raises:
         ArtifactError, EngineError: A file cannot be run.

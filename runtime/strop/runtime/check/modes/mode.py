@@ -29,7 +29,7 @@ class CheckMode(Protocol):
         """How `--output` keeps the report; None where it does not."""
 
     def settings(self, question: Question) -> dict[str, object]:
-        """What the check is about to do, by name; empty if it measures nothing.
+        """What the check is about to do, beside artifacts and output; empty if nothing is measured.
 
         Raises:
             StropError: The question has no answer in this mode.

@@ -17,7 +17,7 @@ from strop.runtime.check.judge.report import CHECK_REPORT, Checked, CheckReport
 from strop.runtime.check.measure.interpreter import two_interpreters
 from strop.runtime.check.measure.pair import Candidate, Runner, measure_pair
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.serial import has_room_for_two, measure_pair_serially
+from strop.runtime.check.measure.solo import has_room_for_two, measure_pair_serially
 from strop.runtime.check.modes.qualification import findings_for, qualification_beside
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.check.modes.sequential import measure_pairs
@@ -55,7 +55,6 @@ def settings(question: Question) -> dict[str, object]:
         else f"{plan.stage1_pairs} to {plan.pairs}"
     )
     return {
-        "artifacts": [str(path) for path in question.artifacts],
         "baseline": question.baseline,
         "mode": question.mode.value
         if question.mode

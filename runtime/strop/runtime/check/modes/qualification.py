@@ -45,7 +45,7 @@ class Qualification:
     Attributes:
         strop_version: Version that measured and decided.
         artifact: File name of what was tried.
-        sha256: Of it, hex.
+        sha256: Of that file, hex.
         facts: What ran it.
         plan: Of every trial, but for the seed: trial i has seed + i.
         machine: On what.

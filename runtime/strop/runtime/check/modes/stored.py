@@ -99,7 +99,6 @@ def settings(question: Question) -> dict[str, object]:
     """
     promotion, plan = _promoted(question).promotion, question.plan
     return {
-        "artifacts": [str(path) for path in question.artifacts],
         "baseline": f"{promotion.model} {promotion.sha256[:SHORT_DIGITS]}",
         "mode": Mode.STORED.value,
         "sessions": f"{MIN_SESSIONS} at least, of this machine",

@@ -65,7 +65,9 @@ def _check(
         question = replace(question, mode=paired.mode_by_memory(question))
     settings = mode.settings(question)
     if settings:
-        console.settings("check", {**settings, "output": options.output})
+        artifacts = [str(path) for path in question.artifacts]
+        echoed = {"artifacts": artifacts, **settings, "output": options.output}
+        console.settings("check", echoed)
     if mode.COMPARES_FILES:
         for path in filter(Path.is_file, question.artifacts):
             note_manifest(path)

@@ -14,11 +14,10 @@ from tests.runtime.commands.check.test_check import SHORT, WIDE
 
 from strop import cli
 from strop.runtime.check.judge.report import CHECK_REPORT
-from strop.runtime.check.measure import serial
+from strop.runtime.check.measure import solo as measure_alone
 from strop.runtime.check.measure.pair import Candidate, Runner
 from strop.runtime.check.measure.samples import ORDERS, Pair
-from strop.runtime.check.measure.serial import has_room_for_two, measure_pair_serially
-from strop.runtime.check.measure.solo import Solo
+from strop.runtime.check.measure.solo import Solo, has_room_for_two, measure_pair_serially
 from strop.runtime.check.modes import paired
 from strop.runtime.commands.check import question
 
@@ -34,7 +33,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
         runner = Runner(SHORT, rng=random.Random(seed), temperature_limit_c=None)
         count = iter(range(4))
         monkeypatch.setattr(
-            serial, "measure_solo", lambda runner, each, *, blocks: takes(each, next(count))
+            measure_alone, "measure_solo", lambda runner, each, *, blocks: takes(each, next(count))
         )
         return measure_pair_serially(runner, OLD, NEW)
 
