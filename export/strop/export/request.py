@@ -1,4 +1,4 @@
-"""From what is asked for to an export's options: the images listed, every default decided."""
+"""Turns what is asked for into the options of an export: lists images, decides defaults."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ExportRequest:
 
 
 def resolve(request: ExportRequest, source: Source) -> ExportOptions:
-    """The options of an export: list the images, and take what is not asked for from the model.
+    """List the images, and take from the model what is not asked for.
 
     Args:
         request: What is asked for.

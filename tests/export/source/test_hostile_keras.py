@@ -16,7 +16,7 @@ import pytest
 from tests.export.model_fixtures import KERAS_WARNINGS, saved, small_model
 
 from strop.export.frontend.convert import convert
-from strop.export.source import hdf5_probe
+from strop.export.source import hdf5_check
 from strop.export.source.source import load_model_file
 from strop.export.zoo.weights import load_weights
 from strop.runtime.errors import SourceError
@@ -297,8 +297,8 @@ def test_a_file_that_libhdf5_never_reads_or_crashes_on_is_refused(
     probe: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Bytes on which libhdf5 does so depend on its release.
-    monkeypatch.setattr(hdf5_probe, "PROBE", probe)
-    monkeypatch.setattr(hdf5_probe, "LIMIT_S", 0.3)
+    monkeypatch.setattr(hdf5_check, "PROBE", probe)
+    monkeypatch.setattr(hdf5_check, "LIMIT_S", 0.3)
     path = tmp_path / "damaged.h5"
     with h5py.File(path, "w") as file:
         file.attrs["model_config"] = "{}"

@@ -18,7 +18,7 @@ from strop.export.request import ExportRequest
 from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import LeftOut, Member
 from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecord
-from strop.export.sweep.sweep import Hands, Sweep, sweep
+from strop.export.sweep.sweep import Steps, Sweep, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.zoo.spec import ModelSpec
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
@@ -172,8 +172,8 @@ def fake_sweep(folder: Path) -> Sweep:
     """Two members that were made, one that failed and one left out, with hostile texts."""
     exporter = Exporter(top1={"a": 0.6, "b": 0.9}, fails={"c": HOSTILE})
     stopwatch = Stopwatch(p50_ns={"a.int8.tflite": 5_000_000, "b.int8.tflite": 20_000_000})
-    hands = Hands(
+    steps = Steps(
         make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
     )
     left_out = [LeftOut(name=HOSTILE, reason="has no width multiplier")]
-    return sweep(folder, [job("a"), job("b"), job("c")], PLAN, hands, left_out=left_out)
+    return sweep(folder, [job("a"), job("b"), job("c")], PLAN, steps, left_out=left_out)

@@ -12,7 +12,7 @@ from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.energy import energy
 from strop.export.sweep.entries import Entry, Latency
 from strop.export.sweep.report import details
-from strop.export.sweep.words import COLUMNS, cells, not_certified, told
+from strop.export.sweep.words import COLUMNS, best_line, cells, not_certified
 
 
 def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) -> Entry:
@@ -77,7 +77,7 @@ def test_the_file_to_take_is_named(limits: Limits, name: str, text: str) -> None
     taken = best(ALL, limits)
     assert taken is not None
     assert taken.name == name
-    assert told(taken, limits).startswith(text)
+    assert best_line(taken, limits).startswith(text)
 
 
 def test_without_limits_nothing_is_named() -> None:
@@ -89,7 +89,7 @@ def test_a_file_that_was_not_measured_is_not_taken_for_fast() -> None:
     limits = Limits(max_latency_ms=15)
     assert excess(unmeasured, limits) is None
     assert best([unmeasured], limits) is None
-    assert "of no file is all known" in told(None, limits)
+    assert "of no file is all known" in best_line(None, limits)
 
 
 def test_energy_is_that_of_the_table() -> None:
@@ -111,7 +111,7 @@ def test_a_file_that_is_not_certified_is_marked_wherever_it_stands() -> None:
     assert (
         dict(zip(COLUMNS, cells(FAST, frozenset(), limits), strict=True))["agreement"] == "100.00"
     )
-    assert told(doubted, limits).endswith("not certified")
+    assert best_line(doubted, limits).endswith("not certified")
     assert not_certified(ALL) is None
     assert not_certified((GOOD, doubted)) == f"not certified: 1 of 2 files; fast: {why}"
     assert f"not certified: {why}" in details(doubted, limits)

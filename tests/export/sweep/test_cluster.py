@@ -15,9 +15,9 @@ from distributed import LocalCluster
 from tests.export.sweep.fake_sweep import PLAN, Exporter, Stopwatch, job
 
 from strop.cli import main
-from strop.export.sweep.cluster import cluster_workers
+from strop.export.sweep.executors import cluster_workers
 from strop.export.sweep.make import Job, Made
-from strop.export.sweep.sweep import Hands, sweep
+from strop.export.sweep.sweep import Steps, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.errors import PlanError, QuantizationError, TargetError
 
@@ -102,12 +102,12 @@ def test_a_killed_workers_job_is_done_elsewhere(cluster: LocalCluster, tmp_path:
 
 def test_members_come_home_as_bytes(cluster: LocalCluster, tmp_path: Path) -> None:
     stopwatch = Stopwatch()
-    hands = Hands(
+    steps = Steps(
         make=make_small,
         open_executor=cluster_workers(cluster.scheduler_address),
         measure=stopwatch.measure,
     )
-    found = sweep(tmp_path, [job("a"), job("b")], PLAN, hands)
+    found = sweep(tmp_path, [job("a"), job("b")], PLAN, steps)
     assert found.is_complete
     assert (tmp_path / "a.int8/a.int8.tflite").read_bytes() == b"a" * 10
     assert stopwatch.measured == ["a.int8.tflite", "b.int8.tflite"]
@@ -123,13 +123,13 @@ def test_workers_of_several_threads_are_refused() -> None:
 
 
 def test_an_address_without_a_scheduler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strop.export.sweep.cluster.CONNECT_S", 0.5)
+    monkeypatch.setattr("strop.export.sweep.executors.CONNECT_S", 0.5)
     with pytest.raises(TargetError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers"):
         list(do_all(double, [1], open_executor=cluster_workers("tcp://127.0.0.1:9")))
 
 
 def test_a_missing_dask_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strop.export.sweep.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("strop.export.sweep.executors.find_spec", lambda name: None)
     with pytest.raises(TargetError, match=r"pip install 'strop\[sweep\]'"):
         cluster_workers("tcp://host:8786")
 

@@ -15,7 +15,7 @@ from strop.export.sweep.latency_model import FEATURES, LatencyModel, Point, fitt
 from strop.export.sweep.least_squares import nonnegative_least_squares
 from strop.export.sweep.make import Job, Made
 from strop.export.sweep.record import Counts
-from strop.export.sweep.sweep import Hands, Sweep, sweep
+from strop.export.sweep.sweep import Steps, Sweep, sweep
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -122,11 +122,11 @@ class ExporterOfMany(Exporter):
 def swept(folder: Path, files: int) -> tuple[Sweep, Stopwatch]:
     exporter = ExporterOfMany()
     stopwatch = Stopwatch(p50_ns={f"n{i}.int8.tflite": 10_000 + 5_000 * i for i in range(1, 10)})
-    hands = Hands(
+    steps = Steps(
         make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
     )
     jobs = [job(f"n{i}") for i in range(1, 10)]
-    return sweep(folder, jobs, replace(PLAN, files=files), hands), stopwatch
+    return sweep(folder, jobs, replace(PLAN, files=files), steps), stopwatch
 
 
 def test_the_rest_is_predicted_and_marked(tmp_path: Path) -> None:

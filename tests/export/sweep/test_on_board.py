@@ -12,7 +12,7 @@ from tests.runtime.remote.ssh_board import MISSING, ssh_board, wait_until
 from tests.runtime.tiny_artifacts import LABELS, onnx_bytes
 
 from strop.export.sweep.make import Job, Made
-from strop.export.sweep.sweep import Hands, sweep
+from strop.export.sweep.sweep import Steps, sweep
 from strop.runtime.artifact.contract import Activation, Contract
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
@@ -36,12 +36,12 @@ class RealExporter(Exporter):
 
 def test_latency_is_the_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exporter = RealExporter()
-    hands = Hands(make=exporter.make, open_executor=exporter.open_executor)
+    steps = Steps(make=exporter.make, open_executor=exporter.open_executor)
     (tmp_path / "board").mkdir()
     with ssh_board(tmp_path / "board") as board:
         monkeypatch.setenv("PATH", f"{board.folder}/client:{os.environ['PATH']}")
         plan = replace(PLAN, duration_s=0.01, target=board.url)
-        found = sweep(tmp_path / "sweep", [job("a"), job("damaged")], plan, hands)
+        found = sweep(tmp_path / "sweep", [job("a"), job("damaged")], plan, steps)
         assert wait_until(board.is_empty)
         assert board.cache.is_dir()
     measured, failed = found.entries
@@ -52,5 +52,5 @@ def test_latency_is_the_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     # What was measured there is kept, and does not stand for this machine.
     assert plan.record_of(tmp_path / "sweep/a.int8/a.int8.onnx").is_file()
     assert plan.key != PLAN.key
-    again = sweep(tmp_path / "sweep", [job("a")], plan, hands)
+    again = sweep(tmp_path / "sweep", [job("a")], plan, steps)
     assert again.entries == (measured,)

@@ -15,7 +15,7 @@ from strop.export.sweep.choose import Limits, pareto_front
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.report import details, sweep_html
-from strop.export.sweep.sweep import Hands, Sweep, sweep
+from strop.export.sweep.sweep import Steps, Sweep, sweep
 from strop.runtime.pages.chart import HEIGHT, WIDTH, Chart, picture, script
 
 NO_LIMITS = Limits()
@@ -140,9 +140,9 @@ def test_axes_hold_what_is_known(change: dict[str, object], label: str) -> None:
 
 def test_without_files_there_is_no_chart(tmp_path: Path) -> None:
     exporter = Exporter(fails={"a": "no"})
-    hands = Hands(
+    steps = Steps(
         make=exporter.make, open_executor=exporter.open_executor, measure=Stopwatch().measure
     )
-    page = Page(sweep_html(sweep(tmp_path, [job("a")], PLAN, hands), NO_LIMITS))
+    page = Page(sweep_html(sweep(tmp_path, [job("a")], PLAN, steps), NO_LIMITS))
     assert "svg" not in {tag for tag, _ in page.tags}
     assert "Failed" in page.texts

@@ -29,7 +29,7 @@ from strop.export.sweep.members import Wanted, members
 from strop.export.sweep.record import MEMBER, MEMBER_RECORD, NOT_LOOKED_AT
 from strop.export.sweep.result import sweep_record
 from strop.export.sweep.store import put
-from strop.export.sweep.sweep import Hands, Sweep, sweep
+from strop.export.sweep.sweep import Steps, Sweep, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.bench.record import BENCH_RECORD
@@ -49,10 +49,10 @@ WANTED = Wanted(
 
 
 def swept(folder: Path, exporter: Exporter, stopwatch: Stopwatch, *jobs: Job) -> Sweep:
-    hands = Hands(
+    steps = Steps(
         make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
     )
-    return sweep(folder, jobs, PLAN, hands)
+    return sweep(folder, jobs, PLAN, steps)
 
 
 def names(wanted: Wanted) -> list[str]:

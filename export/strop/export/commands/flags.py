@@ -39,7 +39,7 @@ def add_network_flags(group: argparse._ArgumentGroup, *, takes_files: bool = Fal
 
 
 def size_of(options: argparse.Namespace, model: str) -> tuple[int, int] | None:
-    """Height and width that --size or --rho ask for; None where neither is given.
+    """Return the height and width of --size or --rho; None where neither is given.
 
     Raises:
         SourceError: --rho is out of range, or given for a model file.
@@ -127,7 +127,7 @@ def add_resize_flags(
 
 
 def add_file_flags(group: argparse._ArgumentGroup) -> None:
-    """Add the flags of what is made of a network: --precision, --format, --effort, --full-int8."""
+    """Add --precision, --format, --effort and --full-int8."""
     group.add_argument(
         "--precision",
         type=names(Precision),
@@ -161,7 +161,7 @@ def add_file_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def weights(text: str) -> str:
-    """The value of --weights.
+    """Read the value of --weights.
 
     Raises:
         PlanError: It is the older word for random ones.

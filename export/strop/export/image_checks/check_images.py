@@ -1,4 +1,4 @@
-"""Look at the images of an export for what commonly goes wrong with them."""
+"""Checks the images of an export for common mistakes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _input(source: Source, options: ExportOptions, contract: Contract) -> ImageF
 
 
 def _spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """At most so many, evenly spread: folders are sorted by class."""
+    """Take at most so many, evenly spread: folders are sorted by class."""
     indices = np.linspace(0, len(items) - 1, min(len(items), most)).round().astype(int)
     return [items[index] for index in indices]
 

@@ -1,4 +1,4 @@
-"""What a check of the images found."""
+"""States what a check of the images found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageFinding:
-    """One check's result; checks only say, they never stop an export.
+    """The result of one check; no result stops an export.
 
     Attributes:
         name: The check.

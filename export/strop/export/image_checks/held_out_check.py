@@ -42,7 +42,7 @@ NAMED = 3  # tensors in a message
 
 
 def check_held_out(tuned: Tuned, images: Array) -> ImageFinding | None:
-    """Say whether images that were not calibrated on go beyond what calibration saw.
+    """Say whether images outside of calibration exceed the ranges that calibration saw.
 
     Cost: two runs of the images.
 

@@ -1,4 +1,4 @@
-"""Find a wrong input range or channel order by what the model makes of the images.
+"""Finds a wrong input range or channel order by what the model answers for the images.
 
 Without labels, what counts is how much the model says about an image: the information
 between image and class, mean KL(p || mean p) over the images, 0 for a model that answers
@@ -53,7 +53,7 @@ SMALLEST = 1e-6  # probability; one image that is all wrong does not decide alon
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
-    """What the model says to images that are read in one way.
+    """The model's answers for images that are normalized in one way.
 
     Attributes:
         reading: The way.
@@ -151,7 +151,7 @@ def _mean_evidence(answer: _Answer) -> float:
 
 
 def _standard_errors(found: _Answer, before: _Answer) -> float:
-    """How clearly more speaks for `found` than for `before`, image by image."""
+    """Compute by how many standard errors `found` is better than `before`, over the images."""
     gains = found.evidence - before.evidence
     if not np.isfinite(gains).all():
         return -math.inf

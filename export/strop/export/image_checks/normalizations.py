@@ -1,4 +1,4 @@
-"""The ways in which models are commonly given pixels."""
+"""Lists the ways in which pixels are commonly normalized for models."""
 
 from __future__ import annotations
 

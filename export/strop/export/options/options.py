@@ -1,4 +1,4 @@
-"""What an export is asked for."""
+"""States what an export makes of a source, and how."""
 
 from __future__ import annotations
 

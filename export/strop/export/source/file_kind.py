@@ -1,4 +1,4 @@
-"""What a model file is, by its first bytes; names and suffixes say what somebody called it."""
+"""Recognizes a model file by its first bytes, whatever its name and suffix."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def rewrite(config: Config, *, where: str) -> Config:
 
 
 def custom_objects() -> dict[str, Callable[..., Any]]:
-    """What a name meant in Keras 2 where Keras 3 gives it another meaning."""
+    """List what names meant in Keras 2 where Keras 3 gives them another meaning."""
     return {"hard_sigmoid": hard_sigmoid, TensorFlowCall.__name__: TensorFlowCall}
 
 

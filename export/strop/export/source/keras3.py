@@ -1,4 +1,4 @@
-"""What Keras 3 wrote and its later versions do not read, rewritten in a copy of the file."""
+"""Rewrites, in a copy of the file, what early Keras 3 wrote and later versions do not read."""
 
 from __future__ import annotations
 

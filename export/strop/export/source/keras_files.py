@@ -14,8 +14,7 @@ import h5py
 import keras
 
 from strop.export.source.file_kind import FileKind, file_kind, refuse_pointer
-from strop.export.source.hdf5_check import FREE_BYTES, MAX_EXPANSION, check_hdf5
-from strop.export.source.hdf5_probe import probe_hdf5
+from strop.export.source.hdf5_check import FREE_BYTES, MAX_EXPANSION, check_hdf5, probe_hdf5
 from strop.export.source.keras2 import custom_objects, rewrite
 from strop.export.source.keras3 import CONFIG_ATTRIBUTE, CONFIG_MEMBER, copy_with, rewrite_ends
 from strop.export.source.keras_config import MAX_CONFIG_BYTES, Config, parse_config
@@ -82,7 +81,7 @@ def open_keras(path: Path) -> Any:
 
 
 def check_weights_file(path: Path) -> int:
-    """Look through an HDF5 file by `check_hdf5`.
+    """Check an HDF5 file of weights by `check_hdf5`.
 
     Returns:
         Bytes of all datasets once read.

@@ -1,4 +1,4 @@
-"""What Keras, TensorFlow, h5py and zipfile raise over a model file that they cannot read."""
+"""Lists what Keras, TensorFlow, h5py and zipfile raise for a file that they cannot read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOAD_ERRORS = (
 
 
 def reason(err: BaseException) -> str:
-    """The first lines of another library's error, short enough for one message."""
+    """Shorten another library's error to one line."""
     text = " ".join(str(err).split())
     if len(text) > MAX_REASON_CHARACTERS:
         text = text[:MAX_REASON_CHARACTERS] + " ..."

@@ -1,4 +1,4 @@
-"""A loaded model, whatever it was loaded from: what it takes, returns and weighs."""
+"""Describes a loaded model of any kind: its input, its output and its weights."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _names(model: Any) -> tuple[str, str]:
 
 
 def _behind(network: Network, behind: BehindResize) -> Network:
-    """The network without its Resizing layer; what that does is kept if the size is open."""
+    """Leave out the Resizing layer; what it does is kept if the size is open."""
     batch, *sides, channels = network.input_shape
     resize = InputResize(rule=behind.rule, crop_fraction=1.0, whole=network.call)
     return replace(
@@ -159,7 +159,7 @@ def check_single(where: str, what: str, shapes: dict[str, Any]) -> None:
 
 
 def _results(model: Any) -> Iterator[tuple[str, Any]]:
-    """Name and shape of every layer's results, also of nested models'."""
+    """Yield name and shape of the results of every layer, also in nested models."""
     for layer in getattr(model, "layers", ()):
         yield from _results(layer)
         for node in getattr(layer, "_inbound_nodes", ()):

@@ -1,4 +1,4 @@
-"""A SavedModel as a network: its serving function with its variables, and nothing else of it."""
+"""Opens a SavedModel as a network: its serving function and variables, nothing else."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def saved_model_network(folder: Path) -> Network:
 
 
 def _vetted(file: SavedModelFile, output: str) -> Reached:
-    """What serving runs; the initializers are checked too, though strop does not run them."""
+    """Check what serving runs, and the initializers, though strop does not run these."""
     where = str(file.folder)
     serving = reach(file.graph_def, [output], where=where)
     check_operations(serving, SERVING, where=where, part=SIGNATURE)

@@ -1,4 +1,4 @@
-"""The model that an export starts from, ready to be called on pixels."""
+"""Opens the model that an export starts from, as a function of pixels."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _source(
 def _on_pixels(
     resize: InputResize | None, normalized: Callable[[tf.Tensor], tf.Tensor], classes: int
 ) -> InputResize | None:
-    """The same, its model taking pixels and giving one row of scores per image."""
+    """Let the whole model take pixels and give one row of scores per image."""
     if resize is None:
         return None
     model = resize.whole
@@ -212,7 +212,7 @@ def _on_pixels(
 
 
 def sanitized(name: str) -> str:
-    """The name with "_" for all that is not fit for a file's name on every system."""
+    """Replace by "_" what is not allowed in a file's name on every system."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-") or "model"
 
 
@@ -270,13 +270,13 @@ def _per_channel(
 
 
 def _probe(run: Callable[[tf.Tensor], tf.Tensor], shape: Shape, where: str) -> Shape:
-    """The output's shape at this input size, found by running the model once."""
+    """Find the output's shape at this input size by running the model once."""
     frozen(run, shape, where=where)  # checks the results' sizes
     return tuple(run(tf.zeros(shape)).shape)
 
 
 def _classes(shape: Shape, where: str) -> int:
-    """Length of a row of scores: [N, classes], or [N, 1, 1, classes] as convolutions give."""
+    """Read the length of a row of scores: [N, classes], or a convolution's [N, 1, 1, classes]."""
     classes = shape[-1] if shape else None
     is_row = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
     if not is_row or not classes:

@@ -1,4 +1,4 @@
-"""Refuse a model whose intermediate results would not fit into memory, before it runs."""
+"""Refuses a model whose intermediate results would not fit into memory, before it runs."""
 
 from __future__ import annotations
 

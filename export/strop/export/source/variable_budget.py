@@ -1,4 +1,4 @@
-"""Stop a model whose variables are larger than the file that is to fill them."""
+"""Refuses a model whose variables are larger than the file that fills them."""
 
 from __future__ import annotations
 

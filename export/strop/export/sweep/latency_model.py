@@ -1,16 +1,19 @@
-"""Latency from counts: measured on some files, predicted for the rest, and how wrong that is."""
+"""Predicts latency from counts: fits it on the measured files, and says how wrong that is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from statistics import median
 
 import numpy as np
 
 from strop.export.options.choices import Precision
+from strop.export.sweep.entries import Entry, Latency
 from strop.export.sweep.least_squares import Floats, nonnegative_least_squares
-from strop.export.sweep.record import Counts
+from strop.export.sweep.record import Counts, MemberRecord
 from strop.runtime.units import NS_PER_MS
 
 LEAST_MEASURED = 3  # two to fit on, one to hold out
@@ -25,6 +28,10 @@ FEATURES = (
     "operations",
     "constant",
 )
+
+
+Kind = tuple[str, str]
+"""Format and precision: files of two of these do not predict each other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,3 +148,64 @@ def _features(counts: Counts, operations: int, precision: Precision) -> Floats:
         ],
         float,
     )
+
+
+def to_measure(records: Sequence[MemberRecord], count: int | None) -> frozenset[str]:
+    """Names of the files to be measured: all, or so many of each format and precision."""
+    kinds: defaultdict[Kind, dict[str, Counts]] = defaultdict(dict)
+    for record in records:
+        for artifact in record.artifacts:
+            form = artifact.file.rpartition(".")[2]
+            if record.counts is not None:
+                kinds[form, record.member.precision.value][artifact.file] = record.counts
+    return frozenset(
+        chain.from_iterable(
+            spread(counts, len(counts) if count is None else count) for counts in kinds.values()
+        )
+    )
+
+
+def predicted(
+    entries: Sequence[Entry],
+) -> tuple[tuple[Entry, ...], tuple[LatencyModel, ...]]:
+    """The rows with the missing latencies, and the models that these are from.
+
+    A file that could not be measured gets none: what cannot run has no latency.
+    """
+    models = {(model.format, model.precision.value): model for model in _models(entries)}
+    filled = []
+    for entry in entries:
+        model = models.get((entry.format, entry.precision))
+        operations = entry.result.operations
+        is_open = entry.latency is None and entry.latency_error is None
+        if is_open and model is not None and operations is not None:
+            latency = Latency(
+                p50_ms=model.p50_ms(entry.counts, operations),
+                interval_ms=None,
+                engine=model.engine,
+                is_predicted=True,
+                is_usable=None,
+            )
+            filled.append(replace(entry, latency=latency))
+        else:
+            filled.append(entry)
+    return tuple(filled), tuple(models.values())
+
+
+def _models(entries: Sequence[Entry]) -> Iterator[LatencyModel]:
+    kinds: defaultdict[Kind, defaultdict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        if entry.latency is not None and entry.result.operations is not None:
+            point = Point(
+                name=entry.name,
+                counts=entry.counts,
+                operations=entry.result.operations,
+                p50_ms=entry.latency.p50_ms,
+            )
+            kinds[entry.format, entry.precision][entry.latency.engine].append(point)
+    for (form, precision), engines in kinds.items():
+        # Records of an earlier version of the engine may be among them.
+        engine, points = max(engines.items(), key=lambda item: len(item[1]))
+        model = fitted(points, form=form, precision=Precision(precision), engine=engine)
+        if model is not None:
+            yield model

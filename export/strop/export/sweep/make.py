@@ -1,4 +1,4 @@
-"""Make one member: wherever this runs, its files and its record come back as one value."""
+"""Makes one member, on any machine: its files and its record come back as one value."""
 
 from __future__ import annotations
 

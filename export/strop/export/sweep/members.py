@@ -1,4 +1,4 @@
-"""Which members a sweep has: networks, widths, sizes and precisions, less what there is not."""
+"""Lists the members of a sweep: combinations of networks, widths, sizes and precisions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Member:
     weights: str
 
     def spec(self, classes: int | None = None) -> ModelSpec:
-        """The model; `classes` of a network of the zoo."""
+        """Say which model it is; `classes` are those of a network of the zoo."""
         if self.size is None:
             return ModelSpec(model=self.model)
         return ModelSpec(
@@ -55,13 +55,13 @@ class Member:
 
     @property
     def file(self) -> Path | None:
-        """What its numbers come from, if it is a file."""
+        """The file that its weights are read from, if it is one."""
         return self.spec().weights_file if self.weights else Path(self.model)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeftOut:
-    """A combination that there is not.
+    """A combination that does not exist.
 
     Attributes:
         name: As the member would be called.
@@ -74,7 +74,7 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What is to be combined.
+    """What a sweep combines.
 
     Attributes:
         models: Zoo names, model files, and folders of model files.
@@ -96,7 +96,7 @@ class Wanted:
 
 
 def members(wanted: Wanted) -> tuple[tuple[Member, ...], tuple[LeftOut, ...]]:
-    """All members, and what of the combinations there is not.
+    """List all members, and the combinations that do not exist.
 
     Raises:
         SourceError: A model is neither in the zoo nor a file, two have the same name, or no
@@ -121,7 +121,7 @@ def members(wanted: Wanted) -> tuple[tuple[Member, ...], tuple[LeftOut, ...]]:
 
 
 def _networks(model: str, wanted: Wanted) -> Iterator[Member | LeftOut]:
-    """Of each network a member in the first precision, or why there is none."""
+    """Yield a member in the first precision for each network, or why there is none."""
     precision = wanted.precisions[0]
     if model not in ARCHITECTURES:
         for path in _files(model):
@@ -198,7 +198,7 @@ def _files(model: str) -> tuple[Path, ...]:
 
 
 def _weights(wanted: str, stem: str, architecture: Architecture, alpha: float, size: int) -> str:
-    """Which weights a network of the zoo takes; the path need not exist."""
+    """Choose the weights of a network of the zoo; the path need not exist."""
     if wanted in (IMAGENET, RANDOM):
         return wanted
     if not Path(wanted).is_dir():

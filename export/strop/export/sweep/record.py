@@ -22,7 +22,7 @@ Source: onnxruntime, core/mlas/lib/qdwconv.cpp (16, then 8, then one at a time).
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """All that decides what a member becomes; one that was made with the same is not redone.
+    """The settings that decide what a member becomes; with the same ones it is not made again.
 
     Attributes:
         strop_version: That makes it.
@@ -122,7 +122,7 @@ class ArtifactResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemberRecord:
-    """A member that is made, or could not be.
+    """A member that was made, or could not be made.
 
     Attributes:
         member: Which.
@@ -181,7 +181,7 @@ MEMBER_RECORD = RecordFormat(
 
 
 def counts_of(count: Count, precision: Precision) -> Counts:
-    """What of a count a sweep keeps."""
+    """Take from a count what a sweep keeps."""
     depthwise = count.of(Role.DEPTHWISE)
     return Counts(
         parameters=count.parameters,

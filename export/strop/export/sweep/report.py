@@ -12,7 +12,7 @@ from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_f
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.words import COLUMNS, cells, not_certified, told, took
+from strop.export.sweep.words import COLUMNS, best_line, cells, duration_line, not_certified
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_table, page_text, start_page
 from strop.runtime.pages.xml_text import xml_text
@@ -40,11 +40,11 @@ def sweep_html(found: Sweep, limits: Limits) -> str:
     doubts = not_certified(found.entries)
     if doubts is not None:
         _add_line(body, doubts)
-    time_taken = took(found.records)
+    time_taken = duration_line(found.records)
     if time_taken is not None:
         _add_line(body, time_taken, kind="quiet")
     if limits.is_set:
-        _add_line(body, told(best(found.entries, limits), limits))
+        _add_line(body, best_line(best(found.entries, limits), limits))
     drawn = plot(found.entries, front, limits, lambda entry: details(entry, limits))
     if drawn is not None:
         add_chart(body, drawn)

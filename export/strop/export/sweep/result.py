@@ -21,7 +21,7 @@ FORMAT_VERSION = 3
 
 
 def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, object]:
-    """Plain values; shares are 0..1."""
+    """Make the record, of plain values; shares are 0..1."""
     front = pareto_front(found.entries)
     taken = best(found.entries, limits)
     asked = asdict(found.records[0].asked)

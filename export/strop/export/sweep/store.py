@@ -1,4 +1,4 @@
-"""The folders of a sweep's members: each is there as a whole, or not at all."""
+"""Keeps the folders of a sweep's members; each is complete, or not there."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def put(folder: Path, made: Made) -> None:
 
 
 def _plain(name: str) -> str:
-    """A file name that leads nowhere else: records and workers may be anybody's."""
+    """Pass a plain file name: records and workers may be a stranger's."""
     if name in ("", ".", "..") or Path(name).name != name:
         raise OutputError(f"{name!r}: not a plain file name; whoever made this is no strop")
     return name

@@ -1,4 +1,4 @@
-"""The way through `strop sweep`: members made, then measured, then held against each other."""
+"""Runs a sweep: makes the members, then measures them, then compares them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.export.sweep.entries import Entry, entries
-from strop.export.sweep.latency_model import LatencyModel
+from strop.export.sweep.latency_model import LatencyModel, predicted, to_measure
 from strop.export.sweep.make import Job, Made
 from strop.export.sweep.members import LeftOut
-from strop.export.sweep.predict import predicted, to_measure
 from strop.export.sweep.record import MemberRecord
 from strop.export.sweep.store import finished, put, require_sweep_folder
 from strop.export.sweep.timing import BenchPlan, measure, measured_before
@@ -26,12 +25,12 @@ class Sweep:
     """What came out.
 
     Attributes:
-        machine: That measured; this one where nothing was measured.
+        machine: The one that measured; this one where nothing was measured.
         records: One per member, in the order asked for; failed ones too.
         entries: One per file.
-        left_out: What there is not.
+        left_out: Combinations that do not exist.
         kept: How many members were made before.
-        models: That latencies are predicted by, and how wrong they are.
+        models: What latencies are predicted by, and how wrong they are.
     """
 
     machine: Machine
@@ -53,8 +52,8 @@ class Sweep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Hands:
-    """Who does the work of a sweep; another one in tests.
+class Steps:
+    """The work that a sweep has done for it; other functions in tests.
 
     Attributes:
         make: Makes a member.
@@ -71,7 +70,7 @@ def sweep(
     folder: Path,
     jobs: Sequence[Job],
     plan: BenchPlan,
-    hands: Hands,
+    steps: Steps,
     *,
     left_out: Sequence[LeftOut] = (),
     say: Callable[[str], None] = lambda text: None,
@@ -82,7 +81,7 @@ def sweep(
         folder: Of the sweep.
         jobs: The members.
         plan: How latency is measured.
-        hands: Who does it.
+        steps: What does it.
         left_out: What there is not, for the record.
         say: Called with each step that ended.
 
@@ -94,21 +93,21 @@ def sweep(
     require_sweep_folder(folder)
     busy = f"{folder}: another sweep is at work there; wait for it, or give another --output"
     with alone(folder, busy=busy):
-        return _swept(folder, jobs, plan, hands, left_out, say)
+        return _swept(folder, jobs, plan, steps, left_out, say)
 
 
 def _swept(
     folder: Path,
     jobs: Sequence[Job],
     plan: BenchPlan,
-    hands: Hands,
+    steps: Steps,
     left_out: Sequence[LeftOut],
     say: Callable[[str], None],
 ) -> Sweep:
     records = {job.member.name: finished(folder, job.member, job.asked) for job in jobs}
     waiting = [job for job in jobs if records[job.member.name] is None]
     kept = len(jobs) - len(waiting)
-    for i, done in enumerate(do_all(hands.make, waiting, open_executor=hands.open_executor), 1):
+    for i, done in enumerate(do_all(steps.make, waiting, open_executor=steps.open_executor), 1):
         job = done.job
         failed = MemberRecord(member=job.member, asked=job.asked, error=done.error)
         made = done.result or Made(record=failed, files=())
@@ -117,7 +116,7 @@ def _swept(
         ending = f"failed: {done.error}" if done.error else "made"
         say(f"{i} of {len(waiting)}: {job.member.name} {ending}")
     found = tuple(record for record in records.values() if record is not None)
-    benches, errors = _measured(folder, found, plan, hands, say)
+    benches, errors = _measured(folder, found, plan, steps, say)
     where = next(iter(benches.values())).machine if benches else machine()
     rows, models = predicted(entries(found, benches, errors))
     return Sweep(
@@ -134,10 +133,10 @@ def _measured(
     folder: Path,
     records: Sequence[MemberRecord],
     plan: BenchPlan,
-    hands: Hands,
+    steps: Steps,
     say: Callable[[str], None],
 ) -> tuple[dict[str, BenchRecord], dict[str, str]]:
-    """Records and errors by file name; every member is made by now, so nothing runs beside."""
+    """Measure every file, and return records and errors by file name; nothing else runs then."""
     chosen = to_measure(records, plan.files)
     paths = [
         folder / record.member.name / artifact.file
@@ -150,7 +149,7 @@ def _measured(
     for i, path in enumerate(paths, 1):
         try:
             before = measured_before(path, plan)
-            benches[path.name] = before or hands.measure(path, plan)
+            benches[path.name] = before or steps.measure(path, plan)
         except MeasurementError as err:
             errors[path.name] = str(err)
         failed = errors.get(path.name)

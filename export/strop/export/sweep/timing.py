@@ -1,4 +1,4 @@
-"""Latency of the members' files, one after the other, each alone in a process of its own."""
+"""Measures the latency of the members' files, each alone, in a process of its own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BenchPlan:
 
     @property
     def key(self) -> str:
-        """Tells records apart that do not stand for each other: other options or machine."""
+        """Distinguishes records of other options or another machine."""
         here = machine()
         where = (here.cpu_model, here.arch) if self.target is None else (self.target,)
         text = json.dumps([self.threads, self.duration_s, *where])

@@ -1,4 +1,4 @@
-"""A file of a sweep in words: a row of the table, and the line that names the best."""
+"""Puts a file of a sweep into words: a row of the table, and the line that names the best."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ COLUMNS = (
 )
 
 
-def told(taken: Entry | None, limits: Limits) -> str:
-    """The file to take, in a line."""
+def best_line(taken: Entry | None, limits: Limits) -> str:
+    """Name the file to take, in one line."""
     if taken is None:
         return "nothing fits: of no file is all known that is limited"
     facts = [taken.name]
@@ -41,8 +41,8 @@ def told(taken: Entry | None, limits: Limits) -> str:
     return f"{how}: {', '.join(facts)}"
 
 
-def took(records: Sequence[MemberRecord]) -> str | None:
-    """How long exports took, in a line; None where none was made."""
+def duration_line(records: Sequence[MemberRecord]) -> str | None:
+    """Say in one line how long exports took; None where none was made."""
     seconds = [record.seconds for record in records if record.seconds is not None]
     if not seconds:
         return None
@@ -50,7 +50,7 @@ def took(records: Sequence[MemberRecord]) -> str | None:
 
 
 def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, ...]:
-    """A row, by COLUMNS."""
+    """Make a row of the table, by COLUMNS."""
     missed = excess(entry, limits) if limits.is_set else None
     has_labels = entry.result.top1 is not None
     return (
@@ -83,7 +83,7 @@ def _agreement(entry: Entry) -> str | None:
 
 
 def not_certified(entries: Sequence[Entry]) -> str | None:
-    """How many files are not certified, and why the first is not; None where all are."""
+    """Say how many files are not certified, and why the first is not; None where all are."""
     doubted = [entry for entry in entries if entry.result.not_certified]
     if not doubted:
         return None

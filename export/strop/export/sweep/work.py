@@ -62,7 +62,7 @@ def do_all(
 def _do(
     function: Callable[[J], R], jobs: Sequence[J], open_executor: OpenExecutor
 ) -> Iterator[Done[J, R] | tuple[J]]:
-    """What has ended; a job that was lost with its process is in a tuple."""
+    """Yield what has ended; a job that was lost with its process stands alone in a tuple."""
     if not jobs:
         return
     with open_executor() as executor:

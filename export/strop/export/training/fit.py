@@ -1,4 +1,4 @@
-"""Trains a network, epoch by epoch, and goes on where it was ended."""
+"""Trains a network, epoch by epoch, and continues where it was interrupted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EVALUATED_AT_ONCE = 250  # images
 
 
 def state_folder(output: Path) -> Path:
-    """Where a training keeps what it needs to go on."""
+    """Name the folder in which a training keeps what it needs to continue."""
     return output.with_name(f"{output.stem}.training")
 
 
@@ -139,7 +139,7 @@ def _train(
 
 
 class _Run:
-    """A model being trained; its optimizer begins anew where layers are set free."""
+    """A model in training; its optimizer starts again when frozen layers are released."""
 
     def __init__(self, model: Any, recipe: Recipe, *, steps: int) -> None:
         self.model = model
@@ -148,7 +148,7 @@ class _Run:
         self._is_frozen: bool | None = None
 
     def restore(self, path: Path) -> tuple[Epoch, ...]:
-        """Take up what was saved last, if anything."""
+        """Load what was saved last, if anything."""
         weights, optimizer, history = load(path)
         if history:
             self._compile(len(history) - 1)

@@ -1,4 +1,4 @@
-"""The images of a training: found, split, decoded once, and drawn in batches."""
+"""Finds the images of a training, splits them, decodes them once, and makes batches."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def find_images(
     labels: Sequence[str] | None,
     seed: int,
 ) -> Images:
-    """The images of a training.
+    """Find the images of a training, and split them.
 
     Args:
         folder: With one subfolder per class.
@@ -113,7 +113,7 @@ def find_images(
 def decode(
     images: Sequence[LabelledImage], contract: Contract, path: Path, progress: Progress
 ) -> Bytes:
-    """All pixels, decoded once into a file that is read as memory.
+    """Decode all images, once, into a file that is read as memory.
 
     Args:
         images: What to decode.
@@ -163,7 +163,7 @@ def _write_pixels(path: Path, pixels: Iterable[Bytes], shape: tuple[int, ...]) -
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch: the order and what is done to the images are drawn from seed and epoch."""
+    """The batches of one epoch; seed and epoch decide the order and the augmentation."""
 
     def __init__(
         self, pixels: Bytes, truth: NDArray[np.intp], recipe: Recipe, *, classes: int, epoch: int

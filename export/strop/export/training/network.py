@@ -1,4 +1,4 @@
-"""The network that is trained: a backbone of the zoo under a new classifier."""
+"""Builds the network that is trained: a backbone of the zoo with a new classifier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NORMALIZES = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -> Any:
-    """A model with its normalization inside: RGB 0..255 in, probabilities out.
+    """Build a model with its normalization inside: RGB 0..255 in, probabilities out.
 
     Args:
         recipe: What to build.
@@ -63,13 +63,13 @@ def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -
 
 
 def set_frozen(model: Any, *, is_frozen: bool) -> None:
-    """Whether only the classifier of a `build_network` is trained."""
+    """Choose whether only the classifier of a `build_network` is trained."""
     for layer in model.layers:
         layer.trainable = not is_frozen or layer.name == HEAD
 
 
 def kernels_without_decay(model: Any) -> list[Any]:
-    """What a recipe's weight decay leaves alone: all but kernels, and depthwise kernels."""
+    """List the weights without weight decay: all but kernels, and depthwise kernels."""
     decayed = {
         id(layer.kernel)
         for layer in _every_layer(model)
@@ -80,7 +80,7 @@ def kernels_without_decay(model: Any) -> list[Any]:
 
 
 def seed_dropout(model: Any, seed: int) -> None:
-    """Let every dropout draw as from a seed, whatever it has drawn before."""
+    """Set the random state of every dropout layer, whatever it has drawn before."""
     dropouts = [layer for layer in _every_layer(model) if isinstance(layer, keras.layers.Dropout)]
     for number, layer in enumerate(dropouts):
         generator = getattr(layer, "seed_generator", None)
@@ -89,7 +89,7 @@ def seed_dropout(model: Any, seed: int) -> None:
 
 
 def _original(recipe: Recipe, member: Architecture) -> Source:
-    """The model whose last layer is replaced: the network of the zoo, or a file of Keras'."""
+    """Open the model whose last layer is replaced: a network of the zoo, or a Keras file."""
     side = (recipe.size, recipe.size)
     spec = ModelSpec(
         model=recipe.model, alpha=recipe.alpha, size=side, weights=recipe.weights, seed=None
@@ -102,7 +102,7 @@ def _original(recipe: Recipe, member: Architecture) -> Source:
 
 
 def _without_head(model: Any, *, where: str) -> Any:
-    """Up to what the last layer with weights reads, dropout left out."""
+    """Cut the model in front of its last layer with weights, and of the dropout there."""
     last = next((layer for layer in reversed(model.layers) if layer.weights), None)
     if not isinstance(last, keras.layers.Dense | keras.layers.Conv2D):
         found = "no layer with weights" if last is None else type(last).__name__

@@ -1,4 +1,4 @@
-"""How a network is trained: every number that decides what comes out."""
+"""States how a network is trained: every number that decides the result."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Recipe:
             raise SourceError("frozen_epochs is for given weights; random ones have to be trained")
 
     def learning_rate_at(self, step: int, steps: int) -> float:
-        """Of one of all steps, from 0.
+        """Compute the learning rate of a step, counted from 0.
 
         Source: I. Loshchilov and F. Hutter, SGDR, arXiv:1608.03983, eq. 5, one period.
         """
@@ -105,6 +105,6 @@ def _require_above_zero(name: str, value: float) -> None:
 
 
 def batch_norm_momentum(steps_per_epoch: int) -> float:
-    """How much of its statistics a batch norm keeps at a step."""
+    """Compute the share of its statistics that a batch norm keeps at a step."""
     kept = 1 - BATCH_NORM_SHARE / max(1, steps_per_epoch)
     return min(MAX_BATCH_NORM_MOMENTUM, max(MIN_BATCH_NORM_MOMENTUM, kept))

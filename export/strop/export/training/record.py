@@ -17,7 +17,7 @@ MAX_BYTES = 64 << 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRecord:
-    """One training.
+    """How a model was trained, and how well.
 
     Attributes:
         strop_version: Version that trained.
@@ -77,12 +77,12 @@ TRAINING_RECORD = RecordFormat(
 
 
 def record_path(model: Path) -> Path:
-    """Where the record of a model's file lies."""
+    """Name the record of a model's file."""
     return model.with_name(f"{model.stem}.training.json")
 
 
 def training_record(model: Path) -> TrainingRecord | None:
-    """The record beside a model's file; None where there is none.
+    """Read the record beside a model's file; None where there is none.
 
     Raises:
         SourceError: It is of another file.
@@ -101,7 +101,7 @@ def training_record(model: Path) -> TrainingRecord | None:
 
 
 def as_trained(spec: ModelSpec) -> ModelSpec:
-    """The model file itself, where a network's weights are of a model that `strop train` wrote.
+    """Name the file instead of the network, where `strop train` wrote the weights' file.
 
     Raises:
         SourceError: The file has another network than asked for, or its record is of another

@@ -1,4 +1,4 @@
-"""Where a training is: kept after every epoch, so that a kill costs one epoch at most."""
+"""Keeps the state of a training after every epoch: an interruption costs one at most."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Epoch:
 
 
 def make_state_folder(folder: Path) -> None:
-    """Make the folder, unless it is there.
+    """Make the folder, unless it exists.
 
     Raises:
         OutputError: It cannot be made.
@@ -72,7 +72,7 @@ def empty_state_folder(folder: Path) -> None:
 
 
 def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
-    """Begin in an empty folder, or pass one of the same training.
+    """Start in an empty folder, or accept one of the same training.
 
     Args:
         folder: Of the state.
@@ -104,7 +104,7 @@ def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
 
 
 def save(path: Path, weights: Arrays, optimizer: Arrays, history: Sequence[Epoch]) -> None:
-    """Write all of it, or leave what is there.
+    """Write the whole state, or leave the older one.
 
     Raises:
         OutputError: There is no room for it.
@@ -128,7 +128,7 @@ def save(path: Path, weights: Arrays, optimizer: Arrays, history: Sequence[Epoch
 
 
 def load(path: Path) -> tuple[Arrays, Arrays, tuple[Epoch, ...]]:
-    """Weights, the optimizer's variables and the epochs so far; nothing where none is done.
+    """Read weights, optimizer variables and epochs so far; empty where none is done.
 
     Raises:
         SourceError: The file is damaged.

@@ -1,4 +1,4 @@
-"""The architectures of the zoo: what is known of each before it is built."""
+"""Lists the architectures of the zoo, with what is known of each before it is built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZE_STEP = 32  # pixels; what the architectures' strides multiply to
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """One member of the zoo.
+    """An architecture of the zoo.
 
     Attributes:
         name: What the command line and a ModelSpec take.
@@ -191,7 +191,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
 
 
 def architecture(name: str) -> Architecture:
-    """The member of that name.
+    """Look up an architecture by its name.
 
     Raises:
         SourceError: There is none; the error lists the names.
@@ -202,7 +202,7 @@ def architecture(name: str) -> Architecture:
 
 
 def side_at(member: Architecture, rho: float) -> int:
-    """Side of the input in pixels at a resolution multiplier.
+    """Compute the side of the input in pixels at a resolution multiplier.
 
     At 1 the default; otherwise a multiple of 32, at least 32.
 

@@ -1,4 +1,4 @@
-"""Makes a model of what a ModelSpec says; importing this loads no Keras."""
+"""Opens the model that a ModelSpec names; importing this loads no Keras."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def open_model(spec: ModelSpec) -> Source:
 
 
 def keras_model(spec: ModelSpec) -> Any:
-    """A network of the zoo as a keras.Model with its weights.
+    """Build a network of the zoo as a keras.Model with its weights.
 
     Random weights are drawn from a normal distribution as He et al. scale it
     (arXiv:1502.01852), so that activations keep their size through the layers. Keras' global

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of each architecture at its default, for lists without Keras.
+"""Lists parameters and multiply-adds of each architecture, so that no list waits for Keras.
 
 The tests count every one of them again.
 """

@@ -1,4 +1,4 @@
-"""Where the model and the images are that ship with strop."""
+"""Finds the model and the images that ship with strop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLACES = tuple(Path(__file__).resolve().parents[depth] / FOLDER for depth in (2,
 
 
 def shipped_folder(places: tuple[Path, ...] = PLACES) -> Path:
-    """The folder calibration_data: of the installed package, or of the source tree.
+    """Find the folder calibration_data, in the installed package or the source tree.
 
     Raises:
         SourceError: It is in neither place.
@@ -42,7 +42,7 @@ _FOLDER = _first_present(PLACES)
 SHIPPED_MODEL = _FOLDER / f"{MODEL_NAME}.keras"
 """MobileNetV2, alpha 0.35, input 64 x 64 x 3."""
 SHIPPED_LABELS = _FOLDER / "labels.txt"
-"""One label a line, in the order of the scores."""
+"""One label per line, in the order of the scores."""
 SHIPPED_CALIBRATION = _FOLDER / "calibration"
 """Grey PNG images of 28 x 28, to be stretched to the model's input."""
 SHIPPED_VALIDATION = _FOLDER / "validation"
@@ -50,7 +50,7 @@ SHIPPED_VALIDATION = _FOLDER / "validation"
 
 
 def shipped_spec() -> ModelSpec:
-    """The model that ships with strop.
+    """Name the model that ships with strop.
 
     Raises:
         SourceError: It is missing.

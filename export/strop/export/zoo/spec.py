@@ -1,4 +1,4 @@
-"""Which model: what export, sweep and training ask for; importing this loads no Keras."""
+"""Says which model export, sweep and training ask for; importing this loads no Keras."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ class ModelSpec:
 
 
 def side_of(spec: ModelSpec) -> int:
-    """Side of the input of a network of the zoo, in pixels."""
+    """Return the side of the input of a network of the zoo, in pixels."""
     return architecture(spec.model).default_size if spec.size is None else spec.size[0]
 
 
 def lacking(spec: ModelSpec) -> str:
-    """Why there is no such network of the zoo, and what to do; empty where there is one."""
+    """Say why the zoo has no such network, and what to do; empty where it has one."""
     member = architecture(spec.model)
     return _unfit_setting(spec, member) or _unfit_weights(spec, member)
 

@@ -43,7 +43,7 @@ UNREADABLE = (
 
 
 def read_checkpoint(path: Path) -> Mapping[str, NDArray[Any]]:
-    """The tensors of a state_dict by name, in its order; they cannot be written to.
+    """Read the tensors of a state_dict by name, in its order; they cannot be written to.
 
     Args:
         path: A .pth of either format of torch.save. Where its name ends in a hash, as

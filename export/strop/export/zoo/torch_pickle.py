@@ -75,7 +75,7 @@ REPLACED = {"EMPTY_DICT": b"ccollections\nOrderedDict\n)R", "FRAME": b""}
 
 
 class Storage(NamedTuple):
-    """Numbers that lie in a row in the file.
+    """Numbers that are stored one after the other in the file.
 
     Attributes:
         key: Its name.
@@ -112,7 +112,7 @@ class Stored(NamedTuple):
 
 
 def read_pickle(file: BinaryIO) -> Any:
-    """What one pickle describes; the file is behind it then.
+    """Read what one pickle describes; the file is then positioned behind it.
 
     Returns:
         Dictionaries, lists, tuples, texts, numbers and `Stored` tensors.

@@ -30,7 +30,7 @@ BATCH_NORM = {
 def torch_model(
     name: str, path: Path, *, alpha: float, size: int, classes: int | None = None
 ) -> Any:
-    """A network with all of a checkpoint's tensors in it.
+    """Build a network with all tensors of a checkpoint in it.
 
     Args:
         name: Of the zoo; one of BUILDERS.

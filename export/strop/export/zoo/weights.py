@@ -1,4 +1,4 @@
-"""Give a model of the zoo the weights of a file, or random ones."""
+"""Loads the weights of a file into a network of the zoo, or draws random ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAME = "give weights of the same architecture, with the same --alpha, --classes 
 
 
 def load_weights(model: Any, path: Path) -> None:
-    """Load weights; the model's own are overwritten.
+    """Load weights, over those that the model has.
 
     Args:
         model: A built keras.Model.

@@ -1,4 +1,4 @@
-"""From flags to what is asked for: a model, and an export of it."""
+"""Makes of flags the model and the export that they ask for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODEL_FLAGS = ("size", "rho", "alpha", "classes", "weights", "mean", "std")
 
 
 def model_spec(options: argparse.Namespace) -> ModelSpec:
-    """The shipped default, a network of the zoo, or the user's file.
+    """Name the model: the shipped default, a network of the zoo, or the user's file.
 
     Raises:
         SourceError: A flag was given that does not belong to it.
@@ -49,7 +49,7 @@ def model_spec(options: argparse.Namespace) -> ModelSpec:
 
 
 def export_request(options: argparse.Namespace) -> ExportRequest:
-    """What `strop export` is asked for.
+    """Make the request of `strop export`.
 
     Raises:
         SourceError: As `model_spec`.
@@ -78,7 +78,7 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
 
 
 def shared_request(options: argparse.Namespace, spec: ModelSpec) -> ExportRequest:
-    """What the flags that export and sweep share ask for.
+    """Make a request of the flags that export and sweep share.
 
     Raises:
         ContractError: The labels cannot be read.

@@ -17,15 +17,14 @@ from strop.export.commands.sweep.table import print_sweep
 from strop.export.request import ExportRequest
 from strop.export.sweep.agree import Agreed, agree
 from strop.export.sweep.choose import Limits, best, excess
-from strop.export.sweep.cluster import cluster_workers
-from strop.export.sweep.executors import local_processes
+from strop.export.sweep.executors import cluster_workers, local_processes
 from strop.export.sweep.images import SweepImages, look_through
 from strop.export.sweep.make import Job, make
 from strop.export.sweep.members import Member, Wanted, members
 from strop.export.sweep.record import Asked
 from strop.export.sweep.report import write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
-from strop.export.sweep.sweep import Hands, sweep
+from strop.export.sweep.sweep import Steps, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.sweep.work import OpenExecutor
 from strop.export.training.record import as_trained
@@ -100,8 +99,8 @@ def run(options: argparse.Namespace) -> int:
         console.note(f"left out: {each.name}: {each.reason}")
     counted = f"{len(found)} members, {len(left_out)} combinations left out"
     console.settings(f"strop sweep: {counted}", _settings(options, asked, images))
-    hands = Hands(make=make, open_executor=open_executor)
-    made = sweep(options.output, jobs, plan, hands, left_out=left_out, say=console.note)
+    steps = Steps(make=make, open_executor=open_executor)
+    made = sweep(options.output, jobs, plan, steps, left_out=left_out, say=console.note)
     record = sweep_record(made, plan, limits)
     write_sweep_record(record, options.output)
     write_sweep_report(made, limits, options.output)
@@ -117,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _open_executor(options: argparse.Namespace) -> OpenExecutor:
-    """Opens what members are made on.
+    """Choose what members are made on.
 
     Raises:
         PlanError: Two of them are named.
@@ -154,7 +153,7 @@ def _plan(options: argparse.Namespace) -> BenchPlan:
 
 
 def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> SweepImages:
-    """The images, looked through.
+    """Count and hash the images.
 
     Raises:
         ImageError, SourceError: They cannot be used.
@@ -193,7 +192,7 @@ def _asked(options: argparse.Namespace, agreed: Agreed, images: SweepImages) -> 
 def _jobs(
     options: argparse.Namespace, found: Sequence[Member], agreed: Agreed, asked: Asked
 ) -> list[Job]:
-    """A job for each member."""
+    """Make a job for each member."""
     files = dict.fromkeys(member.file for member in found)
     hashes = {file: "" if file is None else sha256_file(file) for file in files}
     return [
@@ -209,7 +208,7 @@ def _jobs(
 def _request(
     options: argparse.Namespace, agreed: Agreed, member: Member, classes: int
 ) -> ExportRequest:
-    """The member's export; its paths are absolute, for workers that are elsewhere."""
+    """Request a member's export, with absolute paths: workers have other working folders."""
     request = shared_request(options, as_trained(member.spec(classes)))
     return replace(
         request,

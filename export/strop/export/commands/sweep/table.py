@@ -6,7 +6,7 @@ from strop import console
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, pareto_front
 from strop.export.sweep.latency_model import LEAST_MEASURED
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.words import COLUMNS, cells, not_certified, told, took
+from strop.export.sweep.words import COLUMNS, best_line, cells, duration_line, not_certified
 
 MAX_NAMES = 5
 
@@ -26,13 +26,13 @@ def print_sweep(found: Sweep, limits: Limits) -> None:
     doubts = not_certified(found.entries)
     if doubts is not None:
         console.note(doubts)
-    time_taken = took(found.records)
+    time_taken = duration_line(found.records)
     if time_taken is not None:
         console.note(time_taken)
     _note_models(found)
     _note_open(found)
     if limits.is_set:
-        console.note(told(best(found.entries, limits), limits))
+        console.note(best_line(best(found.entries, limits), limits))
 
 
 def _note_models(found: Sweep) -> None:
