@@ -205,7 +205,7 @@ def test_zoo_lists_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--alpha", "0.5"], "--alpha is of one member; give its name: mobilenet_v1, "),
         (["shufflenet_v2", "--alpha", "0.7"], "alpha is 0.7; its paper has 0.5, 1, 1.5, 2"),
-        (["efficientnet_b0", "--alpha", "0.5"], "has no width multiplier"),
+        (["efficientnet_b0", "--alpha", "0.5"], "there is no width multiplier"),
         (["mobilenet"], "mobilenet: not in the zoo, which has mobilenet_v1, "),
     ],
 )

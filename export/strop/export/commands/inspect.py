@@ -10,7 +10,7 @@ from pathlib import Path
 
 from strop import console
 from strop.engine_watch import EngineAtWork
-from strop.export.commands.zoo_member import count_record, print_layers, print_roles
+from strop.export.commands.count_tables import count_record, print_layers, print_roles
 from strop.export.inspect.audit import audit
 from strop.export.inspect.contents import Audit, Delegation, NamedOp, Undelegated, counted
 from strop.export.inspect.count import Count

@@ -7,19 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 from strop import console
-from strop.export.commands.flags import (
-    add_classes_flag,
-    add_network_flags,
-    refuse_older,
-    size_of,
-)
-from strop.export.commands.zoo_member import member_record, print_member
+from strop.export.commands.count_tables import count_record, print_layers, print_roles
+from strop.export.commands.flags import add_classes_flag, add_network_flags, refuse_older, size_of
+from strop.export.inspect.count import Count
+from strop.export.options.choices import Precision
 from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture
 from strop.export.zoo.counts import COUNTS
 from strop.export.zoo.shipped import MODEL_NAME
 from strop.export.zoo.spec import IMAGENET_CLASSES, RANDOM, ModelSpec, check_spec, side_of
 from strop.runtime.errors import SourceError
-from strop.runtime.units import MILLION
+from strop.runtime.units import BYTES_PER_MIB, MILLION
 
 COLUMNS = (
     "name",
@@ -101,12 +98,25 @@ def _count(options: argparse.Namespace) -> int:
     if options.json:
         settings = {"alpha": alpha, "size": size, "classes": classes}
         about = {"format_version": 1, "name": member.name, **settings}
-        console.json({**about, **member_record(count)})
+        weights = {each.value: count.weight_bytes(each) for each in Precision}
+        console.json({**about, **count_record(count), "weight_bytes": weights})
         return 0
     width = f", alpha {alpha:g}" if member.has_alpha else ""
-    title = f"{size}x{size}x3{width}, {classes} classes"
-    print_member(member, count, title=title, has_layers=options.layers)
+    console.line(f"{member.title}, {size}x{size}x3{width}, {classes} classes")
+    console.line(f"  {member.source}")
+    _print_count(count, has_layers=options.layers)
     return 0
+
+
+def _print_count(count: Count, *, has_layers: bool) -> None:
+    console.gap()
+    print_roles(count)
+    console.gap()
+    sizes = [(each.value, f"{count.weight_bytes(each) / BYTES_PER_MIB:.2f}") for each in Precision]
+    console.table(("weights in", "MiB"), sizes)
+    if has_layers:
+        console.gap()
+        print_layers(count)
 
 
 def _record(member: Architecture) -> dict[str, object]:

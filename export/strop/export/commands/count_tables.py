@@ -1,4 +1,4 @@
-"""`strop zoo NAME`: what a member of the zoo costs, before anything is trained or exported."""
+"""Prints what a network costs on paper, by the roles of its layers or layer by layer."""
 
 from __future__ import annotations
 
@@ -7,34 +7,11 @@ from typing import Any
 
 from strop import console
 from strop.export.inspect.count import Count, Role
-from strop.export.options.choices import Precision
-from strop.export.zoo.architectures import Architecture
-from strop.runtime.units import BYTES_PER_MIB, MILLION, PERCENT
-
-
-def print_member(member: Architecture, count: Count, *, title: str, has_layers: bool) -> None:
-    """Print the shares of each role, the sums, and with `has_layers` every layer.
-
-    Args:
-        member: The architecture.
-        count: Of the member that was asked for.
-        title: Its size and width.
-        has_layers: Whether to list the layers that multiply.
-    """
-    console.line(f"{member.title}, {title}")
-    console.line(f"  {member.source}")
-    console.gap()
-    print_roles(count)
-    console.gap()
-    sizes = [(each.value, f"{count.weight_bytes(each) / BYTES_PER_MIB:.2f}") for each in Precision]
-    console.table(("weights in", "MiB"), sizes)
-    if has_layers:
-        console.gap()
-        print_layers(count)
+from strop.runtime.units import MILLION, PERCENT
 
 
 def print_roles(count: Count) -> None:
-    """Print what the layers of each role have, and all together."""
+    """Print parameters, multiply-adds and activations of each role, and of all."""
     rows = [_row(role.value, count.of(role), count) for role in Role if count.of(role).parameters]
     console.table(
         ("layers", "count", "parameters", "%", "multiply-adds, million", "%", "activations"),
@@ -59,14 +36,6 @@ def print_layers(count: Count) -> None:
             if layer.multiply_adds
         ],
     )
-
-
-def member_record(count: Count) -> dict[str, Any]:
-    """The same for `--json`, with all layers."""
-    return {
-        **count_record(count),
-        "weight_bytes": {precision.value: count.weight_bytes(precision) for precision in Precision},
-    }
 
 
 def count_record(count: Count) -> dict[str, Any]:
