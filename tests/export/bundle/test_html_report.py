@@ -11,6 +11,7 @@ from tests.runtime.pages.drawn import Page, without_programs
 from strop.export.bundle.charts import BARS, layer_names
 from strop.export.bundle.html_report import export_html
 from strop.export.bundle.manifest import Manifest
+from strop.export.inspect.contents import Delegation
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.machine.machine import machine
@@ -68,6 +69,17 @@ def test_the_page_begins_with_one_picture_and_the_certificate_in_a_sentence(
         " of right answers."
     )
     assert any("m.int8.onnx takes 2 ms for an image" in text for text in page.texts)
+
+
+def test_the_page_says_what_flatters_and_what_splits_a_file(manifest: Manifest) -> None:
+    split = Delegation(partitions=2, undelegated=(), is_whole=False)
+    artifacts = (replace(manifest.artifacts[0], delegation=split), *manifest.artifacts[1:])
+    flattering = replace(manifest.certificate, data="calibration")
+    page = shown(replace(manifest, artifacts=artifacts, certificate=flattering))
+    assert "reason unknown" in page.texts
+    text = " ".join(page.texts)
+    assert "these are the images that the ranges were chosen on" in text
+    assert "kernels may differ by one code at gate; no scale" in text
 
 
 def test_the_float_model_is_shown_once(manifest: Manifest) -> None:

@@ -8,6 +8,7 @@ from strop.export.bundle.manifest import Manifest
 from strop.export.bundle.tables import Table
 from strop.export.certify.certificate import Certificate, Verdict
 from strop.runtime.artifact.contract import Task
+from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import BYTES_PER_MIB, PERCENT
@@ -36,6 +37,7 @@ COLUMNS = {
     ),
 }
 CERTIFIED = "certified"
+MAX_NAMES = 5  # of layers
 
 
 def certificate_table(manifest: Manifest, first: str) -> Table:
@@ -127,8 +129,36 @@ def certificate_sentence(certificate: Certificate) -> str:
     return f"Certified on {images}, with 95 % confidence: {text}."
 
 
-def certificate_notes(certificate: Certificate) -> list[str]:
-    """Say what the table leaves out: why a file is not certified, the worst label, the truth."""
+def notes(manifest: Manifest) -> list[str]:
+    """Say what the table leaves out: what is not certified, what flatters, which layers differ."""
+    certificate = manifest.certificate
+    found = _certificate_notes(certificate)
+    if certificate.data == "calibration":
+        found.append(
+            "these are the images that the ranges were chosen on; give --validation-data for a"
+            " certificate that counts"
+        )
+    elif certificate.overlap:
+        found.append(
+            f"{certificate.overlap} of these are calibration images as well, by content; the"
+            " ranges were chosen on them, so take them out of --validation-data"
+        )
+    if manifest.near_ties:
+        found.append(
+            f"kernels may differ by one code at {_some(manifest.near_ties)}; no scale keeps these"
+            " away from rounding ties"
+        )
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MAX_NAMES])
+    rest = len(names) - MAX_NAMES
+    return shown + (f" and {rest} more in {MANIFEST}" if rest > 0 else "")
+
+
+def _certificate_notes(certificate: Certificate) -> list[str]:
+    """Say why a file is not certified, which label is the worst, and how far off the truth is."""
     notes = [
         f"NOT CERTIFIED: {found.artifact}: {found.not_certified}"
         for found in certificate.verdicts

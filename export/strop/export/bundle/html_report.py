@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
 from strop.export.bundle.certificate_text import (
-    certificate_notes,
     certificate_sentence,
     certificate_table,
+    notes,
 )
 from strop.export.bundle.charts import costs_chart, overview, times_chart
 from strop.export.bundle.manifest import Manifest
@@ -19,6 +19,7 @@ from strop.export.bundle.tables import (
     islands_table,
     latency_sentence,
     machine_table,
+    splits_table,
     steps_table,
     time_summary,
     times_table,
@@ -47,9 +48,10 @@ def export_html(manifest: Manifest) -> str:
     _add_line(body, certificate_sentence(manifest.certificate))
     _add_line(body, latency_sentence(manifest))
     _add_part(body, "Certificate", certificate_table(manifest, "file"))
-    for note in certificate_notes(manifest.certificate):
+    for note in notes(manifest):
         _add_line(body, note)
     _add_remedies(body, [each.remedy for each in manifest.calibration_checks if each.remedy])
+    _add_part(body, "More than one partition", splits_table(manifest.artifacts))
     _add_part(body, "Counts, for one image", counts_table(manifest.artifacts))
     _add_part(body, "Steps of the quantization", steps_table(manifest.int8_steps))
     _add_part(body, "Kept in float", islands_table(layers.islands))

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from strop.export.bundle.manifest import Artifact, Manifest
+from strop.export.inspect.contents import Delegation
 from strop.export.inspect.count import Role
+from strop.export.kernels.xnnpack import UNKNOWN
 from strop.export.max_drop.float_layers import FloatIsland, FloatLayers
+from strop.export.options.choices import Precision
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.machine.machine import Machine
@@ -116,6 +119,26 @@ def time_summary(times: LayerTimes) -> str:
         f" {times.whole_microseconds / US_PER_MS:.2f} ms without it, so it adds"
         f" {times.added_microseconds:.1f} us to each"
     )
+
+
+def splits_table(artifacts: Sequence[Artifact]) -> Table:
+    """List what keeps an int8 .tflite from running in one delegate partition."""
+    rows = [
+        row
+        for artifact in artifacts
+        if artifact.precision is Precision.INT8 and artifact.delegation is not None
+        for row in _split_rows(artifact.file, artifact.delegation)
+    ]
+    return Table(("artifact", "partitions", "not delegated", "layer", "why"), rows)
+
+
+def _split_rows(file: str, found: Delegation) -> list[tuple[str, ...]]:
+    partitions = str(found.partitions)
+    if found.is_whole:
+        return []
+    if not found.left:
+        return [(file, partitions, "-", "-", UNKNOWN)]
+    return [(file, partitions, op.kind, op.layer, op.reason) for op in found.left]
 
 
 def counts_table(artifacts: Sequence[Artifact]) -> Table:

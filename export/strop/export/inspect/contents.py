@@ -89,12 +89,7 @@ class Delegation:
     @property
     def left(self) -> tuple[Undelegated, ...]:
         """What is outside of the partitions, but for what takes the image."""
-        return left_of(self.undelegated)
-
-
-def left_of(undelegated: Iterable[Undelegated]) -> tuple[Undelegated, ...]:
-    """Return the operations other than the one that takes the image."""
-    return tuple(op for op in undelegated if not op.takes_image)
+        return tuple(op for op in self.undelegated if not op.takes_image)
 
 
 def observed_delegation(partitions: int, undelegated: tuple[Undelegated, ...]) -> Delegation:
@@ -102,7 +97,7 @@ def observed_delegation(partitions: int, undelegated: tuple[Undelegated, ...]) -
     return Delegation(
         partitions=partitions,
         undelegated=undelegated,
-        is_whole=partitions == 1 and not left_of(undelegated),
+        is_whole=partitions == 1 and all(op.takes_image for op in undelegated),
     )
 
 

@@ -6,19 +6,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from strop import console
-from strop.export.bundle.certificate_text import certificate_notes, certificate_table
-from strop.export.bundle.tables import steps_table
+from strop.export.bundle.certificate_text import certificate_table, notes
+from strop.export.bundle.tables import splits_table, steps_table
 from strop.export.commands.explain import print_float_layers
-from strop.export.kernels.xnnpack import UNKNOWN
-from strop.export.options.choices import Precision
-from strop.runtime.check.judge.certified import MANIFEST
 
 if TYPE_CHECKING:
-    from strop.export.bundle.manifest import Manifest
-    from strop.export.inspect.contents import Delegation
     from strop.export.pipeline import Export
 
-MAX_NAMES = 5
 OF_ARTIFACT = ("precision", "size_bytes", "delegation", "latency")
 OF_MANIFEST = ("int8_steps", "calibration_checks", "near_ties", "certificate", "float_layers")
 
@@ -39,55 +33,13 @@ def show(made: Export) -> None:
     manifest = made.manifest
     certificate = manifest.certificate
     console.table(*certificate_table(manifest, "artifact"))
-    _show_splits(manifest)
-    if manifest.int8_steps:
-        console.gap()
-        console.table(*steps_table(manifest.int8_steps))
+    for table in (splits_table(manifest.artifacts), steps_table(manifest.int8_steps)):
+        if table.rows:
+            console.gap()
+            console.table(*table)
     print_float_layers(manifest.float_layers)
     console.note(
         f"written to {made.folder}, certified on {certificate.images} {certificate.data} images"
     )
-    for note in certificate_notes(certificate):
+    for note in notes(manifest):
         console.note(note)
-    if certificate.data == "validation" and certificate.overlap:
-        console.note(
-            f"{certificate.overlap} of these are calibration images as well, by content; the"
-            " ranges were chosen on them, so take them out of --validation-data"
-        )
-    if certificate.data == "calibration":
-        console.note(
-            "these are the images that the ranges were chosen on; give --validation-data for a"
-            " certificate that counts"
-        )
-    if manifest.near_ties:
-        console.note(
-            "kernels may differ by one code at"
-            f" {_some(manifest.near_ties)}; no scale keeps these away from rounding ties"
-        )
-
-
-def _show_splits(manifest: Manifest) -> None:
-    """Say what keeps an int8 .tflite from running in one delegate partition; else nothing."""
-    rows = [
-        row
-        for artifact in manifest.artifacts
-        if artifact.precision is Precision.INT8 and artifact.delegation is not None
-        for row in _split_rows(artifact.file, artifact.delegation)
-    ]
-    if rows:
-        console.gap()
-        console.table(("artifact", "partitions", "not delegated", "layer", "why"), rows)
-
-
-def _split_rows(name: str, found: Delegation) -> list[tuple[object, ...]]:
-    if found.is_whole:
-        return []
-    if not found.left:
-        return [(name, found.partitions, None, None, UNKNOWN)]
-    return [(name, found.partitions, op.kind, op.layer, op.reason) for op in found.left]
-
-
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:MAX_NAMES])
-    rest = len(names) - MAX_NAMES
-    return shown + (f" and {rest} more in {MANIFEST}" if rest > 0 else "")
