@@ -173,6 +173,7 @@ def fake_manifest() -> Manifest:
             thresholds=(),
             input=Input.INT8,
             result=Result.SCORES,
+            result_type=None,
             calibration=images,
             validation=images,
         ),

@@ -12,12 +12,12 @@ from tests.export.graphs import images_for, mobile_block, steps
 
 import strop.runtime
 from strop.export.emit.write import Int8, write_int8
-from strop.export.options.choices import Effort, Input
+from strop.export.options.choices import Effort, Input, Result, ResultType
 from strop.export.options.options import ExportOptions
 from strop.export.pipeline import export
 from strop.export.source.source import from_keras_model
 from strop.runtime.artifact.artifact import Format, read_contract
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import Activation, Contract
 from strop.runtime.classify.prepare import pixel_values
 
 
@@ -85,3 +85,31 @@ def test_the_contract_says_of_the_input_what_its_scale_says(kind: Input, tmp_pat
     np.testing.assert_allclose(reals, pixel_values(contract)[0], atol=1e-6)
     # Of the source's own values, half a pixel is the nearest that a zero point comes to 127.5.
     np.testing.assert_allclose(reals, (np.arange(256) - 127.5) / 127.5, atol=0.51 / 127.5)
+
+
+@pytest.mark.parametrize("result_type", list(ResultType))
+@pytest.mark.parametrize("result", list(Result))
+def test_the_result_comes_in_the_numbers_that_were_asked_for(
+    result: Result, result_type: ResultType, tmp_path: Path
+) -> None:
+    source = from_keras_model(mobile_block(), name="small")
+    made = steps(mobile_block())
+    is_scores = result is Result.SCORES
+    int8 = Int8(
+        quantized=made.quantized,
+        contract=Contract(height=24, width=24),
+        ending=Activation.NONE if is_scores else Activation.SOFTMAX,
+    )
+    options = ExportOptions(output=tmp_path, result=result, result_type=result_type)
+    tflite, onnx = write_int8(tmp_path, source, options, int8)
+    with strop.runtime.open(tflite) as one, strop.runtime.open(onnx) as other:
+        assert one.output.dtype == result_type.value
+        assert one.facts.partitions == 1
+        if not is_scores and result_type is not ResultType.FLOAT32:
+            zero_point = 0 if result_type is ResultType.UINT8 else -128
+            assert (one.output.scale, one.output.zero_point) == (1 / 256, zero_point)
+        step = made.quantized.graph.quant(made.quantized.graph.output).scale
+        # Of probabilities: half a step of 1/256, and as much of the kernel's table of powers.
+        most = 1e-3 * step if is_scores or result_type is ResultType.FLOAT32 else 1 / 256
+        for image in made.images[:6]:
+            np.testing.assert_allclose(one.scores(image), other.scores(image), atol=most)

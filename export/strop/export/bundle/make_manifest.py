@@ -136,6 +136,7 @@ def _request(options: ExportOptions) -> Request:
         thresholds=() if decision is None else decision.thresholds,
         input=options.input,
         result=options.result,
+        result_type=options.result_type,
         calibration=_image_set(options.calibration),
         validation=_image_set(options.validation),
     )

@@ -12,7 +12,7 @@ from strop.export.image_checks.finding import ImageFinding
 from strop.export.inspect.contents import Delegation, Latency
 from strop.export.inspect.count import Totals
 from strop.export.max_drop.float_layers import FloatLayers
-from strop.export.options.choices import Effort, Input, Precision, Result
+from strop.export.options.choices import Effort, Input, Precision, Result, ResultType
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import ResizeRule, Task
@@ -74,6 +74,7 @@ class Request:
     thresholds: tuple[float, ...]
     input: Input
     result: Result
+    result_type: ResultType | None
     calibration: ImageSet
     validation: ImageSet
 
@@ -200,12 +201,13 @@ def _from_4(record: dict[str, object]) -> dict[str, object]:
 
 
 def _from_5(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 5, which has neither latencies nor counts."""
+    """Upgrade version 5, which has no latencies, no counts and no type of the result."""
     artifacts = record.get("artifacts")
     if isinstance(artifacts, list):
         new = {"latency": None, "counts": None}
         artifacts = [_filled(each, new) for each in artifacts]
-    return {"float_latency": None, **record, "artifacts": artifacts}
+    options = _filled(record.get("options"), {"result_type": None})
+    return {"float_latency": None, **record, "options": options, "artifacts": artifacts}
 
 
 def _filled(value: object, new: Mapping[str, object]) -> object:
@@ -217,7 +219,7 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
 # and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
 # the islands among the float_layers, and the certificate's task and what it does not certify;
-# 6 has float_latency, and an artifact's latency and counts.
+# 6 has float_latency, an artifact's latency and counts, and the type of the result.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",

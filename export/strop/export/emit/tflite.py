@@ -20,7 +20,7 @@ from strop.export.ir.graph import (
     Op,
 )
 from strop.export.kernels.xnnpack import MOST_CONCATENATED
-from strop.export.options.choices import Input
+from strop.export.options.choices import Input, ResultType
 from strop.export.passes.width_to_channels import merge_columns
 from strop.export.quantize.quantize import QuantizedGraph
 
@@ -33,8 +33,9 @@ def emit_tflite(
     quantized: QuantizedGraph,
     input_type: Input = Input.UINT8,
     names: tuple[str, str] = ("image", "scores"),
+    result_type: ResultType = ResultType.INT8,
 ) -> bytes:
-    """Write a .tflite: image in, int8 scores out, or float ones where they are float.
+    """Write a .tflite: image in, scores out.
 
     Args:
         quantized: A graph with all integers decided. Its operations in float stand between
@@ -42,6 +43,7 @@ def emit_tflite(
         input_type: UINT8 takes pixels, INT8 pixels less 128. Scale and zero point of the
             input say what the source takes: pixels, or (pixel - mean) / std.
         names: Of input and output in the signature "serving_default".
+        result_type: Of codes; a result that is float stays so.
 
     Returns:
         The flatbuffer; the same graph gives the same bytes.
@@ -52,7 +54,8 @@ def emit_tflite(
     image = writer.add_image(quantized, input_type)
     for op in graph.ops:
         writer.add_op(op)
-    return writer.finish(image, names)
+    result = writer.add_result(result_type)
+    return writer.finish(image, result, names)
 
 
 def _with_tflite_padding(graph: Graph) -> Graph:

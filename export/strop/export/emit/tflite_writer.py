@@ -27,7 +27,7 @@ from strop.export.ir.graph import (
     conv_groups,
 )
 from strop.export.ir.island import Island
-from strop.export.options.choices import Input
+from strop.export.options.choices import Input, ResultType
 from strop.export.quantize.quantize import QuantizedGraph
 
 # First versions of the operations that have int8 kernels, so that old runtimes load the file.
@@ -242,9 +242,22 @@ class TfliteWriter:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
         self.operators.append(operator)
 
-    def finish(self, image: int, names: tuple[str, str]) -> bytes:
+    def add_result(self, result_type: ResultType) -> int:
+        """Give the output's place, behind what turns int8 codes into another type."""
+        name = self.graph.output
+        codes, shape = self.index[name], self.graph.tensors[name].shape
+        if self.graph.is_real(name) or result_type is ResultType.INT8:
+            return codes
+        if result_type is ResultType.FLOAT32:
+            return self.real(name)
+        quant = self.graph.quant(name)
+        shifted = replace(quant, zero_point=quant.zero_point - CODE_MIN)
+        result = self.add_tensor(f"{name}/uint8", shape, np.dtype(np.uint8), quant=shifted)
+        self._append(QUANTIZE, REQUANTIZE_VERSION, [codes], result, None)
+        return result
+
+    def finish(self, image: int, scores: int, names: tuple[str, str]) -> bytes:
         """Serialize all; `names` are of input and output in the signature."""
-        scores = self.index[self.graph.output]
         _name_once(self.tensors, {image: "image", scores: "scores"})
         subgraph = schema.SubGraphT()
         subgraph.name = b"main"

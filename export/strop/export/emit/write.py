@@ -12,8 +12,9 @@ from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
 from strop.export.frontend.convert import convert
 from strop.export.ir.graph import Graph, Kind, Op, Tensor
-from strop.export.options.choices import FORMATS, Precision
+from strop.export.options.choices import FORMATS, Precision, ResultType
 from strop.export.options.options import ExportOptions
+from strop.export.passes.scale_sharing import FIXED
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import (
@@ -37,7 +38,7 @@ class Int8:
     Attributes:
         quantized: The integers, up to the scores.
         contract: For inside the files.
-        ending: What the files apply to the scores themselves, in float.
+        ending: What the files apply to the scores themselves.
     """
 
     quantized: QuantizedGraph
@@ -97,34 +98,41 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     Returns:
         Their paths in `folder`, which exists.
     """
-    quantized = _with_ending(int8.quantized, int8.ending)
     paths = []
     for form, path in _paths(folder, source, options, Precision.INT8):
         if form is Format.ONNX:
+            quantized = _with_ending(int8.quantized, int8.ending)
             path.write_bytes(seal_onnx(emit_onnx(quantized, _metadata(int8.contract))))
         else:
-            content = emit_tflite(quantized, options.input, source.names)
+            are_codes = options.written_type is not ResultType.FLOAT32
+            quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)
+            content = emit_tflite(quantized, options.input, source.names, options.written_type)
             path.write_bytes(append_contract(content, _tflite_contract(int8)))
         paths.append(path)
     return paths
 
 
-def _with_ending(quantized: QuantizedGraph, activation: Activation) -> QuantizedGraph:
-    """Append the activation in float: in int8, its steps of 1/256 make ties of small scores.
+def _with_ending(
+    quantized: QuantizedGraph, activation: Activation, *, are_codes: bool = False
+) -> QuantizedGraph:
+    """Append the activation.
 
     Args:
         quantized: A graph that ends in scores.
         activation: NONE leaves it as it is.
+        are_codes: Compute it in int8, whose steps of 1/256 make ties of small probabilities.
 
     Returns:
-        A graph whose result is float32, each in 0..1.
+        A graph whose result is in 0..1.
     """
     if activation is Activation.NONE:
         return quantized
     graph = quantized.graph
     scores = graph.tensors[graph.output]
-    result = Tensor(name=f"{scores.name}/probabilities", shape=scores.shape)
-    last = Op(kind=ENDINGS[activation], inputs=(scores.name,), output=result.name)
+    kind = ENDINGS[activation]
+    quant = FIXED[kind] if are_codes else None
+    result = Tensor(name=f"{scores.name}/probabilities", shape=scores.shape, quant=quant)
+    last = Op(kind=kind, inputs=(scores.name,), output=result.name)
     ends = graph.rewired((*graph.ops, last), added=(result,), output=result.name)
     return replace(quantized, graph=ends)
 

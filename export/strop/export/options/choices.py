@@ -37,13 +37,28 @@ class Input(str, Enum):
     """The bytes as they are, for programs that hand these over."""
 
 
+class ResultType(str, Enum):
+    """In what numbers an int8 .tflite gives its result; the .onnx gives floats."""
+
+    INT8 = "int8"
+    UINT8 = "uint8"
+    """Codes of int8 and 128, for programs that read bytes."""
+    FLOAT32 = "float32"
+
+
 class Result(str, Enum):
     """What an int8 file gives for an image."""
 
     SCORES = "scores"
-    """What the last softmax or sigmoid would take: int8 in the .tflite. The runtime applies it."""
+    """What the last softmax or sigmoid would take. The runtime applies it."""
     PROBABILITIES = "probabilities"
-    """float32, the softmax or sigmoid computed in float at the end of the file."""
+    """What the softmax or sigmoid at the end of the file gives: computed in float, or in int8 in
+    steps of 1/256 where the result's type is one of codes."""
+
+    @property
+    def usual_type(self) -> ResultType:
+        """The type where none is asked for: int8's steps make ties of small probabilities."""
+        return ResultType.INT8 if self is Result.SCORES else ResultType.FLOAT32
 
 
 class Effort(str, Enum):

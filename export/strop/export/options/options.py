@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.export.options.choices import Effort, Input, Precision, Result
+from strop.export.options.choices import Effort, Input, Precision, Result, ResultType
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
@@ -48,6 +48,7 @@ class ExportOptions:
         min_images: Fewest calibration images.
         input: How an int8 .tflite takes the image.
         result: What an int8 file gives.
+        result_type: In what numbers an int8 .tflite gives it; None for the result's usual type.
         max_float_layers: How many layers may stay in float to meet `max_drop`.
         full_int8: Refuse a model of which an operation has no int8 form.
     """
@@ -70,8 +71,14 @@ class ExportOptions:
     min_images: int = MIN_CALIBRATION_IMAGES
     input: Input = Input.INT8
     result: Result = Result.SCORES
+    result_type: ResultType | None = None
     max_float_layers: int = MAX_FLOAT_LAYERS
     full_int8: bool = False
+
+    @property
+    def written_type(self) -> ResultType:
+        """In what numbers an int8 .tflite gives its result."""
+        return self.result_type or self.result.usual_type
 
     @property
     def is_labelled(self) -> bool:

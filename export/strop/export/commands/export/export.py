@@ -16,7 +16,7 @@ from strop.export.commands.flags import (
     refuse_older,
     weights,
 )
-from strop.export.options.choices import Input, Result
+from strop.export.options.choices import Input, Result, ResultType
 from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.classify.decision import in_words
@@ -120,7 +120,16 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         default=Result.SCORES,
         metavar="{scores,probabilities}",
         help="what int8 files return: scores (default; strop's runtime converts them to"
-        " probabilities), or float probabilities, for other programs",
+        " probabilities), or probabilities, for other programs",
+    )
+    group.add_argument(
+        "--result-type",
+        type=ResultType,
+        choices=list(ResultType),
+        metavar="{int8,uint8,float32}",
+        help="in what numbers an int8 .tflite returns them: int8 for scores and float32 for"
+        " probabilities by default; uint8 for programs that read bytes, probabilities in steps of"
+        " 1/256",
     )
     group.add_argument(
         "--keep-failed",
@@ -184,7 +193,7 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "validation": f"{len(options.validation)} images, "
         + ("labelled" if options.is_labelled else "without labels"),
         "tflite input": options.input.value,
-        "result": options.result.value,
+        "result": f"{options.result.value}, {options.written_type.value} in the .tflite",
         "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
         "output": options.output,
     }

@@ -62,6 +62,7 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
         max_float_layers=options.max_float_layers,
         input=options.input,
         result=options.result,
+        result_type=options.result_type,
         keep_failed=options.keep_failed,
         force=options.force,
     )
