@@ -18,9 +18,9 @@ from strop.runtime.reporting.wording import (
     decision_cells,
     decision_figures,
     decision_record,
-    doubts_of,
     interval,
     milliseconds,
+    remedy_remarks,
     run_figures,
 )
 from strop.runtime.units import PERCENT
@@ -95,7 +95,7 @@ def _artifact(
 ) -> PresentedArtifact:
     decision, subject, figures = checked.decision, checked.subject, pair_figures(checked.pairs)
     text = summary(checked)
-    remarks = doubts_of(decision.verdict, decision.reasons, REMEDIES)
+    remarks = remedy_remarks(decision.verdict, decision.reasons, REMEDIES)
     return PresentedArtifact(
         name=subject.name,
         verdict=decision.verdict.value,

@@ -123,7 +123,7 @@ def decision_cells(
     )
 
 
-def doubts_of(
+def remedy_remarks(
     verdict: Verdict, reasons: Sequence[str], remedies: Mapping[Verdict, str]
 ) -> tuple[tuple[str, str], ...]:
     """A remark on why nothing was shown and what to do; none for a verdict without a remedy."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from strop.runtime.baseline.directory import SHORT_DIGITS
 from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.gates import ACCURACY, Change, failed_gates
@@ -22,11 +23,10 @@ from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.reporting.paired import summary
 from strop.runtime.reporting.presentation import Presentation, PresentedArtifact
 from strop.runtime.reporting.results import gate_results, latency_result
-from strop.runtime.reporting.wording import baseline_figures, doubts_of, percent_change
+from strop.runtime.reporting.wording import baseline_figures, percent_change, remedy_remarks
 
 MIN_REPORTS = 2
 THRESHOLDS = ("tolerance", "limit", "alpha", "num_threads")
-SHORT_DIGITS = 12
 FORMAT = None
 COMPARES_FILES = False
 KEPT = "report"
@@ -268,7 +268,7 @@ def _artifact(
         remarks=((":", "; ".join(artifact.reasons)),),
         notes=tuple(
             f"warning: {name}{words} {text}"
-            for words, text in doubts_of(verdict, artifact.reasons, REMEDIES)
+            for words, text in remedy_remarks(verdict, artifact.reasons, REMEDIES)
         ),
     )
 

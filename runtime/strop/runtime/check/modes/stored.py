@@ -29,9 +29,9 @@ from strop.runtime.reporting.wording import (
     decision_cells,
     decision_figures,
     decision_record,
-    doubts_of,
     interval,
     milliseconds,
+    remedy_remarks,
     run_figures,
 )
 from strop.runtime.units import PERCENT
@@ -233,7 +233,7 @@ def _artifact(
     p50_ns, ratio = session.p50_ns, decision.ratio
     old_ns = None if p50_ns is None or ratio is None else p50_ns / ratio
     text = summary(checked)
-    remarks = doubts_of(decision.verdict, decision.reasons, REMEDIES)
+    remarks = remedy_remarks(decision.verdict, decision.reasons, REMEDIES)
     return PresentedArtifact(
         name=subject.name,
         verdict=decision.verdict.value,
