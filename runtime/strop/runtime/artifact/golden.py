@@ -7,26 +7,22 @@ without pickle, and never more than its own size.
 from __future__ import annotations
 
 import io
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.errors import ArtifactError
-from strop.runtime.records.json_reader import parse_object
 from strop.runtime.records.npz_arrays import UNREADABLE, read_arrays, require_names
+from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.user_files import read_file
 
-# History: 1, the first.
-FORMAT_VERSION = 1
 SUFFIX = ".golden.npz"
 MAX_FILE_BYTES = 64 << 20  # a hundred images of 448 x 448; read as a whole
 NAMES = ("facts", "images", "codes")
+AGAIN = "copy or export them again"
 REMEDY = (
     "needed are the golden vectors that strop export wrote beside the artifact, a few images: copy"
     " them too, or name them with --golden"
@@ -55,16 +51,38 @@ class Golden:
 
     def to_bytes(self) -> bytes:
         """The file's content; the same bytes for the same values."""
-        facts = {
-            "format_version": FORMAT_VERSION,
-            "strop_version": self.strop_version,
-            "step": self.step,
-            "bound": self.bound,
-            "kernels": dict(self.kernels),
-        }
+        facts = GoldenFacts(
+            strop_version=self.strop_version,
+            step=self.step,
+            bound=self.bound,
+            kernels=dict(self.kernels),
+        )
+        text = GOLDEN_FACTS.dumps(facts).rstrip()
         content = io.BytesIO()
-        np.savez(content, facts=np.array(json.dumps(facts)), images=self.images, codes=self.codes)
+        np.savez(content, facts=np.array(text), images=self.images, codes=self.codes)
         return content.getvalue()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GoldenFacts:
+    """The fields of `Golden` that are no arrays, as the file has them."""
+
+    strop_version: str
+    step: float
+    bound: int
+    kernels: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        if self.step <= 0 or self.bound < 0:
+            raise ArtifactError(
+                f"step {self.step}, bound {self.bound}; needed are > 0 and >= 0. Export them again"
+            )
+
+
+# History: 1, the first.
+GOLDEN_FACTS = RecordFormat(
+    GoldenFacts, writer="strop export", version=1, error=ArtifactError, remedy=AGAIN
+)
 
 
 def golden_beside(artifact: Path) -> Path:
@@ -84,26 +102,12 @@ def read_golden(path: Path) -> Golden:
         arrays = read_arrays(content)
         require_names(arrays, NAMES)
         facts, images, codes = (arrays[name] for name in NAMES)
-        record = parse_object(
-            str(facts[()]), where=str(path), error=ArtifactError, remedy="copy or export them again"
-        )
-        found = record["format_version"]
+        text = str(facts[()])
     except UNREADABLE as err:
         raise ArtifactError(
-            f"{path}: no golden vectors of strop, or damaged ({err}); copy or export them again"
+            f"{path}: no golden vectors of strop, or damaged ({err}); {AGAIN}"
         ) from err
-    if found != FORMAT_VERSION:
-        raise ArtifactError(
-            f"{path}: format_version is {found!r:.40}, this strop reads {FORMAT_VERSION}; use the"
-            " strop that wrote it, or export again"
-        )
-    return _checked(record, images, codes, where=path)
-
-
-def _checked(
-    record: Mapping[str, Any], images: NDArray[Any], codes: NDArray[Any], *, where: Path
-) -> Golden:
-    kernels, step, bound = (record.get(name) for name in ("kernels", "step", "bound"))
+    found = GOLDEN_FACTS.loads(text, where=str(path))
     is_whole = (
         images.dtype == np.uint8
         and images.ndim == 4
@@ -111,23 +115,18 @@ def _checked(
         and codes.ndim == 2
         and 0 < len(images) == len(codes)
         and codes.shape[1] > 0
-        and isinstance(kernels, dict)
-        and isinstance(bound, int)
-        and bound >= 0
-        and isinstance(step, float)
-        and 0 < step < math.inf
     )
     if not is_whole:
         raise ArtifactError(
-            f"{where}: images {images.dtype} {list(images.shape)}, codes {codes.dtype}"
-            f" {list(codes.shape)}, step {step!r:.40}, bound {bound!r:.40}; needed are uint8"
-            " images, as many rows of int16 codes, and what they mean. Export them again"
+            f"{path}: images {images.dtype} {list(images.shape)}, codes {codes.dtype}"
+            f" {list(codes.shape)}; needed are uint8 images and as many rows of int16 codes."
+            " Export them again"
         )
     return Golden(
         images=images,
         codes=codes,
-        step=float(record["step"]),
-        bound=int(record["bound"]),
-        kernels={str(key): str(value) for key, value in record["kernels"].items()},
-        strop_version=str(record.get("strop_version", "")),
+        step=found.step,
+        bound=found.bound,
+        kernels=found.kernels,
+        strop_version=found.strop_version,
     )
