@@ -1,18 +1,33 @@
-"""CHANGELOG.md's table of formats has the versions that the code writes and reads."""
+"""Every format of records: its versions in CHANGELOG.md, the way there and back, and damage."""
 
 from __future__ import annotations
 
 import ast
+import copy
+import json
+import random
 import re
-from collections.abc import Iterator
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from enum import Enum
+from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strop.runtime.errors import StropError
+from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.typed_json import field_types
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where a format's version stands, and its row of the table.
 ROWS = {
     "artifact.contract CONTRACT": "contract, inside artifacts",
     "bundle.manifest MANIFEST_FORMAT": "manifest.json",
-    "artifact.golden FORMAT_VERSION": "golden vectors",
+    "artifact.golden GOLDEN_FACTS": "golden vectors",
     "bench.record BENCH_RECORD": "bench record",
     "check.judge.report CHECK_REPORT": "check report",
     "check.modes.budget FORMAT": "check with limits, stored check, self-test",
@@ -93,3 +108,99 @@ def test_versions_are_told_from_ranges_and_lists() -> None:
     assert readable("2 to 4") == [2, 3, 4]
     assert readable("4, 5; by check 2 to 5") == [4, 5]
     assert readable("") == []
+
+
+HEX = "0123456789abcdef" * 4
+# Texts that a field's own check wants.
+TEXTS = {"created_at": "2026-01-31T12:00:00Z", "model": "m-1", "sha256": HEX, "replaces": HEX}
+PLAIN: dict[type, list[Any]] = {
+    str: ["a b", "é"],
+    int: [0, 1, 3, 8, 2**40],
+    float: [0.5, 0.25, 1.0, 1e-3],
+    bool: [True, False],
+}
+WRONG = [{"wrong": None}]  # is of no field's type
+STEPS = 40  # of a record that are damaged
+
+
+def drawn(kind: Any, rng: random.Random, name: str = "") -> Any:
+    """A value of an annotated type, that of a dataclass as its own checks want it."""
+    inner = typing.get_args(kind)
+    if isinstance(kind, types.UnionType):
+        return drawn(rng.choice(inner), rng, name)
+    if kind is types.NoneType:
+        return None
+    if typing.get_origin(kind) is tuple:
+        several = inner[1:] == (...,)
+        return tuple(
+            drawn(each, rng, name) for each in (inner[:1] * rng.randrange(3) if several else inner)
+        )
+    if typing.get_origin(kind) is Mapping:
+        return {f"é{i}": drawn(inner[1], rng) for i in range(rng.randrange(3))}
+    if issubclass(kind, Enum):
+        return rng.choice(list(kind))
+    if kind is str and name in TEXTS:
+        return TEXTS[name]
+    return rng.choice(PLAIN[kind]) if kind in PLAIN else drawn_dataclass(kind, rng)
+
+
+def drawn_dataclass(kind: Any, rng: random.Random) -> Any:
+    for tried in range(1000):
+        # The more often its own checks have refused it, the more fields have their default.
+        left_out = {
+            field.name
+            for field in fields(kind)
+            if field.default is not MISSING and tried > rng.randrange(50)
+        }
+        names = [name for name in field_types(kind) if name not in left_out]
+        try:
+            return kind(**{name: drawn(field_types(kind)[name], rng, name) for name in names})
+        except StropError:
+            continue
+    raise AssertionError(f"no {kind.__name__} passes its own checks")
+
+
+def opened(place: str) -> RecordFormat[Any]:
+    module, name = place.split()
+    is_there = (ROOT / "runtime/strop/runtime" / f"{module.replace('.', '/')}.py").exists()
+    half = import_module(f"strop.{'runtime' if is_there else 'export'}.{module}")
+    found: RecordFormat[Any] = getattr(half, name)
+    return found
+
+
+def steps_of(value: object, at: str = "w") -> Iterator[tuple[list[Any], str]]:
+    """The steps to every value inside, and how an error names it."""
+    inside: list[tuple[Any, str, object]] = []
+    if isinstance(value, dict):
+        inside = [(name, f"{at}: {name[:40]}", each) for name, each in value.items()]
+    elif isinstance(value, list):
+        inside = [(i, f"{at}[{i}]", each) for i, each in enumerate(value)]
+    for step, path, each in inside:
+        yield [step], path
+        for steps, further in steps_of(each, path):
+            yield [step, *steps], further
+
+
+RECORDS = [place for place in ROWS if not place.endswith("FORMAT_VERSION")]
+
+
+@pytest.mark.parametrize("place", RECORDS)
+def test_every_record_comes_back_and_its_damage_has_a_path(place: str) -> None:
+    form, rng = opened(place), random.Random(place)
+    for _ in range(5):
+        record = drawn_dataclass(form.kind, rng)
+        text = form.dumps(record)
+        assert form.loads(text, where="w") == record
+        assert form.dumps(form.loads(text.encode(), where="w")) == text
+    content = json.loads(text)
+    del content["format_version"]
+    every = list(steps_of(content))
+    for steps, path in rng.sample(every, min(STEPS, len(every))):
+        damaged = copy.deepcopy(content)
+        holder: Any = damaged
+        for step in steps[:-1]:
+            holder = holder[step]
+        holder[steps[-1]] = WRONG
+        with pytest.raises(form.error) as caught:
+            form.loads(json.dumps({"format_version": form.version, **damaged}), where="w")
+        assert path in str(caught.value)
