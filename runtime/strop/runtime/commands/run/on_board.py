@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -113,7 +112,7 @@ def selftest_on_board(target: Target, request: SelftestRequest) -> SelfTested:
 
 @contextmanager
 def stream_on_board(
-    target: Target, options: argparse.Namespace, opening: Opening
+    target: Target, request: StreamRequest, arguments: Sequence[str]
 ) -> Iterator[Iterator[Answer]]:
     """Have a board answer images, or the frames of its camera, one by one.
 
@@ -121,28 +120,23 @@ def stream_on_board(
 
     Args:
         target: The board.
-        options: Of `strop run`.
-        opening: The artifact, and how it is opened.
+        request: Without images.
+        arguments: What stands for images, as `find_images` takes it.
 
     Raises:
         StropError: As `classify_on_board`.
     """
-    found: list[str | Unusable] = []
-    if options.camera is None:
-        found = [_checked(item) for item in find_images(options.images, stdin=sys.stdin.buffer)]
-    images = tuple(Path(item) for item in found if isinstance(item, str))
-    if options.camera is None and not images:
-        yield iter(_join(found, iter(())))
+    if request.camera is not None:
+        with _streamed(target, request) as answers:
+            yield answers
         return
-    request = StreamRequest(
-        opening=opening,
-        images=images,
-        camera=options.camera,
-        frames=options.frames,
-        top=options.top,
-    )
-    with _streamed(target, request) as answers:
-        yield answers if options.camera is not None else _join(found, answers)
+    found = [_checked(item) for item in find_images(arguments, stdin=sys.stdin.buffer)]
+    images = tuple(Path(item) for item in found if isinstance(item, str))
+    if not images:
+        yield _join(found, iter(()))
+        return
+    with _streamed(target, replace(request, images=images)) as answers:
+        yield _join(found, answers)
 
 
 @contextmanager

@@ -130,15 +130,21 @@ def run(options: argparse.Namespace) -> int:
             options,
             _selftest(tried) if target is None else selftest_on_board(target, tried),
         )
+    images = () if streams else tuple(map(Path, options.images))
+    asked = StreamRequest(
+        opening=opening,
+        images=images,
+        top=options.top,
+        camera=options.camera,
+        frames=options.frames,
+    )
     if streams:
         if target is None:
             with _opened(opening) as classifier:
                 return stream(options, classifier)
-        with stream_on_board(target, options, opening) as answers:
+        with stream_on_board(target, asked, options.images or ()) as answers:
             return show_answers(lambda stop: stop.until_stopped(answers), as_json=options.jsonl)
-    images = tuple(map(Path, options.images))
     if target is not None:
-        asked = StreamRequest(opening=opening, images=images, top=options.top)
         facts, answered = classify_on_board(target, asked)
     else:
         with _opened(opening) as classifier:
