@@ -21,7 +21,6 @@ class NoInt8FormError(QuantizationError):
         self.needs = needs
 
 
-ROOTS = ("RSQRT", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "L2_NORMALIZATION")
 NORMALIZE = "BatchNormalization in its place"
 BEND = "ReLU, sigmoid, tanh or ELU in its place"
 NEEDS = {
