@@ -84,6 +84,17 @@ def test_what_cannot_be_explained_is_said_in_one_line(
     assert "an --effort above fast" in capsys.readouterr().err
 
 
+def test_times_of_no_operation_are_explained_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = manifest()
+    none = LayerTimes(operations=(), whole_microseconds=1.0)
+    artifacts = (*found.artifacts, artifact("n.onnx", 1, none))
+    MANIFEST_FORMAT.write(replace(found, artifacts=artifacts), tmp_path / "manifest.json")
+    assert main(["explain", str(tmp_path)]) == 0
+    assert "n.onnx, one thread, on Cortex-A76: 0.00 ms in all" in capsys.readouterr().err
+
+
 def test_a_manifest_reads_back_as_it_was_written(tmp_path: Path) -> None:
     MANIFEST_FORMAT.write(fake_manifest(), tmp_path / "manifest.json")
     assert read_manifest(tmp_path) == fake_manifest()

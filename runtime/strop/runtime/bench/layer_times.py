@@ -56,7 +56,7 @@ class LayerTimes:
     def added_microseconds(self) -> float:
         """What the profile adds to an operation, on the average."""
         told = sum(each.microseconds for each in self.operations)
-        return max(0.0, told - self.whole_microseconds) / len(self.operations)
+        return max(0.0, told - self.whole_microseconds) / max(1, len(self.operations))
 
 
 def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
