@@ -6,12 +6,13 @@ what libraries print goes to standard error.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from functools import partial
 
 from strop.standard_streams import claimed_stdout, open_closed_streams
-from strop.supervised import USER_ERROR, supervised
+from strop.supervised import PARENT, USER_ERROR, end_with_parent, supervised
 
 
 def _perform(sink: int) -> int:
@@ -30,6 +31,9 @@ def _say_killed(sink: int, line: str) -> None:
 
 if __name__ == "__main__":
     open_closed_streams()
+    parent = os.environ.pop(PARENT, "")
+    if parent.isdecimal():
+        end_with_parent(int(parent))
     if not sys.warnoptions:
         # As in entry.py: Pillow warns of every odd image, in two lines that name its own source.
         warnings.simplefilter("ignore")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from strop.export.pipeline import export as export
     from strop.export.source.source import Source as Source
     from strop.export.source.source import from_keras_model as from_keras_model
+    from strop.export.zoo.build import open_model as open_model
+    from strop.export.zoo.spec import ModelSpec as ModelSpec
     from strop.runtime.artifact.artifact import Format as Format
     from strop.runtime.artifact.contract import ResizeRule as ResizeRule
     from strop.runtime.artifact.contract import Task as Task
@@ -46,6 +48,8 @@ else:
             "strop.export.options.options": "ExportOptions",
             "strop.export.pipeline": "Export export",
             "strop.export.source.source": "Source from_keras_model",
+            "strop.export.zoo.build": "open_model",
+            "strop.export.zoo.spec": "ModelSpec",
             "strop.runtime.artifact.artifact": "Format",
             "strop.runtime.artifact.contract": "ResizeRule Task",
             "strop.runtime.errors": "ContractError GateError GraphError ImageError OutputError"

@@ -66,7 +66,7 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
     """
     from strop.export.frontend.source_decision import source_decision  # loads TensorFlow
 
-    trained = training_record(Path(request.spec.model))
+    trained = None if source.file is None else training_record(source.file)
     labels = request.labels
     if labels is None:
         labels = () if trained is None else trained.labels

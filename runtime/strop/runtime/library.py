@@ -9,13 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
-from strop.runtime.artifact.artifact import detect_format, read_contract
+from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.baseline.resolve import baseline_file
-from strop.runtime.bench.latency import MeasurePlan
+from strop.runtime.bench.latency import MeasurePlan, plan_lasting
 from strop.runtime.bench.record import BenchRecord
 from strop.runtime.bench.run import BenchRequest
-from strop.runtime.bench.run import bench as bench_request
 from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions
 from strop.runtime.check.judge.report import CheckReport
 from strop.runtime.check.measure.plan import CheckPlan
@@ -28,52 +27,61 @@ from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.evaluate import evaluate as evaluate_images
 from strop.runtime.classify.truth import images_with_truth, require_truth
 from strop.runtime.engines import ENGINES
+from strop.runtime.errors import PlanError
 from strop.runtime.machine.doctor import Diagnosis, diagnose
 from strop.runtime.progress import Progress, unwatched
+from strop.runtime.remote.address import Target, target_from_url
+from strop.runtime.remote.bench import bench_apart, bench_on_board
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
-DEFAULT_PLAN = MeasurePlan()
 SEED_BITS = 32
 
 
 def bench(
     *artifacts: StrPath,
-    plan: MeasurePlan = DEFAULT_PLAN,
+    plan: MeasurePlan | None = None,
     images: StrPath | None = None,
     engine: str | None = None,
     num_threads: int = 1,
     sustained_s: float | None = None,
-    progress: Progress = unwatched,
+    cool_down_s: float = 0.0,
+    target: Target | str | None = None,
 ) -> BenchRecord:
-    """Measure latency, cold start and memory of artifacts on this machine, as `strop bench`.
+    """Measure latency, cold start and memory of artifacts, as `strop bench`.
 
-    It does not wait for a hot board to cool down. Whatever else this process does runs beside
-    the inference.
+    It happens in a fresh process, or on a board: nothing that this process has loaded counts.
 
     Args:
         artifacts: .tflite or .onnx, at least one; several are measured interleaved.
-        plan: How long.
+        plan: How long; None for as long as `strop bench`.
         images: Folder whose first images are the inputs; None for random values.
         engine: "litert", "tflite-runtime" or "onnxruntime"; None for the first installed.
         num_threads: Within one inference.
         sustained_s: Of load of each artifact alone, afterwards; None for none.
-        progress: Passes on the cold starts, then the sustained loads.
+        cool_down_s: For which a hot machine may cool down before, at most.
+        target: The board, as "ssh://pi@board"; None for this machine.
 
     Raises:
+        PlanError: No artifact.
         ArtifactError, EngineError, ImageError, ContractError: What was given cannot be run.
-        MeasurementError: A cold start failed.
+        TargetError: The board cannot be reached, or lacks something.
+        MeasurementError: It could not be measured.
     """
+    if not artifacts:
+        raise PlanError("bench: no artifact; needed is one .tflite or .onnx, or several")
     request = BenchRequest(
         artifacts=tuple(map(Path, artifacts)),
-        plan=plan,
+        plan=plan or plan_lasting(MeasurePlan().min_duration_s, artifacts=len(artifacts)),
         images=None if images is None else Path(images),
         engine=engine,
         num_threads=num_threads,
         load_s=sustained_s,
+        cool_down_s=cool_down_s,
     )
-    for path in request.artifacts:
-        read_contract(path)  # verifies the content, where there is a checksum
-    return bench_request(request, progress=progress)
+    if target is None:
+        return bench_apart(request)
+    board = target_from_url(target) if isinstance(target, str) else target
+    return bench_on_board(request, board)
 
 
 def check(

@@ -26,7 +26,7 @@ from strop.runtime.errors import MeasurementError, QuantizationError
 from strop.runtime.machine.board import board_state
 from strop.runtime.statistics.intervals import Interval
 
-PLAN = BenchPlan(threads=1, duration_s=1.0, target=None, target_python=None, target_cache=None)
+PLAN = BenchPlan(threads=1, duration_s=1.0, target=None)
 ASKED = Asked(
     strop_version="0",
     classes=10,

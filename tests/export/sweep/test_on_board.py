@@ -14,6 +14,7 @@ from tests.runtime.tiny_artifacts import LABELS, onnx_bytes
 from strop.export.sweep.make import Job, Made
 from strop.export.sweep.sweep import Steps, sweep
 from strop.runtime.artifact.contract import Activation, Contract
+from strop.runtime.remote.address import target_from_url
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 CONTRACT = Contract(
@@ -40,7 +41,7 @@ def test_latency_is_the_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "board").mkdir()
     with ssh_board(tmp_path / "board") as board:
         monkeypatch.setenv("PATH", f"{board.folder}/client:{os.environ['PATH']}")
-        plan = replace(PLAN, duration_s=0.01, target=board.url)
+        plan = replace(PLAN, duration_s=0.01, target=target_from_url(board.url))
         found = sweep(tmp_path / "sweep", [job("a"), job("damaged")], plan, steps)
         assert wait_until(board.is_empty)
         assert board.cache.is_dir()

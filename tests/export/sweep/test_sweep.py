@@ -33,9 +33,9 @@ from strop.export.sweep.sweep import Steps, Sweep, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.bench.record import BENCH_RECORD
-from strop.runtime.commands.bench import bench
 from strop.runtime.errors import MeasurementError, OutputError, SourceError
 from strop.runtime.records.folder_lock import alone
+from strop.runtime.remote.address import Target
 
 WANTED = Wanted(
     models=("mobilenet_v2",),
@@ -199,18 +199,8 @@ def test_latency_is_measured_when_the_last_member_is_made(tmp_path: Path) -> Non
 def test_a_measurement_with_other_options_is_made_beside_the_first(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
     path.write_text("a")
-    plans = [PLAN, replace(PLAN, threads=2), replace(PLAN, target="ssh://pi@board")]
+    plans = [PLAN, replace(PLAN, threads=2), replace(PLAN, target=Target(host="board", user="pi"))]
     assert len({plan.record_of(path) for plan in plans}) == 3
-
-
-def test_strop_bench_understands_the_plan() -> None:
-    plan = replace(PLAN, threads=3, target="ssh://pi@board", target_python="~/venv/bin/python")
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    bench.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["bench", "a.tflite", *plan.arguments])
-    assert (options.threads, options.duration) == (3, 1.0)
-    assert (options.target, options.target_python) == ("ssh://pi@board", "~/venv/bin/python")
-    assert options.target_cache is None
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

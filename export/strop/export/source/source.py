@@ -53,6 +53,7 @@ class Source:
         resize: What the model itself does to an image of any size before that, `whole`
             [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
         model: The Keras model that it is, without `mean` and `std`; None of a SavedModel.
+        file: Where it was loaded from; None of a model that was in memory.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Source:
     forward: Callable[[tf.Tensor], tf.Tensor]
     resize: InputResize | None = None
     model: Any = None
+    file: Path | None = None
 
     def __repr__(self) -> str:
         sides = f"{self.height}x{self.width}x{self.channels}"
@@ -106,7 +108,8 @@ def load_model_file(
     else:
         network = keras_network(open_keras(path), where=str(path), is_sized=size is not None)
     name = name or (path.resolve().name if path.is_dir() else path.stem)
-    return _source(network, where=str(path), name=name, mean=mean, std=std, size=size)
+    found = _source(network, where=str(path), name=name, mean=mean, std=std, size=size)
+    return replace(found, file=path)
 
 
 def from_keras_model(

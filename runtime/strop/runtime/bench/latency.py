@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from strop.runtime.engines.engine import Array, Engine, TensorInfo
 from strop.runtime.errors import MeasurementError
 from strop.runtime.units import NS_PER_S
 
+LIMIT_FACTOR = 4  # over the timed inferences; warm-up, lead-ins and inputs take under 1 more
 WARMUP_SHARE = 0.5  # of max_duration_s; a slow model must leave time to be measured
 INPUT_SEED = 0
 IMAGE_RANK = 4  # batch, height, width, channels
@@ -70,6 +71,13 @@ class MeasurePlan:
             lead_in_ns=int(self.lead_in_duration_s * NS_PER_S),
             clock=clock,
         )
+
+
+def plan_lasting(duration_s: float, *, artifacts: int = 1) -> MeasurePlan:
+    """A plan for so many seconds of timed inference of each artifact, and time enough for it."""
+    default = MeasurePlan()
+    limit_s = max(default.max_duration_s, duration_s * artifacts * LIMIT_FACTOR)
+    return replace(default, min_duration_s=duration_s, max_duration_s=limit_s)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

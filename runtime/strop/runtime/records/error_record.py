@@ -24,8 +24,8 @@ class ErrorRecord:
     exit_code: int
     lines: tuple[str, ...]
 
-    def error(self, where: str) -> StropError:
-        """The error of that class, its first line behind `where`.
+    def error(self, where: str = "") -> StropError:
+        """The error of that class, its first line behind `where` if that is given.
 
         What is none of this family is one for its exit code. A fault of strop is a
         MeasurementError: nothing was measured.
@@ -34,7 +34,7 @@ class ErrorRecord:
         other = TargetError if self.exit_code == TargetError.exit_code else MeasurementError
         kind = family.get(self.kind, other)
         first, *rest = [line[:MAX_LINE] for line in self.lines[:MAX_LINES]] or [self.kind]
-        return kind(f"{where}: {first}", *rest)
+        return kind(f"{where}: {first}" if where else first, *rest)
 
 
 def _family(kind: type[StropError]) -> list[type[StropError]]:

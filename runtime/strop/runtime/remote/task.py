@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Generic
 
 from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.errors import MeasurementError
 from strop.runtime.records.typed_json import fields_of
+from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Command, RecordT, RequestT
 
 # A file lies on the board as "@3/cat.jpg": the third path, without the folders before it.
@@ -115,3 +117,25 @@ class _Placing:
                 PlacedFile(path=file, place=place + inside, sha256=sha256, size_bytes=size_bytes)
             )
         return place
+
+
+def require_same_files(
+    target: Target, found: Sequence[tuple[str, str]], paths: Sequence[Path]
+) -> None:
+    """Pass what a board says that it measured, where that is what was sent.
+
+    Args:
+        target: The board.
+        found: Name and hash of each artifact in its record.
+        paths: What was sent.
+
+    Raises:
+        MeasurementError: It is of something else.
+    """
+    sent = [(path.name, sha256_file(path)) for path in paths]
+    if list(found) != sent:
+        names = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in found)
+        raise MeasurementError(
+            f"{target}: the record is of {names or 'nothing'}, sent was something else; is that"
+            " board yours?"
+        )

@@ -145,9 +145,7 @@ def _plan(options: argparse.Namespace) -> BenchPlan:
     return BenchPlan(
         threads=options.threads,
         duration_s=options.duration,
-        target=options.target,
-        target_python=options.target_python,
-        target_cache=options.target_cache,
+        target=target_of(options),
         files=options.measure,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
-from strop.runtime.bench.latency import MeasurePlan
+from strop.runtime.bench.latency import MeasurePlan, plan_lasting
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.bench.run import MAX_IMAGES, BenchRequest, bench
 from strop.runtime.bench.sustained import DEFAULT_LOAD_S
@@ -24,8 +24,6 @@ from strop.runtime.commands.flags.export import (
 from strop.runtime.commands.flags.numbers import count, fitting, positive, seconds
 from strop.runtime.commands.flags.target import (
     add_target_flags,
-    require_same_files,
-    started,
     target_of,
 )
 from strop.runtime.commands.notes import cool_board, note_manifest, note_remark
@@ -33,10 +31,8 @@ from strop.runtime.engines.engine import Engine
 from strop.runtime.history.measured import measured_by_bench
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.records.json_records import require_writable
-from strop.runtime.remote.address import Target
-from strop.runtime.remote.command import Command, Work
-
-LIMIT_FACTOR = 4  # over the timed inferences; warm-up, lead-ins and inputs take under 1 more
+from strop.runtime.remote.bench import BENCH, bench_on_board
+from strop.runtime.remote.command import Work
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -125,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     if target is None:
         record = _measure(request, output=options.output)
     else:
-        record = _measure_on_board(target, request)
+        record = bench_on_board(request, target, progress=console.progress, note=console.note)
     print_record(record, as_json=options.json)
     if options.output is not None:
         BENCH_RECORD.write(record, options.output)
@@ -147,12 +143,10 @@ def _request(options: argparse.Namespace) -> BenchRequest:
 
 
 def _plan(options: argparse.Namespace) -> MeasurePlan:
-    needed_s = options.duration * len(options.artifacts) * LIMIT_FACTOR
-    plan = MeasurePlan(
+    plan = replace(
+        plan_lasting(options.duration, artifacts=len(options.artifacts)),
         min_runs=options.runs,
-        min_duration_s=options.duration,
         warmup_runs=options.warmup,
-        max_duration_s=max(MeasurePlan().max_duration_s, needed_s),
     )
     # Asked for no warm-up, there is none, not one of the default's duration.
     return plan if options.warmup else replace(plan, warmup_duration_s=0.0)
@@ -171,23 +165,6 @@ def _measure(request: BenchRequest, *, output: Path | None = None) -> BenchRecor
     return bench(request, cooled=cooled, opened=opened, progress=console.progress)
 
 
-def _measure_on_board(target: Target, request: BenchRequest) -> BenchRecord:
-    """Have a board measure; its record must be of the artifacts that were sent."""
-    contents = None if request.images is None else {request.images: request.used_images}
-    with started(
-        target,
-        BENCH,
-        request,
-        artifacts=request.artifacts,
-        engine=request.engine,
-        contents=contents,
-    ) as running:
-        record = running.record()
-    found = [(artifact.name, artifact.sha256) for artifact in record.artifacts]
-    require_same_files(target, found, request.artifacts)
-    return record
-
-
 def _settings(request: BenchRequest, engines: Sequence[Engine], inputs: str) -> dict[str, object]:
     plan, load_s = request.plan, request.load_s
     return {
@@ -202,7 +179,6 @@ def _settings(request: BenchRequest, engines: Sequence[Engine], inputs: str) -> 
     }
 
 
-BENCH = Command(name="bench", request=BenchRequest, record=BenchRecord)
 ON_BOARD = (Work(command=BENCH, perform=lambda request: [_measure(request)]),)
 
 

@@ -18,10 +18,11 @@ from strop.runtime.check.modes.qualification import (
     qualification_beside,
 )
 from strop.runtime.check.modes.request import Question
-from strop.runtime.commands.flags.target import require_same_files, started
+from strop.runtime.commands.flags.target import started
 from strop.runtime.errors import MeasurementError
 from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Command, RecordT, RequestT
+from strop.runtime.remote.task import require_same_files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

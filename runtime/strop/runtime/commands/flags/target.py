@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop import console
-from strop.runtime.artifact.artifact import detect_format, sha256_file
-from strop.runtime.errors import MeasurementError, TargetError
+from strop.runtime.artifact.artifact import detect_format
+from strop.runtime.errors import TargetError
 from strop.runtime.remote.address import DEFAULT_PYTHON, Target, target_from_url
 
 if TYPE_CHECKING:
@@ -93,25 +93,3 @@ def started(
         progress=console.progress,
         note=console.note,
     )
-
-
-def require_same_files(
-    target: Target, found: Sequence[tuple[str, str]], paths: Sequence[Path]
-) -> None:
-    """Pass what a board says that it measured, where that is what was sent.
-
-    Args:
-        target: The board.
-        found: Name and hash of each artifact in its record.
-        paths: What was sent.
-
-    Raises:
-        MeasurementError: It is of something else.
-    """
-    sent = [(path.name, sha256_file(path)) for path in paths]
-    if list(found) != sent:
-        names = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in found)
-        raise MeasurementError(
-            f"{target}: the record is of {names or 'nothing'}, sent was something else; is that"
-            " board yours?"
-        )
