@@ -17,17 +17,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-ERRORS_ONLY = "2"  # C++: 0 all, 1 no info, 2 no warnings, 3 no errors
+ERRORS_ONLY, NOTHING = "2", "3"  # C++: 0 all, 1 no info, 2 no warnings, 3 no errors
 
 
-def quiet_tensorflow() -> None:
-    """Import TensorFlow with its log lines held back; errors are still written.
+def quiet_tensorflow(level: str = ERRORS_ONLY) -> None:
+    """Import TensorFlow with its log lines held back.
 
     Sets TF_CPP_MIN_LOG_LEVEL for this process, unless it is set, and the levels of the
     loggers "absl" and "tensorflow". If the import fails, what was held back is written.
     Once TensorFlow is imported, only the loggers change.
+
+    Args:
+        level: What its C++ code still writes. Training takes NOTHING: node_def_util calls it an
+            error that an operation of tf.data has an attribute more than it knows. Real
+            errors are exceptions too.
     """
-    os.environ.setdefault(LOG_LEVEL, ERRORS_ONLY)
+    os.environ.setdefault(LOG_LEVEL, level)
     with native_stderr_held():
         import tensorflow as tf
     tf.get_logger().setLevel(logging.ERROR)

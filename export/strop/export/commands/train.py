@@ -153,9 +153,9 @@ def run(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     _check_output(options)
 
-    from strop.export.tensorflow_logs import quiet_tensorflow
+    from strop.export.tensorflow_logs import NOTHING, quiet_tensorflow
 
-    quiet_tensorflow()
+    quiet_tensorflow(NOTHING)
     from strop.export.training.fit import state_folder, train
     from strop.export.training.images import find_images
 
