@@ -261,7 +261,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
                 "calibrate",
             ),
             sample,
-            decision=decision._replace(activation=activation),
+            decision=replace(decision, activation=activation),
             effort=options.effort,
         )
     int8 = Int8(

@@ -59,7 +59,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 @pytest.fixture
 def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = {name: choice._replace(package="strop_none") for name, choice in ENGINES.items()}
+    missing = {name: replace(choice, package="strop_none") for name, choice in ENGINES.items()}
     monkeypatch.setattr(doctor, "ENGINES", missing)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from strop.export.frontend.convert import freeze
@@ -33,7 +34,7 @@ def source_decision(
     found = decide(
         source.classes, ending(source), task=task, thresholds=thresholds, where=source.name
     )
-    return found._replace(activation=Activation.NONE)
+    return replace(found, activation=Activation.NONE)
 
 
 def ending(source: Source) -> Activation:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from strop.runtime.errors import ArtifactError, ContractError
+from strop.runtime.records.light_dataclass import dataclass
 
 _VARINT, _BYTES = 0, 2
 _IR_VERSION, _GRAPH, _METADATA = 1, 7, 14
@@ -47,7 +48,8 @@ def check_onnx(path: str) -> None:
         pass
 
 
-class Metadata(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metadata:
     """One of the model's metadata_props.
 
     Attributes:

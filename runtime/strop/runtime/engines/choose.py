@@ -7,16 +7,18 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.machinery import PathFinder
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import cast
 
 from strop.runtime.artifact.artifact import Format, detect_format
 from strop.runtime.engines.engine import Engine
 from strop.runtime.errors import EngineError
+from strop.runtime.records.light_dataclass import dataclass
 
 find_spec = PathFinder.find_spec  # importlib.util, which has it too, takes 0.3 ms to import
 
 
-class EngineChoice(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineChoice:
     """An engine that strop knows.
 
     Attributes:
