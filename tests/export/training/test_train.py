@@ -34,6 +34,7 @@ from strop.export.training.record import (
     training_record,
 )
 from strop.export.training.state import Epoch, save
+from strop.export.zoo.spec import ModelSpec
 from strop.export.zoo.torch_weights import MEAN, STD
 from strop.runtime.artifact.contract import Contract, ResizeRule
 from strop.runtime.errors import ImageError, OutputError, SourceError
@@ -129,6 +130,14 @@ def test_a_record_of_the_first_format_is_read(trained: Path, tmp_path: Path) -> 
     fields["recipe"]["weights"] = "none"
     record_path(copy).write_text(json.dumps({**fields, "format_version": 1}))
     assert training_record(copy) == training_record(trained)
+
+
+def test_a_whole_model_may_have_a_size_that_the_zoo_has_not(tmp_path: Path) -> None:
+    (tmp_path / "own.h5").write_text("")
+    recipe = Recipe(model="mobilenet_v2", size=16, weights=str(tmp_path / "own.h5"))
+    assert recipe.original() == ModelSpec(model=recipe.weights, mean=127.5, std=127.5)
+    with pytest.raises(SourceError, match="size is 16 pixels; needed is 32 to"):
+        replace(recipe, weights="random").original()
 
 
 def test_a_frozen_backbone_keeps_its_weights_and_the_classifier_is_new(

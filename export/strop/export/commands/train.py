@@ -12,7 +12,7 @@ from strop import console
 from strop.export.commands.flags import add_network_flags, add_resize_flags, size_of, weights
 from strop.export.training.recipe import Augment, Recipe
 from strop.export.zoo.architectures import architecture
-from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec, side_of
+from strop.export.zoo.spec import RANDOM
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.numbers import count, positive
 from strop.runtime.errors import OutputError, SourceError
@@ -151,6 +151,7 @@ def run(options: argparse.Namespace) -> int:
         OutputError: The output exists, or cannot be written.
     """
     recipe = _recipe(options)
+    recipe.original()  # what it lacks shall not wait for TensorFlow
     _check_output(options)
 
     from strop.export.tensorflow_logs import NOTHING, quiet_tensorflow
@@ -213,14 +214,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    architecture(options.model)  # names those that there are
-    spec = ModelSpec(
-        model=options.model,
-        size=size_of(options, options.model),
-        alpha=options.alpha,
-        weights=options.weights,
-    )
-    check_spec(spec)
+    member = architecture(options.model)
+    height, width = size_of(options, options.model) or (member.default_size,) * 2
+    if height != width:
+        raise SourceError(
+            f"size is {height}x{width}; networks of the zoo take squares, as --size {height}"
+        )
     is_random = options.weights == RANDOM
     rate = Recipe(model="").learning_rate if is_random else FINE_TUNING_RATE
     if not 0 < options.validation_share < 1:
@@ -229,8 +228,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         )
     return Recipe(
         model=options.model,
-        alpha=spec.width,
-        size=side_of(spec),
+        alpha=1.0 if options.alpha is None else options.alpha,
+        size=height,
         weights=options.weights,
         frozen_epochs=options.frozen_epochs,
         epochs=options.epochs,

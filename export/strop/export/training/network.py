@@ -7,11 +7,8 @@ from typing import Any
 
 import keras
 
-from strop.export.source.source import Source
 from strop.export.training.recipe import Recipe
-from strop.export.zoo.architectures import Architecture, architecture
 from strop.export.zoo.build import open_model
-from strop.export.zoo.spec import ModelSpec, check_spec
 from strop.runtime.errors import SourceError
 
 HEAD = "scores"
@@ -34,9 +31,8 @@ def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -
     Raises:
         SourceError: No such member, or weights that cannot be had or do not fit.
     """
-    member = architecture(recipe.model)
     shape = (recipe.size, recipe.size, CHANNELS)
-    original = _original(recipe, member)
+    original = open_model(recipe.original())
     backbone = _without_head(original.model, where=recipe.weights)
     if tuple(backbone.input_shape[1:]) != shape:
         raise SourceError(
@@ -86,19 +82,6 @@ def seed_dropout(model: Any, seed: int) -> None:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:  # none where its rate is 0
             generator.state.assign([seed, number])
-
-
-def _original(recipe: Recipe, member: Architecture) -> Source:
-    """Open the model whose last layer is replaced: a network of the zoo, or a Keras file."""
-    side = (recipe.size, recipe.size)
-    spec = ModelSpec(
-        model=recipe.model, alpha=recipe.alpha, size=side, weights=recipe.weights, seed=None
-    )
-    check_spec(spec)
-    if spec.weights_file is not None and not spec.is_torchvision:
-        # Whole models have a last layer of any length; it normalizes as the network does.
-        spec = ModelSpec(model=recipe.weights, mean=member.mean, std=member.std)
-    return open_model(spec)
 
 
 def _without_head(model: Any, *, where: str) -> Any:

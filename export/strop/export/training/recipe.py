@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from strop.export.zoo.spec import RANDOM
+from strop.export.zoo.architectures import architecture
+from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec, no_weights
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
@@ -86,6 +87,28 @@ class Recipe:
             )
         if self.frozen_epochs and self.weights == RANDOM:
             raise SourceError("frozen_epochs is for given weights; random ones have to be trained")
+
+    def original(self) -> ModelSpec:
+        """Name the model whose last layer is replaced: a network of the zoo, or a whole model.
+
+        Raises:
+            SourceError: There is no such network, or no such file.
+        """
+        spec = ModelSpec(
+            model=self.model,
+            alpha=self.alpha,
+            size=(self.size, self.size),
+            weights=self.weights,
+            seed=None,
+        )
+        member, file = architecture(self.model), spec.weights_file
+        if file is None or spec.is_torchvision:
+            check_spec(spec)
+            return spec
+        if not file.is_file():
+            raise SourceError(no_weights(file))
+        # It has a size and a last layer of its own, and normalizes as the network does.
+        return ModelSpec(model=self.weights, mean=member.mean, std=member.std)
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Compute the learning rate of a step, counted from 0.

@@ -101,6 +101,14 @@ def check_spec(spec: ModelSpec) -> None:
         raise SourceError(f"{spec.model}: {reason}")
 
 
+def no_weights(path: Path) -> str:
+    """Say that there is no such file of weights."""
+    return (
+        f"{path}: no such file; --weights takes imagenet, random, or a .keras, .h5, .weights.h5 or"
+        " .pth file"
+    )
+
+
 def _unfit_setting(spec: ModelSpec, member: Architecture) -> str:
     if not member.has_alpha and spec.width != 1:
         return f"alpha is {spec.width:g}, and there is no width multiplier; leave out --alpha"
@@ -125,10 +133,7 @@ def _unfit_size(height: int, width: int, member: Architecture) -> str:
 def _unfit_weights(spec: ModelSpec, member: Architecture) -> str:
     path = spec.weights_file
     if path is not None and not path.is_file():
-        return (
-            f"{path}: no such file; --weights takes imagenet, random, or a .keras, .h5,"
-            " .weights.h5 or .pth file"
-        )
+        return no_weights(path)
     return _unpublished(spec, member) if spec.weights in (None, IMAGENET) else ""
 
 
