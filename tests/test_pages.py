@@ -25,7 +25,9 @@ from strop.export.bundle.html_report import export_html
 from strop.export.sweep.choose import Limits
 from strop.export.sweep.report import sweep_html
 from strop.runtime.bench.record import BENCH_RECORD
-from strop.runtime.history import history_html, lines_of, read_records
+from strop.runtime.history.lines import lines_of
+from strop.runtime.history.page import history_html
+from strop.runtime.history.read import read_records
 from strop.runtime.pages.chart import add_chart
 from strop.runtime.pages.html_page import page_text, start_page
 from strop.runtime.pages.plots import PlotAxis, PlotPoint, point_chart

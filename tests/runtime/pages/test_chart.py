@@ -12,7 +12,7 @@ import pytest
 from tests.runtime.pages.drawn import Page, labels, marks, parsed, place, without_programs
 
 from strop.runtime.errors import OutputError
-from strop.runtime.pages.chart import Chart, add_chart, picture, script, tooltip
+from strop.runtime.pages.chart import Chart, add_chart, picture, script
 from strop.runtime.pages.html_page import page_text, start_page
 
 X = {"field": "x", "type": "quantitative"}
@@ -26,7 +26,7 @@ def chart(name: str = "a") -> Chart:
         "x": X,
         "y": Y,
         "color": {"field": "name", "type": "nominal"},
-        "tooltip": tooltip({"name": "name"}),
+        "tooltip": {"field": "name"},
     }
     return Chart(
         title=f"chart of {name}",

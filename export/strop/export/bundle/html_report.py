@@ -28,7 +28,7 @@ from strop.export.bundle.tables import (
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.pages.chart import USE, add_chart
-from strop.runtime.pages.html_page import add_table, page_text, start_page
+from strop.runtime.pages.html_page import add_line, add_table, page_text, start_page
 from strop.runtime.pages.xml_text import xml_text
 
 
@@ -41,15 +41,15 @@ def export_html(manifest: Manifest) -> str:
     root, body = start_page(f"strop export {manifest.source.name}")
     layers = manifest.float_layers
     made = f"{len(manifest.artifacts)} files, by strop {manifest.versions.get('strop', '')}"
-    _add_line(body, made, kind="quiet")
+    add_line(body, made, kind="quiet")
     picture = overview(manifest)
     if picture is not None:
         add_chart(body, picture)
-    _add_line(body, certificate_sentence(manifest.certificate))
-    _add_line(body, latency_sentence(manifest))
+    add_line(body, certificate_sentence(manifest.certificate))
+    add_line(body, latency_sentence(manifest))
     _add_part(body, "Certificate", certificate_table(manifest, "file"))
     for note in notes(manifest):
-        _add_line(body, note)
+        add_line(body, note)
     _add_remedies(body, [each.remedy for each in manifest.calibration_checks if each.remedy])
     _add_part(body, "More than one partition", splits_table(manifest.artifacts))
     _add_part(body, "Counts, for one image", counts_table(manifest.artifacts))
@@ -63,7 +63,7 @@ def export_html(manifest: Manifest) -> str:
     versions = Table(("package", "version"), list(manifest.versions.items()))
     _add_part(body, "Made with", versions)
     add_table(body, *machine_table(manifest.machine))
-    _add_line(body, USE, kind="quiet")
+    add_line(body, USE, kind="quiet")
     return page_text(root)
 
 
@@ -78,14 +78,14 @@ def _add_remedies(body: Element, remedies: Sequence[str]) -> None:
     if remedies:
         _add_heading(body, "The images")
     for remedy in remedies:
-        _add_line(body, remedy)
+        add_line(body, remedy)
 
 
 def _add_costs(body: Element, costs: Sequence[Cost]) -> None:
     if not costs:
         return
     _add_heading(body, "What layers cost")
-    _add_line(
+    add_line(
         body,
         "What rounding at one place alone does to the probabilities, the costliest first"
         " (Kullback-Leibler divergence from the float network's, nats per image).",
@@ -97,7 +97,7 @@ def _add_costs(body: Element, costs: Sequence[Cost]) -> None:
 
 def _add_times(body: Element, file: str, times: LayerTimes) -> None:
     _add_heading(body, f"Where the time goes, {file}")
-    _add_line(
+    add_line(
         body,
         "On this machine with one thread, in microseconds, the longest first:"
         f" {time_summary(times)}.",
@@ -115,7 +115,3 @@ def _add_folded(body: Element, summary: str, table: Table) -> None:
 
 def _add_heading(body: Element, text: str) -> None:
     SubElement(body, "h2").text = xml_text(text)
-
-
-def _add_line(body: Element, text: str, *, kind: str = "") -> None:
-    SubElement(body, "p", {"class": kind} if kind else {}).text = xml_text(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
@@ -14,8 +13,7 @@ from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.words import COLUMNS, best_line, cells, duration_line, not_certified
 from strop.runtime.pages.chart import USE, add_chart
-from strop.runtime.pages.html_page import add_table, page_text, start_page
-from strop.runtime.pages.xml_text import xml_text
+from strop.runtime.pages.html_page import add_line, add_list, add_table, page_text, start_page
 from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
@@ -32,23 +30,23 @@ def write_sweep_report(found: Sweep, limits: Limits, folder: Path) -> None:
 
 
 def sweep_html(found: Sweep, limits: Limits) -> str:
-    """The page."""
+    """Write the page: the chart, every file in a table, and what failed."""
     front = pareto_front(found.entries)
     root, body = start_page("strop sweep")
     made = f"{len(found.records) - len(found.failed)} members, {len(found.entries)} files"
-    _add_line(body, f"{made}, by strop {installed_version()}, {timestamp()}", kind="quiet")
+    add_line(body, f"{made}, by strop {installed_version()}, {timestamp()}", kind="quiet")
     doubts = not_certified(found.entries)
     if doubts is not None:
-        _add_line(body, doubts)
+        add_line(body, doubts)
     time_taken = duration_line(found.records)
     if time_taken is not None:
-        _add_line(body, time_taken, kind="quiet")
+        add_line(body, time_taken, kind="quiet")
     if limits.is_set:
-        _add_line(body, best_line(best(found.entries, limits), limits))
+        add_line(body, best_line(best(found.entries, limits), limits))
     drawn = plot(found.entries, front, limits, lambda entry: details(entry, limits))
     if drawn is not None:
         add_chart(body, drawn)
-        _add_line(body, f"filled: on the front; a ring: another file beats it. {USE}", kind="quiet")
+        add_line(body, f"filled: on the front; a ring: another file beats it. {USE}", kind="quiet")
     _add_files(body, found, front, limits)
     _add_models(body, found)
     SubElement(body, "h2").text = "Machine"
@@ -57,13 +55,13 @@ def sweep_html(found: Sweep, limits: Limits) -> str:
     unmeasured = [
         (entry.name, entry.latency_error) for entry in found.entries if entry.latency_error
     ]
-    _add_listed(body, "Failed", (*failures, *unmeasured))
-    _add_listed(body, "Left out", [(each.name, each.reason) for each in found.left_out])
+    add_list(body, "Failed", (*failures, *unmeasured))
+    add_list(body, "Left out", [(each.name, each.reason) for each in found.left_out])
     return page_text(root)
 
 
 def details(entry: Entry, limits: Limits) -> list[str]:
-    """All that is known of a file, in lines; for hovering, and for nobody who has no pointer."""
+    """Say in lines what is known of a file: shown under the pointer, in parts in the table."""
     counts, result, latency = entry.counts, entry.result, entry.latency
     lines = [entry.name]
     if result.top1 is not None:
@@ -99,7 +97,7 @@ def _add_files(body: Element, found: Sweep, front: frozenset[str], limits: Limit
         [COLUMNS[i] for i in shown],
         [["" if row[i] is None else str(row[i]) for i in shown] for row in rows],
     )
-    _add_line(
+    add_line(
         body,
         f"front: no other file is as good in {', '.join(OBJECTIVES)} and better in one of them."
         " uJ: energy of the multiply-adds of one image, an estimate, not a measurement"
@@ -126,22 +124,6 @@ def _add_models(body: Element, found: Sweep) -> None:
             for model in found.models
         ],
     )
-
-
-def _add_listed(body: Element, title: str, pairs: Sequence[tuple[str, str]]) -> None:
-    if not pairs:
-        return
-    SubElement(body, "h2").text = title
-    listed = SubElement(body, "ul")
-    for name, reason in pairs:
-        item = SubElement(listed, "li")
-        code = SubElement(item, "code")
-        code.text = xml_text(name)
-        code.tail = xml_text(f": {reason}")
-
-
-def _add_line(body: Element, text: str, *, kind: str = "") -> None:
-    SubElement(body, "p", {"class": kind} if kind else {}).text = xml_text(text)
 
 
 def _percent(share: float, interval: Interval | None) -> str:

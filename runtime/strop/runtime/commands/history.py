@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strop import console
-from strop.runtime.history import Line, Skipped, history_html, history_svg, lines_of, read_records
+from strop.runtime.history.lines import Line, lines_of
+from strop.runtime.history.page import history_html, history_svg
+from strop.runtime.history.read import Skipped, read_records
 from strop.runtime.records.json_records import require_writable, write_whole
 from strop.runtime.units import NS_PER_MS
 
@@ -22,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="p50 over time, from the records of bench and check in a folder",
         description="Draw what `strop bench --output` and `strop check --output` have kept: a"
         " line for each artifact and machine, with its intervals, on one page that needs no"
-        " network.",
+        " network. The charts need the extra history; the numbers are printed without.",
     )
     parser.add_argument(
         "folder", type=Path, metavar="DIR", help="folder of the records; those below it count too"

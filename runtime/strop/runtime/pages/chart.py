@@ -25,7 +25,8 @@ Row = Mapping[str, str | float | None]
 
 WIDTH = 400  # of the still picture, in pixels: on a phone its text stays readable
 HEIGHT = 240
-PADDING = 24  # of a picture: a reader's font may be wider than that it was laid out with
+PADDING = 12  # of the axes, in pixels, or half of a point at the edge is cut off
+MARGIN = 24  # of a picture: a reader's font may be wider than the one it is laid out with
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 LINK_NAMESPACE = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
 # How a chart is used, for a line near it.
@@ -35,6 +36,7 @@ USE = (
 )
 # Opacity in the encoding of a chart with `series`: others than the one that is picked are faint.
 PICKED = {"condition": {"param": "pick", "value": 1}, "value": 0.15}
+DETAILS = {"field": "details"}  # of a row: lines that are shown under the pointer
 # With Ctrl, and by pinching on a touchpad: without, the wheel scrolls the page.
 ZOOM = {"type": "interval", "zoom": "wheel![event.ctrlKey]"}
 LICENCE = (
@@ -115,11 +117,6 @@ def over(rows: Sequence[Row], field: str, layer: Spec) -> list[Spec]:
     return [{"transform": [{"filter": f"datum.{field}"}], **layer}] if is_any else []
 
 
-def tooltip(details: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the encoding that shows fields under the pointer: their names, and their titles."""
-    return [{"field": field, "title": title} for field, title in details.items()]
-
-
 def picture(
     charts: Sequence[Chart], *, title: str, notes: Sequence[str], width: int = WIDTH
 ) -> str:
@@ -138,7 +135,7 @@ def picture(
         "config": chart_config(),
         "title": {"text": xml_text(title), "subtitle": list(map(xml_text, notes))},
         "spacing": 32,
-        "padding": PADDING,
+        "padding": MARGIN,
         "vconcat": [
             _view(chart, is_live=False) | {"title": _title(chart, width), "width": width}
             for chart in charts

@@ -17,7 +17,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 POLICY_NAME = "Content-Security-Policy"
 
 
-def start_page(title: str, *, css: str = "") -> tuple[Element, Element]:
+def start_page(title: str) -> tuple[Element, Element]:
     """Start a page with its heading; returns its root, and its body to be filled."""
     root = Element("html", {"lang": "en"})
     head = SubElement(root, "head")
@@ -27,7 +27,7 @@ def start_page(title: str, *, css: str = "") -> tuple[Element, Element]:
     SubElement(head, "meta", viewport)
     SubElement(head, "meta", {"name": "color-scheme", "content": "light dark"})
     SubElement(head, "title").text = xml_text(title)
-    SubElement(head, "style").text = f"\n{page_css()}\n{css}\n"
+    SubElement(head, "style").text = f"\n{page_css()}\n"
     body = SubElement(root, "body")
     SubElement(body, "h1").text = xml_text(title)
     return root, body
@@ -44,6 +44,23 @@ def page_text(root: Element) -> str:
     # HTML's own rules: no "/>" after an empty element, and nothing escaped in the style.
     text = ElementTree.tostring(root, encoding="unicode", method="html")
     return f"<!doctype html>\n{text}\n"
+
+
+def add_line(parent: Element, text: str, *, kind: str = "") -> None:
+    """Add a paragraph; the style sheet has the kind "quiet"."""
+    SubElement(parent, "p", {"class": kind} if kind else {}).text = xml_text(text)
+
+
+def add_list(parent: Element, title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Add a list of names with what is said of each, below its title; nothing for no names."""
+    if not pairs:
+        return
+    SubElement(parent, "h2").text = title
+    listed = SubElement(parent, "ul")
+    for name, text in pairs:
+        code = SubElement(SubElement(listed, "li"), "code")
+        code.text = xml_text(name)
+        code.tail = xml_text(f": {text}")
 
 
 def add_table(parent: Element, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from strop.runtime.pages.chart import PICKED, Chart, Row, Spec, over
+from strop.runtime.pages.chart import DETAILS, PADDING, PICKED, Chart, Row, Spec, over
 from strop.runtime.pages.style import DIM
 from strop.runtime.pages.xml_text import xml_text
 
-PADDING = 12  # pixels, or half of a point at the edge is cut off
 BAR_STEP = 30  # pixels from bar to bar, with a name above each
-DETAILS = {"field": "details"}
 DOT = {"type": "point", "filled": True, "size": 70}
 RING = {"type": "point", "size": 35, "strokeWidth": 2}
 NAME_AFTER = {"type": "text", "baseline": "bottom", "dy": -3, "align": "left", "dx": 7}

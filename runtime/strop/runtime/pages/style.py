@@ -35,56 +35,27 @@ TEXT_PX = 12
 
 def chart_config() -> dict[str, Any]:
     """Return what every Vega-Lite chart has in common, in the colours of daylight."""
+    ink, dim, grid, paper = (shade.light for shade in (INK, DIM, GRID, PAPER))
+    sizes = {"labelFontSize": TEXT_PX, "titleFontSize": TEXT_PX}
+    lines = {"gridColor": grid, "domainColor": grid, "tickColor": grid}
+    above = {"titleAnchor": "start", "titleAlign": "left", "titleBaseline": "bottom"}
+    subtitle = {"subtitleColor": dim, "subtitleFontSize": TEXT_PX}
+    below = {"orient": "bottom", "labelColor": ink, "layout": {"bottom": {"direction": "vertical"}}}
     return {
         "aria": False,  # the chart as a whole has a label; the numbers are in a table
-        "background": PAPER.light,
+        "background": paper,
         "font": CHART_FONT,
         "view": {"stroke": None},
-        "axis": {
-            "labelColor": DIM.light,
-            "titleColor": DIM.light,
-            "titleFontWeight": "normal",
-            "labelFontSize": TEXT_PX,
-            "titleFontSize": TEXT_PX,
-            "gridColor": GRID.light,
-            "domainColor": GRID.light,
-            "tickColor": GRID.light,
-            "labelOverlap": True,
-        },
-        "axisY": {
-            "titleAngle": 0,
-            "titleAlign": "left",
-            "titleAnchor": "start",
-            "titleX": 0,
-            "titleY": -12,
-            "titleBaseline": "bottom",
-            "domain": False,
-            "ticks": False,
-            "labelPadding": 8,
-        },
-        "axisX": {"grid": False},
-        "legend": {
-            "orient": "bottom",
-            "direction": "vertical",
-            "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
-            "title": None,
-            "labelColor": INK.light,
-            "labelFontSize": TEXT_PX,
-            "labelLimit": 0,
-            "symbolStrokeWidth": 2,
-        },
-        "title": {
-            "anchor": "start",
-            "color": INK.light,
-            "subtitleColor": DIM.light,
-            "subtitleFontSize": TEXT_PX,
-            "frame": "bounds",
-            "offset": 14,
-        },
+        "axis": {**sizes, **lines, "labelColor": dim, "titleColor": dim, "titleFontWeight": 400},
+        "axisX": {"grid": False, "labelOverlap": True},
+        "axisY": {**above, "titleAngle": 0, "titleX": 0, "titleY": -12, "labelPadding": 8},
+        "axisYQuantitative": {"domain": False, "ticks": False},
+        "legend": {**sizes, **below, "direction": "vertical", "title": None, "labelLimit": 0},
+        "title": {**subtitle, "anchor": "start", "color": ink, "frame": "bounds", "offset": 14},
         "range": {"category": [shade.light for shade in LINES]},
-        "text": {"fontSize": TEXT_PX, "color": INK.light},
+        "text": {"fontSize": TEXT_PX, "color": ink},
         "point": {"size": 50, "opacity": 1},
-        "rule": {"color": DIM.light, "strokeWidth": 1.5},
+        "rule": {"color": dim, "strokeWidth": 1.5},
         "bar": {"color": LINES[0].light},
     }
 
@@ -143,34 +114,3 @@ def _page_coloured(time: str) -> list[str]:
 
 def _dark(rules: list[str]) -> str:
     return "@media (prefers-color-scheme:dark){\n" + "\n".join(rules) + "\n}"
-
-
-def chart_css() -> str:
-    """Return the rules of the charts that strop draws by itself, until Vega draws them."""
-    rules = [
-        ".key{max-width:31rem;margin-top:1.5rem}",
-        ".key svg{display:block;width:100%;height:auto}",
-        "text{" + FONT + ";font-size:13px}",
-        ".grid,.mark{stroke-width:1;fill:none}",
-        ".mark{stroke-dasharray:3 3}",
-        ".line{stroke-width:2;fill:none;stroke-linejoin:round}",
-        ".dot{stroke-width:2}",
-        ".reach{fill:#000;fill-opacity:0}",
-        ".point:hover .dot{stroke-width:5}",
-    ]
-    return "\n".join([*rules, *_coloured("light"), _dark(_coloured("dark"))])
-
-
-def _coloured(time: str) -> list[str]:
-    ink, dim, grid, paper = (getattr(shade, time) for shade in (INK, DIM, GRID, PAPER))
-    rules = [
-        f"text{{fill:{ink}}}",
-        f".dim{{fill:{dim}}}",
-        f".grid{{stroke:{grid}}}",
-        f".paper{{fill:{paper}}}",
-    ]
-    for i, shade in enumerate(LINES):
-        colour = getattr(shade, time)
-        rules.append(f".c{i} .line,.c{i} .mark,.c{i} .dot{{stroke:{colour}}}")
-        rules.append(f".c{i} .dot{{fill:{colour}}}")
-    return [*rules, f".point .void{{fill:{paper}}}"]
