@@ -1,4 +1,4 @@
-"""The README's commands run as they stand there, and its paths exist."""
+"""The commands of the README and of docs/use.md run as they stand there, and their paths exist."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from strop.export.zoo.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPE
 from strop.export.zoo.shipped import SHIPPED_VALIDATION as VALIDATION
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = (ROOT / "README.md", ROOT / "docs/use.md")
+README = PAGES[0].read_text()
 MINUTES_10 = 600  # in seconds
 
 
 def commands() -> list[str]:
     """Every `uv run strop` command of the console blocks, in order, continuation lines joined."""
-    blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    text = "".join(page.read_text() for page in PAGES)
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     # "pip install uv && uv run ...": what is behind the &&.
     found = [line[2:].split("&& ")[-1] for line in lines if line.startswith("$ ")]
@@ -101,6 +103,13 @@ def test_the_python_example_runs(folder: Path) -> None:
     assert len(done.stdout.splitlines()) == 5
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#:]+)\)", README))
-def test_a_link_of_the_readme_leads_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+@pytest.mark.parametrize(
+    ("page", "target"),
+    [
+        pytest.param(page, target, id=f"{page.name}-{target}")
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text())
+    ],
+)
+def test_a_link_leads_somewhere(page: Path, target: str) -> None:
+    assert (page.parent / target).exists()
