@@ -91,6 +91,13 @@ def test_a_name_that_moved_says_where_to() -> None:
         _ = strop.runtime.nonsense  # type: ignore[attr-defined]
 
 
+def test_without_tensorflow_the_workstations_half_says_what_to_install() -> None:
+    # None in sys.modules is Python's own way to say "not installed".
+    ended = python("import sys; sys.modules['tensorflow'] = None; from strop.export import export")
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: strop.export: tensorflow is not installed here; run: pip")
+
+
 SHORTER_CHECK = """
 import functools, shutil, strop.runtime.library
 shutil.copy("build/mine/model.int8.tflite", "new.tflite")

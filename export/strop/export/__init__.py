@@ -63,5 +63,12 @@ else:
         if name in __all__:
             from strop.export.tensorflow_logs import quiet_tensorflow
 
-            quiet_tensorflow()  # before anything imports it in its own, loud way
+            try:
+                quiet_tensorflow()  # before anything imports it in its own, loud way
+            except ModuleNotFoundError as err:
+                raise ImportError(
+                    f"strop.export: {err.name} is not installed here; run:"
+                    " pip install 'strop[export]'",
+                    name=err.name,
+                ) from err
         return _imported(name)

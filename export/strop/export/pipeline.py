@@ -12,7 +12,7 @@ from strop.export.bundle.bundle import REPORT, bundle
 from strop.export.bundle.html_report import export_html
 from strop.export.bundle.make_manifest import Made, make_manifest
 from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest
-from strop.export.certify.certificate import Certificate
+from strop.export.certify.certificate import Certificate, Verdict
 from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises
 from strop.export.certify.golden import make_golden
@@ -66,13 +66,7 @@ class Export:
     broken: tuple[str, ...]
 
     def __repr__(self) -> str:
-        files = (
-            f"{each.artifact} agrees with float on {each.agreement:.2%}"
-            if each.agreement is not None
-            else f"{each.artifact} adds {each.drop:.2%} of the spread to the error"
-            for each in self.certificate.verdicts
-        )
-        return f"<Export {self.folder}: {'; '.join(files)}>"
+        return f"<Export {self.folder}: {'; '.join(map(_in_words, self.certificate.verdicts))}>"
 
     @property
     def certificate(self) -> Certificate:
@@ -83,6 +77,13 @@ class Export:
     def paths(self) -> tuple[Path, ...]:
         """The files, in the order they were asked for."""
         return tuple(self.folder / artifact.file for artifact in self.manifest.artifacts)
+
+
+def _in_words(found: Verdict) -> str:
+    doubt = ", not certified" if found.not_certified else ""
+    if found.agreement is None:
+        return f"{found.artifact} adds {found.drop:.2%} of the spread to the error{doubt}"
+    return f"{found.artifact} agrees with float on {found.agreement:.2%}{doubt}"
 
 
 def export(

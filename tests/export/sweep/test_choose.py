@@ -12,7 +12,7 @@ from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.energy import energy
 from strop.export.sweep.entries import Entry, Latency
 from strop.export.sweep.report import details
-from strop.export.sweep.words import COLUMNS, best_line, cells, not_certified
+from strop.export.sweep.table_text import COLUMNS, best_line, cells, not_certified
 
 
 def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) -> Entry:

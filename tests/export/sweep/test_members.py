@@ -14,9 +14,9 @@ from tests.export.zoo.torch_files import arrays_of, state, write_zip
 from strop.export.inspect.count_keras import count_keras
 from strop.export.options.choices import Precision
 from strop.export.source.source import Source
-from strop.export.sweep.agree import Agreed, agree
 from strop.export.sweep.members import Member
 from strop.export.sweep.record import Counts, counts_of
+from strop.export.sweep.training_settings import TrainingSettings, training_settings
 from strop.export.training.network import build_network
 from strop.export.training.recipe import Recipe
 from strop.export.training.record import (
@@ -147,11 +147,11 @@ def agreed(
     labels: tuple[str, ...] | None = None,
     resize: ResizeRule | None = None,
     crop_fraction: float | None = None,
-) -> Agreed:
-    return agree(members, labels=labels, resize=resize, crop_fraction=crop_fraction)
+) -> TrainingSettings:
+    return training_settings(members, labels=labels, resize=resize, crop_fraction=crop_fraction)
 
 
-AS_TRAINED = Agreed(labels=("cat", "dog"), resize=ResizeRule.STRETCH, crop_fraction=0.875)
+AS_TRAINED = TrainingSettings(labels=("cat", "dog"), resize=ResizeRule.STRETCH, crop_fraction=0.875)
 
 
 @pytest.mark.parametrize("is_file", [False, True])
@@ -174,8 +174,8 @@ def test_labels_and_resize_rule_are_those_of_the_trainings(trained: Path, is_fil
 
 def test_without_trainings_what_is_asked_for_holds() -> None:
     random = member("mobilenet_v1", alpha=0.25, size=32, weights="random")
-    assert agreed(random) == Agreed(labels=())
-    asked = Agreed(labels=("cow",), resize=ResizeRule.STRETCH, crop_fraction=1.0)
+    assert agreed(random) == TrainingSettings(labels=())
+    asked = TrainingSettings(labels=("cow",), resize=ResizeRule.STRETCH, crop_fraction=1.0)
     found = agreed(random, labels=("cow",), resize=ResizeRule.STRETCH, crop_fraction=1.0)
     assert found == asked
 

@@ -13,7 +13,7 @@ from strop.export.ir.graph import Graph
 from strop.export.options.choices import Precision
 from strop.export.source.source import Source
 from strop.export.source.tensor_sizes import frozen
-from strop.export.tensorflow_logs import native_stderr_dropped
+from strop.export.tensorflow_logs import native_stderr_dropped, native_stderr_held
 from strop.runtime.errors import SourceError
 
 # TensorFlow prefixes its operations' names in what it says of them.
@@ -36,7 +36,8 @@ def freeze(source: Source) -> Any:
         SourceError: A result in it has over 2**28 elements.
     """
     shape = (1, source.height, source.width, source.channels)
-    return frozen(source.forward, shape, where=source.name)
+    with native_stderr_held():  # of a TensorFlow that the user imported, with its log lines on
+        return frozen(source.forward, shape, where=source.name)
 
 
 def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:

@@ -11,7 +11,7 @@ from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_f
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.words import COLUMNS, best_line, cells, duration_line, not_certified
+from strop.export.sweep.table_text import COLUMNS, best_line, cells, duration_line, not_certified
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_line, add_list, add_table, page_text, start_page
 from strop.runtime.records.json_records import write_whole

@@ -236,7 +236,7 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
     *others, classes = engine.output.shape or (0,)
     if any(side != 1 for side in others) or classes < 1:
         raise ContractError(
-            f"{where}: its output is {list(engine.output.shape)}; needed is one score a class,"
+            f"{where}: its output is {list(engine.output.shape)}; needed is one score per class,"
             " [1, classes]. Is it a classifier?"
         )
     found = len(contract.labels)
@@ -249,7 +249,7 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
     elif found and found != classes:
         raise ContractError(
             f"{where}: {classes} classes, but {found} labels; give the labels that"
-            " the model was trained with, one a class"
+            " the model was trained with, one per class"
         )
     if not contract.strop_version:
         # Only here: what strop wrote shall not wait for it.

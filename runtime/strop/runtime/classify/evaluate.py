@@ -175,7 +175,10 @@ def evaluate(
     decision = classifier.known_decision()
     if against is not None:
         _check_same_classes(classifier, against)
-    own, other = _Said(decision), _Said(decision if against is None else against.known_decision())
+    own, other = (
+        _AnswersSoFar(decision),
+        _AnswersSoFar(decision if against is None else against.known_decision()),
+    )
 
     def steps() -> Iterator[None]:
         pairs = _pixel_pairs([image.path for image in images], classifier, against)
@@ -206,8 +209,8 @@ def _is_table(table: Sequence[Sequence[float]] | None, *, rows: int, columns: in
     return table is not None and len(table) == rows and all(len(row) == columns for row in table)
 
 
-class _Said:
-    """What one artifact said of the images so far."""
+class _AnswersSoFar:
+    """The answers of one artifact to the images so far."""
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision

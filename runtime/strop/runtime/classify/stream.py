@@ -74,7 +74,7 @@ def classify_each(
     Args:
         classifier: Opened.
         items: Paths, frames, and what is unusable.
-        top: Classes an image.
+        top: Classes per image, at most.
 
     Yields:
         In the order of the items. An image that cannot be used has an answer that says

@@ -81,7 +81,7 @@ class Diagnosis:
     def __repr__(self) -> str:
         running = [each.name for each in self.engines if each.is_running]
         engines = ", ".join(running) or "no engine"
-        return f"<Diagnosis of {self.machine.cpu_model}: {engines}; {len(self.findings)} findings>"
+        return f"<Diagnosis of {self.machine.cpu_model}: {engines}; findings: {len(self.findings)}>"
 
 
 def diagnose(root: Path = Path("/")) -> Diagnosis:

@@ -15,7 +15,6 @@ from strop.export.commands.flags import add_file_flags, add_image_flags, refuse_
 from strop.export.commands.sweep.flags import add_member_flags, add_work_flags
 from strop.export.commands.sweep.table import print_sweep
 from strop.export.request import ExportRequest
-from strop.export.sweep.agree import Agreed, agree
 from strop.export.sweep.choose import Limits, best, excess
 from strop.export.sweep.executors import cluster_workers, local_processes
 from strop.export.sweep.images import SweepImages, look_through
@@ -26,6 +25,7 @@ from strop.export.sweep.report import write_sweep_report
 from strop.export.sweep.result import sweep_record, write_sweep_record
 from strop.export.sweep.sweep import Steps, sweep
 from strop.export.sweep.timing import BenchPlan
+from strop.export.sweep.training_settings import TrainingSettings, training_settings
 from strop.export.sweep.work import OpenExecutor
 from strop.export.training.record import as_trained
 from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES
@@ -86,15 +86,15 @@ def run(options: argparse.Namespace) -> int:
     open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
     plan = _plan(options)
-    agreed = agree(
+    settings = training_settings(
         found,
         labels=None if options.labels is None else read_labels(options.labels),
         resize=options.resize,
         crop_fraction=options.crop_fraction,
     )
-    images = _images(options, agreed.labels)
-    asked = _asked(options, agreed, images)
-    jobs = _jobs(options, found, agreed, asked)
+    images = _images(options, settings.labels)
+    asked = _asked(options, settings, images)
+    jobs = _jobs(options, found, settings, asked)
     for each in left_out:
         console.note(f"left out: {each.name}: {each.reason}")
     counted = f"{len(found)} members, {len(left_out)} combinations left out"
@@ -166,15 +166,15 @@ def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> SweepImages
     return images
 
 
-def _asked(options: argparse.Namespace, agreed: Agreed, images: SweepImages) -> Asked:
-    classes = options.classes or len(agreed.labels) or IMAGENET_CLASSES
+def _asked(options: argparse.Namespace, settings: TrainingSettings, images: SweepImages) -> Asked:
+    classes = options.classes or len(settings.labels) or IMAGENET_CLASSES
     return Asked(
         strop_version=installed_version(),
         classes=IMAGENET_CLASSES if options.weights == IMAGENET else classes,
-        labels=agreed.labels,
+        labels=settings.labels,
         formats=tuple(form.value for form in options.format),
-        resize=(agreed.resize or ResizeRule.CROP).value,
-        crop_fraction=CROP_FRACTION if agreed.crop_fraction is None else agreed.crop_fraction,
+        resize=(settings.resize or ResizeRule.CROP).value,
+        crop_fraction=CROP_FRACTION if settings.crop_fraction is None else settings.crop_fraction,
         task=options.task,
         thresholds=tuple(options.threshold or ()),
         effort=options.effort.value,
@@ -188,7 +188,7 @@ def _asked(options: argparse.Namespace, agreed: Agreed, images: SweepImages) -> 
 
 
 def _jobs(
-    options: argparse.Namespace, found: Sequence[Member], agreed: Agreed, asked: Asked
+    options: argparse.Namespace, found: Sequence[Member], settings: TrainingSettings, asked: Asked
 ) -> list[Job]:
     """Make a job for each member."""
     files = dict.fromkeys(member.file for member in found)
@@ -197,14 +197,14 @@ def _jobs(
         Job(
             member=member,
             asked=replace(asked, weights_sha256=hashes[member.file]),
-            request=_request(options, agreed, member, asked.classes),
+            request=_request(options, settings, member, asked.classes),
         )
         for member in found
     ]
 
 
 def _request(
-    options: argparse.Namespace, agreed: Agreed, member: Member, classes: int
+    options: argparse.Namespace, settings: TrainingSettings, member: Member, classes: int
 ) -> ExportRequest:
     """Request a member's export, with absolute paths: workers have other working folders."""
     request = shared_request(options, as_trained(member.spec(classes)))
@@ -214,9 +214,9 @@ def _request(
         calibration_data=_absolute(request.calibration_data),
         validation_data=_absolute(request.validation_data),
         truth=_absolute(request.truth),
-        labels=agreed.labels,
-        resize=agreed.resize,
-        crop_fraction=agreed.crop_fraction,
+        labels=settings.labels,
+        resize=settings.resize,
+        crop_fraction=settings.crop_fraction,
     )
 
 

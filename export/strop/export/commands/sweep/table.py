@@ -6,7 +6,7 @@ from strop import console
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, pareto_front
 from strop.export.sweep.latency_model import LEAST_MEASURED
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.words import COLUMNS, best_line, cells, duration_line, not_certified
+from strop.export.sweep.table_text import COLUMNS, best_line, cells, duration_line, not_certified
 
 MAX_NAMES = 5
 

@@ -1,4 +1,4 @@
-"""The labels and the resize rule of a sweep: one for all members, as they were trained."""
+"""The labels and the resize rule of a sweep, the same for all members, as they were trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from strop.runtime.errors import SourceError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Agreed:
+class TrainingSettings:
     """Labels in the order of the scores, and how an image becomes the input.
 
     None is left to each model, which may say it itself.
@@ -24,17 +24,17 @@ class Agreed:
     crop_fraction: float | None = None
 
 
-UNTRAINED = Agreed(labels=())
+UNTRAINED = TrainingSettings(labels=())
 
 
-def agree(
+def training_settings(
     members: Sequence[Member],
     *,
     labels: tuple[str, ...] | None,
     resize: ResizeRule | None,
     crop_fraction: float | None,
-) -> Agreed:
-    """What is asked for, and where nothing is, what the members were trained for.
+) -> TrainingSettings:
+    """The settings asked for, and those that the members were trained with where none are.
 
     Args:
         members: Of the sweep.
@@ -56,7 +56,7 @@ def agree(
             " apart"
         )
     found, where = next(iter(trained.items()), (UNTRAINED, None))
-    asked = Agreed(
+    asked = TrainingSettings(
         labels=found.labels if labels is None else labels,
         resize=resize or found.resize,
         crop_fraction=found.crop_fraction if crop_fraction is None else crop_fraction,
@@ -66,7 +66,7 @@ def agree(
     return asked
 
 
-def _require_same(asked: Agreed, trained: Agreed, *, where: Path) -> None:
+def _require_same(asked: TrainingSettings, trained: TrainingSettings, *, where: Path) -> None:
     if asked.labels != trained.labels:
         raise SourceError(
             f"{where}: was trained for {_difference(trained.labels, asked.labels)} in --labels;"
@@ -80,13 +80,13 @@ def _require_same(asked: Agreed, trained: Agreed, *, where: Path) -> None:
         )
 
 
-def _rule(agreed: Agreed) -> str:
-    return "" if agreed.resize is None else agreed.resize.value
+def _rule(trained: TrainingSettings) -> str:
+    return "" if trained.resize is None else trained.resize.value
 
 
-def _trained(members: Sequence[Member]) -> dict[Agreed, Path]:
+def _trained(members: Sequence[Member]) -> dict[TrainingSettings, Path]:
     """What members were trained for, and the first file that was."""
-    found: dict[Agreed, Path] = {}
+    found: dict[TrainingSettings, Path] = {}
     networks = {(member.file, member.network): member for member in members}
     for (file, _), member in networks.items():
         if file is None:
@@ -96,7 +96,7 @@ def _trained(members: Sequence[Member]) -> dict[Agreed, Path]:
             if member.size is not None:
                 require_network(record, member.spec(), where=file)
             recipe = record.recipe
-            each = Agreed(
+            each = TrainingSettings(
                 labels=record.labels, resize=recipe.resize, crop_fraction=recipe.crop_fraction
             )
             found.setdefault(each, file)
