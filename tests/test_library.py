@@ -70,13 +70,24 @@ def test_importing_a_face_costs_nothing(face: str) -> None:
     assert (ended.stdout.strip(), ended.stderr) == ("[]", "")
 
 
-def test_a_room_of_the_same_name_does_not_hide_a_function() -> None:
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import strop.runtime.check.measure.worker as w",
+        "from strop.runtime import bench, check",
+        "from strop.runtime.check.measure import worker",
+    ],
+)
+def test_a_room_of_the_same_name_does_not_hide_a_function(first: str) -> None:
     program = (
+        f"{first}\n"
         "import strop.runtime, strop.runtime.bench.record, strop.runtime.check.judge.report\n"
+        "import strop.runtime.check.measure.plan as plan\n"
+        "assert plan.CheckPlan is strop.runtime.CheckPlan\n"
         "from strop.runtime.check.modes import paired\n"
         "from strop.runtime import bench\n"
         "assert bench.__module__ == 'strop.runtime.library' and bench is strop.runtime.bench\n"
-        "assert strop.runtime.check.__name__ == 'check' and paired.check_paired\n"
+        "assert strop.runtime.check.__module__ == 'strop.runtime.library' and paired.check_paired\n"
         "import strop.runtime.bench.sustained\n"
         "assert strop.runtime.bench is bench\n"
     )
@@ -149,6 +160,9 @@ def test_a_users_program_passes_a_strict_type_check(tmp_path: Path) -> None:
     """The page's code, and every public name: a type checker sees what is there."""
     (tmp_path / "page.py").write_text(code_of_the_page())
     lines = [f"import {face}\n" for face in NAMES]
+    # Rooms of the same name, before and after the functions.
+    lines += ["import strop.runtime.check.measure.plan\nfrom strop.runtime import bench\n"]
+    lines += ["import strop.runtime.bench.record as record\nbench('a')\nrecord.BENCH_RECORD\n"]
     lines += [f"{face}.{name}\n" for face, names in NAMES.items() for name in names]
     (tmp_path / "names.py").write_text("".join(lines))
     (tmp_path / "wrong.py").write_text(

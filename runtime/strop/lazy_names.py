@@ -20,7 +20,7 @@ def attach(
     """Give a package names that cost nothing before they are used.
 
     A submodule of such a name, as strop.runtime.bench is one, does not hide it: importing it
-    sets no attribute of the package.
+    sets no attribute of the package. Its own modules are imported as ever, by `from` and by `as`.
 
     Args:
         package: Its `__name__`.
@@ -48,7 +48,11 @@ def attach(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module
 
-        found: object = getattr(import_module(place_of[name]), name)
+        found = getattr(import_module(place_of[name]), name)
+        if f"{package}.{name}" in sys.modules:
+            # `import package.name.module as m` asks the function for the module, and then
+            # looks for it under the name that the function has.
+            found.__name__ = f"{package}.{name}"
         setattr(module, name, found)
         return found
 
