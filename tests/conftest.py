@@ -22,7 +22,7 @@ SLOW = (
 TOGETHER = "tests/arm64/"
 SLOW_FILES = ("tests/test_readme.py", "tests/fuzz/test_fuzz.py")
 MARKED = {
-    "slow": (*SLOW, *SLOW_FILES),
+    "slow": (*SLOW, *SLOW_FILES, "tests/test_library.py::test_the_code_of_the_page"),
     "board": (TOGETHER,),
     "browser": ("tests/test_pages.py",),
 }
