@@ -135,7 +135,7 @@ def _answers(
     paths: Sequence[Path],
     decision: Decision,
 ) -> list[ModelAnswers]:
-    """The source's answers, then each artifact's."""
+    """Collect the source's answers, then each artifact's."""
     forward = tf.function(source.forward, autograph=False, reduce_retracing=True)
     collected: list[list[ModelAnswers]] = [[] for _ in range(1 + len(opened))]
     seen = 0

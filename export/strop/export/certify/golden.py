@@ -57,14 +57,14 @@ def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: floa
 
 
 def _codes(classifier: Classifier, pixels: Array, step: float) -> Array:
-    """int16 [N, classes], steps from the zero point."""
+    """Return the scores in steps from the zero point, int16 [N, classes]."""
     scores = np.stack([classifier.scores(image) for image in pixels])
     codes: Array = np.rint(scores / step).astype(np.int16)
     return codes
 
 
 def _clearest(codes: Array, decision: Decision, step: float) -> Array:
-    """Indices of the IMAGES rows furthest from another answer, one for each answer first.
+    """Return indices of the IMAGES rows furthest from another answer, one for each answer first.
 
     Of a REGRESS task they are the first ones: any number is as clear as any other.
     """

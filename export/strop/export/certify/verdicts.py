@@ -57,7 +57,7 @@ def verdict(
 
 
 def _drop(compared: Comparison) -> tuple[float, Interval]:
-    """The drop; without truth its bound, of a regression that of the worst number."""
+    """Return the drop; without truth its bound, of a regression that of the worst number."""
     if compared.drop is not None:
         return compared.drop.drop, compared.drop.interval
     if compared.agreement is not None:
@@ -77,7 +77,7 @@ def _why_error_says_nothing(error: OutputError) -> str:
 
 
 def one_answer(reference: ModelAnswers, truth: Truth) -> OneAnswer:
-    """The worth of a file that always gives the float model's most common answer."""
+    """Return the worth of a file that always gives the float model's most common answer."""
     if truth.task is Task.REGRESS:
         exact = output_errors(reference.outputs, reference.outputs, truth.rows, truth.names)
         return OneAnswer(

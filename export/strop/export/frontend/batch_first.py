@@ -35,7 +35,7 @@ def batch_first(graph: Graph) -> Graph:
 
 
 def with_batch(shape: Shape) -> Shape:
-    """The shape with the batch in front, of two dimensions at least."""
+    """Return the shape with the batch in front, of two dimensions at least."""
     if not shape or shape[0] != 1:
         return (1, *shape) if shape else (1, 1)
     return shape if len(shape) > 1 else (1, 1)
@@ -53,7 +53,7 @@ class _Shaping:
                 self.added[name] = replace(tensor, shape=with_batch(tensor.shape))
 
     def steps(self, op: Op) -> Iterator[Op]:
-        """An operation, with what has to be reshaped before and behind it."""
+        """Return an operation, with what has to be reshaped before and behind it."""
         if op.kind in ELEMENTWISE:
             yield from self.elementwise(op)
         elif op.kind in ALONG_DIMENSIONS:
@@ -93,7 +93,7 @@ class _Shaping:
         yield Op(kind=Kind.RESHAPE, inputs=(result,), output=op.output)
 
     def reshaped(self, name: str, shape: Shape, *, at: str) -> Op:
-        """The operation that gives `name` another shape, for the reader `at`."""
+        """Return the operation that gives `name` another shape, for the reader `at`."""
         result = f"{at}/of/{name}"
         self.added[result] = Tensor(name=result, shape=shape)
         return Op(kind=Kind.RESHAPE, inputs=(name,), output=result)

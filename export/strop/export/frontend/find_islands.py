@@ -94,7 +94,7 @@ def needs_float(flow: Flow, places: Sequence[int], failed: Collection[int]) -> b
 
 
 def in_float(flow: Flow, failed: Collection[int]) -> set[int]:
-    """Places of all operations that compute in float, but for those between two of them."""
+    """Return places of all operations that compute in float, but for those between two of them."""
     marked = set(failed) | _statistics(flow, failed)
     while True:
         written = _tensors(flow, marked, "writes")
@@ -112,7 +112,7 @@ def in_float(flow: Flow, failed: Collection[int]) -> set[int]:
 
 
 def _statistics(flow: Flow, failed: Collection[int]) -> set[int]:
-    """What lies between means or sums and a failed operation that divides by them."""
+    """Return what lies between means or sums and a failed operation that divides by them."""
     operators = flow.operators
     writer = {tensor: place for place, op in enumerate(operators) for tensor in op.writes}
     found: set[int] = set()
@@ -144,7 +144,7 @@ def _is_carried(flow: Flow, op: Operator, written: set[int], known: set[int]) ->
 
 
 def _between(flow: Flow, known: set[int], marked: set[int]) -> set[int]:
-    """Operations that find all that they read in float, and whose results only floats read."""
+    """Return operations whose operands are in float and whose results only floats read."""
     operators = flow.operators
     found = {
         place
@@ -197,7 +197,7 @@ def _part_of(parts: Sequence[set[int]], place: int) -> set[int]:
 def _behind(
     parts: Sequence[set[int]], edges: Iterable[tuple[int, int, bool]]
 ) -> Mapping[int, set[int]]:
-    """For each part, by its place in the list, those that read it directly."""
+    """Find for each part, by its place in the list, those that read it directly."""
     of = {place: index for index, part in enumerate(parts) for place in part}
     found: dict[int, set[int]] = {index: set() for index in range(len(parts))}
     for before, after, _ in edges:
@@ -207,7 +207,7 @@ def _behind(
 
 
 def _cycles(parts: Sequence[set[int]], edges: Iterable[tuple[int, int, bool]]) -> list[set[int]]:
-    """Parts that wait for each other, joined; empty where all can run one after the other."""
+    """Join parts that wait for each other; empty where all can run one after the other."""
     behind = _behind(parts, edges)
     stuck = set(range(len(parts))) - set(_runnable(behind))
     reached = {index: set(behind[index] & stuck) for index in stuck}
@@ -224,7 +224,7 @@ def _cycles(parts: Sequence[set[int]], edges: Iterable[tuple[int, int, bool]]) -
 
 
 def _runnable(behind: Mapping[int, set[int]]) -> list[int]:
-    """Parts in an order in which they can run, but for those that wait for each other."""
+    """Sort parts in an order in which they can run, but for those that wait for each other."""
     waits = dict.fromkeys(behind, 0)
     for others in behind.values():
         for other in others:

@@ -36,7 +36,7 @@ NEEDS = {
 
 
 def no_int8_kernel(layer: str, kind: str) -> NoInt8FormError:
-    """The reason for an operation that strop reads in no form.
+    """Say why an operation that strop reads in no form has no int8 form.
 
     Args:
         layer: Name of its result.

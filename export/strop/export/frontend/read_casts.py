@@ -37,7 +37,7 @@ NORMALIZING = frozenset({"ADD", "DIV", "MUL", "SUB"})
 
 
 def read_cast(reader: Reader, packed: Any, output: str) -> Op:
-    """CAST that keeps its values, as a RESHAPE to the same shape.
+    """Read CAST that keeps its values, as a RESHAPE to the same shape.
 
     Raises:
         NoInt8FormError: It rounds.

@@ -21,7 +21,7 @@ CHANNELS = 3  # the axis
 
 
 def read_reverse(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """REVERSE_V2 of an image's channels."""
+    """Read REVERSE_V2 of an image's channels."""
     axes = reader.constant(packed.inputs[1])
     shape = reader.shape(packed.inputs[0])
     if axes is None or len(shape) != 4 or [int(axis) % 4 for axis in axes.flatten()] != [CHANNELS]:
@@ -32,7 +32,7 @@ def read_reverse(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def read_gather(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """GATHER of an image's channels."""
+    """Read GATHER of an image's channels."""
     places = reader.constant(packed.inputs[1])
     shape = reader.shape(packed.inputs[0])
     options = packed.builtinOptions
@@ -43,7 +43,7 @@ def read_gather(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def read_strided_slice(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """STRIDED_SLICE of any step: channels in any order, rows and columns forward."""
+    """Read STRIDED_SLICE of any step: channels in any order, rows and columns forward."""
     shape = reader.shape(packed.inputs[0])
     taken = _taken(reader, packed, shape)
     name, found = reader.names[packed.inputs[0]], reader.tensors[output].shape
@@ -64,7 +64,7 @@ def read_strided_slice(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def _neighbours(reader: Reader, name: str, output: str, taken: list[list[int]]) -> list[Op]:
-    """Neighbouring places along every dimension of what is no image."""
+    """Return neighbouring places along every dimension of what is no image."""
     if any(along[-1] - along[0] != len(along) - 1 for along in taken):
         raise _refusal(output, "a slice that leaves places out of what is no image")
     whole = f"{output}/neighbours"
@@ -75,7 +75,7 @@ def _neighbours(reader: Reader, name: str, output: str, taken: list[list[int]]) 
 
 
 def read_pack(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """PACK of tensors as channels, or along any other dimension."""
+    """Read PACK of tensors as channels, or along any other dimension."""
     shape = reader.tensors[output].shape
     axis = packed.builtinOptions.axis % len(shape)
     parts = []
@@ -89,7 +89,7 @@ def read_pack(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def read_unpack(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """One channel of UNPACK."""
+    """Read one channel of UNPACK."""
     shape = reader.shape(packed.inputs[0])
     if len(shape) != 4 or packed.builtinOptions.axis % 4 != CHANNELS:
         raise _refusal(output, f"an UNPACK of {shape} along other than the channels")
@@ -126,7 +126,7 @@ def pick_channels(reader: Reader, image: str, output: str, places: Sequence[int]
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
-    """The places as runs of neighbours: the first, and how many."""
+    """Return the places as runs of neighbours: the first, and how many."""
     runs: list[tuple[int, int]] = []
     for place in places:
         begin, count = runs[-1] if runs else (-1, 0)
@@ -138,7 +138,7 @@ def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _taken(reader: Reader, packed: Any, shape: tuple[int, ...]) -> list[list[int]] | None:
-    """Which places along each dimension a STRIDED_SLICE takes; None if the model computes them."""
+    """Return the places that a STRIDED_SLICE takes per dimension; None if they are computed."""
     begins, ends, strides = (reader.constant(index) for index in packed.inputs[1:4])
     options = packed.builtinOptions
     if begins is None or ends is None or strides is None:

@@ -15,7 +15,7 @@ CHANNELS = 3  # the axis
 def crop(
     reader: Reader, image: str, output: str, begins: Sequence[int], shape: Sequence[int]
 ) -> list[Op]:
-    """Neighbouring places along every dimension.
+    """Return neighbouring places along every dimension.
 
     Args:
         reader: Takes the tensors between.
@@ -46,7 +46,7 @@ def crop(
 def pick_pixels(
     reader: Reader, image: str, output: str, places: Sequence[Sequence[int]]
 ) -> list[Op] | None:
-    """Rows and columns at even distances, as a crop and a depthwise convolution that leaves out.
+    """Read rows and columns at even distances, as a crop and a depthwise convolution.
 
     Args:
         reader: Takes the tensors between.

@@ -86,7 +86,7 @@ def _has_codes(reader: Reader, index: int) -> bool:
 def read_island(
     reader: Reader, places: Sequence[int], causes: Mapping[int, NoInt8FormError]
 ) -> list[Op]:
-    """One FLOAT operation for every result of an island that is read outside of it.
+    """Return one FLOAT operation for every result of an island that is read outside of it.
 
     Args:
         reader: The model.

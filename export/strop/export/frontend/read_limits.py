@@ -20,7 +20,7 @@ Read = Callable[[Reader, Any, str], list[Op]]
 
 
 def read_maximum(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """MAXIMUM of a and b, as b + relu(a - b)."""
+    """Read MAXIMUM of a and b, as b + relu(a - b)."""
     first, second = reader.activations(packed)
     above = _beside(reader, output, "above")
     return [
@@ -30,7 +30,7 @@ def read_maximum(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def read_minimum(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """MINIMUM of a and b, as a - relu(a - b)."""
+    """Read MINIMUM of a and b, as a - relu(a - b)."""
     first, second = reader.activations(packed)
     if reader.tensors[first].data is not None:
         first, second = second, first
@@ -42,17 +42,17 @@ def read_minimum(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def read_leaky_relu(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """LEAKY_RELU."""
+    """Read LEAKY_RELU."""
     return _leaky(reader, packed, output, np.array(packed.builtinOptions.alpha))
 
 
 def read_absolute(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """ABS, which is a leaky ReLU that mirrors."""
+    """Read ABS, which is a leaky ReLU that mirrors."""
     return _leaky(reader, packed, output, np.array(-1.0))
 
 
 def read_prelu(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """PRELU whose slopes are constant over rows and columns."""
+    """Read PRELU whose slopes are constant over rows and columns."""
     slopes = reader.constant(packed.inputs[1])
     channels = reader.shape(packed.inputs[0])[-1]
     if (
@@ -71,7 +71,7 @@ def read_prelu(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def _leaky(reader: Reader, packed: Any, output: str, slopes: Array) -> list[Op]:
-    """Slopes a below 0 as x + relu((a - 1) * x), or else as relu(x) - relu(-a * x).
+    """Write slopes a below 0 as x + relu((a - 1) * x), else as relu(x) - relu(-a * x).
 
     The factors are a depthwise convolution of one pixel, whose weights have a scale per channel.
     """
@@ -123,7 +123,7 @@ def _beside(reader: Reader, output: str, ending: str) -> str:
 
 
 def read_negative(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """NEG, as a product with -1."""
+    """Read NEG, as a product with -1."""
     factor = float_constant(f"{output}/minus_one", np.array(-1.0))
     reader.tensors[factor.name] = factor
     inputs = (*reader.activations(packed), factor.name)
@@ -131,7 +131,7 @@ def read_negative(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def read_largest(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """REDUCE_MAX over rows and columns (GlobalMaxPooling2D), as a pooling."""
+    """Read REDUCE_MAX over rows and columns (GlobalMaxPooling2D), as a pooling."""
     shape, axes = reader.shape(packed.inputs[0]), reader.constant(packed.inputs[1])
     found = set() if axes is None else {int(axis) % len(shape) for axis in axes.flatten()}
     if len(shape) != 4 or found != {1, 2}:

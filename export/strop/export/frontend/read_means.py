@@ -23,7 +23,7 @@ SQUARES = frozenset({"SQUARE", "SQUARED_DIFFERENCE"})
 
 
 def read_mean(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """MEAN.
+    """Read MEAN.
 
     Raises:
         NoInt8FormError: It is that of a normalization layer, or over no fixed dimensions.
@@ -52,7 +52,7 @@ def _is_of_variance(reader: Reader, packed: Any) -> bool:
 
 
 def read_sum(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """SUM, as a mean times a constant."""
+    """Read SUM, as a mean times a constant."""
     image, axes = reader.names[packed.inputs[0]], _axes(reader, packed)
     count = prod(reader.tensors[image].shape[axis] for axis in axes)
     mean = Tensor(name=f"{output}/mean", shape=reader.tensors[output].shape)
@@ -99,7 +99,7 @@ class _Reduction:
         return self.ops
 
     def over_neighbours(self, name: str, first: int, last: int) -> str:
-        """A mean over neighbouring dimensions, which stay as ones."""
+        """Return a mean over neighbouring dimensions, which stay as ones."""
         shape = self.reader.tensors[name].shape
         before, behind = prod(shape[:first]), prod(shape[last + 1 :])
         count = prod(shape[first : last + 1])
@@ -135,7 +135,7 @@ class _Reduction:
 
 
 def _last_block(axes: list[int]) -> int:
-    """The first dimension of the neighbouring ones that end with the last."""
+    """Return the first dimension of the neighbouring ones that end with the last."""
     first = axes[-1]
     while first - 1 in axes:
         first -= 1

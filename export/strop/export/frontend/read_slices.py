@@ -14,7 +14,7 @@ from strop.export.ir.graph import Array, Kind, Op
 
 
 def read_concatenation(reader: Reader, packed: Any, output: str) -> Op:
-    """CONCATENATION."""
+    """Read CONCATENATION."""
     axis = packed.builtinOptions.axis % len(reader.shape(packed.outputs[0]))
     fused = fused_activation(packed.builtinOptions.fusedActivationFunction, output)
     names = reader.activations(packed)
@@ -22,13 +22,13 @@ def read_concatenation(reader: Reader, packed: Any, output: str) -> Op:
 
 
 def read_slice(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """SLICE."""
+    """Read SLICE."""
     begins = reader.constant(packed.inputs[1])
     return _sliced(reader, packed.inputs[0], output, begins)
 
 
 def read_split(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """One result of SPLIT or SPLIT_V."""
+    """Read one result of SPLIT or SPLIT_V."""
     is_even = operator_name(reader.model, packed) == "SPLIT"
     image, axis = (packed.inputs[1], packed.inputs[0]) if is_even else packed.inputs[::2]
     dimension = reader.constant(axis)
@@ -55,7 +55,7 @@ def _sliced(reader: Reader, image: int, output: str, begins: Array | None) -> li
 
 
 def read_transpose(reader: Reader, packed: Any, output: str) -> Op:
-    """TRANSPOSE."""
+    """Read TRANSPOSE."""
     order = reader.constant(packed.inputs[1])
     if order is None or order[0] != 0:
         raise NoInt8FormError(

@@ -10,7 +10,7 @@ from strop.export.ir.graph import Kind, Op, Tensor
 
 
 def read_tile(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """TILE, as a concatenation along every dimension that is repeated."""
+    """Read TILE, as a concatenation along every dimension that is repeated."""
     times = reader.constant(packed.inputs[1])
     if times is None or times[0] != 1:
         raise NoInt8FormError(
@@ -32,7 +32,7 @@ def read_tile(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def read_nearest(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """RESIZE_NEAREST_NEIGHBOR to a multiple of the size: every row and column several times."""
+    """Read RESIZE_NEAREST_NEIGHBOR to a multiple of the size: rows and columns repeated."""
     _, rows, columns, channels = reader.shape(packed.inputs[0])
     shape = reader.tensors[output].shape
     times = (shape[1] // rows, shape[2] // columns)

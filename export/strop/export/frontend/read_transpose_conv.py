@@ -22,7 +22,7 @@ none; padding before and behind; how often the phases are in the result."""
 
 
 def read_transpose_conv(reader: Reader, packed: Any, output: str) -> list[Op]:
-    """TRANSPOSE_CONV."""
+    """Read TRANSPOSE_CONV."""
     options = packed.builtinOptions
     weights = reader.constant(packed.inputs[1])
     if weights is None:
@@ -68,14 +68,14 @@ def read_transpose_conv(reader: Reader, packed: Any, output: str) -> list[Op]:
 
 
 def _cut(reader: Reader, name: str, output: str) -> Op:
-    """The rows and columns that the result has, where the last phases are not all in it."""
+    """Return the rows and columns that the result has, where the last phases are not all in it."""
     if reader.tensors[name].shape == reader.tensors[output].shape:
         return Op(kind=Kind.RESHAPE, inputs=(name,), output=output)
     return Op(kind=Kind.CROP, inputs=(name,), output=output, corner=(0, 0, 0, 0))
 
 
 def phases_of(size: int, found: int, taps: int, stride: int, *, is_same: bool) -> Phases:
-    """How one dimension of the result is computed.
+    """Return how one dimension of the result is computed.
 
     The result at o is the sum over t of the input at i times the kernel at t, where
     i * stride + t - before = o.
@@ -104,7 +104,7 @@ def phases_of(size: int, found: int, taps: int, stride: int, *, is_same: bool) -
 
 
 def _kernel(weights: Array, rows: Array, columns: Array) -> Array:
-    """Weights [out, h, w, in] by the phases: [row phases * column phases * out, h, w, in]."""
+    """Split weights [out, h, w, in] by phase: [row phases * column phases * out, h, w, in]."""
     padded = np.pad(weights, ((0, 0), (0, 1), (0, 1), (0, 0)))  # -1 takes the zeros
     taken = padded[:, rows][:, :, :, columns]  # [out, row phase, h, column phase, w, in]
     ordered = taken.transpose(1, 3, 0, 2, 4, 5)

@@ -108,7 +108,7 @@ def _operator(model: Any, name: str, inputs: list[int], output: int) -> Any:
 
 
 def _another(model: Any, index: int, ending: bytes) -> int:
-    """A tensor of the same shape."""
+    """Add a tensor of the same shape."""
     tensors = model.subgraphs[0].tensors
     made = copy(tensors[index])
     made.name = (made.name or b"") + ending

@@ -13,7 +13,7 @@ MAIN_OPERATIONS = ("/convolution", "/depthwise", "/MatMul")
 
 
 def operator_name(model: Any, operator: Any) -> str:
-    """TFLite's name of an operator."""
+    """Return TFLite's name of an operator."""
     code = model.operatorCodes[operator.opcodeIndex]
     # Codes up to 127 are kept in the old, 8-bit field too; the larger one is the true one.
     name: str = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
@@ -21,7 +21,7 @@ def operator_name(model: Any, operator: Any) -> str:
 
 
 def results_of(operator: Any) -> list[int]:
-    """The tensors that an operator makes; one that only writes a variable makes none."""
+    """Return the tensors that an operator makes; one that only writes a variable makes none."""
     return [] if operator.outputs is None else [int(index) for index in operator.outputs]
 
 

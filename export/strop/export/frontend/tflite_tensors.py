@@ -49,7 +49,7 @@ class Reader:
                 self.tensors[name] = float_constant(name, data)
 
     def constant(self, index: int) -> Array | None:
-        """Values of a constant tensor; None for an activation."""
+        """Return values of a constant tensor; None for an activation."""
         tensor = self.subgraph.tensors[index]
         data = self.model.buffers[tensor.buffer].data
         if data is None or len(data) == 0 or tensor.type not in DTYPES:
@@ -64,17 +64,17 @@ class Reader:
         return data is not None and len(data) > 0
 
     def activations(self, packed: Any) -> tuple[str, ...]:
-        """Names of all inputs of an operation."""
+        """Return names of all inputs of an operation."""
         return tuple(self.names[index] for index in packed.inputs if index >= 0)
 
     def shape(self, index: int) -> tuple[int, ...]:
-        """Sides of a tensor; none of a scalar."""
+        """Return sides of a tensor; none of a scalar."""
         shape = self.subgraph.tensors[index].shape
         return () if shape is None else tuple(int(side) for side in shape)
 
 
 def fused_activation(code: int, output: str) -> Fused:
-    """What an operation does to its results.
+    """Return what an operation does to its results.
 
     Args:
         code: The schema's ActivationFunctionType.

@@ -50,7 +50,7 @@ class Audit:
 
     @property
     def float_ops(self) -> tuple[tuple[str, int], ...]:
-        """How often each operation computes in float, the most frequent first."""
+        """Return how often each operation computes in float, the most frequent first."""
         return counted(op.kind for op in self.in_float)
 
 
@@ -88,7 +88,7 @@ class Delegation:
 
     @property
     def left(self) -> tuple[Undelegated, ...]:
-        """What is outside of the partitions, but for what takes the image."""
+        """Return what is outside of the partitions, but for what takes the image."""
         return tuple(op for op in self.undelegated if not op.takes_image)
 
 

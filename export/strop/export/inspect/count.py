@@ -48,7 +48,7 @@ class LayerCount:
 
     @property
     def activations(self) -> int:
-        """How many numbers its result has, for one image."""
+        """Return how many numbers its result has, for one image."""
         return math.prod(self.shape)
 
 
@@ -79,17 +79,17 @@ class Count:
 
     @property
     def parameters(self) -> int:
-        """Of all layers."""
+        """Sum the parameters of all layers."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def multiply_adds(self) -> int:
-        """Of all layers, for one image."""
+        """Sum the multiply-adds of all layers, for one image."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     @property
     def activations(self) -> int:
-        """Numbers in the results of all layers that multiply, for one image.
+        """Count the numbers in the results of all layers that multiply, for one image.
 
         Source: I. Radosavovic et al., Designing Network Design Spaces, CVPR 2020, sec. 3.3,
         where they tell more of the run time than the multiply-adds do.
@@ -97,7 +97,7 @@ class Count:
         return sum(layer.activations for layer in self.layers if layer.multiply_adds)
 
     def sums(self) -> Sums:
-        """Of all layers."""
+        """Sum all layers."""
         return Sums(
             parameters=self.parameters,
             multiply_adds=self.multiply_adds,
@@ -105,16 +105,16 @@ class Count:
         )
 
     def totals(self) -> Totals:
-        """Of all layers, and of the layers of each role."""
+        """Sum all layers, and the layers of each role."""
         roles = {role.value: self.of(role).sums() for role in Role}
         return Totals(**asdict(self.sums()), roles=roles)
 
     def of(self, role: Role) -> Count:
-        """The layers of that role alone."""
+        """Keep the layers of that role alone."""
         return Count(layers=tuple(layer for layer in self.layers if layer.role is role))
 
     def weight_bytes(self, precision: Precision) -> int:
-        """Size of weights and biases in an artifact, its description aside.
+        """Return the size of weights and biases in an artifact, its description aside.
 
         Batch norm is in the convolutions by then, which have a bias each. Biases of int8
         weights take 4 bytes, and so does the scale of each output channel.
@@ -128,7 +128,7 @@ class Count:
 
 
 def role_of(*, kernel: tuple[int, int], shape: tuple[int, ...], groups: int, channels: int) -> Role:
-    """The role of a convolution.
+    """Decide the role of a convolution.
 
     Args:
         kernel: Rows and columns.

@@ -14,7 +14,7 @@ STATISTICS = ("moving_mean", "moving_variance")
 
 
 def count_keras(model: Any) -> Count:
-    """What a built model costs for one image, of the size that it was built for.
+    """Count a built model for one image, of the size that it was built for.
 
     Args:
         model: A keras.Model whose layers are called once each, as in the zoo.
@@ -51,7 +51,7 @@ def _layer(layer: Any) -> LayerCount:
 
 
 def _product(layer: Any, shape: tuple[int, ...]) -> tuple[int, Role, tuple[int, int]]:
-    """Weights, role and kernel of what a layer multiplies."""
+    """Return weights, role and kernel of what a layer multiplies."""
     if isinstance(layer, keras.layers.Dense):
         return math.prod(layer.kernel.shape), Role.DENSE, (1, 1)
     # DepthwiseConv2D is no Conv2D in Keras 3.

@@ -112,7 +112,7 @@ class _Graph:
         return math.prod(sides), role, kernel
 
     def _parameters(self, kind: str, inputs: list[str]) -> int:
-        """Of an operation; a constant that several read is the first one's."""
+        """Count an operation's parameters; a shared constant counts at its first reader."""
         if kind in PRODUCTS:
             places = [place for place in PRODUCTS[kind] if place is not None]
             found = [inputs[place] for place in places if place < len(inputs)]
@@ -130,7 +130,7 @@ class _Graph:
 
 
 def _shapes(model: Any) -> dict[str, tuple[int, ...]]:
-    """Of every tensor that is no constant, with a batch of 1."""
+    """Infer the shape of every tensor that is no constant, with a batch of 1."""
     graph = model.graph
     constants = {each.name for each in graph.initializer}
     feeds = {value.name: _zeros(value) for value in graph.input if value.name not in constants}

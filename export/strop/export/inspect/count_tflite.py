@@ -116,7 +116,7 @@ class _Graph:
         return math.prod(sides), role, kernel
 
     def _parameters(self, inputs: list[int], *, has_bias: bool) -> int:
-        """Of an operation; a constant that several read is the first one's."""
+        """Count an operation's parameters; a shared constant counts at its first reader."""
         found = [
             index
             for place, index in enumerate(inputs)

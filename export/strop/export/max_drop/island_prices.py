@@ -54,7 +54,7 @@ def price_islands(quantized: QuantizedGraph, paths: Sequence[Path]) -> tuple[Flo
 
 
 def _medians_ms(path: Path, alone: Sequence[QuantizedGraph]) -> list[float]:
-    """Median latency of a file, and then of each graph in its format, interleaved."""
+    """Measure a file, and each graph in its format, in one interleaved run."""
     form = Format(path.suffix.removeprefix("."))
     with tempfile.TemporaryDirectory() as name:
         files = [path]
@@ -68,7 +68,7 @@ def _medians_ms(path: Path, alone: Sequence[QuantizedGraph]) -> list[float]:
 
 
 def _alone(graph: Graph, op: Op) -> QuantizedGraph:
-    """An island that reads and writes codes: one operand is the image, the others are constants."""
+    """Let an island read and write codes: one operand is the image, the others are constants."""
     first = _coded(graph.tensors[op.inputs[0]])
     tensors = [_coded(graph.tensors[op.output]), first, *_constants(graph, op)]
     ops = [op]

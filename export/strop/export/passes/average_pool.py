@@ -65,7 +65,7 @@ def replace_pools(graph: Graph) -> Graph:
 
 
 def _missing(size: tuple[int, int], op: Op) -> Array:
-    """How many pixels a window has for each that lies inside the image, [1, rows, columns, 1]."""
+    """Divide a window's pixels by those inside the image, [1, rows, columns, 1]."""
     shares = []
     for length, (before, after), taps, step in zip(
         size, op.pads, op.window, op.stride, strict=True

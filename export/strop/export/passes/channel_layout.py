@@ -146,7 +146,7 @@ class _Placing:
         self.views[op.output] = [(op.output, place) for place in places.tolist()]
 
     def reordered(self, name: str, order: Array, *, at: str) -> str:
-        """A constant operand whose channels are put in this order, if it has several."""
+        """Put the channels of a constant operand in this order, if it has several."""
         data = self.graph.data(name)
         if data.size == 1 or data.shape[-1] == 1 or np.array_equal(order, np.arange(len(order))):
             return name
@@ -165,13 +165,13 @@ class _Placing:
         self.ops.append(replace(op, inputs=(image, *names)))
 
     def in_any_order(self, name: str) -> tuple[str, Array]:
-        """A tensor with the channels of a view, and where each of these stands in it."""
+        """Return a tensor with the channels of a view, and where each of these stands in it."""
         view = self.views[name]
         pieces = _fewest_pieces(view)
         return self.gathered(name, pieces), _places(view, pieces)
 
     def in_groups(self, name: str, groups: int) -> tuple[str, Array]:
-        """The same for a convolution in groups: any order within each of them."""
+        """Do the same for a convolution in groups: any order within each of them."""
         view = self.views[name]
         pieces = _fewest_pieces(view)
         places, as_they_are = _places(view, pieces), np.arange(len(view))
@@ -181,7 +181,7 @@ class _Placing:
         return self.in_order(name), as_they_are
 
     def in_order(self, name: str) -> str:
-        """A tensor with the channels of a view in the model's order."""
+        """Return a tensor with the channels of a view in the model's order."""
         view = self.views[name]
         source = view[0][0]
         groups = groups_of_order(np.array([place for _, place in view]))
@@ -191,7 +191,7 @@ class _Placing:
         return self.add((source, groups), shuffle, len(view))
 
     def gathered(self, name: str, pieces: Sequence[Piece]) -> str:
-        """A tensor of these pieces side by side, for a view of that name."""
+        """Concatenate these pieces, for a view of that name."""
         parts = tuple(map(self.sliced, pieces))
         if len(parts) == 1:
             return parts[0]
@@ -199,7 +199,7 @@ class _Placing:
         return self.add(parts, joined, sum(count for _, _, count in pieces))
 
     def sliced(self, piece: Piece) -> str:
-        """A tensor of one piece: its own, if that is all of it."""
+        """Return a tensor of one piece: its own, if that is all of it."""
         source, begin, count = piece
         if count == self.tensor(source).shape[-1]:
             return source
@@ -225,7 +225,7 @@ class _Placing:
 
 
 def _pieces(view: View) -> list[Piece]:
-    """A view as runs of neighbouring channels."""
+    """Cut a view into runs of neighbouring channels."""
     pieces: list[Piece] = []
     for source, place in view:
         name, begin, count = pieces[-1] if pieces else ("", 0, 0)
@@ -237,7 +237,7 @@ def _pieces(view: View) -> list[Piece]:
 
 
 def _fewest_pieces(view: View) -> list[Piece]:
-    """The same channels in the order that makes few pieces."""
+    """Order the same channels so that they make few pieces."""
     in_order, piled = _pieces(view), _pieces(sorted(view))
     if len(in_order) <= len(piled) or len(set(view)) < len(view):
         return in_order
@@ -246,7 +246,7 @@ def _fewest_pieces(view: View) -> list[Piece]:
 
 
 def _places(view: View, pieces: Sequence[Piece]) -> Array:
-    """Where each channel of a view stands in its pieces."""
+    """Find where each channel of a view stands in its pieces."""
     layout = [(name, begin + i) for name, begin, count in pieces for i in range(count)]
     if layout == view:  # where a channel may stand twice
         return np.arange(len(view))

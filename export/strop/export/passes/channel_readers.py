@@ -46,7 +46,7 @@ def is_channelwise(graph: Graph, op: Op) -> bool:
 
 
 def image_of(graph: Graph, op: Op) -> str:
-    """The first of an operation's inputs that is computed; a constant where none is."""
+    """Return the first of an operation's inputs that is computed; a constant where none is."""
     return next((name for name in op.inputs if not graph.is_constant(name)), op.inputs[0])
 
 
@@ -77,7 +77,7 @@ def channel_readers(graph: Graph) -> dict[str, list[Reader]]:
 def _read_by(
     graph: Graph, op: Op, at: int, found: dict[str, list[Reader]], name: str, first: int
 ) -> list[Reader]:
-    """What one operation adds to the readers of `name`, which it reads behind `first` others."""
+    """Return what an operation adds to the readers of `name`, its input behind `first` others."""
     behind, count = found.get(op.output, []), len(found[name])
     if op.kind is Kind.SHUFFLE:
         return [behind[place] for place in np.argsort(shuffle_order(count, op.groups)).tolist()]

@@ -91,7 +91,7 @@ def _in_other_units(graph: Graph, found: _Limited) -> Graph:
 
 
 def _absorbed(graph: Graph, product: Op, factor: float) -> Graph:
-    """The product goes into the weights and the bias of the layer that it is computed of."""
+    """Multiply the weights and the bias of the layer in front by the factor."""
     source = product.inputs[0]
     layer = graph.producer(source)
     is_shared = source == graph.output or graph.consumers(source) != (product,)

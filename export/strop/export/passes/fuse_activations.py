@@ -31,7 +31,7 @@ def fuse_activations(graph: Graph) -> Graph:
 
 
 def _with_fused_copies(graph: Graph) -> Graph:
-    """Activations whose operand has other readers, or is of a kind that has none fused."""
+    """Add operations for activations whose operand cannot have them fused."""
     ops: list[Op] = []
     added = []
     for op in graph.ops:
@@ -60,7 +60,7 @@ def _fused_where_alone(graph: Graph) -> Graph:
 
 
 def _activate_before_joining(graph: Graph) -> Graph:
-    """The activation of a concatenation goes to its parts, if it can be fused with all of them."""
+    """Move a concatenation's activation to its parts, if all of them can have it fused."""
     for activation in graph.ops:
         joined = _source(graph, activation, JOINING)
         if joined is None:
@@ -89,7 +89,7 @@ def _activate_before_joining(graph: Graph) -> Graph:
 
 
 def _source(graph: Graph, activation: Op, kinds: Collection[Kind]) -> Op | None:
-    """What an activation reads, if that is of these kinds, has none yet and no other reader."""
+    """Return the operation that an activation can be fused with, if it is of these kinds."""
     source = graph.producer(activation.inputs[0])
     if activation.kind not in STANDALONE or source is None or source.kind not in kinds:
         return None

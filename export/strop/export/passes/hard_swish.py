@@ -79,7 +79,7 @@ def _move_factors(graph: Graph) -> Graph:
 
 
 def _constant_factor(graph: Graph, op: Op) -> float | None:
-    """The c of c * x, if `op` is that."""
+    """Return the c of c * x, if `op` is that."""
     if op.kind is not Kind.MUL or op.fused is not Fused.NONE:
         return None
     constants = [name for name in op.inputs if graph.is_constant(name)]
@@ -91,7 +91,7 @@ def _constant_factor(graph: Graph, op: Op) -> float | None:
 
 
 def _absorbers(graph: Graph, name: str) -> list[Op] | None:
-    """The linear operations that a factor on `name` ends in; None if it ends elsewhere."""
+    """Return the linear operations that a factor on `name` ends in; None if it ends elsewhere."""
     if name == graph.output:
         return None
     found: list[Op] = []

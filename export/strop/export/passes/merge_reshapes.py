@@ -65,6 +65,6 @@ def sink_reshapes(graph: Graph) -> Graph:
 
 
 def _read(ops: list[Op], output: str) -> list[Op]:
-    """The operations, without reshapes that nothing reads."""
+    """Return the operations, without reshapes that nothing reads."""
     read = {name for op in ops for name in op.inputs} | {output}
     return [op for op in ops if op.kind is not Kind.RESHAPE or op.output in read]

@@ -34,7 +34,7 @@ SHARING = frozenset(
 
 
 def sharing_groups(graph: Graph) -> list[list[str]]:
-    """All activations in groups of one scale each."""
+    """Group all activations that share one scale."""
     return graph.joined_by(lambda op: op.inputs if op.kind in SHARING else ())
 
 

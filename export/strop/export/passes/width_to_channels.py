@@ -92,7 +92,7 @@ def merge_columns(graph: Graph, columns: int) -> Graph:
 
 
 def _blocks(graph: Graph, conv: Op, columns: int) -> _Blocks | None:
-    """How the columns fall into blocks; None where they do not."""
+    """Return how the columns fall into blocks; None where they do not."""
     _, _, width, channels = graph.tensors[conv.inputs[0]].shape
     result_columns = graph.tensors[conv.output].shape[2]
     results = columns // STRIDE
@@ -113,7 +113,7 @@ def _blocks(graph: Graph, conv: Op, columns: int) -> _Blocks | None:
 
 
 def _merged_constants(graph: Graph, conv: Op, blocks: _Blocks) -> tuple[Tensor, Tensor]:
-    """Weights [results * out, h, blocks, columns * in] and bias [results * out]."""
+    """Return weights [results * out, h, blocks, columns * in] and bias [results * out]."""
     weights, bias = graph.tensors[conv.inputs[1]], graph.tensors[conv.inputs[2]]
     codes = graph.codes(weights.name)
     outputs, rows, taps, channels = codes.shape
@@ -136,7 +136,7 @@ def _merged_constants(graph: Graph, conv: Op, blocks: _Blocks) -> tuple[Tensor, 
 
 
 def _repeated(graph: Graph, tensor: Tensor, codes: Array, times: int) -> Tensor:
-    """A constant with these codes, whose output channels stand there so many times."""
+    """Repeat the output channels of a constant, with these codes."""
     quant = graph.quant(tensor.name)
     return replace(
         tensor,

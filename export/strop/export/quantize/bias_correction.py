@@ -96,7 +96,7 @@ def correct(
 def _rounded_weights(
     graph: Graph, op: Op, inputs: Sequence[Array], weights_of: Graph, patches: int
 ) -> Tensor:
-    """Codes of a layer's weights, rounded against its own inputs."""
+    """Return codes of a layer's weights, rounded against its own inputs."""
     weights = graph.tensors[op.inputs[1]]
     source = weights_of.producer(op.output)
     if source is None:
@@ -116,7 +116,7 @@ def _rounded_weights(
 
 
 def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Array) -> Tensor:
-    """The bias that gives every channel the float graph's mean, to within half a code."""
+    """Return the bias that gives every channel the float graph's mean, to within half a code."""
     total, images = np.zeros_like(expected), 0
     for unfused in _results(graph, op, {op.inputs[0]: list(inputs)}):
         total += channel_mean(unfused) * len(unfused)
@@ -128,7 +128,7 @@ def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Arr
 
 
 def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[tf.Tensor]:
-    """Real results of an operation, batch by batch, before its fused activation."""
+    """Return real results of an operation, batch by batch, before its fused activation."""
     constants = {
         name: tf.constant(graph.data(name))
         if graph.is_real(name)
@@ -146,7 +146,7 @@ def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[tf
 
 
 def _stored(real: tf.Tensor, quant: QuantParams | None) -> Array:
-    """int8 codes, or the reals themselves of what is not quantized."""
+    """Return int8 codes, or the reals of what is not quantized."""
     stored = real if quant is None else tf.cast(codes_of_reals(real, quant), tf.int8)
     values: Array = stored.numpy()
     return values

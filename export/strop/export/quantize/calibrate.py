@@ -28,7 +28,7 @@ class Range:
     high: float
 
     def union(self, other: Range) -> Range:
-        """The smallest range that holds both."""
+        """Return the smallest range that holds both."""
         return Range(low=min(self.low, other.low), high=max(self.high, other.high))
 
 
@@ -63,11 +63,11 @@ class Calibration:
         return Range(low=float(self.low[name].min()), high=float(self.high[name].max()))
 
     def limited(self, limits: Mapping[str, Range]) -> Calibration:
-        """The same with these ranges chosen."""
+        """Return the same calibration with these ranges chosen."""
         return replace(self, limits=MappingProxyType({**self.limits, **limits}))
 
     def scaled(self, factors: Mapping[str, Array]) -> Calibration:
-        """The same images seen by a graph whose channels are multiplied by these, > 0."""
+        """Return the calibration of a graph whose channels are multiplied by these, > 0."""
 
         def times(values: Mapping[str, Array]) -> Mapping[str, Array]:
             return MappingProxyType(
@@ -127,14 +127,14 @@ def calibrate(deploy: DeployGraph, batches: Iterable[Array]) -> Calibration:
 
 
 def _each_group(values: Array, start: float) -> Array:
-    """The same number for every channel of [N, C] in every group."""
+    """Return the same number for every channel of [N, C] in every group."""
     return np.full((GROUPS, values.shape[-1]), start)
 
 
 def remeasure(
     deploy: DeployGraph, calibration: Calibration, batches: Iterable[Array]
 ) -> Calibration:
-    """The means of a float graph that is cut off at the chosen ranges.
+    """Return the means of a float graph that is cut off at the chosen ranges.
 
     They are what bias correction is to restore. The true means hold the extremes that a
     narrower range cuts off, and moving every value of a channel for a few of them is

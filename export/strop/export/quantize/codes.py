@@ -10,7 +10,7 @@ from strop.export.quantize.quantize import along
 
 
 def codes_of_reals(real: tf.Tensor, quant: QuantParams) -> tf.Tensor:
-    """int8 codes, as float32, of values that are quantized per tensor.
+    """Quantize values per tensor to int8 codes, as float32.
 
     Ties go to even, as both emitted formats round; values outside the range saturate.
     """
@@ -19,7 +19,7 @@ def codes_of_reals(real: tf.Tensor, quant: QuantParams) -> tf.Tensor:
 
 
 def reals_of_codes(codes: Array | tf.Tensor, quant: QuantParams) -> tf.Tensor:
-    """float32 values of codes, per tensor or per channel."""
+    """Dequantize codes, per tensor or per channel, to float32."""
     scales = np.array(quant.scales, np.float32)
     if quant.axis is not None:
         scales = along(scales, quant.axis, codes.ndim)

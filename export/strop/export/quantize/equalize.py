@@ -81,7 +81,7 @@ def equalize(deploy: DeployGraph, calibration: Calibration) -> Equalized:
 
 
 def _carried(graph: Graph, op: Op) -> tuple[str, ...]:
-    """The inputs whose factors, all the same, the result of an operation has as well.
+    """Return the inputs whose factors, all the same, the result of an operation has as well.
 
     Squeeze-and-excite multiplies every channel by a gate, [1, 1, 1, C]: what it multiplies
     carries its factors through, and the gate is computed from their mean by a convolution,
@@ -137,7 +137,7 @@ def _scales_its_result(graph: Graph, op: Op) -> bool:
 
 
 def _scaled_constants(graph: Graph, op: Op, factors: dict[str, Array]) -> tuple[Tensor, Tensor]:
-    """Weights and bias that divide by the input's factors and multiply by the output's."""
+    """Return weights and bias that divide by the input's factors and multiply by the output's."""
     weights = graph.data(op.inputs[1]).astype(np.float64)
     bias = graph.data(op.inputs[2]).astype(np.float64)
     before = factors.get(op.inputs[0], np.ones(1))

@@ -22,7 +22,7 @@ PATCH_SEED = 0  # the same patches every time, so that the same model gives the 
 
 
 def round_weights(weights: Array, scales: Array, moments: Array, *, largest: int) -> Array:
-    """Codes whose errors cancel on inputs with these second moments.
+    """Choose codes whose errors cancel on inputs with these second moments.
 
     Args:
         weights: float [rows, inputs], one row per output channel.
@@ -54,7 +54,7 @@ def round_weights(weights: Array, scales: Array, moments: Array, *, largest: int
 
 
 def _inverse_factor(moments: Array) -> Array:
-    """U with U^T U = moments^-1, upper triangular; damped."""
+    """Return U with U^T U = moments^-1, upper triangular; damped."""
     size = moments.shape[-1]
     diagonal = np.trace(moments, axis1=-2, axis2=-1) / size
     # An input that was never other than 0 leaves nothing to balance.
@@ -66,14 +66,14 @@ def _inverse_factor(moments: Array) -> Array:
 
 
 def rows_of(op: Op, weights: Array) -> Array:
-    """Weights as [output channels, inputs of one output]."""
+    """Reshape weights to [output channels, inputs of one output]."""
     if op.kind is Kind.DEPTHWISE:
         return weights.reshape(-1, weights.shape[3]).T
     return weights.reshape(weights.shape[0], -1)
 
 
 def from_rows(op: Op, rows: Array, shape: tuple[int, ...]) -> Array:
-    """The inverse of `rows_of`."""
+    """Invert `rows_of`."""
     return np.ascontiguousarray(rows.T if op.kind is Kind.DEPTHWISE else rows).reshape(shape)
 
 
@@ -103,7 +103,7 @@ def second_moments(op: Op, weights: Array, image: Array, *, most: int) -> Array:
 
 
 def _patches(op: Op, weights: Array, image: Array, most: int) -> Array:
-    """float32 [n, taps, C], n <= most."""
+    """Draw patches of an input: float32 [n, taps, C], n <= most."""
     taps = weights.shape[1:3]
     padded = np.pad(image, ((0, 0), *op.pads, (0, 0)))
     reach = [(size - 1) * rate for size, rate in zip(taps, op.dilation, strict=True)]

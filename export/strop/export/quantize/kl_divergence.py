@@ -46,7 +46,7 @@ def divergence(reference: tf.Tensor, found: tf.Tensor, decision: Decision) -> fl
 
 
 def information(scores: tf.Tensor, decision: Decision) -> float:
-    """Information of the answers about the images: their divergence from the mean answer.
+    """Return information of the answers about the images: their divergence from the mean answer.
 
     Args:
         scores: float [N, scores].
@@ -63,7 +63,7 @@ def information(scores: tf.Tensor, decision: Decision) -> float:
 
 
 def information_of_each(logarithms: tf.Tensor) -> tf.Tensor:
-    """Information of each image's answer: its divergence from the mean answer.
+    """Return information of each image's answer: its divergence from the mean answer.
 
     Args:
         logarithms: Of the probabilities, float64 [N, classes], or [N, decisions, 2].
@@ -87,19 +87,19 @@ def _numbers(scores: tf.Tensor, decision: Decision) -> Array:
 
 
 def _variances(reference: Array) -> Array:
-    """Of each number over the images."""
+    """Return the variance of each number over the images."""
     largest = max(float(np.abs(reference).max()), float(np.finfo(np.float32).tiny))
     variances: Array = np.maximum(reference.var(axis=0), (LEAST_SPREAD * largest) ** 2)
     return variances
 
 
 def _normal_divergence(reference: Array, found: Array, variances: Array) -> float:
-    """Between normal distributions of the same variance: (a - b)^2 / 2 variance, added up."""
+    """Sum the divergences of normal distributions: (a - b)^2 / 2 variance."""
     return float((np.square(found - reference) / (2 * variances)).sum(axis=1).mean())
 
 
 def _logarithms(scores: tf.Tensor, decision: Decision) -> tf.Tensor:
-    """Of the probabilities, float64 [N, classes], or [N, decisions, 2]."""
+    """Return logarithms of probabilities, float64 [N, classes], or [N, decisions, 2]."""
     scores = tf.cast(scores, tf.float64)
     if decision.activation is Activation.SIGMOID or decision.task is not Task.CLASSIFY:
         # Both outcomes of a decision: the score and its opposite are a softmax's two classes.
@@ -113,5 +113,5 @@ def _divergences(expected: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
 
 
 def _mean(divergences: tf.Tensor) -> float:
-    """Of divergences that are each >= 0 but for rounding."""
+    """Average divergences that are each >= 0 but for rounding."""
     return max(float(tf.reduce_mean(divergences)), 0.0)

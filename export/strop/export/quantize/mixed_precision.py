@@ -33,7 +33,7 @@ class FloatCandidate:
 
 
 def float_candidates(tuned: Tuned) -> Iterator[FloatCandidate]:
-    """The roundings that can be left out, the costliest first, each with those before it.
+    """Return the roundings that can be left out, the costliest first, each with those before it.
 
     It never leaves out so much that no layer with weights is in int8 any more: that is a float
     file, which `--precision float32` writes.
@@ -72,7 +72,7 @@ def keep_float(tuned: Tuned, kept: frozenset[str], sample: Sequence[Array]) -> Q
 
 
 def _needed(graph: Graph, cost: Cost) -> frozenset[str] | None:
-    """Results of the operations that must be in float for a cost to go; None if none can."""
+    """Return results of the operations that must be in float for a cost to go; None if none can."""
     if cost.part == "weights":
         return frozenset({cost.layer})
     readers = graph.consumers(cost.layer)

@@ -85,7 +85,7 @@ def choose_ranges(
 
 
 def _narrowed(full: Range, cost: Callable[[Range], float], negligible: float) -> Range | None:
-    """The range that costs the least; None to leave it."""
+    """Return the range that costs the least; None to leave it."""
     least = cost(full)
     if least < negligible:
         return None

@@ -67,6 +67,6 @@ def with_floors(
 
 
 def _largest(op: Op, params: Mapping[str, QuantParams]) -> float:
-    """What is divided by the result's scale."""
+    """Return the largest value that is divided by the result's scale."""
     scales = [params[name].scale for name in op.inputs]
     return prod(scales) if op.kind is Kind.MUL else max(scales)

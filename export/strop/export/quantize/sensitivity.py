@@ -57,7 +57,7 @@ def sensitivity(
 
 
 def _with_rounded_weights(graph: Graph, op: Op, quantized: Graph) -> Graph:
-    """The float graph with one layer's weights as their codes have them."""
+    """Replace one layer's weights of the float graph by what their codes stand for."""
     made = quantized.producer(op.output)
     if made is None:
         raise KeyError(f"{op.output} is not in the quantized graph")

@@ -117,14 +117,14 @@ class _Scales:
         self.moving = {leader: frozenset({leader}) for leader in self.scale}
 
     def params(self) -> dict[str, QuantParams]:
-        """The chosen scales, as both file formats store them."""
+        """Return the chosen scales, as both file formats store them."""
         return {
             name: replace(found, scales=(float(np.float32(self.scale[self.leader[name]])),))
             for name, found in self.given.items()
         }
 
     def joined_sums(self) -> Iterator[list[Op]]:
-        """ADD and SUB operations, together where they have a scale in common."""
+        """Return ADD and SUB operations, together where they have a scale in common."""
         joined: list[tuple[set[str], list[Op]]] = []
         for op in self.graph.ops:
             if op.kind not in SUMS:
@@ -208,7 +208,7 @@ class _Scales:
 
 
 def _multiples(ratios: Array, is_sum: Array, is_clipped: Array, is_settled: Array) -> Array:
-    """Whole multiples, odd for sums, at or just above the ratios; below where it clips."""
+    """Return whole multiples, odd for sums, at or just above the ratios; below where it clips."""
     up = np.where(is_sum, _up_to_odd(ratios), np.ceil(ratios * (1 - SAME_SCALE)))
     at_most = np.floor(ratios * (1 + MAX_RELU6_GROWTH))
     down = np.where(is_sum, at_most - (at_most % 2 == 0), at_most)
