@@ -13,6 +13,7 @@ BESIDE = (
     "console",
     "engine_end",
     "engine_watch",
+    "lazy_names",
     "on_board",
     "process_end",
     "standard_streams",
