@@ -108,8 +108,8 @@ def test_the_same_contract_gives_the_same_bytes(contract: Contract) -> None:
 def test_other_tools_find_the_labels(tmp_path: Path, contract: Contract) -> None:
     path = write(tmp_path / "m.tflite", append_contract(FLATBUFFER, contract))
     with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == ["strop.json", "labels.txt"]
-        assert archive.read("labels.txt").decode().splitlines() == list(contract.labels)
+        assert archive.namelist() == ["strop.json", "strop.labels.txt"]
+        assert archive.read("strop.labels.txt").decode().splitlines() == list(contract.labels)
         assert archive.testzip() is None
 
 

@@ -39,6 +39,7 @@ def test_what_a_writer_wrote_is_read(path: Path) -> None:
         description="what it does",
         mean=(127.5,),
         std=(127.5,),
+        version="",
         labels_file="labels.txt",
         calibrates_scores=False,
     )

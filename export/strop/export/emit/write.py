@@ -10,6 +10,7 @@ from strop.export.emit.float_onnx import emit_float_onnx
 from strop.export.emit.island_onnx import translated
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
+from strop.export.emit.tflite_metadata import with_metadata
 from strop.export.frontend.convert import convert
 from strop.export.ir.graph import Graph, Kind, Op, Tensor
 from strop.export.options.choices import FORMATS, Precision, ResultType
@@ -107,7 +108,8 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
             are_codes = options.written_type is not ResultType.FLOAT32
             quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)
             content = emit_tflite(quantized, options.input, source.names, options.written_type)
-            path.write_bytes(append_contract(content, _tflite_contract(int8)))
+            contract = _tflite_contract(int8)
+            path.write_bytes(append_contract(with_metadata(content, contract), contract))
         paths.append(path)
     return paths
 
@@ -158,7 +160,8 @@ def write_converted(
         if form is Format.ONNX:
             path.write_bytes(seal_onnx(emit_float_onnx(source, _metadata(contract))))
         else:
-            path.write_bytes(append_contract(convert(source, precision), contract))
+            content = with_metadata(convert(source, precision), contract)
+            path.write_bytes(append_contract(content, contract))
         paths.append(path)
     return paths
 

@@ -9,7 +9,7 @@ from enum import Enum
 from strop.runtime.artifact.checksum import ZEROS, Coverage, checksum_text, verify_content
 from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.artifact.contract_zip import append_contract, read_zipped_contract
-from strop.runtime.errors import ArtifactError
+from strop.runtime.errors import ArtifactError, ContractError
 from strop.runtime.records.user_files import require_file
 
 __all__ = [
@@ -77,7 +77,8 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
 def read_contract(path: str | os.PathLike[str]) -> Contract | None:
     """The contract that an artifact carries, or None if it carries none.
 
-    Where the contract has a checksum, the file's content is verified. Needs no engine. What
+    Where the contract has a checksum, the file's content is verified, unless a program that adds
+    TFLite metadata has written it anew: then `checksum` is empty. Needs no engine. What
     is kept in memory is bounded, whatever the file says of its sizes.
 
     Raises:
@@ -121,8 +122,26 @@ def _tflite_contract(path: str) -> Contract | None:
         return None
     contract = CONTRACT.loads(zipped.text, where=f"{path}: its contract")
     if contract.checksum:
-        verify_content(path, contract.checksum, Coverage.FLATBUFFER, size=zipped.zip_at)
+        try:
+            verify_content(path, contract.checksum, Coverage.FLATBUFFER, size=zipped.zip_at)
+        except ArtifactError:
+            if not _has_others_metadata(path):
+                raise
+            from dataclasses import replace  # only here: a file that is read does without
+
+            return replace(contract, checksum="")
     return contract
+
+
+def _has_others_metadata(path: str) -> bool:
+    """Whether another program has written the model anew, with TFLite metadata of its own."""
+    from strop.runtime.artifact.tflite_metadata import WRITER, read_tflite_metadata
+
+    try:
+        metadata = read_tflite_metadata(path)
+    except ContractError:
+        return False
+    return metadata is not None and not metadata.version.startswith(WRITER)
 
 
 def _onnx_contract(path: str) -> Contract | None:

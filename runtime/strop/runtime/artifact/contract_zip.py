@@ -1,7 +1,7 @@
 """The zip behind a .tflite's flatbuffer, in which the contract travels.
 
-It is the place where TFLite metadata keeps label files, so that other tools find
-`labels.txt` there. Source: https://ai.google.dev/edge/litert/models/metadata
+It is the place where TFLite metadata keeps label files, so that other programs find the labels
+there, by the name that the metadata has. Source: https://ai.google.dev/edge/litert/models/metadata
 ("associated files").
 """
 
@@ -19,7 +19,7 @@ from strop.runtime.errors import ArtifactError, ContractError
 from strop.runtime.records.light_dataclass import dataclass
 
 CONTRACT_NAME = "strop.json"
-LABELS_NAME = "labels.txt"
+LABELS_NAME = "strop.labels.txt"  # others add a "labels.txt" of theirs
 
 # What a contract with a million labels needs, and far less than what exhausts a Pi.
 MAX_CONTRACT_BYTES = 16 << 20
@@ -66,7 +66,7 @@ def append_contract(tflite: bytes, contract: Contract) -> bytes:
 
     Args:
         tflite: The flatbuffer, nothing appended to it yet.
-        contract: Goes into `strop.json`, its labels also into `labels.txt`, one a line.
+        contract: Goes into `strop.json`, its labels also into `strop.labels.txt`, one per line.
 
     Raises:
         ArtifactError: There is a zip behind the flatbuffer already.

@@ -38,6 +38,8 @@ BUFFERS, METADATA = 4, 6
 ENTRY_NAME, ENTRY_BUFFER = 0, 1
 BUFFER_DATA = 0
 NAME, DESCRIPTION = 0, 1  # of a model, a subgraph, a tensor
+VERSION = 2  # of a model
+WRITER = "strop "  # the version begins with, in metadata of ours
 SUBGRAPHS = 3
 INPUT_TENSORS, OUTPUT_TENSORS = 2, 3
 PROCESS_UNITS, ASSOCIATED_FILES = 4, 6  # of a tensor
@@ -56,6 +58,7 @@ class TfliteMetadata:
     Attributes:
         name: Of the model; empty if it has none, as the texts below.
         description: Of the model.
+        version: Of the model, in its writer's words.
         mean: Subtracted from the pixels first, in 0..255 units: one number, or one for each
             channel; empty if there is no normalization, as `std`.
         std: Divided by second.
@@ -65,6 +68,7 @@ class TfliteMetadata:
 
     name: str
     description: str
+    version: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
     labels_file: str
@@ -146,6 +150,7 @@ def _parse(content: bytes) -> TfliteMetadata:
     return TfliteMetadata(
         name=_text(content, model, NAME) or (_text(content, subgraph, NAME) if subgraph else ""),
         description=_text(content, model, DESCRIPTION),
+        version=_text(content, model, VERSION),
         mean=mean,
         std=std,
         labels_file=_labels_file(content, result),
