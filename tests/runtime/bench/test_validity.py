@@ -14,7 +14,7 @@ from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.sustained import SustainedSamples
-from strop.runtime.bench.validity import TOLD, InvalidBlock, throttled_share, validity
+from strop.runtime.bench.validity import REPORTS, InvalidBlock, throttled_share, validity
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.machine import machine
@@ -137,8 +137,8 @@ def test_the_readings_decide_about_throttling_that_came_and_went(pi_4: BoardStat
     found = validity(record)
     assert [each.name for each in found.disturbances] == ["throttled"]
     assert (found.invalid_share, found.is_usable) == (0.2, True)
-    untold = replace(record, block_states=every(2, *[replace(CALM, throttled=None)] * 11))
-    assert validity(untold).is_usable is False
+    silent = replace(record, block_states=every(2, *[replace(CALM, throttled=None)] * 11))
+    assert validity(silent).is_usable is False
 
 
 def test_a_run_that_something_else_disturbed_is_not_usable(pi_4: BoardState) -> None:
@@ -151,7 +151,7 @@ def test_a_run_that_something_else_disturbed_is_not_usable(pi_4: BoardState) -> 
 def test_a_machine_that_tells_nothing_is_neither_usable_nor_not(tmp_path: Path) -> None:
     found = validity(bench_record(board_state(tmp_path), every(5, *[SILENT] * 5)))
     assert found.is_usable is None
-    assert found.not_told == TOLD
+    assert found.not_told == REPORTS
 
 
 def test_a_record_without_readings_vouches_for_nothing(pi_4: BoardState) -> None:

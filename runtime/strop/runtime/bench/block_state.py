@@ -1,4 +1,4 @@
-"""The board between blocks of samples: what it does there, read often and cheaply."""
+"""Reads the board between blocks of samples, often and cheaply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_COST_SHARE = 0.05  # of the time; where reading is slow, it is done less oft
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockState:
-    """The board at one moment between two rounds of blocks; None is "it does not say".
+    """The board at one moment between two rounds of blocks; None means that it does not say.
 
     The readings around a block are the last one with `rounds` up to the block's number,
     counted from 0, and the first one with more.
@@ -84,7 +84,7 @@ class BoardWatch:
         return tuple(self._states)
 
     def look(self, rounds: int, *, is_last: bool = False) -> bool:
-        """Read the board if it is time to.
+        """Read the board if MIN_INTERVAL_NS have passed.
 
         Args:
             rounds: Blocks of each artifact that have run.
@@ -124,5 +124,5 @@ class BoardWatch:
 
     def _throttle_events(self) -> int | None:
         counts = [number_of(text_at(path)) for path in self._throttle_counts]
-        told = [count for count in counts if count is not None]
-        return sum(told) if told else None
+        known = [count for count in counts if count is not None]
+        return sum(known) if known else None

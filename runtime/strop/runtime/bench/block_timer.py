@@ -73,7 +73,7 @@ class BlockTimer:
         return block
 
     def _run_for(self, min_ns: int, *, into: list[int], min_runs: int) -> None:
-        """As many invokes as it takes to meet both minima."""
+        """Invoke until both minima are met."""
         total_ns = 0
         while len(into) < min_runs or total_ns < min_ns:
             total_ns += self._run(into)
@@ -92,7 +92,7 @@ class BlockTimer:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """A collection inside the timed region would be counted as inference."""
+    """Keep garbage collection out of the timed region, where it would count as inference."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

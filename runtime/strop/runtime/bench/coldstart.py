@@ -1,4 +1,4 @@
-"""What the first inference costs in a process that has done nothing else.
+"""Measures what the first inference costs in a process that has done nothing else.
 
 Run as `python -m strop.runtime.bench.coldstart ARTIFACT`, this module is that process: it
 prints one line of JSON, a `ColdStart`.
@@ -28,7 +28,7 @@ MAX_PRINTED = 200  # characters, in an error
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColdStart:
-    """The parts of the wait for a first result, apart.
+    """The wait for a first result, part by part.
 
     Attributes:
         import_ns: From starting the process until Python, numpy and strop are loaded.

@@ -1,4 +1,4 @@
-"""The figures that a bench record supports, derived from its raw samples."""
+"""Derives the figures that a bench record supports from its raw samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from strop.runtime.units import NS_PER_S
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SustainedFigures:
-    """What is said about one artifact after minutes of load.
+    """The figures of one artifact after minutes of load.
 
     Attributes:
         load_s: How long it ran alone.
@@ -25,7 +25,7 @@ class SustainedFigures:
         n: Timed inferences in the window.
         p50_ratio: p50 over the artifact's own p50 before the load; above 1 is slower.
         throttled_share: Share of the window's blocks below the board's full speed, 0..1;
-            None where the board does not tell.
+            None if the board does not report it.
     """
 
     load_s: float
@@ -39,7 +39,7 @@ class SustainedFigures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """What is said about one artifact.
+    """The figures of one artifact.
 
     Attributes:
         name: File name.
@@ -74,7 +74,7 @@ class Figures:
 
 
 def figures(record: BenchRecord) -> tuple[Figures, ...]:
-    """One entry for each of the record's artifacts, in its order."""
+    """The figures of each artifact of the record, in its order."""
     first_p50_ns = percentile_ns(record.artifacts[0].samples.invoke_ns, 0.5)
     return tuple(
         _figures(artifact, record=record, first_p50_ns=first_p50_ns)

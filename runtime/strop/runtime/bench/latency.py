@@ -1,4 +1,4 @@
-"""How long `invoke` takes: raw samples, several engines interleaved in short blocks."""
+"""Times `invoke` of one or several engines, interleaved in short blocks."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class _Collected:
 
 
 def random_inputs(infos: Sequence[TensorInfo], *, seed: int = INPUT_SEED) -> tuple[Array, ...]:
-    """One random tensor for each input, for a measurement without images.
+    """Make one random tensor for each input, for a measurement without images.
 
     The same seed gives the same values. Not zeros: kernels and processors may take a
     shorter way through them.

@@ -1,4 +1,4 @@
-"""How long ONNX Runtime takes for each operation of an .onnx, by its own profile.
+"""Times each operation of an .onnx by ONNX Runtime's own profile.
 
 LiteRT does the same only in C++: a .tflite has no such list.
 """
@@ -54,9 +54,9 @@ class LayerTimes:
 
     @property
     def added_microseconds(self) -> float:
-        """What the profile adds to an operation, on the average."""
-        told = sum(each.microseconds for each in self.operations)
-        return max(0.0, told - self.whole_microseconds) / max(1, len(self.operations))
+        """By how much the profile lengthens an operation, on average."""
+        profiled = sum(each.microseconds for each in self.operations)
+        return max(0.0, profiled - self.whole_microseconds) / max(1, len(self.operations))
 
 
 def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
@@ -90,7 +90,7 @@ def layer_times(path: Path, *, num_threads: int = 1) -> LayerTimes:
 
 
 def _timed(run: Callable[[], object]) -> list[float]:
-    """Seconds of each run but the first, which finds its memory."""
+    """Seconds of each run but the first, which allocates memory."""
     run()
     found: list[float] = []
     end = time.perf_counter() + DURATION_S
@@ -102,7 +102,7 @@ def _timed(run: Callable[[], object]) -> list[float]:
 
 
 def _medians(events: list[dict[str, Any]], *, where: Path) -> tuple[LayerTime, ...]:
-    """Of every operation without its first run.
+    """The median time of every operation, without its first run.
 
     Source: onnxruntime, core/framework/sequential_executor.cc ("_kernel_time", "dur").
     """

@@ -1,4 +1,4 @@
-"""One run of `strop bench`: what is asked for, and the record that comes of it."""
+"""Measures artifacts as `strop bench` does: from a request to a record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast an engine is after minutes of load, when the board is as hot as it gets."""
+"""Measures an engine after minutes of load, when the board is as hot as it gets."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def measure_sustained(
     clock: Clock = time.perf_counter_ns,
     max_raw_samples: int = MAX_RAW_SAMPLES,
 ) -> SustainedSamples:
-    """Load the board with one engine and time it all the while.
+    """Load the board with one engine, and time every invoke.
 
     Memory does not grow with the load but for two numbers a block, and one reading of the
     board in a quarter of a second.

@@ -1,4 +1,4 @@
-"""Whether a record's numbers are the board's own, or those of a hot, starved or busy one."""
+"""Judges whether a record's numbers are those of a board at full speed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from strop.runtime.machine.firmware import new_throttle_names, throttle_names
 MIN_CLOCK_SHARE = 0.97  # of the clock around the first block
 MAX_INVALID_SHARE = 0.25  # of the blocks
 
-# What may be told between the blocks; where none of it is, nobody vouches for the numbers.
-THROTTLING, MEASURED_CLOCK, TEMPERATURE = TOLD = ("throttling", "measured clock", "temperature")
-# What `disturbances` finds in the two moments before and after, and what tells it more
-# exactly, if told between the blocks: a short moment of it spoils a few blocks, not the run.
-TOLD_BY_BLOCKS = MappingProxyType({"throttled": THROTTLING, "hot": TEMPERATURE})
+# What a board may report between the blocks; without any of it, nothing supports the numbers.
+THROTTLING, MEASURED_CLOCK, TEMPERATURE = REPORTS = ("throttling", "measured clock", "temperature")
+# What `disturbances` finds in the two moments before and after, and which report between the
+# blocks says the same more exactly: a short moment of it spoils a few blocks, not the run.
+SEEN_BY_BLOCKS = MappingProxyType({"throttled": THROTTLING, "hot": TEMPERATURE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ class Validity:
     Attributes:
         blocks: How many each artifact has.
         invalid_blocks: Those of them that do not count.
-        not_told: Those of TOLD of which the board said nothing.
+        not_told: Those of REPORTS that the board does not give.
         disturbances: What was found in its states before and after.
     """
 
@@ -74,20 +74,20 @@ class Validity:
 
         Returns:
             False where more than MAX_INVALID_SHARE of the blocks are invalid or the run
-            was disturbed; None where nothing speaks against it, and the board tells
+            was disturbed; None where nothing speaks against it, and the board reports
             neither throttling nor clock nor temperature that could.
         """
         if self.invalid_share > MAX_INVALID_SHARE or any(map(self._counts, self.disturbances)):
             return False
-        return None if self.not_told == TOLD else True
+        return None if self.not_told == REPORTS else True
 
     def _counts(self, found: Disturbance) -> bool:
         """Whether it spoils the whole run, not only some blocks."""
-        return TOLD_BY_BLOCKS.get(found.name) not in set(TOLD) - set(self.not_told)
+        return SEEN_BY_BLOCKS.get(found.name) not in set(REPORTS) - set(self.not_told)
 
 
 def validity(record: BenchRecord) -> Validity:
-    """Judge a record by what the board told before, between the blocks, and after.
+    """Judge a record by the states of the board before, between the blocks, and after.
 
     What counts are the blocks that the artifacts ran in turn. A sustained load is meant to
     heat the board: see `throttled_share`.
@@ -110,9 +110,9 @@ def throttled_share(sustained: SustainedSamples, *, record: BenchRecord) -> floa
         record: Says what full speed is: its first block's clock.
 
     Returns:
-        None where the board tells neither throttling nor clock nor temperature.
+        None if the board reports neither throttling nor clock nor temperature.
     """
-    if _not_told(sustained.states) == TOLD:
+    if _not_told(sustained.states) == REPORTS:
         return None
     blocks = len(sustained.block_runs)
     invalid = invalid_blocks(sustained.states, blocks=blocks, full=_full_speed(record))
@@ -121,23 +121,23 @@ def throttled_share(sustained: SustainedSamples, *, record: BenchRecord) -> floa
 
 
 def _not_told(states: Sequence[BlockState]) -> tuple[str, ...]:
-    told = set()
+    given = set()
     for state in states:
         if state.throttled is not None or state.throttle_events is not None:
-            told.add(THROTTLING)
+            given.add(THROTTLING)
         if state.arm_clock_hz is not None:
-            told.add(MEASURED_CLOCK)
+            given.add(MEASURED_CLOCK)
         if state.temperature_c is not None:
-            told.add(TEMPERATURE)
-    return tuple(name for name in TOLD if name not in told)
+            given.add(TEMPERATURE)
+    return tuple(name for name in REPORTS if name not in given)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FullSpeed:
-    """What a board that nothing slows down tells.
+    """The readings of a board that nothing slows down.
 
     Attributes:
-        clock_hz: Measured clock; 0 where the board tells none.
+        clock_hz: Measured clock; 0 if the board reports none.
         allowed_hz: The most that may be asked of each clock.
         temperature_limit_c: Where the board starts to be slowed down.
     """
@@ -148,7 +148,7 @@ class FullSpeed:
 
 
 def full_speed(states: Sequence[BlockState], *, temperature_limit_c: float | None) -> FullSpeed:
-    """Full speed is that of the first block.
+    """The board's full speed, which is that of the first block.
 
     Args:
         states: Those around the first block come first.
@@ -170,7 +170,7 @@ def _full_speed(record: BenchRecord) -> FullSpeed:
 def invalid_blocks(
     states: Sequence[BlockState], *, blocks: int, full: FullSpeed
 ) -> tuple[InvalidBlock, ...]:
-    """Blocks with something amiss in the readings around them, or between these two.
+    """The blocks that a reading before, after or between these two speaks against.
 
     Args:
         states: In order.

@@ -1,4 +1,4 @@
-"""Engines run an artifact; each is one file beside this one."""
+"""Runs artifacts by engines; each engine is one file beside this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one small contract that every engine meets."""
+"""Defines the protocol that every engine follows."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class TensorInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineFacts:
-    """What runs the artifact; two results compare only where these are equal.
+    """What runs the artifact; two results can be compared only if these are equal.
 
     Attributes:
         engine: "litert", "tflite-runtime" or "onnxruntime".
         version: The engine's own version.
         kernels: What computes: "xnnpack", "builtin" (TFLite's own), "mlas" (ONNX Runtime's),
-            or "unknown" where the engine does not tell.
+            or "unknown" if the engine does not say.
         partitions: How many delegate partitions the graph runs in; None if the engine
-            has no delegates or does not tell.
+            has no delegates or does not say.
         num_threads: Threads within one invoke.
     """
 

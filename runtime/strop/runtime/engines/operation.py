@@ -1,4 +1,4 @@
-"""One operation of an artifact, as the engine that has opened it runs it."""
+"""Describes one operation of an artifact, as the engine that has opened it runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine asks of an artifact's inputs and outputs."""
+"""Checks an artifact's inputs and outputs for every engine."""
 
 from __future__ import annotations
 

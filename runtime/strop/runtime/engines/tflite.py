@@ -31,7 +31,7 @@ class TfliteEngine:
 
     Attributes:
         facts: What runs it; `kernels` is "xnnpack" only where delegate nodes are in the
-            execution plan, "unknown" where the interpreter does not tell.
+            execution plan, "unknown" if the interpreter does not say.
         inputs: The input tensors.
         outputs: The output tensors.
         remark: Why it runs otherwise than such files do; "" where it does not.
@@ -67,7 +67,7 @@ class TfliteEngine:
         self._where = os.fspath(path)
         self.remark = ""
         make = partial(interpreter_type, model_path=self._where, num_threads=num_threads)
-        with _telling(
+        with _as_artifact_error(
             f"{self._where}: {engine} {version} cannot load it", "; copy or export it again"
         ):
             with EngineAtWork(self._where, f"{engine} {version}", opens=True):
@@ -115,13 +115,13 @@ class TfliteEngine:
     def write(self, *tensors: Array) -> None:
         """Copy one tensor for each input, of its shape and dtype, into the input buffers."""
         check_written(tensors, self.inputs)
-        with _telling(self._failed):
+        with _as_artifact_error(self._failed):
             for source, tensor in zip(self._sources, tensors, strict=True):
                 self._interpreter.set_tensor(source, tensor)
 
     def input_view(self) -> Array:
         """The first input's buffer, to be filled in place; let go of it before `invoke`."""
-        with _telling(self._failed):
+        with _as_artifact_error(self._failed):
             view: Array = self._interpreter.tensor(self._sources[0])()
         if view.shape != self.input.shape:
             raise ArtifactError(
@@ -139,7 +139,7 @@ class TfliteEngine:
 
     def read(self, output: int = 0) -> Array:
         """An output of the last invoke by its place, raw codes or floats, a copy."""
-        with _telling(self._failed):
+        with _as_artifact_error(self._failed):
             raw: Array = self._interpreter.get_tensor(self._results[output])
         return raw
 
@@ -148,18 +148,18 @@ class TfliteEngine:
 
         Returns:
             Their places among the file's operators, ascending; an operation whose result
-            nothing reads is not among them. None where the interpreter does not tell.
+            nothing reads is not among them. None if the interpreter does not say.
         """
-        with _telling(self._failed), suppress(AttributeError):
+        with _as_artifact_error(self._failed), suppress(AttributeError):
             return _undelegated(self._interpreter._interpreter)
         return None
 
     def operations(self) -> tuple[Operation, ...] | None:
-        """The file's operations, in its order; None where the interpreter does not tell."""
+        """The file's operations, in its order; None if the interpreter does not say."""
         left = self.undelegated()
         if left is None:
             return None
-        with _telling(self._failed):
+        with _as_artifact_error(self._failed):
             return _operations(self._interpreter, left)
 
     def close(self) -> None:
@@ -179,7 +179,7 @@ class TfliteEngine:
 
 
 @contextmanager
-def _telling(what: str, remedy: str = "") -> Iterator[None]:
+def _as_artifact_error(what: str, remedy: str = "") -> Iterator[None]:
     """Raise what an interpreter raises as an ArtifactError."""
     try:
         yield
@@ -250,7 +250,7 @@ def _tensor_info(details: Any, signature: list[int] | None = None) -> TensorInfo
 
 
 def _kernels(interpreter: Any) -> tuple[str, int | None]:
-    """What computes, and in how many delegate partitions.
+    """The kernels that compute, and the number of delegate partitions.
 
     XNNPACK is the only delegate that is applied by default. Each partition that it took
     is one node DELEGATE behind the file's own nodes; where it took none, or could not
@@ -289,7 +289,7 @@ def _undelegated(wrapper: Any) -> tuple[int, ...]:
 def _operation(
     kind: str, *, inputs: list[Any], results: list[Any], is_delegated: bool
 ) -> Operation:
-    """From tensors' details, None for one that is left out or not told of."""
+    """The operation, of tensors' details; None for a tensor that is left out or unknown."""
     from strop.runtime.engines.operation import Operation
 
     is_real = any(result and np.dtype(result["dtype"]).kind == "f" for result in results)

@@ -1,4 +1,4 @@
-"""Frames of a camera, by picamera2 or OpenCV; neither is imported before it is asked for."""
+"""Reads frames of a camera by picamera2 or OpenCV, which are imported when they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of images: what is in them, which class each one has, and their pixels in order."""
+"""Lists a folder of images with their classes, and reads their pixels in order."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def labelled_images(
 
     Args:
         folder: One subfolder a class; images may lie deeper in it.
-        labels: One a class, in the order of the scores.
+        labels: One per class, in the order of the scores.
 
     Raises:
         ImageError: No images, an image outside the subfolders, or a subfolder that names
@@ -126,7 +126,7 @@ def labelled_images(
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The labels in a UTF-8 text file, one a line.
+    """The labels in a UTF-8 text file, one per line.
 
     A label may repeat: ImageNet's own names have two cranes and two maillots. Only a folder's
     name that such a label makes ambiguous is refused, by `labelled_images`.

@@ -1,4 +1,4 @@
-"""Paths of images as they are found: in folders, by patterns, on standard input.
+"""Finds paths of images one by one: in folders, by patterns, on standard input.
 
 Nothing here holds a list of all paths: a folder of 100,000 images costs the names of one
 folder at a time, and standard input one line.

@@ -1,4 +1,4 @@
-"""Pixels of any Pillow mode as 8 bits a channel without transparency, in little memory.
+"""Converts any Pillow mode to 8 bits per channel without transparency, in little memory.
 
 Pillow keeps three channels in four bytes, and each step of a conversion makes an image of
 its own: for 89 million pixels these are 1.6 GB. A few rows at a time, only the image itself
@@ -22,7 +22,7 @@ def flat_mode(image: Image.Image, wanted: str) -> str:
 
 
 def flat(image: Image.Image, mode: str) -> Image.Image:
-    """The image in "L" or "RGB", 8 bits a channel, laid over BACKGROUND.
+    """The image in "L" or "RGB", 8 bits per channel, laid over BACKGROUND.
 
     Args:
         image: Of any mode but "F"; it is decoded, and returned if there is nothing to do.

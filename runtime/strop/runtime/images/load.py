@@ -201,7 +201,7 @@ def _resized(image: Image.Image, contract: Contract, box: Box) -> NDArray[np.uin
 
 
 def _ratio(box: Box, contract: Contract) -> float:
-    """Pixels of the box for one of the contract's, along the axis with fewer."""
+    """How many pixels of the box become one of the contract's, along the axis with fewer."""
     left, top, right, bottom = box
     return min((right - left) / contract.width, (bottom - top) / contract.height)
 

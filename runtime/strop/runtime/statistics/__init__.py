@@ -1,1 +1,1 @@
-"""Computes intervals and tests; knows nothing of artifacts."""
+"""Computes intervals and tests; knows nothing about artifacts."""

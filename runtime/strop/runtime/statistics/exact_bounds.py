@@ -1,4 +1,4 @@
-"""What a few trials say about a share, without approximation."""
+"""Bounds a share by a few trials, without approximation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The centre of a few values, with bounds that hold for any symmetric noise, and their power."""
+"""Estimates the centre of a few values, with bounds that hold for any symmetric noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several tests at once: which of them reject, if one false alarm in all is what counts."""
+"""Decides several tests at once: a false alarm among all of them is as rare as in one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def holm(p_values: Sequence[float], *, alpha: float) -> tuple[bool, ...]:
     """Whether each hypothesis is rejected; any false rejection has probability <= alpha.
 
     Args:
-        p_values: One a hypothesis, dependent or not.
+        p_values: One per hypothesis, dependent or not.
         alpha: For all of them together.
 
     Source: S. Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian

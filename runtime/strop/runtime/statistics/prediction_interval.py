@@ -1,4 +1,4 @@
-"""Where one more value is expected, after a few."""
+"""Predicts where the next value lies, from a few earlier ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from strop.runtime.statistics.student import student_quantile
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
-    """What earlier values say of the next one, in their unit.
+    """The interval of the next value, in the unit of the earlier ones.
 
     Attributes:
         centre: Their mean.
@@ -33,7 +33,7 @@ class Prediction:
 
 
 def prediction(values: Sequence[float]) -> Prediction:
-    """Of two or more independent values of a normal distribution."""
+    """Predict from two or more independent values of a normal distribution."""
     n = len(values)
     return Prediction(
         centre=fmean(values), scale=stdev(values) * math.sqrt(1 + 1 / n), degrees=n - 1

@@ -1,4 +1,4 @@
-"""Student's t: how far a new value may lie from a few old ones by chance."""
+"""Computes quantiles of Student's t distribution."""
 
 from __future__ import annotations
 
