@@ -21,7 +21,7 @@ from typing import Any
 
 from strop import console
 from strop.runtime.machine.machine import machine
-from strop.runtime.records.json_records import write_whole
+from strop.runtime.records.user_files import write_whole
 from strop.runtime.records.version import installed_version
 
 FORMAT_VERSION = 1

@@ -43,7 +43,7 @@ from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.images.dataset import batches
 from strop.runtime.progress import Progress, unwatched
-from strop.runtime.records.json_records import write_whole
+from strop.runtime.records.user_files import write_whole
 
 MAX_SAMPLE_IMAGES = 128  # their int8 activations are held all at once: 150 MB at 224 x 224
 PROBABILITY_STEP = 1 / 256  # of golden vectors of float probabilities; as fine as int8's

@@ -17,7 +17,7 @@ from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.numbers import count, positive
 from strop.runtime.errors import OutputError, SourceError
 from strop.runtime.images.dataset import read_labels
-from strop.runtime.records.json_records import require_writable
+from strop.runtime.records.user_files import require_writable
 
 if TYPE_CHECKING:
     from strop.export.training.state import Epoch

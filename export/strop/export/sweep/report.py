@@ -14,8 +14,8 @@ from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.table_text import COLUMNS, best_line, cells, duration_line, not_certified
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_line, add_list, add_table, page_text, start_page
-from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.records.user_files import write_whole
 from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import Interval
 

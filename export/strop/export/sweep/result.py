@@ -12,8 +12,8 @@ from strop.export.sweep.latency_model import FEATURES, LatencyModel
 from strop.export.sweep.store import SWEEP
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.timing import BenchPlan
-from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.timestamps import timestamp
+from strop.runtime.records.user_files import write_whole
 from strop.runtime.records.version import installed_version
 
 # 2 has the seconds of the members; 3 says what is not certified.

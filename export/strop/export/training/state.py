@@ -16,10 +16,9 @@ from strop.export.training.recipe import Recipe
 from strop.export.zoo.spec import RANDOM
 from strop.runtime.errors import OutputError, SourceError, StropError
 from strop.runtime.records.json_reader import parse_json, parse_object
-from strop.runtime.records.json_records import write_whole
 from strop.runtime.records.npz_arrays import UNREADABLE, read_arrays
 from strop.runtime.records.typed_json import read_typed
-from strop.runtime.records.user_files import read_file
+from strop.runtime.records.user_files import read_file, write_whole
 
 Arrays = Sequence[NDArray[Any]]
 FORMAT_VERSION = 1

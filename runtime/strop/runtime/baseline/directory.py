@@ -19,8 +19,7 @@ from strop.runtime.artifact.artifact import Format, detect_format, sha256_file
 from strop.runtime.baseline.index import BASELINE_INDEX, SHA256, Index
 from strop.runtime.baseline.session import BASELINE_SESSION, BaselineSession
 from strop.runtime.errors import BaselineError, OutputError
-from strop.runtime.records.json_records import write_whole
-from strop.runtime.records.user_files import read_file
+from strop.runtime.records.user_files import read_file, write_whole
 
 INDEX = "index.json"
 ARTIFACTS, SESSIONS = "artifacts", "sessions"

@@ -10,7 +10,7 @@ from strop import console
 from strop.runtime.history.lines import Line, lines_of
 from strop.runtime.history.page import history_html, history_svg
 from strop.runtime.history.read import Skipped, read_records
-from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.records.user_files import require_writable, write_whole
 from strop.runtime.units import NS_PER_MS
 
 DEFAULT_OUTPUT = Path("history.html")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from strop.runtime.errors import MeasurementError, StropError
 from strop.runtime.records.json_reader import MAX_BYTES, parse_object
 from strop.runtime.records.typed_json import field_types, fields_of, read_typed
-from strop.runtime.records.user_files import read_file
+from strop.runtime.records.user_files import read_file, write_whole
 
 if TYPE_CHECKING:  # what opens an artifact needs no pathlib, whose import takes 4 ms
     from pathlib import Path
@@ -129,8 +129,6 @@ class RecordFormat(Generic[Record]):
         Raises:
             OutputError: The folder or the file cannot be written.
         """
-        from strop.runtime.records.json_records import write_whole
-
         write_whole(self.dumps(record), path)
 
     @property

@@ -1,15 +1,19 @@
-"""Files that a user names: only regular ones are opened, and what is read is bounded.
+"""Reads files that a user names, within bounds, and writes them whole or not at all.
 
-Opening a pipe waits for its other end, a device may never end, and both may be what a name
-in a stranger's folder leads to.
+Only regular files are opened: opening a pipe waits for its other end, a device may never end, and a
+name in a stranger's folder may lead to either.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
-from strop.runtime.errors import StropError
+from strop.runtime.errors import OutputError, StropError
+
+if TYPE_CHECKING:  # opening an artifact does without pathlib, whose import takes 4 ms
+    from pathlib import Path
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -64,6 +68,38 @@ def read_file(
     if len(content) > max_bytes:
         raise error(f"{os.fspath(path)}: more than {max_bytes} bytes; {remedy}")
     return content
+
+
+def require_writable(path: Path, *, force: bool) -> None:
+    """Pass a file that can be written: to be asked before the work, not after it.
+
+    Args:
+        path: Of the file.
+        force: Whether it may exist.
+
+    Raises:
+        OutputError: It exists, or its folder is missing or cannot be written to.
+    """
+    if path.exists() and not force:
+        raise OutputError(f"{path}: exists; give another name, or --force to overwrite it")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path.parent}: not a folder that can be written to; make it first")
+
+
+def write_whole(text: str, path: Path) -> None:
+    """Write a file, all of it or nothing, over whatever is there.
+
+    Raises:
+        OutputError: The folder or the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # A lone surrogate is a byte of a file's name; in JSON this is its escape.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        partial.replace(path)
+    except OSError as err:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {err.strerror}; choose another place for it") from err
 
 
 def _reason(err: OSError | ValueError) -> str:

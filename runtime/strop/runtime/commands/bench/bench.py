@@ -30,7 +30,7 @@ from strop.runtime.commands.notes import cool_board, note_manifest, note_remark
 from strop.runtime.engines.engine import Engine
 from strop.runtime.history.measured import measured_by_bench
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
-from strop.runtime.records.json_records import require_writable
+from strop.runtime.records.user_files import require_writable
 from strop.runtime.remote.bench import BENCH, bench_on_board
 from strop.runtime.remote.command import Work
 

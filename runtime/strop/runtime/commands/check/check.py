@@ -21,7 +21,7 @@ from strop.runtime.commands.check.self_test import qualify, run_self_test
 from strop.runtime.commands.flags.target import target_of
 from strop.runtime.commands.notes import cool_board, note_manifest
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
-from strop.runtime.records.json_records import require_writable
+from strop.runtime.records.user_files import require_writable
 from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Work
 from strop.runtime.reporting.presentation import Presentation

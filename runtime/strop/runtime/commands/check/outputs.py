@@ -17,7 +17,7 @@ from strop.runtime.commands.flags.export import (
     write_exports,
 )
 from strop.runtime.errors import MeasurementError, OutputError, PlanError, StropError
-from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.records.user_files import require_writable, write_whole
 from strop.runtime.reporting.junit import junit_of, junit_of_error
 from strop.runtime.reporting.markdown import markdown_of, markdown_of_error
 from strop.runtime.reporting.presentation import Presentation

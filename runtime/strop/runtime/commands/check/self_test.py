@@ -25,7 +25,7 @@ from strop.runtime.commands.notes import cool_board
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.machine.machine import machine
-from strop.runtime.records.json_records import require_writable
+from strop.runtime.records.user_files import require_writable
 from strop.runtime.records.version import installed_version
 from strop.runtime.remote.address import Target
 from strop.runtime.units import PERCENT

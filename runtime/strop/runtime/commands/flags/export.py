@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.history.measured import Measured
-from strop.runtime.records.json_records import require_writable, write_whole
+from strop.runtime.records.user_files import require_writable, write_whole
 from strop.runtime.reporting.formats import FORMATS
 
 
