@@ -62,12 +62,9 @@ class Sums:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Totals:
+class Totals(Sums):
     """The sums of all layers of a file, and of those of each `Role`, by its value."""
 
-    parameters: int
-    multiply_adds: int
-    activations: int
     roles: Mapping[str, Sums]
 
 
