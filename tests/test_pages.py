@@ -55,7 +55,9 @@ def history_page(folder: Path) -> str:
     make, records = record_maker(folder), folder / "records"
     records.mkdir()
     for day, p50_ms in enumerate((10.0, 12.0, 11.0)):
-        record = make(p50_ms, day=day, name="a name as long as those of models.int8.tflite")
+        record = make(
+            p50_ms, day=day, name="a_name_without_spaces_as_long_as_those_of_models.int8.tflite"
+        )
         (records / f"{day}.json").write_text(BENCH_RECORD.dumps(record))
     return history_html(lines_of(read_records(records).measured), [])
 
@@ -194,6 +196,21 @@ def test_ctrl_and_the_wheel_zoom_and_a_double_click_goes_back(
     waited(chromium, lambda: [point.rect for point in points(chromium)] != before)
     ActionChains(chromium).double_click(plot).perform()
     waited(chromium, lambda: [point.rect for point in points(chromium)] == before)
+
+
+def test_a_finger_scrolls_the_page_and_not_the_chart(
+    chromium: webdriver.Chrome, files: dict[str, Path]
+) -> None:
+    opened(chromium, files["history"], screen=PHONE)
+    before = [point.rect for point in points(chromium)]
+    (x, y), touch = (180, 500), "Input.dispatchTouchEvent"
+    chromium.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for up in range(20, 220, 20):
+        to = [{"x": x, "y": y - up}]
+        chromium.execute_cdp_cmd(touch, {"type": "touchMove", "touchPoints": to})
+    chromium.execute_cdp_cmd(touch, {"type": "touchEnd", "touchPoints": []})
+    waited(chromium, lambda: chromium.execute_script("return scrollY > 100"))
+    assert [point.rect for point in points(chromium)] == before
 
 
 def test_a_click_in_the_legend_picks_a_series(

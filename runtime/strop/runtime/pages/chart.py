@@ -37,8 +37,10 @@ USE = (
 # Opacity in the encoding of a chart with `series`: others than the one that is picked are faint.
 PICKED = {"condition": {"param": "pick", "value": 1}, "value": 0.15}
 DETAILS = {"field": "details"}  # of a row: lines that are shown under the pointer
-# With Ctrl, and by pinching on a touchpad: without, the wheel scrolls the page.
-ZOOM = {"type": "interval", "zoom": "wheel![event.ctrlKey]"}
+# A mouse drags, and with Ctrl (or by pinching on a touchpad) the wheel zooms: without, the wheel
+# scrolls the page, and so does a finger.
+MOUSE_DRAGS = "[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!"
+ZOOM = {"type": "interval", "translate": MOUSE_DRAGS, "zoom": "wheel![event.ctrlKey]"}
 LICENCE = (
     "// Vega, Vega-Lite, vega-embed and vega-tooltip: copyright University of Washington"
     " Interactive Data Lab and contributors, BSD 3-Clause License.\n"

@@ -73,7 +73,7 @@ def page_css() -> str:
         ".wide{overflow-x:auto}",
         "table{border-collapse:collapse;font-size:.8rem;white-space:nowrap}",
         "td,th{padding:.25rem .6rem .25rem 0;text-align:left}",
-        "code{overflow-wrap:anywhere}",
+        "h1,h2,p,li{overflow-wrap:anywhere}",
         ".chart{max-width:44rem;margin:1rem 0}",
         ".chart>svg{display:block;max-width:32rem;width:100%;height:auto}",
         "body #vg-tooltip-element{white-space:pre-line}",
