@@ -47,7 +47,7 @@ def test_what_xnnpack_left_is_named_with_layer_and_reason(
     assert any(line.endswith("xnnpack kernels, 1 delegate partition") for line in lines)
     assert lines[-2:] == [
         "operation layer finding",
-        "QUANTIZE image not delegated: XNNPACK does not turn uint8 into int8",
+        "QUANTIZE image/int8 not delegated: XNNPACK does not turn uint8 into int8",
     ]
 
 
@@ -59,7 +59,7 @@ def test_the_record_has_the_delegation(ours: Path, capsys: pytest.CaptureFixture
         "undelegated": [
             {
                 "kind": "QUANTIZE",
-                "layer": "image",
+                "layer": "image/int8",
                 "reason": "XNNPACK does not turn uint8 into int8",
                 "takes_image": True,
             }

@@ -139,11 +139,13 @@ class TfliteWriter:
         taken = index
         if distance:
             declared = replace(quant, zero_point=quant.zero_point - distance)
-            taken = self.add_tensor("image/less_padding", shape, np.dtype(np.int8), quant=declared)
+            taken = self.add_tensor("image", shape, np.dtype(np.int8), quant=declared)
+            self.tensors[index].name = b"image/less_padding"
         first = taken
         if input_type is Input.UINT8:
             pixels = replace(quant, zero_point=quantized.source_zero)
             first = self.add_tensor("image", shape, np.dtype(np.uint8), quant=pixels)
+            self.tensors[taken].name = b"image/int8"
             self._append(QUANTIZE, REQUANTIZE_VERSION, [first], taken, None)
         if distance:
             term = self._add_term(distance, quant.scale)
