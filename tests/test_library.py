@@ -109,6 +109,11 @@ def test_without_tensorflow_the_workstations_half_says_what_to_install() -> None
     assert last.startswith("ImportError: strop.export: tensorflow is not installed here; run: pip")
 
 
+def test_paths_of_an_export_may_be_text() -> None:
+    made = strop.export.ExportOptions(output="out", calibration=["a.png"])  # type: ignore[arg-type]
+    assert (made.output, made.calibration) == (Path("out"), (Path("a.png"),))
+
+
 SHORTER_CHECK = """
 import functools, shutil, strop.runtime.library
 shutil.copy("build/mine/model.int8.tflite", "new.tflite")

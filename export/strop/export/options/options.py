@@ -75,6 +75,12 @@ class ExportOptions:
     max_float_layers: int = MAX_FLOAT_LAYERS
     full_int8: bool = False
 
+    def __post_init__(self) -> None:
+        # Paths may be given as text, as in a notebook.
+        object.__setattr__(self, "output", Path(self.output))
+        for name in ("calibration", "validation"):
+            object.__setattr__(self, name, tuple(map(Path, getattr(self, name))))
+
     @property
     def written_type(self) -> ResultType:
         """In what numbers an int8 .tflite gives its result."""
