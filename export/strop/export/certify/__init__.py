@@ -1,1 +1,1 @@
-"""Holds finished artifacts against the float model: certificate and golden vectors."""
+"""Compares finished artifacts with the float model: certificate and golden vectors."""

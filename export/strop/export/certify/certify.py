@@ -48,7 +48,7 @@ def certify(
     options: ExportOptions,
     progress: Progress = unwatched,
 ) -> Certificate:
-    """Hold every artifact, run by its engine, against the source, run by TensorFlow.
+    """Compare every artifact, run by its engine, with the source, run by TensorFlow.
 
     Images are decoded once and one batch at a time.
 

@@ -1,4 +1,4 @@
-"""Golden vectors for a bundle: what its int8 artifacts answer for a few images."""
+"""Makes a bundle's golden vectors: the answers of its int8 artifacts to a few images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CANDIDATES = 16
 
 
 def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: float) -> Golden:
-    """Run the artifacts on the clearest of some images, and keep what they say.
+    """Run the artifacts on the clearest of some images, and keep their answers.
 
     Clear is where the scores are far from another answer: other kernels, which round
     otherwise, must come to the same answer there.

@@ -1,4 +1,4 @@
-"""Which files of a sweep are worth a look, which meet the limits, and which one is best."""
+"""Chooses among a sweep's files: the Pareto front, those within the limits, and the best."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OBJECTIVES = ("accuracy", "latency", "size", "energy of arithmetic")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What is asked of a file; by its own p50 and share, not by the ends of their intervals.
+    """Limits for a file's own p50 and share, not for the ends of their intervals.
 
     Attributes:
         max_latency_ms: None for any.
@@ -29,7 +29,7 @@ class Limits:
 
 
 def costs(entry: Entry) -> tuple[float | None, ...]:
-    """By OBJECTIVES, each the less the better; None where it is not known."""
+    """Return the file's OBJECTIVES, the less the better; None where one is not known."""
     top1, latency = entry.result.top1, entry.latency
     return (
         None if top1 is None else -top1,
@@ -40,7 +40,7 @@ def costs(entry: Entry) -> tuple[float | None, ...]:
 
 
 def pareto_front(entries: Sequence[Entry]) -> frozenset[str]:
-    """Names of the files that no other beats: none is as good in everything and better in one.
+    """Find the names of the files that no other beats in one objective and equals in the rest.
 
     What is known of no file is left out of the comparison. A file of which something is not
     known that is known of others is not on the front: nobody can say.
@@ -64,7 +64,7 @@ def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 
 def excess(entry: Entry, limits: Limits) -> float | None:
-    """By how much a file misses the limits, relative to them; 0 where it meets them.
+    """Return by how much a file misses the limits, relative to them; 0 if it meets them.
 
     None where it cannot be said: what is limited was not measured.
     """
@@ -81,7 +81,7 @@ def excess(entry: Entry, limits: Limits) -> float | None:
 
 
 def best(entries: Sequence[Entry], limits: Limits) -> Entry | None:
-    """The file to take: of those that meet the limits, or else of those that come nearest.
+    """Choose the file to take: of those that meet the limits, or else come nearest.
 
     Of several that meet them the most accurate, or the fastest if only the accuracy is
     limited; of equals the faster, then the smaller.

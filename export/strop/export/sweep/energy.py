@@ -1,4 +1,4 @@
-"""What the arithmetic of a network takes in energy, as an estimate from a table.
+"""Estimates the energy of a network's arithmetic from a table.
 
 It is an estimate of the multiplications and additions alone, and, apart from that, of
 reading each weight once. It is not a measurement, and not what a board takes from its
@@ -28,7 +28,7 @@ INT8_ARITHMETIC = (Precision.INT8, Precision.DYNAMIC)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Energy:
-    """Of one image, estimated.
+    """The energy of one image, estimated.
 
     Attributes:
         arithmetic_uj: Of all multiply-adds, microjoules.
@@ -41,7 +41,7 @@ class Energy:
 
 
 def energy(counts: Counts, precision: Precision) -> Energy:
-    """The estimate for a network in a precision; float16 computes in float32."""
+    """Estimate the energy of a network in a precision; float16 computes in float32."""
     pj = (
         MULTIPLY_INT8_PJ + ADD_INT32_PJ
         if precision in INT8_ARITHMETIC

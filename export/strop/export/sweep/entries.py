@@ -1,4 +1,4 @@
-"""The rows of a sweep: each file of each member, with all that is known of it."""
+"""Makes the rows of a sweep: each file of each member, with its figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from strop.runtime.units import NS_PER_MS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Latency:
-    """How long an inference takes.
+    """The latency of a file, measured or predicted.
 
     Attributes:
         p50_ms: Median.
@@ -72,7 +72,7 @@ def entries(
     benches: Mapping[str, BenchRecord],
     errors: Mapping[str, str],
 ) -> tuple[Entry, ...]:
-    """All rows, in the members' order.
+    """Make all rows, in the members' order.
 
     Args:
         records: Of members that were made; others give no rows.
@@ -115,7 +115,7 @@ def _entry(
 
 
 def latency_of(bench: BenchRecord) -> Latency | None:
-    """The median of a record's one file; None where its samples are too few to state it."""
+    """Return the median of a record's one file; None if its samples are too few to state it."""
     (found,) = figures(bench)
     if found.p50_ns is None:
         return None

@@ -19,7 +19,7 @@ CONNECT_S = 20
 
 
 def local_processes(jobs: int) -> OpenExecutor:
-    """Opens so many fresh processes; even one, so that TensorFlow is gone when it is done.
+    """Open so many fresh processes; even one, so that TensorFlow is gone afterwards.
 
     They end when the process that opened them does, however it ends.
     """
@@ -52,7 +52,7 @@ def _end_after(sentinel: int) -> None:
 
 
 def cluster_workers(address: str) -> OpenExecutor:
-    """Opens a connection to a cluster whose workers make the members.
+    """Open a connection to a cluster whose workers make the members.
 
     A worker that dies costs nothing but time: the scheduler gives its members to others, and
     gives one up that has killed several. What comes back is unpickled, as Dask does it: a

@@ -1,4 +1,4 @@
-"""The images of a sweep, counted and hashed before anything is made of them."""
+"""Counts and hashes the images of a sweep before anything is made of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from strop.runtime.images.dataset import is_labelled, labelled_images, list_imag
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepImages:
-    """What is calibrated and certified with.
+    """The images that members are calibrated and certified with.
 
     Attributes:
         calibration: How many images.

@@ -36,7 +36,7 @@ Kind = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatencyModel:
-    """p50 as a sum of costs, of files that one engine runs in one precision.
+    """A model of p50 as a sum of costs, for the files of one engine in one precision.
 
     Attributes:
         format: Of the files.
@@ -83,7 +83,7 @@ class Point:
 def fitted(
     points: Sequence[Point], *, form: str, precision: Precision, engine: str
 ) -> LatencyModel | None:
-    """The model with the least relative error; None for fewer than LEAST_MEASURED files.
+    """Fit the model with the least relative error; None for fewer than LEAST_MEASURED files.
 
     Relative, so that a network of 1 ms counts as much as one of 50. Each file is held out
     once, to say how wrong the model is about what it has not seen.
@@ -109,7 +109,7 @@ def fitted(
 
 
 def spread(names_and_counts: Mapping[str, Counts], count: int) -> tuple[str, ...]:
-    """Names of so many networks, evenly spread from the cheapest to the dearest on paper.
+    """Choose so many networks by name, evenly spread from the cheapest to the dearest on paper.
 
     Before anything is measured, multiply-adds are what is known. Cheapest and dearest are
     among them, so that predictions lie between what was measured.
@@ -151,7 +151,7 @@ def _features(counts: Counts, operations: int, precision: Precision) -> Floats:
 
 
 def to_measure(records: Sequence[MemberRecord], count: int | None) -> frozenset[str]:
-    """Names of the files to be measured: all, or so many of each format and precision."""
+    """Choose the files to measure by name: all, or so many of each format and precision."""
     kinds: defaultdict[Kind, dict[str, Counts]] = defaultdict(dict)
     for record in records:
         for artifact in record.artifacts:
@@ -168,7 +168,7 @@ def to_measure(records: Sequence[MemberRecord], count: int | None) -> frozenset[
 def predicted(
     entries: Sequence[Entry],
 ) -> tuple[tuple[Entry, ...], tuple[LatencyModel, ...]]:
-    """The rows with the missing latencies, and the models that these are from.
+    """Fill in the missing latencies of the rows, and return the models that these are from.
 
     A file that could not be measured gets none: what cannot run has no latency.
     """

@@ -11,7 +11,7 @@ MAX_ROUNDS = 10  # times the number of columns; each round changes the set of on
 
 
 def nonnegative_least_squares(matrix: Floats, target: Floats) -> Floats:
-    """The x >= 0 for which matrix @ x comes nearest to the target.
+    """Find the x >= 0 for which matrix @ x comes nearest to the target.
 
     Args:
         matrix: [rows, columns], of columns of about the same size.
@@ -38,7 +38,7 @@ def nonnegative_least_squares(matrix: Floats, target: Floats) -> Floats:
 
 
 def _solved(matrix: Floats, target: Floats, found: Floats, free: NDArray[np.bool_]) -> Floats:
-    """The best of the free columns, from `found` on; those that reach 0 are free no longer."""
+    """Solve for the free columns, from `found` on; those that reach 0 are free no longer."""
     while free.any():
         wanted = np.zeros_like(found)
         wanted[free] = np.linalg.lstsq(matrix[:, free], target, rcond=None)[0]

@@ -46,7 +46,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def finished(folder: Path, member: Member, asked: Asked) -> MemberRecord | None:
-    """The record of a member that was made before, with the same options; else None.
+    """Read the record of a member that was made before with the same options; else None.
 
     Raises:
         OutputError: Its folder is somebody else's.

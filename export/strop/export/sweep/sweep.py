@@ -22,7 +22,7 @@ from strop.runtime.records.folder_lock import alone
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sweep:
-    """What came out.
+    """The outcome of a sweep.
 
     Attributes:
         machine: The one that measured; this one where nothing was measured.

@@ -1,4 +1,4 @@
-"""Latency of the members' files, one after the other, in a fresh process or on a board."""
+"""Measures the members' files one after the other, in a fresh process or on a board."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY_DIGITS = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BenchPlan:
-    """How every file is measured.
+    """The plan by which every file is measured.
 
     Attributes:
         threads: Within one inference.
@@ -50,7 +50,7 @@ class BenchPlan:
 
 
 def measured_before(artifact: Path, plan: BenchPlan) -> BenchRecord | None:
-    """The record of an earlier sweep, if it is of this very file and plan.
+    """Read the record of an earlier sweep, if it is of this very file and plan.
 
     Raises:
         MeasurementError: It is of another version of strop, or damaged.

@@ -1,4 +1,4 @@
-"""The labels and the resize rule of a sweep, the same for all members, as they were trained."""
+"""Finds the labels and the resize rule of a sweep, the same for all of its members."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def training_settings(
     resize: ResizeRule | None,
     crop_fraction: float | None,
 ) -> TrainingSettings:
-    """The settings asked for, and those that the members were trained with where none are.
+    """Return the settings asked for, or else those that the members were trained with.
 
     Args:
         members: Of the sweep.
@@ -85,7 +85,7 @@ def _rule(trained: TrainingSettings) -> str:
 
 
 def _trained(members: Sequence[Member]) -> dict[TrainingSettings, Path]:
-    """What members were trained for, and the first file that was."""
+    """Find the settings that members were trained with, each with its first file."""
     found: dict[TrainingSettings, Path] = {}
     networks = {(member.file, member.network): member for member in members}
     for (file, _), member in networks.items():

@@ -1,4 +1,4 @@
-"""Do jobs on an executor: each ends with a result or with the text of its error."""
+"""Does jobs on an executor: each ends with a result or with the text of its error."""
 
 from __future__ import annotations
 

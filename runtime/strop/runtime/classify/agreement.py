@@ -1,4 +1,4 @@
-"""How often two models give the same answers, and what one answer for all images would be worth."""
+"""Counts the same answers of two models, and the worth of one answer for all images."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ class Drop:
 
 
 def same(first: Answers, second: Answers) -> NDArray[np.bool_]:
-    """On which images two models, or a model and the truth, have the same answer: [N]."""
+    """Find the images on which two models, or a model and the truth, have the same answer: [N]."""
     rows: NDArray[np.bool_] = (first == second).all(axis=1)
     return rows
 
 
 def agreement(reference: Answers, found: Answers) -> Share:
-    """The share of images with the same answer."""
+    """Count the images with the same answer."""
     hits = int(np.count_nonzero(same(reference, found)))
     return Share(hits=hits, images=len(reference))
 
@@ -122,7 +122,7 @@ class Constant:
 
 
 def why_it_says_nothing(constant: Constant, found: Share, *, answer: str, reference: str) -> str:
-    """Why an agreement says nothing about a model; empty where it does.
+    """Say why an agreement says nothing about a model; empty where it does.
 
     Args:
         constant: What one answer for all images would be worth.
@@ -152,13 +152,13 @@ def constant(reference: Answers, truth: Answers | None = None) -> Constant:
 
 
 def label_agreement(reference: Answers, found: Answers) -> tuple[float, ...]:
-    """For each label of a MULTILABEL task the share of images on which it is set alike."""
+    """Return for each label of a MULTILABEL task the share of images on which both set it alike."""
     shares: list[float] = (reference == found).mean(axis=0).tolist()
     return tuple(shares)
 
 
 def mean_label_interval(shares: tuple[float, ...], images: int) -> Interval:
-    """A 95 % interval of the mean of `label_agreement`.
+    """Return a 95 % interval of the mean of `label_agreement`.
 
     Labels of one image are not independent, so images are what is counted: a share of an
     image's labels, 0..1, varies at most as much as a yes or no of the same mean, and
@@ -169,7 +169,7 @@ def mean_label_interval(shares: tuple[float, ...], images: int) -> Interval:
 
 
 def mean_average_precision(outputs: NDArray[np.float64], truth: Answers) -> float | None:
-    """Mean over the labels of the area below their steps of precision by recall.
+    """Return the mean over the labels of the area below their steps of precision by recall.
 
     Args:
         outputs: [N, labels], the higher the likelier.

@@ -192,7 +192,7 @@ def open(  # noqa: A001  # strop.runtime.open is what it is called by
 
 
 def _foreign_contract(engine: Engine, where: str) -> Contract:
-    """What a file without a contract says of itself, where that is enough."""
+    """Read what a file without a contract says of itself, if that is enough."""
     # Only here: what strop wrote shall not wait for it.
     from strop.runtime.classify.foreign import foreign_facts
 

@@ -139,7 +139,7 @@ class Comparison:
 
 
 def model_answers(decision: Decision, scores: Floats) -> ModelAnswers:
-    """The answers that scores are.
+    """Make answers of scores.
 
     Args:
         decision: The rule.
@@ -158,7 +158,7 @@ def model_answers(decision: Decision, scores: Floats) -> ModelAnswers:
 
 
 def joined(parts: Sequence[ModelAnswers]) -> ModelAnswers:
-    """The answers to consecutive batches as one."""
+    """Join the answers to consecutive batches."""
     return ModelAnswers(
         rows=np.concatenate([part.rows for part in parts]),
         best=np.concatenate([part.best for part in parts]),
@@ -181,7 +181,7 @@ def accuracy(found: ModelAnswers, truth: Truth) -> Accuracy:
 
 
 def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -> Comparison:
-    """Hold one model's answers against a reference's, or against the truth alone.
+    """Compare one model's answers with a reference's, or with the truth alone.
 
     Args:
         found: Of the model.

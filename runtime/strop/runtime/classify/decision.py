@@ -1,4 +1,4 @@
-"""The rule by which an artifact's scores become an answer, the same everywhere.
+"""Makes an answer of an artifact's scores, by one rule everywhere.
 
 Certificate, `strop evaluate`, `strop run`, the self-test and the choice of golden vectors
 all ask this module, so that none of them can compare what another would not.
@@ -118,7 +118,7 @@ def _usual_task(scores: int, activation: Activation) -> Task:
 
 
 def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decision | None:
-    """The decision of an artifact, None where it cannot be known.
+    """Find the decision of an artifact; None where it cannot be known.
 
     That is so for thresholds that are not recorded (contracts of version 1, and files that
     strop did not write), of float scores without an activation: they may be probabilities,
@@ -144,12 +144,12 @@ def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decisi
 
 
 def outputs(decision: Decision, scores: Scores) -> NDArray[np.float64]:
-    """What thresholds and errors are in the unit of: the activated scores, [..., scores]."""
+    """Activate scores, [..., scores]: thresholds and errors have the unit of the result."""
     return activate(scores, decision.activation)
 
 
 def answers(decision: Decision, scores: Scores) -> NDArray[np.int64]:
-    """The answer to each image; two images have the same one where their rows are equal.
+    """Return the answer to each image, as a row; equal rows are the same answer.
 
     Args:
         decision: The rule; not of a REGRESS task.
@@ -169,7 +169,7 @@ def answers(decision: Decision, scores: Scores) -> NDArray[np.int64]:
 
 
 def answers_of_classes(decision: Decision, classes: Sequence[int]) -> NDArray[np.int64]:
-    """The right answers where each image is of one class, or has one label: as `answers`."""
+    """Return the right answers, as `answers`, to images that are of one class each."""
     found = np.array(classes, np.int64)
     if decision.task is Task.MULTILABEL:
         rows: NDArray[np.int64] = (found[:, None] == np.arange(decision.scores)).astype(np.int64)
@@ -178,7 +178,7 @@ def answers_of_classes(decision: Decision, classes: Sequence[int]) -> NDArray[np
 
 
 def margins(decision: Decision, scores: Scores) -> NDArray[np.float64]:
-    """How far each image's scores are from another answer, float64 [N], in units of a score.
+    """Return how far each image's scores are from another answer, float64 [N], in units of a score.
 
     0 for a REGRESS task, which has no other answer.
     """
@@ -195,7 +195,7 @@ def margins(decision: Decision, scores: Scores) -> NDArray[np.float64]:
 
 
 def _score_at(threshold: float, activation: Activation) -> float:
-    """The score whose activation is the threshold."""
+    """Return the score whose activation is the threshold."""
     if activation is not Activation.SIGMOID:
         return threshold
     if not 0 < threshold < 1:
@@ -204,7 +204,7 @@ def _score_at(threshold: float, activation: Activation) -> float:
 
 
 def answer_names(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
-    """What classes or outputs are called; their positions in words where there are no labels.
+    """Return the names of classes or outputs: labels, or positions where there are none.
 
     Args:
         decision: The rule.
@@ -216,14 +216,14 @@ def answer_names(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def classes_in(decision: Decision, answer: NDArray[np.int64]) -> tuple[int, ...]:
-    """Positions in `answer_names` that one row of `answers` stands for."""
+    """Return the positions in `answer_names` that one row of `answers` stands for."""
     if decision.task is Task.MULTILABEL:
         return tuple(np.flatnonzero(answer).tolist())
     return (int(answer[0]),)
 
 
 def answer_in_words(task: Task, names: Sequence[str], answer: Sequence[int]) -> str:
-    """One row of `answers` for people.
+    """Put one row of `answers` into words.
 
     Args:
         task: Not REGRESS.
@@ -239,7 +239,7 @@ def answer_in_words(task: Task, names: Sequence[str], answer: Sequence[int]) -> 
 
 
 def in_words(decision: Decision | None, labels: Sequence[str]) -> str:
-    """The rule in a few words, for settings and pages."""
+    """Put the rule into a few words, for settings and pages."""
     if decision is None:
         return "open; give --threshold 0.5 for a probability, 0 for a logit, or --task regress"
     task = decision.task

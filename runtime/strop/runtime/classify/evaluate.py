@@ -1,4 +1,4 @@
-"""How often an artifact is right, and how often two agree, on the same images."""
+"""Runs one artifact, or two, over labelled images and keeps every answer."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ class _AnswersSoFar:
 def _pixel_pairs(
     paths: Sequence[Path], classifier: Classifier, against: Classifier | None
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Each image as each artifact wants it; decoded once where both want the same."""
+    """Yield each image as each artifact takes it; decoded once where both take the same."""
     own = pixels_in_order(paths, classifier.contract)
     if against is None or _geometry(against.contract) == _geometry(classifier.contract):
         for pixels in own:

@@ -1,4 +1,4 @@
-"""What an artifact that strop did not write expects and returns, as far as it says so itself.
+"""Reads what an artifact that strop did not write says about its input and output.
 
 The user's word goes before the file's TFLite metadata, and that before what follows from the
 scale of a quantized input or output. Nothing is guessed beyond that, and notes say what was

@@ -1,4 +1,4 @@
-"""Whether a quantized input can hold the pixels as mean and std normalize them."""
+"""Checks that a quantized input can hold the pixels as mean and std normalize them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTED_USED_SHARE = 0.6  # below, the input was calibrated for other values
 
 # Not a dataclass, which takes 0.4 ms to make: every first result waits for it.
 class InputFit(NamedTuple):
-    """How the values that pixels 0 to 255 become lie in what an input's codes can hold.
+    """The range of the normalized pixels 0 to 255 beside the range of an input's codes.
 
     Attributes:
         lowest: What the lowest code stands for.
@@ -47,7 +47,7 @@ def byte_normalization(info: TensorInfo) -> tuple[float, float]:
 
 
 def input_fit(contract: Contract, info: TensorInfo) -> InputFit | None:
-    """How well mean and std fit the input; None where it is not quantized or takes bytes."""
+    """Compare mean and std with the input; None if it is not quantized or takes bytes."""
     if info.dtype == "float32" or info.scale <= 0 or contract.strop_version:
         return None
     values = pixel_values(contract)
@@ -78,7 +78,7 @@ def check_input_fit(contract: Contract, info: TensorInfo, *, where: str) -> None
 
 
 def input_fit_note(contract: Contract, info: TensorInfo) -> str:
-    """What is odd about mean and std for this input, in one line; empty if nothing is."""
+    """Say in one line what is odd about mean and std for this input; empty if nothing is."""
     fit = input_fit(contract, info)
     if fit is None or (fit.cut_share <= NOTED_CUT_SHARE and fit.used_share >= NOTED_USED_SHARE):
         return ""

@@ -1,4 +1,4 @@
-"""An image's answer as labels and scores, for `Classifier.classify`."""
+"""Makes labels and scores of an image's answer, for `Classifier.classify`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Prediction:
 def predictions(
     scores: NDArray[np.float32], decision: Decision | None, contract: Contract, *, top: int
 ) -> tuple[Prediction, ...]:
-    """The answer of `Classifier.classify`.
+    """Make the answer of `Classifier.classify`.
 
     Args:
         scores: [scores], before the activation.

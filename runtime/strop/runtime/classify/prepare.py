@@ -73,7 +73,7 @@ class Preparation:
 
 
 def preparation(contract: Contract, info: TensorInfo) -> Preparation:
-    """The table for an artifact's input.
+    """Make the table for an artifact's input.
 
     A uint8 input of an artifact that strop wrote takes the pixels as they are: its
     contract says that the real value is the pixel, whatever scale and zero point the
@@ -107,14 +107,14 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
 
 
 def pixel_values(contract: Contract) -> NDArray[np.float64]:
-    """What each pixel value becomes: (pixel - mean) / std, [1 or channels, 256]."""
+    """Normalize each pixel value: (pixel - mean) / std, [1 or channels, 256]."""
     mean, std = np.array(contract.mean)[:, np.newaxis], np.array(contract.std)[:, np.newaxis]
     values: NDArray[np.float64] = (np.arange(PIXEL_VALUES) - mean) / std
     return values
 
 
 def pixel_codes(values: NDArray[np.float64], info: TensorInfo) -> NDArray[np.float64]:
-    """The codes of real values before they are cut off, rounded half away from zero."""
+    """Round real values to codes, half away from zero, before saturation."""
     steps = values / info.scale
     codes: NDArray[np.float64] = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + info.zero_point
     return codes

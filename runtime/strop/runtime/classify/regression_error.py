@@ -1,4 +1,4 @@
-"""How far a model's numbers are from a reference's, in their own unit and against its spread."""
+"""Measures how far a model's numbers are from a reference's, in their unit and in its spread."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _output_error(
 
 
 def mean_interval(values: Numbers) -> Interval:
-    """The 95 % interval of the mean of independent values, by Student's t.
+    """Return the 95 % interval of the mean of independent values, by Student's t.
 
     Args:
         values: Two or more.
@@ -126,7 +126,7 @@ def mean_interval(values: Numbers) -> Interval:
 
 
 def beyond(images: int) -> float:
-    """The share of all images that may exceed the largest of `images` values, with 95 %.
+    """Return the share of all images that may exceed the largest of `images` values, with 95 %.
 
     Source: S. S. Wilks, Determination of Sample Sizes for Setting Tolerance Limits,
     Annals of Mathematical Statistics 12 (1941), 91-96.

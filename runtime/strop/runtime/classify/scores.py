@@ -1,4 +1,4 @@
-"""From an artifact's raw output to probabilities and the best classes."""
+"""Makes probabilities and the best classes of an artifact's raw output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats: TypeAlias = "NDArray[np.floating[Any]]"
 
 
 def dequantize(raw: Array, info: TensorInfo) -> NDArray[np.float32]:
-    """Real scores from codes: scale * (code - zero_point); floats pass unchanged.
+    """Dequantize codes to real scores, scale * (code - zero_point); floats pass unchanged.
 
     Args:
         raw: Of the tensor's dtype, any shape.
@@ -45,7 +45,7 @@ def dequantize(raw: Array, info: TensorInfo) -> NDArray[np.float32]:
 
 
 def activate(scores: NDArray[np.float32], activation: Activation) -> NDArray[np.float64]:
-    """Probabilities: the scores after the contract's activation.
+    """Apply the contract's activation to scores.
 
     Args:
         scores: [classes].
@@ -74,7 +74,7 @@ def sigmoid(scores: Floats) -> NDArray[np.float64]:
 
 
 def top_k(scores: Floats, k: int) -> tuple[int, ...]:
-    """The indices of the k highest scores, best first; of equal scores the lower index.
+    """Find the indices of the k highest scores, best first; of equal scores the lower index.
 
     Args:
         scores: [classes], no NaN.

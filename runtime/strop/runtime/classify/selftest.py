@@ -1,4 +1,4 @@
-"""Run an artifact on its golden vectors: does this device give the certified answers?"""
+"""Runs an artifact on its golden vectors, and compares with the certified answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from strop.runtime.errors import ArtifactError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SelfTest:
-    """How a device's answers compare with the certified ones.
+    """A device's answers beside the certified ones.
 
     Attributes:
         kernels: What computed here.

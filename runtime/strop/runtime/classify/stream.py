@@ -37,7 +37,7 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What became of one item of a stream.
+    """The outcome of one item of a stream.
 
     Attributes:
         source: The path, or the number of the frame.
@@ -55,7 +55,7 @@ class Answer:
 
 
 def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
-    """The camera's frames, `limit` of them, or without end.
+    """Yield the camera's frames, `limit` of them, or without end.
 
     Raises:
         CameraError: It gives no more frames.
@@ -69,7 +69,7 @@ def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
 def classify_each(
     classifier: Classifier, items: Iterable[str | Unusable | Frame], *, top: int = DEFAULT_TOP
 ) -> Iterator[Answer]:
-    """An answer for every item, as soon as it is known; nothing is kept.
+    """Yield an answer for every item, as soon as it is known; nothing is kept.
 
     Args:
         classifier: Opened.

@@ -1,4 +1,4 @@
-"""A folder of images, and what is true of each: by its subfolders, or by a table."""
+"""Lists a folder of images with the truth about each, from its subfolders or a table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BINARY_FOLDERS = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownImages:
-    """Images, and what is true of them.
+    """Images with the truth about each, if it is known.
 
     Attributes:
         paths: The files.
@@ -140,7 +140,7 @@ def require_truth(
 
 
 def evenly(images: Sequence[T], limit: int | None) -> tuple[T, ...]:
-    """At most `limit` of the images, spread evenly.
+    """Choose at most `limit` of the images, spread evenly.
 
     Raises:
         ImageError: The limit is less than 1.
@@ -153,7 +153,7 @@ def evenly(images: Sequence[T], limit: int | None) -> tuple[T, ...]:
 
 
 def _two_subfolders(folder: Path) -> tuple[str, ...]:
-    """The names of the two subfolders that hold all images; empty if there are not two."""
+    """Return the names of the two subfolders that hold all images; empty if there are not two."""
     paths = list_images(folder)
     if any(path.parent == folder for path in paths):
         return ()

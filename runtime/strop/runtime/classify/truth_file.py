@@ -1,4 +1,4 @@
-"""What is true of each image, from a table: which labels it has, or which numbers."""
+"""Reads the truth about each image from a table: its labels, or its numbers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_truth(
     decision: Decision,
     labels: Sequence[str],
 ) -> tuple[tuple[float, ...], ...]:
-    """The rows of some images in a CSV file.
+    """Read the rows of some images from a CSV file.
 
     The first line names the columns. The first column is the image's path below the folder;
     the others are one per score: 1 where the image has the label and 0 where it has not, or
@@ -91,7 +91,7 @@ def _lines(path: Path) -> Iterator[list[str]]:
 def _columns(
     header: Sequence[str], decision: Decision, labels: Sequence[str], *, where: Path
 ) -> tuple[int, ...]:
-    """The column of each score."""
+    """Find the column of each score."""
     found = len(header) - 1
     if found != decision.scores:
         raise ImageError(

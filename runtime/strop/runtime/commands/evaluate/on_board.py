@@ -36,7 +36,7 @@ class EvaluateRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:
-    """What came of it.
+    """The outcome on one machine.
 
     Attributes:
         engine: What ran the artifact.

@@ -1,4 +1,4 @@
-"""What `strop evaluate` prints: rows of a table, notes, and the record of --json."""
+"""Makes what `strop evaluate` prints: rows of a table, notes, and the record of --json."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RIGHT = {Task.CLASSIFY: "top-1", Task.BINARY: "right", Task.MULTILABEL: "whole s
 
 
 def rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
-    """Shares of images, by COLUMNS; of a task whose answers are not numbers."""
+    """Make the rows of shares, by COLUMNS, of a task whose answers are not numbers."""
     right, answer = RIGHT[result.task], ANSWERS[result.task]
     compared = result.comparison
     counted = (
@@ -63,7 +63,7 @@ def rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
 
 
 def error_rows(result: Evaluation) -> list[tuple[str, ...]]:
-    """Errors of a REGRESS task, by ERROR_COLUMNS."""
+    """Make the rows of a REGRESS task's errors, by ERROR_COLUMNS."""
     return [
         (
             error.output,
@@ -88,7 +88,7 @@ def _of_spread(error: OutputError) -> tuple[str, str, str]:
 
 
 def notes(result: Evaluation) -> list[str]:
-    """Warnings that one answer for all images would do as well."""
+    """Warn where one answer for all images would do as well."""
     if result.task is Task.REGRESS:
         return [
             f"{error.output}: one number for all images, the reference's mean, would be about as"
@@ -110,7 +110,7 @@ def record(
     against_facts: EngineFacts | None,
     result: Evaluation,
 ) -> dict[str, object]:
-    """The record that --json prints."""
+    """Make the record that --json prints."""
     compared = result.comparison
     found: dict[str, object] = {
         "format_version": FORMAT_VERSION,
