@@ -11,8 +11,8 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from strop.export.frontend.read_tflite import read_tflite
 from strop.export.ir.graph import Graph
 from strop.export.options.choices import Precision
+from strop.export.source.memory_limits import frozen
 from strop.export.source.source import Source
-from strop.export.source.tensor_sizes import frozen
 from strop.export.tensorflow_logs import native_stderr_dropped, native_stderr_held
 from strop.runtime.errors import SourceError
 

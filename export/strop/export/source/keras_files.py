@@ -19,7 +19,7 @@ from strop.export.source.keras2 import custom_objects, rewrite
 from strop.export.source.keras3 import CONFIG_ATTRIBUTE, CONFIG_MEMBER, copy_with, rewrite_ends
 from strop.export.source.keras_config import MAX_CONFIG_BYTES, Config, parse_config
 from strop.export.source.load_errors import LOAD_ERRORS, reason
-from strop.export.source.variable_budget import variable_budget
+from strop.export.source.memory_limits import variable_budget
 from strop.export.source.vet_config import vet_config
 from strop.runtime.errors import SourceError
 

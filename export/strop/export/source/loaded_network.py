@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from strop.export.source.input_layers import BehindResize, InputResize, behind_resize
 from strop.export.source.keras_files import HALF_PRECISION
-from strop.export.source.tensor_sizes import check_sizes
+from strop.export.source.memory_limits import check_sizes
 from strop.runtime.errors import SourceError
 
 Shape = tuple[int | None, ...]

@@ -10,16 +10,18 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from strop.export.source.graph_operations import INITIALIZING, RESTORING, SERVING
+from strop.export.source.keras_files import HALF_PRECISION
 from strop.export.source.load_errors import LOAD_ERRORS, reason
 from strop.export.source.loaded_network import Array, Network, Shape, check_single
 from strop.export.source.saved_model_file import SIGNATURE, SavedModelFile, read_saved_model
 from strop.export.source.vet_graph import Reached, check_constants, check_operations, pruned, reach
-from strop.export.source.widen_half import HALF_TYPES, widen_half
 from strop.export.tensorflow_logs import native_stderr_dropped
 from strop.runtime.errors import SourceError
 
 RESOURCE_HANDLE = "VarHandleOp"
 HANDLES = (RESOURCE_HANDLE, "VariableV2", "Variable")  # the others are of TensorFlow 1
+FLOAT = tf.float32.as_datatype_enum
+HALF = frozenset({tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum})
 
 
 def saved_model_network(folder: Path) -> Network:
@@ -146,7 +148,7 @@ def _function(
     file: SavedModelFile, serving: Reached, variables: dict[str, tf.Variable]
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     (taken,), (returned,) = file.signature.inputs.values(), file.signature.outputs.values()
-    graph_def = widen_half(pruned(file.graph_def, serving))
+    graph_def = _widen_half(pruned(file.graph_def, serving))
     for function in graph_def.library.function:
         context.context().add_function_def(function)
     by_handle = {name for name in variables if serving.nodes[name].op == RESOURCE_HANDLE}
@@ -175,12 +177,12 @@ def _function(
 
 
 def _widened(value: Array) -> Array:
-    return value.astype("float32") if value.dtype.name in HALF_TYPES else value
+    return value.astype("float32") if value.dtype.name in HALF_PRECISION else value
 
 
 def _dtype(info: Any) -> tf.DType:
     dtype = tf.as_dtype(info.dtype)
-    return tf.float32 if dtype.name in HALF_TYPES else dtype
+    return tf.float32 if dtype.name in HALF_PRECISION else dtype
 
 
 def _shape(info: Any) -> Shape:
@@ -188,3 +190,35 @@ def _shape(info: Any) -> Shape:
     if info.tensor_shape.unknown_rank:
         return ()
     return tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
+
+
+def _widen_half(graph_def: Any) -> Any:
+    """Replace half precision in a GraphDef by float32, in place; casts to it do nothing then.
+
+    No engine that strop writes for computes in half precision on a CPU, and TensorFlow's
+    converter refuses such graphs; mixed_float16 leaves them in a SavedModel.
+
+    Returns:
+        The same object.
+    """
+    for node in graph_def.node:
+        _widen_node(node)
+    for function in graph_def.library.function:
+        for argument in (*function.signature.input_arg, *function.signature.output_arg):
+            if argument.type in HALF:
+                argument.type = FLOAT
+        for node in function.node_def:
+            _widen_node(node)
+    return graph_def
+
+
+def _widen_node(node: Any) -> None:
+    for value in node.attr.values():
+        kind = value.WhichOneof("value")
+        if kind == "type" and value.type in HALF:
+            value.type = FLOAT
+        elif kind == "list" and any(item in HALF for item in value.list.type):
+            value.list.type[:] = [FLOAT if item in HALF else item for item in value.list.type]
+        elif kind == "tensor" and value.tensor.dtype in HALF:
+            wide = tf.make_ndarray(value.tensor).astype("float32")
+            value.tensor.CopyFrom(tf.make_tensor_proto(wide))

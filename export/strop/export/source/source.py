@@ -20,8 +20,8 @@ from strop.export.source.loaded_network import (
     keras_network,
     weights_sha256,
 )
+from strop.export.source.memory_limits import frozen
 from strop.export.source.saved_model import saved_model_network
-from strop.export.source.tensor_sizes import frozen
 from strop.runtime.artifact.contract import MAX_SIDE
 from strop.runtime.errors import SourceError
 
