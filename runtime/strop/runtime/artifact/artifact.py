@@ -1,4 +1,4 @@
-"""An artifact on disk: which format it is, its hash, and the contract that it carries."""
+"""Reads which format an artifact has, its hash, and the contract that it carries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Format(str, Enum):
 
 
 def detect_format(path: str | os.PathLike[str]) -> Format:
-    """The format that the file's content has.
+    """Find the format of a file from its content.
 
     The suffix decides nothing; where it promises another format than the content has, the
     file is refused, because one of the two is a mistake.
@@ -75,7 +75,7 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
 
 
 def read_contract(path: str | os.PathLike[str]) -> Contract | None:
-    """The contract that an artifact carries, or None if it carries none.
+    """Read the contract that an artifact carries; None if it carries none.
 
     Where the contract has a checksum, the file's content is verified, unless a program that adds
     TFLite metadata has written it anew: then `checksum` is empty. Needs no engine. What
@@ -92,14 +92,14 @@ def read_contract(path: str | os.PathLike[str]) -> Contract | None:
 
 
 def onnx_contract_json(contract: Contract) -> str:
-    """The value for ONNX_CONTRACT_KEY in a file that `seal_onnx` completes."""
+    """Write the value of ONNX_CONTRACT_KEY for a file that `seal_onnx` completes."""
     from dataclasses import replace  # only here: a file that is read does without
 
     return CONTRACT.dumps(replace(contract, checksum=checksum_text(Coverage.FILE)))
 
 
 def seal_onnx(content: bytes) -> bytes:
-    """The .onnx with its checksum in the contract.
+    """Write the checksum of an .onnx into its contract.
 
     Args:
         content: A ModelProto with `onnx_contract_json` in its metadata_props.
@@ -166,12 +166,12 @@ def _onnx_contract(path: str) -> Contract | None:
 
 
 def _checksum_field(checksum: str) -> bytes:
-    """The checksum in a contract's JSON; no label can hold it, its quotes would be escaped."""
+    """Write the checksum as a contract's JSON has it; in a label its quotes would be escaped."""
     return f'"checksum": "{checksum}"'.encode()
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of the whole file, appended contract included, in hex.
+    """Compute the SHA-256 of the whole file with its contract, in hex.
 
     Raises:
         ArtifactError: Missing, no regular file, or unreadable.

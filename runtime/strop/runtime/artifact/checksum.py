@@ -1,6 +1,6 @@
-"""The checksum of an artifact's content that its contract carries.
+"""Writes and verifies the checksum of an artifact's content, which its contract carries.
 
-It is against accidents, as bits that flip on an SD card; whoever changes a file on purpose
+It finds accidents, such as bits that flip on an SD card; whoever changes a file on purpose
 can write the checksum anew. CRC-32 finds every change of one bit or two and every burst of up
 to 32, and misses one in 4 billion others. On a Cortex-A53 without SHA instructions, as in a
 Raspberry Pi 3 and 4, it takes a seventh of the time of SHA-256, and nothing to import.
@@ -29,7 +29,7 @@ class Coverage(str, Enum):
 
 
 def checksum_text(coverage: Coverage, crc32: int = 0) -> str:
-    """The checksum as the contract has it: "flatbuffer crc32 0123abcd"."""
+    """Write the checksum as the contract has it: "flatbuffer crc32 0123abcd"."""
     return f"{coverage.value} crc32 {crc32:0{DIGITS}x}"
 
 
@@ -41,7 +41,7 @@ def verify_content(
     size: int,
     digits_at: int | None = None,
 ) -> None:
-    """Pass a file with the content that was written.
+    """Refuse a file whose content is not what was written.
 
     Args:
         path: The artifact.
@@ -73,7 +73,7 @@ def _is_hex(digits: str) -> bool:
 
 
 def _crc32(path: str | os.PathLike[str], *, size: int, digits_at: int | None) -> int:
-    """Of the file's first bytes, with zeros for the digits."""
+    """Compute the CRC-32 of the file's first bytes, with zeros for the digits."""
     crc, at = 0, 0
     buffer = memoryview(bytearray(CHUNK))
     with open(path, "rb", buffering=0) as file:

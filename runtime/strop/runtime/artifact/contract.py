@@ -1,4 +1,4 @@
-"""What an artifact expects and returns, as a record that travels inside the artifact."""
+"""The contract: what an artifact expects and returns, a record inside the artifact."""
 
 # Without "from __future__ import annotations": as texts, the fields' types would be evaluated,
 # in a third of a millisecond, whenever a program opens its first artifact.
@@ -36,7 +36,7 @@ class Activation(str, Enum):
 
 
 class Task(str, Enum):
-    """What the scores of an image are, and with that how they become an answer."""
+    """What the scores of an image are; this decides how they become an answer."""
 
     CLASSIFY = "classify"
     """Several classes; the answer is the one with the highest score."""
@@ -123,7 +123,7 @@ def _check_image(contract: Contract) -> None:
 
 
 def _check_texts(contract: Contract) -> None:
-    """A name of a file that is no UTF-8 becomes a text that no file can be written with."""
+    """Refuse names of files that are not UTF-8: they cannot be written into a contract."""
     texts = "\n".join((*contract.labels, contract.source))
     try:
         texts.encode()

@@ -1,4 +1,4 @@
-"""The zip behind a .tflite's flatbuffer, in which the contract travels.
+"""Writes and reads the zip behind a .tflite's flatbuffer, which holds the contract.
 
 It is the place where TFLite metadata keeps label files, so that other programs find the labels
 there, by the name that the metadata has. Source: https://ai.google.dev/edge/litert/models/metadata
@@ -60,7 +60,7 @@ class ZippedContract:
 
 
 def append_contract(tflite: bytes, contract: Contract) -> bytes:
-    """The .tflite with the contract behind it, and in that its checksum.
+    """Append the contract, with the checksum of the flatbuffer, to a .tflite.
 
     The same arguments give the same bytes.
 
@@ -97,7 +97,7 @@ def append_contract(tflite: bytes, contract: Contract) -> bytes:
 
 
 def read_zipped_contract(path: str | os.PathLike[str]) -> ZippedContract | None:
-    """The text of `strop.json` behind the flatbuffer, or None if there is none.
+    """Read `strop.json` behind the flatbuffer; None if there is none.
 
     Raises:
         ContractError: More or larger entries than a contract has, or a damaged zip.
@@ -113,7 +113,7 @@ def read_zipped_contract(path: str | os.PathLike[str]) -> ZippedContract | None:
 
 
 def read_zipped(path: str | os.PathLike[str], name: str) -> bytes | None:
-    """Another file behind the flatbuffer, or None if there is none.
+    """Read another file behind the flatbuffer; None if there is none.
 
     Raises:
         ContractError: More or larger entries than a contract has, or a damaged zip.
@@ -123,7 +123,7 @@ def read_zipped(path: str | os.PathLike[str], name: str) -> bytes | None:
 
 
 def _read(path: str | os.PathLike[str], name: str, *, what: str) -> tuple[bytes, int] | None:
-    """A file's content, and where the zip begins.
+    """Read a file of the zip, and where the zip begins.
 
     Nothing is extracted to disk, and no more than the limits above is read, whatever the
     zip's own headers promise.
@@ -149,7 +149,7 @@ def _read(path: str | os.PathLike[str], name: str, *, what: str) -> tuple[bytes,
 
 
 def _find_end(tail: bytes) -> int | None:
-    """Where the end-of-central-directory record is, looked for as zipfile does."""
+    """Find the end-of-central-directory record as zipfile does."""
     plain = len(tail) - _END.size
     if plain >= 0 and tail.startswith(_END_SIGNATURE, plain) and tail.endswith(b"\0\0"):
         return plain
@@ -173,12 +173,12 @@ def _check_end(tail: bytes, end: int, *, where: str) -> None:
 def _read_directory(
     file: BinaryIO, tail: bytes, end: int, *, name: str, end_at: int
 ) -> tuple[list[tuple[int, int, int, int, int, int]], int]:
-    """Of each file `name` in it: flags, method, CRC, both sizes, and where it begins.
+    """Read flags, method, CRC, both sizes and the place of each file `name` in it.
 
-    And where the first file of all begins.
+    Read also where the first file of all begins.
     """
     count, directory_bytes, directory_at = _END.unpack_from(tail, end)[4:7]
-    # Places are told from the file's start, or from the zip's where it was appended as it is.
+    # Places are counted from the file's start, or from the zip's where it was appended as it is.
     begins_at = end_at - directory_bytes - directory_at
     file.seek(begins_at + directory_at)
     directory = _read_exactly(file, directory_bytes)

@@ -1,7 +1,7 @@
-"""Golden vectors: images, and the codes that an artifact's certified kernels gave for them.
+"""Golden vectors: images, and the codes that an artifact's certified kernels return for them.
 
 The file is an .npz of three plain arrays: `facts` (JSON), `images` and `codes`. It is read
-without pickle, and never more than its own size.
+without pickle; reading takes no more memory than the file has bytes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Golden:
     strop_version: str
 
     def to_bytes(self) -> bytes:
-        """The file's content; the same bytes for the same values."""
+        """Write the file's content; the same values give the same bytes."""
         facts = GoldenFacts(
             strop_version=self.strop_version,
             step=self.step,
@@ -65,7 +65,7 @@ class Golden:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GoldenFacts:
-    """The fields of `Golden` that are no arrays, as the file has them."""
+    """The fields of `Golden` that are not arrays, as the file has them."""
 
     strop_version: str
     step: float
@@ -86,7 +86,7 @@ GOLDEN_FACTS = RecordFormat(
 
 
 def golden_beside(artifact: Path) -> Path:
-    """Where the golden vectors of an artifact's bundle lie: NAME.golden.npz."""
+    """Name the golden vectors' file of an artifact's bundle: NAME.golden.npz."""
     return artifact.with_suffix("").with_suffix(SUFFIX)
 
 

@@ -1,7 +1,7 @@
 """Refuses an .onnx whose tensors are kept outside of the file, before an engine reads it.
 
 ONNX lets a tensor name another file, with a place in it ("external data"). A downloaded
-model could so read any file of its user, and ONNX Runtime takes some names for addresses in
+model could thereby read any file of its user, and ONNX Runtime takes some names for addresses in
 its own memory. Whatever strop makes or runs is one file.
 
 Source: onnx/onnx.proto, TensorProto.external_data and data_location;
@@ -51,7 +51,7 @@ NAME, EXTERNAL_DATA, DATA_LOCATION = 8, 13, 14  # in TensorProto
 
 
 def refuse_external_data(path: str) -> None:
-    """Pass a file that holds all of its tensors itself.
+    """Refuse a file that does not hold all of its tensors itself.
 
     Graphs, subgraphs in attributes, functions, sparse tensors and training graphs are looked
     into.
@@ -85,7 +85,7 @@ def _has_word(path: str) -> bool:
 def _external(
     content: memoryview, message: str, fields: Callable[[memoryview], Fields], *, depth: int = 0
 ) -> str | None:
-    """The name of the first external tensor in a message; None if there is none."""
+    """Find the name of the first external tensor in a message; None if there is none."""
     if depth > MAX_DEPTH:
         raise ValueError(f"messages nested more than {MAX_DEPTH} deep")
     if message == "TensorProto":

@@ -1,4 +1,4 @@
-"""Looks at an .onnx file's outermost protobuf fields, without the onnx package.
+"""Reads the outermost protobuf fields of an .onnx, without the onnx package.
 
 Enough to tell an ONNX model from other files, to see that it was cut short, and to read
 its metadata. Source: onnx/onnx.proto, message ModelProto; protobuf's wire format,
@@ -39,7 +39,7 @@ MAX_METADATA_BYTES = 16 << 20  # as much as a contract behind a .tflite may have
 
 
 def check_onnx(path: str) -> None:
-    """Pass an ONNX model; only the outermost structure is looked at.
+    """Refuse what is not an ONNX model; only the outermost structure is looked at.
 
     Raises:
         ArtifactError: Not a ModelProto, or its end is missing.
@@ -64,7 +64,7 @@ class Metadata:
 
 
 def read_metadata(path: str, key: str) -> Metadata | None:
-    """The entry `key` in the model's metadata_props, or None if there is none.
+    """Read the entry `key` of the model's metadata_props; None if there is none.
 
     Raises:
         ArtifactError: Not a ModelProto, or its end is missing.
@@ -89,7 +89,7 @@ def read_metadata(path: str, key: str) -> Metadata | None:
 
 
 def _model_fields(path: str) -> Iterator[tuple[int, int, BinaryIO]]:
-    """Field number, size of its content, and the file at the start of that content."""
+    """Give each field's number and size, with the file at the start of its content."""
     size = os.path.getsize(path)
     seen: set[int] = set()
     with open(path, "rb") as file:
@@ -126,7 +126,7 @@ def _not_onnx(path: str) -> str:
 
 
 def _read_key(file: BinaryIO) -> tuple[int, int, int]:
-    """Field number, wire type, and how many bytes of content follow."""
+    """Read a field's number, wire type, and how many bytes of content follow."""
     key = _read_varint(file)
     number, wire_type = key >> 3, key & 7
     if wire_type == _VARINT:
@@ -148,7 +148,7 @@ def _read_varint(file: BinaryIO) -> int:
 
 
 def _string_entry(content: bytes) -> dict[int, str]:
-    """A StringStringEntryProto: 1 is the key, 2 the value."""
+    """Read a StringStringEntryProto: field 1 is the key, 2 the value."""
     file = io.BytesIO(content)
     entry: dict[int, str] = {}
     while file.tell() < len(content):

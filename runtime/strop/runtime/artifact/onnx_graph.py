@@ -61,7 +61,7 @@ class OnnxGraph:
 
 
 def read_onnx_graph(path: Path) -> OnnxGraph:
-    """Read the nodes; weights are passed over.
+    """Read the nodes; weights are skipped.
 
     Raises:
         ArtifactError: The file is damaged, or has no graph.
@@ -91,7 +91,7 @@ def read_onnx_graph(path: Path) -> OnnxGraph:
 
 
 def computes_in_float(graph: OnnxGraph) -> tuple[bool, ...]:
-    """For each node whether it reads floats: of a float input, a dequantizer or a cast.
+    """Find for each node whether it reads floats: a float input, a dequantizer or a cast.
 
     Quantizers, dequantizers and casts to float themselves do not count.
     """
@@ -152,7 +152,7 @@ def _element_type(value_info: memoryview) -> int | None:
 
 
 def _only(content: memoryview, wanted: int) -> memoryview | None:
-    """The last message or text with this number, as protobuf reads a field that is single."""
+    """Read the last message or text with this number, as protobuf does for a single field."""
     found = None
     for number, view, _ in fields(content):
         if number == wanted:
@@ -173,7 +173,7 @@ def _text(content: memoryview | None) -> str:
 
 
 def fields(content: memoryview) -> Iterator[tuple[int, memoryview, int]]:
-    """Number, bytes (of messages and texts) and value (of varints) of every field."""
+    """Give number, bytes (of messages and texts) and value (of varints) of every field."""
     at = 0
     while at < len(content):
         key, at = _varint(content, at)
@@ -192,7 +192,7 @@ def fields(content: memoryview) -> Iterator[tuple[int, memoryview, int]]:
 
 
 def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    """The number at a place, and the place behind it."""
+    """Read the number at a place, and the place behind it."""
     value = shift = 0
     while True:
         if at >= len(content) or shift > MAX_VARINT_BITS:

@@ -1,7 +1,7 @@
 """Counts the multiplications of an .onnx as ONNX Runtime runs it, without the onnx package.
 
-No file tells all shapes of the operations that ONNX Runtime puts in the place of others; its
-profile of one run does.
+ONNX Runtime replaces operations by others, whose shapes are in no file; its profile of one run
+has them.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def count_macs(graph: OnnxGraph, profile: Path) -> tuple[int | None, ...]:
-    """Multiplications with an addition of each node.
+    """Count the multiply-adds of each node.
 
     Args:
         graph: As ONNX Runtime runs it.
         profile: That ONNX Runtime wrote of one run of it.
 
     Returns:
-        0 for what has no weights, None where it is not told.
+        0 for what has no weights, None where it is not known.
 
     Source: onnxruntime, core/framework/sequential_executor.cc ("output_type_shape").
     """
@@ -74,7 +74,7 @@ def count_macs(graph: OnnxGraph, profile: Path) -> tuple[int | None, ...]:
 
 
 def read_profile(path: Path) -> list[Any]:
-    """The events that ONNX Runtime wrote.
+    """Read the events that ONNX Runtime wrote.
 
     Raises:
         ArtifactError: It is not JSON that `parse_json` reads.
@@ -112,7 +112,7 @@ def _shapes(events: Sequence[Any]) -> dict[tuple[str, str, int], tuple[int, ...]
 
 
 def macs(node: OnnxNode, graph: OnnxGraph, shape: tuple[int, ...] | None) -> int | None:
-    """Of one node, whose first result has this shape, if that is known."""
+    """Count those of one node, whose first result has this shape, if that is known."""
     if node.kind in UNCOUNTED:
         return None
     place = CONVOLUTIONS.get(node.kind, PRODUCTS.get(node.kind))

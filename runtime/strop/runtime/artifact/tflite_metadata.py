@@ -76,7 +76,7 @@ class TfliteMetadata:
 
 
 def read_tflite_metadata(path: str | os.PathLike[str]) -> TfliteMetadata | None:
-    """The metadata of a .tflite, or None if it has none.
+    """Read the metadata of a .tflite; None if it has none.
 
     Raises:
         ContractError: It is damaged, or its numbers are none that normalize.
@@ -92,7 +92,7 @@ def read_tflite_metadata(path: str | os.PathLike[str]) -> TfliteMetadata | None:
 
 
 def read_tflite_labels(path: str | os.PathLike[str], name: str) -> tuple[str, ...]:
-    """The lines of a label file behind the flatbuffer; one that is blank becomes its number.
+    """Read the lines of a label file behind the flatbuffer; a blank one becomes its number.
 
     Args:
         path: The .tflite.
@@ -159,12 +159,12 @@ def _parse(content: bytes) -> TfliteMetadata:
 
 
 def _first(content: bytes, subgraph: int, place: int) -> int:
-    """The first of a subgraph's tensors; 0 where it has none."""
+    """Find the first of a subgraph's tensors; 0 where it has none."""
     return next(tables(content, field(content, subgraph, place)), 0) if subgraph else 0
 
 
 def _units(content: bytes, tensor: int) -> list[tuple[int, int]]:
-    """Type and table of each step by which a tensor's values are made or read."""
+    """Read type and table of each step by which a tensor's values are made or read."""
     return [
         (byte(content, unit, UNIT_TYPE), field(content, unit, UNIT))
         for unit in tables(content, field(content, tensor, PROCESS_UNITS) if tensor else 0)
@@ -182,7 +182,7 @@ def _normalization(content: bytes, tensor: int) -> tuple[tuple[float, ...], tupl
 
 
 def _labels_file(content: bytes, tensor: int) -> str:
-    """That without a locale, or else the first."""
+    """Choose the label file without a locale, or else the first."""
     files = [
         each
         for each in tables(content, field(content, tensor, ASSOCIATED_FILES) if tensor else 0)

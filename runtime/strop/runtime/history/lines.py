@@ -1,4 +1,4 @@
-"""Which measurements make a line, and what changed along it."""
+"""Joins measurements into lines, and finds what changed along them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Line:
     Attributes:
         artifact: File name.
         machine: On what.
-        label: What tells it from the other lines of this artifact on this machine.
+        label: How it differs from the other lines of this artifact on this machine.
         points: In the order of time.
     """
 
@@ -93,7 +93,7 @@ class _Found:
 
 
 def lines_of(records: Iterable[tuple[str, Measured]]) -> tuple[Line, ...]:
-    """Lines by the artifact's name, then by machine, then the longest first.
+    """Make the lines, sorted by the artifact's name, by machine, the longest first.
 
     Args:
         records: Paths and records, which all say when.
@@ -131,7 +131,7 @@ def _key(found: _Found) -> _Alike:
 
 
 def _names(machines: dict[tuple[object, ...], Machine]) -> dict[tuple[object, ...], str]:
-    """What machines call themselves, numbered where several have one name."""
+    """Name the machines as they call themselves, numbered where several share a name."""
     seen: Counter[str] = Counter()
     names = {}
     for identity, machine in machines.items():
@@ -184,7 +184,7 @@ def _engine(facts: EngineFacts) -> dict[str, object]:
 
 
 def _state(machine: Machine) -> dict[str, object]:
-    """What may change on the same hardware and change its speed."""
+    """Collect what may change on the same hardware and change its speed."""
     return {
         "system": machine.os,
         "kernel": machine.kernel,

@@ -23,7 +23,7 @@ from strop.runtime.statistics.intervals import Interval, percentile_ns, quantile
 
 
 class Source(str, Enum):
-    """By what an artifact was measured: numbers of two of these do not compare."""
+    """How an artifact was measured; numbers of two sources do not compare."""
 
     BENCH = "bench"
     CHECK = "check"
@@ -113,15 +113,15 @@ class Measured:
 
 
 def measured_by_bench(record: BenchRecord) -> Measured:
-    """What a bench record says of its artifacts."""
-    # Not told is usable: most machines tell nothing of their clock.
+    """Read the latencies of a bench record's artifacts."""
+    # Unknown is usable: most machines say nothing of their clock.
     is_usable = validity(record).is_usable is not False
     names = [artifact.name for artifact in record.artifacts]
     return _measured(record, names, [_of_bench(each, is_usable) for each in record.artifacts])
 
 
 def measured_by_check(report: CheckReport) -> Measured:
-    """What a check report says of its artifacts, and of the baseline beside the first one."""
+    """Read the latencies of a check report's artifacts, and of the baseline beside the first."""
     first = report.artifacts[0]
     news = [_of_check(each.subject, each.pairs, B, each.decision) for each in report.artifacts]
     names = [each.subject.name for each in report.artifacts]

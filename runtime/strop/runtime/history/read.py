@@ -101,7 +101,7 @@ def _no_record(path: Path) -> str | None:
 
 
 def _read(path: Path) -> Measured | None:
-    """The record; None where the JSON is something else.
+    """Read the record; None where the JSON is something else.
 
     Raises:
         MeasurementError: It cannot be read, or says no sensible time or latency.

@@ -1,4 +1,4 @@
-"""An error as one process gives it to another."""
+"""Hands an error from one process to another as a record."""
 
 from __future__ import annotations
 

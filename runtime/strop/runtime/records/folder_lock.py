@@ -13,7 +13,7 @@ from strop.runtime.errors import OutputError
 
 @contextmanager
 def alone(folder: Path, *, busy: str) -> Iterator[None]:
-    """Hold a folder that exists, until the block ends or the process does, however it ends.
+    """Hold a folder that exists until the block or the process ends.
 
     Args:
         folder: What is written to.

@@ -1,8 +1,8 @@
-"""The one reader of JSON: what comes from a file, a process or a board is bounded.
+"""Reads JSON from files, processes and boards within bounds; the only reader of it.
 
 Python's own reader takes NaN, integers of any length, two fields of one name (the last
-counts), and as deep a nesting as the stack holds; each of these later ends somewhere else,
-as an overflow, a loop or a traceback.
+counts), and as deep a nesting as the stack holds; each of these ends later in an overflow, a
+loop or a traceback.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 
 
 def parse_json(text: str | bytes, *, where: str, error: type[StropError], remedy: str) -> object:
-    """Plain Python values from JSON.
+    """Parse JSON into plain Python values.
 
     Args:
         text: JSON; bytes are UTF-8.
@@ -52,7 +52,7 @@ def parse_json(text: str | bytes, *, where: str, error: type[StropError], remedy
 def parse_object(
     text: str | bytes, *, where: str, error: type[StropError], remedy: str
 ) -> dict[str, object]:
-    """As `parse_json`, where an object is needed.
+    """Parse JSON as `parse_json` does, and refuse anything but an object.
 
     Raises:
         StropError: As `error` says: also where it is something else.

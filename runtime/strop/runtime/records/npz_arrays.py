@@ -32,7 +32,7 @@ HEAD = re.compile(
 
 
 def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays by name, in the file's order; they share its memory.
+    """Read the arrays by name, in the file's order; they share its memory.
 
     Args:
         content: Of a file that `np.savez` wrote: numbers, booleans or texts, in C order.
@@ -58,7 +58,7 @@ def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
 
 
 def require_names(found: Collection[str], needed: Collection[str]) -> None:
-    """Pass arrays of just these names.
+    """Refuse arrays of other names than these.
 
     Raises:
         ValueError: There are others.
@@ -68,7 +68,7 @@ def require_names(found: Collection[str], needed: Collection[str]) -> None:
 
 
 def _array(content: bytes) -> NDArray[Any]:
-    """One .npy, whose header must promise exactly the bytes that follow."""
+    """Read one .npy, whose header must describe exactly the bytes that follow."""
     head = HEAD.match(content)
     if head is None:
         raise ValueError("an array with another header than NumPy writes")

@@ -1,4 +1,4 @@
-"""How a type of record is written as versioned JSON, and which versions of it are read."""
+"""Writes a type of record as versioned JSON, and reads this and older versions of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Upgrade = Callable[[Fields], Fields]
 
 
 def adding(**added: object) -> Upgrade:
-    """The upgrade of a version to one that has more fields, with their values in older records."""
+    """Make the upgrade to a version with more fields, given their values in older records."""
 
     def upgrade(fields: Fields) -> Fields:
         early = sorted(added.keys() & fields.keys())
@@ -85,7 +85,7 @@ class RecordFormat(Generic[Record]):
         return (*sorted(self.upgrades), self.version)
 
     def dumps(self, record: Record) -> str:
-        """The record as JSON text, which `loads` reads back unchanged."""
+        """Write the record as JSON text, which `loads` reads back unchanged."""
         content: Fields = {VERSION: self.version, **fields_of(record)}
         if self.ignorable:
             content[IGNORABLE] = sorted(self.ignorable)
@@ -115,7 +115,7 @@ class RecordFormat(Generic[Record]):
         )
 
     def read(self, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Record:
-        """The record in a regular file of at most `max_bytes`.
+        """Read the record in a regular file of at most `max_bytes`.
 
         Raises:
             StropError: As `error` says: there is none, or it is not such a record.
@@ -136,7 +136,7 @@ class RecordFormat(Generic[Record]):
         return f"needed is what {self.writer} writes"
 
     def _version(self, found: Fields, where: str) -> int:
-        """The format version, which is taken out of the fields."""
+        """Take the format version out of the fields."""
         if VERSION not in found:
             raise self.error(f"{where}: no {VERSION}; {self._needed}")
         version = found.pop(VERSION)
@@ -151,7 +151,7 @@ class RecordFormat(Generic[Record]):
         return version
 
     def _upgraded(self, found: Fields, version: int, where: str) -> Fields:
-        """The fields as this version has them."""
+        """Bring the fields to this version."""
         try:
             for older in range(version, self.version):
                 found = self.upgrades[older](found)
@@ -160,7 +160,7 @@ class RecordFormat(Generic[Record]):
         return found
 
     def _unknown_ignorable(self, found: Fields, where: str) -> frozenset[str]:
-        """Fields that the record says a reader can do without, and that this one does not know."""
+        """Find fields that the record marks as ignorable, and that this reader does not know."""
         names = read_typed(
             found.pop(IGNORABLE, []),
             tuple[str, ...],

@@ -1,4 +1,4 @@
-"""Points in time as records carry them: UTC, whole seconds, "2026-01-31T12:00:00Z"."""
+"""Writes and reads the time in records: UTC, whole seconds, "2026-01-31T12:00:00Z"."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """A moment as text; now, by this machine's clock, if none is given."""
+    """Write a moment as text; now, by this machine's clock, if none is given."""
     found = datetime.now(timezone.utc) if moment is None else moment.astimezone(timezone.utc)
     return found.strftime(FORMAT)
 
 
 def moment_of(text: str) -> datetime:
-    """The moment that `timestamp` wrote.
+    """Read the moment that `timestamp` wrote.
 
     Raises:
         MeasurementError: Another text.

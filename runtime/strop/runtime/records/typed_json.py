@@ -26,7 +26,7 @@ def read_typed(
     error: type[StropError] = MeasurementError,
     remedy: str = "measure again",
 ) -> Value:
-    """`value`, as parsed from JSON, as the annotated type `kind`.
+    """Convert `value`, as parsed from JSON, to the annotated type `kind`.
 
     Args:
         value: Of whatever type; it may come from a stranger.
@@ -51,7 +51,7 @@ def read_typed(
 
 
 def fields_of(record: object) -> dict[str, object]:
-    """The fields of a dataclass by name; what `json` calls for a value that it does not know."""
+    """List the fields of a dataclass by name; `json` calls it for what it does not know."""
     from dataclasses import fields, is_dataclass  # only here: reading does without
 
     if not is_dataclass(record) or isinstance(record, type):
@@ -61,7 +61,7 @@ def fields_of(record: object) -> dict[str, object]:
 
 @cache
 def field_types(kind: type) -> dict[str, typing.Any]:
-    """The annotated type of each field of a dataclass."""
+    """Find the annotated type of each field of a dataclass."""
     found: dict[str, typing.Any] = {}
     for each in reversed(kind.__mro__):
         found |= getattr(each, "__annotations__", {})
@@ -90,7 +90,7 @@ def _read(value: object, kind: typing.Any, at: str) -> typing.Any:
 
 
 def _member(union: types.UnionType, value: object) -> typing.Any:
-    """The X of "X | None", or that of several plain types which the value has."""
+    """Choose the X of "X | None", or of several plain types the one that the value has."""
     kinds = typing.get_args(union)
     return type(value) if type(value) in kinds else kinds[0]
 

@@ -25,7 +25,7 @@ KINDS = {
 
 
 def require_file(path: str | os.PathLike[str], *, error: type[StropError], remedy: str) -> None:
-    """Pass a regular file, or a link to one.
+    """Refuse what is neither a regular file nor a link to one.
 
     Args:
         path: Of the file.
@@ -48,7 +48,7 @@ def require_file(path: str | os.PathLike[str], *, error: type[StropError], remed
 def read_file(
     path: str | os.PathLike[str], *, max_bytes: int, error: type[StropError], remedy: str
 ) -> bytes:
-    """The content of a regular file.
+    """Read the content of a regular file.
 
     Args:
         path: Of the file.
@@ -71,7 +71,7 @@ def read_file(
 
 
 def require_writable(path: Path, *, force: bool) -> None:
-    """Pass a file that can be written: to be asked before the work, not after it.
+    """Refuse a file that cannot be written, before the work and not after it.
 
     Args:
         path: Of the file.

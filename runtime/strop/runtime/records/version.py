@@ -1,4 +1,4 @@
-"""The version of strop that is installed."""
+"""Looks up the version of strop that is installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ UNKNOWN_VERSION = "unknown"
 
 
 def installed_version() -> str:
-    """The version of strop itself; UNKNOWN_VERSION in a source tree that was never installed."""
+    """Look up strop's own version; UNKNOWN_VERSION in a source tree that was never installed."""
     # Not above: this import takes longer than most commands need before they ask.
     from importlib.metadata import PackageNotFoundError, version
 
