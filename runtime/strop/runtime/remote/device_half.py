@@ -9,16 +9,6 @@ from pathlib import Path
 from strop import console
 from strop.runtime.records.version import UNKNOWN_VERSION, installed_version
 
-BESIDE = (
-    "console",
-    "engine_end",
-    "engine_watch",
-    "lazy_names",
-    "on_board",
-    "process_end",
-    "standard_streams",
-    "supervised",
-)
 SUFFIXES = (".py", ".typed")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 UNIX = 3  # the system that a zip says it was made on; source: PKWARE APPNOTE 4.4.2
@@ -33,8 +23,8 @@ def device_half() -> bytes:
     """
     root = Path(console.__file__).parent.parent
     package = Path(__file__).parents[1]
-    paths = [root / "strop" / f"{name}.py" for name in BESIDE]
-    paths += [path for path in package.rglob("*") if path.suffix in SUFFIXES]
+    beside = (root / "strop").glob("*.py")
+    paths = [*beside, *(path for path in package.rglob("*") if path.suffix in SUFFIXES)]
     members = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     version = installed_version()
     if version != UNKNOWN_VERSION:
