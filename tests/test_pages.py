@@ -203,9 +203,10 @@ def test_a_finger_scrolls_the_page_and_not_the_chart(
 ) -> None:
     opened(chromium, files["history"], screen=PHONE)
     before = [point.rect for point in points(chromium)]
-    (x, y), touch = (180, 500), "Input.dispatchTouchEvent"
+    x, y = round(before[1]["x"]), round(before[2]["y"])  # in the plot
+    touch = "Input.dispatchTouchEvent"
     chromium.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-    for up in range(20, 220, 20):
+    for up in range(3, 220, 9):  # first by less than a browser takes for scrolling
         to = [{"x": x, "y": y - up}]
         chromium.execute_cdp_cmd(touch, {"type": "touchMove", "touchPoints": to})
     chromium.execute_cdp_cmd(touch, {"type": "touchEnd", "touchPoints": []})
