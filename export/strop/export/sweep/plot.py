@@ -1,4 +1,4 @@
-"""A sweep's files as points: accuracy over latency, or what else is known of them."""
+"""Draws a sweep's files as points: accuracy over latency, or what else is known of them."""
 
 from __future__ import annotations
 

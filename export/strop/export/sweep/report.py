@@ -1,4 +1,4 @@
-"""report.html: a sweep as one page that opens anywhere, without a network."""
+"""Writes report.html: a sweep as one page that opens anywhere, without a network."""
 
 from __future__ import annotations
 

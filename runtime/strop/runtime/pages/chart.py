@@ -1,4 +1,4 @@
-"""Charts of pages and pictures, as Vega-Lite draws them: here as SVG, and by Vega in a browser.
+"""Draws the charts of pages and pictures with Vega-Lite: as SVG here, by Vega in a browser.
 
 A page shows the SVG at once, without JavaScript too. With JavaScript the same chart is drawn
 again, with details under the pointer, zoom, series to pick and a menu that saves the picture.
@@ -72,7 +72,7 @@ document.querySelectorAll("figure.chart").forEach(figure => watch.observe(figure
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chart:
-    """Layers of marks over the same axes.
+    """A chart: layers of marks over the same axes.
 
     Attributes:
         title: What is drawn; a page says it above the chart, a picture in it.
@@ -154,7 +154,7 @@ def picture(
 
 @cache
 def script() -> str:
-    """JavaScript that draws a page's charts, with Vega in it: 0.9 MB, the same each time.
+    """Return the JavaScript that draws a page's charts, with Vega in it: 0.9 MB, always the same.
 
     Raises:
         OutputError: vl-convert-python is not installed.

@@ -1,4 +1,4 @@
-"""An HTML page in one file that loads nothing and runs only its charts, whatever a name holds."""
+"""Writes an HTML page in one file: it loads nothing and runs only what draws its charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two kinds of chart: points over two axes with their intervals, and bars below their names."""
+"""Makes charts of points with intervals over two axes, and of bars below their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ABOVE = {"orient": "top", "grid": True, "domain": False, "ticks": False, "tickCo
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlotAxis:
-    """What is on an axis.
+    """An axis: its title, scale and limit.
 
     Attributes:
         title: With the unit.
@@ -47,7 +47,7 @@ class PlotAxis:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlotPoint:
-    """One point.
+    """A point with its intervals, name and details.
 
     Attributes:
         name: Written beside it if `point_chart` is asked to; "" for none.
@@ -149,7 +149,7 @@ def _colour(series: Sequence[str]) -> dict[str, Any]:
 
 
 def _is_right(x: float, points: Sequence[PlotPoint]) -> bool:
-    """Whether a point is so far to the right that its name has room to the left of it."""
+    """Tell whether a point is so far to the right that its name has room only to the left of it."""
     middle = (min(point.x for point in points) + max(point.x for point in points)) / 2
     return x > middle
 

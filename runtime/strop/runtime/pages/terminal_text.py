@@ -1,10 +1,10 @@
-"""Any text, such as a stranger's file name, as text that a terminal shows and does not obey."""
+"""Escapes what a terminal would obey in any text, such as a stranger's file name."""
 
 from __future__ import annotations
 
 
 def one_line(text: str) -> str:
-    r"""The text, with each character that a terminal does not show as it is escaped.
+    r"""Return the text, with each character escaped that a terminal does not show as it is.
 
     These are what Unicode counts as "other" (control characters, among them ESC and line
     breaks; format characters, among them those that turn the direction of writing; lone

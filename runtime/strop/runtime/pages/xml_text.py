@@ -1,4 +1,4 @@
-"""Any text, such as a stranger's file name, as text that XML and HTML can hold."""
+"""Escapes what XML and HTML cannot hold in any text, such as a stranger's file name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufef
 
 
 def xml_text(text: str) -> str:
-    r"""The text, with what XML cannot hold or no reader sees as in Python: "\x00", "\u202e"."""
+    r"""Return the text; what XML cannot hold or no reader sees is escaped: "\x00", "\u202e"."""
     return UNSEEN.sub(_escaped, NO_CHAR.sub(_escaped, text))
 
 
