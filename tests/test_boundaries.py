@@ -101,7 +101,8 @@ def test_the_probe_can_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     ],
 )
 def test_help_needs_no_extra(arguments: tuple[str, ...]) -> None:
-    extras = (*WORKSTATION_ONLY, "ai_edge_litert", "tflite_runtime", "onnxruntime", "rich")
+    engines = ("ai_edge_litert", "tflite_runtime", "onnxruntime")
+    extras = (*WORKSTATION_ONLY, *engines, "rich", "vl_convert")
     # None in sys.modules is Python's own way to say "not installed".
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({extras!r}));"
