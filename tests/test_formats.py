@@ -35,7 +35,7 @@ ROWS = {
     "check.modes.qualification QUALIFICATION": "check with limits, stored check, self-test",
     "baseline.index BASELINE_INDEX": "baseline index, session",
     "baseline.session BASELINE_SESSION": "baseline index, session",
-    "commands.run.run FORMAT_VERSION": "run --json",
+    "commands.run.table FORMAT_VERSION": "run --json",
     "commands.evaluate.table FORMAT_VERSION": "evaluate --json",
     "commands.doctor FORMAT_VERSION": "doctor --json",
     "sweep.record MEMBER_RECORD": "sweep's members",

@@ -1,4 +1,4 @@
-"""What commands say before they work: of an artifact, and of a hot board."""
+"""What commands say before they work, about an artifact and a hot board."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from strop import console
 from strop.runtime.check.judge.certified import difference_from_manifest
 from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.decision import in_words
 from strop.runtime.engines import Engine
 from strop.runtime.machine.cooldown import CoolDown, cool_down
 from strop.runtime.machine.disturbance import COOL_REMEDY
@@ -23,6 +24,21 @@ def note_remark(opened: Classifier | Engine) -> None:
     """Say why an artifact runs otherwise than such files do, where it does."""
     if opened.remark:
         console.note(opened.remark)
+
+
+def settings(classifier: Classifier) -> dict[str, object]:
+    """What a command echoes of an opened artifact."""
+    contract, facts, decision = classifier.contract, classifier.facts, classifier.decision
+    return {
+        "engine": f"{facts.engine} {facts.version}, {facts.kernels_in_words}",
+        "threads": facts.num_threads,
+        "input": f"{classifier.input.dtype} {list(classifier.input.shape)}",
+        "resize": f"{contract.resize.value}, crop fraction {contract.crop_fraction}",
+        "mean, std": f"{list(contract.mean)}, {list(contract.std)}",
+        "activation": contract.activation.value,
+        "answer": in_words(decision, contract.labels),
+        "labels": len(contract.labels) or None,
+    }
 
 
 def cool_board(limit_s: float) -> CoolDown | None:

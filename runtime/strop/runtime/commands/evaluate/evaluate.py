@@ -28,8 +28,7 @@ from strop.runtime.commands.flags.contract import (
     opening_from_flags,
 )
 from strop.runtime.commands.flags.target import add_target_flags, target_of
-from strop.runtime.commands.notes import note_manifest, note_remark
-from strop.runtime.commands.run.run import settings
+from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.engines import ENGINES
 from strop.runtime.images.dataset import list_images
 from strop.runtime.remote.command import Work

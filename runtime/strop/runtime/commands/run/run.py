@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import golden_beside, read_golden
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
-from strop.runtime.classify.decision import in_words
-from strop.runtime.classify.predictions import Prediction
-from strop.runtime.classify.selftest import SelfTest, selftest
+from strop.runtime.classify.selftest import selftest
 from strop.runtime.classify.stream import Answer, classify_each
 from strop.runtime.commands.flags.contract import (
     Opening,
@@ -25,7 +22,7 @@ from strop.runtime.commands.flags.contract import (
     opening_from_flags,
 )
 from strop.runtime.commands.flags.target import add_target_flags, target_of
-from strop.runtime.commands.notes import note_manifest, note_remark
+from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.commands.run.on_board import (
     SELFTEST,
     STREAM,
@@ -43,13 +40,11 @@ from strop.runtime.commands.run.stream import (
     show_answers,
     stream,
 )
-from strop.runtime.engines import EngineFacts
+from strop.runtime.commands.run.table import print_images, print_selftest
 from strop.runtime.errors import ImageError
-from strop.runtime.records.version import installed_version
 from strop.runtime.remote.command import Work
 
-# History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes.
-FORMAT_VERSION = 2
+SELFTEST_FAILED = 1  # the exit code
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -126,10 +121,9 @@ def run(options: argparse.Namespace) -> int:
     target = target_of(options)
     if options.selftest:
         tried = SelftestRequest(opening=opening, golden=_golden_path(options))
-        return _report_selftest(
-            options,
-            _selftest(tried) if target is None else selftest_on_board(target, tried),
-        )
+        found = _selftest(tried) if target is None else selftest_on_board(target, tried)
+        print_selftest(options.artifact, found, as_json=options.json)
+        return 0 if found.result.is_passed else SELFTEST_FAILED
     images = () if streams else tuple(map(Path, options.images))
     asked = StreamRequest(
         opening=opening,
@@ -150,7 +144,8 @@ def run(options: argparse.Namespace) -> int:
         with _opened(opening) as classifier:
             facts = classifier.facts
             answered = tuple(classifier.classify(path, top=options.top) for path in images)
-    _report(options, facts, list(zip(images, answered, strict=True)))
+    results = list(zip(images, answered, strict=True))
+    print_images(options.artifact, facts, results, as_json=options.json)
     return 0
 
 
@@ -189,26 +184,6 @@ def _golden_path(options: argparse.Namespace) -> Path:
     return path
 
 
-def _report(
-    options: argparse.Namespace,
-    facts: EngineFacts,
-    results: list[tuple[Path, tuple[Prediction, ...]]],
-) -> None:
-    if options.json:
-        console.json(_record(options.artifact, facts, results))
-        return
-    predictions = [(str(path), each) for path, found in results for each in found]
-    rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
-    if all(each.is_set is None for _, each in predictions):
-        console.table(("image", "score", "label"), rows)
-        return
-    answers = ["yes" if each.is_set else "no" for _, each in predictions]
-    console.table(
-        ("image", "score", "label", "set"),
-        [(*row, answer) for row, answer in zip(rows, answers, strict=True)],
-    )
-
-
 def _check_subject(options: argparse.Namespace) -> None:
     n_images = len(options.images or ())
     others = [
@@ -230,88 +205,3 @@ def _check_subject(options: argparse.Namespace) -> None:
         raise ImageError(
             "no image given; needed are image files, a folder, a pattern, -, --camera or --selftest"
         )
-
-
-def settings(classifier: Classifier) -> dict[str, object]:
-    """What a command echoes of an opened artifact."""
-    contract, facts, decision = classifier.contract, classifier.facts, classifier.decision
-    return {
-        "engine": f"{facts.engine} {facts.version}, {facts.kernels_in_words}",
-        "threads": facts.num_threads,
-        "input": f"{classifier.input.dtype} {list(classifier.input.shape)}",
-        "resize": f"{contract.resize.value}, crop fraction {contract.crop_fraction}",
-        "mean, std": f"{list(contract.mean)}, {list(contract.std)}",
-        "activation": contract.activation.value,
-        "answer": in_words(decision, contract.labels),
-        "labels": len(contract.labels) or None,
-    }
-
-
-def _report_selftest(options: argparse.Namespace, tried: SelfTested) -> int:
-    result = tried.result
-    if options.json:
-        verdict = {"is_certified": result.is_certified, "is_passed": result.is_passed}
-        answers = verdict | asdict(result)
-        console.json(_header(options.artifact, tried.engine) | {"selftest": answers})
-    else:
-        images = zip(result.expected, result.found, result.differences, strict=True)
-        columns = ("image", "certified class", "class here", "largest code difference")
-        console.table(
-            columns,
-            [
-                (at, _classes(expected), _classes(found), difference)
-                for at, (expected, found, difference) in enumerate(images, 1)
-            ],
-        )
-    _sum_up(result)
-    return 0 if result.is_passed else 1
-
-
-def _sum_up(result: SelfTest) -> None:
-    console.note(_verdict(result))
-    if not result.has_certified_kernels:
-        console.note(
-            f"NOT CERTIFIED: certified with the kernels {result.certified_kernels}, here are"
-            f" {result.kernels}: codes may differ, the classes must not. strop evaluate says how"
-            " accurate it is with them"
-        )
-
-
-def _classes(answer: tuple[int, ...]) -> str:
-    return " ".join(map(str, answer)) or "-"
-
-
-def _verdict(result: SelfTest) -> str:
-    same = "every class is the same" if result.has_same_classes else "not every class is the same"
-    if not result.decided:
-        same = "there are no classes to compare, so that the codes decide"
-    elif len(set(result.expected)) == 1:
-        same += ", and all certified answers are one class, which says little"
-    return (
-        f"self-test {'passed' if result.is_passed else 'FAILED'}: largest code difference"
-        f" {max(result.differences)}, at most {result.bound} with the certified kernels; {same}"
-    )
-
-
-def _header(artifact: Path, facts: EngineFacts) -> dict[str, object]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "strop_version": installed_version(),
-        "artifact": artifact.name,
-        "sha256": sha256_file(artifact),
-        "engine": asdict(facts),
-    }
-
-
-def _record(
-    artifact: Path, facts: EngineFacts, results: list[tuple[Path, tuple[Prediction, ...]]]
-) -> dict[str, object]:
-    return _header(artifact, facts) | {
-        "images": [
-            {
-                "path": str(path),
-                "predictions": [asdict(prediction) for prediction in predictions],
-            }
-            for path, predictions in results
-        ],
-    }

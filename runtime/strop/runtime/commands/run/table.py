@@ -1,0 +1,114 @@
+"""What `strop run` prints: the answers to images, and the self-test, as tables or records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from strop import console
+from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.classify.predictions import Prediction
+from strop.runtime.classify.selftest import SelfTest
+from strop.runtime.commands.run.on_board import SelfTested
+from strop.runtime.engines import EngineFacts
+from strop.runtime.records.version import installed_version
+
+# History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes.
+FORMAT_VERSION = 2
+
+
+def print_images(
+    artifact: Path,
+    facts: EngineFacts,
+    results: Sequence[tuple[Path, tuple[Prediction, ...]]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the answer to each image.
+
+    Args:
+        artifact: The file.
+        facts: What ran it.
+        results: Each image with its answer.
+        as_json: One record, not a table.
+    """
+    if as_json:
+        images = [
+            {"path": str(path), "predictions": [asdict(each) for each in found]}
+            for path, found in results
+        ]
+        console.json(_header(artifact, facts) | {"images": images})
+        return
+    predictions = [(str(path), each) for path, found in results for each in found]
+    rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
+    if all(each.is_set is None for _, each in predictions):
+        console.table(("image", "score", "label"), rows)
+        return
+    answers = ["yes" if each.is_set else "no" for _, each in predictions]
+    console.table(
+        ("image", "score", "label", "set"),
+        [(*row, answer) for row, answer in zip(rows, answers, strict=True)],
+    )
+
+
+def print_selftest(artifact: Path, tried: SelfTested, *, as_json: bool) -> None:
+    """Print how the answers to the golden vectors compare, and what that means.
+
+    Args:
+        artifact: The file.
+        tried: What came of it.
+        as_json: A record, not a table.
+    """
+    result = tried.result
+    if as_json:
+        verdict = {"is_certified": result.is_certified, "is_passed": result.is_passed}
+        answers = verdict | asdict(result)
+        console.json(_header(artifact, tried.engine) | {"selftest": answers})
+    else:
+        images = zip(result.expected, result.found, result.differences, strict=True)
+        columns = ("image", "certified class", "class here", "largest code difference")
+        console.table(
+            columns,
+            [
+                (at, _classes(expected), _classes(found), difference)
+                for at, (expected, found, difference) in enumerate(images, 1)
+            ],
+        )
+    _sum_up(result)
+
+
+def _sum_up(result: SelfTest) -> None:
+    console.note(_verdict(result))
+    if not result.has_certified_kernels:
+        console.note(
+            f"NOT CERTIFIED: certified with the kernels {result.certified_kernels}, here are"
+            f" {result.kernels}: codes may differ, the classes must not. strop evaluate says how"
+            " accurate it is with them"
+        )
+
+
+def _classes(answer: tuple[int, ...]) -> str:
+    return " ".join(map(str, answer)) or "-"
+
+
+def _verdict(result: SelfTest) -> str:
+    same = "every class is the same" if result.has_same_classes else "not every class is the same"
+    if not result.decided:
+        same = "there are no classes to compare, so that the codes decide"
+    elif len(set(result.expected)) == 1:
+        same += ", and all certified answers are one class, which says little"
+    return (
+        f"self-test {'passed' if result.is_passed else 'FAILED'}: largest code difference"
+        f" {max(result.differences)}, at most {result.bound} with the certified kernels; {same}"
+    )
+
+
+def _header(artifact: Path, facts: EngineFacts) -> dict[str, object]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "strop_version": installed_version(),
+        "artifact": artifact.name,
+        "sha256": sha256_file(artifact),
+        "engine": asdict(facts),
+    }
