@@ -19,7 +19,7 @@ from strop.runtime.pages.style import DIM, INK, LINES
 from strop.runtime.units import NS_PER_MS, PERCENT
 
 RESULTS = Path(__file__).parent / "results"
-WIDTH = 560
+WIDTH = 640
 PEERS = {  # names in the record, and in the picture
     "strop-tflite": "strop, .tflite and .onnx",
     "strop-onnx": "",
@@ -99,7 +99,7 @@ def gate_picture() -> str:
     )
     notes = (f"Verdicts of {len(trials)} trials on a busy two-core VM; red fails the build.",)
     title = "What a gate says of a new file that is ..."
-    return picture([chart], title=title, notes=notes, width=WIDTH - 200)
+    return picture([chart], title=title, notes=notes, width=WIDTH - 280)
 
 
 def _peer_point(peer: Mapping[str, Any]) -> PlotPoint:
