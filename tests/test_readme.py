@@ -68,24 +68,28 @@ def test_a_command_of_the_readme_runs(command: str, folder: Path) -> None:
 def test_the_shipped_default_keeps_its_accuracy_and_comes_out_the_same_again(
     folder: Path,
 ) -> None:
-    """In another process, with the bytes of the README's own export."""
+    """In another process, with the bytes of the README's own export.
+
+    `.ci/run` exports it for its gate, and says where that is.
+    """
     (first,) = (folder / "build").glob("mobilenet_v2_fashion_mnist/manifest.json")
-    again = folder / "again"
-    done = subprocess.run(
-        [sys.executable, "-m", "strop", "export", "-o", str(again), "--json"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=MINUTES_10,
-    )
-    assert done.returncode == 0, done.stderr
-    certificate = json.loads(done.stdout)["certificate"]
+    again = Path(os.environ.get("STROP_EXPORTED", folder / "again"))
+    if not again.exists():
+        done = subprocess.run(
+            [sys.executable, "-m", "strop", "export", "-o", str(again)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=MINUTES_10,
+        )
+        assert done.returncode == 0, done.stderr
+    records = [json.loads(path.read_text()) for path in (first, again / "manifest.json")]
+    certificate = records[1]["certificate"]
     assert certificate["images"] == 1000
     assert certificate["float_top1"] > 0.92
     for verdict in certificate["verdicts"]:
         assert verdict["drop"] <= 0.01
         assert verdict["agreement"] >= 0.98
-    records = [json.loads(path.read_text()) for path in (first, again / "manifest.json")]
     before, after = [[each["sha256"] for each in record["artifacts"]] for record in records]
     assert before == after
     checks = records[1]["calibration_checks"]
