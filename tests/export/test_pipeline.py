@@ -261,7 +261,7 @@ def test_flags_that_belong_to_another_kind_of_source_are_refused(
 
 @pytest.mark.parametrize(
     ("name", "effort"),
-    [("mobilenet_v3_small", "default"), ("mobilenet_v1", "default"), ("efficientnet_b0", "fast")],
+    [("mobilenet_v3_small", "default"), ("mobilenet_v1", "fast"), ("efficientnet_b0", "fast")],
 )
 def test_the_families_export_and_run_in_both_engines(
     name: str, effort: str, tmp_path: Path
