@@ -68,7 +68,7 @@ def test_what_cannot_be_used_is_an_answer_and_the_stream_goes_on(
     items: list[str | Unusable] = [Unusable(path="folder", reason="folder: closed"), *bad, good]
     *failed, last = classify_each(classifier, items)
     assert [answer.source for answer in failed] == ["folder", *bad]
-    found = ["closed", "No such file", "not a JPEG", "scale the image down", "null byte"]
+    found = ["closed", "No such file", "not a JPEG", "scale the image down", "embedded null"]
     assert [text in str(answer.error) for text, answer in zip(found, failed, strict=True)] == (
         [True] * 5
     )
