@@ -70,7 +70,8 @@ def test_another_version_of_the_engine_is_recorded_and_said(
     python = made_python(tmp_path / "venv")
     # The same engine, which says that it is another.
     (packages,) = (tmp_path / "venv").glob("lib/python3*/site-packages")
-    (packages / "sitecustomize.py").write_text("import onnxruntime as o; o.__version__ = '1.2.3'")
+    # Not in sitecustomize.py: Debian's Python has one of its own, which comes first.
+    (packages / "other.pth").write_text("import onnxruntime as o; o.__version__ = '1.2.3'\n")
     words = ("--baseline-python", python, *WIDE, "--allow", "memory")
     assert checked(*words, "--output", tmp_path / "r.json") == 0
     assert ", its baseline by onnxruntime 1.2.3 (mlas)" in capsys.readouterr().err
