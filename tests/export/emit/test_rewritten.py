@@ -41,6 +41,13 @@ def halves_swapped(x: Any) -> Any:
     return ops.concatenate([bottom, top], axis=1)
 
 
+def shuffled_in_groups(x: Any) -> Any:
+    """Channels in an order that no weights behind them can take."""
+    x = layers.Reshape((12, 12, 2, 4))(layers.Conv2D(8, 1, groups=2)(x))
+    x = layers.Reshape((12, 12, 8))(layers.Permute((1, 2, 4, 3))(x))
+    return layers.Conv2D(8, 1, groups=2)(x)
+
+
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "leaky relu": layers.LeakyReLU(0.2),
     "leaky relu of scores": lambda x: layers.Reshape((1, 1, 8))(
@@ -66,6 +73,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "every other pixel": lambda x: x[:, ::2, 1::3],
     "halves swapped": halves_swapped,
     "tokens": lambda x: layers.Reshape((1, 1, 8))(layers.Reshape((144, 8))(x)[:, 7]),
+    "shuffled in groups": shuffled_in_groups,
     "upsampling": layers.UpSampling2D((2, 3)),
     "nearest": lambda x: ops.image.resize(x, (24, 36), interpolation="nearest"),
     "repeated": lambda x: ops.tile(x, (1, 1, 2, 3)),

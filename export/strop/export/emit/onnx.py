@@ -34,7 +34,7 @@ from strop.export.quantize.quantize import QuantizedGraph
 # Twelve channels take ONNX Runtime's direct convolution, where three take a matrix of windows:
 # 0.93 of MobileNetV2's latency on x86, 0.90 of MobileNetV3-Small's; 2 columns: 1.00 and 1.08.
 COLUMNS = 4
-SAME = 0  # in Reshape's shape: the dimension stays as it is
+SAME, REST = 0, -1  # in Reshape's shape: the dimension stays as it is, or takes what is left
 NCHW_AXIS = {0: 0, 1: 2, 2: 3, 3: 1}
 
 
@@ -143,7 +143,9 @@ def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
     shape = target
     if len(target) == 4 and not needs_nchw:
         shape = (target[0], target[3], 1, 1)
-    amounts = writer.constant(f"{op.output}:shape", np.array((SAME, *shape[1:]), np.int64))
+    # A channel shuffle has the pixels of all images in front.
+    batch = SAME if source[0] == target[0] else REST
+    amounts = writer.constant(f"{op.output}:shape", np.array((batch, *shape[1:]), np.int64))
     output = codes_of(op.output)
     reshaped = f"{op.output}:reshaped" if needs_nchw else output
     writer.node("Reshape", [codes, amounts], reshaped)

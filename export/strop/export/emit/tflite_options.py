@@ -54,7 +54,7 @@ def shape_inputs(graph: Graph, op: Op) -> list[Array]:
 
 
 def _any_batch(graph: Graph, op: Op) -> tuple[int, ...]:
-    """The shape of the result, its batch that of the input: the first dimension always is one."""
+    """The shape of the result; images, or the pixels of all of them, are in front."""
     return (REST, *graph.tensors[op.output].shape[1:])
 
 
