@@ -36,6 +36,12 @@ def shared_relu(x: Any) -> Any:
     return layers.Add()([total, layers.Conv2D(8, 1)(layers.ReLU()(total))])
 
 
+def with_its_maxima(x: Any) -> Any:
+    """A product of two tensors that have the constant of a hard-swish."""
+    x = layers.Activation("hard_silu")(x)
+    return x * layers.MaxPooling2D(3, strides=1, padding="same")(x)
+
+
 def halves_swapped(x: Any) -> Any:
     top, bottom = ops.split(x, 2, axis=1)
     return ops.concatenate([bottom, top], axis=1)
@@ -57,6 +63,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "steep prelu": layers.PReLU(shared_axes=[1, 2], alpha_initializer=slopes(0.5, 2)),
     "elu": layers.ELU(),
     "absolute": ops.abs,
+    "hard-swish times its maxima": with_its_maxima,
     "negative": lambda x: layers.ReLU()(-x),
     "maximum": lambda x: layers.Maximum()([x, layers.Conv2D(8, 1)(x)]),
     "minimum": lambda x: layers.Minimum()([x, layers.Conv2D(8, 1)(x)]),

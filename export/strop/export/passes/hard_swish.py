@@ -92,20 +92,19 @@ def _constant_factor(graph: Graph, op: Op) -> float | None:
 
 def _absorbers(graph: Graph, name: str) -> list[Op] | None:
     """Return the linear operations that a factor on `name` ends in; None if it ends elsewhere."""
-    if name == graph.output:
-        return None
-    found: list[Op] = []
-    for reader in graph.consumers(name):
-        if reader.kind in LINEAR and reader.inputs[0] == name:
-            found.append(reader)
-            continue
-        is_carried = reader.kind in HOMOGENEOUS and reader.fused is not Fused.RELU6
-        if not is_carried or reader.inputs.count(name) > 1:
+    carried, found = [name], []
+    for carrier in carried:
+        if carrier == graph.output:
             return None
-        behind = _absorbers(graph, reader.output)
-        if behind is None:
-            return None
-        found += behind
+        for reader in graph.consumers(carrier):
+            if reader.kind in LINEAR and reader.inputs[0] == carrier:
+                found.append(reader)
+                continue
+            is_carried = reader.kind in HOMOGENEOUS and reader.fused is not Fused.RELU6
+            # A product of two that have the factor has its square.
+            if not is_carried or sum(one in carried for one in reader.inputs) > 1:
+                return None
+            carried.append(reader.output)
     return found
 
 
