@@ -294,6 +294,16 @@ def global_maximum(random: Random, x: Any) -> Any:
     return x - layers.GlobalMaxPooling2D(keepdims=True)(x)
 
 
+def squared(random: Random, x: Any) -> Any:
+    """Squares by themselves, or summed up."""
+    form = int(random.integers(3))
+    if form == 0:
+        return ops.square(x)
+    if form == 1:
+        return x + ops.square(ops.mean(x, axis=(1, 2), keepdims=True))
+    return x - ops.mean(ops.square(x), axis=-1, keepdims=True)
+
+
 def normalized(random: Random, x: Any) -> Any:
     if coin(random):
         return layers.LayerNormalization()(x)
@@ -331,6 +341,7 @@ LAYERS: tuple[tuple[int, Layer], ...] = (
     (1, global_maximum),
     (1, normalized),
     (1, attended),
+    (1, squared),
 )
 
 

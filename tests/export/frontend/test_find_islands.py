@@ -73,6 +73,25 @@ def test_a_mean_between_floats_is_in_float() -> None:
     assert islands(found, {2}) == [(1, 2)]
 
 
+@pytest.mark.parametrize("pooling", ["SUM", "AVERAGE_POOL_2D"])
+def test_squares_that_a_root_is_taken_of_are_in_float(pooling: str) -> None:
+    found = flow(
+        ("CONV_2D", [0], [1]),
+        ("SQUARE", [1], [2]),
+        (pooling, [2], [3]),
+        ("RSQRT", [3], [4]),
+        ("MUL", [1, 4], [5]),
+        ("CONV_2D", [5], [6]),
+    )
+    assert islands(found, {3}) == [(1, 2, 3, 4)]
+
+
+def test_squares_are_in_float_where_floats_alone_read_them() -> None:
+    lines: list[Line] = [("CONV_2D", [0], [1]), ("SQUARE", [1], [2]), ("EXP", [2], [3])]
+    assert islands(flow(*lines), {2}) == [(1, 2)]
+    assert islands(flow(*lines, ("CONV_2D", [2], [4])), {2}) == [(2,)]
+
+
 def test_the_last_softmax_is_left_to_the_runtime() -> None:
     assert islands(flow(("EXP", [0], [1]), ("SOFTMAX", [1], [2])), {0}) == [(0,)]
 

@@ -23,6 +23,7 @@ LIGHT = frozenset(
         "MINIMUM",
         "NEG",
         "ABS",
+        "SQUARE",
         "RELU",
         "RELU6",
         "LOGISTIC",
@@ -33,9 +34,9 @@ LIGHT = frozenset(
 # Most of a network's time; in int8 whatever is around them.
 HEAVY = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 # They divide by what the values themselves are spread over, which eight bits are too few for:
-# what brings their operands about, from the first mean or sum on, is in float with them.
+# what brings their operands about, from the first square, mean or sum on, is in float with them.
 DIVIDING = frozenset({"RSQRT", "SQRT", "DIV"})
-REDUCING = frozenset({"MEAN", "SUM"})
+SPREADS = frozenset({"SQUARE", "MEAN", "SUM"})
 # What the runtime applies to the scores where the model ends in it.
 ENDINGS = frozenset({"SOFTMAX", "LOGISTIC"})
 
@@ -104,6 +105,7 @@ def in_float(flow: Flow, failed: Collection[int]) -> set[int]:
             for place, op in enumerate(flow.operators)
             if (op.reads | op.writes) & flow.uncoded & known
             or _is_carried(flow, op, written, known)
+            or (op.kind == "SQUARE" and _only_floats_read(flow, op, marked))
         }
         more = (more | _between(flow, known, marked)) - marked
         if not more:
@@ -112,7 +114,7 @@ def in_float(flow: Flow, failed: Collection[int]) -> set[int]:
 
 
 def _statistics(flow: Flow, failed: Collection[int]) -> set[int]:
-    """Return what lies between means or sums and a failed operation that divides by them."""
+    """Return squares, means and sums that a failed operation divides by, and all between."""
     operators = flow.operators
     writer = {tensor: place for place, op in enumerate(operators) for tensor in op.writes}
     found: set[int] = set()
@@ -125,11 +127,11 @@ def _statistics(flow: Flow, failed: Collection[int]) -> set[int]:
             more = {writer[tensor] for tensor in reads if tensor in writer} - behind
             new += [each for each in more if operators[each].kind not in HEAVY]
             behind.update(new)
-        reduced = {each for each in behind if operators[each].kind in REDUCING}
+        spread = {each for each in behind if operators[each].kind in SPREADS}
         for each in sorted(behind):
-            if any(writer.get(tensor) in reduced for tensor in operators[each].reads):
-                reduced.add(each)
-        found |= reduced
+            if any(writer.get(tensor) in spread for tensor in operators[each].reads):
+                spread.add(each)
+        found |= spread
     return found
 
 
@@ -141,6 +143,12 @@ def _is_carried(flow: Flow, op: Operator, written: set[int], known: set[int]) ->
     """Whether an operation on single values finds all that it reads in float."""
     is_ending = op.kind in ENDINGS and flow.output in op.writes
     return op.kind in LIGHT and not is_ending and op.reads <= known and bool(op.reads & written)
+
+
+def _only_floats_read(flow: Flow, op: Operator, marked: set[int]) -> bool:
+    """Whether rounding a result to codes would help nobody; a square's lose its small values."""
+    readers = {place for place, other in enumerate(flow.operators) if other.reads & op.writes}
+    return bool(readers) and readers <= marked and flow.output not in op.writes
 
 
 def _between(flow: Flow, known: set[int], marked: set[int]) -> set[int]:

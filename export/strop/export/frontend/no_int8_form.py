@@ -24,9 +24,7 @@ class NoInt8FormError(QuantizationError):
 NORMALIZE = "BatchNormalization in its place"
 BEND = "ReLU, sigmoid, tanh or ELU in its place"
 NEEDS = {
-    **dict.fromkeys(
-        ("RSQRT", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "L2_NORMALIZATION"), NORMALIZE
-    ),
+    **dict.fromkeys(("RSQRT", "SQRT", "SQUARED_DIFFERENCE", "L2_NORMALIZATION"), NORMALIZE),
     **dict.fromkeys(("EXP", "LOG", "POW", "SIN", "COS"), BEND),
     "GELU": "swish, hard-swish or ReLU in its place",
     "BATCH_MATMUL": "int8 has products with constant weights",

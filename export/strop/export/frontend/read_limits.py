@@ -130,6 +130,12 @@ def read_negative(reader: Reader, packed: Any, output: str) -> list[Op]:
     return [Op(kind=Kind.MUL, inputs=inputs, output=output)]
 
 
+def read_square(reader: Reader, packed: Any, output: str) -> list[Op]:
+    """Read SQUARE, as a product of a tensor with itself."""
+    inputs = reader.activations(packed) * 2
+    return [Op(kind=Kind.MUL, inputs=inputs, output=output)]
+
+
 def read_largest(reader: Reader, packed: Any, output: str) -> list[Op]:
     """Read REDUCE_MAX over rows and columns (GlobalMaxPooling2D), as a pooling."""
     shape, axes = reader.shape(packed.inputs[0]), reader.constant(packed.inputs[1])
@@ -162,4 +168,5 @@ REWRITTEN: dict[str, Read] = {
     "NEG": read_negative,
     "PRELU": read_prelu,
     "REDUCE_MAX": read_largest,
+    "SQUARE": read_square,
 }
