@@ -87,11 +87,14 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "upsampling": layers.UpSampling2D((2, 3)),
     "nearest": lambda x: ops.image.resize(x, (24, 36), interpolation="nearest"),
     "repeated": lambda x: ops.tile(x, (1, 1, 2, 3)),
-    "transposed convolution": layers.Conv2DTranspose(6, 3, strides=2, padding="same"),
-    "transposed without padding": layers.Conv2DTranspose(
+    # Made when the seed is set.
+    "transposed convolution": lambda x: layers.Conv2DTranspose(6, 3, strides=2, padding="same")(x),
+    "transposed without padding": lambda x: layers.Conv2DTranspose(
         5, (4, 3), strides=(3, 2), activation="relu"
-    ),
-    "transposed by a stride alone": layers.Conv2DTranspose(6, 2, strides=3, padding="same"),
+    )(x),
+    "transposed by a stride alone": lambda x: layers.Conv2DTranspose(
+        6, 2, strides=3, padding="same"
+    )(x),
     "permuted": layers.Permute((3, 1, 2)),
     "relu behind a pool": lambda x: layers.ReLU()(layers.MaxPooling2D(2)(x)),
     "relu of a sum that others read": shared_relu,
