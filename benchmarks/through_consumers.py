@@ -1,0 +1,249 @@
+"""What other programs make of strop's int8 files, on the same images.
+
+    uv run python benchmarks/through_consumers.py MODEL.keras --file TITLE=PATH ... \
+        --images DIR --calibration-data DIR --converter FOLDER \
+        --output benchmarks/results/consumers.json --page docs/consumers.md
+
+Each consumer runs in an environment of its own, which uv makes. One that cannot be installed has a
+row that says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from consumers.answer import Images
+from consumers.ask import Answer, ask
+from consumers.catalogue import CONSUMERS, Consumer
+from consumers.table import table, write_page
+from numpy.typing import NDArray
+from PIL import Image
+from record_file import origin, write_record
+
+import strop.runtime
+from strop import console
+from strop.runtime.artifact.artifact import read_contract, sha256_file
+from strop.runtime.artifact.contract import Contract
+from strop.runtime.errors import ContractError, OutputError, SourceError
+from strop.runtime.images.dataset import list_images, pixels_in_order
+
+if TYPE_CHECKING:
+    from strop.export.source.source import Source
+
+FORMAT_VERSION = 1
+OURS = "strop's own runtime"
+AFTER_WRITER = "strop's own runtime, what the writer wrote"
+BATCH = 25
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """The images as one preprocessing gives them.
+
+    Attributes:
+        kept: The file that consumers read them from.
+        pixels: uint8 [N, H, W, 3].
+        float_classes: The Keras model's best class of each.
+    """
+
+    kept: Path
+    pixels: NDArray[np.uint8]
+    float_classes: NDArray[np.int64]
+
+
+def see(source: Source, images: Images, kept: Path) -> Seen:
+    """Keep the images for the consumers, and ask the float model about them."""
+    names = [str(path.resolve()) for path in images.paths]
+    np.savez(kept, pixels=images.pixels, paths=names, labels=images.labels)
+    scores = [
+        np.asarray(source.forward(images.pixels[at : at + BATCH].astype(np.float32)))
+        for at in range(0, len(images.pixels), BATCH)
+    ]
+    classes = np.concatenate(scores).argmax(axis=1)
+    return Seen(kept=kept, pixels=images.pixels, float_classes=classes)
+
+
+def stretched_pixels(path: Path, contract: Contract) -> NDArray[np.uint8]:
+    """The whole image as MediaPipe's Tasks resize it: bilinear, without antialiasing.
+
+    Output pixel x is input pixel x * input width / output width: corners are laid on corners,
+    not centres of pixels on centres.
+
+    Source: mediapipe/calculators/tensor/image_to_tensor_converter_opencv.cc
+    """
+    with Image.open(path) as image:
+        # Pillow lays centres on centres, so that its box begins this much to the lower right.
+        left = (1 - image.width / contract.width) / 2
+        top = (1 - image.height / contract.height) / 2
+        return np.asarray(
+            image.convert("RGB").transform(
+                (contract.width, contract.height),
+                Image.Transform.EXTENT,
+                (left, top, left + image.width, top + image.height),
+                Image.Resampling.BILINEAR,
+            )
+        )
+
+
+def own_classes(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The best classes by strop's own runtime."""
+    with strop.runtime.open(path) as classifier:
+        return np.array([int(classifier.scores(image).argmax()) for image in pixels])
+
+
+def result(
+    consumer: str, title: str, answer: Answer, seen: Seen, own: NDArray[np.int64] | None
+) -> dict[str, object]:
+    """One row of the record: on how many images it agrees."""
+    found = np.array(answer.classes)
+    is_answer = bool(answer.classes)
+    return {
+        "consumer": consumer,
+        "file": title,
+        "n": len(seen.pixels),
+        "as_strop": int((found == own).sum()) if is_answer and own is not None else None,
+        "as_float": int((found == seen.float_classes).sum()) if is_answer else None,
+        "refused": answer.refused,
+        "missing": answer.missing,
+    }
+
+
+def judged(
+    files: Mapping[str, Path], consumers: Sequence[Consumer], seen: Seen, stretched: Seen
+) -> Iterator[dict[str, object]]:
+    """The rows of the record: strop's own runtime, then every consumer with every file."""
+    own = {
+        (title, sight.kept): own_classes(path, sight.pixels)
+        for title, path in files.items()
+        if read_contract(path) is not None
+        for sight in (seen, stretched)
+    }
+    for (title, kept), classes in own.items():
+        if kept == seen.kept:
+            answer = Answer(classes=tuple(classes.tolist()))
+            yield result(OURS, title, answer, seen, classes)
+    for consumer in consumers:
+        sight = stretched if consumer.stretches else seen
+        for title, path in files.items():
+            if path.suffix not in consumer.suffixes:
+                continue
+            answer = ask(consumer, path, sight.kept)
+            expected = own.get((title, sight.kept))
+            yield result(consumer.name, title, answer, sight, expected)
+            if answer.written is not None and expected is not None:
+                written = sight.kept.with_name("written.tflite")
+                written.write_bytes(answer.written)
+                again = Answer(classes=tuple(own_classes(written, seen.pixels).tolist()))
+                yield result(AFTER_WRITER, title, again, seen, expected)
+
+
+def labels_of(files: Iterable[Path]) -> tuple[str, ...]:
+    """The labels of the first file that carries any."""
+    contracts = [read_contract(path) for path in files]
+    return next((found.labels for found in contracts if found is not None and found.labels), ())
+
+
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Everything that the record says."""
+    from consumers.converter import converted
+
+    from strop.export.source.source import load_model_file
+
+    files: dict[str, Path] = dict(options.file)
+    first = next(iter(files.values()))
+    contract = read_contract(first)
+    if contract is None:
+        raise ContractError(f"{first}: no contract; needed is a file by strop first")
+    source = load_model_file(options.model)
+    if not source.takes_pixels or source.model is None:
+        raise SourceError(f"{options.model}: needed is a Keras model that takes pixels, 0..255")
+    if options.converter is not None:
+        calibration = list_images(options.calibration_data)
+        files |= converted(source.model, contract, calibration, options.converter)
+    paths = list_images(options.images)
+    paths = paths[:: max(1, len(paths) // options.limit)][: options.limit]
+    with tempfile.TemporaryDirectory(prefix="strop-consumers.") as folder:
+        images = Images(
+            pixels=np.stack(list(pixels_in_order(paths, contract))),
+            paths=paths,
+            labels=labels_of(files.values()),
+        )
+        seen = see(source, images, Path(folder) / "images.npz")
+        whole = np.stack([stretched_pixels(path, contract) for path in paths])
+        stretched = see(source, replace(images, pixels=whole), Path(folder) / "stretched.npz")
+        chosen = [item for item in CONSUMERS if options.only in item.module]
+        rows = judged(files, chosen, seen, stretched)
+        total = sum(path.suffix in item.suffixes for item in chosen for path in files.values())
+        results = list(console.progress(rows, total, "consumers"))
+    return {
+        "format_version": FORMAT_VERSION,
+        **origin(),
+        "model": {"name": options.model.name, "sha256": sha256_file(options.model)},
+        "images": len(paths),
+        "files": [
+            {"title": title, "name": path.name, "sha256": sha256_file(path)}
+            for title, path in files.items()
+        ],
+        "packages": {consumer.name: consumer.packages for consumer in chosen},
+        "results": results,
+    }
+
+
+def merged(record: dict[str, Any], older: Mapping[str, Any]) -> dict[str, Any]:
+    """The record, with the rows of the older one for whoever was not asked this time.
+
+    Raises:
+        OutputError: The older one is of other files or images.
+    """
+    for key in ("format_version", "files", "images"):
+        if record[key] != older[key]:
+            raise OutputError(f"the record is of other {key}; ask all consumers, without --only")
+    asked = {row["consumer"] for row in record["results"]}
+    rows = [*record["results"], *(r for r in older["results"] if r["consumer"] not in asked)]
+    order = list(dict.fromkeys(row["consumer"] for row in (*older["results"], *rows)))
+    rows.sort(key=lambda row: order.index(row["consumer"]))
+    packages = {consumer.name: list(consumer.packages) for consumer in CONSUMERS}
+    return {**record, "packages": packages, "results": rows}
+
+
+def titled(word: str) -> tuple[str, Path]:
+    """TITLE=PATH."""
+    title, _, path = word.partition("=")
+    return title, Path(path)
+
+
+def main() -> int:
+    """Ask every consumer, print the table, keep the record and the page."""
+    parser = argparse.ArgumentParser(description="strop's int8 files through other programs.")
+    parser.add_argument("model", type=Path, help="the Keras model")
+    parser.add_argument("--file", type=titled, action="append", required=True, metavar="TITLE=PATH")
+    parser.add_argument("--images", type=Path, required=True, help="any folder of images")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="only N of them")
+    parser.add_argument("--converter", type=Path, metavar="DIR", help="for TFLiteConverter's files")
+    parser.add_argument("--calibration-data", type=Path, metavar="DIR", help="for the same")
+    parser.add_argument("--only", default="", metavar="WORD", help="modules with it in their name")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="the record")
+    parser.add_argument("--page", type=Path, metavar="FILE.md", help="for the table")
+    options = parser.parse_args()
+    record = json.loads(json.dumps(measure(options)))
+    if options.only and options.output is not None and options.output.exists():
+        record = merged(record, json.loads(options.output.read_text()))
+    for line in table(record).splitlines():
+        console.line(line)
+    if options.output is not None:
+        write_record(record, options.output)
+    if options.page is not None:
+        write_page(options.page, record)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
