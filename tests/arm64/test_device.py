@@ -33,6 +33,7 @@ ANSWERS = """
 import json, sys
 from dataclasses import asdict
 import strop.runtime
+from strop.runtime.artifact.contract import CONTRACT
 from strop.runtime.images.load import load_image
 artifact, *images = sys.argv[1:]
 with strop.runtime.open(artifact) as classifier:
