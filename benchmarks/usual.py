@@ -112,7 +112,7 @@ class _UsualOnnx:
             str(artifact), options, providers=["CPUExecutionProvider"]
         )
         source = self._session.get_inputs()[0]
-        self._feed = {source.name: np.zeros(source.shape, np.uint8)}
+        self._feed = {source.name: np.zeros((1, *source.shape[1:]), np.uint8)}
         self._name = source.name
 
     def scores(self, pixels: Pixels) -> Scores:

@@ -9,6 +9,6 @@ options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
 source = session.get_inputs()[0]
-image = np.zeros(source.shape, np.uint8)
+image = np.zeros((1, *source.shape[1:]), np.uint8)
 print(session.run(None, {source.name: image})[0][0].argmax(), flush=True)
 sys.stdin.read()  # until its memory has been looked at
