@@ -72,7 +72,8 @@ def test_a_documented_reader_makes_the_codes_of_the_pixels(made: Steps, input_ty
 @pytest.mark.parametrize("input_type", list(Input))
 def test_saying_it_changes_no_code_of_the_scores(made: Steps, input_type: Input) -> None:
     interpreter = opened(emit_tflite(made.quantized, input_type))
-    unsaid = replace(made.quantized, source_zero=made.quantized.input_offset)
+    values = replace(made.quantized.values, zero=made.quantized.input_offset)
+    unsaid = replace(made.quantized, values=values)
     as_it_was = opened(emit_tflite(unsaid, Input.INT8))
     noise = np.random.default_rng(5).integers(0, 256, made.images[:8].shape, np.uint8)
     for image in (*made.images[:8], *noise):

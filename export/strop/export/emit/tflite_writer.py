@@ -135,7 +135,7 @@ class TfliteWriter:
             self.graph.quant(name),
             self.index[name],
         )
-        distance = quantized.input_offset - quantized.source_zero
+        distance = quantized.input_offset - quantized.values.zero
         taken = index
         if distance:
             declared = replace(quant, zero_point=quant.zero_point - distance)
@@ -143,7 +143,7 @@ class TfliteWriter:
             self.tensors[index].name = b"image/less_padding"
         first = taken
         if input_type is Input.UINT8:
-            pixels = replace(quant, zero_point=quantized.source_zero)
+            pixels = replace(quant, zero_point=quantized.values.zero)
             first = self.add_tensor("image", shape, np.dtype(np.uint8), quant=pixels)
             self.tensors[taken].name = b"image/int8"
             self._append(QUANTIZE, REQUANTIZE_VERSION, [first], taken, None)
@@ -158,7 +158,7 @@ class TfliteWriter:
         quant = QuantParams(scales=(scale,), zero_point=code + distance)
         values = np.full((1, 1, 1, 1), code, np.int8)
         return self.add_tensor(
-            "image/padding", (1, 1, 1, 1), values.dtype, values=values, quant=quant
+            "image/padding", values.shape, values.dtype, values=values, quant=quant
         )
 
     def add_op(self, op: Op) -> None:
@@ -307,10 +307,7 @@ def _tensor_map(name: str, index: int) -> Any:
 def _operator_code(name: str, version: int) -> Any:
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, name)
-    # The old field has 8 bits; what does not fit is said by the largest of them.
-    code.deprecatedBuiltinCode = min(
-        code.builtinCode, schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
-    )
+    code.deprecatedBuiltinCode = min(code.builtinCode, LARGEST_OLD_CODE)
     code.version = version
     return code
 

@@ -108,8 +108,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
             are_codes = options.written_type is not ResultType.FLOAT32
             quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)
             content = emit_tflite(quantized, options.input, source.names, options.written_type)
-            contract = _tflite_contract(int8)
-            path.write_bytes(append_contract(with_metadata(content, contract), contract))
+            path.write_bytes(_described(content, _tflite_contract(int8)))
         paths.append(path)
     return paths
 
@@ -141,9 +140,13 @@ def _with_ending(
 
 def _tflite_contract(int8: Int8) -> Contract:
     """The contract says the same of the input as its scale and zero point, see `emit_tflite`."""
-    quantized = int8.quantized
-    zero, unit = quantized.source_zero, quantized.source_unit
-    return replace(int8.contract, mean=(float(zero),), std=(unit,))
+    values = int8.quantized.values
+    return replace(int8.contract, mean=(float(values.zero),), std=(values.unit,))
+
+
+def _described(tflite: bytes, contract: Contract) -> bytes:
+    """Put what others read into the model, and the contract behind it."""
+    return append_contract(with_metadata(tflite, contract), contract)
 
 
 def write_converted(
@@ -160,8 +163,7 @@ def write_converted(
         if form is Format.ONNX:
             path.write_bytes(seal_onnx(emit_float_onnx(source, _metadata(contract))))
         else:
-            content = with_metadata(convert(source, precision), contract)
-            path.write_bytes(append_contract(content, contract))
+            path.write_bytes(_described(convert(source, precision), contract))
         paths.append(path)
     return paths
 

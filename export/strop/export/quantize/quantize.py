@@ -20,7 +20,7 @@ from strop.export.ir.graph import (
     QuantParams,
     Tensor,
 )
-from strop.export.passes.fold import DeployGraph
+from strop.export.passes.fold import PIXELS, DeployGraph, InputValues
 from strop.export.passes.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.quantize.calibrate import Calibration, Range
 from strop.export.quantize.scale_floors import with_floors
@@ -53,16 +53,14 @@ class QuantizedGraph:
         graph: Every tensor has `quant` and every constant `codes`, but for those that only
             operations kept in float read or write.
         input_offset: Pixel that is the input's real 0: its code is pixel - 128.
-        source_zero: Pixel that is nearest to the source's own 0.
-        source_unit: Pixel values in 1 of the source.
+        values: What the source takes.
         near_ties: Sums, products and means for which no scale keeps its distance from
             rounding ties, and results of islands; kernels may differ there by one code.
     """
 
     graph: Graph
     input_offset: int
-    source_zero: int = 0
-    source_unit: float = 1.0
+    values: InputValues = PIXELS
     near_ties: tuple[str, ...] = ()
 
 
@@ -118,8 +116,7 @@ def quantize(
     return QuantizedGraph(
         graph=graph.rewired(ops, added=tensors.values()),
         input_offset=deploy.input_offset,
-        source_zero=deploy.values.zero,
-        source_unit=deploy.values.unit,
+        values=deploy.values,
         # Floats are as near to ties as it happens.
         near_ties=(
             *(name for name in snapped.near_ties if name not in kept),
