@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
-from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.baseline.resolve import baseline_file
 from strop.runtime.bench.latency import MeasurePlan, plan_lasting
@@ -26,7 +25,7 @@ from strop.runtime.classify.comparison import Comparison
 from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.evaluate import evaluate as evaluate_images
 from strop.runtime.classify.truth import images_with_truth, require_truth
-from strop.runtime.engines import ENGINES
+from strop.runtime.engines import engine_that_fits
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.doctor import Diagnosis, diagnose
 from strop.runtime.progress import Progress, unwatched
@@ -165,9 +164,7 @@ def evaluate(
         classifier = opened(artifact, engine)
         reference = None
         if against is not None:
-            # `engine` is for the artifact; the reference may be of the other format.
-            fits = engine is None or ENGINES[engine].format is detect_format(against)
-            reference = opened(against, engine if fits else None)
+            reference = opened(against, engine_that_fits(engine, against))
         decision, labels = classifier.known_decision(), classifier.contract.labels
         table = None if truth is None else Path(truth)
         found = images_with_truth(folder, table, decision=decision, labels=labels)

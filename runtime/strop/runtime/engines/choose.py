@@ -64,6 +64,21 @@ ENGINES = MappingProxyType(
 )
 
 
+def engine_that_fits(engine: str | None, path: str | os.PathLike[str]) -> str | None:
+    """The engine that was chosen for another file, or None where it runs another format than this.
+
+    Args:
+        engine: A name in ENGINES, or None.
+        path: A .tflite or .onnx.
+
+    Raises:
+        ArtifactError: The file is not an artifact.
+    """
+    if engine is not None and ENGINES[engine].format is not detect_format(path):
+        return None
+    return engine
+
+
 def open_engine(
     path: str | os.PathLike[str], *, engine: str | None = None, num_threads: int = 1
 ) -> Engine:

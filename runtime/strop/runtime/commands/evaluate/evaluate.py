@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from strop import console
-from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.evaluate import evaluate
 from strop.runtime.classify.truth import evenly, images_with_truth, require_truth
@@ -21,7 +20,6 @@ from strop.runtime.commands.evaluate.on_board import (
     evaluate_on_board,
 )
 from strop.runtime.commands.flags.contract import (
-    Opening,
     add_contract_flags,
     add_engine_flags,
     open_as_given,
@@ -29,7 +27,7 @@ from strop.runtime.commands.flags.contract import (
 )
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
-from strop.runtime.engines import ENGINES
+from strop.runtime.engines import engine_that_fits
 from strop.runtime.images.dataset import list_images
 from strop.runtime.remote.command import Work
 
@@ -110,7 +108,9 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
         classifier = stack.enter_context(open_as_given(opening))
         against = None
         if request.against is not None:
-            against = stack.enter_context(open_as_given(_reference(opening, request.against)))
+            engine = engine_that_fits(opening.engine, request.against)
+            reference = replace(opening, artifact=request.against, engine=engine)
+            against = stack.enter_context(open_as_given(reference))
         decision, labels = classifier.known_decision(), classifier.contract.labels
         found = images_with_truth(request.folder, request.truth, decision=decision, labels=labels)
         if against is None:
@@ -140,13 +140,6 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
             against_engine=None if against is None else against.facts,
             result=result,
         )
-
-
-def _reference(opening: Opening, path: Path) -> Opening:
-    engine = opening.engine
-    if engine is not None and ENGINES[engine].format is not detect_format(path):
-        engine = None  # --engine is for the artifact; the reference may be of the other format
-    return replace(opening, artifact=path, engine=engine)
 
 
 ON_BOARD = (Work(command=EVALUATE, perform=lambda request: [_evaluate(request)]),)
