@@ -27,7 +27,7 @@ class Images:
     Attributes:
         pixels: uint8 [N, H, W, 3], RGB, as the model wants them.
         paths: The same images as files.
-        labels: One a class.
+        labels: One per class.
     """
 
     pixels: NDArray[np.uint8]

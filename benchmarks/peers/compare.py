@@ -39,7 +39,7 @@ class Images:
         calibration: For the int8 ranges.
         validation: To judge on.
         truth: Class of each of these; None without labels, or with untrained weights.
-        labels: One a class; empty if unknown.
+        labels: One per class; empty if unknown.
     """
 
     calibration: tuple[Path, ...]

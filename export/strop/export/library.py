@@ -42,7 +42,7 @@ def options_for(
         calibration: Folder of representative images; int8 needs them.
         validation: Folder of the certificate's images; None for the calibration images.
         truth: CSV for `read_truth`; None where subfolders of `validation` name the classes.
-        labels: One per class, or the file that has one a line.
+        labels: One per class, or a file with one per line.
         task: What the scores are; None for what their number and the model's end say.
         thresholds: In the unit of the scores; empty for even odds.
 

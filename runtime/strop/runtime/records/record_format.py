@@ -60,7 +60,14 @@ class RecordFormat(Generic[Record]):
     """
 
     __slots__ = (
-        *("encoder", "error", "ignorable", "kind", "remedy", "upgrades", "version", "writer"),
+        "encoder",
+        "error",
+        "ignorable",
+        "kind",
+        "remedy",
+        "upgrades",
+        "version",
+        "writer",
     )
 
     def __init__(
