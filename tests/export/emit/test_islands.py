@@ -28,6 +28,13 @@ from strop.export.source.source import from_keras_model
 from strop.runtime.errors import QuantizationError
 
 layers, ops = keras.layers, keras.ops
+CHAINS = 8
+FLOATS: tuple[Callable[[Any, Any], Any], ...] = (
+    lambda x, _: ops.gelu(x),
+    lambda x, _: ops.cos(x),
+    lambda x, _: layers.LayerNormalization()(x),
+    lambda x, y: ops.sin(x) * y,
+)
 
 
 def model_of(change: Callable[[Any], Any]) -> keras.Model:
@@ -43,6 +50,27 @@ def rows_swapped(x: Any) -> Any:
     """Two results of one operation, each read in int8."""
     first, *others = ops.unstack(x, axis=1)
     return ops.stack([others[0], first], axis=1)
+
+
+def result_of_a_result(x: Any) -> Any:
+    """Both are read in int8."""
+    cubes = ops.power(ops.tanh(x), 3)
+    return layers.Conv2D(8, 1)(cubes) + layers.Conv2D(8, 1)(ops.exp(cubes))
+
+
+def chain(seed: int) -> Callable[[Any], Any]:
+    """Operations in float, each of one or two values before it; int8 reads some of them."""
+
+    def change(x: Any) -> Any:
+        random = np.random.default_rng(seed)
+        values = [ops.sin(x)]
+        for _ in range(int(random.integers(1, 4))):
+            one, other = (values[int(place)] for place in random.integers(len(values), size=2))
+            values.append(FLOATS[int(random.integers(len(FLOATS)))](one, other))
+        read = [each for each in values[:-1] if random.random() < 0.6]
+        return layers.Add()([layers.Conv2D(8, 1)(each) for each in (x, *read, values[-1])])
+
+    return change
 
 
 def variance_of_squares(x: Any) -> Any:
@@ -61,6 +89,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], int]] = {
     "threshold": (lambda x: ops.where(x > 0.1, x, x * 0.1), 1),
     "fused limit": (lambda x: ops.power(ops.clip(x, -1, 1), 3), 1),
     "two results": (rows_swapped, 2),
+    "a result of a result": (result_of_a_result, 2),
     "convnext": (
         lambda x: (
             x + layers.Conv2D(8, 1)(ops.gelu(layers.Conv2D(16, 1)(layers.LayerNormalization()(x))))
@@ -83,6 +112,17 @@ def test_both_files_compute_the_float_model_to_within_int8(made: tuple[Steps, in
     assert signal_to_noise_db(float_scores(found), scores) > 25
     # Floats of both engines are equal to 1e-6, so that ties decide: measured 0 in all of these.
     assert np.abs(np.rint((onnx_scores(found) - scores) / step)).max() <= 1
+
+
+def test_an_onnx_has_every_result_of_an_island_that_it_reads_itself() -> None:
+    """Translating compares the node's results with the kernels', for random values."""
+    counts = []
+    for seed in range(CHAINS):
+        graph = float_graph(from_keras_model(model_of(chain(seed)), name="small"))
+        check_islands(graph, full_int8=False, is_onnx=True)
+        counts.append(sum(op.kind is Kind.FLOAT for op in graph.ops))
+    assert max(counts) > 2
+    assert sum(count > 1 for count in counts) > CHAINS / 2
 
 
 def test_nothing_is_quantized_inside_of_an_island() -> None:

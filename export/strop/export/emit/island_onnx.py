@@ -56,7 +56,7 @@ class _UnknownError(Exception):
 
 @lru_cache(maxsize=MOST_KEPT)
 def _translated(island: Island) -> Any:
-    inputs, outputs = _images(island)
+    inputs, outputs, read = _images(island)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         path = Path(folder, "island.tflite")
         path.write_bytes(island.model)
@@ -72,6 +72,8 @@ def _translated(island: Island) -> Any:
     unknown = {node.op_type for node in nodes if node.domain or node.op_type not in known}
     if unknown:
         raise _UnknownError(", ".join(sorted(name.removeprefix("TFL_") for name in unknown)))
+    for name in read:
+        _give_in_nchw(model.graph, name)
     if not _is_same(island, model):
         raise _UnknownError(f"{_kinds(island)} (what it writes computes something else)")
     return model.graph
@@ -120,18 +122,42 @@ def to_nchw(values: Array) -> Array:
     return values.transpose(TO_NCHW) if values.ndim == 4 else values
 
 
-def _images(island: Island) -> tuple[list[str], list[str]]:
-    """Names of the inputs and outputs that have four dimensions."""
+def _images(island: Island) -> tuple[list[str], list[str], list[str]]:
+    """Name what has four dimensions: inputs, results, and results that the island reads itself.
+
+    These last tf2onnx would give in NCHW to their readers inside, too, which expect NHWC.
+    Source: tf2onnx 1.17, tf2onnx/tfonnx.py, transpose_outputs.
+    """
     (subgraph,) = schema.ModelT.InitFromPackedBuf(island.model, 0).subgraphs
-    inputs, outputs = (
+    read = {int(index) for operator in subgraph.operators for index in operator.inputs}
+    outputs = [int(index) for index in subgraph.outputs]
+    sides = (
+        subgraph.inputs,
+        [index for index in outputs if index not in read],
+        [index for index in outputs if index in read],
+    )
+    inputs, unread, also_read = (
         [
             subgraph.tensors[index].name.decode()
             for index in indices
             if len(subgraph.tensors[index].shape) == 4
         ]
-        for indices in (subgraph.inputs, subgraph.outputs)
+        for indices in sides
     )
-    return inputs, outputs
+    return inputs, unread, also_read
+
+
+def _give_in_nchw(graph: Any, name: str) -> None:
+    """Put a Transpose behind a result, which keeps its place among the results."""
+    (result,) = (value for value in graph.output if value.name == name)
+    result.name = f"{name}/nchw"
+    dims = result.type.tensor_type.shape.dim
+    sides = [dims[axis].dim_value for axis in TO_NCHW]
+    for dim, side in zip(dims, sides, strict=True):
+        dim.dim_value = side
+    graph.node.append(
+        onnx.helper.make_node("Transpose", [name], [result.name], result.name, perm=TO_NCHW)
+    )
 
 
 def inlined(graph: Any, op: Op, inputs: list[str]) -> tuple[list[Any], list[Any], list[str]]:
