@@ -13,6 +13,7 @@ from tests.runtime.artifact import foreign_artifacts
 import strop.runtime
 from strop.export.emit.tflite import emit_tflite
 from strop.export.emit.tflite_metadata import with_metadata
+from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.artifact.artifact import append_contract, read_contract
 from strop.runtime.artifact.contract import CONTRACT, Contract, Task
 from strop.runtime.artifact.tflite_metadata import read_tflite_labels, read_tflite_metadata
@@ -31,8 +32,13 @@ OURS = Contract(
 
 
 @pytest.fixture(scope="module")
-def bare() -> bytes:
-    return emit_tflite(steps(mobile_block()).quantized)
+def quantized() -> QuantizedGraph:
+    return steps(mobile_block()).quantized
+
+
+@pytest.fixture(scope="module")
+def bare(quantized: QuantizedGraph) -> bytes:
+    return emit_tflite(quantized)
 
 
 def written(path: Path, bare: bytes, contract: Contract = OURS) -> Path:
@@ -51,6 +57,10 @@ def test_what_is_written_is_what_is_read(bare: bytes, tmp_path: Path) -> None:
     assert (found.mean, found.std) == ((127.0,), (128.0,))
     assert read_tflite_labels(path, found.labels_file) == LABELS
     assert read_contract(path) == OURS
+
+
+def test_a_new_file_gets_it_as_a_finished_one_does(quantized: QuantizedGraph, bare: bytes) -> None:
+    assert emit_tflite(quantized, contract=OURS) == with_metadata(bare, OURS)
 
 
 def test_it_is_written_once_and_the_same_every_time(bare: bytes) -> None:

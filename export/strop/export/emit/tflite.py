@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from strop.export.emit.tflite_metadata import add_metadata
 from strop.export.emit.tflite_options import pads_of_same
 from strop.export.emit.tflite_writer import TfliteWriter
+from strop.export.frontend.cut_island import packed
 from strop.export.ir.channel_shuffle import expand_shuffles
 from strop.export.ir.graph import (
     CONVOLUTIONS,
@@ -23,6 +25,7 @@ from strop.export.kernels.xnnpack import MOST_CONCATENATED
 from strop.export.options.choices import Input, ResultType
 from strop.export.passes.width_to_channels import merge_columns
 from strop.export.quantize.quantize import QuantizedGraph
+from strop.runtime.artifact.contract import Contract
 
 # Six channels of eight that XNNPACK computes, in six windows, instead of three in nine: 0.985 of
 # MobileNetV2's and MobileNetV3-Small's latency on x86; 4 columns: 1.01 and 1.02.
@@ -34,6 +37,7 @@ def emit_tflite(
     input_type: Input = Input.UINT8,
     names: tuple[str, str] = ("image", "scores"),
     result_type: ResultType = ResultType.INT8,
+    contract: Contract | None = None,
 ) -> bytes:
     """Write a .tflite: image in, scores out.
 
@@ -44,6 +48,7 @@ def emit_tflite(
             input say what the source takes: pixels, or (pixel - mean) / std.
         names: Of input and output in the signature "serving_default".
         result_type: Of codes; a result that is float stays so.
+        contract: What the TFLite metadata say; without one, there are none.
 
     Returns:
         The flatbuffer; the same graph gives the same bytes.
@@ -55,7 +60,10 @@ def emit_tflite(
     for op in graph.ops:
         writer.add_op(op)
     result = writer.add_result(result_type)
-    return writer.finish(image, result, names)
+    model = writer.finish(image, result, names)
+    if contract is not None:
+        add_metadata(model, contract)
+    return packed(model)
 
 
 def _with_tflite_padding(graph: Graph) -> Graph:

@@ -10,6 +10,7 @@ are; https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
@@ -64,12 +65,17 @@ def with_metadata(tflite: bytes, contract: Contract) -> bytes:
         The flatbuffer; the same arguments give the same bytes.
     """
     model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+    add_metadata(model, contract)
+    return packed(model)
+
+
+def add_metadata(model: Any, contract: Contract) -> None:
+    """Add the metadata to a schema.ModelT, in place of what it has."""
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(_metadata(contract))
     entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
     others = [each for each in model.metadata or () if each.name != METADATA_NAME]
     model.buffers, model.metadata = [*model.buffers, buffer], [*others, entry]
-    return packed(model)
 
 
 def _metadata(contract: Contract) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.emit.tflite_options import options_of, shape_inputs
-from strop.export.frontend.cut_island import SCHEMA_VERSION, packed
+from strop.export.frontend.cut_island import SCHEMA_VERSION
 from strop.export.frontend.tflite_names import operator_name
 from strop.export.ir.graph import (
     CODE_MAX,
@@ -258,8 +258,8 @@ class TfliteWriter:
         self._append(QUANTIZE, REQUANTIZE_VERSION, [codes], result, None)
         return result
 
-    def finish(self, image: int, scores: int, names: tuple[str, str]) -> bytes:
-        """Serialize all; `names` are of input and output in the signature."""
+    def finish(self, image: int, scores: int, names: tuple[str, str]) -> Any:
+        """Return a schema.ModelT of all; `names` are of input and output in the signature."""
         _name_once(self.tensors, {image: "image", scores: "scores"})
         subgraph = schema.SubGraphT()
         subgraph.name = b"main"
@@ -271,7 +271,7 @@ class TfliteWriter:
         model.operatorCodes = [_operator_code(name, version) for name, version in self.codes]
         model.signatureDefs = [_signature(image, scores, names)]
         model.subgraphs, model.buffers = [subgraph], self.buffers
-        return packed(model)
+        return model
 
 
 def _name_once(tensors: Sequence[Any], names: Mapping[int, str]) -> None:

@@ -107,8 +107,11 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
         else:
             are_codes = options.written_type is not ResultType.FLOAT32
             quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)
-            content = emit_tflite(quantized, options.input, source.names, options.written_type)
-            path.write_bytes(_described(content, _tflite_contract(int8)))
+            contract = _tflite_contract(int8)
+            content = emit_tflite(
+                quantized, options.input, source.names, options.written_type, contract
+            )
+            path.write_bytes(append_contract(content, contract))
         paths.append(path)
     return paths
 
@@ -144,11 +147,6 @@ def _tflite_contract(int8: Int8) -> Contract:
     return replace(int8.contract, mean=(float(values.zero),), std=(values.unit,))
 
 
-def _described(tflite: bytes, contract: Contract) -> bytes:
-    """Put what others read into the model, and the contract behind it."""
-    return append_contract(with_metadata(tflite, contract), contract)
-
-
 def write_converted(
     folder: Path, source: Source, options: ExportOptions, precision: Precision
 ) -> list[Path]:
@@ -163,7 +161,8 @@ def write_converted(
         if form is Format.ONNX:
             path.write_bytes(seal_onnx(emit_float_onnx(source, _metadata(contract))))
         else:
-            path.write_bytes(_described(convert(source, precision), contract))
+            described = with_metadata(convert(source, precision), contract)
+            path.write_bytes(append_contract(described, contract))
         paths.append(path)
     return paths
 
