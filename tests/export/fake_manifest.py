@@ -23,7 +23,7 @@ from strop.export.max_drop.float_layers import (
     IslandPrice,
     Price,
 )
-from strop.export.options.choices import Effort, Input, Precision, Result
+from strop.export.options.choices import Effort, Input, OnnxInput, Precision, Result
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import ResizeRule, Task
@@ -172,6 +172,7 @@ def fake_manifest() -> Manifest:
             task=Task.CLASSIFY,
             thresholds=(),
             input=Input.INT8,
+            onnx_input=OnnxInput.BYTES,
             result=Result.SCORES,
             result_type=None,
             calibration=images,

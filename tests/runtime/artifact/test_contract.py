@@ -19,6 +19,7 @@ from strop.runtime.artifact.contract import (
     CONTRACT,
     Activation,
     Contract,
+    Layout,
     ResizeRule,
     Task,
 )
@@ -33,6 +34,7 @@ def drawn(seed: int) -> Contract:
         height=draw.randint(1, 500),
         width=draw.randint(1, 500),
         channels=channels,
+        layout=draw.choice(list(Layout)),
         resize=draw.choice(list(ResizeRule)),
         crop_fraction=draw.uniform(0.1, 1),
         mean=tuple(draw.gauss(0, 1) for _ in range(draw.choice([1, channels]))),
@@ -49,34 +51,48 @@ def drawn(seed: int) -> Contract:
 def test_a_contract_reads_back_unchanged(seed: int) -> None:
     contract = drawn(seed)
     text = CONTRACT.dumps(contract)
-    assert json.loads(text)["format_version"] == 2
+    assert json.loads(text)["format_version"] == 3
     assert CONTRACT.loads(text, where="m") == contract
     assert CONTRACT.dumps(CONTRACT.loads(text, where="m")) == text
 
 
-def in_version_1(contract: Contract) -> dict[str, Any]:
+ADDED = {2: {"layout"}, 1: {"layout", "task", "thresholds", "checksum"}}
+
+
+def in_version(version: int, contract: Contract) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(CONTRACT.dumps(contract))
-    return {
-        name: value
-        for name, value in {**record, "format_version": 1}.items()
-        if name not in {"task", "thresholds", "checksum"}
-    }
+    old = {name: value for name, value in record.items() if name not in ADDED[version]}
+    return {**old, "format_version": version}
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_version_1_leaves_the_task_to_the_scores(seed: int) -> None:
     contract = drawn(seed)
-    found = CONTRACT.loads(json.dumps(in_version_1(contract)), where="m")
+    found = CONTRACT.loads(json.dumps(in_version(1, contract)), where="m")
     assert (found.task, found.thresholds, found.checksum) == (None, (), "")
-    assert in_version_1(found) == in_version_1(contract)
+    assert in_version(1, found) == in_version(1, contract)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_version_2_has_channels_last(seed: int) -> None:
+    contract = drawn(seed)
+    found = CONTRACT.loads(json.dumps(in_version(2, contract)), where="m")
+    assert found == replace(contract, layout=Layout.NHWC)
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"), [(Layout.NHWC, (1, 5, 7, 3)), (Layout.NCHW, (1, 3, 5, 7))]
+)
+def test_the_layout_says_the_order_of_the_sides(layout: Layout, shape: tuple[int, ...]) -> None:
+    assert Contract(height=5, width=7, layout=layout).input_shape == shape
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         (
-            lambda record: record.update(format_version=3),
-            "format_version is 3, this strop reads 1, 2;",
+            lambda record: record.update(format_version=4),
+            "format_version is 4, this strop reads 1, 2, 3;",
         ),
         (lambda record: record.update(format_version=True), "format_version is True"),
         (
@@ -121,7 +137,9 @@ LATER: RecordFormat[Any] = RecordFormat(
     ignorable={"licence": ""},
     encoder=CONTRACT.encoder,
 )
-LATER_MAJOR: RecordFormat[Any] = RecordFormat(LaterContract, writer="strop export", version=3)
+LATER_MAJOR: RecordFormat[Any] = RecordFormat(
+    LaterContract, writer="strop export", version=CONTRACT.version + 1
+)
 FLATBUFFER = b"\x10\0\0\0TFL3" + bytes(64)
 
 
@@ -160,7 +178,7 @@ def test_a_later_version_is_refused_with_the_strop_that_wrote_it(
     path = written_by(LATER_MAJOR, tmp_path / f"m.{form}", monkeypatch)
     assert cli.main(["run", str(path), "image.png"]) == 2
     assert capsys.readouterr().err == (
-        f"error: {path}: its contract: format_version is 3, this strop reads 1, 2; use the strop"
+        f"error: {path}: its contract: format_version is 4, this strop reads 1, 2, 3; use the strop"
         " that wrote it (9.1.0), or export it again\n"
     )
 
@@ -168,9 +186,10 @@ def test_a_later_version_is_refused_with_the_strop_that_wrote_it(
 @pytest.mark.parametrize("seed", range(4))
 def test_a_later_strop_reads_the_contracts_of_this_one(seed: int) -> None:
     contract = drawn(seed)
-    for text in (CONTRACT.dumps(contract), json.dumps(in_version_1(contract))):
+    older = [json.dumps(in_version(version, contract)) for version in ADDED]
+    for text in (CONTRACT.dumps(contract), *older):
         found = LATER.loads(text, where="m")
-        assert in_version_1(found) == in_version_1(contract) | {"licence": ""}
+        assert in_version(1, found) == in_version(1, contract) | {"licence": ""}
 
 
 def test_an_unknown_field_that_is_not_ignorable_is_refused() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import Contract, Layout
 from strop.runtime.classify.prepare import preparation
 from strop.runtime.engines import TensorInfo
 from strop.runtime.errors import ContractError
@@ -93,16 +95,20 @@ def test_pixels_less_128_are_a_flipped_bit() -> None:
     assert tensor.flatten().tolist() == prepared.table[0].tolist()
 
 
-@pytest.mark.parametrize(
+IN_PLACE = pytest.mark.parametrize(
     ("tensor_info", "mean"),
     [
         (info("uint8"), (0.0,)),
         (info("int8", 1.0, -128), (0.0,)),
         (info("int8", 0.5, 3), (7.0,)),
+        (info("float32"), (0.0,)),
         (info("float32"), (7.0,)),
         (info("float32"), (1.0, 2.0, 3.0)),
     ],
 )
+
+
+@IN_PLACE
 def test_a_tensor_filled_in_place_is_the_one_that_is_made(
     tensor_info: TensorInfo, mean: tuple[float, ...]
 ) -> None:
@@ -112,3 +118,14 @@ def test_a_tensor_filled_in_place_is_the_one_that_is_made(
     prepared.fill(backwards, tensor)
     assert tensor.any()
     assert np.array_equal(tensor, prepared.apply(backwards.copy()))
+
+
+@IN_PLACE
+def test_channels_first_has_the_same_values(
+    tensor_info: TensorInfo, mean: tuple[float, ...]
+) -> None:
+    last = preparation(contract(mean), tensor_info)
+    ours = Contract(height=2, width=2, layout=Layout.NCHW, mean=mean)
+    first = preparation(ours, replace(tensor_info, shape=ours.input_shape)).apply(PIXELS)
+    assert first.dtype == tensor_info.dtype
+    assert np.array_equal(first.transpose(0, 2, 3, 1), last.apply(PIXELS))

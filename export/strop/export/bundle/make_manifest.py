@@ -135,6 +135,7 @@ def _request(options: ExportOptions) -> Request:
         task=None if decision is None else decision.task,
         thresholds=() if decision is None else decision.thresholds,
         input=options.input,
+        onnx_input=options.onnx_input,
         result=options.result,
         result_type=options.result_type,
         calibration=_image_set(options.calibration),

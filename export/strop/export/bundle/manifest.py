@@ -12,7 +12,14 @@ from strop.export.image_checks.finding import ImageFinding
 from strop.export.inspect.contents import Delegation, Latency
 from strop.export.inspect.count import Totals
 from strop.export.max_drop.float_layers import FloatLayers
-from strop.export.options.choices import Effort, Input, Precision, Result, ResultType
+from strop.export.options.choices import (
+    Effort,
+    Input,
+    OnnxInput,
+    Precision,
+    Result,
+    ResultType,
+)
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import ResizeRule, Task
@@ -73,6 +80,7 @@ class Request:
     task: Task | None
     thresholds: tuple[float, ...]
     input: Input
+    onnx_input: OnnxInput
     result: Result
     result_type: ResultType | None
     calibration: ImageSet
@@ -210,6 +218,12 @@ def _from_5(record: dict[str, object]) -> dict[str, object]:
     return {"float_latency": None, **record, "options": options, "artifacts": artifacts}
 
 
+def _from_6(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 6, whose .onnx took bytes."""
+    new = {"onnx_input": OnnxInput.BYTES.value}
+    return {**record, "options": _filled(record.get("options"), new)}
+
+
 def _filled(value: object, new: Mapping[str, object]) -> object:
     """Add the fields that an object lacks; leave what is no object for the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
@@ -219,12 +233,13 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # and an artifact's delegation; 3: a step has its divergence, which decides whether it is kept,
 # and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
 # the islands among the float_layers, and the certificate's task and what it does not certify;
-# 6 has float_latency, an artifact's latency and counts, and the type of the result.
+# 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
+# .onnx takes.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=6,
-    upgrades={4: _from_4, 5: _from_5},
+    version=7,
+    upgrades={4: _from_4, 5: _from_5, 6: _from_6},
     error=ArtifactError,
     remedy="export again",
     encoder=ENCODER,

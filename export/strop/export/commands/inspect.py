@@ -182,6 +182,7 @@ def _contract_rows(
     labels = f"{len(contract.labels)}, {contract.labels[0]} ..." if contract.labels else "none"
     return [
         ("image", f"{contract.height}x{contract.width}x{contract.channels}, {resize}"),
+        ("layout", contract.layout.value),
         ("scores", _scores(contract)),
         ("answer", _answer(path, contract, outputs)),
         ("labels", labels),

@@ -28,6 +28,7 @@ from strop.export.ir.graph import (
     Pads,
     conv_groups,
 )
+from strop.export.options.choices import OnnxInput
 from strop.export.passes.width_to_channels import merge_columns
 from strop.export.quantize.quantize import QuantizedGraph
 
@@ -38,19 +39,22 @@ SAME, REST = 0, -1  # in Reshape's shape: the dimension stays as it is, or takes
 NCHW_AXIS = {0: 0, 1: 2, 2: 3, 3: 1}
 
 
-def emit_onnx(quantized: QuantizedGraph, metadata: Mapping[str, str]) -> bytes:
-    """Write a .onnx: uint8 NHWC image in, float scores out, int8 in between.
+def emit_onnx(
+    quantized: QuantizedGraph, metadata: Mapping[str, str], image: OnnxInput = OnnxInput.BYTES
+) -> bytes:
+    """Write a .onnx: image in, float scores out, int8 in between.
 
     Args:
         quantized: A graph with all integers decided. Its operations in float stand between
             DequantizeLinear and QuantizeLinear, their weights as they are.
         metadata: For the model's metadata_props.
+        image: How it takes the image.
 
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
     """
     graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
-    writer = OnnxWriter(graph)
+    writer = OnnxWriter(graph, image)
     writer.add_image()
     for op in graph.ops:
         EMITTERS[op.kind](writer, op)

@@ -22,19 +22,22 @@ from strop.export.ir.graph import (
     Tensor,
 )
 from strop.export.ir.island import Island
+from strop.export.options.choices import OnnxInput
 from strop.export.quantize.quantize import CODES
 from strop.runtime.artifact.artifact import ONNX_BATCH
 
 OPSET = 17  # every ONNX Runtime since 1.12 reads it
 IR_VERSION = 8  # of opset 17
+IMAGE = "image"  # the input's name
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 class OnnxWriter:
     """An ONNX graph being filled."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, image: OnnxInput) -> None:
         self.graph = graph
+        self.image = image
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.known: set[str] = set()
@@ -43,8 +46,21 @@ class OnnxWriter:
         self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
 
     def add_image(self) -> None:
-        """Add the uint8 NHWC input, whose pixels are the codes of the graph's input."""
-        self.node("Transpose", ["image"], codes_of(self.graph.input), perm=TO_NCHW)
+        """Add the input, whose pixels are the codes of the graph's input."""
+        codes = codes_of(self.graph.input)
+        if self.image is OnnxInput.BYTES:
+            self.node("Transpose", [IMAGE], codes, perm=TO_NCHW)
+            return
+        one = self.constant(f"{IMAGE}:pixel_scale", np.array(1, np.float32))
+        none = self.constant(f"{IMAGE}:pixel_zero_point", np.array(0, np.uint8))
+        self.node("QuantizeLinear", [IMAGE, one, none], codes)
+
+    def _image_info(self) -> Any:
+        shape = self.graph.tensors[self.graph.input].shape
+        if self.image is OnnxInput.BYTES:
+            return helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, self._open(shape))
+        sides = tuple(shape[axis] for axis in TO_NCHW)
+        return helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, self._open(sides))
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Add a node with one output, and give that."""
@@ -155,10 +171,7 @@ class OnnxWriter:
         """Add the scores as reals, and serialize all."""
         graph = self.graph
         scores = self.real(graph.output, None)
-        image_shape, scores_shape = (
-            graph.tensors[graph.input].shape,
-            graph.tensors[graph.output].shape,
-        )
+        scores_shape = graph.tensors[graph.output].shape
         if len(scores_shape) == 4:
             scores = self.node("Transpose", [scores], "scores", perm=TO_NHWC)
         else:
@@ -166,7 +179,7 @@ class OnnxWriter:
         onnx_graph = helper.make_graph(
             self.nodes,
             "strop",
-            [helper.make_tensor_value_info("image", TensorProto.UINT8, self._open(image_shape))],
+            [self._image_info()],
             [helper.make_tensor_value_info(scores, TensorProto.FLOAT, self._open(scores_shape))],
             self.initializers,
         )

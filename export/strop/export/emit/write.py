@@ -13,7 +13,7 @@ from strop.export.emit.tflite import emit_tflite
 from strop.export.emit.tflite_metadata import with_metadata
 from strop.export.frontend.convert import convert
 from strop.export.ir.graph import Graph, Kind, Op, Tensor
-from strop.export.options.choices import FORMATS, Precision, ResultType
+from strop.export.options.choices import FORMATS, OnnxInput, Precision, ResultType
 from strop.export.options.options import ExportOptions
 from strop.export.passes.scale_sharing import FIXED
 from strop.export.quantize.quantize import QuantizedGraph
@@ -25,7 +25,7 @@ from strop.runtime.artifact.artifact import (
     onnx_contract_json,
     seal_onnx,
 )
-from strop.runtime.artifact.contract import Activation, Contract
+from strop.runtime.artifact.contract import Activation, Contract, Layout
 from strop.runtime.errors import QuantizationError
 from strop.runtime.records.version import installed_version
 
@@ -103,7 +103,8 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     for form, path in _paths(folder, source, options, Precision.INT8):
         if form is Format.ONNX:
             quantized = _with_ending(int8.quantized, int8.ending)
-            path.write_bytes(seal_onnx(emit_onnx(quantized, _metadata(int8.contract))))
+            metadata = _metadata(_onnx_contract(int8, options.onnx_input))
+            path.write_bytes(seal_onnx(emit_onnx(quantized, metadata, options.onnx_input)))
         else:
             are_codes = options.written_type is not ResultType.FLOAT32
             quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)
@@ -145,6 +146,12 @@ def _tflite_contract(int8: Int8) -> Contract:
     """The contract says the same of the input as its scale and zero point, see `emit_tflite`."""
     values = int8.quantized.values
     return replace(int8.contract, mean=(float(values.zero),), std=(values.unit,))
+
+
+def _onnx_contract(int8: Int8, image: OnnxInput) -> Contract:
+    """The contract says in which order the input has the image's values."""
+    layout = Layout.NCHW if image is OnnxInput.FLOAT_NCHW else Layout.NHWC
+    return replace(int8.contract, layout=layout)
 
 
 def write_converted(

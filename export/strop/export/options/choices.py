@@ -29,12 +29,22 @@ FORMATS: dict[Precision, tuple[Format, ...]] = {
 
 
 class Input(str, Enum):
-    """How an int8 .tflite takes the image; the .onnx takes bytes."""
+    """How an int8 .tflite takes the image; for the .onnx see OnnxInput."""
 
     INT8 = "int8"
     """Bytes less 128, which the runtime makes in passing: no engine has a fast kernel for it."""
     UINT8 = "uint8"
     """The bytes as they are, for programs that hand these over."""
+
+
+class OnnxInput(str, Enum):
+    """How an int8 .onnx takes the image; its codes are the same."""
+
+    BYTES = "bytes"
+    """uint8 [N, height, width, channels], as images lie in memory."""
+    FLOAT_NCHW = "float-nchw"
+    """float32 [N, channels, height, width] of pixels 0..255, as OpenCV's blobFromImage and most
+    programs that run .onnx files give it."""
 
 
 class ResultType(str, Enum):

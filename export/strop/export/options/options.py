@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.export.options.choices import Effort, Input, Precision, Result, ResultType
+from strop.export.options.choices import (
+    Effort,
+    Input,
+    OnnxInput,
+    Precision,
+    Result,
+    ResultType,
+)
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
@@ -47,6 +54,7 @@ class ExportOptions:
         effort: How much time the int8 files are worth.
         min_images: Fewest calibration images.
         input: How an int8 .tflite takes the image.
+        onnx_input: How an int8 .onnx takes it.
         result: What an int8 file gives.
         result_type: In what numbers an int8 .tflite gives it; None for the result's usual type.
         max_float_layers: How many layers may stay in float to meet `max_drop`.
@@ -70,6 +78,7 @@ class ExportOptions:
     effort: Effort = Effort.DEFAULT
     min_images: int = MIN_CALIBRATION_IMAGES
     input: Input = Input.INT8
+    onnx_input: OnnxInput = OnnxInput.BYTES
     result: Result = Result.SCORES
     result_type: ResultType | None = None
     max_float_layers: int = MAX_FLOAT_LAYERS

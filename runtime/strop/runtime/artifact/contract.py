@@ -26,6 +26,15 @@ class ResizeRule(str, Enum):
     """Both sides to the input's, whatever the aspect."""
 
 
+class Layout(str, Enum):
+    """In which order an artifact's input has the values of the image."""
+
+    NHWC = "nhwc"
+    """Pixel by pixel, each with its channels: [1, height, width, channels]."""
+    NCHW = "nchw"
+    """Channel by channel: [1, channels, height, width]."""
+
+
 class Activation(str, Enum):
     """What turns the artifact's scores into probabilities."""
 
@@ -52,14 +61,15 @@ class Task(str, Enum):
 class Contract:
     """What goes into an artifact and what comes out of it.
 
-    The input is one image: [1, height, width, channels], NHWC, RGB or grey, values 0..255;
-    the artifact normalizes it. For files that strop did not write, `mean` and `std` say
+    The input is one image in the order of `layout`, RGB or grey, values 0..255; the artifact
+    normalizes it. For files that strop did not write, `mean` and `std` say
     what is still to be done: (value - mean) / std.
 
     Attributes:
         height: Input height in pixels.
         width: Input width in pixels.
         channels: 3 (RGB) or 1 (grey).
+        layout: In which order the input has them.
         resize: How an image is brought to height x width.
         crop_fraction: For `crop`: input size over the resized shorter side, in (0, 1].
         mean: Per channel, in 0..255 units; subtracted first.
@@ -80,6 +90,7 @@ class Contract:
     height: int
     width: int
     channels: int = 3
+    layout: Layout = Layout.NHWC
     resize: ResizeRule = ResizeRule.CROP
     crop_fraction: float = CROP_FRACTION
     mean: tuple[float, ...] = (0.0,)
@@ -111,6 +122,13 @@ class Contract:
             )
         _check_texts(self)
 
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Of the artifact's input, for one image."""
+        if self.layout is Layout.NCHW:
+            return 1, self.channels, self.height, self.width
+        return 1, self.height, self.width, self.channels
+
 
 def _check_image(contract: Contract) -> None:
     for name, side in (("height", contract.height), ("width", contract.width)):
@@ -134,13 +152,16 @@ def _check_texts(contract: Contract) -> None:
         ) from err
 
 
-# History: 1, the first; 2 has task, thresholds and checksum. In 1 the first two follow from the
-# scores, and the content is not verified.
+# History: 1, the first; 2 has task, thresholds and checksum: in 1 the first two follow from the
+# scores, and the content is not verified. 3 has layout; before, inputs are NHWC.
 CONTRACT = RecordFormat(
     Contract,
     writer="strop export",
-    version=2,
-    upgrades={1: adding(task=None, thresholds=[], checksum="")},
+    version=3,
+    upgrades={
+        1: adding(task=None, thresholds=[], checksum=""),
+        2: adding(layout=Layout.NHWC.value),
+    },
     error=ContractError,
     remedy="export it again",
     # The same bytes for the same contract.

@@ -10,7 +10,7 @@ import numpy as np
 
 from strop.engine_watch import EngineAtWork
 from strop.runtime.artifact.artifact import read_contract
-from strop.runtime.artifact.contract import Contract, Task
+from strop.runtime.artifact.contract import Contract, Layout, Task
 from strop.runtime.classify.decision import Decision, decision_of
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.prepare import Preparation, preparation
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 DEFAULT_TOP = 5
 DTYPES = ("uint8", "int8", "float32")
+AXES = {
+    Layout.NHWC: "batch, height, width, channels",
+    Layout.NCHW: "batch, channels, height, width",
+}
 BINARY_LABELS = 2  # of one score; or one, which names the second
 
 
@@ -226,11 +230,10 @@ def check_tensors(engine: Engine, *, where: str) -> None:
 
 def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
     check_tensors(engine, where=where)
-    needed = (1, contract.height, contract.width, contract.channels)
-    if engine.input.shape != needed:
+    if engine.input.shape != contract.input_shape:
         raise ContractError(
             f"{where}: its input is {list(engine.input.shape)}, its contract says"
-            f" {list(needed)} (batch, height, width, channels); give the contract of this"
+            f" {list(contract.input_shape)} ({AXES[contract.layout]}); give the contract of this"
             " artifact, or export it again"
         )
     *others, classes = engine.output.shape or (0,)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import Contract, Layout
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import ContractError
 from strop.runtime.records.light_dataclass import dataclass
@@ -27,12 +28,16 @@ class Preparation:
     Attributes:
         table: [1 or channels, 256] of the tensor's dtype: what each pixel value becomes,
             for all channels or for each; None where the pixels go in as they are.
-        shape: Of the tensor, [1, height, width, channels].
+        shape: Of the tensor.
+        dtype: Of the tensor.
+        layout: Of the tensor.
         flips_sign: The table says int8(pixel - 128), which is one bit of every byte.
     """
 
     table: Array | None
     shape: tuple[int, ...]
+    dtype: str
+    layout: Layout = Layout.NHWC
     flips_sign: bool = False
 
     def apply(self, pixels: NDArray[np.uint8]) -> Array:
@@ -42,12 +47,11 @@ class Preparation:
             pixels: uint8 [height, width, channels].
 
         Returns:
-            Of the tensor's shape and dtype; shares the pixels' memory where there is no
-            table.
+            Of the tensor's shape and dtype; shares the pixels' memory where they are the same.
         """
-        if self.table is None:
+        if self.table is None and self.dtype == "uint8" and self.layout is Layout.NHWC:
             return pixels.reshape(self.shape)
-        tensor: Array = np.empty(self.shape, self.table.dtype)
+        tensor: Array = np.empty(self.shape, self.dtype)
         self.fill(pixels, tensor)
         return tensor
 
@@ -58,6 +62,11 @@ class Preparation:
             pixels: uint8 [height, width, channels].
             tensor: Of the input's shape and dtype, C-contiguous.
         """
+        if self.layout is Layout.NCHW:
+            for channel, plane in enumerate(tensor[0]):
+                # A plane after the other: 60 us for 224 x 224 x 3, where all at once take 150.
+                self._fill_plane(pixels[..., channel], plane, channel)
+            return
         into = tensor.reshape(pixels.shape)
         if self.table is None:
             np.copyto(into, pixels)
@@ -71,6 +80,13 @@ class Preparation:
             for channel, values in enumerate(self.table):
                 into[..., channel] = np.take(values, pixels[..., channel])
 
+    def _fill_plane(self, values: NDArray[np.uint8], plane: Array, channel: int) -> None:
+        """Overwrite one channel, [height, width]."""
+        if self.table is None:
+            np.copyto(plane, values)
+        else:
+            np.take(self.table[channel % len(self.table)], values, out=plane, mode="clip")
+
 
 def preparation(contract: Contract, info: TensorInfo) -> Preparation:
     """Make the table for an artifact's input.
@@ -79,7 +95,8 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
     contract says that the real value is the pixel, whatever scale and zero point the
     tensor states. Otherwise the real value is x = (pixel - mean) / std, and the code is
     clip(round(x / scale) + zero_point), computed once a pixel value in float64 and
-    rounded half away from zero as TFLite's quantize kernel does (TfLiteRound).
+    rounded half away from zero as TFLite's quantize kernel does (TfLiteRound). A float32 input
+    takes x; where that is the pixel, no table is needed either.
 
     Raises:
         ContractError: An integer input without a scale, where mean and std ask for one.
@@ -87,11 +104,12 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
     is_raw = contract.mean == (0.0,) * len(contract.mean) and contract.std == (1.0,) * len(
         contract.std
     )
+    made = partial(Preparation, shape=info.shape, dtype=info.dtype, layout=contract.layout)
     if info.dtype == "uint8" and (contract.strop_version or (is_raw and info.scale == 0)):
-        return Preparation(table=None, shape=info.shape)
+        return made(table=None)
     real = pixel_values(contract)
     if info.dtype == "float32":
-        return Preparation(table=real.astype(np.float32), shape=info.shape)
+        return made(table=None if is_raw else real.astype(np.float32))
     if info.scale <= 0:
         raise ContractError(
             f"the artifact's input is {info.dtype} without a scale, but its contract has mean"
@@ -101,9 +119,9 @@ def preparation(contract: Contract, info: TensorInfo) -> Preparation:
     limits = np.iinfo(info.dtype)
     table = pixel_codes(real, info).clip(limits.min, limits.max).astype(info.dtype)
     if info.dtype == "uint8" and np.array_equal(table, [AS_THEY_ARE]):
-        return Preparation(table=None, shape=info.shape)
+        return made(table=None)
     flips_sign = info.dtype == "int8" and np.array_equal(table, [FLIPPED])
-    return Preparation(table=table, shape=info.shape, flips_sign=flips_sign)
+    return made(table=table, flips_sign=flips_sign)
 
 
 def pixel_values(contract: Contract) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from strop.export.commands.flags import (
     refuse_older,
     weights,
 )
-from strop.export.options.choices import Input, Result, ResultType
+from strop.export.options.choices import Input, OnnxInput, Result, ResultType
 from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.classify.decision import in_words
@@ -114,6 +114,15 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         " image), or uint8, for other programs",
     )
     group.add_argument(
+        "--onnx-input",
+        type=OnnxInput,
+        choices=list(OnnxInput),
+        default=OnnxInput.BYTES,
+        metavar="{bytes,float-nchw}",
+        help="what an int8 .onnx takes: bytes (default; uint8, height x width x channels), or"
+        " float-nchw, for programs that hand over float32, channels x height x width, 0..255",
+    )
+    group.add_argument(
         "--result",
         type=Result,
         choices=list(Result),
@@ -193,6 +202,7 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "validation": f"{len(options.validation)} images, "
         + ("labelled" if options.is_labelled else "without labels"),
         "tflite input": options.input.value,
+        "onnx input": options.onnx_input.value,
         "result": f"{options.result.value}, {options.written_type.value} in the .tflite",
         "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
         "output": options.output,

@@ -61,6 +61,7 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
         max_drop=options.max_drop,
         max_float_layers=options.max_float_layers,
         input=options.input,
+        onnx_input=options.onnx_input,
         result=options.result,
         result_type=options.result_type,
         keep_failed=options.keep_failed,
