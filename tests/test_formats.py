@@ -38,6 +38,7 @@ ROWS = {
     "commands.run.table FORMAT_VERSION": "run --json",
     "commands.evaluate.table FORMAT_VERSION": "evaluate --json",
     "commands.doctor FORMAT_VERSION": "doctor --json",
+    "commands.consumers FORMAT_VERSION": "consumers --json",
     "sweep.record MEMBER_RECORD": "sweep's members",
     "sweep.result FORMAT_VERSION": "sweep's result",
     "training.record TRAINING_RECORD": "training record",

@@ -20,6 +20,7 @@ EXPORT_ROOMS = (
     ("sweep",),
     ("request",),
     ("pipeline",),
+    ("consumers",),
     ("bundle",),
     ("max_drop",),
     ("emit",),

@@ -270,7 +270,8 @@ def _result(
         return replace(result, facts=facts, failure=outcome.failure)
     found = verdict(
         built.path.name,
-        facts=facts,
+        engine=f"{facts.engine} {facts.version}",
+        kernels=facts.kernels,
         reference=reference,
         found=joined(outcome.parts),
         truth=truth,

@@ -79,6 +79,10 @@ COMMANDS = {
         module="strop.export.commands.explain",
         help="what each layer's rounding costs, from an export's manifest",
     ),
+    "consumers": Command(
+        module="strop.export.commands.consumers",
+        help="other programs that strop export --for makes files for",
+    ),
     "train": Command(
         module="strop.export.commands.train", help="train a model of the zoo on labelled images"
     ),

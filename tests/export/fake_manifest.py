@@ -5,11 +5,11 @@ from __future__ import annotations
 from strop.export.bundle.charts import BARS
 from strop.export.bundle.manifest import (
     Artifact,
-    GoldenFile,
     ImageSet,
     Manifest,
     Request,
     SourceFacts,
+    WrittenFile,
 )
 from strop.export.certify.certificate import Certificate, OneAnswer, Verdict
 from strop.export.image_checks.finding import ImageFinding
@@ -179,7 +179,7 @@ def fake_manifest() -> Manifest:
             validation=images,
         ),
         artifacts=(artifact("m.int8.tflite", 3, None), artifact("m.int8.onnx", 2, times)),
-        golden=GoldenFile(file="m.golden.npz", sha256="01" * 32, size_bytes=5000),
+        golden=WrittenFile(file="m.golden.npz", sha256="01" * 32, size_bytes=5000),
         int8_steps=(Step(name="ranges", divergence=0.0012, signal_to_noise_db=30.5, is_kept=True),),
         near_ties=("gate",),
         sensitivity=tuple(cost(f"{HOSTILE}{i}", 0.5 / (i + 1)) for i in range(2 * BARS)),
@@ -192,6 +192,7 @@ def fake_manifest() -> Manifest:
             ),
         ),
         certificate=certificate(),
+        consumer=None,
         machine=machine(),
         float_latency=latency(6.0),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from strop.export.options.options import ExportOptions
-from strop.export.request import ExportRequest, resolve
+from strop.export.request import ExportRequest, resolve, with_consumer
 from strop.export.source.source import Source
 from strop.export.source.source import load_model_file as load_model
 from strop.export.zoo.spec import ModelSpec
@@ -30,6 +30,7 @@ def options_for(
     labels: Sequence[str] | StrPath | None = None,
     task: Task | None = None,
     thresholds: Sequence[float] = (),
+    consumer: str = "",
 ) -> ExportOptions:
     """Options of an export from folders of images; the rest as `strop export` has it.
 
@@ -45,8 +46,11 @@ def options_for(
         labels: One per class, or a file with one per line.
         task: What the scores are; None for what their number and the model's end say.
         thresholds: In the unit of the scores; empty for even odds.
+        consumer: The program that the files are for, by its name of `strop consumers`; empty
+            where they are for any.
 
     Raises:
+        ConsumerError: There is no such program.
         ImageError: A folder or the table cannot be used.
         ContractError, SourceError, MeasurementError: Labels, task or the record of the training
             cannot be read or do not fit the model.
@@ -63,4 +67,4 @@ def options_for(
         task=task,
         thresholds=tuple(thresholds),
     )
-    return resolve(request, source)
+    return resolve(with_consumer(request, consumer, {}) if consumer else request, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from strop.export.bundle.bundle import REPORT, bundle
 from strop.export.bundle.html_report import export_html
 from strop.export.bundle.make_manifest import Made, make_manifest
 from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest
-from strop.export.certify.certificate import Certificate, Verdict
+from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises
 from strop.export.certify.golden import make_golden
+from strop.export.consumers.recipient import recipient_of
 from strop.export.emit.write import (
     Int8,
     check_islands,
@@ -66,7 +68,8 @@ class Export:
     broken: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"<Export {self.folder}: {'; '.join(map(_in_words, self.certificate.verdicts))}>"
+        words = "; ".join(map(_in_words, self.certificate.all_verdicts))
+        return f"<Export {self.folder}: {words}>"
 
     @property
     def certificate(self) -> Certificate:
@@ -82,8 +85,8 @@ class Export:
 def _in_words(found: Verdict) -> str:
     doubt = ", not certified" if found.not_certified else ""
     if found.agreement is None:
-        return f"{found.artifact} adds {found.drop:.2%} of the spread to the error{doubt}"
-    return f"{found.artifact} agrees with float on {found.agreement:.2%}{doubt}"
+        return f"{named(found)} adds {found.drop:.2%} of the spread to the error{doubt}"
+    return f"{named(found)} agrees with float on {found.agreement:.2%}{doubt}"
 
 
 def export(
@@ -108,18 +111,26 @@ def export(
         SourceError: The model cannot be converted, or does not fit the labels.
         ContractError: Its scores do not fit the task.
         QuantizationError: It cannot be quantized, or there are too few images.
+        ConsumerError: The program that it is for cannot do with it, or does not answer.
         GateError: `max_drop` cannot be promised, and `keep_failed` is not set.
         OutputError: The output cannot be written.
     """
     _check(source, options)
     decision = options.decision or source_decision(source)
     options = replace(options, decision=decision)
+    recipient = recipient_of(source, options)
     if options.labels:
         check_labels(source, options.labels, decision)
     make = _with_int8 if Precision.INT8 in options.precisions else _converted
+    programs = () if recipient is None else recipient.programs(options)
+    judge = partial(certify, source, options=options, programs=programs)
     with bundle(options.output, force=options.force) as folder:
-        made = make(folder, source, options, on_step, progress)
+        made = make(folder, source, options, judge, on_step, progress)
         broken = _broken(made, options)
+        if recipient is not None:
+            on_step(f"deliver for {recipient.consumer.title}")
+            facts = recipient.deliver(folder, tuple(made.artifacts), source, options)
+            made = replace(made, consumer=facts)
         on_step("bundle")
         manifest = make_manifest(source, options, made)
         MANIFEST_FORMAT.write(manifest, folder / MANIFEST)
@@ -128,7 +139,12 @@ def export(
 
 
 def _converted(
-    folder: Path, source: Source, options: ExportOptions, on_step: OnStep, progress: Progress
+    folder: Path,
+    source: Source,
+    options: ExportOptions,
+    judge: partial[Certificate],
+    on_step: OnStep,
+    progress: Progress,
 ) -> Made:
     """Make files by the converters alone."""
     on_step("check the images")
@@ -138,12 +154,17 @@ def _converted(
         on_step(f"write {precision.value}")
         artifacts |= dict.fromkeys(write_converted(folder, source, options, precision), precision)
     on_step("certify")
-    certificate = certify(source, tuple(artifacts), options, progress)
+    certificate = judge(tuple(artifacts), progress=progress)
     return Made(artifacts=artifacts, certificate=certificate, findings=findings)
 
 
 def _with_int8(
-    folder: Path, source: Source, options: ExportOptions, on_step: OnStep, progress: Progress
+    folder: Path,
+    source: Source,
+    options: ExportOptions,
+    judge: partial[Certificate],
+    on_step: OnStep,
+    progress: Progress,
 ) -> Made:
     """Make int8 files of strop's own integers, and the converters' of other precisions."""
     on_step("convert, fold, calibrate, tune")
@@ -161,8 +182,10 @@ def _with_int8(
             paths = write_converted(folder, source, options, precision)
         artifacts |= dict.fromkeys(paths, precision)
     on_step("certify")
-    certificate = certify(source, tuple(artifacts), options, progress)
-    kept = keep_promise(folder, source, options, quantized, certificate, on_step=on_step)
+    certificate = judge(tuple(artifacts), progress=progress)
+    kept = keep_promise(
+        folder, source, options, quantized, certificate, certify=judge, on_step=on_step
+    )
     int8_paths = [path for path, precision in artifacts.items() if precision is Precision.INT8]
     graph = kept.int8.quantized
     return Made(
@@ -240,9 +263,12 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     decision = options.decision or source_decision(source)
     ends_in_probabilities = options.result is Result.PROBABILITIES
     if ends_in_probabilities and activation is Activation.NONE:
+        remedy = f"export it with --result {Result.SCORES.value}"
+        if options.consumer:
+            remedy = f"--for {options.consumer} needs probabilities: end the model in one"
         raise SourceError(
             f"{source.name}: ends in no softmax or sigmoid, so its scores are no probabilities;"
-            f" export it with --result {Result.SCORES.value}"
+            f" {remedy}"
         )
     contract = contract_of(
         source, options, Activation.NONE if ends_in_probabilities else activation

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from strop.export.consumers.catalogue import consumer_named
+from strop.export.consumers.settings import settled
 from strop.export.options.options import ExportOptions, check_labels
 from strop.export.training.record import training_record
 from strop.export.zoo.spec import ModelSpec
@@ -16,6 +19,8 @@ from strop.runtime.images.dataset import list_images
 
 if TYPE_CHECKING:
     from strop.export.source.source import Source
+
+OF_IMAGES = ("resize", "crop_fraction")  # a request has them beside its settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +54,23 @@ class ExportRequest:
     crop_fraction: float | None = None
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
+
+
+def with_consumer(request: ExportRequest, name: str, given: Mapping[str, object]) -> ExportRequest:
+    """Ask for what the program needs that an export is for.
+
+    Args:
+        request: What is asked for.
+        name: Of the program; `strop consumers` lists them.
+        given: What of it the user chose: fields of ExportOptions with their values.
+
+    Raises:
+        ConsumerError: There is no such program, or it cannot do with what was chosen.
+    """
+    chosen = settled(consumer_named(name), given)
+    of_images = {field: chosen.pop(field) for field in OF_IMAGES if field in chosen}
+    settings = replace(request.settings, consumer=name, **chosen)
+    return replace(request, settings=settings, **of_images)
 
 
 def resolve(request: ExportRequest, source: Source) -> ExportOptions:

@@ -54,6 +54,10 @@ class SourceError(StropError):
     """A model, its weights or the settings given for it cannot be used."""
 
 
+class ConsumerError(StropError):
+    """The program that an export is for cannot use it, or does not run here."""
+
+
 class QuantizationError(StropError):
     """The model holds something that cannot be quantized or calibrated."""
 

@@ -47,7 +47,8 @@ def judged(reference: Array, found: Array, truth: Array | None) -> Verdict:
 def by(reference: ModelAnswers, found: ModelAnswers, truth: Truth) -> Verdict:
     return verdict(
         "m.int8.tflite",
-        facts=FACTS,
+        engine=FACTS.engine,
+        kernels=FACTS.kernels,
         reference=reference,
         found=found,
         truth=truth,

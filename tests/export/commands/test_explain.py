@@ -11,7 +11,13 @@ import pytest
 from tests.export.fake_manifest import artifact, fake_manifest
 
 from strop.cli import main
-from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest, read_manifest
+from strop.export.bundle.manifest import (
+    MANIFEST_FORMAT,
+    ConsumerFacts,
+    Manifest,
+    WrittenFile,
+    read_manifest,
+)
 from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.bench.layer_times import LayerTime, LayerTimes
@@ -62,7 +68,9 @@ def test_explain_prints_the_manifests_costs(
     assert main(["explain", str(tmp_path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     record = json.loads(path.read_text())
-    assert list(said) == ["int8_steps", "sensitivity", "float_layers", "layer_times"]
+    assert list(said) == [
+        *("int8_steps", "sensitivity", "float_layers", "layer_times", "consumer", "through")
+    ]
     assert said["sensitivity"] == record["sensitivity"]
     assert said["layer_times"] == {"m.int8.onnx": record["artifacts"][1]["layer_times"]}
 
@@ -76,7 +84,7 @@ def test_what_cannot_be_explained_is_said_in_one_line(
     record = json.loads(MANIFEST_FORMAT.dumps(manifest()))
     path.write_text(json.dumps(record | {"format_version": 1}))
     assert main(["explain", str(tmp_path)]) == 2
-    assert f"format_version is 1, this strop reads 4, 5, {MANIFEST_FORMAT.version}" in (
+    assert f"format_version is 1, this strop reads 4, 5, 6, {MANIFEST_FORMAT.version}" in (
         capsys.readouterr().err
     )
     MANIFEST_FORMAT.write(replace(manifest(), sensitivity=()), path)
@@ -100,9 +108,41 @@ def test_a_manifest_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == fake_manifest()
 
 
+def test_explain_shows_what_the_consumer_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = fake_manifest()
+    through = replace(found.certificate.verdicts[0], engine="Shelf 2, image files", kernels="")
+    consumer = ConsumerFacts(
+        name="shelf",
+        title="Shelf",
+        reading="own code",
+        versions={"shelf": "2"},
+        not_run="",
+        files=(WrittenFile(file="labels.txt", sha256="ab" * 32, size_bytes=3),),
+        notes=("shelf --put m.int8.tflite",),
+    )
+    certificate = replace(found.certificate, through=(through,))
+    shown = replace(found, certificate=certificate, consumer=consumer)
+    MANIFEST_FORMAT.write(shown, tmp_path / "manifest.json")
+    assert read_manifest(tmp_path) == shown
+    assert main(["explain", str(tmp_path)]) == 0
+    printed, told = capsys.readouterr()
+    assert re.search(r"m\.int8\.tflite through Shelf 2, image files .* 99\.00 \[97", printed)
+    assert "Shelf: read by its own code" in told
+    assert "shelf --put m.int8.tflite" in told
+
+
+def test_a_manifest_of_version_6_is_for_any_program(tmp_path: Path) -> None:
+    record = json.loads(MANIFEST_FORMAT.dumps(manifest())) | {"format_version": 6}
+    del record["consumer"], record["certificate"]["through"]
+    (tmp_path / "manifest.json").write_text(json.dumps(record))
+    assert read_manifest(tmp_path) == manifest()
+
+
 def test_a_manifest_of_version_4_has_no_islands_and_is_of_a_classifier(tmp_path: Path) -> None:
     record = json.loads(MANIFEST_FORMAT.dumps(manifest())) | {"format_version": 4}
-    del record["float_latency"]
+    del record["float_latency"], record["consumer"], record["certificate"]["through"]
     for each in record["artifacts"]:
         del each["latency"], each["counts"]
     del record["float_layers"]["islands"]

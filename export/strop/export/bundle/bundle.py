@@ -80,7 +80,7 @@ def check_replaceable(folder: Path, *, force: bool) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{folder}: is a file; --output is the folder for the artifacts")
-    present = {entry.name for entry in folder.iterdir()}
+    present = _content(folder)
     if not present:
         return
     if not force:
@@ -95,6 +95,16 @@ def check_replaceable(folder: Path, *, force: bool) -> None:
         )
 
 
+def _content(folder: Path) -> set[str]:
+    """Return what lies below a folder: files and links, and folders with nothing in them."""
+    found = (path for path in folder.rglob("*") if not _holds_something(path))
+    return {path.relative_to(folder).as_posix() for path in found}
+
+
+def _holds_something(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and any(path.iterdir())
+
+
 def _manifest_files(folder: Path) -> set[str]:
     """Return the names that the manifest in `folder` lists, of any version; none without one."""
     path = folder / MANIFEST
@@ -102,6 +112,7 @@ def _manifest_files(folder: Path) -> set[str]:
         content = read_file(path, max_bytes=MAX_BYTES, error=ArtifactError, remedy="")
         record: Any = parse_object(content, where=MANIFEST, error=ArtifactError, remedy="")
         listed = [*record["artifacts"], record.get("golden") or {"file": MANIFEST}]
+        listed += (record.get("consumer") or {"files": []})["files"]
         return {MANIFEST, REPORT, *(str(file["file"]) for file in listed)}
     except (ArtifactError, LookupError, TypeError, AttributeError):
         return set()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strop.export.bundle.manifest import Manifest
+from strop.export.bundle.manifest import ConsumerFacts, Manifest
 from strop.export.bundle.tables import Table
-from strop.export.certify.certificate import Certificate, Verdict
+from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.runtime.artifact.contract import Task
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.classify.regression_error import OutputError
@@ -54,17 +54,17 @@ def certificate_table(manifest: Manifest, first: str) -> Table:
     last = ("tensorflow", "") if is_doubted else ("tensorflow",)
     rows = [(*own, *[""] * (len(columns) - len(own) - len(last)), *last)]
     sizes_bytes = {artifact.file: artifact.size_bytes for artifact in manifest.artifacts}
-    for found in certificate.verdicts:
+    for found in certificate.all_verdicts:
         size = f"{sizes_bytes[found.artifact] / BYTES_PER_MIB:.2f}"
         ending = [found.kernels]
         if is_doubted:
             ending.append("no" if found.not_certified else "yes")
-        rows += [(found.artifact, *cells, *ending) for cells in _cells(found, task, size)]
+        rows += [(named(found), *cells, *ending) for cells in _cells(found, task, size)]
     return Table(columns, rows)
 
 
 def _is_doubted(certificate: Certificate) -> bool:
-    return any(found.not_certified for found in certificate.verdicts)
+    return any(found.not_certified for found in certificate.all_verdicts)
 
 
 def _float_cells(certificate: Certificate, task: Task) -> tuple[str, ...]:
@@ -111,12 +111,13 @@ def _error_cells(error: OutputError) -> tuple[str, ...]:
 
 def certificate_sentence(certificate: Certificate) -> str:
     """Say in one sentence what the certificate guarantees for each file."""
-    verdicts = certificate.verdicts
-    files = "the file" if len(verdicts) == 1 else f"each of the {len(verdicts)} files"
+    verdicts = certificate.all_verdicts
+    number = len(certificate.verdicts)
+    files = "the file" if number == 1 else f"each of the {number} files"
     images = f"{certificate.images} {certificate.data} images"
     doubted = sum(1 for found in verdicts if found.not_certified)
     if doubted:
-        return f"{doubted} of {len(verdicts)} files proved nothing on {images}: see below."
+        return f"{doubted} of {len(verdicts)} verdicts prove nothing on {images}: see below."
     if certificate.task is Task.REGRESS:
         lost = max(found.drop_interval.high for found in verdicts)
         text = f"the error of {files} grows by at most {percent(lost)} of float's spread"
@@ -132,7 +133,7 @@ def certificate_sentence(certificate: Certificate) -> str:
 def notes(manifest: Manifest) -> list[str]:
     """Say what the table leaves out: what is not certified, what flatters, which layers differ."""
     certificate = manifest.certificate
-    found = _certificate_notes(certificate)
+    found = [*consumer_notes(manifest.consumer), *_certificate_notes(certificate)]
     if certificate.data == "calibration":
         found.append(
             "these are the images that the ranges were chosen on; give --validation-data for a"
@@ -151,6 +152,20 @@ def notes(manifest: Manifest) -> list[str]:
     return found
 
 
+def consumer_notes(consumer: ConsumerFacts | None) -> list[str]:
+    """Say how the certificate read the files as the program does that they are for, or why not."""
+    if consumer is None:
+        return []
+    title = consumer.title
+    if consumer.not_run:
+        found = [f"certified by strop's own runtime only: {title} is {consumer.not_run}"]
+    else:
+        found = [f"{title}: read by its {consumer.reading.removeprefix('its ')}"]
+    if consumer.files:
+        found.append(f"for {title}: {', '.join(file.file for file in consumer.files[:MAX_NAMES])}")
+    return [*found, *consumer.notes]
+
+
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MAX_NAMES])
     rest = len(names) - MAX_NAMES
@@ -160,8 +175,8 @@ def _some(names: Sequence[str]) -> str:
 def _certificate_notes(certificate: Certificate) -> list[str]:
     """Say why a file is not certified, which label is the worst, and how far off the truth is."""
     notes = [
-        f"NOT CERTIFIED: {found.artifact}: {found.not_certified}"
-        for found in certificate.verdicts
+        f"NOT CERTIFIED: {named(found)}: {found.not_certified}"
+        for found in certificate.all_verdicts
         if found.not_certified
     ]
     if notes and not certificate.one_answer.is_beatable:

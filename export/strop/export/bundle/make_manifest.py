@@ -12,11 +12,12 @@ from pathlib import Path
 
 from strop.export.bundle.manifest import (
     Artifact,
-    GoldenFile,
+    ConsumerFacts,
     ImageSet,
     Manifest,
     Request,
     SourceFacts,
+    WrittenFile,
 )
 from strop.export.certify.certificate import Certificate
 from strop.export.image_checks.finding import ImageFinding
@@ -61,6 +62,7 @@ class Made:
         costs: See `Manifest.sensitivity`.
         near_ties: See `Manifest`.
         float_layers: See `Manifest`.
+        consumer: See `Manifest`.
         golden: The file of golden vectors; None without int8 files.
         float_tflite: The model as a float32 .tflite, where int8 was made of one; else None.
     """
@@ -72,6 +74,7 @@ class Made:
     costs: tuple[Cost, ...] = ()
     near_ties: tuple[str, ...] = ()
     float_layers: FloatLayers = NO_FLOAT_LAYERS
+    consumer: ConsumerFacts | None = None
     golden: Path | None = None
     float_tflite: bytes | None = None
 
@@ -96,13 +99,14 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
         artifacts=tuple(
             _artifact(path, precision, found[path]) for path, precision in made.artifacts.items()
         ),
-        golden=None if made.golden is None else _golden(made.golden),
+        golden=None if made.golden is None else written_file(made.golden, made.golden.parent),
         int8_steps=made.steps,
         near_ties=made.near_ties,
         sensitivity=made.costs,
         float_layers=made.float_layers,
         calibration_checks=made.findings,
         certificate=made.certificate,
+        consumer=made.consumer,
         machine=machine(),
         float_latency=float_latency,
     )
@@ -161,8 +165,13 @@ def _artifact(path: Path, precision: Precision, latency: Latency) -> Artifact:
     )
 
 
-def _golden(path: Path) -> GoldenFile:
-    return GoldenFile(file=path.name, sha256=sha256_file(path), size_bytes=path.stat().st_size)
+def written_file(path: Path, folder: Path) -> WrittenFile:
+    """Describe a file of a bundle that is no artifact."""
+    return WrittenFile(
+        file=path.relative_to(folder).as_posix(),
+        sha256=sha256_file(path),
+        size_bytes=path.stat().st_size,
+    )
 
 
 def _image_set(paths: tuple[Path, ...]) -> ImageSet:

@@ -121,12 +121,36 @@ class Artifact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GoldenFile:
-    """The file of golden vectors: name, SHA-256 in hex, size."""
+class WrittenFile:
+    """A file of the bundle that is no artifact: name below its folder, SHA-256 in hex, size."""
 
     file: str
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConsumerFacts:
+    """The program that the files are for.
+
+    Attributes:
+        name: On the command line.
+        title: In words.
+        reading: How the certificate read the files as it does: "own code", "its rules" or "static
+            check".
+        versions: Of the packages that did, by name; empty where nothing ran.
+        not_run: Why nothing did; empty where it did, or where there is nothing to run.
+        files: What was written for it beside the artifacts.
+        notes: What there is to know about the files there.
+    """
+
+    name: str
+    title: str
+    reading: str
+    versions: Mapping[str, str]
+    not_run: str
+    files: tuple[WrittenFile, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +170,7 @@ class Manifest:
         float_layers: What is in float in them, and what was tried in float for `max_drop`.
         calibration_checks: What the checks of the images measured; most have nothing to say.
         certificate: What the files are worth.
+        consumer: The program that they are for; None where they are for any.
         machine: That made them.
         float_latency: Of the model as a float32 .tflite, from the same interleaved run as the
             artifacts' latencies; None where none was made.
@@ -155,13 +180,14 @@ class Manifest:
     source: SourceFacts
     options: Request
     artifacts: tuple[Artifact, ...]
-    golden: GoldenFile | None
+    golden: WrittenFile | None
     int8_steps: tuple[Step, ...]
     near_ties: tuple[str, ...]
     sensitivity: tuple[Cost, ...]
     float_layers: FloatLayers
     calibration_checks: tuple[ImageFinding, ...]
     certificate: Certificate
+    consumer: ConsumerFacts | None
     machine: Machine
     float_latency: Latency | None
 
@@ -219,9 +245,11 @@ def _from_5(record: dict[str, object]) -> dict[str, object]:
 
 
 def _from_6(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 6, whose .onnx took bytes."""
+    """Upgrade version 6, whose .onnx took bytes, and which knows no other programs."""
     new = {"onnx_input": OnnxInput.BYTES.value}
-    return {**record, "options": _filled(record.get("options"), new)}
+    options = _filled(record.get("options"), new)
+    certificate = _filled(record.get("certificate"), {"through": []})
+    return {"consumer": None, **record, "options": options, "certificate": certificate}
 
 
 def _filled(value: object, new: Mapping[str, object]) -> object:
@@ -234,7 +262,7 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
 # the islands among the float_layers, and the certificate's task and what it does not certify;
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
-# .onnx takes.
+# .onnx takes, the consumer, and the certificate's verdicts through it.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",

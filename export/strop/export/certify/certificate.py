@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.regression_error import OutputError
@@ -15,8 +16,9 @@ class Verdict:
 
     Attributes:
         artifact: File name.
-        engine: Engine and version that ran it.
-        kernels: What computed: "xnnpack", "builtin" or "mlas". It holds for these.
+        engine: Engine and version that ran it, or the other program that it was read through.
+        kernels: What computed: "xnnpack", "builtin" or "mlas". It holds for these; empty of
+            another program.
         top1: Share of images with the right answer: class, or whole set of labels; None
             where it is unknown, and of a REGRESS task.
         top5: Share of images with the right class among five; None without labels, and of
@@ -50,6 +52,11 @@ class Verdict:
     mean_average_precision: float | None = None
     errors: tuple[OutputError, ...] = ()
     not_certified: str = ""
+
+
+def named(found: Verdict) -> str:
+    """Name what a verdict is about: the file, and the program that read it if it was another."""
+    return found.artifact if found.kernels else f"{found.artifact} through {found.engine}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +95,7 @@ class Certificate:
         float_mean_average_precision: As a `Verdict` has it.
         one_answer: A file must be clearly better than this one.
         verdicts: One per artifact.
+        through: Of the artifacts as other programs read them; empty where none was asked.
     """
 
     images: int
@@ -101,3 +109,31 @@ class Certificate:
     float_mean_average_precision: float | None
     one_answer: OneAnswer
     verdicts: tuple[Verdict, ...]
+    through: tuple[Verdict, ...] = ()
+
+    @property
+    def all_verdicts(self) -> tuple[Verdict, ...]:
+        """Return those by strop's own runtime, then those through other programs."""
+        return (*self.verdicts, *self.through)
+
+    def of(self, files: Collection[str]) -> Certificate:
+        """Return what it says of these files."""
+        return replace(
+            self,
+            verdicts=tuple(one for one in self.verdicts if one.artifact in files),
+            through=tuple(one for one in self.through if one.artifact in files),
+        )
+
+    def renewed(self, other: Certificate) -> Certificate:
+        """Return it with the verdicts of another one, where that has some of the same files."""
+        found = {(one.artifact, one.engine): one for one in other.all_verdicts}
+        return replace(
+            self,
+            verdicts=tuple(found.get((one.artifact, one.engine), one) for one in self.verdicts),
+            through=tuple(found.get((one.artifact, one.engine), one) for one in self.through),
+        )
+
+    def worst(self, file: str) -> Verdict:
+        """Return the verdict on a file that promises least."""
+        of_file = (one for one in self.all_verdicts if one.artifact == file)
+        return max(of_file, key=lambda one: one.drop_interval.high)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from strop.export.certify.certificate import Certificate
+from strop.export.certify.program import Program
 from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
 from strop.export.ir.execute import BATCH_SIZE
@@ -47,19 +49,23 @@ def certify(
     artifacts: Sequence[Path],
     options: ExportOptions,
     progress: Progress = unwatched,
+    *,
+    programs: Sequence[Program] = (),
 ) -> Certificate:
     """Compare every artifact, run by its engine, with the source, run by TensorFlow.
 
-    Images are decoded once and one batch at a time.
+    Images are decoded once and one batch at a time, and once more for each other program.
 
     Args:
         source: The float model.
         artifacts: Files, their contract inside.
         options: Which images, their classes, and how they become the input.
         progress: Passes batches of images on, and may show how far they are.
+        programs: Others that answer for every artifact as well.
 
     Raises:
         SourceError: The float model gives NaN or infinite scores.
+        ConsumerError: A program does not answer.
     """
     is_validated = bool(options.validation)
     paths = options.validation if is_validated else options.calibration
@@ -77,10 +83,26 @@ def certify(
             "certify",
         )
         reference, *found = _answers(source, opened, images, paths, decision)
+        judged = partial(verdict, reference=reference, truth=truth)
         verdicts = tuple(
-            verdict(path.name, facts=classifier.facts, reference=reference, found=one, truth=truth)
+            judged(
+                path.name,
+                engine=f"{classifier.facts.engine} {classifier.facts.version}",
+                kernels=classifier.facts.kernels,
+                found=one,
+            )
             for path, classifier, one in zip(artifacts, opened, found, strict=True)
         )
+        decisions = [classifier.known_decision() for classifier in opened]
+    through = tuple(
+        judged(
+            path.name,
+            engine=program.title,
+            found=model_answers(of_file, program.scores(path, paths)),
+        )
+        for path, of_file in zip(artifacts, decisions, strict=True)
+        for program in programs
+    )
     of_float = accuracy(reference, truth)
     return Certificate(
         images=len(paths),
@@ -94,6 +116,7 @@ def certify(
         float_mean_average_precision=of_float.mean_average_precision,
         one_answer=one_answer(reference, truth),
         verdicts=verdicts,
+        through=through,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strop.export.certify.certificate import Certificate
+from strop.export.certify.certificate import Certificate, named
 from strop.runtime.artifact.contract import Task
 from strop.runtime.statistics.intervals import paired_drop_interval, wilson_interval
 
@@ -18,15 +18,16 @@ def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...
     points = "points"
     if certificate.task is Task.REGRESS:
         points = "% of float's spread"
-    for found in certificate.verdicts:
+    for found in certificate.all_verdicts:
+        name = named(found)
         low, worst = 100 * found.drop_interval.low, 100 * found.drop_interval.high
         if worst > max_drop:
             broken.append(
-                f"{found.artifact}: drop {100 * found.drop:+.2f} {points} [95 %: {low:+.2f},"
+                f"{name}: drop {100 * found.drop:+.2f} {points} [95 %: {low:+.2f},"
                 f" {worst:+.2f}] on {certificate.images} images, at most {max_drop:g} was asked for"
             )
         if found.not_certified:
-            broken.append(f"{found.artifact}: not certified: {found.not_certified}")
+            broken.append(f"{name}: not certified: {found.not_certified}")
     if _is_kept_by_one_answer(certificate, max_drop):
         always = certificate.one_answer
         broken.append(

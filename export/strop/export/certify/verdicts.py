@@ -8,7 +8,6 @@ from strop.runtime.classify.agreement import constant, same
 from strop.runtime.classify.comparison import Comparison, ModelAnswers, Truth, compare
 from strop.runtime.classify.decision import answer_in_words
 from strop.runtime.classify.regression_error import OutputError, output_errors
-from strop.runtime.engines import EngineFacts
 from strop.runtime.statistics.intervals import Interval, wilson_interval
 
 FLOAT = "the float model"
@@ -17,7 +16,8 @@ FLOAT = "the float model"
 def verdict(
     artifact: str,
     *,
-    facts: EngineFacts,
+    engine: str,
+    kernels: str = "",
     reference: ModelAnswers,
     found: ModelAnswers,
     truth: Truth,
@@ -26,7 +26,8 @@ def verdict(
 
     Args:
         artifact: File name.
-        facts: Of the engine that ran it.
+        engine: What ran it, with its version.
+        kernels: What computed.
         reference: The float model's answers.
         found: The artifact's.
         truth: The right ones.
@@ -40,8 +41,8 @@ def verdict(
     reasons = [_why_error_says_nothing(each) for each in compared.errors if not each.is_telling]
     return Verdict(
         artifact=artifact,
-        engine=f"{facts.engine} {facts.version}",
-        kernels=facts.kernels,
+        engine=engine,
+        kernels=kernels,
         top1=None if own.top1 is None else own.top1.share,
         top5=None if own.top5 is None else own.top5.share,
         drop=drop,

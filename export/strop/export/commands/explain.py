@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from strop import console
+from strop.export.bundle.certificate_text import certificate_table, consumer_notes
 from strop.export.bundle.manifest import Manifest, read_manifest
 from strop.export.bundle.tables import (
     costs_table,
@@ -65,10 +66,16 @@ def explained(manifest: Manifest) -> dict[str, object]:
     fields = asdict(manifest)
     kept = {name: fields[name] for name in ("int8_steps", "sensitivity", "float_layers")}
     times = {file: asdict(each) for file, each in manifest.layer_times.items()}
-    return {**kept, "layer_times": times}
+    through = fields["certificate"]["through"]
+    return {**kept, "layer_times": times, "consumer": fields["consumer"], "through": through}
 
 
 def _show(manifest: Manifest, top: int) -> None:
+    if manifest.consumer is not None:
+        console.table(*certificate_table(manifest, "artifact"))
+        for note in consumer_notes(manifest.consumer):
+            console.note(note)
+        console.gap()
     console.table(*steps_table(manifest.int8_steps))
     print_float_layers(manifest.float_layers)
     console.gap()

@@ -127,18 +127,16 @@ def add_resize_flags(
 
 
 def add_file_flags(group: argparse._ArgumentGroup) -> None:
-    """Add --precision, --format, --effort and --full-int8."""
+    """Add --precision, --format, --effort and --full-int8; the first two None if not given."""
     group.add_argument(
         "--precision",
         type=names(Precision),
-        default=(Precision.INT8,),
         metavar="P[,P...]",
         help="int8 (default), float32, float16, dynamic",
     )
     group.add_argument(
         "--format",
         type=names(Format),
-        default=tuple(Format),
         metavar="F[,F...]",
         help="tflite, onnx (default: both)",
     )
@@ -158,6 +156,18 @@ def add_file_flags(group: argparse._ArgumentGroup) -> None:
         help="refuse a model with an operation that has no int8 form, instead of keeping that"
         " operation in float between int8 layers",
     )
+
+
+def precisions_of(options: argparse.Namespace) -> tuple[Precision, ...]:
+    """Return those of --precision, or the usual one."""
+    given: tuple[Precision, ...] | None = options.precision
+    return given or (Precision.INT8,)
+
+
+def formats_of(options: argparse.Namespace) -> tuple[Format, ...]:
+    """Return those of --format, or all."""
+    given: tuple[Format, ...] | None = options.format
+    return given or tuple(Format)
 
 
 def weights(text: str) -> str:

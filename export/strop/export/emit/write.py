@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,7 +100,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
         Their paths in `folder`, which exists.
     """
     paths = []
-    for form, path in _paths(folder, source, options, Precision.INT8):
+    for form, path in artifact_paths(folder, source, options, Precision.INT8).items():
         if form is Format.ONNX:
             quantized = _with_ending(int8.quantized, int8.ending)
             metadata = _metadata(_onnx_contract(int8, options.onnx_input))
@@ -164,7 +164,7 @@ def write_converted(
     """
     contract = contract_of(source, options, Activation.NONE)
     paths = []
-    for form, path in _paths(folder, source, options, precision):
+    for form, path in artifact_paths(folder, source, options, precision).items():
         if form is Format.ONNX:
             path.write_bytes(seal_onnx(emit_float_onnx(source, _metadata(contract))))
         else:
@@ -174,11 +174,13 @@ def write_converted(
     return paths
 
 
-def _paths(
+def artifact_paths(
     folder: Path, source: Source, options: ExportOptions, precision: Precision
-) -> Iterator[tuple[Format, Path]]:
-    for form in (form for form in FORMATS[precision] if form in options.formats):
-        yield form, folder / f"{source.name}.{precision.value}.{form.value}"
+) -> dict[Format, Path]:
+    """Return where the files of a precision are written, by format."""
+    stem = options.stem or f"{source.name}.{precision.value}"
+    formats = [form for form in FORMATS[precision] if form in options.formats]
+    return {form: folder / f"{stem}.{form.value}" for form in formats}
 
 
 def _metadata(contract: Contract) -> Mapping[str, str]:

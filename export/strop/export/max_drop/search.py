@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 from strop.export.certify.certificate import Certificate
-from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises, can_promise
-from strop.export.emit.write import Int8, write_int8
+from strop.export.emit.write import Int8, artifact_paths, write_int8
 from strop.export.inspect.latencies import latencies
 from strop.export.ir.graph import Array
 from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
@@ -24,6 +24,8 @@ from strop.runtime.bench.latency import MeasurePlan
 
 # Prices are medians of two files in one interleaved run: a second holds 500 inferences at 2 ms.
 PLAN = MeasurePlan(min_duration_s=1.0)
+
+Certify: TypeAlias = Callable[[Sequence[Path]], Certificate]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,7 @@ def keep_promise(
     quantized: Quantized,
     certificate: Certificate,
     *,
+    certify: Certify,
     on_step: Callable[[str], None],
 ) -> Attempt:
     """Keep layers in float, and write the int8 files again, where `max_drop` needs it.
@@ -75,23 +78,21 @@ def keep_promise(
         options: What was asked for.
         quantized: What the int8 files were written from.
         certificate: Of all files.
+        certify: Makes that of other files.
         on_step: Called with the name of each step as it begins.
     """
     unchanged = Attempt(int8=quantized.int8, certificate=certificate)
     if options.max_drop is None:
         return unchanged
-    prefix = f"{source.name}.{Precision.INT8.value}."
-    verdicts = tuple(one for one in certificate.verdicts if one.artifact.startswith(prefix))
-    of_int8 = replace(certificate, verdicts=verdicts)
+    files = artifact_paths(folder, source, options, Precision.INT8).values()
+    of_int8 = certificate.of([path.name for path in files])
     is_broken = broken_promises(of_int8, options.max_drop)
     if not is_broken or not can_promise(of_int8, options.max_drop):
         return unchanged
-    attempt = _search(source, options, quantized, of_int8, options.max_drop, on_step)
+    attempt = _search(source, options, quantized, of_int8, certify, on_step)
     if attempt.float_layers.kept:
         write_int8(folder, source, options, attempt.int8)
-    found = {one.artifact: one for one in attempt.certificate.verdicts}
-    verdicts = tuple(found.get(one.artifact, one) for one in certificate.verdicts)
-    return replace(attempt, certificate=replace(certificate, verdicts=verdicts))
+    return replace(attempt, certificate=certificate.renewed(attempt.certificate))
 
 
 def _search(
@@ -99,7 +100,7 @@ def _search(
     options: ExportOptions,
     quantized: Quantized,
     certificate: Certificate,
-    max_drop: float,
+    certify: Certify,
     on_step: Callable[[str], None],
 ) -> Attempt:
     """Leave out the costliest roundings, one by one, until the drop can be promised."""
@@ -113,10 +114,10 @@ def _search(
             changed = replace(quantized.int8, quantized=graph)
             folder = Path(name, str(len(layers)))
             after = _written(folder, source, options, changed)
-            found = certify(source, after, options)
+            found = certify(after)
             prices = _prices(before, after, last, found)
             layers.append(_layer(candidate, prices))
-            if not broken_promises(found, max_drop):
+            if options.max_drop is not None and not broken_promises(found, options.max_drop):
                 kept = FloatLayers(tried=tuple(layers), kept=True)
                 return Attempt(int8=changed, certificate=found, float_layers=kept)
             before, last = after, found
@@ -157,7 +158,8 @@ def _prices(
     found: Certificate,
 ) -> tuple[Price, ...]:
     prices = []
-    for old, new, was, now in zip(before, after, last.verdicts, found.verdicts, strict=True):
+    for old, new in zip(before, after, strict=True):
+        was, now = last.worst(old.name), found.worst(new.name)
         int8, kept = latencies((old, new), plan=PLAN)
         prices.append(
             Price(

@@ -59,6 +59,10 @@ class ExportOptions:
         result_type: In what numbers an int8 .tflite gives it; None for the result's usual type.
         max_float_layers: How many layers may stay in float to meet `max_drop`.
         full_int8: Refuse a model of which an operation has no int8 form.
+        consumer: The program that the files are for, by its name of `strop consumers`; empty
+            where they are for any.
+        stem: What the files are called in front of their suffix; empty for the model's name and
+            the precision. It takes one precision.
     """
 
     output: Path
@@ -83,6 +87,8 @@ class ExportOptions:
     result_type: ResultType | None = None
     max_float_layers: int = MAX_FLOAT_LAYERS
     full_int8: bool = False
+    consumer: str = ""
+    stem: str = ""
 
     def __post_init__(self) -> None:
         # Paths may be given as text, as in a notebook.

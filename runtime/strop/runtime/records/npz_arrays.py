@@ -53,7 +53,8 @@ def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
         if not all(entry.filename.endswith(SUFFIX) for entry in entries):
             raise ValueError(f"it holds {entries[0].filename[:80]!r}")
         return {
-            entry.filename.removesuffix(SUFFIX): _array(archive.read(entry)) for entry in entries
+            entry.filename.removesuffix(SUFFIX): read_array(archive.read(entry))
+            for entry in entries
         }
 
 
@@ -67,8 +68,12 @@ def require_names(found: Collection[str], needed: Collection[str]) -> None:
         raise ValueError(f"it holds {', '.join(sorted(found)):.80}")
 
 
-def _array(content: bytes) -> NDArray[Any]:
-    """Read one .npy, whose header must describe exactly the bytes that follow."""
+def read_array(content: bytes) -> NDArray[Any]:
+    """Read one .npy, whose header must describe exactly the bytes that follow.
+
+    Raises:
+        ValueError, or another of `UNREADABLE`: It does not.
+    """
     head = HEAD.match(content)
     if head is None:
         raise ValueError("an array with another header than NumPy writes")

@@ -16,6 +16,8 @@ from strop.export.commands.flags import (
     refuse_older,
     weights,
 )
+from strop.export.consumers.catalogue import consumer_named
+from strop.export.consumers.presence import environment_of, why_not_here
 from strop.export.options.choices import Input, OnnxInput, Result, ResultType
 from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule
@@ -88,6 +90,13 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder to write (default build/NAME)"
     )
+    group.add_argument(
+        "--for",
+        dest="consumer",
+        metavar="NAME",
+        help="the program that takes the files, by its name of strop consumers: sets what it needs,"
+        " and the certificate reads the files as it does",
+    )
     add_file_flags(group)
     group.add_argument(
         "--max-drop",
@@ -108,7 +117,6 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         "--input",
         type=Input,
         choices=list(Input),
-        default=Input.INT8,
         metavar="{int8,uint8}",
         help="what an int8 .tflite takes: int8 (default, the fastest; strop's runtime converts the"
         " image), or uint8, for other programs",
@@ -117,7 +125,6 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         "--onnx-input",
         type=OnnxInput,
         choices=list(OnnxInput),
-        default=OnnxInput.BYTES,
         metavar="{bytes,float-nchw}",
         help="what an int8 .onnx takes: bytes (default; uint8, height x width x channels), or"
         " float-nchw, for programs that hand over float32, channels x height x width, 0..255",
@@ -126,7 +133,6 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         "--result",
         type=Result,
         choices=list(Result),
-        default=Result.SCORES,
         metavar="{scores,probabilities}",
         help="what int8 files return: scores (default; strop's runtime converts them to"
         " probabilities), or probabilities, for other programs",
@@ -205,8 +211,18 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "onnx input": options.onnx_input.value,
         "result": f"{options.result.value}, {options.written_type.value} in the .tflite",
         "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
+        "for": _consumer(options),
         "output": options.output,
     }
+
+
+def _consumer(options: ExportOptions) -> str:
+    """Say which program it is for, and what of it the certificate is measured with."""
+    if not options.consumer:
+        return "any program"
+    consumer = consumer_named(options.consumer)
+    missing = why_not_here(consumer, environment_of(consumer))
+    return f"{consumer.title}: {missing or consumer.reading.value}"
 
 
 def _normalization(source: Source) -> str:

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from strop.export.pipeline import Export
 
 OF_ARTIFACT = ("precision", "size_bytes", "delegation", "latency")
-OF_MANIFEST = ("int8_steps", "calibration_checks", "near_ties", "certificate", "float_layers")
+OF_MANIFEST = (
+    "int8_steps",
+    "calibration_checks",
+    "near_ties",
+    "certificate",
+    "float_layers",
+    "consumer",
+)
 
 
 def record(made: Export) -> dict[str, object]:

@@ -6,9 +6,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from strop.export.commands.flags import size_of
+from strop.export.commands.flags import formats_of, precisions_of, size_of
+from strop.export.options.choices import Input, OnnxInput, Result
 from strop.export.options.options import ExportOptions
-from strop.export.request import ExportRequest
+from strop.export.request import ExportRequest, with_consumer
 from strop.export.training.record import as_trained
 from strop.export.zoo.shipped import (
     SHIPPED_CALIBRATION,
@@ -54,20 +55,23 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
     Raises:
         SourceError: As `model_spec`.
         ContractError: The labels cannot be read.
+        ConsumerError: The program of --for is unknown, or cannot do with what was asked for.
     """
     request = shared_request(options, model_spec(options))
     settings = replace(
         request.settings,
         max_drop=options.max_drop,
         max_float_layers=options.max_float_layers,
-        input=options.input,
-        onnx_input=options.onnx_input,
-        result=options.result,
+        input=options.input or Input.INT8,
+        onnx_input=options.onnx_input or OnnxInput.BYTES,
+        result=options.result or Result.SCORES,
         result_type=options.result_type,
         keep_failed=options.keep_failed,
         force=options.force,
     )
     request = replace(request, settings=settings)
+    if options.consumer is not None:
+        request = with_consumer(request, options.consumer, _given(options))
     if options.source is not None:
         return request
     return replace(
@@ -77,6 +81,14 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
         labels=request.labels or read_labels(SHIPPED_LABELS),
         resize=request.resize or ResizeRule.STRETCH,
     )
+
+
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """Return what was asked for of that which a consumer may fix."""
+    fields = {"precisions": options.precision, "formats": options.format}
+    others = ("input", "onnx_input", "result", "result_type", "resize", "crop_fraction")
+    fields |= {name: getattr(options, name) for name in others}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def shared_request(options: argparse.Namespace, spec: ModelSpec) -> ExportRequest:
@@ -89,8 +101,8 @@ def shared_request(options: argparse.Namespace, spec: ModelSpec) -> ExportReques
         spec=spec,
         settings=ExportOptions(
             output=Path(),
-            precisions=options.precision,
-            formats=options.format,
+            precisions=precisions_of(options),
+            formats=formats_of(options),
             effort=options.effort,
             min_images=options.min_images,
             full_int8=options.full_int8,

@@ -11,7 +11,13 @@ from typing import Any
 from strop import console
 from strop.export.bundle.bundle import REPORT
 from strop.export.commands.export.request import shared_request
-from strop.export.commands.flags import add_file_flags, add_image_flags, refuse_older
+from strop.export.commands.flags import (
+    add_file_flags,
+    add_image_flags,
+    formats_of,
+    precisions_of,
+    refuse_older,
+)
 from strop.export.commands.sweep.flags import add_member_flags, add_work_flags
 from strop.export.commands.sweep.table import print_sweep
 from strop.export.request import ExportRequest
@@ -135,8 +141,8 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         alphas=options.alpha,
         sizes=options.size,
         rhos=options.rho,
-        precisions=options.precision,
-        formats=options.format,
+        precisions=precisions_of(options),
+        formats=formats_of(options),
         weights=options.weights,
     )
 
@@ -172,7 +178,7 @@ def _asked(options: argparse.Namespace, settings: TrainingSettings, images: Swee
         strop_version=installed_version(),
         classes=IMAGENET_CLASSES if options.weights == IMAGENET else classes,
         labels=settings.labels,
-        formats=tuple(form.value for form in options.format),
+        formats=tuple(form.value for form in formats_of(options)),
         resize=(settings.resize or ResizeRule.CROP).value,
         crop_fraction=CROP_FRACTION if settings.crop_fraction is None else settings.crop_fraction,
         task=options.task,

@@ -1,0 +1,1 @@
+"""Holds one module per program that answers for a file; it runs in the program's environment."""
