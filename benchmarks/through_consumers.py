@@ -4,14 +4,15 @@
         --images DIR --calibration-data DIR --converter FOLDER \
         --output benchmarks/results/consumers.json --page docs/consumers.md
 
-Each consumer runs in an environment of its own, which uv makes. One that cannot be installed has a
-row that says so.
+Each consumer runs in an environment of its own, which is made where it is not here. One that cannot
+be installed has a row that says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from consumers.answer import Images
-from consumers.ask import Answer, ask
-from consumers.catalogue import CONSUMERS, Consumer
+from consumers.ask import Answer, answer_of
+from consumers.catalogue import ROWS, Row
 from consumers.table import table, write_page
 from numpy.typing import NDArray
 from PIL import Image
@@ -30,6 +30,7 @@ from record_file import origin, write_record
 
 import strop.runtime
 from strop import console
+from strop.export.consumers.readers.images import Images
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ContractError, OutputError, SourceError
@@ -42,6 +43,7 @@ FORMAT_VERSION = 1
 OURS = "strop's own runtime"
 AFTER_WRITER = "strop's own runtime, what the writer wrote"
 BATCH = 25
+WRITTEN = "written.tflite"  # what MediaPipe's writer makes of a file, beside it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,26 +51,23 @@ class Seen:
     """The images as one preprocessing gives them.
 
     Attributes:
-        kept: The file that consumers read them from.
+        asked: What a consumer is asked about: files, where it opens them itself.
         pixels: uint8 [N, H, W, 3].
         float_classes: The Keras model's best class of each.
     """
 
-    kept: Path
+    asked: Images
     pixels: NDArray[np.uint8]
     float_classes: NDArray[np.int64]
 
 
-def see(source: Source, images: Images, kept: Path) -> Seen:
-    """Keep the images for the consumers, and ask the float model about them."""
-    names = [str(path.resolve()) for path in images.paths]
-    np.savez(kept, pixels=images.pixels, paths=names, labels=images.labels)
+def see(source: Source, asked: Images, pixels: NDArray[np.uint8]) -> Seen:
+    """Ask the float model about the images."""
     scores = [
-        np.asarray(source.forward(images.pixels[at : at + BATCH].astype(np.float32)))
-        for at in range(0, len(images.pixels), BATCH)
+        np.asarray(source.forward(pixels[at : at + BATCH].astype(np.float32)))
+        for at in range(0, len(pixels), BATCH)
     ]
-    classes = np.concatenate(scores).argmax(axis=1)
-    return Seen(kept=kept, pixels=images.pixels, float_classes=classes)
+    return Seen(asked=asked, pixels=pixels, float_classes=np.concatenate(scores).argmax(axis=1))
 
 
 def stretched_pixels(path: Path, contract: Contract) -> NDArray[np.uint8]:
@@ -117,32 +116,32 @@ def result(
 
 
 def judged(
-    files: Mapping[str, Path], consumers: Sequence[Consumer], seen: Seen, stretched: Seen
+    files: Mapping[str, Path], rows: Sequence[Row], seen: Seen, stretched: Seen
 ) -> Iterator[dict[str, object]]:
     """The rows of the record: strop's own runtime, then every consumer with every file."""
     own = {
-        (title, sight.kept): own_classes(path, sight.pixels)
+        (title, stretches): own_classes(path, (stretched if stretches else seen).pixels)
         for title, path in files.items()
         if read_contract(path) is not None
-        for sight in (seen, stretched)
+        for stretches in (False, True)
     }
-    for (title, kept), classes in own.items():
-        if kept == seen.kept:
+    for (title, stretches), classes in own.items():
+        if not stretches:
             answer = Answer(classes=tuple(classes.tolist()))
             yield result(OURS, title, answer, seen, classes)
-    for consumer in consumers:
-        sight = stretched if consumer.stretches else seen
+    for row in rows:
+        sight = stretched if row.stretches else seen
         for title, path in files.items():
-            if path.suffix not in consumer.suffixes:
+            if path.suffix not in row.suffixes:
                 continue
-            answer = ask(consumer, path, sight.kept)
-            expected = own.get((title, sight.kept))
-            yield result(consumer.name, title, answer, sight, expected)
-            if answer.written is not None and expected is not None:
-                written = sight.kept.with_name("written.tflite")
-                written.write_bytes(answer.written)
-                again = Answer(classes=tuple(own_classes(written, seen.pixels).tolist()))
-                yield result(AFTER_WRITER, title, again, seen, expected)
+            expected = own.get((title, row.stretches))
+            with tempfile.TemporaryDirectory(prefix="strop-consumers.") as folder:
+                copied = Path(shutil.copy(path, folder))
+                yield result(row.name, title, answer_of(row, copied, sight.asked), sight, expected)
+                written = copied.with_name(WRITTEN)
+                if written.exists() and expected is not None:
+                    again = Answer(classes=tuple(own_classes(written, seen.pixels).tolist()))
+                    yield result(AFTER_WRITER, title, again, seen, expected)
 
 
 def labels_of(files: Iterable[Path]) -> tuple[str, ...]:
@@ -170,19 +169,15 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         files |= converted(source.model, contract, calibration, options.converter)
     paths = list_images(options.images)
     paths = paths[:: max(1, len(paths) // options.limit)][: options.limit]
-    with tempfile.TemporaryDirectory(prefix="strop-consumers.") as folder:
-        images = Images(
-            pixels=np.stack(list(pixels_in_order(paths, contract))),
-            paths=paths,
-            labels=labels_of(files.values()),
-        )
-        seen = see(source, images, Path(folder) / "images.npz")
-        whole = np.stack([stretched_pixels(path, contract) for path in paths])
-        stretched = see(source, replace(images, pixels=whole), Path(folder) / "stretched.npz")
-        chosen = [item for item in CONSUMERS if options.only in item.module]
-        rows = judged(files, chosen, seen, stretched)
-        total = sum(path.suffix in item.suffixes for item in chosen for path in files.values())
-        results = list(console.progress(rows, total, "consumers"))
+    pixels = np.stack(list(pixels_in_order(paths, contract)))
+    told = Images(labels=labels_of(files.values()))
+    seen = see(source, replace(told, pixels=pixels), pixels)
+    whole = np.stack([stretched_pixels(path, contract) for path in paths])
+    stretched = see(source, replace(told, paths=tuple(paths)), whole)
+    chosen = [row for row in ROWS if options.only in row.name]
+    rows = judged(files, chosen, seen, stretched)
+    total = sum(path.suffix in row.suffixes for row in chosen for path in files.values())
+    results = list(console.progress(rows, total, "consumers"))
     return {
         "format_version": FORMAT_VERSION,
         **origin(),
@@ -192,7 +187,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
             {"title": title, "name": path.name, "sha256": sha256_file(path)}
             for title, path in files.items()
         ],
-        "packages": {consumer.name: consumer.packages for consumer in chosen},
+        "packages": {row.name: row.packages for row in chosen},
         "results": results,
     }
 
@@ -210,7 +205,7 @@ def merged(record: dict[str, Any], older: Mapping[str, Any]) -> dict[str, Any]:
     rows = [*record["results"], *(r for r in older["results"] if r["consumer"] not in asked)]
     order = list(dict.fromkeys(row["consumer"] for row in (*older["results"], *rows)))
     rows.sort(key=lambda row: order.index(row["consumer"]))
-    packages = {consumer.name: list(consumer.packages) for consumer in CONSUMERS}
+    packages = {row.name: list(row.packages) for row in ROWS}
     return {**record, "packages": packages, "results": rows}
 
 
@@ -229,7 +224,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="only N of them")
     parser.add_argument("--converter", type=Path, metavar="DIR", help="for TFLiteConverter's files")
     parser.add_argument("--calibration-data", type=Path, metavar="DIR", help="for the same")
-    parser.add_argument("--only", default="", metavar="WORD", help="modules with it in their name")
+    parser.add_argument("--only", default="", metavar="WORD", help="rows with it in their name")
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="the record")
     parser.add_argument("--page", type=Path, metavar="FILE.md", help="for the table")
     options = parser.parse_args()

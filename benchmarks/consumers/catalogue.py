@@ -1,85 +1,103 @@
-"""Whoever reads strop's files: one row each, run in an environment of its own."""
+"""The rows of the table: a reader each, run in an environment of its own.
+
+Most readers are those that `strop export --for` certifies with. Here are those of programs that no
+file is exported for, or of other ways to use one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from strop.export.consumers.ask import READERS
+from strop.export.consumers.catalogue import CONSUMERS
+
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Consumer:
+class Row:
     """A program that takes a file, and how it is asked.
 
     Attributes:
         name: In the table.
-        module: In this package; its `classes(path, images)` gives the best class of each image.
-        packages: As a requirement each, with their versions.
+        reader: A file as those of `consumers/readers` are.
+        packages: As `strop.export.consumers.consumer.Consumer` has them.
+        python: Likewise.
         suffixes: Of the files that it takes.
         stretches: It loads the image files itself and stretches them to the input's size.
     """
 
     name: str
-    module: str
+    reader: Path
     packages: tuple[str, ...]
+    python: str = ""
     suffixes: tuple[str, ...] = (".tflite",)
     stretches: bool = False
 
 
-LITERT = "ai-edge-litert==2.3.0"
-MEDIAPIPE = "mediapipe==1.2.3"
+def of(name: str, title: str, *, suffixes: tuple[str, ...] = (".tflite",)) -> Row:
+    """The row of a consumer that files are exported for, on strop's pixels."""
+    consumer = CONSUMERS[name]
+    return Row(
+        name=title,
+        reader=READERS / f"{consumer.reader}.py",
+        packages=consumer.packages,
+        python=consumer.python,
+        suffixes=suffixes,
+    )
+
+
+LITERT = ("ai-edge-litert==2.3.0",)
 BOTH = (".tflite", ".onnx")
 ONNX = (".onnx",)
+MEDIAPIPE = of("mediapipe", "MediaPipe Tasks 1.2.3, arrays")
 
-CONSUMERS = (
-    Consumer(name="LiteRT 2.3, documented snippet", module="via_litert", packages=(LITERT,)),
-    Consumer(name="LiteRT 2.3, signature", module="via_litert_signature", packages=(LITERT,)),
-    Consumer(
-        name="TensorFlow 2.21, tf.lite.Interpreter",
-        module="via_tensorflow",
+ROWS = (
+    replace(of("litert", "LiteRT 2.3, documented snippet"), packages=LITERT),
+    Row(
+        name="LiteRT 2.3, signature",
+        reader=READERS / "litert_signature.py",
+        packages=LITERT,
+    ),
+    replace(
+        of("tensorflow", "TensorFlow 2.21, tf.lite.Interpreter"),
         packages=("tensorflow-cpu==2.21.0",),
     ),
-    Consumer(
+    Row(
         name="tflite-runtime 2.14",
-        module="via_tflite_runtime",
+        reader=READERS / "tflite_runtime.py",
         packages=("tflite-runtime==2.14.0", "numpy==1.26.4"),
+        python="3.11",
     ),
-    Consumer(name="MediaPipe Tasks 1.2.3, arrays", module="via_mediapipe", packages=(MEDIAPIPE,)),
-    Consumer(
-        name="MediaPipe Tasks 1.2.3, image files",
-        module="via_mediapipe_files",
-        packages=(MEDIAPIPE,),
-        stretches=True,
-    ),
-    Consumer(
+    MEDIAPIPE,
+    replace(MEDIAPIPE, name="MediaPipe Tasks 1.2.3, image files", stretches=True),
+    Row(
         name="MediaPipe 0.10.21, after its metadata writer",
-        module="via_mediapipe_writer",
+        reader=HERE / "via_mediapipe_writer.py",
         packages=("mediapipe==0.10.21",),
+        python="3.12",
     ),
-    Consumer(
-        name="TFLite Task Library 0.4.4",
-        module="via_task_library",
-        packages=("tflite-support==0.4.4", "numpy==1.26.4"),
-    ),
-    Consumer(
+    of("task-library", "TFLite Task Library 0.4.4"),
+    Row(
         name="ai-edge-quantizer 0.10, read and written anew",
-        module="via_ai_edge_quantizer",
-        packages=("ai-edge-quantizer==0.10.0", LITERT),
+        reader=HERE / "via_ai_edge_quantizer.py",
+        packages=("ai-edge-quantizer==0.10.0", *LITERT),
     ),
-    Consumer(
-        name="onnxruntime 1.32, bytes",
-        module="via_onnxruntime",
+    replace(
+        of("onnxruntime", "onnxruntime 1.32, bytes", suffixes=ONNX),
         packages=("onnxruntime==1.32.0",),
-        suffixes=ONNX,
     ),
-    Consumer(
+    Row(
         name="OpenVINO 2026.4",
-        module="via_openvino",
+        reader=HERE / "via_openvino.py",
         packages=("openvino==2026.4.1",),
         suffixes=BOTH,
     ),
     *(
-        Consumer(
+        Row(
             name=f"OpenCV {version[: version.index('.', 2)]}, {way}",
-            module=module,
+            reader=HERE / f"{module}.py",
             packages=(f"opencv-python-headless=={version}",),
             suffixes=suffixes,
         )

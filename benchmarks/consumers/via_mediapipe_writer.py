@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from consumers.answer import Images
-from consumers.mediapipe_tasks import classified, of_array
+import numpy as np
 from mediapipe.tasks.python.metadata.metadata_writers import image_classifier, metadata_writer
+from numpy.typing import NDArray
 
-WRITTEN = Path("written.tflite")  # in the current folder; the caller looks at it afterwards
+from strop.export.consumers.readers import mediapipe
+from strop.export.consumers.readers.images import Images
+
+WRITTEN = "written.tflite"  # beside the file, where the benchmark looks for it
 
 
-def classes(path: Path, images: Images) -> list[int]:
-    """The best class of each image."""
+def scores(path: Path, images: Images) -> NDArray[np.float32]:
+    """The scores of each image, float32 [N, classes]."""
     labels = metadata_writer.Labels().add(list(images.labels))
     content = bytearray(path.read_bytes())
     writer = image_classifier.MetadataWriter.create(content, [127.5], [127.5], labels)
     written, _ = writer.populate()
-    WRITTEN.write_bytes(written)
-    return classified(WRITTEN, map(of_array, images.pixels))
+    target = path.with_name(WRITTEN)
+    target.write_bytes(written)
+    return mediapipe.scores(target, images)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-from consumers.answer import Images
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.export.consumers.readers.images import Images
 
 
-def classes(path: Path, images: Images) -> list[int]:
-    """The best class of each image."""
+def scores(path: Path, images: Images) -> NDArray[np.float32]:
+    """The scores of each image, float32 [N, classes]."""
     net = cv2.dnn.readNet(str(path))
     found = []
-    for pixels in images.pixels:
+    for pixels in [] if images.pixels is None else images.pixels:
         net.setInput(cv2.dnn.blobFromImage(pixels[..., ::-1], swapRB=True))
-        found.append(int(net.forward()[0].argmax()))
-    return found
+        found.append(net.forward()[0])
+    return np.stack(found)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import openvino
-from consumers.answer import Images
+from numpy.typing import NDArray
+
+from strop.export.consumers.readers.images import Images
 
 TYPES = {"i8": "int8", "u8": "uint8", "f32": "float32"}
 
 
-def classes(path: Path, images: Images) -> list[int]:
-    """The best class of each image.
+def scores(path: Path, images: Images) -> NDArray[np.float32]:
+    """The scores of each image, float32 [N, classes].
 
     OpenVINO shows a .tflite's input as the type of its codes; int8 codes are byte less 128.
     """
@@ -20,7 +23,7 @@ def classes(path: Path, images: Images) -> list[int]:
     dtype = TYPES[model.input(0).element_type.get_type_name()]
     shift = 128 if dtype == "int8" else 0
     found = []
-    for pixels in images.pixels:
-        (scores,) = model((pixels[None].astype("int16") - shift).astype(dtype)).values()
-        found.append(int(scores[0].argmax()))
-    return found
+    for pixels in [] if images.pixels is None else images.pixels:
+        (row,) = model((pixels[None].astype("int16") - shift).astype(dtype)).values()
+        found.append(row[0])
+    return np.stack(found)

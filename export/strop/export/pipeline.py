@@ -122,7 +122,7 @@ def export(
     if options.labels:
         check_labels(source, options.labels, decision)
     make = _with_int8 if Precision.INT8 in options.precisions else _converted
-    programs = () if recipient is None else recipient.programs(options)
+    programs = () if recipient is None else recipient.programs(source, options)
     judge = partial(certify, source, options=options, programs=programs)
     with bundle(options.output, force=options.force) as folder:
         made = make(folder, source, options, judge, on_step, progress)

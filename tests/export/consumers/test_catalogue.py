@@ -105,12 +105,12 @@ def test_a_contrary_flag_is_named_with_the_needed_one() -> None:
         settled(CONSUMERS["mediapipe"], {"result_type": ResultType.INT8})
 
 
-@pytest.mark.parametrize("name", ["mediapipe", "label-image"])
+@pytest.mark.parametrize("name", ["mediapipe", "task-library", "label-image"])
 def test_a_model_that_it_takes_is_taken(name: str) -> None:
     check_consumer(CONSUMERS[name], source(), options(CONSUMERS[name]))
 
 
-@pytest.mark.parametrize("name", ["mediapipe", "label-image"])
+@pytest.mark.parametrize("name", ["mediapipe", "task-library", "label-image"])
 @pytest.mark.parametrize(
     ("channels", "task", "scores", "error"),
     [

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +68,15 @@ def ask(reader: Path, environment: Environment, file: Path, images: Images) -> N
 
 
 def _write(images: Images, question: Path) -> None:
-    paths, labels = _texts([str(path.resolve()) for path in images.paths]), _texts(images.labels)
-    if images.pixels is None:
-        np.savez(question, paths=paths, labels=labels)
-    else:
-        np.savez(question, paths=paths, labels=labels, pixels=images.pixels)
+    arrays: dict[str, Any] = {
+        "paths": _texts([str(path.resolve()) for path in images.paths]),
+        "labels": _texts(images.labels),
+        "mean": np.array(images.mean),
+        "std": np.array(images.std),
+    }
+    if images.pixels is not None:
+        arrays["pixels"] = images.pixels
+    np.savez(question, **arrays)
 
 
 def _texts(texts: Sequence[str]) -> NDArray[np.str_]:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from strop.export.consumers import label_image, mediapipe
+from strop.export.consumers import (
+    label_image,
+    litert,
+    mediapipe,
+    onnxruntime,
+    task_library,
+    tensorflow,
+)
 from strop.export.consumers.consumer import Consumer
 from strop.runtime.errors import ConsumerError
 
-CONSUMERS = {each.name: each for each in (mediapipe.CONSUMER, label_image.CONSUMER)}
+MODULES = (mediapipe, task_library, label_image, litert, tensorflow, onnxruntime)
+CONSUMERS: dict[str, Consumer] = {module.CONSUMER.name: module.CONSUMER for module in MODULES}
 
 
 def consumer_named(name: str) -> Consumer:

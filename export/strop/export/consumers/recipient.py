@@ -13,6 +13,7 @@ from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.consumer import Consumer, Delivery
 from strop.export.consumers.environment import Environment
 from strop.export.consumers.presence import environment_of, why_not_here
+from strop.export.consumers.readers.images import Images
 from strop.export.consumers.settings import check_consumer
 from strop.export.consumers.through import programs_of
 from strop.export.options.options import ExportOptions
@@ -38,9 +39,10 @@ class Recipient:
         """Why nothing of it can be asked here; empty where it can, or has nothing to be asked."""
         return why_not_here(self.consumer, self.environment)
 
-    def programs(self, options: ExportOptions) -> tuple[Program, ...]:
+    def programs(self, source: Source, options: ExportOptions) -> tuple[Program, ...]:
         """Return what the certificate asks beside strop's own runtime."""
-        return programs_of(self.consumer, self.environment, options.labels)
+        told = Images(labels=options.labels, mean=source.mean, std=source.std)
+        return programs_of(self.consumer, self.environment, told)
 
     def deliver(
         self, folder: Path, paths: tuple[Path, ...], source: Source, options: ExportOptions

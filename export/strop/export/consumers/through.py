@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -31,14 +31,14 @@ class _Asked:
         title: Of the program, with its version and what it is given.
         consumer: Which has a reader.
         environment: Where its packages are.
-        labels: One per class; empty where they are unknown.
+        told: What it is told of the images beside them: labels, normalization.
         opens_files: Whether it is given files, not pixels.
     """
 
     title: str
     consumer: Consumer
     environment: Environment
-    labels: tuple[str, ...]
+    told: Images
     opens_files: bool
 
     def scores(self, file: Path, paths: Sequence[Path]) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class _Asked:
     def _images(self, file: Path, paths: Sequence[Path]) -> Iterator[Images]:
         if self.opens_files:
             for at in range(0, len(paths), MAX_FILES):
-                yield Images(paths=tuple(paths[at : at + MAX_FILES]), labels=self.labels)
+                yield replace(self.told, paths=tuple(paths[at : at + MAX_FILES]))
             return
         contract = read_contract(file)
         if contract is None:
@@ -67,7 +67,7 @@ class _Asked:
         size = contract.height * contract.width * contract.channels
         pixels = pixels_in_order(paths, contract)
         while some := list(islice(pixels, max(1, MAX_PIXEL_BYTES // size))):
-            yield Images(pixels=np.stack(some), labels=self.labels)
+            yield replace(self.told, pixels=np.stack(some))
 
 
 def titled(consumer: Consumer, environment: Environment) -> str:
@@ -79,14 +79,14 @@ def titled(consumer: Consumer, environment: Environment) -> str:
 
 
 def programs_of(
-    consumer: Consumer, environment: Environment | None, labels: tuple[str, ...]
+    consumer: Consumer, environment: Environment | None, told: Images
 ) -> tuple[Program, ...]:
     """Return the ways in which a consumer is asked; none where nothing of it can be.
 
     Args:
         consumer: The program.
         environment: Where its packages are; None where they are not here.
-        labels: One per class; empty where they are unknown.
+        told: What it is told of all images: their labels and the model's normalization.
     """
     if environment is None or not consumer.reader:
         return ()
@@ -101,7 +101,7 @@ def programs_of(
                 title=title,
                 consumer=consumer,
                 environment=environment,
-                labels=labels,
+                told=told,
                 opens_files=opens_files,
             ).scores,
         )

@@ -55,6 +55,8 @@ def main() -> int:
             pixels=arrays.get("pixels"),
             paths=tuple(map(Path, arrays["paths"].tolist())),
             labels=tuple(arrays["labels"].tolist()),
+            mean=tuple(arrays["mean"].tolist()),
+            std=tuple(arrays["std"].tolist()),
         )
     try:
         scores = load(reader).scores(artifact, images)
