@@ -196,7 +196,7 @@ def _evaluate(
     task: Task, entrants: Sequence[_Entrant], paths: Sequence[Path], decision: Decision
 ) -> ModelAnswers:
     """Collect every entrant's answers; return the float model's."""
-    forward = tf.function(task.source.forward, autograph=False, reduce_retracing=True)
+    forward = task.source.compiled()
     reference: list[ModelAnswers] = []
     for batch in batches(paths, task.contract, batch_size=BATCH_SIZE):
         scores: Array = forward(tf.cast(batch, tf.float32)).numpy()

@@ -159,7 +159,7 @@ def _answers(
     decision: Decision,
 ) -> list[ModelAnswers]:
     """Collect the source's answers, then each artifact's."""
-    forward = tf.function(source.forward, autograph=False, reduce_retracing=True)
+    forward = source.compiled()
     collected: list[list[ModelAnswers]] = [[] for _ in range(1 + len(opened))]
     seen = 0
     for batch in images:

@@ -11,7 +11,6 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from strop.export.frontend.read_tflite import read_tflite
 from strop.export.ir.graph import Graph
 from strop.export.options.choices import Precision
-from strop.export.source.memory_limits import frozen
 from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_dropped, native_stderr_held
 from strop.runtime.errors import SourceError
@@ -35,9 +34,8 @@ def freeze(source: Source) -> Any:
     Raises:
         SourceError: A result in it has over 2**28 elements.
     """
-    shape = (1, source.height, source.width, source.channels)
     with native_stderr_held():  # of a TensorFlow that the user imported, with its log lines on
-        return frozen(source.forward, shape, where=source.name)
+        return source.batch_of_one()
 
 
 def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:

@@ -82,7 +82,7 @@ def check_input(source: Source, images: Array, truth: Array | None) -> ImageFind
     """
     if len(images) < MIN_IMAGES:
         return None
-    forward = tf.function(source.forward, autograph=False, reduce_retracing=True)
+    forward = source.compiled()
 
     def answer(reading: Reading, some: Array) -> _Answer:
         scores = _scores(forward, reading.pixels_for(source, images[some]))

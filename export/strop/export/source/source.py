@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,13 @@ class Source:
             (pixel - mean) / std.
         forward: float32 [N, height, width, channels], pixels 0..255, to float32
             [N, classes]: the model's own output, `mean` and `std` applied inside. It runs
-            eagerly; wrap it in tf.function to run it often.
+            eagerly; `compiled` runs it often.
         resize: What the model itself does to an image of any size before that, `whole`
             [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
         model: The Keras model that it is, without `mean` and `std`; None of a SavedModel.
         file: Where it was loaded from; None of a model that was in memory.
+        graphs: What `compiled` and `batch_of_one` have made; tracing takes as long as a
+            hundred images do.
     """
 
     name: str
@@ -70,6 +72,29 @@ class Source:
     resize: InputResize | None = None
     model: Any = None
     file: Path | None = None
+    # Not taken over by `replace`: another `forward` has other graphs.
+    graphs: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
+
+    def compiled(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Return `forward` as a TensorFlow function of any number of images."""
+        if "compiled" not in self.graphs:
+            shape = (None, self.height, self.width, self.channels)
+            spec = tf.TensorSpec(shape, tf.float32, name="images")
+            made = tf.function(self.forward, autograph=False, input_signature=(spec,))
+            self.graphs["compiled"] = made
+        found: Callable[[tf.Tensor], tf.Tensor] = self.graphs["compiled"]
+        return found
+
+    def batch_of_one(self) -> Any:
+        """Return `forward` as a concrete function of one image, its variables made constants.
+
+        Raises:
+            SourceError: A result in it has over 2**28 elements.
+        """
+        if "batch_of_one" not in self.graphs:
+            shape = (1, self.height, self.width, self.channels)
+            self.graphs["batch_of_one"] = frozen(self.forward, shape, where=self.name)
+        return self.graphs["batch_of_one"]
 
     def __repr__(self) -> str:
         sides = f"{self.height}x{self.width}x{self.channels}"
