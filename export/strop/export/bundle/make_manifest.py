@@ -6,8 +6,9 @@ import hashlib
 import platform
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from strop.export.bundle.manifest import (
@@ -182,6 +183,8 @@ def _image_set(paths: tuple[Path, ...]) -> ImageSet:
 
 
 def _versions() -> dict[str, str]:
-    installed = {found.name: found.version for found in distributions()}
-    known = {package: installed[package] for package in PACKAGES if package in installed}
+    known = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            known[package] = version(package)
     return {"python": platform.python_version(), **known}
