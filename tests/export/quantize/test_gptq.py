@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from strop.export.ir.graph import Kind, Op
-from strop.export.quantize.gptq import rows_of, second_moments
+from strop.export.quantize.gptq import BLOCK, DAMPING, round_weights, rows_of, second_moments
 
 
 @pytest.mark.parametrize("kind", [Kind.CONV, Kind.DEPTHWISE])
@@ -62,6 +62,26 @@ def test_fewer_patches_are_some_of_them_and_always_the_same() -> None:
     noise = np.random.default_rng(3).normal(size=(3, 8, 8, 2)).astype(np.float32)
     once, again = (second_moments(op, weights, noise, most=50) for _ in range(2))
     assert once.tolist() == again.tolist()
+
+
+@pytest.mark.parametrize("inputs", [7, BLOCK, 2 * BLOCK + 45])
+def test_rounding_by_blocks_gives_the_codes_of_one_input_after_the_other(inputs: int) -> None:
+    random = np.random.default_rng(inputs)
+    weights = random.normal(size=(12, inputs))
+    scales = np.abs(weights).max(1) / 127
+    seen = random.normal(size=(3 * inputs, inputs)) @ random.normal(size=(inputs, inputs))
+    moments = seen.T @ seen
+    left, expected = weights.copy(), np.empty(weights.shape, np.int8)
+    damped = moments + DAMPING * np.trace(moments) / inputs * np.eye(inputs)
+    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
+    for index in range(inputs):
+        expected[:, index] = np.rint(left[:, index] / scales).clip(-127, 127)
+        error = (left[:, index] - expected[:, index] * scales) / upper[index, index]
+        left[:, index:] -= np.outer(error, upper[index, index:])
+    found = round_weights(weights, scales, moments, largest=127)
+    np.testing.assert_array_equal(found, expected)
+    apart = round_weights(weights, scales, np.stack([moments] * 12), largest=127)
+    np.testing.assert_array_equal(apart, expected)
 
 
 def _power(op: Op, weights: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, int]:

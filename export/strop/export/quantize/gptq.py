@@ -18,6 +18,9 @@ from strop.export.ir.graph import Array, Kind, Op
 # Added to the diagonal, as a share of its mean, so that inputs that are always 0 or always
 # alike leave the system solvable. Source: GPTQ, section 3.3, "1 % of the average diagonal".
 DAMPING = 0.01
+# Inputs that are gone through before what they ask of all others is subtracted. Source: GPTQ,
+# section 3.3, "lazy batch-updates".
+BLOCK = 128
 PATCH_SEED = 0  # the same patches every time, so that the same model gives the same bytes
 
 
@@ -44,13 +47,26 @@ def round_weights(weights: Array, scales: Array, moments: Array, *, largest: int
     # the inputs after it.
     upper = _inverse_factor(moments.astype(np.float64))
     codes = np.empty(weights.shape, np.int8)
-    for index in range(weights.shape[1]):
-        column = left[:, index]
-        chosen = np.rint(column / steps).clip(-largest, largest)
-        codes[:, index] = chosen
-        error = (column - chosen * steps) / upper[..., index, index]
-        left[:, index + 1 :] -= error[:, None] * upper[..., index, index + 1 :]
+    for start in range(0, weights.shape[1], BLOCK):
+        end = min(start + BLOCK, weights.shape[1])
+        errors = np.empty((len(weights), 1, end - start))
+        for index in range(start, end):
+            column = left[:, index]
+            chosen = np.rint(column / steps).clip(-largest, largest)
+            codes[:, index] = chosen
+            error = (column - chosen * steps) / upper[..., index, index]
+            left[:, index + 1 : end] -= error[:, None] * upper[..., index, index + 1 : end]
+            errors[:, 0, index - start] = error
+        left[:, end:] -= _all_at_once(errors, upper[..., start:end, end:])
     return codes
+
+
+def _all_at_once(errors: Array, upper: Array) -> Array:
+    """Return what a block's errors ask of the inputs after it: float64 [rows, inputs]."""
+    asked: Array = (errors @ upper if upper.ndim == 3 else errors[:, 0] @ upper).reshape(
+        len(errors), -1
+    )
+    return asked
 
 
 def _inverse_factor(moments: Array) -> Array:
@@ -60,9 +76,26 @@ def _inverse_factor(moments: Array) -> Array:
     # An input that was never other than 0 leaves nothing to balance.
     damping = np.maximum(DAMPING * diagonal, np.finfo(np.float32).tiny)
     damped = moments + np.asarray(damping)[..., None, None] * np.eye(size)
-    lower = np.linalg.cholesky(np.linalg.inv(damped))
-    factor: Array = np.swapaxes(lower, -1, -2)
-    return factor
+    # With the order of the inputs reversed, the lower factor becomes an upper one: damped is
+    # R R^T, so that R^-1 is U.
+    reversed_lower = np.linalg.cholesky(damped[..., ::-1, ::-1])
+    return _inverse_of_upper(reversed_lower[..., ::-1, ::-1])
+
+
+def _inverse_of_upper(upper: Array) -> Array:
+    """Invert triangular matrices [..., n, n], by halves: LU would take eight times as long."""
+    size = upper.shape[-1]
+    if size <= BLOCK:
+        inverse: Array = np.linalg.inv(upper)
+        return inverse
+    half = size // 2
+    first = _inverse_of_upper(upper[..., :half, :half])
+    last = _inverse_of_upper(upper[..., half:, half:])
+    found = np.zeros_like(upper)
+    found[..., :half, :half] = first
+    found[..., half:, half:] = last
+    found[..., :half, half:] = -first @ (upper[..., :half, half:] @ last)
+    return found
 
 
 def rows_of(op: Op, weights: Array) -> Array:
