@@ -24,7 +24,7 @@ SLOW_FILES = ("tests/test_readme.py", "tests/fuzz/test_fuzz.py")
 MARKED = {
     "slow": (*SLOW, *SLOW_FILES, "tests/test_library.py::test_the_code_of_the_page"),
     "board": (TOGETHER,),
-    "browser": ("tests/test_pages.py",),
+    "browser": ("tests/test_pages.py", "tests/export/consumers/test_in_browser.py"),
 }
 
 

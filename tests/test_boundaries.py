@@ -155,7 +155,7 @@ def test_the_wheel_holds_exactly_the_files_of_both_halves(tmp_path: Path) -> Non
     )
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    kinds = {".py", ".typed"}
+    kinds = {".py", ".typed", ".js", ".html"}
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if Path(name).suffix in kinds}
     tree = {

@@ -63,7 +63,7 @@ def test_a_consumer_is_whole(consumer: Consumer) -> None:
     assert consumer.source
     assert consumer.reader in {"", *READERS}
     if consumer.reader:
-        assert consumer.packages
+        assert consumer.packages or consumer.npm_packages
     if consumer.reading is Reading.STATIC:
         assert not consumer.reader
     if "stem" in consumer.settings:

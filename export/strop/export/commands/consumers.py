@@ -8,8 +8,12 @@ from typing import Any
 from strop import console
 from strop.export.consumers.catalogue import CONSUMERS, consumer_named
 from strop.export.consumers.consumer import Consumer
-from strop.export.consumers.environment import install
-from strop.export.consumers.presence import environment_of, why_not_here
+from strop.export.consumers.presence import (
+    environment_of,
+    install_for,
+    needed_packages,
+    why_not_here,
+)
 from strop.export.consumers.settings import in_words
 from strop.runtime.errors import ConsumerError
 
@@ -29,8 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--install",
         metavar="NAME",
-        help="fetch a program's Python packages into an environment of its own, in the user's cache"
-        " folder; nothing else ever installs one",
+        help="fetch a program's packages into a folder of its own in the user's cache; nothing else"
+        " ever installs one",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
@@ -55,11 +59,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _install(consumer: Consumer) -> None:
-    if not consumer.packages:
+    needed = needed_packages(consumer)
+    if not needed:
         raise ConsumerError(f"{consumer.name}: has no packages to install; {consumer.takes}")
     if environment_of(consumer) is None:
-        console.note(f"installing {' '.join(consumer.packages)} ...")
-        install(consumer.packages, last_python=consumer.python)
+        console.note(f"installing {' '.join(needed)} ...")
+        install_for(consumer)
 
 
 def _row(consumer: Consumer) -> tuple[str, ...]:
@@ -91,7 +96,7 @@ def _record(consumer: Consumer) -> dict[str, object]:
             field: [in_words(value) for value in allowed]
             for field, allowed in consumer.settings.items()
         },
-        "packages": consumer.packages,
+        "packages": needed_packages(consumer),
         "versions": {} if environment is None else environment.versions,
         "not_here": why_not_here(consumer, environment),
     }

@@ -7,15 +7,26 @@ from difflib import get_close_matches
 from strop.export.consumers import (
     label_image,
     litert,
+    litert_js,
     mediapipe,
     onnxruntime,
+    onnxruntime_web,
     task_library,
     tensorflow,
 )
 from strop.export.consumers.consumer import Consumer
 from strop.runtime.errors import ConsumerError
 
-MODULES = (mediapipe, task_library, label_image, litert, tensorflow, onnxruntime)
+MODULES = (
+    mediapipe,
+    task_library,
+    litert_js,
+    onnxruntime_web,
+    label_image,
+    litert,
+    tensorflow,
+    onnxruntime,
+)
 CONSUMERS: dict[str, Consumer] = {module.CONSUMER.name: module.CONSUMER for module in MODULES}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop.export.consumers.environment import Environment
+from strop.export.consumers.npm_packages import NpmPackage
 from strop.export.options.options import ExportOptions
 
 if TYPE_CHECKING:  # `strop consumers` needs no TensorFlow
@@ -83,7 +84,8 @@ class Consumer:
             empty where nothing can be had.
         python: The last version of Python that these have wheels for, "3.11"; empty without a
             limit.
-        programs: Executables that it needs on the PATH.
+        npm_packages: What it needs of npm; its Python is then the one that strop runs in.
+        programs: Executables that it needs on the PATH; "chromium|chrome" is one of the two.
         refuse: Raises ConsumerError for a model or options that it cannot do with.
         reader: Name of the module in `readers/` that answers for a file; empty where nothing
             does.
@@ -100,6 +102,7 @@ class Consumer:
     settings: Mapping[str, tuple[object, ...]]
     packages: tuple[str, ...] = ()
     python: str = ""
+    npm_packages: tuple[NpmPackage, ...] = ()
     programs: tuple[str, ...] = ()
     refuse: Callable[[Source, ExportOptions], None] = takes_everything
     reader: str = ""

@@ -31,10 +31,12 @@ class Environment:
     Attributes:
         python: Its executable.
         versions: Of the packages, by name.
+        node_modules: Folder of the packages that are npm's; None where there are none.
     """
 
     python: Path
     versions: Mapping[str, str]
+    node_modules: Path | None = None
 
 
 def find_environment(packages: Sequence[str]) -> Environment | None:
@@ -79,12 +81,12 @@ def install(packages: Sequence[str], *, last_python: str = "") -> Environment:
     with alone(folder.parent, busy=f"{folder.parent}: another process installs there; wait for it"):
         shutil.rmtree(folder, ignore_errors=True)
         if uv is not None:
-            _run([uv, "venv", "--quiet", "--python", python, str(folder)])
+            run_installer([uv, "venv", "--quiet", "--python", python, str(folder)])
             install_into = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin/python")]
         else:
-            _run([python, "-m", "venv", str(folder)])
+            run_installer([python, "-m", "venv", str(folder)])
             install_into = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet"]
-        _run([*install_into, *packages])
+        run_installer([*install_into, *packages])
         (folder / COMPLETE).touch()
     found = find_environment(packages)
     if found is None:
@@ -105,10 +107,24 @@ def _interpreter(packages: Sequence[str], last_python: str, *, has_uv: bool) -> 
     return found or last_python  # uv fetches it
 
 
-def _run(command: Sequence[str]) -> None:
+def run_installer(command: Sequence[str], folder: Path | None = None) -> None:
+    """Run a tool that fetches packages.
+
+    Args:
+        command: What to run.
+        folder: It is the current one meanwhile; None for where this process is.
+
+    Raises:
+        ConsumerError: It failed, or was not done in time.
+    """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired as err:
         raise ConsumerError(f"{command[0]}: not done after {INSTALL_TIMEOUT_S} s") from err

@@ -15,6 +15,7 @@ from typing import IO
 from strop.export.consumers.environment import Environment
 from strop.runtime.errors import ConsumerError
 
+NODE_MODULES = "STROP_NODE_MODULES"  # tells readers where the npm packages lie
 MAX_SAID_BYTES = 1 << 16  # the end of what a process says is kept
 
 
@@ -62,10 +63,12 @@ def run_script(
     what = [str(script)] if isinstance(script, Path) else ["-m", script]
     # Isolated: neither PYTHONPATH nor the current folder. No bytecode beside strop's own files.
     command = [str(environment.python), "-I", "-B", *what, *arguments]
+    told = {} if environment.node_modules is None else {NODE_MODULES: str(environment.node_modules)}
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         process = subprocess.Popen(
             command,
             cwd=folder,
+            env={**os.environ, **told},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=complained,
