@@ -18,10 +18,10 @@ from strop.runtime import StropError
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPORT = """
-    Certificate ContractError Effort Export ExportOptions Format GateError GraphError ImageError
-    Input ModelSpec OutputError Precision QuantizationError ResizeRule Result Source SourceError
-    StropError Task Verdict export from_keras_model list_images load_model open_model options_for
-    read_labels show_progress
+    Certificate ConsumerError ContractError Effort Export ExportOptions Format GateError GraphError
+    ImageError Input ModelSpec OutputError Precision QuantizationError ResizeRule Result Source
+    SourceError StropError Task Verdict export from_keras_model list_images load_model open_model
+    options_for read_labels show_progress
 """
 RUNTIME = """
     Activation ArtifactError BaselineError BenchRecord CameraError CheckPlan CheckReport Checked

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from strop.runtime.artifact.artifact import Format as Format
     from strop.runtime.artifact.contract import ResizeRule as ResizeRule
     from strop.runtime.artifact.contract import Task as Task
+    from strop.runtime.errors import ConsumerError as ConsumerError
     from strop.runtime.errors import ContractError as ContractError
     from strop.runtime.errors import GateError as GateError
     from strop.runtime.errors import GraphError as GraphError
@@ -52,8 +53,8 @@ else:
             "strop.export.zoo.spec": "ModelSpec",
             "strop.runtime.artifact.artifact": "Format",
             "strop.runtime.artifact.contract": "ResizeRule Task",
-            "strop.runtime.errors": "ContractError GateError GraphError ImageError OutputError"
-            " QuantizationError SourceError StropError",
+            "strop.runtime.errors": "ConsumerError ContractError GateError GraphError ImageError"
+            " OutputError QuantizationError SourceError StropError",
             "strop.runtime.images.dataset": "list_images read_labels",
             "strop.runtime.progress": "show_progress",
         },

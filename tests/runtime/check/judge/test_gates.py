@@ -140,6 +140,26 @@ def test_the_certificate_is_found_by_content_not_by_name(tmp_path: Path, version
     assert found == Certified(drop=0.3, high=0.4, images=400, one_answer_drop=one_answer)
 
 
+@pytest.mark.parametrize(
+    ("high", "reason", "expected"),
+    [(0.6, "", (0.6, "")), (0.1, "", (0.4, "")), (0.1, "no proof", (0.4, "no proof"))],
+    ids=["worse", "better", "not certified"],
+)
+def test_the_drop_through_another_program_counts_where_it_is_worse(
+    tmp_path: Path, high: float, reason: str, expected: tuple[float, str]
+) -> None:
+    through = {
+        "artifact": "m.onnx",
+        "drop": high / 2,
+        "drop_interval": {"low": 0.0, "high": high},
+        "not_certified": reason,
+    }
+    certificate = {**MANIFEST["certificate"], "through": [through]}
+    content = MANIFEST | {"format_version": 7, "certificate": certificate}
+    found = certified(manifest_in(tmp_path, content), "cd")
+    assert (found.high, found.not_certified) == expected
+
+
 def test_figures_that_prove_nothing_pass_no_gate(tmp_path: Path) -> None:
     found = certified(manifest_in(tmp_path, MANIFEST | {"format_version": 5}), "ab")
     failed = dropped(found, 0.5)["accuracy"]

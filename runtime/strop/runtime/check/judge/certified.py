@@ -26,7 +26,8 @@ class Certified:
     """The drop from the float model, as shares.
 
     Attributes:
-        drop: As measured on the validation images.
+        drop: As measured on the validation images; through the program that the file is for, where
+            that is worse.
         high: Upper end of its 95 % interval.
         images: How many.
         not_certified: Why that proves nothing; empty where it does.
@@ -62,16 +63,20 @@ def certified(artifact: Path, sha256: str) -> Certified:
             )
         names = {each["file"] for each in record["artifacts"] if each["sha256"] == sha256}
         certificate = record["certificate"]
-        verdicts = [each for each in certificate["verdicts"] if each["artifact"] in names]
+        # Before version 7 no other program was asked.
+        every = [*certificate["verdicts"], *certificate.get("through", ())]
+        verdicts = [each for each in every if each["artifact"] in names]
         if not verdicts:
             raise ContractError(
                 f"{path}: certifies no file with the content of {artifact.name}; {REMEDY}"
             )
+        worst = max(verdicts, key=lambda each: float(each["drop_interval"]["high"]))
+        reasons = [_not_certified(record, each) for each in verdicts]
         return Certified(
-            drop=float(verdicts[0]["drop"]),
-            high=float(verdicts[0]["drop_interval"]["high"]),
+            drop=float(worst["drop"]),
+            high=float(worst["drop_interval"]["high"]),
             images=int(certificate["images"]),
-            not_certified=_not_certified(record, verdicts[0]),
+            not_certified=next(filter(None, reasons), ""),
             one_answer_drop=_one_answer_drop(record),
         )
     except (KeyError, TypeError, ValueError) as err:
