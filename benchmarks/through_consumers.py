@@ -1,7 +1,7 @@
 """What other programs make of strop's int8 files, on the same images.
 
-    uv run python benchmarks/through_consumers.py MODEL.keras --file TITLE=PATH ... \
-        --images DIR --calibration-data DIR --converter FOLDER \
+    uv run python benchmarks/through_consumers.py MODEL.keras --title "MobileNetV2" \
+        --file TITLE=PATH ... --images DIR --calibration-data DIR --converter FOLDER \
         --output benchmarks/results/consumers.json --page docs/consumers.md
 
 Each consumer runs in an environment of its own, which is made where it is not here. One that cannot
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from consumers.ask import Answer, answer_of
 from consumers.catalogue import ROWS, Row
-from consumers.table import table, write_page
+from consumers.table import tables, write_page
 from numpy.typing import NDArray
 from PIL import Image
 from record_file import origin, write_record
@@ -39,7 +39,7 @@ from strop.runtime.images.dataset import list_images, pixels_in_order
 if TYPE_CHECKING:
     from strop.export.source.source import Source
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: several models
 OURS = "strop's own runtime"
 AFTER_WRITER = "strop's own runtime, what the writer wrote"
 BATCH = 25
@@ -150,9 +150,9 @@ def labels_of(files: Iterable[Path]) -> tuple[str, ...]:
     return next((found.labels for found in contracts if found is not None and found.labels), ())
 
 
-def measure(options: argparse.Namespace) -> dict[str, object]:
-    """Everything that the record says."""
-    from consumers.converter import converted
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that the record says of one model."""
+    from consumers.converter import converted, quantized_static
 
     from strop.export.source.source import load_model_file
 
@@ -167,6 +167,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     if options.converter is not None:
         calibration = list_images(options.calibration_data)
         files |= converted(source.model, contract, calibration, options.converter)
+        files |= quantized_static(source, contract, calibration, options.converter)
     paths = list_images(options.images)
     paths = paths[:: max(1, len(paths) // options.limit)][: options.limit]
     pixels = np.stack(list(pixels_in_order(paths, contract)))
@@ -179,34 +180,54 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     total = sum(path.suffix in row.suffixes for row in chosen for path in files.values())
     results = list(console.progress(rows, total, "consumers"))
     return {
-        "format_version": FORMAT_VERSION,
         **origin(),
-        "model": {"name": options.model.name, "sha256": sha256_file(options.model)},
+        "model": {"title": options.title, "sha256": sha256_file(options.model)},
         "images": len(paths),
         "files": [
             {"title": title, "name": path.name, "sha256": sha256_file(path)}
             for title, path in files.items()
         ],
-        "packages": {row.name: row.packages for row in chosen},
         "results": results,
     }
 
 
-def merged(record: dict[str, Any], older: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, with the rows of the older one for whoever was not asked this time.
+def merged(model: dict[str, Any], older: Mapping[str, Any]) -> dict[str, Any]:
+    """What is measured of a model, with the older rows of whoever was not asked this time.
 
     Raises:
-        OutputError: The older one is of other files or images.
+        OutputError: These are of other files or images.
     """
-    for key in ("format_version", "files", "images"):
-        if record[key] != older[key]:
+    for key in ("files", "images"):
+        if model[key] != older[key]:
             raise OutputError(f"the record is of other {key}; ask all consumers, without --only")
-    asked = {row["consumer"] for row in record["results"]}
-    rows = [*record["results"], *(r for r in older["results"] if r["consumer"] not in asked)]
+    asked = {row["consumer"] for row in model["results"]}
+    rows = [*model["results"], *(r for r in older["results"] if r["consumer"] not in asked)]
     order = list(dict.fromkeys(row["consumer"] for row in (*older["results"], *rows)))
     rows.sort(key=lambda row: order.index(row["consumer"]))
-    packages = {row.name: list(row.packages) for row in ROWS}
-    return {**record, "packages": packages, "results": rows}
+    return {**model, "results": rows}
+
+
+def recorded(model: dict[str, Any], record: Mapping[str, Any], *, is_whole: bool) -> dict[str, Any]:
+    """The record with a model measured anew, the others as they are.
+
+    Args:
+        model: As `measure` has it.
+        record: The older one; empty where there is none.
+        is_whole: Whether all consumers were asked.
+
+    Raises:
+        OutputError: Some were, and the older rows are of other files or images.
+    """
+    models = {each["model"]["title"]: each for each in record.get("models", ())}
+    title = model["model"]["title"]
+    if not is_whole and title in models:
+        model = merged(model, models[title])
+    models[title] = model
+    return {
+        "format_version": FORMAT_VERSION,
+        "packages": {row.name: list(row.packages) for row in ROWS},
+        "models": list(models.values()),
+    }
 
 
 def titled(word: str) -> tuple[str, Path]:
@@ -219,19 +240,22 @@ def main() -> int:
     """Ask every consumer, print the table, keep the record and the page."""
     parser = argparse.ArgumentParser(description="strop's int8 files through other programs.")
     parser.add_argument("model", type=Path, help="the Keras model")
+    parser.add_argument("--title", required=True, help="of the model, above its table")
     parser.add_argument("--file", type=titled, action="append", required=True, metavar="TITLE=PATH")
     parser.add_argument("--images", type=Path, required=True, help="any folder of images")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="only N of them")
-    parser.add_argument("--converter", type=Path, metavar="DIR", help="for TFLiteConverter's files")
+    parser.add_argument("--converter", type=Path, metavar="DIR", help="for others' files")
     parser.add_argument("--calibration-data", type=Path, metavar="DIR", help="for the same")
     parser.add_argument("--only", default="", metavar="WORD", help="rows with it in their name")
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="the record")
     parser.add_argument("--page", type=Path, metavar="FILE.md", help="for the table")
     options = parser.parse_args()
-    record = json.loads(json.dumps(measure(options)))
-    if options.only and options.output is not None and options.output.exists():
-        record = merged(record, json.loads(options.output.read_text()))
-    for line in table(record).splitlines():
+    older = {}
+    if options.output is not None and options.output.exists():
+        older = json.loads(options.output.read_text())
+    model = json.loads(json.dumps(measure(options)))
+    record = recorded(model, older, is_whole=not options.only)
+    for line in tables(record).splitlines():
         console.line(line)
     if options.output is not None:
         write_record(record, options.output)

@@ -1,4 +1,4 @@
-"""TensorFlow's own converter makes the int8 files that strop's are held against."""
+"""TensorFlow's and ONNX Runtime's own tools make the int8 files that strop's are held against."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from peers.onnx_files import float_onnx, static_onnx
+from peers.peer import Task
 
 from strop.export.ir.graph import Array
+from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.images.dataset import pixels_in_order
@@ -41,6 +44,25 @@ def converted(
     for dtype, path in zip(DTYPES, files.values(), strict=True):
         path.write_bytes(_convert(model, inputs, dtype))
     return files
+
+
+def quantized_static(
+    source: Source, contract: Contract, images: Sequence[Path], folder: Path
+) -> dict[str, Path]:
+    """Quantize a model by quantize_static, float at both ends, as its documentation advises.
+
+    Args:
+        source: The model.
+        contract: How images become its input.
+        images: For the ranges.
+        folder: For the file. One that is in it already is taken as it is.
+    """
+    path = folder / "onnx-static.onnx"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        task = Task(source=source, contract=contract, calibration=tuple(images), folder=folder)
+        static_onnx(task, {"onnx-float": float_onnx(task, {})})
+    return {"quantize_static": path}
 
 
 def _convert(model: Any, inputs: Sequence[Array], dtype: tf.DType) -> bytes:

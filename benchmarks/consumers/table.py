@@ -1,4 +1,4 @@
-"""The record as a table in Markdown."""
+"""The record as tables in Markdown."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from typing import Any
 START, END = "<!-- from the record: -->", "<!-- until here -->"
 
 
-def table(record: Mapping[str, Any]) -> str:
+def tables(record: Mapping[str, Any]) -> str:
+    """A table for each model."""
+    return "\n".join(
+        f"### {model['model']['title']}, {model['images']} images\n\n{table(model)}"
+        for model in record["models"]
+    )
+
+
+def table(model: Mapping[str, Any]) -> str:
     """A row for each consumer, a column for each file, and below it why some were refused."""
-    titles = [file["title"] for file in record["files"]]
+    titles = [file["title"] for file in model["files"]]
     notes: list[str] = []
     lines = [_line(["consumer", *titles]), _line(["---"] * (len(titles) + 1))]
-    for name in dict.fromkeys(result["consumer"] for result in record["results"]):
+    for name in dict.fromkeys(result["consumer"] for result in model["results"]):
         found = {
-            result["file"]: result for result in record["results"] if result["consumer"] == name
+            result["file"]: result for result in model["results"] if result["consumer"] == name
         }
         cells = [_cell(found[title], notes) if title in found else "" for title in titles]
         lines.append(_line([name, *cells]))
@@ -24,14 +32,14 @@ def table(record: Mapping[str, Any]) -> str:
 
 
 def with_table(page: str, record: Mapping[str, Any]) -> str:
-    """The page, with the record's table in place of the one between its two marks."""
+    """The page, with the record's tables in place of those between its two marks."""
     before, rest = page.split(START)
     _, after = rest.split(END)
-    return f"{before}{START}\n\n{table(record)}\n{END}{after}"
+    return f"{before}{START}\n\n{tables(record)}\n{END}{after}"
 
 
 def write_page(path: Path, record: Mapping[str, Any]) -> None:
-    """Put the record's table into a page, over the one that is there."""
+    """Put the record's tables into a page, over those that are there."""
     path.write_text(with_table(path.read_text(encoding="utf-8"), record), encoding="utf-8")
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from consumers.ask import Answer, answer_of
 from consumers.catalogue import ROWS, of
-from consumers.table import table, with_table
+from consumers.table import table, tables, with_table
 from tests.runtime.tiny_artifacts import COLOURS, onnx_bytes
-from through_consumers import Seen, merged, result
+from through_consumers import Seen, recorded, result
 
 from strop.export.consumers.readers.images import Images
 from strop.export.consumers.readers.snippet import codes
@@ -20,6 +20,7 @@ from strop.runtime.errors import OutputError
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = json.loads((ROOT / "benchmarks/results/consumers.json").read_text())
+MODEL = RECORD["models"][0]
 PAGE = (ROOT / "docs/consumers.md").read_text()
 ROW = of("onnxruntime", "ONNX Runtime", suffixes=(".onnx",))
 NO_UV = "#!/bin/sh\necho no wheel for this platform >&2\nexit 1\n"
@@ -31,11 +32,12 @@ def test_the_page_has_the_records_table() -> None:
 
 
 def test_every_consumer_has_a_row_for_each_file_that_it_takes() -> None:
-    found = {(row["consumer"], row["file"]) for row in RECORD["results"]}
-    for row in ROWS:
-        for file in RECORD["files"]:
-            is_taken = Path(file["name"]).suffix in row.suffixes
-            assert ((row.name, file["title"]) in found) is is_taken
+    for model in RECORD["models"]:
+        found = {(row["consumer"], row["file"]) for row in model["results"]}
+        for row in ROWS:
+            for file in model["files"]:
+                is_taken = Path(file["name"]).suffix in row.suffixes
+                assert ((row.name, file["title"]) in found) is is_taken
 
 
 def test_a_consumer_answers_or_says_why_not(tmp_path: Path) -> None:
@@ -81,11 +83,23 @@ def test_agreement_is_counted_image_by_image() -> None:
 
 
 def test_whoever_is_asked_again_takes_the_place_of_their_rows() -> None:
-    rows = [{**row, "as_float": 1} for row in RECORD["results"] if "OpenVINO" in row["consumer"]]
-    found = merged({**RECORD, "results": rows}, RECORD)
+    rows = [{**row, "as_float": 1} for row in MODEL["results"] if "OpenVINO" in row["consumer"]]
+    model = {**MODEL, "results": rows}
+    (found,) = recorded(model, RECORD, is_whole=False)["models"]
     assert [row["consumer"] for row in found["results"]] == [
-        row["consumer"] for row in RECORD["results"]
+        row["consumer"] for row in MODEL["results"]
     ]
     assert [row for row in found["results"] if row["as_float"] == 1] == rows
     with pytest.raises(OutputError, match="of other images"):
-        merged({**RECORD, "images": 1, "results": rows}, RECORD)
+        recorded({**model, "images": 1}, RECORD, is_whole=False)
+
+
+def test_another_model_has_a_table_of_its_own() -> None:
+    other = {**MODEL, "model": {"title": "Another", "sha256": ""}, "images": 7}
+    record = recorded(other, RECORD, is_whole=True)
+    assert [model["model"]["title"] for model in record["models"]] == [
+        *(model["model"]["title"] for model in RECORD["models"]),
+        "Another",
+    ]
+    assert "### Another, 7 images" in tables(record)
+    assert recorded(other, record, is_whole=True) == record

@@ -1,4 +1,4 @@
-"""ONNX Runtime, given the bytes of an image."""
+"""ONNX Runtime, given what the file's input takes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ def scores(path: Path, images: Images) -> NDArray[np.float32]:
     """The scores of each image, float32 [N, classes]."""
     session = onnxruntime.InferenceSession(str(path))
     (put,) = session.get_inputs()
-    if images.pixels is None:
-        raise ValueError("takes pixels only")
-    return np.stack([session.run(None, {put.name: pixels[None]})[0][0] for pixels in images.pixels])
+    is_float = put.type == "tensor(float)"
+    taken = images.values() if is_float else images.pixels
+    if taken is None:
+        raise ValueError("takes pixels, and files were given")
+    # An input of 1 or 3 channels behind the batch has them first.
+    order = (2, 0, 1) if is_float and put.shape[1] in (1, 3) else (0, 1, 2)
+    return np.stack(
+        [session.run(None, {put.name: image.transpose(order)[None]})[0][0] for image in taken]
+    )
