@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from strop.export.consumers import (
+    ethos_u,
     label_image,
     litert,
     litert_js,
@@ -13,19 +14,23 @@ from strop.export.consumers import (
     onnxruntime_web,
     task_library,
     tensorflow,
+    tflite_micro,
 )
 from strop.export.consumers.consumer import Consumer
 from strop.runtime.errors import ConsumerError
 
 MODULES = (
-    mediapipe,
-    task_library,
-    litert_js,
-    onnxruntime_web,
-    label_image,
-    litert,
-    tensorflow,
-    onnxruntime,
+    *(
+        mediapipe,
+        task_library,
+        litert_js,
+        onnxruntime_web,
+        label_image,
+        litert,
+        tensorflow,
+        onnxruntime,
+    ),
+    *(tflite_micro, ethos_u),
 )
 CONSUMERS: dict[str, Consumer] = {module.CONSUMER.name: module.CONSUMER for module in MODULES}
 

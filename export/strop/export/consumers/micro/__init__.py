@@ -1,0 +1,1 @@
+"""Writes sources for TensorFlow Lite Micro."""
