@@ -10,19 +10,27 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 SHAPE = (1, 4, 4, 8)
-BYTES = {"int8": 1, "uint8": 1, "float32": 4}
+DTYPES = {name: np.dtype(name) for name in ("int8", "uint8", "int32", "float32")}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """An input or the result; scale 0 is none."""
+    """An input or the result; scale 0 is none, and a constant without values is all zeros."""
 
     dtype: str = "int8"
     scale: float = 0.1
     shape: tuple[int, ...] = SHAPE
     zero_point: int = 0
+    values: tuple[int, ...] = ()
+
+    def content(self) -> NDArray[np.uint8]:
+        """The bytes of a constant."""
+        dtype = DTYPES[self.dtype]
+        array = np.array(self.values, dtype) if self.values else np.zeros(self.shape, dtype)
+        return np.frombuffer(array.tobytes(), np.uint8)
 
 
 def write_one_op(
@@ -40,7 +48,7 @@ def write_one_op(
     model.version, model.buffers = 3, [schema.BufferT()]
     for constant in inputs[1:]:
         buffer = schema.BufferT()
-        buffer.data = np.zeros(int(np.prod(constant.shape)) * BYTES[constant.dtype], np.uint8)
+        buffer.data = constant.content()
         model.buffers.append(buffer)
     buffers = (0, *range(1, len(inputs)), 0)
     subgraph.tensors = [
@@ -70,7 +78,7 @@ def _tensor(name: str, side: Side, buffer: int) -> Any:
     tensor.name, tensor.shape, tensor.buffer = name.encode(), list(side.shape), buffer
     tensor.type = getattr(schema.TensorType, side.dtype.upper())
     tensor.hasRank = True
-    if side.scale and side.dtype != "float32":
+    if side.scale and side.dtype in ("int8", "uint8"):
         tensor.quantization = schema.QuantizationParametersT()
         tensor.quantization.scale = [side.scale]
         tensor.quantization.zeroPoint = [side.zero_point]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from strop.export.consumers import (
+    coral,
     ethos_u,
+    frigate,
     label_image,
     litert,
     litert_js,
     mediapipe,
     onnxruntime,
     onnxruntime_web,
+    rpicam,
     task_library,
     tensorflow,
     tflite_micro,
@@ -31,6 +34,7 @@ MODULES = (
         onnxruntime,
     ),
     *(tflite_micro, ethos_u),
+    *(frigate, rpicam, coral),
 )
 CONSUMERS: dict[str, Consumer] = {module.CONSUMER.name: module.CONSUMER for module in MODULES}
 
