@@ -23,7 +23,14 @@ from strop.export.max_drop.float_layers import (
     IslandPrice,
     Price,
 )
-from strop.export.options.choices import Effort, Input, OnnxInput, Precision, Result
+from strop.export.options.choices import (
+    Effort,
+    Input,
+    OnnxForm,
+    OnnxInput,
+    Precision,
+    Result,
+)
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import ResizeRule, Task
@@ -173,6 +180,8 @@ def fake_manifest() -> Manifest:
             thresholds=(),
             input=Input.INT8,
             onnx_input=OnnxInput.BYTES,
+            onnx_form=OnnxForm.QDQ,
+            symmetric=False,
             result=Result.SCORES,
             result_type=None,
             calibration=images,

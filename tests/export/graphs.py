@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -43,10 +43,11 @@ def steps(
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     seed: int = 0,
+    is_symmetric: bool = False,
 ) -> Steps:
     source = from_keras_model(model, name="small", mean=mean, std=std)
     graph, activation = cut_activation(float_graph(source))
-    deploy = fold(graph, input_values(source))
+    deploy = replace(fold(graph, input_values(source)), is_symmetric=is_symmetric)
     images = images_for(source, seed=seed)
     quantized = quantize(deploy, calibrate(deploy, [images]))
     return Steps(

@@ -279,6 +279,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     sample = list(batches(some, contract, batch_size=BATCH_SIZE))
     with named_faults(source.name, "fold"):
         deploy = proven_fold(source, graph, activation, np.concatenate(sample))
+        deploy = replace(deploy, is_symmetric=options.symmetric)
     with named_faults(source.name, "quantize"):
         tuned = tune(
             deploy,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from tests.export.graphs import Steps, mobile_block, steps
@@ -14,7 +16,7 @@ import strop.runtime
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.write import Int8, write_int8
 from strop.export.ir.graph import Array
-from strop.export.options.choices import OnnxInput
+from strop.export.options.choices import OnnxForm, OnnxInput
 from strop.export.options.options import ExportOptions
 from strop.export.source.source import from_keras_model
 from strop.runtime.artifact.artifact import Format, read_contract
@@ -75,3 +77,22 @@ def test_strop_runs_it_as_the_usual_one(tmp_path: Path) -> None:
             assert classifier.input.shape == contract.input_shape
             found[image] = np.stack([classifier.scores(pixels) for pixels in made.images])
     np.testing.assert_array_equal(found[OnnxInput.BYTES], found[OnnxInput.FLOAT_NCHW])
+
+
+def test_the_form_that_is_asked_for_is_written_and_runs(tmp_path: Path) -> None:
+    made = steps(mobile_block())
+    source = from_keras_model(mobile_block(), name="small")
+    int8 = Int8(quantized=made.quantized, contract=Contract(height=24, width=24))
+    counts, found = {}, {}
+    for form in OnnxForm:
+        folder = tmp_path / form.value
+        folder.mkdir()
+        options = ExportOptions(output=folder, formats=(Format.ONNX,), onnx_form=form)
+        (path,) = write_int8(folder, source, options, int8)
+        counts[form] = Counter(node.op_type for node in onnx.load(path).graph.node)
+        with strop.runtime.open(path) as classifier:
+            found[form] = np.stack([classifier.scores(pixels) for pixels in made.images])
+    assert counts[OnnxForm.QDQ]["QLinearConv"] == 0 < counts[OnnxForm.QOPERATOR]["QLinearConv"]
+    step = made.quantized.graph.quant(made.quantized.graph.output).scale
+    # Half a step, which the codes of QDQ round off.
+    assert np.abs(found[OnnxForm.QDQ] - found[OnnxForm.QOPERATOR]).max() <= 0.501 * step

@@ -141,6 +141,8 @@ def _request(options: ExportOptions) -> Request:
         thresholds=() if decision is None else decision.thresholds,
         input=options.input,
         onnx_input=options.onnx_input,
+        onnx_form=options.onnx_form,
+        symmetric=options.symmetric,
         result=options.result,
         result_type=options.result_type,
         calibration=_image_set(options.calibration),

@@ -15,6 +15,7 @@ from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.options.choices import (
     Effort,
     Input,
+    OnnxForm,
     OnnxInput,
     Precision,
     Result,
@@ -81,6 +82,8 @@ class Request:
     thresholds: tuple[float, ...]
     input: Input
     onnx_input: OnnxInput
+    onnx_form: OnnxForm
+    symmetric: bool
     result: Result
     result_type: ResultType | None
     calibration: ImageSet
@@ -246,7 +249,11 @@ def _from_5(record: dict[str, object]) -> dict[str, object]:
 
 def _from_6(record: dict[str, object]) -> dict[str, object]:
     """Upgrade version 6, whose .onnx took bytes, and which knows no other programs."""
-    new = {"onnx_input": OnnxInput.BYTES.value}
+    new = {
+        "onnx_input": OnnxInput.BYTES.value,
+        "onnx_form": OnnxForm.QDQ.value,
+        "symmetric": False,
+    }
     options = _filled(record.get("options"), new)
     certificate = _filled(record.get("certificate"), {"through": []})
     return {"consumer": None, **record, "options": options, "certificate": certificate}

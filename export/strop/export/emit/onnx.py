@@ -3,7 +3,7 @@
 The form is QDQ: every operation that has an int8 kernel in ONNX Runtime stands between
 DequantizeLinear and QuantizeLinear, which the runtime fuses; operations that only move
 codes work on the codes. Activations are uint8 (code + 128), which ONNX Runtime computes
-the same way on x86 and ARM; layout is NCHW behind one Transpose of the image.
+the same way on x86 and ARM, or int8 where their zero points are 0; layout is NCHW.
 
 Sources: ONNX operators, https://onnx.ai/onnx/operators/ ; ONNX Runtime, Quantize ONNX
 Models, https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
@@ -12,11 +12,13 @@ Models, https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from strop.export.emit.island_onnx import translated
 from strop.export.emit.onnx_writer import TO_NCHW, TO_NHWC, OnnxWriter, codes_of
+from strop.export.emit.symmetric_onnx_writer import SymmetricOnnxWriter
 from strop.export.ir.channel_shuffle import expand_shuffles
 from strop.export.ir.graph import (
     CONVOLUTIONS,
@@ -53,10 +55,13 @@ def emit_onnx(
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
     """
-    graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
-    writer = OnnxWriter(graph, image)
+    if quantized.is_symmetric:
+        writer: OnnxWriter = SymmetricOnnxWriter(expand_shuffles(quantized.graph), image)
+    else:
+        merged = merge_columns(quantized.graph, COLUMNS)
+        writer = OnnxWriter(expand_shuffles(merged), image)
     writer.add_image()
-    for op in graph.ops:
+    for op in writer.graph.ops:
         EMITTERS[op.kind](writer, op)
     return writer.finish(metadata)
 
@@ -66,26 +71,37 @@ def _onnx_pads(pads: Pads) -> list[int]:
     return [top, left, bottom, right]
 
 
-def _emit_convolution(writer: OnnxWriter, op: Op) -> None:
-    image, weights, bias = (writer.graph.tensors[name] for name in op.inputs)
+def conv_order(op: Op) -> tuple[int, ...]:
+    """Axes of a convolution's weights as ONNX has them, [out, in / groups, h, w].
+
+    Ours are [out, h, w, in] and, of a depthwise one, [1, h, w, out].
+    """
+    return (3, 0, 1, 2) if op.kind is Kind.DEPTHWISE else TO_NCHW
+
+
+def conv_attributes(writer: OnnxWriter, op: Op, pads: Pads) -> dict[str, Any]:
+    """Attributes of Conv and QLinearConv."""
+    weights = writer.graph.tensors[op.inputs[1]]
     is_depthwise = op.kind is Kind.DEPTHWISE
-    # Ours are [out, h, w, in] and [1, h, w, out]; ONNX has [out, in / groups, h, w].
-    order = (3, 0, 1, 2) if is_depthwise else TO_NCHW
-    result = writer.node(
-        "Conv",
-        [
-            writer.real(image.name, op),
-            writer.channels(weights, order),
-            writer.channels(bias, (0,)),
-        ],
-        f"{op.output}:conv",
-        kernel_shape=weights.shape[1:3],
-        strides=op.stride,
-        dilations=op.dilation,
-        pads=_onnx_pads(op.pads),
-        group=image.shape[3] if is_depthwise else conv_groups(writer.graph, op),
-    )
-    writer.coded(result, op)
+    return {
+        "kernel_shape": weights.shape[1:3],
+        "strides": op.stride,
+        "dilations": op.dilation,
+        "pads": _onnx_pads(pads),
+        "group": weights.shape[3] if is_depthwise else conv_groups(writer.graph, op),
+    }
+
+
+def convolution(writer: OnnxWriter, op: Op) -> str:
+    """Add a Conv of dequantized codes, and give its result."""
+    image, bias, pads = writer.convolved(op)
+    weights = writer.channels(writer.graph.tensors[op.inputs[1]], conv_order(op))
+    attributes = conv_attributes(writer, op, pads)
+    return writer.node("Conv", [image, weights, bias], f"{op.output}:conv", **attributes)
+
+
+def _emit_convolution(writer: OnnxWriter, op: Op) -> None:
+    writer.coded(convolution(writer, op), op)
 
 
 def _emit_elementwise(writer: OnnxWriter, op: Op) -> None:
@@ -131,8 +147,8 @@ def _emit_pool(writer: OnnxWriter, op: Op) -> None:
 def _emit_pad(writer: OnnxWriter, op: Op) -> None:
     (top, bottom), (left, right) = op.pads
     amounts = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    zero_point = writer.scale_and_zero_point(op.inputs[0])[1]
-    inputs = [codes_of(op.inputs[0]), writer.constant(f"{op.output}:pads", amounts), zero_point]
+    zero = writer.zero_code(op.inputs[0])
+    inputs = [codes_of(op.inputs[0]), writer.constant(f"{op.output}:pads", amounts), zero]
     writer.node("Pad", inputs, codes_of(op.output))
 
 

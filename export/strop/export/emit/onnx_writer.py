@@ -18,6 +18,7 @@ from strop.export.ir.graph import (
     Fused,
     Graph,
     Op,
+    Pads,
     QuantParams,
     Tensor,
 )
@@ -42,6 +43,7 @@ class OnnxWriter:
         self.initializers: list[Any] = []
         self.known: set[str] = set()
         self.read: set[str] = set()
+        self.domains = {"": OPSET}
         self.reals: dict[str, str] = {}
         self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
 
@@ -88,7 +90,7 @@ class OnnxWriter:
         return name
 
     def scale_and_zero_point(self, name: str) -> list[str]:
-        """An activation's scale and uint8 zero point."""
+        """An activation's scale and zero point."""
         quant = self.graph.quant(name)
         scale = self.constant(f"{name}:scale", np.array(quant.scale, np.float32))
         zero_point = np.uint8(quant.zero_point - CODE_MIN)
@@ -100,12 +102,9 @@ class OnnxWriter:
         rank = len(self.graph.tensors[reader.output if reader else name].shape)
         if tensor.data is not None:
             return self.constant(name, _to_nchw(tensor.data, rank))
-        if self.graph.is_real(name):
+        if name in self.reals:
             return self.reals[name]
-        codes = codes_of(name)
-        if tensor.codes is not None:
-            values = tensor.codes.astype(np.int16) - CODE_MIN
-            self.constant(codes, _to_nchw(values.astype(np.uint8), rank))
+        self.code_constant(name, rank)
         at = f"{name}:real:{reader.output if reader else 'output'}"
         if at in self.read:
             return at  # twice, as in x + x
@@ -115,12 +114,42 @@ class OnnxWriter:
             # reads what is dequantized by one scale; so it is the same scale for each channel.
             # Source: onnxruntime/core/optimizer/qdq_transformer/weight_bias_quantization.cc
             axis = 1 if len(tensor.shape) == 4 else len(tensor.shape) - 1
-            inputs = [codes, *self.for_each_channel(name)]
-            return self.node("DequantizeLinear", inputs, at, axis=axis)
-        return self.node("DequantizeLinear", [codes, *self.scale_and_zero_point(name)], at)
+            return self.dequantized(name, at, axis=axis)
+        return self.dequantized(name, at)
+
+    def code_constant(self, name: str, rank: int) -> None:
+        """Add the codes of a constant operand of a result of `rank`; nothing for others."""
+        codes = self.graph.tensors[name].codes
+        if codes is not None:
+            self.constant(codes_of(name), _to_nchw(self.stored(codes), rank))
+
+    def stored(self, codes: Array) -> Array:
+        """Codes as the file has them."""
+        return (codes.astype(np.int16) - CODE_MIN).astype(np.uint8)
+
+    def dequantized(self, name: str, output: str, *, axis: int | None = None) -> str:
+        """Add what makes reals of an activation's codes; with an axis, channel by channel."""
+        if axis is None:
+            inputs = [codes_of(name), *self.scale_and_zero_point(name)]
+            return self.node("DequantizeLinear", inputs, output)
+        inputs = [codes_of(name), *self.for_each_channel(name)]
+        return self.node("DequantizeLinear", inputs, output, axis=axis)
+
+    def quantized(self, real: str, name: str) -> None:
+        """Add what makes an activation's codes of reals."""
+        self.node("QuantizeLinear", [real, *self.scale_and_zero_point(name)], codes_of(name))
+
+    def zero_code(self, name: str) -> str:
+        """The code of an activation's 0."""
+        return self.scale_and_zero_point(name)[1]
+
+    def convolved(self, op: Op) -> tuple[str, str, Pads]:
+        """What a convolution takes beside its weights: image, bias and padding."""
+        bias = self.graph.tensors[op.inputs[2]]
+        return self.real(op.inputs[0], op), self.channels(bias, (0,)), op.pads
 
     def for_each_channel(self, name: str) -> list[str]:
-        """Return an activation's scale and uint8 zero point, repeated for each channel."""
+        """Return an activation's scale and zero point, repeated for each channel."""
         quant, channels = self.graph.quant(name), self.graph.tensors[name].shape[-1]
         scales = np.full(channels, quant.scale, np.float32)
         zero_points = np.full(channels, quant.zero_point - CODE_MIN, np.uint8)
@@ -147,15 +176,18 @@ class OnnxWriter:
         if self.graph.is_real(op.output):
             self.reals[op.output] = limited
             return
-        inputs = [limited, *self.scale_and_zero_point(op.output)]
-        self.node("QuantizeLinear", inputs, codes_of(op.output))
+        self.quantized(limited, op.output)
+
+    def ends_by_itself(self, op: Op) -> bool:
+        """Whether there is no fused activation, or the result's codes end where it does."""
+        if op.fused is Fused.NONE:
+            return True
+        quant = self.graph.tensors[op.output].quant
+        return quant is not None and _saturates(op.fused, quant)
 
     def limited(self, real: str, op: Op) -> str:
         """Apply the fused activation, if the result's codes do not end where it does."""
-        if op.fused is Fused.NONE:
-            return real
-        quant = self.graph.tensors[op.output].quant
-        if quant is not None and _saturates(op.fused, quant):
+        if self.ends_by_itself(op):
             return real
         if op.fused is Fused.RELU:
             return self.node("Relu", [real], f"{op.output}:relu")
@@ -185,7 +217,7 @@ class OnnxWriter:
         )
         model = helper.make_model(
             onnx_graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[helper.make_opsetid(*pair) for pair in sorted(self.domains.items())],
             producer_name="strop",
             ir_version=IR_VERSION,
         )
@@ -212,7 +244,7 @@ def _has_weights(op: Op) -> bool:
 
 
 def codes_of(name: str) -> str:
-    """Name of the uint8 tensor that holds an activation's codes."""
+    """Name of the tensor that holds an activation's codes."""
     return f"{name}:codes"
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from strop.export.emit.float_onnx import emit_float_onnx
 from strop.export.emit.island_onnx import translated
 from strop.export.emit.onnx import emit_onnx
+from strop.export.emit.qoperator_onnx import emit_qoperator_onnx
 from strop.export.emit.tflite import emit_tflite
 from strop.export.emit.tflite_metadata import with_metadata
 from strop.export.frontend.convert import convert
 from strop.export.ir.graph import Graph, Kind, Op, Tensor
-from strop.export.options.choices import FORMATS, OnnxInput, Precision, ResultType
+from strop.export.options.choices import FORMATS, OnnxForm, OnnxInput, Precision, ResultType
 from strop.export.options.options import ExportOptions
 from strop.export.passes.scale_sharing import FIXED
 from strop.export.quantize.quantize import QuantizedGraph
@@ -29,6 +30,7 @@ from strop.runtime.artifact.contract import Activation, Contract, Layout
 from strop.runtime.errors import QuantizationError
 from strop.runtime.records.version import installed_version
 
+EMITTERS = {OnnxForm.QDQ: emit_onnx, OnnxForm.QOPERATOR: emit_qoperator_onnx}
 ENDINGS = {Activation.SOFTMAX: Kind.SOFTMAX, Activation.SIGMOID: Kind.LOGISTIC}
 
 
@@ -104,7 +106,8 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
         if form is Format.ONNX:
             quantized = _with_ending(int8.quantized, int8.ending)
             metadata = _metadata(_onnx_contract(int8, options.onnx_input))
-            path.write_bytes(seal_onnx(emit_onnx(quantized, metadata, options.onnx_input)))
+            emit = EMITTERS[options.onnx_form]
+            path.write_bytes(seal_onnx(emit(quantized, metadata, options.onnx_input)))
         else:
             are_codes = options.written_type is not ResultType.FLOAT32
             quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)

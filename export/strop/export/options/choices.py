@@ -47,6 +47,19 @@ class OnnxInput(str, Enum):
     programs that run .onnx files give it."""
 
 
+class OnnxForm(str, Enum):
+    """In what operations an int8 .onnx says its integers.
+
+    Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+    """
+
+    QDQ = "qdq"
+    """Float operations between DequantizeLinear and QuantizeLinear, which engines fuse."""
+    QOPERATOR = "qoperator"
+    """Operations on integers, some of them ONNX Runtime's own, for programs that do not fuse;
+    scores that come out of a convolution or dense layer are its floats."""
+
+
 class ResultType(str, Enum):
     """In what numbers an int8 .tflite gives its result; the .onnx gives floats."""
 

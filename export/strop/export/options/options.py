@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from strop.export.options.choices import (
     Effort,
     Input,
+    OnnxForm,
     OnnxInput,
     Precision,
     Result,
@@ -55,6 +56,8 @@ class ExportOptions:
         min_images: Fewest calibration images.
         input: How an int8 .tflite takes the image.
         onnx_input: How an int8 .onnx takes it.
+        onnx_form: In what operations an int8 .onnx says its integers.
+        symmetric: Zero points are 0, as TensorRT needs them in the .onnx.
         result: What an int8 file gives.
         result_type: In what numbers an int8 .tflite gives it; None for the result's usual type.
         max_float_layers: How many layers may stay in float to meet `max_drop`.
@@ -83,6 +86,8 @@ class ExportOptions:
     min_images: int = MIN_CALIBRATION_IMAGES
     input: Input = Input.INT8
     onnx_input: OnnxInput = OnnxInput.BYTES
+    onnx_form: OnnxForm = OnnxForm.QDQ
+    symmetric: bool = False
     result: Result = Result.SCORES
     result_type: ResultType | None = None
     max_float_layers: int = MAX_FLOAT_LAYERS

@@ -65,11 +65,14 @@ class DeployGraph:
         graph: Its input stands for (pixel - input_offset) / values.unit, [1, H, W, C].
         input_offset: Pixel value, 0..255, that is the input's real 0.
         values: What the source takes, in whose unit the input is.
+        is_symmetric: Its codes shall have the zero point 0, but for the input's and for those
+            that an operation fixes.
     """
 
     graph: Graph
     input_offset: int
     values: InputValues = PIXELS
+    is_symmetric: bool = False
 
     @property
     def input_scale(self) -> float:

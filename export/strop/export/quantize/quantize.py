@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 
 import numpy as np
@@ -54,6 +54,7 @@ class QuantizedGraph:
             operations kept in float read or write.
         input_offset: Pixel that is the input's real 0: its code is pixel - 128.
         values: What the source takes.
+        is_symmetric: The zero points are 0, see `DeployGraph`.
         near_ties: Sums, products and means for which no scale keeps its distance from
             rounding ties, and results of islands; kernels may differ there by one code.
     """
@@ -61,6 +62,7 @@ class QuantizedGraph:
     graph: Graph
     input_offset: int
     values: InputValues = PIXELS
+    is_symmetric: bool = False
     near_ties: tuple[str, ...] = ()
 
 
@@ -117,6 +119,7 @@ def quantize(
         graph=graph.rewired(ops, added=tensors.values()),
         input_offset=deploy.input_offset,
         values=deploy.values,
+        is_symmetric=deploy.is_symmetric,
         # Floats are as near to ties as it happens.
         near_ties=(
             *(name for name in snapped.near_ties if name not in kept),
@@ -145,11 +148,14 @@ def _float_constants(graph: Graph, op: Op) -> dict[str, Tensor]:
     }
 
 
-def params_from_range(found: Range, *, least: float = 0.0) -> QuantParams:
+def params_from_range(
+    found: Range, *, is_symmetric: bool = False, least: float = 0.0
+) -> QuantParams:
     """Scale and zero point that cover a range and represent 0 exactly.
 
     Args:
         found: The range.
+        is_symmetric: With zero point 0; of a range that begins at 0 half of the codes are lost.
         least: No scale is smaller.
 
     Source: B. Jacob et al., CVPR 2018, section 3 (nudged so that 0 is a code).
@@ -157,7 +163,11 @@ def params_from_range(found: Range, *, least: float = 0.0) -> QuantParams:
     low, high = min(found.low, 0.0), max(found.high, 0.0)
     if low == high:
         # Always 0 on the calibration images; any scale says so.
-        return QuantParams(scales=(_as_float32(1 / CODES),), zero_point=CODE_MIN)
+        zero_point = 0 if is_symmetric else CODE_MIN
+        return QuantParams(scales=(_as_float32(1 / CODES),), zero_point=zero_point)
+    if is_symmetric:
+        scale = _as_float32(max(max(-low, high) / CODE_MAX, least))
+        return QuantParams(scales=(scale,), zero_point=0)
     scale = _as_float32(max((high - low) / CODES, least))
     zero_point = int(np.clip(np.rint(CODE_MIN - low / scale), CODE_MIN, CODE_MAX))
     return QuantParams(scales=(scale,), zero_point=zero_point)
@@ -170,7 +180,8 @@ def _activation_params(deploy: DeployGraph, calibration: Calibration) -> TieFree
     fixed[graph.input] = QuantParams(
         scales=(deploy.input_scale,), zero_point=deploy.input_offset + CODE_MIN
     )
-    params = _operand_params(graph)
+    make = partial(params_from_range, is_symmetric=deploy.is_symmetric)
+    params = _operand_params(graph, make)
     ranges: dict[str, Range] = {}
     group_of: dict[str, Sequence[str]] = {}
     groups = sharing_groups(graph)
@@ -182,14 +193,14 @@ def _activation_params(deploy: DeployGraph, calibration: Calibration) -> TieFree
                 " operations fix different ones; export with --precision float32"
             )
         shared = _covering(graph, group, calibration)
-        chosen = found[0] if found else params_from_range(shared)
+        chosen = found[0] if found else make(shared)
         params |= dict.fromkeys(group, chosen)
         ranges |= dict.fromkeys(group, shared)
         group_of |= dict.fromkeys(group, group)
     for op in graph.ops:
         least = _least_scale(op, params)
         if params[op.output].scale < least and fixed.keys().isdisjoint(group_of[op.output]):
-            chosen = params_from_range(ranges[op.output], least=least)
+            chosen = make(ranges[op.output], least=least)
             params |= dict.fromkeys(group_of[op.output], chosen)
     return tie_free_scales(graph, with_floors(graph, params, groups, fixed), groups, fixed)
 
@@ -215,12 +226,11 @@ def _covering(graph: Graph, group: Sequence[str], calibration: Calibration) -> R
     return reduce(Range.union, map(calibration.range, sources))
 
 
-def _operand_params(graph: Graph) -> dict[str, QuantParams]:
+def _operand_params(graph: Graph, make: Callable[[Range], QuantParams]) -> dict[str, QuantParams]:
     """For the constants of elementwise operations, int8 per tensor over their own range."""
     names = {name for op in graph.ops if op.kind not in LINEAR for name in op.inputs}
     return {
-        name: _whole_params(data)
-        or params_from_range(Range(low=float(data.min()), high=float(data.max())))
+        name: _whole_params(data) or make(Range(low=float(data.min()), high=float(data.max())))
         for name in sorted(names)
         if (data := graph.tensors[name].data) is not None
     }

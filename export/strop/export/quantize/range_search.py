@@ -71,7 +71,7 @@ def choose_ranges(
             continue
 
         def cost(candidate: Range, index: int = index, values: Values = values) -> float:
-            quant = params_from_range(candidate)
+            quant = params_from_range(candidate, is_symmetric=deploy.is_symmetric)
             if index == last:
                 return divergence(scores, rounded(scores, quant), decision)
             name = graph.ops[index].output

@@ -18,7 +18,7 @@ from strop.export.commands.flags import (
 )
 from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.presence import environment_of, why_not_here
-from strop.export.options.choices import Input, OnnxInput, Result, ResultType
+from strop.export.options.choices import Input, OnnxForm, OnnxInput, Result, ResultType
 from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.classify.decision import in_words
@@ -130,6 +130,20 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         " float-nchw, for programs that hand over float32, channels x height x width, 0..255",
     )
     group.add_argument(
+        "--onnx-form",
+        type=OnnxForm,
+        choices=list(OnnxForm),
+        metavar="{qdq,qoperator}",
+        help="what an int8 .onnx computes with: qdq (default; floats between quantizers, which"
+        " engines fuse), or qoperator, integer operations, for programs that do not fuse",
+    )
+    group.add_argument(
+        "--symmetric",
+        action="store_const",
+        const=True,
+        help="zero points of 0 in all int8 files, for TensorRT; costs accuracy",
+    )
+    group.add_argument(
         "--result",
         type=Result,
         choices=list(Result),
@@ -208,7 +222,8 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "validation": f"{len(options.validation)} images, "
         + ("labelled" if options.is_labelled else "without labels"),
         "tflite input": options.input.value,
-        "onnx input": options.onnx_input.value,
+        "onnx": f"{options.onnx_input.value}, {options.onnx_form.value}",
+        "zero points": "0" if options.symmetric else "free",
         "result": f"{options.result.value}, {options.written_type.value} in the .tflite",
         "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
         "for": _consumer(options),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop.export.commands.flags import formats_of, precisions_of, size_of
-from strop.export.options.choices import Input, OnnxInput, Result
+from strop.export.options.choices import Input, OnnxForm, OnnxInput, Result
 from strop.export.options.options import ExportOptions
 from strop.export.request import ExportRequest, with_consumer
 from strop.export.training.record import as_trained
@@ -64,6 +64,8 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
         max_float_layers=options.max_float_layers,
         input=options.input or Input.INT8,
         onnx_input=options.onnx_input or OnnxInput.BYTES,
+        onnx_form=options.onnx_form or OnnxForm.QDQ,
+        symmetric=bool(options.symmetric),
         result=options.result or Result.SCORES,
         result_type=options.result_type,
         keep_failed=options.keep_failed,
@@ -86,8 +88,8 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
 def _given(options: argparse.Namespace) -> dict[str, object]:
     """Return what was asked for of that which a consumer may fix."""
     fields = {"precisions": options.precision, "formats": options.format}
-    others = ("input", "onnx_input", "result", "result_type", "resize", "crop_fraction")
-    fields |= {name: getattr(options, name) for name in others}
+    written = ("input", "onnx_input", "onnx_form", "symmetric", "result", "result_type")
+    fields |= {name: getattr(options, name) for name in (*written, "resize", "crop_fraction")}
     return {name: value for name, value in fields.items() if value is not None}
 
 
