@@ -14,9 +14,13 @@ from strop.export.consumers import (
     mediapipe,
     onnxruntime,
     onnxruntime_web,
+    opencv,
+    opencv_4,
+    openvino,
     rpicam,
     task_library,
     tensorflow,
+    tensorrt,
     tflite_micro,
 )
 from strop.export.consumers.consumer import Consumer
@@ -35,6 +39,7 @@ MODULES = (
     ),
     *(tflite_micro, ethos_u),
     *(frigate, rpicam, coral),
+    *(opencv, opencv_4, openvino, tensorrt),
 )
 CONSUMERS: dict[str, Consumer] = {module.CONSUMER.name: module.CONSUMER for module in MODULES}
 

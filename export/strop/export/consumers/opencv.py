@@ -1,0 +1,52 @@
+"""OpenCV's dnn module, version 5."""
+
+from __future__ import annotations
+
+from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
+from strop.export.consumers.example import write_example
+from strop.export.consumers.labels_file import write_labels
+from strop.export.options.choices import OnnxForm, OnnxInput, Precision
+from strop.runtime.artifact.artifact import Format
+
+LABELS = "labels.txt"
+EXAMPLE = '''"""Names the class of an image: python classify.py IMAGE."""
+
+import sys
+
+import cv2
+
+image = cv2.imread(sys.argv[1])
+height, width = image.shape[:2]
+{window}
+image = cv2.resize(image[top:bottom, left:right], ({width}, {height}), interpolation=cv2.INTER_AREA)
+net = cv2.dnn.readNetFromONNX({file})
+net.setInput(cv2.dnn.blobFromImage(image, swapRB=True))
+scores = net.forward()[0]
+{answer}
+'''
+
+
+def deliver(delivery: Delivery) -> Delivered:
+    """Write the labels, and a program that names an image."""
+    files = write_labels(delivery, LABELS)
+    example = write_example(delivery, EXAMPLE, labels=LABELS if files else "")
+    return Delivered(files=(*files, *example))
+
+
+CONSUMER = Consumer(
+    name="opencv",
+    title="OpenCV",
+    takes="cv2.dnn: .onnx, blobFromImage with swapRB (float32, channels first, 0..255); scores",
+    source="https://github.com/opencv/opencv, modules/dnn/src/onnx/onnx_importer.cpp",
+    reading=Reading.OWN_CODE,
+    settings={
+        "formats": ((Format.ONNX,),),
+        "precisions": ((Precision.INT8,),),
+        "onnx_input": (OnnxInput.FLOAT_NCHW,),
+        "onnx_form": (OnnxForm.QOPERATOR, OnnxForm.QDQ),
+        "symmetric": (False,),
+    },
+    packages=("opencv-python-headless==5.0.0.93",),
+    reader="opencv",
+    deliver=deliver,
+)

@@ -1,0 +1,56 @@
+"""OpenVINO, on Intel's and other processors."""
+
+from __future__ import annotations
+
+from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
+from strop.export.consumers.example import write_example
+from strop.export.consumers.labels_file import write_labels
+from strop.export.options.choices import OnnxForm, OnnxInput, Precision
+from strop.runtime.artifact.artifact import Format
+
+LABELS = "labels.txt"
+EXAMPLE = '''"""Names the class of an image: python classify.py IMAGE."""
+
+import sys
+
+import numpy as np
+import openvino
+from PIL import Image
+
+image = Image.open(sys.argv[1]).convert("{mode}")
+width, height = image.size
+{window}
+image = image.resize(({width}, {height}), Image.Resampling.BILINEAR, (left, top, right, bottom))
+# Without it, processors with bfloat16 compute in it what is not int8.
+hint = {{"INFERENCE_PRECISION_HINT": "f32"}}
+model = openvino.Core().compile_model({file}, "CPU", hint)
+scores = model(np.asarray(image).reshape(1, {height}, {width}, -1))[0][0]
+{answer}
+'''
+
+
+def deliver(delivery: Delivery) -> Delivered:
+    """Write the labels, and a program that names an image."""
+    files = write_labels(delivery, LABELS)
+    template = EXAMPLE.replace("{mode}", "RGB" if delivery.source.channels == 3 else "L")
+    example = write_example(delivery, template, labels=LABELS if files else "")
+    return Delivered(files=(*files, *example))
+
+
+CONSUMER = Consumer(
+    name="openvino",
+    title="OpenVINO",
+    takes="read_model: .onnx, the image's bytes; scores. Rounds otherwise than strop's engines",
+    source="https://github.com/openvinotoolkit/openvino,"
+    " src/frontends/onnx/frontend/src/op/quantize_linear.cpp",
+    reading=Reading.OWN_CODE,
+    settings={
+        "formats": ((Format.ONNX,),),
+        "precisions": ((Precision.INT8,),),
+        "onnx_input": (OnnxInput.BYTES,),
+        "onnx_form": (OnnxForm.QDQ,),
+    },
+    packages=("openvino==2026.4.1",),
+    reader="openvino",
+    deliver=deliver,
+)

@@ -1,0 +1,28 @@
+"""OpenCV's dnn module, from blobFromImage to forward.
+
+Source: https://docs.opencv.org/4.x/d6/d0f/group__dnn.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.export.consumers.readers.images import Images
+
+
+def scores(path: Path, images: Images) -> NDArray[np.float32]:
+    """The score of each class for each image, float32 [N, classes]."""
+    if images.pixels is None:
+        raise ValueError("needed are pixels")
+    net = cv2.dnn.readNetFromONNX(str(path))
+    found = []
+    for pixels in images.pixels:
+        # As cv2.imread has it: BGR, and a grey image without channels.
+        image = np.ascontiguousarray(pixels[..., ::-1]).squeeze()
+        net.setInput(cv2.dnn.blobFromImage(image, swapRB=image.ndim == 3))
+        found.append(net.forward().reshape(-1).astype(np.float32))
+    return np.stack(found)

@@ -1,0 +1,113 @@
+"""What goes along for OpenCV and OpenVINO, and what TensorRT's rules refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from tests.export.consumers.test_catalogue import LABELS, options, source
+from tests.export.graphs import mobile_block, steps
+
+from strop.export.consumers import opencv, openvino
+from strop.export.consumers.consumer import Consumer, Delivery
+from strop.export.consumers.example import CENTRE
+from strop.export.consumers.tensorrt_rules import check_tensorrt
+from strop.export.emit.onnx import emit_onnx
+from strop.export.options.choices import OnnxInput
+from strop.runtime.errors import ConsumerError
+
+WITH_EXAMPLE = (opencv.CONSUMER, openvino.CONSUMER)
+
+
+def delivery(folder: Path, consumer: Consumer) -> Delivery:
+    return Delivery(
+        folder=folder,
+        paths=(folder / "it's a model.onnx",),
+        source=source(),
+        options=options(consumer),
+        environment=None,
+    )
+
+
+@pytest.mark.parametrize("consumer", WITH_EXAMPLE, ids=lambda each: each.name)
+def test_the_example_is_python_that_names_the_file_and_the_labels(
+    consumer: Consumer, tmp_path: Path
+) -> None:
+    found = consumer.deliver(delivery(tmp_path, consumer))
+    assert {path.name for path in found.files} == {"labels.txt", "classify.py"}
+    text = (tmp_path / "classify.py").read_text()
+    compile(text, "classify.py", "exec")
+    assert '"it\'s a model.onnx"' in text
+    assert (tmp_path / "labels.txt").read_text().split() == list(LABELS)
+
+
+def test_its_window_is_what_the_crop_rule_keeps() -> None:
+    names: dict[str, Any] = {"height": 500, "width": 400}
+    exec(CENTRE.format(fraction=0.875, height=224, width=224), names)
+    # The shorter side becomes 256 pixels, of which the middle 224 stay.
+    assert (names["left"], names["right"]) == (25, 375)
+    assert (names["top"], names["bottom"]) == (75, 425)
+
+
+@pytest.fixture(scope="module")
+def symmetric() -> onnx.ModelProto:
+    made = steps(mobile_block(), is_symmetric=True)
+    return onnx.load_from_string(emit_onnx(made.quantized, {}, OnnxInput.FLOAT_NCHW))
+
+
+def checked(model: onnx.ModelProto, folder: Path) -> bool:
+    path = folder / "m.onnx"
+    onnx.save(model, path)
+    return check_tensorrt(path)
+
+
+def test_a_symmetric_file_is_what_tensorrt_takes(
+    symmetric: onnx.ModelProto, tmp_path: Path
+) -> None:
+    assert checked(symmetric, tmp_path)
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(symmetric)
+    fixed.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    assert not checked(fixed, tmp_path)
+
+
+def test_the_usual_file_is_not(tmp_path: Path) -> None:
+    usual = onnx.load_from_string(emit_onnx(steps(mobile_block()).quantized, {}))
+    with pytest.raises(ConsumerError, match=r"zero points are uint8 \[\d+\]; .* needs int8 0"):
+        checked(usual, tmp_path)
+
+
+def _constant(model: onnx.ModelProto, at: int, values: Any) -> None:
+    """Give the last dequantizer another constant."""
+    node = [each for each in model.graph.node if each.op_type == "DequantizeLinear"][-1]
+    node.input[at] = "planted"
+    model.graph.initializer.append(numpy_helper.from_array(np.asarray(values), "planted"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda model: _constant(model, 2, np.int8(3)), r"zero points are int8 \[3\]; .* int8 0"),
+        (lambda model: _constant(model, 1, np.float32(0)), "a scale of 0; .* scales above 0"),
+        (lambda model: _constant(model, 0, np.zeros(3, np.int32)), "dequantizes int32; .* int8"),
+        (lambda model: _constant(model, 1, np.ones(7, np.float32)), "7 scales for an activation"),
+        (lambda model: model.graph.node[3].input.pop(), "is no constant; .* both"),
+        (lambda model: setattr(model.graph.node[0], "domain", "x"), "an operation of x; .* ONNX"),
+    ],
+)
+def test_a_quantizer_that_it_does_not_take_is_named(
+    symmetric: onnx.ModelProto,
+    damage: Callable[[onnx.ModelProto], object],
+    match: str,
+    tmp_path: Path,
+) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(symmetric)
+    damage(model)
+    with pytest.raises(ConsumerError, match=match):
+        checked(model, tmp_path)
