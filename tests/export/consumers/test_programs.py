@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.export.graphs import BY_SOFTMAX, CLASSES, Steps, mobile_block, steps
 
 import strop.runtime
 from strop.export.consumers import ask
 from strop.export.consumers.catalogue import CONSUMERS
 from strop.export.consumers.consumer import Consumer
+from strop.export.consumers.environment import Environment
 from strop.export.consumers.presence import environment_of, why_not_here
 from strop.export.consumers.readers.images import Images
 from strop.export.consumers.settings import settled
@@ -25,6 +27,7 @@ from strop.export.emit.write import Int8, contract_of, write_int8
 from strop.export.options.choices import Result
 from strop.export.options.options import ExportOptions
 from strop.runtime.artifact.contract import Activation
+from strop.runtime.errors import ConsumerError
 
 LABELS = tuple(f"class {at}" for at in range(CLASSES))
 ASKED = [consumer for consumer in CONSUMERS.values() if consumer.reader]
@@ -37,9 +40,24 @@ def made() -> Steps:
     return steps(mobile_block())
 
 
-def files_for(consumer: Consumer, made: Steps, folder: Path) -> list[Path]:
+def options_for(consumer: Consumer, folder: Path = Path()) -> ExportOptions:
     options = ExportOptions(output=folder, labels=LABELS, decision=BY_SOFTMAX)
-    options = replace(options, consumer=consumer.name, **settled(consumer, {}))
+    return replace(options, consumer=consumer.name, **settled(consumer, {}))
+
+
+def environment_or_skip(consumer: Consumer, made: Steps) -> Environment:
+    environment = environment_of(consumer)
+    if environment is None:
+        pytest.skip(why_not_here(consumer, environment))
+    try:
+        consumer.refuse(made.source, options_for(consumer))
+    except ConsumerError as err:
+        pytest.skip(f"{consumer.name} has tests of its own: {err}")
+    return environment
+
+
+def files_for(consumer: Consumer, made: Steps, folder: Path) -> list[Path]:
+    options = options_for(consumer, folder)
     ends_in_it = options.result is Result.PROBABILITIES
     contract = contract_of(
         made.source, options, Activation.NONE if ends_in_it else Activation.SOFTMAX
@@ -53,13 +71,32 @@ def files_for(consumer: Consumer, made: Steps, folder: Path) -> list[Path]:
 def test_on_the_same_pixels_it_answers_as_strops_runtime(
     consumer: Consumer, made: Steps, tmp_path: Path
 ) -> None:
-    environment = environment_of(consumer)
-    if environment is None:
-        pytest.skip(why_not_here(consumer, environment))
+    environment = environment_or_skip(consumer, made)
     (path,) = files_for(consumer, made, tmp_path)
     reader = ask.READERS / f"{consumer.reader}.py"
     found = ask.ask(reader, environment, path, Images(pixels=made.images, labels=LABELS))
     with strop.runtime.open(path) as classifier:
         own = np.stack([classifier.scores(image) for image in made.images])
     assert (found.argmax(axis=1) == own.argmax(axis=1)).all()
+    assert np.abs(found - own).max() <= TOLERANCE
+
+
+OPENING = [consumer for consumer in ASKED if consumer.loads_images]
+
+
+@pytest.mark.parametrize("consumer", OPENING, ids=[consumer.name for consumer in OPENING])
+def test_files_of_its_size_are_its_pixels_in_colour_and_in_grey(
+    consumer: Consumer, made: Steps, tmp_path: Path
+) -> None:
+    environment = environment_or_skip(consumer, made)
+    (path,) = files_for(consumer, made, tmp_path)
+    images = [Image.fromarray(pixels) for pixels in made.images]
+    images[1] = images[1].convert("L")
+    paths = tuple(tmp_path / f"{at}.png" for at in range(len(images)))
+    for image, file in zip(images, paths, strict=True):
+        image.save(file)
+    reader = ask.READERS / f"{consumer.reader}.py"
+    found = ask.ask(reader, environment, path, Images(paths=paths, labels=LABELS))
+    with strop.runtime.open(path) as classifier:
+        own = np.stack([classifier.scores(np.asarray(image.convert("RGB"))) for image in images])
     assert np.abs(found - own).max() <= TOLERANCE

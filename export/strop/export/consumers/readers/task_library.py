@@ -19,11 +19,18 @@ def scores(path: Path, images: Images) -> NDArray[np.float32]:
     """The score of each class for each image, float32 [N, classes]."""
     options = vision.ImageClassifierOptions(base_options=core.BaseOptions(file_name=str(path)))
     classifier = vision.ImageClassifier.create_from_options(options)
-    if images.pixels is None:
-        opened = (vision.TensorImage.create_from_file(str(each)) for each in images.paths)
-    else:
-        opened = (vision.TensorImage.create_from_array(pixels) for pixels in images.pixels)
-    return np.stack([_row(classifier.classify(image)) for image in opened])
+    rows = []
+    for pixels in map(_opened, images.paths) if images.pixels is None else images.pixels:
+        # It keeps no copy: `pixels` has to live until the answer is there.
+        image = vision.TensorImage.create_from_array(pixels)
+        rows.append(_row(classifier.classify(image)))
+    return np.stack(rows)
+
+
+def _opened(path: Path) -> NDArray[np.uint8]:
+    """Let the library load a file; a grey one, which the classifier refuses, becomes RGB."""
+    pixels = np.array(vision.TensorImage.create_from_file(str(path)).buffer)
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
 def _row(result: Any) -> NDArray[np.float32]:
