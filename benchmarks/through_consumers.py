@@ -225,7 +225,7 @@ def recorded(model: dict[str, Any], record: Mapping[str, Any], *, is_whole: bool
     models[title] = model
     return {
         "format_version": FORMAT_VERSION,
-        "packages": {row.name: list(row.packages) for row in ROWS},
+        "packages": {row.name: [*row.packages, *map(str, row.npm_packages)] for row in ROWS},
         "models": list(models.values()),
     }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from strop.export.consumers.ask import READERS
 from strop.export.consumers.catalogue import CONSUMERS
+from strop.export.consumers.npm_packages import NpmPackage
 
 HERE = Path(__file__).parent
 
@@ -23,6 +24,7 @@ class Row:
         name: In the table.
         reader: A file as those of `consumers/readers` are.
         packages: As `strop.export.consumers.consumer.Consumer` has them.
+        npm_packages: Likewise.
         python: Likewise.
         suffixes: Of the files that it takes.
         stretches: It loads the image files itself and stretches them to the input's size.
@@ -31,6 +33,7 @@ class Row:
     name: str
     reader: Path
     packages: tuple[str, ...]
+    npm_packages: tuple[NpmPackage, ...] = ()
     python: str = ""
     suffixes: tuple[str, ...] = (".tflite",)
     stretches: bool = False
@@ -43,6 +46,7 @@ def of(name: str, title: str, *, suffixes: tuple[str, ...] = (".tflite",)) -> Ro
         name=title,
         reader=READERS / f"{consumer.reader}.py",
         packages=consumer.packages,
+        npm_packages=consumer.npm_packages,
         python=consumer.python,
         suffixes=suffixes,
     )
@@ -88,6 +92,8 @@ ROWS = (
         of("onnxruntime", "onnxruntime 1.32, bytes", suffixes=ONNX),
         packages=("onnxruntime==1.32.0",),
     ),
+    of("litert-js", "LiteRT.js 2.5, in Chromium"),
+    of("onnxruntime-web", "onnxruntime-web 1.30, in Chromium", suffixes=ONNX),
     Row(
         name="OpenVINO 2026.4",
         reader=HERE / "via_openvino.py",

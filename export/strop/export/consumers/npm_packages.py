@@ -37,6 +37,10 @@ class NpmPackage:
     version: str
     integrity: str
 
+    def __str__(self) -> str:
+        """Write it as npm takes it."""
+        return f"{self.name}@{self.version}"
+
     @property
     def pinned(self) -> str:
         """Name and version as one word without a slash."""

@@ -33,8 +33,7 @@ def install_for(consumer: Consumer) -> None:
 
 def needed_packages(consumer: Consumer) -> tuple[str, ...]:
     """Return the packages that a consumer needs, as their installers write them."""
-    npm = (f"{package.name}@{package.version}" for package in consumer.npm_packages)
-    return (*consumer.packages, *npm)
+    return (*consumer.packages, *map(str, consumer.npm_packages))
 
 
 def why_not_here(consumer: Consumer, environment: Environment | None) -> str:
