@@ -9,6 +9,7 @@ the same seed.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import traceback
 from collections import Counter
@@ -21,6 +22,7 @@ import numpy as np
 from tests.export.emit.test_emitters import batched_scores, onnx_scores, tflite_scores
 from tests.export.graphs import Steps, images_for
 from tests.export.random_layers import coin, convolution, random_layer, sides
+from tests.export.rounding_noise import expected_noise
 
 from strop.export.frontend.convert import float_graph
 from strop.export.frontend.equivalence import proven_fold
@@ -39,9 +41,9 @@ Random = np.random.Generator
 CALIBRATION_IMAGES = 8
 # A near tie may go either way in each of a few layers in a row.
 MOST_CODES = 4
-# 8 bits give 50 dB; a few layers in a row keep 40 of them, and a last layer whose products cancel
-# to a fortieth (seed 119) 13.
-LEAST_DB = 10.0
+# A score's error is the sum of many: beyond four standard deviations it is no accident.
+MOST_DEVIATIONS = 4.0
+LEAST_POWER = 1e-30  # of scores that are all 0
 OUTCOMES = ("held", "held, near ties", "held, float islands", "refused by name", "failed")
 
 
@@ -55,6 +57,7 @@ class Outcome:
         reason: The refusal, or what failed.
         codes: Largest difference of the two files, in steps of the scores.
         simulated_codes: Largest difference of the .tflite from the simulated int8 graph.
+        noise: Size of the int8 scores' error, in standard deviations of what 8 bits must bring.
         signal_to_noise_db: Of the int8 scores against the float ones.
     """
 
@@ -63,6 +66,7 @@ class Outcome:
     reason: str = ""
     codes: float = 0.0
     simulated_codes: float = 0.0
+    noise: float = 0.0
     signal_to_noise_db: float = np.inf
     is_same_in_a_batch: bool = True
 
@@ -148,14 +152,17 @@ def check(seed: int) -> Outcome:
     has_islands = any(op.kind is Kind.FLOAT for op in made.quantized.graph.ops)
     # Islands hold shapes of one image.
     both = (scores[:2], other[:2]) if has_islands else batched_scores(made, 2)
-    reals = execute(made.deploy.graph, made.deploy.reals(made.images)).numpy()
+    graph, images = made.deploy.graph, made.deploy.reals(made.images)
+    reals = execute(graph, images).numpy().reshape(scores.shape)
+    noise = float(np.mean((reals - scores) ** 2))
     codes = most_codes(other, scores, step)
     found = Outcome(
         seed=seed,
         name=_name(made),
         codes=codes,
         simulated_codes=most_codes(simulated, scores, step),
-        signal_to_noise_db=signal_to_noise_db(reals.reshape(scores.shape), scores),
+        noise=math.sqrt(noise / max(expected_noise(graph, images), LEAST_POWER)),
+        signal_to_noise_db=decibels(float(np.mean(reals**2)), noise),
         is_same_in_a_batch=all(
             np.array_equal(single, batch)
             for single, batch in zip((scores[:2], other[:2]), both, strict=True)
@@ -181,8 +188,8 @@ def _failure(found: Outcome) -> str:
         return f"{found.simulated_codes:.0f} codes to the simulated graph"
     if not found.is_same_in_a_batch:
         return "a batch of two gives other codes than its images"
-    if found.signal_to_noise_db < LEAST_DB:
-        return f"{found.signal_to_noise_db:.1f} dB"
+    if found.noise > MOST_DEVIATIONS:
+        return f"{found.noise:.1f} times the noise of 8 bits ({found.signal_to_noise_db:.1f} dB)"
     return ""
 
 
@@ -191,10 +198,9 @@ def most_codes(scores: Array, others: Array, step: float) -> float:
     return float(np.abs(np.rint((scores.reshape(others.shape) - others) / step)).max())
 
 
-def signal_to_noise_db(reference: Array, found: Array) -> float:
+def decibels(signal: float, noise: float) -> float:
     """Of scores that may be nearly the same for all images: their size counts, not their spread."""
-    noise = float(np.mean((reference - found) ** 2))
-    return float(10 * np.log10(max(float(np.mean(reference**2)), 1e-30) / max(noise, 1e-30)))
+    return 10 * math.log10(max(signal, LEAST_POWER) / max(noise, LEAST_POWER))
 
 
 def exported(source: Source, seed: int) -> tuple[Steps, Array]:
@@ -238,8 +244,11 @@ def main(arguments: Iterable[str] | None = None) -> None:
     counts = Counter(one.name for one in found)
     sys.stdout.writelines(f"| {name} | {counts[name]} |\n" for name in OUTCOMES)
     held = [one for one in found if one.name.startswith("held")]
+    deviations = np.array([one.noise for one in held])
     noises = np.array([one.signal_to_noise_db for one in held])
     sys.stdout.write(
+        f"noise, in deviations of 8 bits: median {np.median(deviations):.2f}, most"
+        f" {np.sort(deviations)[-5:].round(2)}\n"
         f"dB: least {np.sort(noises)[:5].round(1)}, median {np.median(noises):.1f}\n"
         f"codes between the files: {Counter(one.codes for one in held)}\n"
         f"codes to the simulated graph: {Counter(one.simulated_codes for one in held)}\n"

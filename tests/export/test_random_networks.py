@@ -6,6 +6,8 @@ import keras
 import pytest
 from tests.export.random_networks import check, random_model
 
+from strop.export.quantize.calibrate import Calibration, Range
+
 SEEDS = 24
 
 
@@ -23,3 +25,15 @@ def test_a_seed_gives_the_same_network_each_time() -> None:
     ]
     for before, after in zip(first.weights, second.weights, strict=True):
         assert (keras.ops.convert_to_numpy(before) == keras.ops.convert_to_numpy(after)).all()
+
+
+def test_ranges_that_are_too_small_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both files and the simulation agree then, on noise that eight bits do not make."""
+    whole = Calibration.range
+
+    def half(calibration: Calibration, name: str) -> Range:
+        found = whole(calibration, name)
+        return Range(low=found.low / 2, high=found.high / 2)
+
+    monkeypatch.setattr(Calibration, "range", half)
+    assert "times the noise of 8 bits" in check(5).reason
