@@ -8,6 +8,8 @@ from strop.export.consumers import (
     coral,
     ethos_u,
     frigate,
+    hailo,
+    imx500,
     label_image,
     litert,
     litert_js,
@@ -40,6 +42,7 @@ MODULES = (
     *(tflite_micro, ethos_u),
     *(frigate, rpicam, coral),
     *(opencv, opencv_4, openvino, tensorrt),
+    *(hailo, imx500),
 )
 CONSUMERS: dict[str, Consumer] = {module.CONSUMER.name: module.CONSUMER for module in MODULES}
 

@@ -14,6 +14,7 @@ from strop.export.emit.onnx_writer import OPSET
 from strop.export.frontend.convert import freeze
 from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_dropped
+from strop.runtime.artifact.contract import Layout
 from strop.runtime.errors import SourceError
 
 # On functions that Keras compiles, as it does convolutions in groups.
@@ -29,12 +30,15 @@ CONVERSION_ERRORS = (
 )
 
 
-def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
-    """Write a .onnx with float32 NHWC image and the model's own output.
+def emit_float_onnx(
+    source: Source, metadata: Mapping[str, str], layout: Layout = Layout.NHWC
+) -> bytes:
+    """Write a .onnx with float32 image and the model's own output.
 
     Args:
         source: The model; its `forward` takes the pixel values 0..255.
         metadata: For the model's metadata_props.
+        layout: Of the image.
 
     Returns:
         The serialized ModelProto.
@@ -46,13 +50,15 @@ def emit_float_onnx(source: Source, metadata: Mapping[str, str]) -> bytes:
     frozen = freeze(source)
     graph_def = frozen.graph.as_graph_def()
     _allow_inlining(graph_def)
+    image = [tensor.name for tensor in frozen.inputs]
     try:
         with native_stderr_dropped():
             model, _ = tf2onnx.convert.from_graph_def(
                 graph_def,
-                input_names=[tensor.name for tensor in frozen.inputs],
+                input_names=image,
                 output_names=[tensor.name for tensor in frozen.outputs],
                 opset=OPSET,
+                inputs_as_nchw=image if layout is Layout.NCHW else None,
             )
         onnx.checker.check_model(model, full_check=True)
     except (*CONVERSION_ERRORS, tf.errors.OpError) as err:

@@ -105,7 +105,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     for form, path in artifact_paths(folder, source, options, Precision.INT8).items():
         if form is Format.ONNX:
             quantized = _with_ending(int8.quantized, int8.ending)
-            metadata = _metadata(_onnx_contract(int8, options.onnx_input))
+            metadata = _metadata(replace(int8.contract, layout=_layout(options)))
             emit = EMITTERS[options.onnx_form]
             path.write_bytes(seal_onnx(emit(quantized, metadata, options.onnx_input)))
         else:
@@ -151,10 +151,9 @@ def _tflite_contract(int8: Int8) -> Contract:
     return replace(int8.contract, mean=(float(values.zero),), std=(values.unit,))
 
 
-def _onnx_contract(int8: Int8, image: OnnxInput) -> Contract:
-    """The contract says in which order the input has the image's values."""
-    layout = Layout.NCHW if image is OnnxInput.FLOAT_NCHW else Layout.NHWC
-    return replace(int8.contract, layout=layout)
+def _layout(options: ExportOptions) -> Layout:
+    """In which order the input of an .onnx has the image's values."""
+    return Layout.NCHW if options.onnx_input is OnnxInput.FLOAT_NCHW else Layout.NHWC
 
 
 def write_converted(
@@ -169,7 +168,9 @@ def write_converted(
     paths = []
     for form, path in artifact_paths(folder, source, options, precision).items():
         if form is Format.ONNX:
-            path.write_bytes(seal_onnx(emit_float_onnx(source, _metadata(contract))))
+            layout = _layout(options)
+            metadata = _metadata(replace(contract, layout=layout))
+            path.write_bytes(seal_onnx(emit_float_onnx(source, metadata, layout)))
         else:
             described = with_metadata(convert(source, precision), contract)
             path.write_bytes(append_contract(described, contract))

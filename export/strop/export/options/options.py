@@ -55,7 +55,7 @@ class ExportOptions:
         effort: How much time the int8 files are worth.
         min_images: Fewest calibration images.
         input: How an int8 .tflite takes the image.
-        onnx_input: How an int8 .onnx takes it.
+        onnx_input: How an .onnx takes it; a float one takes floats in any case.
         onnx_form: In what operations an int8 .onnx says its integers.
         symmetric: Zero points are 0, as TensorRT needs them in the .onnx.
         result: What an int8 file gives.

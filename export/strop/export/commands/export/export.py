@@ -127,7 +127,8 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         choices=list(OnnxInput),
         metavar="{bytes,float-nchw}",
         help="what an int8 .onnx takes: bytes (default; uint8, height x width x channels), or"
-        " float-nchw, for programs that hand over float32, channels x height x width, 0..255",
+        " float-nchw, for programs that hand over float32, channels x height x width, 0..255; so"
+        " does a float .onnx then",
     )
     group.add_argument(
         "--onnx-form",
