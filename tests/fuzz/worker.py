@@ -96,6 +96,8 @@ def main() -> None:
         PYTHONPATH=str(Path.cwd()),
         # Where Keras keeps its own settings, whatever it loads.
         KERAS_HOME=str(options.scratch.with_name("keras_home")),
+        # Where the script of pages is kept: no command may write into a case's home.
+        XDG_CACHE_HOME=str(options.scratch.with_name("cache")),
     )
     for module in (*RUNTIME, *(TENSORFLOW if options.tensorflow else ())):
         importlib.import_module(module)

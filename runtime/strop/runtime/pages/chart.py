@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from strop.runtime.errors import OutputError
+from strop.runtime.pages.kept_script import kept_script
 from strop.runtime.pages.style import chart_config, dark_css
 from strop.runtime.pages.xml_text import xml_text
 
@@ -159,7 +160,12 @@ def script() -> str:
     Raises:
         OutputError: vl-convert-python is not installed.
     """
-    return f"{LICENCE}{_library().javascript_bundle(SCRIPT)}"
+    library = _library()
+    bundled = kept_script(
+        lambda: str(library.javascript_bundle(SCRIPT)),
+        made_from=f"vl-convert {library.__version__}\n{SCRIPT}",
+    )
+    return f"{LICENCE}{bundled}"
 
 
 def _library() -> Any:
