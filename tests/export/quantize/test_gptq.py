@@ -7,7 +7,18 @@ import pytest
 import tensorflow as tf
 
 from strop.export.ir.graph import Kind, Op
-from strop.export.quantize.gptq import BLOCK, DAMPING, round_weights, rows_of, second_moments
+from strop.export.quantize.gptq import (
+    BLOCK,
+    DAMPING,
+    patches_of,
+    round_weights,
+    rows_of,
+    second_moments,
+)
+
+
+def moments_of(op: Op, weights: np.ndarray, image: np.ndarray, *, most: int) -> np.ndarray:
+    return second_moments(op, weights, patches_of(op, weights, image, most=most))
 
 
 @pytest.mark.parametrize("kind", [Kind.CONV, Kind.DEPTHWISE])
@@ -34,7 +45,7 @@ def test_second_moments_of_the_patches_are_the_results_power(
         pads=pads,
     )
     power, placed = _power(op, weights, image)
-    moments = second_moments(op, weights, image, most=placed)
+    moments = moments_of(op, weights, image, most=placed)
     rows = rows_of(op, weights).astype(np.float64)
     of_each_row = np.broadcast_to(moments, (len(rows), *moments.shape[-2:]))
     found = np.einsum("ri,rij,rj->r", rows, of_each_row, rows)
@@ -46,7 +57,7 @@ def test_second_moments_in_groups_are_those_of_each_groups_channels() -> None:
     image = np.random.default_rng(7).normal(size=(2, 5, 5, 6)).astype(np.float32)
     weights = np.zeros((4, 1, 1, 3), np.float32)
     op = Op(kind=Kind.CONV, inputs=("image", "weights", "bias"), output="result")
-    first, second = second_moments(op, weights, image, most=50)
+    first, second = moments_of(op, weights, image, most=50)
     flat = image.reshape(-1, 6).astype(np.float64)
     np.testing.assert_allclose(first, flat[:, :3].T @ flat[:, :3], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(second, flat[:, 3:].T @ flat[:, 3:], rtol=1e-5, atol=1e-5)
@@ -57,11 +68,22 @@ def test_fewer_patches_are_some_of_them_and_always_the_same() -> None:
     image[..., 0] = 1
     weights = np.ones((4, 1, 1, 2), np.float32)
     op = Op(kind=Kind.CONV, inputs=("image", "weights", "bias"), output="result")
-    assert second_moments(op, weights, image, most=50).tolist() == [[50, 0], [0, 0]]
-    assert second_moments(op, weights, image, most=500).tolist() == [[192, 0], [0, 0]]
+    assert moments_of(op, weights, image, most=50).tolist() == [[50, 0], [0, 0]]
+    assert moments_of(op, weights, image, most=500).tolist() == [[192, 0], [0, 0]]
     noise = np.random.default_rng(3).normal(size=(3, 8, 8, 2)).astype(np.float32)
-    once, again = (second_moments(op, weights, noise, most=50) for _ in range(2))
+    once, again = (moments_of(op, weights, noise, most=50) for _ in range(2))
     assert once.tolist() == again.tolist()
+
+
+def test_patches_of_codes_stand_for_those_of_the_reals() -> None:
+    codes = np.random.default_rng(7).integers(-128, 128, (2, 5, 6, 3), dtype=np.int8)
+    op = Op(kind=Kind.CONV, inputs=("image", "w", "bias"), output="result", pads=((1, 2), (0, 1)))
+    weights = np.zeros((4, 3, 3, 3), np.float32)
+    reals = (codes.astype(np.float32) + 5) * np.float32(0.1)
+    found = patches_of(op, weights, codes, most=20, outside=-5)
+    assert found.dtype == np.int8
+    expected = patches_of(op, weights, reals, most=20)
+    np.testing.assert_array_equal((found.astype(np.float32) + 5) * np.float32(0.1), expected)
 
 
 @pytest.mark.parametrize("inputs", [7, BLOCK, 2 * BLOCK + 45])

@@ -22,7 +22,13 @@ from strop.export.ir.execute import ACTIVATIONS, compute_unfused, count_readers,
 from strop.export.ir.graph import CODE_MIN, LINEAR, Array, Graph, Op, QuantParams, Tensor
 from strop.export.quantize.calibrate import Calibration, channel_mean
 from strop.export.quantize.codes import codes_of_reals, reals_of_codes
-from strop.export.quantize.gptq import from_rows, round_weights, rows_of, second_moments
+from strop.export.quantize.gptq import (
+    from_rows,
+    patches_of,
+    round_weights,
+    rows_of,
+    second_moments,
+)
 from strop.export.quantize.quantize import BIAS_MAX, WEIGHT_MAX, QuantizedGraph
 
 
@@ -104,9 +110,11 @@ def _rounded_weights(
     real = weights_of.data(source.inputs[1])
     image = graph.quant(op.inputs[0])
     per_batch = -(-patches // len(inputs))
+    drawn = (
+        patches_of(op, real, batch, most=per_batch, outside=image.zero_point) for batch in inputs
+    )
     moments = sum(
-        second_moments(op, real, reals_of_codes(batch, image).numpy(), most=per_batch)
-        for batch in inputs
+        second_moments(op, real, reals_of_codes(patches, image).numpy()) for patches in drawn
     )
     rows = rows_of(op, real)
     codes = round_weights(

@@ -110,22 +110,20 @@ def from_rows(op: Op, rows: Array, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(rows.T if op.kind is Kind.DEPTHWISE else rows).reshape(shape)
 
 
-def second_moments(op: Op, weights: Array, image: Array, *, most: int) -> Array:
+def second_moments(op: Op, weights: Array, patches: Array) -> Array:
     """Sum of x x^T over patches of an input, in the order of `rows_of`.
 
     Args:
         op: The convolution.
         weights: Its weights.
-        image: float32 [N, H, W, C], its input.
-        most: How many patches to use at most; drawn at random, the same every time.
+        patches: float32, as `patches_of` draws them.
 
     Returns:
         float64 [inputs, inputs]; of a convolution in groups [groups, inputs, inputs], for
         DEPTHWISE [output channels, inputs, inputs].
     """
-    patches = _patches(op, weights, image, most)
     if op.kind is not Kind.DEPTHWISE:
-        groups = image.shape[3] // weights.shape[3]
+        groups = patches.shape[2] // weights.shape[3]
         flat = [part.reshape(len(patches), -1) for part in np.split(patches, groups, axis=2)]
         moments = np.stack([(part.T @ part).astype(np.float64) for part in flat])
         return moments if groups > 1 else moments[0]
@@ -135,10 +133,22 @@ def second_moments(op: Op, weights: Array, image: Array, *, most: int) -> Array:
     return np.repeat(moments, weights.shape[3] // len(moments), axis=0)
 
 
-def _patches(op: Op, weights: Array, image: Array, most: int) -> Array:
-    """Draw patches of an input: float32 [n, taps, C], n <= most."""
+def patches_of(op: Op, weights: Array, image: Array, *, most: int, outside: float = 0) -> Array:
+    """Draw patches of an input.
+
+    Args:
+        op: The convolution.
+        weights: Its weights.
+        image: Its input, reals or codes [N, H, W, C].
+        most: How many patches to use at most; drawn at random, the same every time.
+        outside: What stands for 0 in `image`.
+
+    Returns:
+        [n, taps, C], n <= most.
+    """
     taps = weights.shape[1:3]
-    padded = np.pad(image, ((0, 0), *op.pads, (0, 0)))
+    pads = ((0, 0), *op.pads, (0, 0))
+    padded = np.pad(image, pads, constant_values=outside) if any(map(any, pads)) else image
     reach = [(size - 1) * rate for size, rate in zip(taps, op.dilation, strict=True)]
     placed = tuple(
         (length - last - 1) // step + 1
