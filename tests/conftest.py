@@ -5,11 +5,16 @@ And what none of them may see of the machine.
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadfile import LoadFileScheduling
+
+# NumPy's library for matrices has a thread for each core, which spin while they wait for each
+# other; processes that the tests start take this over.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Half a minute and more each; in the order in which they are started, or one process waits
 # for the other at the end. They share nothing with their file.
