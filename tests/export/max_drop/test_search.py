@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from tests.export.graphs import images_for
 
 import strop.runtime
 from strop.cli import main
+from strop.export.max_drop import search
 from strop.export.options.options import ExportOptions
 from strop.export.pipeline import Export, export
 from strop.export.source.source import Source, from_keras_model
+from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.errors import GateError
 
 LAYOUT = {"ReorderInput", "ReorderOutput"}  # around ONNX Runtime's float convolutions
@@ -53,6 +56,14 @@ def with_an_outlier(spoiled: int = 1) -> Source:
         kernel[:, :, 0] = OUTLIER
         layer.set_weights([kernel, bias])
     return from_keras_model(model, name="spoiled")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_measurements() -> Iterator[None]:
+    """What layers cost is looked at here, not how exactly it is known."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "PLAN", MeasurePlan(min_duration_s=0.05))
+        yield
 
 
 @pytest.fixture(scope="module")
