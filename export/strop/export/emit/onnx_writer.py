@@ -30,6 +30,8 @@ from strop.runtime.artifact.artifact import ONNX_BATCH
 OPSET = 17  # every ONNX Runtime since 1.12 reads it
 IR_VERSION = 8  # of opset 17
 IMAGE = "image"  # the input's name
+# Of NCHW. Sources: https://onnx.ai/onnx/repo-docs/DimensionDenotation.html and TypeDenotation.html
+DENOTATIONS = ("DATA_BATCH", "DATA_CHANNEL", "DATA_FEATURE", "DATA_FEATURE")
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -61,8 +63,12 @@ class OnnxWriter:
         shape = self.graph.tensors[self.graph.input].shape
         if self.image is OnnxInput.BYTES:
             return helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, self._open(shape))
-        sides = tuple(shape[axis] for axis in TO_NCHW)
-        return helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, self._open(sides))
+        sides = self._open(tuple(shape[axis] for axis in TO_NCHW))
+        info = helper.make_tensor_value_info(
+            IMAGE, TensorProto.FLOAT, sides, shape_denotation=list(DENOTATIONS)
+        )
+        info.type.denotation = "IMAGE"
+        return info
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Add a node with one output, and give that."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.export.emit.float_onnx import emit_float_onnx
 from strop.export.emit.island_onnx import translated
 from strop.export.emit.onnx import emit_onnx
+from strop.export.emit.onnx_metadata import onnx_metadata
 from strop.export.emit.qoperator_onnx import emit_qoperator_onnx
 from strop.export.emit.tflite import emit_tflite
 from strop.export.emit.tflite_metadata import with_metadata
@@ -20,10 +20,8 @@ from strop.export.passes.scale_sharing import FIXED
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import (
-    ONNX_CONTRACT_KEY,
     Format,
     append_contract,
-    onnx_contract_json,
     seal_onnx,
 )
 from strop.runtime.artifact.contract import Activation, Contract, Layout
@@ -105,7 +103,7 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     for form, path in artifact_paths(folder, source, options, Precision.INT8).items():
         if form is Format.ONNX:
             quantized = _with_ending(int8.quantized, int8.ending)
-            metadata = _metadata(replace(int8.contract, layout=_layout(options)))
+            metadata = onnx_metadata(replace(int8.contract, layout=_layout(options)))
             emit = EMITTERS[options.onnx_form]
             path.write_bytes(seal_onnx(emit(quantized, metadata, options.onnx_input)))
         else:
@@ -169,7 +167,7 @@ def write_converted(
     for form, path in artifact_paths(folder, source, options, precision).items():
         if form is Format.ONNX:
             layout = _layout(options)
-            metadata = _metadata(replace(contract, layout=layout))
+            metadata = onnx_metadata(replace(contract, layout=layout))
             path.write_bytes(seal_onnx(emit_float_onnx(source, metadata, layout)))
         else:
             described = with_metadata(convert(source, precision), contract)
@@ -185,7 +183,3 @@ def artifact_paths(
     stem = options.stem or f"{source.name}.{precision.value}"
     formats = [form for form in FORMATS[precision] if form in options.formats]
     return {form: folder / f"{stem}.{form.value}" for form in formats}
-
-
-def _metadata(contract: Contract) -> Mapping[str, str]:
-    return {ONNX_CONTRACT_KEY: onnx_contract_json(contract)}
