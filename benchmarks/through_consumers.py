@@ -30,6 +30,7 @@ from record_file import origin, write_record
 
 import strop.runtime
 from strop import console
+from strop.export.consumers.presence import needed_packages
 from strop.export.consumers.readers.images import Images
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Contract
@@ -54,11 +55,13 @@ class Seen:
         asked: What a consumer is asked about: files, where it opens them itself.
         pixels: uint8 [N, H, W, 3].
         float_classes: The Keras model's best class of each.
+        step: Of all images, each which one they are.
     """
 
     asked: Images
     pixels: NDArray[np.uint8]
     float_classes: NDArray[np.int64]
+    step: int = 1
 
 
 def see(source: Source, asked: Images, pixels: NDArray[np.uint8]) -> Seen:
@@ -68,6 +71,20 @@ def see(source: Source, asked: Images, pixels: NDArray[np.uint8]) -> Seen:
         for at in range(0, len(pixels), BATCH)
     ]
     return Seen(asked=asked, pixels=pixels, float_classes=np.concatenate(scores).argmax(axis=1))
+
+
+def some_of(seen: Seen, most: int | None) -> Seen:
+    """Evenly spread ones, no more than `most`."""
+    step = 1 if most is None else -(-len(seen.pixels) // most)
+    asked = seen.asked
+    if asked.pixels is not None:
+        asked = replace(asked, pixels=asked.pixels[::step])
+    return Seen(
+        asked=replace(asked, paths=asked.paths[::step]),
+        pixels=seen.pixels[::step],
+        float_classes=seen.float_classes[::step],
+        step=step,
+    )
 
 
 def stretched_pixels(path: Path, contract: Contract) -> NDArray[np.uint8]:
@@ -130,18 +147,19 @@ def judged(
             answer = Answer(classes=tuple(classes.tolist()))
             yield result(OURS, title, answer, seen, classes)
     for row in rows:
-        sight = stretched if row.stretches else seen
+        sight = some_of(stretched if row.stretches else seen, row.most)
         for title, path in files.items():
             if path.suffix not in row.suffixes:
                 continue
             expected = own.get((title, row.stretches))
+            expected = None if expected is None else expected[:: sight.step]
             with tempfile.TemporaryDirectory(prefix="strop-consumers.") as folder:
                 copied = Path(shutil.copy(path, folder))
                 yield result(row.name, title, answer_of(row, copied, sight.asked), sight, expected)
                 written = copied.with_name(WRITTEN)
                 if written.exists() and expected is not None:
-                    again = Answer(classes=tuple(own_classes(written, seen.pixels).tolist()))
-                    yield result(AFTER_WRITER, title, again, seen, expected)
+                    again = Answer(classes=tuple(own_classes(written, sight.pixels).tolist()))
+                    yield result(AFTER_WRITER, title, again, sight, expected)
 
 
 def labels_of(files: Iterable[Path]) -> tuple[str, ...]:
@@ -223,9 +241,10 @@ def recorded(model: dict[str, Any], record: Mapping[str, Any], *, is_whole: bool
     if not is_whole and title in models:
         model = merged(model, models[title])
     models[title] = model
+    asked = {row["consumer"] for each in models.values() for row in each["results"]}
     return {
         "format_version": FORMAT_VERSION,
-        "packages": {row.name: [*row.packages, *map(str, row.npm_packages)] for row in ROWS},
+        "packages": {row.name: needed_packages(row.consumer) for row in ROWS if row.name in asked},
         "models": list(models.values()),
     }
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from consumers.catalogue import Row
 
 from strop.export.consumers import ask
-from strop.export.consumers.environment import Environment, find_environment, install
-from strop.export.consumers.npm_packages import find_npm_packages, install_npm_packages
+from strop.export.consumers.presence import environment_of, install_for, why_not_here
 from strop.export.consumers.readers.images import Images
 from strop.runtime.errors import ConsumerError
 
@@ -38,18 +37,15 @@ def answer_of(row: Row, path: Path, images: Images) -> Answer:
         images: As it opens them: files or pixels.
     """
     try:
-        environment = environment_for(row)
+        if environment_of(row.consumer) is None:
+            install_for(row.consumer)
     except ConsumerError as err:
         return Answer(missing=str(err))
+    environment = environment_of(row.consumer)
+    if environment is None:
+        return Answer(missing=why_not_here(row.consumer, environment))
     try:
         scores = ask.ask(row.reader, environment, path, images)
     except ConsumerError as err:
         return Answer(refused=str(err))
     return Answer(classes=tuple(scores.argmax(axis=1).tolist()))
-
-
-def environment_for(row: Row) -> Environment:
-    """Find what a row needs, or fetch it."""
-    if row.npm_packages:
-        return find_npm_packages(row.npm_packages) or install_npm_packages(row.npm_packages)
-    return find_environment(row.packages) or install(row.packages, last_python=row.python)
