@@ -32,6 +32,7 @@ EXPORT_ROOMS = (
     ("training",),
     ("options", "zoo"),
     ("passes", "source"),
+    ("onnx_files",),
     ("ir", "kernels"),
     ("tensorflow_logs",),
 )

@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from peers.peer import Built, Failure, Task, first_line
 
 from strop.export.certify.certificate import Verdict
@@ -199,7 +198,7 @@ def _evaluate(
     forward = task.source.compiled()
     reference: list[ModelAnswers] = []
     for batch in batches(paths, task.contract, batch_size=BATCH_SIZE):
-        scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
+        scores = forward(batch)
         if not np.isfinite(scores).all():
             raise SourceError(
                 f"{task.source.name}: the float model itself gives NaN or infinite scores on the"

@@ -21,7 +21,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from peers.peer import Built, Quantization, Task, first_line
 
-from strop.export.frontend.convert import freeze
+from strop.export.frontend.tensorflow_converter import freeze
 from strop.export.ir.graph import Array
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime.engines.onnxruntime import X86, needs_exact_products, read_cpuinfo

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import tensorflow as tf
 from peers.peer import Built, Task
 
-from strop.export.frontend.convert import freeze
+from strop.export.frontend.tensorflow_converter import freeze
 from strop.export.ir.graph import Array
 from strop.export.tensorflow_logs import native_stderr_held
 

@@ -14,8 +14,8 @@ from ai_edge_litert.interpreter import Interpreter
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.onnx_writer import codes_of
 from strop.export.emit.tflite import emit_tflite
-from strop.export.frontend.cut_island import FILE_IDENTIFIER
 from strop.export.ir.graph import CODE_MIN, Array, Graph
+from strop.export.ir.tflite_bytes import FILE_IDENTIFIER
 from strop.export.quantize.quantize import QuantizedGraph
 
 TO_NHWC = (0, 2, 3, 1)

@@ -164,7 +164,7 @@ def test_a_model_sees_a_reading_whatever_its_source_does_to_pixels(shipped: Sour
     source = replace(shipped, mean=(10.0, 20.0, 30.0), std=(2.0, 3.0, 4.0))
     images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
     (reading,) = [one for one in other_readings(source, is_grey=False) if one.mean == CAFFE_MEAN]
-    seen = (reading.pixels_for(source, images).numpy() - source.mean) / source.std
+    seen = (reading.pixels_for(source, images) - source.mean) / source.std
     expected = (images - np.array(CAFFE_MEAN))[..., ::-1]
     # float32 there and back: a few roundings of values up to 4 * 255.
     assert np.abs(seen - expected).max() < 1e-3

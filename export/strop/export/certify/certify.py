@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.certify.certificate import Certificate
 from strop.export.certify.program import Program
@@ -18,7 +17,6 @@ from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions
 from strop.export.source.source import Source
-from strop.export.source.whole_images import whole_scores
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
@@ -52,7 +50,7 @@ def certify(
     *,
     programs: Sequence[Program] = (),
 ) -> Certificate:
-    """Compare every artifact, run by its engine, with the source, run by TensorFlow.
+    """Compare every artifact, run by its engine, with the source, run by what it came for.
 
     Images are decoded once and one batch at a time, and once more for each other program.
 
@@ -166,8 +164,10 @@ def _answers(
         files = paths[seen : seen + len(batch)]
         seen += len(batch)
         if source.resize is None:
-            scores: Array = forward(tf.cast(batch, tf.float32)).numpy()
+            scores = forward(batch)
         else:
+            from strop.export.source.whole_images import whole_scores  # loads TensorFlow
+
             scores = whole_scores(source.resize, files, source.channels)
         if not np.isfinite(scores).all():
             raise SourceError(

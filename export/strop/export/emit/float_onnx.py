@@ -1,33 +1,21 @@
-"""Writes the float .onnx with tf2onnx."""
+"""Writes the float .onnx: float32 image, pixels 0..255, and the model's own output."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import onnx
-import tensorflow as tf
-import tf2onnx
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
-from strop.export.emit.onnx_writer import OPSET
-from strop.export.frontend.convert import freeze
+from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.source import Source
-from strop.export.tensorflow_logs import native_stderr_dropped
 from strop.runtime.artifact.contract import Layout
 from strop.runtime.errors import SourceError
 
-# On functions that Keras compiles, as it does convolutions in groups.
-KEPT_AS_CALLS = ("_XlaMustCompile", "_noinline")
-CONVERSION_ERRORS = (
-    LookupError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    onnx.checker.ValidationError,
-    onnx.shape_inference.InferenceError,
-)
+IMAGE = "strop_image"
+TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 def emit_float_onnx(
@@ -41,40 +29,55 @@ def emit_float_onnx(
         layout: Of the image.
 
     Returns:
-        The serialized ModelProto.
+        The serialized ModelProto. Of an .onnx, the user's own graph behind its normalization.
 
     Raises:
         SourceError: tf2onnx has no ONNX operation for one of the model's.
     """
-    # From the frozen graph: of a function, tf2onnx makes every captured constant an input.
-    frozen = freeze(source)
-    graph_def = frozen.graph.as_graph_def()
-    _allow_inlining(graph_def)
-    image = [tensor.name for tensor in frozen.inputs]
-    try:
-        with native_stderr_dropped():
-            model, _ = tf2onnx.convert.from_graph_def(
-                graph_def,
-                input_names=image,
-                output_names=[tensor.name for tensor in frozen.outputs],
-                opset=OPSET,
-                inputs_as_nchw=image if layout is Layout.NCHW else None,
-            )
-        onnx.checker.check_model(model, full_check=True)
-    except (*CONVERSION_ERRORS, tf.errors.OpError) as err:
-        raise SourceError(
-            f"{source.name}: tf2onnx does not take this model ({' '.join(str(err).split())[:300]});"
-            " replace the layer that it names, or leave .onnx out with --format tflite"
-        ) from err
-    helper.set_model_props(model, dict(metadata))
-    serialized: bytes = model.SerializeToString(deterministic=True)
+    if source.tflite is None:
+        from strop.export.emit.tf2onnx_float import emit_by_tf2onnx  # loads TensorFlow
+
+        return emit_by_tf2onnx(source, metadata, layout)
+    return _behind_pixels(source, metadata, layout)
+
+
+def _behind_pixels(source: Source, metadata: Mapping[str, str], layout: Layout) -> bytes:
+    """Put what makes the file's own input of pixels in front of its graph."""
+    if source.file is None:
+        raise SourceError(f"{source.name}: no file of it is known; load it from its .onnx")
+    file = open_onnx(source.file, size=(source.height, source.width))
+    graph = file.model.graph
+    steps = _steps(source, file, graph, layout)
+    sides = (source.height, source.width, source.channels)
+    shape = (1, *sides) if layout is Layout.NHWC else (1, sides[2], *sides[:2])
+    others = [value for value in graph.input if value.name != file.names[0]]
+    nodes = list(graph.node)
+    # What was known of shapes may be known of another batch.
+    del graph.input[:], graph.node[:], graph.value_info[:]
+    graph.input.extend([helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, shape), *others])
+    graph.node.extend([*steps, *nodes])
+    helper.set_model_props(file.model, dict(metadata))
+    onnx.checker.check_model(file.model)
+    serialized: bytes = file.model.SerializeToString(deterministic=True)
     return serialized
 
 
-def _allow_inlining(graph_def: Any) -> None:
-    """Let TensorFlow inline all functions: tf2onnx reads no calls."""
-    library = graph_def.library.function
-    nodes = [node for function in library for node in function.node_def]
-    for item in (*library, *nodes, *graph_def.node):
-        for mark in KEPT_AS_CALLS:
-            item.attr.pop(mark, None)
+def _steps(source: Source, file: OnnxFile, graph: Any, layout: Layout) -> list[Any]:
+    """Nodes from the image to the file's own input; their constants are added to the graph."""
+    per_channel = (-1,) if layout is Layout.NHWC else (-1, 1, 1)
+    name, steps = IMAGE, []
+    for kind, numbers, neutral in (("Sub", source.mean, 0.0), ("Div", source.std, 1.0)):
+        if set(numbers) == {neutral}:
+            continue
+        values = np.array(numbers, np.float32).reshape(per_channel)
+        constant = numpy_helper.from_array(values, f"{IMAGE}/{kind}")
+        graph.initializer.append(constant)
+        steps.append(helper.make_node(kind, [name, constant.name], [f"{IMAGE}/{kind}/result"]))
+        name = steps[-1].output[0]
+    own = [file.names[0]]
+    if file.is_nchw == (layout is Layout.NCHW):
+        steps.append(helper.make_node("Identity", [name], own))
+    else:
+        order = TO_NCHW if file.is_nchw else TO_NHWC
+        steps.append(helper.make_node("Transpose", [name], own, perm=order))
+    return steps

@@ -11,7 +11,6 @@ from dataclasses import replace
 from strop.export.emit.tflite_metadata import add_metadata
 from strop.export.emit.tflite_options import pads_of_same
 from strop.export.emit.tflite_writer import TfliteWriter
-from strop.export.frontend.cut_island import packed
 from strop.export.ir.channel_shuffle import expand_shuffles
 from strop.export.ir.graph import (
     CONVOLUTIONS,
@@ -21,6 +20,7 @@ from strop.export.ir.graph import (
     Kind,
     Op,
 )
+from strop.export.ir.tflite_bytes import packed
 from strop.export.kernels.xnnpack import MOST_CONCATENATED
 from strop.export.options.choices import Input, ResultType
 from strop.export.passes.width_to_channels import merge_columns

@@ -15,7 +15,7 @@ from typing import Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.frontend.cut_island import packed
+from strop.export.ir.tflite_bytes import packed
 from strop.runtime.artifact.contract import Contract, Task
 from strop.runtime.artifact.contract_zip import LABELS_NAME
 from strop.runtime.artifact.tflite_metadata import (

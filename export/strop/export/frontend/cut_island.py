@@ -6,11 +6,9 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Any
 
-import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
-SCHEMA_VERSION = 3
-FILE_IDENTIFIER = b"TFL3"
+from strop.export.ir.tflite_bytes import SCHEMA_VERSION, packed
 
 
 def cut_out(
@@ -43,13 +41,6 @@ def cut_out(
     made.version, made.description = SCHEMA_VERSION, b"strop float island"
     made.operatorCodes, made.subgraphs, made.buffers = cut.codes, [subgraph], cut.buffers
     return packed(made)
-
-
-def packed(model: Any) -> bytes:
-    """Pack a schema.ModelT as a flatbuffer; the same model gives the same bytes."""
-    builder = flatbuffers.Builder(1 << 16)
-    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-    return bytes(builder.Output())
 
 
 class _Cut:

@@ -117,7 +117,7 @@ def probe(source: Source, images: Array, activation: Activation) -> Probe:
     places = np.linspace(0, len(images) - 1, min(len(images), PROBE_IMAGES)).astype(int)
     noise = np.random.default_rng(NOISE_SEED).integers(0, 256, images[:1].shape, np.uint8)
     taken = np.concatenate([images[places], noise])
-    output = source.forward(tf.cast(taken, tf.float32)).numpy().astype(np.float64)
+    output = source.scores(taken).astype(np.float64)
     is_finite = np.isfinite(output).all(axis=1)
     return Probe(
         name=source.name,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from strop.export.frontend.convert import freeze
+from strop.export.frontend.read_tflite import read_tflite
+from strop.export.passes.fold import cut_activation
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.classify.decision import Decision, decide
@@ -21,7 +22,7 @@ def source_decision(
     """Decide how a source's output becomes an answer.
 
     Args:
-        source: The model; it is traced, which takes a second or two for a large one.
+        source: The model; TensorFlow traces it, which takes a second or two for a large one.
         task: None for what its ending and its number of scores say.
         thresholds: In the unit of its output; empty for even odds.
 
@@ -39,6 +40,11 @@ def source_decision(
 
 def ending(source: Source) -> Activation:
     """Find the softmax or sigmoid that a source ends in."""
+    if source.tflite is not None:
+        _, found = cut_activation(read_tflite(source.tflite))
+        return found
+    from strop.export.frontend.tensorflow_converter import freeze  # loads TensorFlow
+
     tensor: Any = freeze(source).outputs[0]
     while tensor.op.type in PASSED_OVER:
         tensor = tensor.op.inputs[0]

@@ -32,7 +32,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.normalizations import Reading, given_reading, other_readings
@@ -126,15 +125,15 @@ def probabilities(scores: Array) -> Array:
     return total
 
 
-def _scores(forward: Callable[[tf.Tensor], tf.Tensor], pixels: tf.Tensor) -> Array:
+def _scores(forward: Callable[[Array], Array], pixels: Array) -> Array:
     starts = range(0, len(pixels), BATCH_SIZE)
-    return np.concatenate([forward(pixels[at : at + BATCH_SIZE]).numpy() for at in starts])
+    return np.concatenate([forward(pixels[at : at + BATCH_SIZE]) for at in starts])
 
 
 def _answer(reading: Reading, shares: Array, truth: Array | None) -> _Answer:
     if truth is None:
-        logarithms = tf.math.log(np.maximum(shares, np.finfo(np.float64).tiny))
-        evidence: Array = information_of_each(logarithms).numpy()
+        logarithms = np.log(np.maximum(shares, np.finfo(np.float64).tiny))
+        evidence: Array = np.asarray(information_of_each(logarithms))
         return _Answer(reading=reading, evidence=evidence, is_right=None)
     # One sigmoid score has two classes here, and labels as many as scores.
     of_truth = shares[np.arange(len(truth)), np.minimum(truth, shares.shape[1] - 1)]

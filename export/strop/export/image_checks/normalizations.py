@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.ir.graph import Array
 from strop.export.source.source import Source
@@ -53,7 +52,7 @@ class Reading:
         name = self.name.removesuffix(", BGR") if self.is_reversed else f"{self.name}, BGR"
         return Reading(name=name, mean=self.mean, std=self.std, is_reversed=not self.is_reversed)
 
-    def pixels_for(self, source: Source, images: Array) -> tf.Tensor:
+    def pixels_for(self, source: Source, images: Array) -> Array:
         """What `source.forward` must be given so that the model inside sees this reading.
 
         Args:
@@ -66,7 +65,8 @@ class Reading:
         seen: Array = (images - _float32(self.mean)) / _float32(self.std)
         if self.is_reversed:
             seen = seen[..., ::-1]
-        return tf.constant(seen * _float32(source.std) + _float32(source.mean))
+        pixels: Array = seen * _float32(source.std) + _float32(source.mean)
+        return pixels
 
 
 def given_reading(source: Source) -> Reading:

@@ -6,9 +6,11 @@ from enum import Enum
 from pathlib import Path
 from typing import NoReturn
 
-from strop.runtime.errors import SourceError
+from strop.runtime.artifact.onnx_fields import check_onnx
+from strop.runtime.errors import ArtifactError, SourceError
 
 READ_BYTES = 64
+ONNX_START = 0x08  # the key of ir_version, which every writer puts first; onnx/onnx.proto
 
 
 class FileKind(Enum):
@@ -18,6 +20,7 @@ class FileKind(Enum):
     ZIP = "a zip archive"
     LFS_POINTER = "a Git LFS pointer"
     TFLITE = "a .tflite file"
+    ONNX = "an .onnx file"
     HTML = "a web page, as a download without the file itself gives"
     EMPTY = "an empty file"
     OTHER = "no file of a known kind"
@@ -42,7 +45,22 @@ def file_kind(path: Path) -> FileKind:
         return FileKind.TFLITE
     if start.lstrip()[:9].lower() in (b"<!doctype", b"<html><he") or start.startswith(b"<html"):
         return FileKind.HTML
-    return next((kind for magic, kind in STARTS.items() if start.startswith(magic)), FileKind.OTHER)
+    for magic, kind in STARTS.items():
+        if start.startswith(magic):
+            return kind
+    return FileKind.ONNX if start[0] == ONNX_START and _is_onnx(path) else FileKind.OTHER
+
+
+def _is_onnx(path: Path) -> bool:
+    """Whether a file is an .onnx, which begins with no mark: by its outermost fields.
+
+    Of one that is damaged there, by its name, so that the error says what is wrong with it.
+    """
+    try:
+        check_onnx(str(path))
+    except ArtifactError:
+        return path.suffix == ".onnx"
+    return True
 
 
 STARTS = {

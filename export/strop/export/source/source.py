@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
+import numpy as np
 
-from strop.export.source.input_layers import InputResize
-from strop.export.source.keras_files import open_keras
-from strop.export.source.load_errors import LOAD_ERRORS, reason
-from strop.export.source.loaded_network import (
-    Network,
-    Shape,
-    keras_network,
-    weights_sha256,
-)
-from strop.export.source.memory_limits import frozen
-from strop.export.source.saved_model import saved_model_network
-from strop.runtime.artifact.contract import MAX_SIDE
+from strop.export.ir.graph import Array
+from strop.export.source.file_kind import FileKind, file_kind
+from strop.export.source.normalization import Normalization
 from strop.runtime.errors import SourceError
 
-Normalization = float | Sequence[float] | None
-"""One number, one per channel, or None: 0 as a mean, 1 as a standard deviation."""
-
-INPUT_DTYPES = ("float32", "float16", "bfloat16", "uint8", "int32")
+if TYPE_CHECKING:
+    from strop.export.source.input_layers import InputResize
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,16 +32,20 @@ class Source:
         names: Of input and output, as who made the model calls them.
         mean: Per channel, in 0..255 units; subtracted in front of the model.
         std: Per channel, in 0..255 units, > 0; divided by in front of the model.
-        sha256: Of the weights, in hex; see `strop.export.source.loaded_network.weights_sha256`.
+        sha256: Of the weights, in hex, see `strop.export.source.loaded_network.weights_sha256`;
+            of an .onnx, of the file.
         takes_pixels: Whether the model is fed with pixels 0..255 elsewhere too; else with
             (pixel - mean) / std.
         forward: float32 [N, height, width, channels], pixels 0..255, to float32
-            [N, classes]: the model's own output, `mean` and `std` applied inside. It runs
-            eagerly; `compiled` runs it often.
+            [N, classes]: the model's own output, `mean` and `std` applied inside. TensorFlow's
+            tensors, which run eagerly; of an .onnx NumPy arrays. `scores` and `compiled` run either
+            on arrays, once and often.
         resize: What the model itself does to an image of any size before that, `whole`
             [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
-        model: The Keras model that it is, without `mean` and `std`; None of a SavedModel.
+        model: The Keras model that it is, without `mean` and `std`; None of all others.
         file: Where it was loaded from; None of a model that was in memory.
+        tflite: The same function as a float32 .tflite of batch 1, where strop wrote it; None
+            where TensorFlow's converter does.
         graphs: What `compiled` and `batch_of_one` have made; tracing takes as long as a
             hundred images do.
     """
@@ -68,29 +60,49 @@ class Source:
     std: tuple[float, ...]
     sha256: str
     takes_pixels: bool
-    forward: Callable[[tf.Tensor], tf.Tensor]
+    forward: Callable[[Any], Any]
     resize: InputResize | None = None
     model: Any = None
     file: Path | None = None
+    tflite: bytes | None = None
     # Not taken over by `replace`: another `forward` has other graphs.
     graphs: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
 
-    def compiled(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Return `forward` as a TensorFlow function of any number of images."""
+    def scores(self, images: Array) -> Array:
+        """Run the model once: [N, height, width, channels], pixels, to float32 [N, classes]."""
+        given: Any = images.astype(np.float32)
+        if self.tflite is None:
+            import tensorflow as tf  # not for an .onnx
+
+            given = tf.constant(given)
+        return np.asarray(self.forward(given))
+
+    def compiled(self) -> Callable[[Array], Array]:
+        """Return `scores` for many calls: TensorFlow traces the model once."""
+        if self.tflite is not None:
+            return self.scores
+        import tensorflow as tf
+
         if "compiled" not in self.graphs:
             shape = (None, self.height, self.width, self.channels)
             spec = tf.TensorSpec(shape, tf.float32, name="images")
             made = tf.function(self.forward, autograph=False, input_signature=(spec,))
             self.graphs["compiled"] = made
-        found: Callable[[tf.Tensor], tf.Tensor] = self.graphs["compiled"]
-        return found
+        forward = self.graphs["compiled"]
+
+        def run(images: Array) -> Array:
+            return np.asarray(forward(tf.cast(images, tf.float32)))
+
+        return run
 
     def batch_of_one(self) -> Any:
-        """Return `forward` as a concrete function of one image, its variables made constants.
+        """Return `forward` as TensorFlow's function of one image, its variables made constants.
 
         Raises:
             SourceError: A result in it has over 2**28 elements.
         """
+        from strop.export.source.memory_limits import frozen  # loads TensorFlow
+
         if "batch_of_one" not in self.graphs:
             shape = (1, self.height, self.width, self.channels)
             self.graphs["batch_of_one"] = frozen(self.forward, shape, where=self.name)
@@ -109,7 +121,7 @@ def load_model_file(
     std: Normalization = None,
     size: tuple[int, int] | None = None,
 ) -> Source:
-    """Load a model from a .keras file, an HDF5 file or a SavedModel folder.
+    """Load a model from a .keras file, an HDF5 file, an .onnx or a SavedModel folder.
 
     Args:
         path: The file, whatever its suffix, or the folder.
@@ -125,15 +137,25 @@ def load_model_file(
     path = Path(path)
     if not path.exists():
         raise SourceError(
-            f"{path}: no such file or folder; needed is a .keras file, an .h5 file, a SavedModel"
-            " folder or a name that `strop zoo` lists"
+            f"{path}: no such file or folder; needed is a .keras file, an .h5 file, an .onnx, a"
+            " SavedModel folder or a name that `strop zoo` lists"
         )
+    name = name or (path.resolve().name if path.is_dir() else path.stem)
+    if not path.is_dir() and file_kind(path) is FileKind.ONNX:
+        from strop.export.source.onnx_source import onnx_source
+
+        return onnx_source(path, name=name, mean=mean, std=std, size=size)
+    # Here and not above: an .onnx needs no TensorFlow.
+    from strop.export.source.keras_files import open_keras
+    from strop.export.source.loaded_network import keras_network
+    from strop.export.source.saved_model import saved_model_network
+    from strop.export.source.tensorflow_source import tensorflow_source
+
     if path.is_dir():
         network = saved_model_network(path)
     else:
         network = keras_network(open_keras(path), where=str(path), is_sized=size is not None)
-    name = name or (path.resolve().name if path.is_dir() else path.stem)
-    found = _source(network, where=str(path), name=name, mean=mean, std=std, size=size)
+    found = tensorflow_source(network, where=str(path), name=name, mean=mean, std=std, size=size)
     return replace(found, file=path)
 
 
@@ -160,157 +182,14 @@ def from_keras_model(
     Raises:
         SourceError: As `load_model_file`.
     """
+    from strop.export.source.loaded_network import keras_network
+    from strop.export.source.tensorflow_source import tensorflow_source
+
     network = keras_network(model, where=name, is_sized=size is not None)
-    source = _source(network, where=name, name=name, mean=mean, std=std, size=size)
+    source = tensorflow_source(network, where=name, name=name, mean=mean, std=std, size=size)
     return source if takes_pixels is None else replace(source, takes_pixels=takes_pixels)
-
-
-def _source(
-    network: Network,
-    *,
-    where: str,
-    name: str,
-    mean: Normalization,
-    std: Normalization,
-    size: tuple[int, int] | None,
-) -> Source:
-    height, width, channels = _input_size(network, size, where)
-    means = _per_channel("mean", mean, 0.0, channels, where)
-    stds = _per_channel("std", std, 1.0, channels, where)
-    if min(stds) <= 0:
-        raise SourceError(f"{where}: std is {list(stds)}; every value must be > 0")
-    is_identity = not any(means) and set(stds) == {1.0}
-    if network.input_dtype in ("uint8", "int32") and not is_identity:
-        raise SourceError(
-            f"{where}: the model takes {network.input_dtype} pixels and normalizes them itself;"
-            " leave out --mean and --std"
-        )
-    sha256 = weights_sha256(network, where=where)
-
-    def normalized(images: tf.Tensor) -> tf.Tensor:
-        values = images if is_identity else (images - means) / stds
-        return tf.cast(values, network.input_dtype)
-
-    def run(images: tf.Tensor) -> tf.Tensor:
-        try:
-            return network.call(normalized(images))
-        except LOAD_ERRORS as err:
-            raise SourceError(
-                f"{where}: the model does not run on images of {images.shape[1:]} ({reason(err)});"
-                " pass the --size that it was trained for, or save it again"
-            ) from err
-
-    output_shape = network.output_shape
-    if None in output_shape[1:] or not output_shape:
-        output_shape = _probe(run, (1, height, width, channels), where)
-    classes = _classes(output_shape, where)
-
-    def forward(images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.reshape(run(images), (-1, classes)), tf.float32)
-
-    return Source(
-        name=sanitized(name),
-        height=height,
-        width=width,
-        channels=channels,
-        classes=classes,
-        names=network.names,
-        mean=means,
-        std=stds,
-        sha256=sha256,
-        takes_pixels=is_identity,
-        forward=forward,
-        resize=_on_pixels(network.resize, normalized, classes),
-        model=network.model,
-    )
-
-
-def _on_pixels(
-    resize: InputResize | None, normalized: Callable[[tf.Tensor], tf.Tensor], classes: int
-) -> InputResize | None:
-    """Let the whole model take pixels and give one row of scores per image."""
-    if resize is None:
-        return None
-    model = resize.whole
-
-    def whole(images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.reshape(model(normalized(images)), (-1, classes)), tf.float32)
-
-    return replace(resize, whole=whole)
 
 
 def sanitized(name: str) -> str:
     """Replace by "_" what is not allowed in a file's name on every system."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-") or "model"
-
-
-def _input_size(network: Network, size: tuple[int, int] | None, where: str) -> tuple[int, int, int]:
-    shape = network.input_shape
-    if len(shape) != 4:
-        raise SourceError(
-            f"{where}: the input is {shape}; needed is a batch of images, (None, H, W, channels)"
-        )
-    if network.input_dtype not in INPUT_DTYPES:
-        raise SourceError(
-            f"{where}: the input is {network.input_dtype}; needed is {' or '.join(INPUT_DTYPES)}"
-        )
-    if shape[0] not in (None, 1):
-        raise SourceError(
-            f"{where}: the batch is fixed to {shape[0]} images; save the model with an open batch"
-        )
-    fixed_height, fixed_width, channels = shape[1:]
-    if channels not in (1, 3):
-        hint = "; channels must come last (NHWC)" if fixed_height in (1, 3) else ""
-        raise SourceError(
-            f"{where}: the input is {shape}, with {channels} channels; images have 1 (grey) or 3"
-            f" (RGB){hint}"
-        )
-    if size is None and (fixed_height is None or fixed_width is None):
-        raise SourceError(
-            f"{where}: the model leaves its input size open, {shape}; pass --size HxW, the size"
-            " that it was trained for"
-        )
-    height, width = size or (fixed_height or 0, fixed_width or 0)
-    if fixed_height not in (None, height) or fixed_width not in (None, width):
-        raise SourceError(
-            f"{where}: --size is {height}x{width}, and the model's input is fixed to {shape};"
-            " leave out --size"
-        )
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        raise SourceError(
-            f"{where}: input size {height}x{width}; a side has 1 to {MAX_SIDE} pixels"
-        )
-    return height, width, channels
-
-
-def _per_channel(
-    what: str, value: Normalization, default: float, channels: int, where: str
-) -> tuple[float, ...]:
-    if value is None:
-        value = default
-    values = (value,) if isinstance(value, (int, float)) else tuple(value)
-    if len(values) not in (1, channels) or not all(map(math.isfinite, values)):
-        raise SourceError(
-            f"{where}: {what} is {list(values)}; needed is one finite number, or one for each of"
-            f" the {channels} channels, in 0..255 units"
-        )
-    return tuple(float(v) for v in (values * channels if len(values) == 1 else values))
-
-
-def _probe(run: Callable[[tf.Tensor], tf.Tensor], shape: Shape, where: str) -> Shape:
-    """Find the output's shape at this input size by running the model once."""
-    frozen(run, shape, where=where)  # checks the results' sizes
-    return tuple(run(tf.zeros(shape)).shape)
-
-
-def _classes(shape: Shape, where: str) -> int:
-    """Read the length of a row of scores: [N, classes], or a convolution's [N, 1, 1, classes]."""
-    classes = shape[-1] if shape else None
-    is_row = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
-    if not is_row or not classes:
-        raise SourceError(
-            f"{where}: the output is {shape}; needed is one row of scores per image, (None,"
-            " classes) or (None, 1, 1, classes); end the model with GlobalAveragePooling2D and"
-            " Dense, or cut off what follows them"
-        )
-    return classes

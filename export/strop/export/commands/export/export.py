@@ -52,8 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "source",
         nargs="?",
-        help="a .keras or HDF5 file of Keras 2 or 3, a SavedModel folder, or a name of the zoo (see"
-        " strop zoo); default: the model that ships with strop",
+        help="a .keras or HDF5 file of Keras 2 or 3, a SavedModel folder, a float .onnx, or a name"
+        " of the zoo (see strop zoo); default: the model that ships with strop",
     )
     _add_model_flags(parser.add_argument_group("model"))
     add_image_flags(parser.add_argument_group("images"))

@@ -1,0 +1,154 @@
+"""Writes a vetted .onnx as a float .tflite: NHWC, batch 1, pixels in, one row of results out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+import onnx
+
+from strop.export.onnx_files.constants import TooLargeError, fold
+from strop.export.onnx_files.elementwise import ELEMENTWISE, with_number
+from strop.export.onnx_files.moves import MOVES
+from strop.export.onnx_files.pools import POOLS
+from strop.export.onnx_files.products import PRODUCTS
+from strop.export.onnx_files.reading import Node, Reading
+from strop.export.onnx_files.values import NHWC, Value, own_order
+from strop.export.onnx_files.vet import OnnxFile, initial
+from strop.runtime.errors import SourceError
+
+READERS: dict[str, Callable[[Reading, Node], None]] = {
+    **PRODUCTS,
+    **POOLS,
+    **ELEMENTWISE,
+    **MOVES,
+}
+# What operators raise where a file says things that do not fit together.
+CONTRADICTIONS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """A model as a float .tflite.
+
+    Attributes:
+        tflite: float32 [1, H, W, C], pixels 0..255, to float32 [1, classes].
+        classes: Length of the row of results.
+    """
+
+    tflite: bytes
+    classes: int
+
+
+def as_tflite(file: OnnxFile, *, mean: Sequence[float], std: Sequence[float]) -> Written:
+    """Write a model with a normalization of the pixels in front.
+
+    Args:
+        file: The model.
+        mean: Per channel, subtracted from the pixels.
+        std: Per channel, what they are divided by after that.
+
+    Raises:
+        SourceError: It holds what strop does not read; node, operator and remedy are named.
+    """
+    nodes = [Node(proto) for proto in _in_use(file.model.graph, file.names[1])]
+    reading = Reading(file, nodes)
+    for tensor in file.model.graph.initializer:
+        reading.constants[tensor.name] = initial(tensor, file.path)
+    image = _put_image(reading, mean, std)
+    for node in nodes:
+        _read(reading, node)
+    result, classes = _row(reading, file.names[1])
+    return Written(tflite=reading.written.packed([image], [result]), classes=classes)
+
+
+def _in_use(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
+    """The nodes that the result is computed by, in order."""
+    wanted = {output}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):
+        if not wanted.isdisjoint(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    return kept[::-1]
+
+
+def _put_image(reading: Reading, mean: Sequence[float], std: Sequence[float]) -> int:
+    file = reading.file
+    stored = (1, file.height, file.width, file.channels)
+    image = reading.written.tensor(file.names[0], stored)
+    shape = (1, file.channels, file.height, file.width)
+    value = Value(shape=shape, order=NHWC, tensor=image)
+    node = Node(onnx.NodeProto(op_type="Sub", name="normalization"))
+    for kind, numbers, neutral in (("SUB", mean, 0.0), ("DIV", std, 1.0)):
+        if set(numbers) != {neutral}:
+            value = with_number(reading, node, value, kind, numbers)
+    if not file.is_nchw:
+        value = replace(value, shape=stored, order=own_order(stored))
+    reading.values[file.names[0]] = value
+    return image
+
+
+def _read(reading: Reading, node: Node) -> None:
+    try:
+        if not _folded(reading, node):
+            _reader(reading, node)(reading, node)
+    except TooLargeError as err:
+        raise reading.refusal(node, f"a constant of {err}", "check --size") from err
+    except CONTRADICTIONS as err:
+        raise reading.refusal(
+            node, f"what it is given does not fit together ({_line(err)})", "export the model again"
+        ) from err
+
+
+def _reader(reading: Reading, node: Node) -> Callable[[Reading, Node], None]:
+    found = READERS.get(node.kind)
+    if found is None:
+        raise reading.refusal(
+            node, "an operator that strop does not read", "replace the layer that it comes from"
+        )
+    return found
+
+
+def _folded(reading: Reading, node: Node) -> bool:
+    """Compute a node whose inputs are all known; of an activation, its shape is."""
+    names = list(node.inputs)
+    while names and not names[-1]:
+        names.pop()
+    if node.kind in ("Shape", "Size") and names[0] in reading.values:
+        shape = np.array(reading.values[names[0]].shape, np.int64)
+        start, end = node.attributes.get("start", 0), node.attributes.get("end")
+        found = shape[start:end] if node.kind == "Shape" else np.array(shape.prod())
+        reading.constants[node.outputs[0]] = found
+        return True
+    if any(name not in reading.constants for name in names):
+        return False
+    result = fold(node.kind, [reading.constants[name] for name in names], node.attributes)
+    if result is None:
+        raise reading.refusal(node, "computed of constants alone", "fold it before: onnxsim does")
+    reading.constants[node.outputs[0]] = result
+    return True
+
+
+def _row(reading: Reading, name: str) -> tuple[int, int]:
+    """The result's tensor as [1, classes], and its length."""
+    if name not in reading.values:
+        raise SourceError(f"{reading.file.path}: output {name} does not depend on the picture")
+    value = reading.values[name]
+    classes = prod(value.shape)
+    if max(value.shape, default=0) != classes or value.shape[0] != 1 or len(value.shape) < 2:
+        raise SourceError(
+            f"{reading.file.path}: output {name} is {value.shape}; needed is one row of scores per"
+            " image, (N, classes) or (N, classes, 1, 1); end the model with global pooling and a"
+            " dense layer, or cut off what follows them"
+        )
+    node = Node(onnx.NodeProto(op_type="Reshape", name=name))
+    if value.flattened is not None:
+        value = reading.unflattened(value)
+    return reading.reshaped_tensor(node, value.tensor, value.stored, (1, classes)), classes
+
+
+def _line(err: BaseException) -> str:
+    return (str(err).strip().splitlines() or [type(err).__name__])[0]

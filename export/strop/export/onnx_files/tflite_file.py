@@ -1,0 +1,105 @@
+"""A float .tflite being written: tensors, constants and operations, one after another.
+
+Source: TensorFlow Lite schema, version 3,
+https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from strop.export.ir.graph import Array
+from strop.export.ir.tflite_bytes import SCHEMA_VERSION, packed
+
+# The old field of an operator's code has 8 bits; what does not fit is said by this.
+LARGEST_OLD_CODE = schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
+GROUPED = 6  # the version of CONV_2D that has groups
+DTYPES = {
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
+    np.dtype(np.int32): schema.TensorType.INT32,
+}
+
+
+class TfliteFile:
+    """What has been written so far."""
+
+    def __init__(self) -> None:
+        self._buffers = [schema.BufferT()]  # buffer 0 is empty by the format's definition
+        self._tensors: list[Any] = []
+        self._operators: list[Any] = []
+        self._codes: dict[tuple[str, int], int] = {}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """TFLite's names of the operations, in order."""
+        names = [name for name, _ in self._codes]
+        return tuple(names[operator.opcodeIndex] for operator in self._operators)
+
+    def tensor(self, name: str, shape: Sequence[int]) -> int:
+        """Add a float32 activation, and return its place."""
+        return self._added(name, tuple(shape), np.dtype(np.float32), 0)
+
+    def constant(self, name: str, values: Array) -> int:
+        """Add a constant, float32 or int32, and return its place."""
+        dtype = np.dtype(np.float32 if values.dtype.kind == "f" else np.int32)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(values, dtype).tobytes(), np.uint8)
+        self._buffers.append(buffer)
+        return self._added(name, values.shape, dtype, len(self._buffers) - 1)
+
+    def operation(
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options: Any = None,
+        version: int = 1,
+    ) -> None:
+        """Add an operation.
+
+        Args:
+            kind: TFLite's name of it.
+            inputs: Places of tensors.
+            outputs: Places of tensors.
+            options: An object of the schema, as Conv2DOptionsT; None for one without.
+            version: Of the operation.
+        """
+        operator = schema.OperatorT()
+        operator.opcodeIndex = self._codes.setdefault((kind, version), len(self._codes))
+        operator.inputs, operator.outputs = list(inputs), list(outputs)
+        if options is not None:
+            operator.builtinOptions = options
+            name = type(options).__name__.removesuffix("T")
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        self._operators.append(operator)
+
+    def packed(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """Return the flatbuffer of all that was added."""
+        subgraph = schema.SubGraphT()
+        subgraph.name = b"main"
+        subgraph.tensors, subgraph.operators = self._tensors, self._operators
+        subgraph.inputs, subgraph.outputs = list(inputs), list(outputs)
+        model = schema.ModelT()
+        model.version, model.description = SCHEMA_VERSION, b"strop float model"
+        model.operatorCodes = [_code(kind, version) for kind, version in self._codes]
+        model.subgraphs, model.buffers = [subgraph], self._buffers
+        return packed(model)
+
+    def _added(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], buffer: int) -> int:
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape, tensor.hasRank = name.encode(), list(shape), True
+        tensor.type, tensor.buffer = DTYPES[dtype], buffer
+        self._tensors.append(tensor)
+        return len(self._tensors) - 1
+
+
+def _code(kind: str, version: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, kind)
+    code.deprecatedBuiltinCode = min(code.builtinCode, LARGEST_OLD_CODE)
+    code.version = version
+    return code

@@ -1,0 +1,268 @@
+"""Parses an .onnx and refuses by name what strop cannot take, before anything is made of it.
+
+Limits come first: the file's size, its outermost fields, and that all tensors are in it.
+Protobuf itself refuses messages that are nested more than a hundred deep.
+
+Source: onnx/onnx.proto; https://onnx.ai/onnx/operators/
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+
+from strop.export.ir.graph import Array
+from strop.runtime.artifact.contract import MAX_SIDE
+from strop.runtime.artifact.onnx_external import refuse_external_data
+from strop.runtime.artifact.onnx_fields import check_onnx
+from strop.runtime.errors import ArtifactError, SourceError
+
+MAX_BYTES = 2**31 - 1  # protobuf's own limit
+MAX_NODES = 100_000  # EfficientNet-B7 has 1,200
+MIN_OPSET, MAX_OPSET = 9, 24
+OWN_DOMAINS = ("", "ai.onnx")
+CHANNELS = (1, 3)
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+QUANTIZED = frozenset(
+    {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger"}
+)
+RANDOM = frozenset(
+    {
+        "Bernoulli",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnnxFile:
+    """A vetted .onnx: one picture in, one result out.
+
+    Attributes:
+        path: Where it is.
+        model: As it was parsed.
+        content: The file's bytes.
+        opset: Version of ONNX' own operators.
+        names: Of input and output.
+        is_nchw: Whether the picture's channels come before its rows.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        channels: 1 or 3.
+    """
+
+    path: Path
+    model: onnx.ModelProto
+    content: bytes
+    opset: int
+    names: tuple[str, str]
+    is_nchw: bool
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def open_onnx(path: Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
+    """Read an .onnx and check that strop can take it.
+
+    Args:
+        path: The file.
+        size: Height and width in pixels, for a model that leaves them open.
+
+    Raises:
+        SourceError: It cannot be parsed, keeps tensors elsewhere, holds what no int8 file can,
+            or does not take one picture and return one result.
+    """
+    model, content = _parsed(path)
+    opset = _opset(model, path)
+    _check_graph(model.graph, path)
+    _check_finite(model.graph, path)
+    image, result = _single_ends(model.graph, path)
+    is_nchw, height, width, channels = _picture(image, size, path)
+    return OnnxFile(
+        path=path,
+        model=model,
+        content=content,
+        opset=opset,
+        names=(image.name, result.name),
+        is_nchw=is_nchw,
+        height=height,
+        width=width,
+        channels=channels,
+    )
+
+
+def place_of(node: onnx.NodeProto) -> str:
+    """Name a node for a person: its own name, or its first result's."""
+    own = node.name or (node.output[0] if node.output else "")
+    return own.strip("/") or node.op_type
+
+
+def _parsed(path: Path) -> tuple[onnx.ModelProto, bytes]:
+    if path.stat().st_size > MAX_BYTES:
+        raise SourceError(
+            f"{path}: {path.stat().st_size} bytes; an .onnx has at most {MAX_BYTES}, for protobuf"
+            " reads no more"
+        )
+    try:
+        check_onnx(str(path))
+        refuse_external_data(str(path))
+    except ArtifactError as err:
+        raise SourceError(str(err)) from err
+    content = path.read_bytes()
+    try:
+        return onnx.ModelProto.FromString(content), content
+    except DecodeError as err:
+        raise SourceError(f"{path}: damaged ({err}); copy or export it again") from err
+
+
+def _opset(model: onnx.ModelProto, path: Path) -> int:
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    opset = max((versions.get(domain, 0) for domain in OWN_DOMAINS), default=0)
+    if not MIN_OPSET <= opset <= MAX_OPSET:
+        raise SourceError(
+            f"{path}: opset {opset}; strop reads {MIN_OPSET} to {MAX_OPSET}: export it again, in"
+            " PyTorch with torch.onnx.export(..., opset_version=17)"
+        )
+    if model.functions:
+        name = model.functions[0].name
+        raise SourceError(
+            f"{path}: {len(model.functions)} functions of its own, {name} first; write them out"
+            " with onnx.inliner.inline_local_functions, or export it again"
+        )
+    if model.training_info:
+        raise SourceError(f"{path}: holds a training graph; export it for inference")
+    return opset
+
+
+def _check_graph(graph: onnx.GraphProto, path: Path) -> None:
+    if len(graph.node) > MAX_NODES:
+        raise SourceError(f"{path}: {len(graph.node)} nodes; strop reads up to {MAX_NODES}")
+    if not all(isinstance(name, str) for name in _names(graph)):
+        raise SourceError(f"{path}: a name in it is no text; it is damaged: export it again")
+    if graph.sparse_initializer:
+        raise SourceError(f"{path}: holds sparse weights; store them as plain tensors")
+    for node in graph.node:
+        reason = _why_not(node)
+        if reason:
+            raise SourceError(f"{path}: {place_of(node)} is {node.op_type}; {reason}")
+
+
+def _names(graph: onnx.GraphProto) -> Iterator[str | bytes]:
+    """Every name; protobuf gives one that is no UTF-8 as bytes."""
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        yield value.name
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (item.name for item in node.attribute)
+
+
+def _why_not(node: onnx.NodeProto) -> str:
+    """Why no int8 file can have a node; empty if nothing is against it so far."""
+    subgraphs = any(item.HasField("g") or item.graphs for item in node.attribute)
+    if node.domain not in OWN_DOMAINS:
+        return f"an operator of {node.domain}, not of ONNX; replace it by ONNX' own"
+    if subgraphs or node.op_type in CONTROL_FLOW:
+        return "neither TFLite's nor ONNX' int8 models hold control flow; write it out and export"
+    if node.op_type in QUANTIZED:
+        return "this model is quantized already, and strop starts from float; give that"
+    if node.op_type in RANDOM:
+        return "the certificate needs the same answer each time; export it for inference"
+    return ""
+
+
+def _check_finite(graph: onnx.GraphProto, path: Path) -> None:
+    for tensor in graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = initial(tensor, path)
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad and values.size > 1:  # limits of a Clip may be infinite
+            raise SourceError(
+                f"{path}: {bad} of {values.size} weights of {tensor.name} are NaN or infinite;"
+                " train again, or restore a checkpoint from before they were"
+            )
+
+
+def initial(tensor: onnx.TensorProto, path: Path) -> Array:
+    """Values of a tensor that the file holds.
+
+    Raises:
+        SourceError: Its bytes do not fit its shape.
+    """
+    try:
+        return numpy_helper.to_array(tensor)
+    except (TypeError, ValueError, KeyError) as err:
+        raise SourceError(
+            f"{path}: the values of {tensor.name} do not fit its shape ({err}); export it again"
+        ) from err
+
+
+def _single_ends(
+    graph: onnx.GraphProto, path: Path
+) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    for what, found in (("input", inputs), ("output", list(graph.output))):
+        if len(found) != 1:
+            names = ", ".join(value.name for value in found)
+            raise SourceError(
+                f"{path}: {len(found)} {what}s ({names}), needed is one; export the model with a"
+                f" single {what}, or cut the others off with onnx.utils.extract_model"
+            )
+    return inputs[0], graph.output[0]
+
+
+def _picture(
+    image: onnx.ValueInfoProto, size: tuple[int, int] | None, path: Path
+) -> tuple[bool, int, int, int]:
+    """Layout, height, width and channels."""
+    tensor = image.type.tensor_type
+    where = f"{path}: input {image.name}"
+    if tensor.elem_type != onnx.TensorProto.FLOAT:
+        found = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise SourceError(f"{where} is {found}; needed is float32: export the model in float32")
+    sides = list(_sides(tensor))
+    shape = "(" + ", ".join("?" if side is None else str(side) for side in sides) + ")"
+    if len(sides) != 4:
+        raise SourceError(f"{where} is {shape}; needed is a picture, (N, C, H, W) or (N, H, W, C)")
+    if sides[0] not in (None, 1):
+        raise SourceError(
+            f"{where} is {shape}, its batch fixed to {sides[0]} images; export it with one, or with"
+            " an open batch"
+        )
+    is_nchw = sides[1] in CHANNELS
+    if not is_nchw and sides[3] not in CHANNELS:
+        raise SourceError(f"{where} is {shape}; pictures have 1 (grey) or 3 (RGB) channels")
+    channels, rows, columns = sides[1:] if is_nchw else (sides[3], sides[1], sides[2])
+    if size is None and None in (rows, columns):
+        raise SourceError(
+            f"{where} is {shape}, its size left open; pass --size HxW, the size that it was trained"
+            " for"
+        )
+    height, width = size or (rows or 0, columns or 0)
+    if rows not in (None, height) or columns not in (None, width):
+        raise SourceError(f"{where} is fixed to {shape}, --size is {height}x{width}; leave it out")
+    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
+        raise SourceError(f"{where} is {height}x{width}; a side has 1 to {MAX_SIDE} pixels")
+    return is_nchw, height, width, channels or 0
+
+
+def _sides(tensor: onnx.TypeProto.Tensor) -> Iterator[int | None]:
+    for side in tensor.shape.dim:
+        yield side.dim_value if side.HasField("dim_value") and side.dim_value > 0 else None

@@ -1,0 +1,90 @@
+"""Opens an .onnx as a Source: the user's own file, run by ONNX Runtime, without TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from strop.export.ir.graph import Array
+from strop.export.onnx_files.read import as_tflite
+from strop.export.onnx_files.vet import OnnxFile, open_onnx
+from strop.export.source.normalization import Normalization, is_identity, per_channel
+from strop.export.source.source import Source, sanitized
+from strop.runtime.engines.silent_onnxruntime import onnxruntime
+from strop.runtime.errors import SourceError
+
+ERRORS_ONLY = 3  # of ONNX Runtime's severities
+
+
+def onnx_source(
+    path: Path,
+    *,
+    name: str,
+    mean: Normalization,
+    std: Normalization,
+    size: tuple[int, int] | None,
+) -> Source:
+    """Take an .onnx with a normalization in front of it.
+
+    It is read as data, and its float .tflite is written, before ONNX Runtime sees it.
+
+    Args:
+        path: The file.
+        name: What the artifacts are called.
+        mean: What to subtract from the pixels in front of the model.
+        std: What to divide by after that.
+        size: Height and width in pixels, for a model that leaves them open.
+
+    Raises:
+        SourceError: strop cannot read it, or a setting does not fit.
+    """
+    file = open_onnx(path, size=size)
+    means, stds = per_channel(mean, std, file.channels, where=str(path))
+    written = as_tflite(file, mean=means, std=stds)
+    session = _session(file)
+    classes = written.classes
+
+    def forward(images: Array) -> Array:
+        values: Array = np.asarray(images, np.float32)
+        if not is_identity(means, stds):
+            values = (values - np.array(means, np.float32)) / np.array(stds, np.float32)
+        if file.is_nchw:
+            values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+        # One by one: a batch that the file leaves open may be fixed further in.
+        rows = [
+            session.run(None, {file.names[0]: values[at : at + 1]})[0].reshape(classes)
+            for at in range(len(values))
+        ]
+        return np.stack(rows) if rows else np.empty((0, classes), np.float32)
+
+    return Source(
+        name=sanitized(name),
+        height=file.height,
+        width=file.width,
+        channels=file.channels,
+        classes=classes,
+        names=file.names,
+        mean=means,
+        std=stds,
+        sha256=file.sha256,
+        takes_pixels=is_identity(means, stds),
+        forward=forward,
+        file=path,
+        tflite=written.tflite,
+    )
+
+
+def _session(file: OnnxFile) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    try:
+        # Bytes and not the path: there is no folder then that it could read other files of.
+        return onnxruntime.InferenceSession(
+            file.content, options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as err:  # its errors have no base class of their own
+        line = " ".join(str(err).split())[:300]
+        raise SourceError(
+            f"{file.path}: ONNX Runtime does not take it ({line}); export it again"
+        ) from err

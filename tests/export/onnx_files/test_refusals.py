@@ -1,0 +1,213 @@
+"""What strop does not take of an .onnx is named in one line: node, operator, what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tests.export.onnx_files.networks import CLASSES, Net
+from tests.export.onnx_files.test_layers import net_of, saved
+
+from strop.export.frontend.convert import convert, float_graph
+from strop.export.frontend.source_decision import source_decision
+from strop.export.options.choices import Precision
+from strop.export.source.source import load_model_file
+from strop.runtime.artifact.contract import Task
+from strop.runtime.errors import SourceError
+
+Change = Callable[[onnx.ModelProto], None]
+
+
+def ending(add: Callable[[Net, str], str], **ends: object) -> onnx.ModelProto:
+    """A model with something behind its scores."""
+    net = Net()
+    return net.model(add(net, net.scores(net.conv("image", 3, 4), 4)), **ends)  # type: ignore[arg-type]
+
+
+def branch(net: Net, x: str) -> str:
+    result = helper.make_tensor_value_info("inner", TensorProto.FLOAT, (1, CLASSES))
+    inner = helper.make_graph([helper.make_node("Identity", [x], ["inner"])], "b", [], [result])
+    return net.add("If", net.constant(True, np.bool_), then_branch=inner, else_branch=inner)
+
+
+def changed(change: Change) -> onnx.ModelProto:
+    model = net_of("relu", 17)
+    change(model)
+    return model
+
+
+def of_a_domain(model: onnx.ModelProto) -> None:
+    model.graph.node[1].domain = "com.example"
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+
+
+def second_input(model: onnx.ModelProto) -> None:
+    model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, (1, 3)))
+
+
+def kept_elsewhere(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+
+
+def nan_weights(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    values = numpy_helper.to_array(tensor).copy()
+    values[0, 0, 0, 0] = np.nan
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+def too_few_values(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.raw_data = tensor.raw_data[:8]
+
+
+def as_text(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.STRING
+
+
+def side(at: int, value: int) -> Change:
+    def change(model: onnx.ModelProto) -> None:
+        model.graph.input[0].type.tensor_type.shape.dim[at].dim_value = value
+
+    return change
+
+
+def open_side(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+
+
+def huge(net: Net, x: str) -> str:
+    sides = net.integers(1 << 20, 1 << 20)
+    return net.add("Mul", x, net.add("ReduceSum", net.add("ConstantOfShape", sides)))
+
+
+CASES: dict[str, tuple[onnx.ModelProto, str]] = {
+    "control flow": (ending(branch), r"layer/\d+ is If; .*control flow; write it out"),
+    "a custom domain": (changed(of_a_domain), r"layer/1 is Relu; an operator of com\.example"),
+    "quantized": (
+        ending(lambda net, x: net.add("QuantizeLinear", x, net.constant(0.1))),
+        "is QuantizeLinear; this model is quantized already.*give that",
+    ),
+    "random": (
+        ending(lambda net, x: net.add("RandomNormalLike", x)),
+        "is RandomNormalLike; .*export it for inference",
+    ),
+    "an unknown operator": (
+        ending(lambda net, x: net.add("Asin", x)),
+        r"layer/\d+ is Asin: an operator that strop does not read; replace the layer",
+    ),
+    "a shape that depends on the picture": (
+        ending(lambda net, x: net.add("Reshape", x, net.add("Cast", x, to=TensorProto.INT64))),
+        "is Cast: a cast to data type 7; needed is float32 all along",
+    ),
+    "two inputs": (changed(second_input), r"2 inputs \(image, mask\), needed is one"),
+    "external data": (changed(kept_elsewhere), "kept in another file.*join them"),
+    "weights that are not finite": (changed(nan_weights), "1 of 216 weights of constant_0 are NaN"),
+    "weights that are cut": (changed(too_few_values), "constant_0 do not fit its shape"),
+    "text": (changed(as_text), "input image is string; needed is float32"),
+    "no picture": (changed(side(1, 7)), r"image is \(\?, 7, 12, 12\); pictures have 1"),
+    "a fixed batch": (changed(side(0, 8)), "batch fixed to 8 images; export it with one"),
+    "an open size": (changed(open_side), r"its size left open; pass --size HxW"),
+    "more than a row": (
+        ending(lambda net, x: net.conv("image", 3, 4)),
+        r"output conv_\d+_0 is \(1, 4, 12, 12\); needed is one row of scores",
+    ),
+    "a constant of terabytes": (ending(huge), "ConstantOfShape: a constant of 1048576x1048576"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_model_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    model, said = CASES[name]
+    with pytest.raises(SourceError, match=said) as raised:
+        load_model_file(saved(model, tmp_path))
+    assert "\n" not in str(raised.value)
+
+
+def test_an_opset_that_strop_does_not_read_is_named(tmp_path: Path) -> None:
+    model = net_of("relu", 17)
+    model.opset_import[0].version = 8
+    with pytest.raises(SourceError, match=r"opset 8; strop reads 9 to \d+: export it again"):
+        load_model_file(saved(model, tmp_path))
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    content = net_of("relu", 17).SerializeToString()
+    path = tmp_path / "net.onnx"
+    for end in range(1, len(content), 97):
+        path.write_bytes(content[:end])
+        with pytest.raises(SourceError, match=r"net\.onnx"):
+            load_model_file(path)
+
+
+def test_bytes_that_are_changed_end_in_an_error_or_in_the_model(tmp_path: Path) -> None:
+    content = bytearray(net_of("gate of rows", 17).SerializeToString())
+    random = np.random.default_rng(0)
+    path = tmp_path / "net.onnx"
+    refused = 0
+    for _ in range(100):
+        damaged = content.copy()
+        for at in random.integers(0, len(content), 3):
+            damaged[at] = random.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            load_model_file(path)
+        except SourceError:
+            refused += 1
+    assert 0 < refused < 100
+
+
+def test_an_open_size_is_given(tmp_path: Path) -> None:
+    net = Net()
+    model = net.model(net.scores(net.conv("image", 3, 4), 4), sides=("height", "width"))
+    source = load_model_file(saved(model, tmp_path), size=(20, 16))
+    assert (source.height, source.width, source.classes) == (20, 16, CLASSES)
+    assert source.forward(np.zeros((2, 20, 16, 3))).shape == (2, CLASSES)
+
+
+def test_channels_may_come_last(tmp_path: Path) -> None:
+    net = Net()
+    output = net.scores(net.conv(net.add("Transpose", "image", perm=[0, 3, 1, 2]), 3, 4), 4)
+    model = net.model(output)
+    for at, value in enumerate((12, 12, 3), 1):
+        model.graph.input[0].type.tensor_type.shape.dim[at].dim_value = value
+    source = load_model_file(saved(model, tmp_path))
+    kinds = [op.kind.name for op in float_graph(source).ops]
+    assert kinds == ["CONV", "MEAN", "RESHAPE", "DENSE"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"),
+    [("Softmax", Task.CLASSIFY), ("Sigmoid", Task.MULTILABEL), ("Abs", Task.CLASSIFY)],
+)
+def test_the_end_of_an_onnx_says_the_task(kind: str, task: Task, tmp_path: Path) -> None:
+    source = load_model_file(saved(ending(lambda net, x: net.add(kind, x)), tmp_path))
+    assert source_decision(source).task is task
+
+
+def test_precisions_of_tensorflows_converter_are_refused(tmp_path: Path) -> None:
+    source = load_model_file(saved(net_of("relu", 17), tmp_path))
+    with pytest.raises(SourceError, match=r"writes float16, and it does not read \.onnx; leave"):
+        convert(source, Precision.FLOAT16)
+
+
+READ = """
+import sys
+from strop.export.frontend.convert import float_graph
+from strop.export.source.source import load_model_file
+float_graph(load_model_file(sys.argv[1]))
+sys.exit(42 * any(name in sys.modules for name in ("tensorflow", "keras", "tf2onnx")))
+"""
+
+
+def test_an_onnx_is_read_without_tensorflow(tmp_path: Path) -> None:
+    path = saved(net_of("swish", 17), tmp_path)
+    assert subprocess.run([sys.executable, "-c", READ, str(path)], check=False).returncode == 0
