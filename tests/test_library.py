@@ -102,11 +102,16 @@ def test_a_name_that_moved_says_where_to() -> None:
         _ = strop.runtime.nonsense  # type: ignore[attr-defined]
 
 
-def test_without_tensorflow_the_workstations_half_says_what_to_install() -> None:
+def test_without_tensorflow_a_source_that_needs_it_says_what_to_install() -> None:
     # None in sys.modules is Python's own way to say "not installed".
-    ended = python("import sys; sys.modules['tensorflow'] = None; from strop.export import export")
+    ended = python(
+        "import sys; sys.modules['tensorflow'] = None; from strop.export import load_model;"
+        " load_model(sys.executable)"
+    )
     last = ended.stderr.splitlines()[-1]
-    assert last.startswith("ImportError: strop.export: tensorflow is not installed here; run: pip")
+    assert last.startswith(
+        "ModuleNotFoundError: strop.export: tensorflow is not installed here; run: pip"
+    )
 
 
 def test_paths_of_an_export_may_be_text() -> None:

@@ -45,10 +45,11 @@ def steps(
     seed: int = 0,
     is_symmetric: bool = False,
 ) -> Steps:
-    return steps_of(from_keras_model(model, name="small", mean=mean, std=std), seed=seed)
+    source = from_keras_model(model, name="small", mean=mean, std=std)
+    return steps_of(source, seed=seed, is_symmetric=is_symmetric)
 
 
-def steps_of(source: Source, *, seed: int = 0) -> Steps:
+def steps_of(source: Source, *, seed: int = 0, is_symmetric: bool = False) -> Steps:
     graph, activation = cut_activation(float_graph(source))
     deploy = replace(fold(graph, input_values(source)), is_symmetric=is_symmetric)
     images = images_for(source, seed=seed)

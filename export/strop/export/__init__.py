@@ -61,15 +61,12 @@ else:
     )
 
     def __getattr__(name: str) -> object:
-        if name in __all__:
-            from strop.export.tensorflow_logs import quiet_tensorflow
-
-            try:
-                quiet_tensorflow()  # before anything imports it in its own, loud way
-            except ModuleNotFoundError as err:
-                raise ImportError(
-                    f"strop.export: {err.name} is not installed here; run:"
-                    " pip install 'strop[export]'",
-                    name=err.name,
-                ) from err
-        return _imported(name)
+        try:
+            return _imported(name)
+        except ModuleNotFoundError as err:
+            if str(err.name).split(".")[0] == "strop":
+                raise
+            raise ImportError(
+                f"strop.export: {err.name} is not installed here; run: pip install 'strop[export]'",
+                name=err.name,
+            ) from err

@@ -31,6 +31,7 @@ from strop.export.frontend.source_decision import source_decision
 from strop.export.image_checks.check_images import check_images
 from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.faults import named_faults
+from strop.export.ir.float_library import float_library
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
@@ -115,6 +116,13 @@ def export(
         GateError: `max_drop` cannot be promised, and `keep_failed` is not set.
         OutputError: The output cannot be written.
     """
+    with float_library(is_numpy=source.tflite is not None):
+        return _exported(source, options, on_step, progress)
+
+
+def _exported(
+    source: Source, options: ExportOptions, on_step: OnStep, progress: Progress
+) -> Export:
     _check(source, options)
     decision = options.decision or source_decision(source)
     options = replace(options, decision=decision)

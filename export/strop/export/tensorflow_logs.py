@@ -31,10 +31,19 @@ def quiet_tensorflow(level: str = ERRORS_ONLY) -> None:
         level: What its C++ code still writes. Training takes NOTHING: node_def_util calls it an
             error that an operation of tf.data has an attribute more than it knows. Real
             errors are exceptions too.
+
+    Raises:
+        ModuleNotFoundError: It is not installed; the message says how to get it.
     """
     os.environ.setdefault(LOG_LEVEL, level)
-    with native_stderr_held():
-        import tensorflow as tf
+    try:
+        with native_stderr_held():
+            import tensorflow as tf
+    except ModuleNotFoundError as err:
+        raise ModuleNotFoundError(
+            f"strop.export: {err.name} is not installed here; run: pip install 'strop[export]'",
+            name=err.name,
+        ) from err
     tf.get_logger().setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     # Keras 3 warns about .h5 files and unbuilt states that strop checks by itself.

@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-import tf2onnx
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.emit.gelu_onnx import teach_gelu
 from strop.export.ir.graph import Array, Op
 from strop.export.ir.island import Island
 from strop.export.ir.run_island import opened_island
@@ -56,6 +54,13 @@ class _UnknownError(Exception):
 
 @lru_cache(maxsize=MOST_KEPT)
 def _translated(island: Island) -> Any:
+    try:
+        import tf2onnx  # loads TensorFlow, which an export without islands does without
+
+        from strop.export.emit.gelu_onnx import teach_gelu
+    except ModuleNotFoundError as err:
+        reason = f"{err.name} is not installed here; run: pip install 'strop[export]'"
+        raise _UnknownError(f"{_kinds(island)} ({reason})") from err
     inputs, outputs, read = _images(island)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         path = Path(folder, "island.tflite")

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from strop.export.frontend.convert import convert
 from strop.export.ir.execute import ACTIVATIONS, compute_unfused, execute
 from strop.export.ir.faults import ADVICE
+from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Array, Graph, Op
 from strop.export.passes.fold import (
     MAX_PIXEL,
@@ -207,7 +207,7 @@ def check_converter(source: Source, probe: Probe) -> None:
         )
 
 
-def comparable(scores: tf.Tensor, activation: Activation) -> Array:
+def comparable(scores: Floats, activation: Activation) -> Array:
     """Round scores to what probabilities in float32 can show.
 
     Args:
@@ -218,7 +218,7 @@ def comparable(scores: tf.Tensor, activation: Activation) -> Array:
         float64 [N, classes]: of a softmax, logarithms of the probabilities, cut off at
         LEAST_LOG_PROBABILITY; of a sigmoid, logits, cut off at LARGEST_LOGIT on both sides.
     """
-    wide: Array = scores.numpy().astype(np.float64).reshape(len(scores), -1)
+    wide: Array = array_of(scores).astype(np.float64).reshape(len(scores), -1)
     if activation is Activation.SOFTMAX:
         shifted = wide - wide.max(axis=1, keepdims=True)
         logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -262,15 +262,15 @@ def difference_of(expected: Array, found: Array) -> str:
     return f"scores differ by {difference:.3g}, where they vary by {spread:.3g} over the images"
 
 
-def _padded_with_pixel(graph: Graph, images: Array, pixel: int) -> tf.Tensor:
+def _padded_with_pixel(graph: Graph, images: Array, pixel: int) -> Floats:
     """The scores where the first convolutions pad with a normalized pixel."""
     chain, *_ = leading_normalization(graph)
     normalized = chain[-1].output if chain else graph.input
     first = {op.output: op for op in graph.consumers(normalized) if op.kind in CONVOLUTIONS}
     black = _normalized(graph, normalized, np.full_like(images[:1], pixel))
-    values: dict[str, tf.Tensor] = {}
+    values: dict[str, Floats] = {}
 
-    def pad(name: str, found: tf.Tensor) -> tf.Tensor:
+    def pad(name: str, found: Floats) -> Floats:
         values[name] = found if name == normalized else values.get(name)
         if name not in first:
             return found
@@ -279,10 +279,10 @@ def _padded_with_pixel(graph: Graph, images: Array, pixel: int) -> tf.Tensor:
     return execute(graph, tf.cast(images, tf.float32), pad)
 
 
-def _normalized(graph: Graph, name: str, images: Array) -> tf.Tensor:
-    seen: dict[str, tf.Tensor] = {}
+def _normalized(graph: Graph, name: str, images: Array) -> Floats:
+    seen: dict[str, Floats] = {}
 
-    def keep(found_name: str, found: tf.Tensor) -> tf.Tensor:
+    def keep(found_name: str, found: Floats) -> Floats:
         if found_name == name:
             seen[name] = found
         return found
@@ -291,7 +291,7 @@ def _normalized(graph: Graph, name: str, images: Array) -> tf.Tensor:
     return seen[name]
 
 
-def _with_border(graph: Graph, op: Op, image: tf.Tensor, border: tf.Tensor) -> tf.Tensor:
+def _with_border(graph: Graph, op: Op, image: Floats, border: Floats) -> Floats:
     """A convolution's result where its padding has these values, [1, 1, 1, C]."""
     padded = tf.pad(image - border, ((0, 0), *op.pads, (0, 0))) + border
     constants = [tf.constant(graph.data(name)) for name in op.inputs[1:]]

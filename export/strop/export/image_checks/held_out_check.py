@@ -26,11 +26,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.range_checks import chosen_activations
 from strop.export.ir.execute import BATCH_SIZE, execute
+from strop.export.ir.float_library import Floats, tf
 from strop.export.ir.graph import CODE_MAX, CODE_MIN, Array, QuantParams
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.tune import Tuned
@@ -93,7 +93,7 @@ def _beyond(tuned: Tuned, images: Array) -> dict[str, float]:
     """Of every activation, the share of images with a value that no calibration image had."""
     seen = tuned.seen
 
-    def is_beyond(name: str, values: tf.Tensor) -> tf.Tensor:
+    def is_beyond(name: str, values: Floats) -> Floats:
         low, high = min(seen.low[name].min(), 0.0), max(seen.high[name].max(), 0.0)
         slack = TOLERANCE * (high - low)
         flat = tf.reshape(values, (len(values), -1))
@@ -105,7 +105,7 @@ def _beyond(tuned: Tuned, images: Array) -> dict[str, float]:
 def _cut_off(tuned: Tuned, images: Array) -> dict[str, float]:
     """Of every activation, the share of values that int8 changes by more than half a step."""
 
-    def is_outside(name: str, values: tf.Tensor) -> tf.Tensor:
+    def is_outside(name: str, values: Floats) -> Floats:
         low, high = _limits(tuned.quantized.graph.quant(name))
         return (values < low) | (values > high)
 
@@ -119,13 +119,13 @@ def _limits(quant: QuantParams) -> tuple[float, float]:
 
 
 def _shares(
-    deploy: DeployGraph, images: Array, test: Callable[[str, tf.Tensor], tf.Tensor]
+    deploy: DeployGraph, images: Array, test: Callable[[str, Floats], Floats]
 ) -> dict[str, float]:
     """The share that passes a test, of every activation whose range is chosen."""
     passed = dict.fromkeys(chosen_activations(deploy.graph), 0)
     totals = dict.fromkeys(passed, 0)
 
-    def count(name: str, values: tf.Tensor) -> tf.Tensor:
+    def count(name: str, values: Floats) -> Floats:
         if name in passed:
             result = test(name, values)
             passed[name] += int(tf.math.count_nonzero(result))

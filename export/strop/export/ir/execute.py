@@ -1,42 +1,41 @@
-"""Run a deploy graph in float with TensorFlow, any batch, watching its activations."""
+"""Run a deploy graph in float, any batch, watching its activations."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-import tensorflow as tf
-
 from strop.export.ir.channel_shuffle import shuffle_order
+from strop.export.ir.float_library import Floats, tf
 from strop.export.ir.graph import Fused, Graph, Kind, Op, Pads
 from strop.export.ir.run_island import run_island
 
-Observer = Callable[[str, tf.Tensor], tf.Tensor]
+Observer = Callable[[str, Floats], Floats]
 """Called with an activation's name and values [N, ...]; what it returns is used instead."""
 
 BATCH_SIZE = 25  # images in memory at once; 25 of 224 x 224 take 4 MB, activations 200 MB
-ACTIVATIONS: dict[Fused, Callable[[tf.Tensor], tf.Tensor]] = {
+ACTIVATIONS: dict[Fused, Callable[[Floats], Floats]] = {
     Fused.NONE: lambda x: x,
-    Fused.RELU: tf.nn.relu,
-    Fused.RELU6: tf.nn.relu6,
+    Fused.RELU: lambda x: tf.nn.relu(x),
+    Fused.RELU6: lambda x: tf.nn.relu6(x),
 }
-UNARY: dict[Kind, Callable[[tf.Tensor], tf.Tensor]] = {
-    Kind.LOGISTIC: tf.sigmoid,
-    Kind.TANH: tf.tanh,
+UNARY: dict[Kind, Callable[[Floats], Floats]] = {
+    Kind.LOGISTIC: lambda x: tf.sigmoid(x),
+    Kind.TANH: lambda x: tf.tanh(x),
     Kind.HARD_SWISH: lambda x: x * tf.nn.relu6(x + 3.0) / 6.0,
-    Kind.RELU: tf.nn.relu,
-    Kind.RELU6: tf.nn.relu6,
-    Kind.ELU: tf.nn.elu,
-    Kind.SOFTMAX: tf.nn.softmax,
+    Kind.RELU: lambda x: tf.nn.relu(x),
+    Kind.RELU6: lambda x: tf.nn.relu6(x),
+    Kind.ELU: lambda x: tf.nn.elu(x),
+    Kind.SOFTMAX: lambda x: tf.nn.softmax(x),
 }
-ELEMENTWISE: dict[Kind, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-    Kind.ADD: tf.add,
-    Kind.SUB: tf.subtract,
-    Kind.MUL: tf.multiply,
+ELEMENTWISE: dict[Kind, Callable[[Floats, Floats], Floats]] = {
+    Kind.ADD: lambda x, y: tf.add(x, y),
+    Kind.SUB: lambda x, y: tf.subtract(x, y),
+    Kind.MUL: lambda x, y: tf.multiply(x, y),
 }
 
 
-def unobserved(name: str, values: tf.Tensor) -> tf.Tensor:
+def unobserved(name: str, values: Floats) -> Floats:
     """The observer that watches nothing."""
     del name
     return values
@@ -44,10 +43,10 @@ def unobserved(name: str, values: tf.Tensor) -> tf.Tensor:
 
 def execute(
     graph: Graph,
-    images: tf.Tensor,
+    images: Floats,
     observer: Observer = unobserved,
-    unfused_observer: Callable[[Op, tf.Tensor], None] = lambda op, values: None,
-) -> tf.Tensor:
+    unfused_observer: Callable[[Op, Floats], None] = lambda op, values: None,
+) -> Floats:
     """Run `graph` on a batch, operation by operation.
 
     An activation is freed as soon as nothing reads it any more.
@@ -72,7 +71,7 @@ def execute(
     return values[graph.output]
 
 
-def operands_of(op: Op, graph: Graph, values: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+def operands_of(op: Op, graph: Graph, values: Mapping[str, Floats]) -> list[Floats]:
     """An operation's inputs: constants of the graph, and activations among `values`."""
     return [
         tf.constant(graph.data(name)) if graph.is_constant(name) else values[name]
@@ -95,7 +94,7 @@ def finished(op: Op, readers_left: Counter[str]) -> Iterator[str]:
             yield name
 
 
-def compute_unfused(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def compute_unfused(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     """One operation on its operands, [N, ...] each, without its fused activation."""
     if op.kind in UNARY:
         return UNARY[op.kind](operands[0])
@@ -104,7 +103,7 @@ def compute_unfused(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tenso
     return STRUCTURED[op.kind](op, operands, graph)
 
 
-def _conv(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _conv(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     image, weights, bias = operands
     kernel = tf.transpose(weights, (1, 2, 3, 0))
@@ -117,7 +116,7 @@ def _conv(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
     return (parts[0] if groups == 1 else tf.concat(parts, 3)) + bias
 
 
-def _depthwise(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _depthwise(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     image, weights, bias = operands
     channels = image.shape[3]
@@ -134,26 +133,26 @@ def _depthwise(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
     return tf.nn.depthwise_conv2d(padded, kernel, strides, "VALID", dilations=op.dilation) + bias
 
 
-def _dense(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _dense(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     features, weights, bias = operands
     flat = tf.reshape(features, (-1, weights.shape[1]))
     result = tf.matmul(flat, weights, transpose_b=True) + bias
     return tf.reshape(result, (-1, *graph.tensors[op.output].shape[1:]))
 
 
-def _mean(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _mean(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     return tf.reduce_mean(operands[0], (1, 2), keepdims=op.keep_dims)
 
 
-def _pool(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _pool(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     if op.kind is Kind.MAX_POOL:
         return tf.nn.max_pool2d(operands[0], op.window, op.stride, _tf_pads(op.pads))
     return _average_pool(op, operands[0])
 
 
-def _average_pool(op: Op, image: tf.Tensor) -> tf.Tensor:
+def _average_pool(op: Op, image: Floats) -> Floats:
     """Average over the pixels inside the image: padding does not count."""
     pads = ((0, 0), *op.pads, (0, 0))
     ones = tf.pad(tf.ones_like(image[:1, :, :, :1]), pads)
@@ -161,41 +160,41 @@ def _average_pool(op: Op, image: tf.Tensor) -> tf.Tensor:
     return total / tf.nn.avg_pool2d(ones, op.window, op.stride, "VALID")
 
 
-def _pad(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _pad(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     return tf.pad(operands[0], ((0, 0), *op.pads, (0, 0)))
 
 
-def _reshape(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _reshape(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     return tf.reshape(operands[0], (-1, *graph.tensors[op.output].shape[1:]))
 
 
-def _concatenate(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _concatenate(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     return tf.concat(operands, op.axis)
 
 
-def _slice(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _slice(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     return operands[0][..., op.begin :][..., : graph.tensors[op.output].shape[-1]]
 
 
-def _crop(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _crop(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     sides = graph.tensors[op.output].shape[1:]
     places = (slice(first, first + side) for first, side in zip(op.corner[1:], sides, strict=True))
     return operands[0][(slice(None), *places)]
 
 
-def _shuffle(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _shuffle(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     return tf.gather(operands[0], shuffle_order(operands[0].shape[-1], op.groups), axis=-1)
 
 
-def _transpose(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _transpose(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     del graph
     return tf.transpose(operands[0], op.order)
 
 
-def _float(op: Op, operands: list[tf.Tensor], graph: Graph) -> tf.Tensor:
+def _float(op: Op, operands: list[Floats], graph: Graph) -> Floats:
     return run_island(op.floats(), op.result, operands, graph.tensors[op.output].shape)
 
 
@@ -203,7 +202,7 @@ def _tf_pads(pads: Pads) -> list[tuple[int, int]]:
     return [(0, 0), *pads, (0, 0)]
 
 
-STRUCTURED: dict[Kind, Callable[[Op, list[tf.Tensor], Graph], tf.Tensor]] = {
+STRUCTURED: dict[Kind, Callable[[Op, list[Floats], Graph], Floats]] = {
     Kind.CONV: _conv,
     Kind.DEPTHWISE: _depthwise,
     Kind.DENSE: _dense,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import tensorflow as tf
 from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError
 
+from strop.export.ir.float_library import library_errors
 from strop.runtime.errors import GraphError, QuantizationError
 
-# What TensorFlow, NumPy, onnx and our own code raise where a graph is not what they expect.
+# What NumPy, onnx and our own code raise, beside TensorFlow, where a graph is not what they expect.
 FAULTS = (
     ArithmeticError,
     AttributeError,
@@ -19,7 +19,6 @@ FAULTS = (
     RuntimeError,
     TypeError,
     ValueError,
-    tf.errors.OpError,
     ValidationError,
     InferenceError,
 )
@@ -41,12 +40,12 @@ def named_faults(name: str, step: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, tf.errors.ResourceExhaustedError) as err:
+    except (MemoryError, library_errors("ResourceExhaustedError")) as err:
         raise QuantizationError(
             f"{name}: there is not enough memory to {step} this model; use a machine with more, or"
             " a smaller input"
         ) from err
-    except FAULTS as err:
+    except (*FAULTS, library_errors("OpError")) as err:
         raise GraphError(
             f"{name}: strop cannot {step} this model ({type(err).__name__}: {_first_line(err)});"
             f" {ADVICE}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import tensorflow as tf
-
 from strop.export.ir.execute import (
     ACTIVATIONS,
     compute_unfused,
@@ -13,16 +11,17 @@ from strop.export.ir.execute import (
     finished,
     operands_of,
 )
+from strop.export.ir.float_library import Floats, tf
 from strop.export.ir.graph import Graph
 
-Values = dict[str, tf.Tensor]
+Values = dict[str, Floats]
 
 # Operations that are compiled together. The rest of a network takes half the time compiled;
 # up to one piece's end it is run one by one, so that any operation may be the first.
 PIECE = 6
 
 
-def replay(graph: Graph, image: tf.Tensor) -> Iterator[tuple[int, Values]]:
+def replay(graph: Graph, image: Floats) -> Iterator[tuple[int, Values]]:
     """After each operation: its index, and every value that is still to be read.
 
     Args:
@@ -39,7 +38,7 @@ def replay(graph: Graph, image: tf.Tensor) -> Iterator[tuple[int, Values]]:
         yield index, {**inputs, **values}
 
 
-def result_of(graph: Graph, index: int, values: Values) -> tf.Tensor:
+def result_of(graph: Graph, index: int, values: Values) -> Floats:
     """What operation `index` makes of the values, its fused activation included."""
     op = graph.ops[index]
     return ACTIVATIONS[op.fused](compute_unfused(op, operands_of(op, graph, values), graph))
@@ -54,7 +53,7 @@ class Rest:
         self._read = [_read_from(graph, start) for start in self._starts]
         self._pieces = [self._compiled(start) for start in self._starts]
 
-    def scores_from(self, start: int, values: Values) -> tf.Tensor:
+    def scores_from(self, start: int, values: Values) -> Floats:
         """The scores, from the values that are known before operation `start`."""
         known = dict(values)
         first = -(-start // PIECE)

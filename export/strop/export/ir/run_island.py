@@ -7,9 +7,9 @@ from functools import lru_cache
 from threading import Lock
 
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from strop.export.ir.float_library import Floats, array_of, is_numpy, tf
 from strop.export.ir.graph import Array
 from strop.export.ir.island import Island
 from strop.export.tensorflow_logs import native_stderr_held
@@ -18,8 +18,8 @@ MOST_OPEN = 256  # interpreters
 
 
 def run_island(
-    island: Island, result: int, operands: Sequence[tf.Tensor], shape: tuple[int, ...]
-) -> tf.Tensor:
+    island: Island, result: int, operands: Sequence[Floats], shape: tuple[int, ...]
+) -> Floats:
     """One of the results, image by image.
 
     Args:
@@ -35,6 +35,8 @@ def run_island(
     def run(*batches: Array) -> Array:
         return opened_island(island.model).run(result, batches)
 
+    if is_numpy():
+        return run(*map(array_of, operands))
     found = tf.numpy_function(run, operands, tf.float32)
     found.set_shape((operands[0].shape[0], *shape[1:]))
     return found

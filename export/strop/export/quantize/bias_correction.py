@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.ir.execute import ACTIVATIONS, compute_unfused, count_readers, finished
+from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import CODE_MIN, LINEAR, Array, Graph, Op, QuantParams, Tensor
 from strop.export.quantize.calibrate import Calibration, channel_mean
 from strop.export.quantize.codes import codes_of_reals, reals_of_codes
@@ -95,7 +95,7 @@ def correct(
     scores = [_reals(found, graph.tensors[graph.output].quant) for found in codes[graph.output]]
     return Corrected(
         quantized=replace(quantized, graph=graph),
-        scores=np.concatenate([one.numpy() for one in scores]),
+        scores=np.concatenate([array_of(one) for one in scores]),
     )
 
 
@@ -114,7 +114,7 @@ def _rounded_weights(
         patches_of(op, real, batch, most=per_batch, outside=image.zero_point) for batch in inputs
     )
     moments = sum(
-        second_moments(op, real, reals_of_codes(patches, image).numpy()) for patches in drawn
+        second_moments(op, real, array_of(reals_of_codes(patches, image))) for patches in drawn
     )
     rows = rows_of(op, real)
     codes = round_weights(
@@ -135,7 +135,7 @@ def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Arr
     return replace(bias, codes=moved.clip(-BIAS_MAX, BIAS_MAX).astype(np.int32))
 
 
-def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[tf.Tensor]:
+def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[Floats]:
     """Return real results of an operation, batch by batch, before its fused activation."""
     constants = {
         name: tf.constant(graph.data(name))
@@ -153,12 +153,11 @@ def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[tf
         yield compute_unfused(op, [(constants | reals)[name] for name in op.inputs], graph)
 
 
-def _stored(real: tf.Tensor, quant: QuantParams | None) -> Array:
+def _stored(real: Floats, quant: QuantParams | None) -> Array:
     """Return int8 codes, or the reals of what is not quantized."""
     stored = real if quant is None else tf.cast(codes_of_reals(real, quant), tf.int8)
-    values: Array = stored.numpy()
-    return values
+    return array_of(stored)
 
 
-def _reals(stored: Array, quant: QuantParams | None) -> tf.Tensor:
+def _reals(stored: Array, quant: QuantParams | None) -> Floats:
     return tf.constant(stored) if quant is None else reals_of_codes(stored, quant)

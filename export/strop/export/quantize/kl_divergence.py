@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import tensorflow as tf
 
+from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.classify.decision import Decision
@@ -25,7 +25,7 @@ from strop.runtime.classify.decision import Decision
 LEAST_SPREAD = 1e-6
 
 
-def divergence(reference: tf.Tensor, found: tf.Tensor, decision: Decision) -> float:
+def divergence(reference: Floats, found: Floats, decision: Decision) -> float:
     """Mean Kullback-Leibler divergence of the found answers from the reference's.
 
     Args:
@@ -45,7 +45,7 @@ def divergence(reference: tf.Tensor, found: tf.Tensor, decision: Decision) -> fl
     return _mean(_divergences(_logarithms(reference, decision), _logarithms(found, decision)))
 
 
-def information(scores: tf.Tensor, decision: Decision) -> float:
+def information(scores: Floats, decision: Decision) -> float:
     """Return information of the answers about the images: their divergence from the mean answer.
 
     Args:
@@ -62,7 +62,7 @@ def information(scores: tf.Tensor, decision: Decision) -> float:
     return _mean(information_of_each(_logarithms(scores, decision)))
 
 
-def information_of_each(logarithms: tf.Tensor) -> tf.Tensor:
+def information_of_each(logarithms: Floats) -> Floats:
     """Return information of each image's answer: its divergence from the mean answer.
 
     Args:
@@ -76,14 +76,13 @@ def information_of_each(logarithms: tf.Tensor) -> tf.Tensor:
     return _divergences(logarithms, mean)
 
 
-def _numbers(scores: tf.Tensor, decision: Decision) -> Array:
+def _numbers(scores: Floats, decision: Decision) -> Array:
     wide = tf.cast(scores, tf.float64)
     if decision.activation is Activation.SIGMOID:
         wide = tf.sigmoid(wide)
     elif decision.activation is Activation.SOFTMAX:
         wide = tf.nn.softmax(wide)
-    numbers: Array = wide.numpy()
-    return numbers
+    return array_of(wide)
 
 
 def _variances(reference: Array) -> Array:
@@ -98,7 +97,7 @@ def _normal_divergence(reference: Array, found: Array, variances: Array) -> floa
     return float((np.square(found - reference) / (2 * variances)).sum(axis=1).mean())
 
 
-def _logarithms(scores: tf.Tensor, decision: Decision) -> tf.Tensor:
+def _logarithms(scores: Floats, decision: Decision) -> Floats:
     """Return logarithms of probabilities, float64 [N, classes], or [N, decisions, 2]."""
     scores = tf.cast(scores, tf.float64)
     if decision.activation is Activation.SIGMOID or decision.task is not Task.CLASSIFY:
@@ -107,11 +106,11 @@ def _logarithms(scores: tf.Tensor, decision: Decision) -> tf.Tensor:
     return tf.nn.log_softmax(scores)
 
 
-def _divergences(expected: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+def _divergences(expected: Floats, found: Floats) -> Floats:
     axes = tuple(range(1, expected.ndim))
     return tf.reduce_sum(tf.exp(expected) * (expected - found), axes)
 
 
-def _mean(divergences: tf.Tensor) -> float:
+def _mean(divergences: Floats) -> float:
     """Average divergences that are each >= 0 but for rounding."""
     return max(float(tf.reduce_mean(divergences)), 0.0)

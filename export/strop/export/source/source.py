@@ -13,6 +13,7 @@ import numpy as np
 from strop.export.ir.graph import Array
 from strop.export.source.file_kind import FileKind, file_kind
 from strop.export.source.normalization import Normalization
+from strop.export.tensorflow_logs import quiet_tensorflow
 from strop.runtime.errors import SourceError
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def load_model_file(
         from strop.export.source.onnx_source import onnx_source
 
         return onnx_source(path, name=name, mean=mean, std=std, size=size)
-    # Here and not above: an .onnx needs no TensorFlow.
+    quiet_tensorflow()  # before anything imports it in its own, loud way
     from strop.export.source.keras_files import open_keras
     from strop.export.source.loaded_network import keras_network
     from strop.export.source.saved_model import saved_model_network
@@ -182,6 +183,7 @@ def from_keras_model(
     Raises:
         SourceError: As `load_model_file`.
     """
+    quiet_tensorflow()
     from strop.export.source.loaded_network import keras_network
     from strop.export.source.tensorflow_source import tensorflow_source
 

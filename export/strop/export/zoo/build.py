@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from strop.export.tensorflow_logs import quiet_tensorflow
 from strop.export.zoo.architectures import Architecture, architecture
 from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, ModelSpec, check_spec, side_of
 from strop.runtime.errors import SourceError
@@ -52,6 +53,7 @@ def keras_model(spec: ModelSpec) -> Any:
     """
     check_spec(spec)
     member = architecture(spec.model)
+    quiet_tensorflow()  # before anything imports it in its own, loud way
     from strop.export.zoo.weights import load_weights, randomize
 
     if spec.is_torchvision and spec.weights_file is not None:

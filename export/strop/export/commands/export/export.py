@@ -172,9 +172,6 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export, print what was made and what it is worth; 1 if that is not enough."""
-    from strop.export.tensorflow_logs import quiet_tensorflow
-
-    quiet_tensorflow()
     from strop.export.bundle.bundle import check_replaceable
     from strop.export.commands.export.request import export_request
     from strop.export.pipeline import export

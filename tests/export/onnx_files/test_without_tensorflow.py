@@ -1,0 +1,108 @@
+"""`strop export` of an .onnx where TensorFlow is not installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.export.graphs import images_for
+from tests.export.onnx_files.layers import LAYERS, WIDTH
+from tests.export.onnx_files.networks import SIDE, Net
+from tests.export.onnx_files.test_layers import saved
+
+from strop.export.frontend.convert import float_graph
+from strop.export.ir.execute import execute
+from strop.export.ir.float_library import array_of, float_library
+from strop.export.source.source import load_model_file
+
+# None in sys.modules is Python's own way to say "not installed".
+EXPORT = """
+import sys
+MISSING = ("tensorflow", "keras", "tf2onnx", "h5py")
+sys.modules.update(dict.fromkeys(MISSING))
+from strop.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+IMAGES = 40
+
+
+def export(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", EXPORT, "export", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    coarse = np.random.default_rng(0).integers(0, 256, (IMAGES, 3, 3, 3), np.uint8)
+    for at, pixels in enumerate(coarse):
+        Image.fromarray(pixels).resize((SIDE, SIDE)).save(folder / f"{at}.png")
+    return folder
+
+
+def test_a_model_is_exported_in_both_formats(tmp_path: Path, pictures: Path) -> None:
+    net = Net()
+    x = net.add("Relu", net.conv("image", 3, WIDTH))
+    for name in ("depthwise", "gate of a mean", "shuffled", "padded average"):
+        x, _ = LAYERS[name](net, x)
+    path = saved(net.model(net.add("Softmax", net.scores(x, WIDTH))), tmp_path)
+    output = tmp_path / "out"
+    ended = export(
+        path,
+        "--mean",
+        "120",
+        "--std",
+        "60",
+        "--calibration-data",
+        pictures,
+        "--precision",
+        "int8,float32",
+        "-o",
+        output,
+    )
+    assert ended.returncode == 0, ended.stderr
+    manifest = json.loads((output / "manifest.json").read_text())
+    files = [artifact["file"] for artifact in manifest["artifacts"]]
+    assert files == ["net.int8.tflite", "net.int8.onnx", "net.float32.tflite", "net.float32.onnx"]
+    verdicts = {each["artifact"]: each for each in manifest["certificate"]["verdicts"]}
+    assert verdicts["net.float32.tflite"]["agreement"] == 1.0
+    assert verdicts["net.float32.onnx"]["agreement"] == 1.0
+    assert verdicts["net.int8.tflite"]["agreement"] == verdicts["net.int8.onnx"]["agreement"]
+    assert verdicts["net.int8.tflite"]["agreement"] >= 0.8
+
+
+def test_an_island_of_an_onnx_file_says_what_to_install(tmp_path: Path, pictures: Path) -> None:
+    net = Net(opset=20)
+    path = saved(net.model(net.scores(net.add("Gelu", net.conv("image", 3, 4)), 4)), tmp_path)
+    ended = export(path, "--calibration-data", pictures, "-o", tmp_path / "out")
+    assert ended.returncode == 2
+    assert "tf2onnx is not installed here; run: pip install 'strop[export]'" in ended.stderr
+
+
+LIBRARY = (
+    *("dilated", "uneven padding", "groups", "depthwise with a stride", "same lower", "tanh"),
+    *("padded max pool of a relu", "padded average", "hard-swish", "flattened", "halves", "elu"),
+    *("channels last", "every other", "leaky relu", "gate of rows", "depthwise with a multiplier"),
+)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_both_libraries_compute_the_same(name: str, tmp_path: Path) -> None:
+    net = Net()
+    x, channels = LAYERS[name](net, net.conv("image", 3, WIDTH))
+    output = net.add("Softmax", net.scores(net.conv(x, channels, 6, 1), 6))
+    source = load_model_file(saved(net.model(output), tmp_path))
+    graph = float_graph(source)
+    images = images_for(source, count=3).astype(np.float32)
+    expected = array_of(execute(graph, images))
+    with float_library(is_numpy=True):
+        found = execute(graph, images)
+    assert type(found) is np.ndarray
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
