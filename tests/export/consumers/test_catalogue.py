@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import fields, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from strop.export.consumers import ask
 from strop.export.consumers.catalogue import CONSUMERS, consumer_named
 from strop.export.consumers.consumer import Consumer, Reading
-from strop.export.consumers.settings import check_consumer, settled
+from strop.export.consumers.settings import check_consumer, in_words, settled
 from strop.export.options.choices import Input, ResultType
 from strop.export.options.options import ExportOptions
 from strop.export.source.source import Source
@@ -103,6 +104,21 @@ def test_a_contrary_flag_is_named_with_the_needed_one() -> None:
     )
     with pytest.raises(ConsumerError, match="needs --result-type float32 or --result-type uint8,"):
         settled(CONSUMERS["mediapipe"], {"result_type": ResultType.INT8})
+
+
+@every_consumer
+def test_every_other_value_of_a_setting_is_refused_in_one_line(consumer: Consumer) -> None:
+    for field, allowed in consumer.settings.items():
+        kind = type(allowed[0])
+        for value in kind if issubclass(kind, Enum) else ():
+            if value in allowed:
+                assert settled(consumer, {field: value})[field] is value
+                continue
+            with pytest.raises(ConsumerError, match=r"^--for .* needs --.* was given") as found:
+                settled(consumer, {field: value})
+            assert f"{in_words(value)} was given" in str(found.value)
+            assert in_words(allowed[0]) in str(found.value)
+            assert "\n" not in str(found.value)
 
 
 @pytest.mark.parametrize("name", ["mediapipe", "task-library", "label-image"])

@@ -33,6 +33,7 @@ examples:
   strop export                          # the model and images that ship with strop
   strop export model.keras --calibration-data photos/ --validation-data labelled/ \\
       --labels labels.txt
+  strop export model.keras --for mediapipe --calibration-data photos/ --labels labels.txt
   strop export mobilenet_v2 --alpha 0.5 --weights w.h5 --calibration-data photos/
 """
 
