@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,6 @@ Reason: Unsupported opType
 
 Network summary for m.int8
 CPU operators = 2 (1.9%)
-   CPU: Passthrough = scores (outputs [1, 1, 1, 10])
 NPU operators = 101 (98.1%)
 """
 COLUMNS = {
@@ -63,6 +63,13 @@ def test_a_report_is_read_from_what_vela_says() -> None:
     assert second == r"on the CPU: DEQUANTIZE m/scores|real: Unsupported opType"
     page = ethos_u.in_markdown(report, "model.tflite")
     assert r"| DEQUANTIZE | m/scores\|real | Unsupported opType |" in page
+
+
+def test_many_operators_on_the_cpu_are_named_in_the_report_alone() -> None:
+    report = read_vela(SAID, SUMMARY)
+    report = replace(report, left=report.left * 4)
+    assert ethos_u.notes(report)[-2] == "on the CPU: 3 more, see ethos-u/report.md"
+    assert ethos_u.in_markdown(report, "model.tflite").count("Unsupported opType") == 4
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ TARGET = (
 )
 TIMEOUT_S = 600.0
 MAX_SUMMARY_BYTES = 1 << 16
+MAX_NAMED = 5  # operators in the notes; the report has them all
 
 
 def deliver(delivery: Delivery) -> Delivered:
@@ -48,7 +49,7 @@ def compiled(environment: Environment, path: Path, folder: Path) -> VelaReport:
     Raises:
         ConsumerError: It does not take the file, or is not done in time.
     """
-    arguments = [*TARGET, "--show-cpu-operations", "--output-dir", str(folder.resolve())]
+    arguments = [*TARGET, "--output-dir", str(folder.resolve())]
     ended = run_script(
         environment, MODULE, [*arguments, str(path.resolve())], folder=folder, timeout_s=TIMEOUT_S
     )
@@ -72,10 +73,12 @@ def _complaint(ended: Ended) -> str:
 
 def notes(report: VelaReport) -> tuple[str, ...]:
     """Say in a few lines what the report says."""
-    left = (
+    left = [
         f"on the CPU: {operator.kind} {operator.tensor}: {operator.reason}"
-        for operator in report.left
-    )
+        for operator in report.left[:MAX_NAMED]
+    ]
+    if len(report.left) > MAX_NAMED:
+        left.append(f"on the CPU: {len(report.left) - MAX_NAMED} more, see {FOLDER}/report.md")
     return (
         f"{report.on_npu} operators on the NPU, {report.on_cpu} on the CPU;"
         f" {report.sram_kib:.0f} KiB of SRAM, {report.flash_kib:.0f} KiB of flash,"
@@ -113,8 +116,8 @@ All figures are Vela's estimates. For another NPU, run it on {name}, which stays
 
     vela --accelerator-config ethos-u65-256 {name}
 
-Operators that Vela rewrites are counted as it rewrote them. The compiled file is run by TensorFlow
-Lite Micro with the resolver's `AddEthosU()`, and what is left on the CPU.
+The compiled file is run by TensorFlow Lite Micro, whose resolver needs `AddEthosU()` and what is
+left on the CPU.
 """
 
 

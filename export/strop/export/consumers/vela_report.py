@@ -34,7 +34,7 @@ class VelaReport:
     """Vela's figures, all of which are estimates; it does not run the network.
 
     Attributes:
-        on_cpu: Operators that are left to the processor, after Vela's own rewriting.
+        on_cpu: Operators that are left to the processor, as Vela counts them.
         on_npu: Operators on the NPU, likewise.
         left: Why, for those that are left.
         accelerator: "Ethos_U55_128".
@@ -62,7 +62,7 @@ def read_vela(said: str, summary: str) -> VelaReport:
     """Read a report from what Vela printed and from its summary.
 
     Args:
-        said: Its output with `--show-cpu-operations`.
+        said: Its output.
         summary: The CSV file that it writes: one line of titles, one of values.
 
     Raises:
