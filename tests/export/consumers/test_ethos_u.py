@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.export.consumers.test_catalogue import options, source
 from tests.export.emit.one_op import Side, write_one_op
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import images_for, mobile_block, steps
 
 from strop.export.consumers import ethos_u
 from strop.export.consumers.consumer import Delivery
@@ -17,7 +18,10 @@ from strop.export.consumers.environment import Environment, find_environment
 from strop.export.consumers.settings import settled
 from strop.export.consumers.vela_report import LeftToCpu, read_vela
 from strop.export.emit.tflite import emit_tflite
-from strop.export.options.choices import Input, ResultType
+from strop.export.options.choices import Effort, Input, Result, ResultType
+from strop.export.options.options import ExportOptions
+from strop.export.pipeline import export
+from strop.export.source.source import from_keras_model
 from strop.runtime.errors import ConsumerError
 
 CONSUMER = ethos_u.CONSUMER
@@ -132,6 +136,35 @@ def test_vela_leaves_nothing_of_an_int8_file_to_the_cpu(
     assert ", 0 on the CPU;" in delivered.notes[0]
     assert b"ethos-u" in (tmp_path / "ethos-u" / "model_vela.tflite").read_bytes()
     assert "| operators on the CPU | 0 |" in (tmp_path / "ethos-u" / "report.md").read_text()
+
+
+@pytest.mark.usefixtures("environment")
+def test_probabilities_in_bytes_leave_nothing_to_the_cpu(tmp_path: Path) -> None:
+    source = from_keras_model(mobile_block(), name="small")
+    paths = []
+    for at, pixels in enumerate(images_for(source, count=24)):
+        paths.append(tmp_path / f"{at:02}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    asked = {
+        "input": Input.UINT8,
+        "result": Result.PROBABILITIES,
+        "result_type": ResultType.UINT8,
+        "effort": Effort.FAST,
+    }
+    made = export(
+        source,
+        ExportOptions(
+            output=tmp_path / "out",
+            calibration=tuple(paths),
+            consumer=CONSUMER.name,
+            **settled(CONSUMER, asked),
+        ),
+    )
+    consumer = made.manifest.consumer
+    assert consumer is not None
+    assert ", 0 on the CPU;" in consumer.notes[0]
+    assert "ethos-u/model_vela.tflite" in [file.file for file in consumer.files]
+    assert [each.engine for each in made.certificate.through] == ["Arm Ethos-U, its rules"]
 
 
 def test_what_vela_leaves_to_the_cpu_is_named_with_its_reason(
