@@ -165,7 +165,12 @@ def fake_manifest() -> Manifest:
     return Manifest(
         versions={"python": "3.11", "strop": "0.1.0"},
         source=SourceFacts(
-            name=HOSTILE, sha256="ef" * 32, classes=10, mean=(0.0,) * 3, std=(1.0,) * 3
+            name=HOSTILE,
+            sha256="ef" * 32,
+            classes=10,
+            mean=(0.0,) * 3,
+            std=(1.0,) * 3,
+            engine=HOSTILE,
         ),
         options=Request(
             precisions=(Precision.INT8,),

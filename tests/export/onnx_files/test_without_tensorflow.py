@@ -68,6 +68,7 @@ def test_a_model_is_exported_in_both_formats(tmp_path: Path, pictures: Path) -> 
     )
     assert ended.returncode == 0, ended.stderr
     manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["source"]["engine"] == "onnxruntime"
     files = [artifact["file"] for artifact in manifest["artifacts"]]
     assert files == ["net.int8.tflite", "net.int8.onnx", "net.float32.tflite", "net.float32.onnx"]
     verdicts = {each["artifact"]: each for each in manifest["certificate"]["verdicts"]}

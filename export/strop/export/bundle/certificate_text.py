@@ -51,7 +51,8 @@ def certificate_table(manifest: Manifest, first: str) -> Table:
     task, is_doubted = certificate.task, _is_doubted(certificate)
     columns = (first, *COLUMNS[task], *([CERTIFIED] if is_doubted else []))
     own = ("float model", *_float_cells(certificate, task))
-    last = ("tensorflow", "") if is_doubted else ("tensorflow",)
+    engine = manifest.source.engine
+    last = (engine, "") if is_doubted else (engine,)
     rows = [(*own, *[""] * (len(columns) - len(own) - len(last)), *last)]
     sizes_bytes = {artifact.file: artifact.size_bytes for artifact in manifest.artifacts}
     for found in certificate.all_verdicts:

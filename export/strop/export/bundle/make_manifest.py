@@ -95,6 +95,7 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
             classes=source.classes,
             mean=source.mean,
             std=source.std,
+            engine=source.engine,
         ),
         options=_request(options),
         artifacts=tuple(

@@ -44,6 +44,7 @@ class SourceFacts:
         classes: How many scores it gives.
         mean: Per channel, 0..255 units, subtracted from the pixels.
         std: Per channel, in the same units; divides what is left.
+        engine: What runs the float model: tensorflow, or onnxruntime.
     """
 
     name: str
@@ -51,6 +52,7 @@ class SourceFacts:
     classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    engine: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,7 +250,7 @@ def _from_5(record: dict[str, object]) -> dict[str, object]:
 
 
 def _from_6(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 6, whose .onnx took bytes, and which knows no other programs."""
+    """Upgrade version 6, whose .onnx took bytes, and which knows no other programs or sources."""
     new = {
         "onnx_input": OnnxInput.BYTES.value,
         "onnx_form": OnnxForm.QDQ.value,
@@ -256,7 +258,13 @@ def _from_6(record: dict[str, object]) -> dict[str, object]:
     }
     options = _filled(record.get("options"), new)
     certificate = _filled(record.get("certificate"), {"through": []})
-    return {"consumer": None, **record, "options": options, "certificate": certificate}
+    return {
+        "consumer": None,
+        **record,
+        "source": _filled(record.get("source"), {"engine": "tensorflow"}),
+        "options": options,
+        "certificate": certificate,
+    }
 
 
 def _filled(value: object, new: Mapping[str, object]) -> object:
@@ -269,7 +277,7 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
 # the islands among the float_layers, and the certificate's task and what it does not certify;
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
-# .onnx takes, the consumer, and the certificate's verdicts through it.
+# .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",

@@ -72,6 +72,7 @@ def onnx_source(
         forward=forward,
         file=path,
         tflite=written.tflite,
+        engine="onnxruntime",
     )
 
 

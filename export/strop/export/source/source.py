@@ -47,6 +47,7 @@ class Source:
         file: Where it was loaded from; None of a model that was in memory.
         tflite: The same function as a float32 .tflite of batch 1, where strop wrote it; None
             where TensorFlow's converter does.
+        engine: What runs `forward`: tensorflow, or onnxruntime.
         graphs: What `compiled` and `batch_of_one` have made; tracing takes as long as a
             hundred images do.
     """
@@ -66,6 +67,7 @@ class Source:
     model: Any = None
     file: Path | None = None
     tflite: bytes | None = None
+    engine: str = "tensorflow"
     # Not taken over by `replace`: another `forward` has other graphs.
     graphs: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
 
