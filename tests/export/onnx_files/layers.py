@@ -157,6 +157,30 @@ def channels_last(net: Net, x: str) -> tuple[str, int]:
     return net.add("Transpose", dense, perm=[0, 3, 1, 2]), 6
 
 
+def layer_norm(net: Net, x: str) -> tuple[str, int]:
+    """Over the channels, which come last for it."""
+    last = net.add("Transpose", x, perm=[0, 2, 3, 1])
+    weights = net.constant(net.random.uniform(0.5, 1.5, WIDTH))
+    last = net.add("LayerNormalization", last, weights, net.drawn(WIDTH), axis=-1)
+    return net.add("Transpose", last, perm=[0, 3, 1, 2]), WIDTH
+
+
+def gelu_by_erf(half: str) -> Layer:
+    """GELU as PyTorch writes it, its half in one of three places."""
+
+    def layer(net: Net, x: str) -> tuple[str, int]:
+        plus_one = net.add(
+            "Add", net.add("Erf", net.add("Div", x, net.constant(2**0.5))), net.constant(1.0)
+        )
+        if half == "first":
+            return net.add("Mul", net.add("Mul", x, net.constant(0.5)), plus_one), WIDTH
+        if half == "last":
+            return net.add("Mul", net.add("Mul", x, plus_one), net.constant(0.5)), WIDTH
+        return net.add("Mul", x, net.add("Mul", plus_one, net.constant(0.5))), WIDTH
+
+    return layer
+
+
 def prelu(net: Net, x: str) -> tuple[str, int]:
     slopes = net.constant(net.random.uniform(-0.5, 0.5, (WIDTH, 1, 1)))
     return net.add("PRelu", x, slopes), WIDTH
@@ -164,6 +188,13 @@ def prelu(net: Net, x: str) -> tuple[str, int]:
 
 def bgr(net: Net, x: str) -> tuple[str, int]:
     return net.add("Gather", x, net.integers(2, 1, 0, -1), axis=1), 4
+
+
+def strided(net: Net, x: str) -> tuple[str, int]:
+    """A mean that is given its shape by places, as PyTorch does for as_strided."""
+    row = net.add("Reshape", net.add("GlobalAveragePool", x), net.integers(-1))
+    places = net.constant(np.arange(WIDTH).reshape(1, WIDTH, 1, 1), np.int64)
+    return net.add("Gather", row, places, axis=0), WIDTH
 
 
 def enlarged(net: Net, x: str) -> tuple[str, int]:
@@ -215,6 +246,10 @@ LAYERS: dict[str, Layer] = {
     "leaky relu": plain("LeakyRelu", alpha=0.2),
     "absolute": plain("Abs"),
     "negative": plain("Neg"),
+    "layer norm": layer_norm,
+    "gelu, half first": gelu_by_erf("first"),
+    "gelu, half last": gelu_by_erf("last"),
+    "gelu, half between": gelu_by_erf("between"),
     "prelu": prelu,
     "hard sigmoid": plain("HardSigmoid"),
     "swish": swish,
@@ -242,6 +277,7 @@ LAYERS: dict[str, Layer] = {
     "every other": every_other,
     "channels in another order": bgr,
     "padded": padded,
+    "strided": strided,
     "flattened": flattened,
     "flattened by shape": flattened_by_shape,
     "flattened then scaled": flattened_then_scaled,
@@ -265,7 +301,9 @@ LAYERS: dict[str, Layer] = {
     ),
 }
 # Opsets that have the operator, or a form of it.
-SINCE = {"max pool with a rest": 10, "hard-swish": 14}
+SINCE = {"max pool with a rest": 10, "hard-swish": 14, "layer norm": 17}
+# They stay in float between int8 layers.
+IN_FLOAT = frozenset({"layer norm", "gelu, half first", "gelu, half last", "gelu, half between"})
 # Those behind which a picture is as large as before.
 KEEPING = (
     *("convolution", "dilated", "groups", "depthwise", "batch norm"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_scores
 from tests.export.graphs import signal_to_noise_db, steps_of
-from tests.export.onnx_files.layers import KEEPING, LAYERS, SINCE, WIDTH
+from tests.export.onnx_files.layers import IN_FLOAT, KEEPING, LAYERS, SINCE, WIDTH
 from tests.export.onnx_files.networks import Net
 from tests.export.onnx_files.test_layers import MEAN, STD, assert_same_function, saved
 
@@ -24,7 +24,7 @@ def random_source(seed: int, folder: Path) -> Source:
     random = np.random.default_rng(seed)
     opset = int(random.integers(9, 22))
     net = Net(opset=opset, seed=seed)
-    known = [name for name in LAYERS if opset >= SINCE.get(name, 0)]
+    known = [name for name in LAYERS if opset >= SINCE.get(name, 0) and name not in IN_FLOAT]
     x, channels = net.conv("image", 3, WIDTH), WIDTH
     for name in random.choice([name for name in known if name in KEEPING], 3):
         x, channels = LAYERS[name](net, x)

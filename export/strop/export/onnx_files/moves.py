@@ -157,12 +157,16 @@ def _sliced(reading: Reading, node: Node, value: Value, taken: Sequence[slice]) 
 
 
 def read_gather(reading: Reading, node: Node) -> None:
-    """Read Gather with constant places, one or a row of them."""
+    """Read Gather with constant places: one, or a row of them in whatever shape."""
     value = reading.value(node)
     places = reading.fixed(node, 1, "its places are")
     axis = node.attributes.get("axis", 0) % len(value.shape)
     side = value.shape[axis]
-    if places.ndim > 1 or np.any(places < -side) or np.any(places >= side):
+    if (
+        max(places.shape, default=1) != places.size
+        or np.any(places < -side)
+        or np.any(places >= side)
+    ):
         raise reading.refusal(node, f"places {places.shape} of {side}", "strop reads a row of them")
     options = schema.GatherOptionsT()
     options.axis = value.along(axis)
@@ -175,6 +179,9 @@ def read_gather(reading: Reading, node: Node) -> None:
         order = without(found.order, (axis,))
         tensor = reading.reshaped_tensor(node, tensor, found.stored, in_order(kept, order))
         found = replace(found, shape=kept, order=order, tensor=tensor)
+    elif places.ndim > 1:
+        wide = (*value.shape[:axis], *places.shape, *value.shape[axis + 1 :])
+        found = reading.reshaped(node, found, wide)
     reading.put(node, found)
 
 

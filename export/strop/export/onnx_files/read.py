@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 import onnx
 
+from strop.export.ir.graph import Array
+from strop.export.onnx_files.composed import COMPOSED, gelus
 from strop.export.onnx_files.constants import TooLargeError, fold
 from strop.export.onnx_files.elementwise import ELEMENTWISE, with_number
 from strop.export.onnx_files.moves import MOVES
@@ -24,6 +26,7 @@ READERS: dict[str, Callable[[Reading, Node], None]] = {
     **POOLS,
     **ELEMENTWISE,
     **MOVES,
+    **COMPOSED,
 }
 # What operators raise where a file says things that do not fit together.
 CONTRADICTIONS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -54,14 +57,30 @@ def as_tflite(file: OnnxFile, *, mean: Sequence[float], std: Sequence[float]) ->
         SourceError: It holds what strop does not read; node, operator and remedy are named.
     """
     nodes = [Node(proto) for proto in _in_use(file.model.graph, file.names[1])]
+    constants = {tensor.name: initial(tensor, file.path) for tensor in file.model.graph.initializer}
+    nodes = gelus(nodes, _numbers(nodes, constants))
     reading = Reading(file, nodes)
-    for tensor in file.model.graph.initializer:
-        reading.constants[tensor.name] = initial(tensor, file.path)
+    reading.constants.update(constants)
     image = _put_image(reading, mean, std)
     for node in nodes:
         _read(reading, node)
     result, classes = _row(reading, file.names[1])
     return Written(tflite=reading.written.packed([image], [result]), classes=classes)
+
+
+def _numbers(nodes: Sequence[Node], constants: Mapping[str, Array]) -> dict[str, float]:
+    """Values of initializers and Constants that are one number."""
+    given = {
+        node.outputs[0]: np.asarray(node.attributes["value"])
+        for node in nodes
+        if node.kind == "Constant" and "value" in node.attributes
+    }
+    every = {**constants, **given}
+    return {
+        name: float(value.item())
+        for name, value in every.items()
+        if value.size == 1 and value.dtype.kind == "f"
+    }
 
 
 def _in_use(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
