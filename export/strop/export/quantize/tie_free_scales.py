@@ -145,20 +145,16 @@ class _Scales:
         scales = np.array([self.scale[name] for name in members])
         # One scale is a whole multiple as it is: a settled one if there is any.
         whole = scales[is_settled].min() if is_settled.any() else scales.max()
-        best, best_cost = scales, MAX_GROWTH
-        for multiple in range(1, MAX_MULTIPLE + 1):
-            unit = whole / multiple
-            multiples = _multiples(scales / unit, is_sum, is_clipped, is_settled)
-            change = np.abs(multiples * unit / scales - 1)
-            is_moved = bool(np.any(change[is_settled] > SAME_SCALE))
-            if is_moved or multiples.max() > MAX_MULTIPLE or multiples.min() < 1:
-                continue
-            if np.any(multiples[is_sum] % 2 == 0) or change.max() >= best_cost:
-                continue
-            best, best_cost = multiples * unit, float(change.max())
-        self.scale |= dict(zip(members, best.tolist(), strict=True))
-        if best_cost == MAX_GROWTH:
+        units = whole / np.arange(1, MAX_MULTIPLE + 1)[:, None]
+        multiples = _multiples(scales / units, is_sum, is_clipped, is_settled)
+        change = np.abs(multiples * units / scales - 1)
+        fits = (change[:, is_settled] <= SAME_SCALE).all(1) & (multiples[:, is_sum] % 2 == 1).all(1)
+        fits &= (multiples.max(1) <= MAX_MULTIPLE) & (multiples.min(1) >= 1)
+        costs = np.where(fits, change.max(1), np.inf)
+        best = int(costs.argmin())
+        if costs[best] >= MAX_GROWTH:
             return False
+        self.scale |= dict(zip(members, (multiples * units)[best].tolist(), strict=True))
         if is_settled.any():
             self.settled |= set(members)
         self.moving |= dict.fromkeys(members, frozenset(members))
