@@ -13,6 +13,7 @@ from tests.export.shuffled_nets import in_groups
 
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array, Kind, Op, conv_groups, float_constant
+from strop.export.ir.partial_execution import Rest
 from strop.export.options.choices import Effort
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.bias_correction import correct
@@ -209,7 +210,12 @@ def test_a_range_is_narrowed_only_where_the_scores_gain(folded: tuple[DeployGrap
     name = next(op.output for op in deploy.graph.ops if op.kind is Kind.ADD)
     high = {**calibration.high, name: calibration.high[name] * 8}
     chosen = choose_ranges(
-        deploy, replace(calibration, high=high), images, scores(deploy, images), BY_SOFTMAX
+        deploy,
+        replace(calibration, high=high),
+        images,
+        scores(deploy, images),
+        BY_SOFTMAX,
+        rest=Rest(deploy.graph),
     )
     assert chosen.range(name).high <= 0.3 * high[name].max()
     for other in deploy.graph.activations():

@@ -40,6 +40,8 @@ def choose_ranges(
     images: Array,
     scores: Array,
     decision: Decision,
+    *,
+    rest: Rest,
 ) -> Calibration:
     """Narrow the ranges for which that makes the scores' divergence smaller.
 
@@ -53,13 +55,13 @@ def choose_ranges(
             judge the range of the scores themselves: an image that is missing there may
             have its best two classes cut off to the same score.
         decision: What the scores are, and what makes probabilities of them.
+        rest: Of the graph.
 
     Returns:
         The calibration with the chosen ranges.
     """
     graph = deploy.graph
     image = deploy.reals(images)
-    rest = Rest(graph)
     reference = rest.scores_from(0, {graph.input: image})
     negligible = NEGLIGIBLE * information(reference, decision)
     last = max(index for index, op in enumerate(graph.ops) if op.kind not in SHARING)

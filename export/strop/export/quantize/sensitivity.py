@@ -20,7 +20,12 @@ from strop.runtime.classify.decision import Decision, answers
 
 
 def sensitivity(
-    deploy: DeployGraph, quantized: QuantizedGraph, images: Array, decision: Decision
+    deploy: DeployGraph,
+    quantized: QuantizedGraph,
+    images: Array,
+    decision: Decision,
+    *,
+    rest: Rest,
 ) -> tuple[Cost, ...]:
     """Rank activations and weights by what their rounding alone does to the probabilities.
 
@@ -29,13 +34,13 @@ def sensitivity(
         quantized: Its integers.
         images: uint8 [N, H, W, C] to judge by.
         decision: What the scores are, and what makes probabilities of them.
+        rest: Of the graph.
 
     Returns:
         The costliest first.
     """
     graph = deploy.graph
     image = deploy.reals(images)
-    rest = Rest(graph)
     reference = array_of(rest.scores_from(0, {graph.input: image}))
     costs = []
 

@@ -11,6 +11,7 @@ import numpy as np
 from strop.export.frontend.equivalence import check_equalized
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array
+from strop.export.ir.partial_execution import Rest
 from strop.export.options.choices import Effort
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.bias_correction import Corrected, correct
@@ -93,11 +94,14 @@ def tune(
     costs: tuple[Cost, ...] = ()
     if effort is not Effort.FAST:
         judges = _evenly(np.concatenate(list(sample)), most_pixels=JUDGE_PIXELS[effort])
-        narrowed = choose_ranges(run.deploy, run.calibration, judges, run.reference, decision)
+        rest = Rest(run.deploy.graph)  # both need it compiled, which takes as long as they do
+        narrowed = choose_ranges(
+            run.deploy, run.calibration, judges, run.reference, decision, rest=rest
+        )
         remeasured = remeasure(run.deploy, narrowed, sample)
         run.consider("ranges", run.deploy, remeasured)
         run.consider("rounding", run.deploy, run.calibration, patches=PATCHES[effort])
-        costs = sensitivity(run.deploy, run.best.quantized, judges, decision)
+        costs = sensitivity(run.deploy, run.best.quantized, judges, decision, rest=rest)
     return Tuned(
         quantized=run.best.quantized,
         steps=tuple(run.steps),
