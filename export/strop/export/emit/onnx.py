@@ -81,14 +81,14 @@ def conv_order(op: Op) -> tuple[int, ...]:
 
 def conv_attributes(writer: OnnxWriter, op: Op, pads: Pads) -> dict[str, Any]:
     """Attributes of Conv and QLinearConv."""
-    weights = writer.graph.tensors[op.inputs[1]]
+    image, weights = (writer.graph.tensors[name] for name in op.inputs[:2])
     is_depthwise = op.kind is Kind.DEPTHWISE
     return {
         "kernel_shape": weights.shape[1:3],
         "strides": op.stride,
         "dilations": op.dilation,
         "pads": _onnx_pads(pads),
-        "group": weights.shape[3] if is_depthwise else conv_groups(writer.graph, op),
+        "group": image.shape[3] if is_depthwise else conv_groups(writer.graph, op),
     }
 
 
