@@ -135,6 +135,7 @@ CONSUMER = Consumer(
         "stem": ("model",),
     },
     packages=("ethos-u-vela==5.2.0", "ai-edge-litert==2.3.0"),
+    python="3.13",
     reader="tflite_reference",
     deliver=deliver,
 )
