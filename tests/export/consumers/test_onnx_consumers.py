@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from PIL import Image
 from tests.export.consumers.test_catalogue import LABELS, options, source
 from tests.export.graphs import mobile_block, steps
 
 from strop.export.consumers import opencv, openvino
 from strop.export.consumers.consumer import Consumer, Delivery
 from strop.export.consumers.example import CENTRE
+from strop.export.consumers.presence import environment_of, why_not_here
 from strop.export.consumers.tensorrt_rules import check_tensorrt
 from strop.export.emit.onnx import emit_onnx
+from strop.export.emit.write import EMITTERS
 from strop.export.options.choices import OnnxInput
 from strop.runtime.errors import ConsumerError
 
@@ -44,6 +50,32 @@ def test_the_example_is_python_that_names_the_file_and_the_labels(
     compile(text, "classify.py", "exec")
     assert '"it\'s a model.onnx"' in text
     assert (tmp_path / "labels.txt").read_text().split() == list(LABELS)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("consumer", WITH_EXAMPLE, ids=lambda each: each.name)
+def test_the_example_names_an_image(consumer: Consumer, channels: int, tmp_path: Path) -> None:
+    environment = environment_of(consumer)
+    if environment is None:
+        pytest.skip(why_not_here(consumer, environment))
+    made = steps(net(channels))
+    asked = delivery(tmp_path, consumer)
+    asked = replace(asked, source=replace(asked.source, channels=channels, height=24, width=24))
+    emit = EMITTERS[asked.options.onnx_form]
+    asked.paths[0].write_bytes(emit(made.quantized, {}, asked.options.onnx_input))
+    consumer.deliver(asked)
+    Image.new("RGB", (60, 40), (200, 30, 90)).save(tmp_path / "image.png")
+    call = [str(environment.python), "classify.py", "image.png"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] in LABELS
+
+
+def net(channels: int) -> keras.Model:
+    image = keras.Input((24, 24, channels))
+    found = keras.layers.Conv2D(8, 3, 2, padding="same", activation="relu")(image)
+    mean = keras.layers.GlobalAveragePooling2D()(found)
+    return keras.Model(image, keras.layers.Dense(len(LABELS))(mean))
 
 
 def test_its_window_is_what_the_crop_rule_keeps() -> None:

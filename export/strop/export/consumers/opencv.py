@@ -15,12 +15,12 @@ import sys
 
 import cv2
 
-image = cv2.imread(sys.argv[1])
+image = cv2.imread(sys.argv[1], cv2.{flag})
 height, width = image.shape[:2]
 {window}
 image = cv2.resize(image[top:bottom, left:right], ({width}, {height}), interpolation=cv2.INTER_AREA)
 net = cv2.dnn.readNetFromONNX({file})
-net.setInput(cv2.dnn.blobFromImage(image, swapRB=True))
+net.setInput(cv2.dnn.blobFromImage(image, swapRB={swap}))
 scores = net.forward()[0]
 {answer}
 '''
@@ -29,7 +29,10 @@ scores = net.forward()[0]
 def deliver(delivery: Delivery) -> Delivered:
     """Write the labels, and a program that names an image."""
     files = write_labels(delivery, LABELS)
-    example = write_example(delivery, EXAMPLE, labels=LABELS if files else "")
+    is_colour = delivery.source.channels == 3
+    template = EXAMPLE.replace("{swap}", str(is_colour))
+    template = template.replace("{flag}", "IMREAD_COLOR" if is_colour else "IMREAD_GRAYSCALE")
+    example = write_example(delivery, template, labels=LABELS if files else "")
     return Delivered(files=(*files, *example))
 
 

@@ -50,7 +50,7 @@ CONSUMER = Consumer(
         "onnx_input": (OnnxInput.BYTES,),
         "onnx_form": (OnnxForm.QDQ,),
     },
-    packages=("openvino==2026.4.1",),
+    packages=("openvino==2026.4.1", "pillow"),
     reader="openvino",
     deliver=deliver,
 )
