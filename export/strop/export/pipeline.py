@@ -130,7 +130,7 @@ def _exported(
     if options.labels:
         check_labels(source, options.labels, decision)
     make = _with_int8 if Precision.INT8 in options.precisions else _converted
-    programs = () if recipient is None else recipient.programs(source, options)
+    programs = () if recipient is None else recipient.programs(options)
     judge = partial(certify, source, options=options, programs=programs)
     with bundle(options.output, force=options.force) as folder:
         made = make(folder, source, options, judge, on_step, progress)

@@ -39,10 +39,9 @@ class Recipient:
         """Why nothing of it can be asked here; empty where it can, or has nothing to be asked."""
         return why_not_here(self.consumer, self.environment)
 
-    def programs(self, source: Source, options: ExportOptions) -> tuple[Program, ...]:
+    def programs(self, options: ExportOptions) -> tuple[Program, ...]:
         """Return what the certificate asks beside strop's own runtime."""
-        told = Images(labels=options.labels, mean=source.mean, std=source.std)
-        return programs_of(self.consumer, self.environment, told)
+        return programs_of(self.consumer, self.environment, Images(labels=options.labels))
 
     def deliver(
         self, folder: Path, paths: tuple[Path, ...], source: Source, options: ExportOptions

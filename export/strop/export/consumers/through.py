@@ -31,7 +31,7 @@ class _Asked:
         title: Of the program, with its version and what it is given.
         consumer: Which has a reader.
         environment: Where its packages are.
-        told: What it is told of the images beside them: labels, normalization.
+        told: What it is told of the images beside them: labels.
         opens_files: Whether it is given files, not pixels.
     """
 
@@ -67,7 +67,8 @@ class _Asked:
         size = contract.height * contract.width * contract.channels
         pixels = pixels_in_order(paths, contract)
         while some := list(islice(pixels, max(1, MAX_PIXEL_BYTES // size))):
-            yield replace(self.told, pixels=np.stack(some))
+            # As the input's scale and zero point say it: of the model's own values, or of pixels.
+            yield replace(self.told, pixels=np.stack(some), mean=contract.mean, std=contract.std)
 
 
 def titled(consumer: Consumer, environment: Environment) -> str:
@@ -86,7 +87,7 @@ def programs_of(
     Args:
         consumer: The program.
         environment: Where its packages are; None where they are not here.
-        told: What it is told of all images: their labels and the model's normalization.
+        told: What it is told of all images: their labels.
     """
     if environment is None or not consumer.reader:
         return ()
