@@ -49,10 +49,12 @@ def steps(
     return steps_of(source, seed=seed, is_symmetric=is_symmetric)
 
 
-def steps_of(source: Source, *, seed: int = 0, is_symmetric: bool = False) -> Steps:
+def steps_of(
+    source: Source, *, images: Array | None = None, seed: int = 0, is_symmetric: bool = False
+) -> Steps:
     graph, activation = cut_activation(float_graph(source))
     deploy = replace(fold(graph, input_values(source)), is_symmetric=is_symmetric)
-    images = images_for(source, seed=seed)
+    images = images_for(source, seed=seed) if images is None else images
     quantized = quantize(deploy, calibrate(deploy, [images]))
     return Steps(
         source=source,

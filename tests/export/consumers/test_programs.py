@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.export.graphs import BY_SOFTMAX, CLASSES, Steps, mobile_block, steps
+from tests.export.graphs import CLASSES, Steps, mobile_block, steps
 
 import strop.runtime
 from strop.export.consumers import ask
@@ -27,6 +27,7 @@ from strop.export.emit.write import Int8, contract_of, write_int8
 from strop.export.options.choices import Result
 from strop.export.options.options import ExportOptions
 from strop.runtime.artifact.contract import Activation
+from strop.runtime.classify.decision import decide
 from strop.runtime.errors import ConsumerError
 
 LABELS = tuple(f"class {at}" for at in range(CLASSES))
@@ -40,8 +41,11 @@ def made() -> Steps:
     return steps(mobile_block())
 
 
-def options_for(consumer: Consumer, folder: Path = Path()) -> ExportOptions:
-    options = ExportOptions(output=folder, labels=LABELS, decision=BY_SOFTMAX)
+def options_for(
+    consumer: Consumer, folder: Path = Path(), labels: tuple[str, ...] = LABELS
+) -> ExportOptions:
+    decision = decide(len(labels), Activation.SOFTMAX, where="a test")
+    options = ExportOptions(output=folder, labels=labels, decision=decision)
     return replace(options, consumer=consumer.name, **settled(consumer, {}))
 
 
@@ -56,8 +60,10 @@ def environment_or_skip(consumer: Consumer, made: Steps) -> Environment:
     return environment
 
 
-def files_for(consumer: Consumer, made: Steps, folder: Path) -> list[Path]:
-    options = options_for(consumer, folder)
+def files_for(
+    consumer: Consumer, made: Steps, folder: Path, labels: tuple[str, ...] = LABELS
+) -> list[Path]:
+    options = options_for(consumer, folder, labels)
     ends_in_it = options.result is Result.PROBABILITIES
     contract = contract_of(
         made.source, options, Activation.NONE if ends_in_it else Activation.SOFTMAX
