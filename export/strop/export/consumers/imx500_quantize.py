@@ -23,6 +23,7 @@ from onnx2torch import convert
 
 CAPABILITIES = "4.0"  # what imx500-converter 3.16 and later can do
 TO_CHW = (2, 0, 1)
+ARITHMETIC = ("Add", "Div", "Mul", "Sub")
 
 
 def main(model: str, calibration: str, output: str) -> None:
@@ -39,7 +40,7 @@ def main(model: str, calibration: str, output: str) -> None:
         for image in pixels:
             yield [torch.from_numpy(image.transpose(TO_CHW)[None].astype(np.float32))]
 
-    floats = convert(onnx.load(model)).eval()
+    floats = convert(_without_scalars(onnx.load(model))).eval()
     quantized, _ = mct.ptq.pytorch_post_training_quantization(
         floats,
         images,
@@ -51,6 +52,17 @@ def main(model: str, calibration: str, output: str) -> None:
         same = [floats(*image).argmax() == quantized(*image).argmax() for image in images()]
     sys.stdout.write(f"{sum(same)} of {len(same)} calibration images keep their class\n")
     mct.exporter.pytorch_export_model(quantized, output, images)
+
+
+def _without_scalars(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give factors and terms, as of Rescaling layers, a dimension: the toolkit needs an axis."""
+    elsewhere = {
+        name for node in model.graph.node if node.op_type not in ARITHMETIC for name in node.input
+    }
+    for constant in model.graph.initializer:
+        if not constant.dims and constant.name not in elsewhere:
+            constant.dims.append(1)
+    return model
 
 
 if __name__ == "__main__":
