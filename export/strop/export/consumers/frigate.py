@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from strop.export.consumers.bytes_classifier import BYTES_SETTINGS, refuse_unless_224
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
 from strop.export.consumers.labels_file import write_labels
-from strop.export.training.record import training_record
 from strop.runtime.artifact.contract import ResizeRule
 
 if TYPE_CHECKING:
-    from strop.export.source.source import Source
+    pass
 
 LABELS = "labelmap.txt"
-CROPPED = "the model was trained on cropped images, and Frigate stretches: train --resize stretch"
 
 
 def deliver(delivery: Delivery) -> Delivered:
@@ -25,14 +23,7 @@ def deliver(delivery: Delivery) -> Delivered:
         " MODEL as the custom classification is called there, and restart Frigate; its own training"
         " overwrites both"
     )
-    notes = (where, CROPPED) if _was_cropped(delivery.source) else (where,)
-    return Delivered(files=write_labels(delivery, LABELS), notes=notes)
-
-
-def _was_cropped(source: Source) -> bool:
-    """Whether `strop train` gave the model images of another resize rule."""
-    trained = None if source.file is None else training_record(source.file)
-    return trained is not None and trained.recipe.resize is not ResizeRule.STRETCH
+    return Delivered(files=write_labels(delivery, LABELS), notes=(where,))
 
 
 CONSUMER = Consumer(

@@ -17,6 +17,7 @@ from strop.export.consumers.readers.images import Images
 from strop.export.consumers.settings import check_consumer
 from strop.export.consumers.through import programs_of
 from strop.export.options.options import ExportOptions
+from strop.export.training.record import training_record
 
 if TYPE_CHECKING:
     from strop.export.source.source import Source
@@ -67,8 +68,19 @@ class Recipient:
             versions={} if self.environment is None else dict(self.environment.versions),
             not_run=self.not_run,
             files=tuple(written_file(path, folder) for path in delivered.files),
-            notes=delivered.notes,
+            notes=(*delivered.notes, *resize_notes(self.consumer, source, options)),
         )
+
+
+def resize_notes(consumer: Consumer, source: Source, options: ExportOptions) -> tuple[str, ...]:
+    """Say that a model was trained on images of another resize rule, if `strop train` says so."""
+    trained = None if source.file is None else training_record(source.file)
+    if trained is None or trained.recipe.resize is options.resize:
+        return ()
+    return (
+        f"the model was trained with --resize {trained.recipe.resize.value}, and {consumer.title}"
+        f" is given what --resize {options.resize.value} makes: train it with that",
+    )
 
 
 def recipient_of(source: Source, options: ExportOptions) -> Recipient | None:
