@@ -24,7 +24,7 @@ from strop.export.consumers.readers import rpicam as rpicam_reader
 from strop.export.consumers.readers.images import Images
 from strop.export.consumers.settings import check_consumer, settled
 from strop.export.options.choices import Effort
-from strop.runtime.artifact.contract import Activation, Task
+from strop.runtime.artifact.contract import Activation, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
 from strop.runtime.errors import ConsumerError
 from strop.runtime.images.dataset import list_images
@@ -138,6 +138,11 @@ def test_rpicam_draws_a_part_of_a_label_with_a_comma(
         Delivery(folder=tmp_path, paths=(path,), source=source, options=options, environment=None)
     )
     assert '"a, b"' in found.notes[1]
+
+
+def test_who_stretches_images_gets_a_file_that_stretches(tmp_path: Path) -> None:
+    for program in (frigate.CONSUMER, coral.CONSUMER):
+        assert options_for(program, tmp_path).resize is ResizeRule.STRETCH
 
 
 def test_pycoral_reads_the_codes_by_their_scale(

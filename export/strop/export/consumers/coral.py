@@ -12,7 +12,7 @@ from strop.export.consumers.bytes_classifier import BYTES_SETTINGS
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
 from strop.export.consumers.refusals import require_colour, require_task
 from strop.export.options.choices import Result, ResultType
-from strop.runtime.artifact.contract import Task
+from strop.runtime.artifact.contract import ResizeRule, Task
 from strop.runtime.machine.child_process import failure_reason
 from strop.runtime.records.user_files import write_whole
 
@@ -92,6 +92,7 @@ CONSUMER = Consumer(
         **BYTES_SETTINGS,
         "result": (Result.PROBABILITIES, Result.SCORES),
         "result_type": (ResultType.UINT8, ResultType.INT8),
+        "resize": (ResizeRule.STRETCH,),
         "stem": ("model",),
     },
     packages=("ai-edge-litert",),
