@@ -9,6 +9,10 @@ from strop.export.options.choices import OnnxForm, OnnxInput, Precision
 from strop.runtime.artifact.artifact import Format
 
 LABELS = "labels.txt"
+NOTE = (
+    "OpenCV 5: cv2.dnn.readNetFromONNX(FILE, cv2.dnn.ENGINE_CLASSIC); the engine that it takes"
+    " otherwise computes some networks wrongly"
+)
 EXAMPLE = '''"""Names the class of an image: python classify.py IMAGE."""
 
 import sys
@@ -19,7 +23,9 @@ image = cv2.imread(sys.argv[1], cv2.{flag})
 height, width = image.shape[:2]
 {window}
 image = cv2.resize(image[top:bottom, left:right], ({width}, {height}), interpolation=cv2.INTER_AREA)
-net = cv2.dnn.readNetFromONNX({file})
+# OpenCV 5.0 has two engines, of which the new one computes some networks wrongly.
+engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
+net = cv2.dnn.readNetFromONNX({file}, *engine)
 net.setInput(cv2.dnn.blobFromImage(image, swapRB={swap}))
 scores = net.forward()[0]
 {answer}
@@ -33,20 +39,20 @@ def deliver(delivery: Delivery) -> Delivered:
     template = EXAMPLE.replace("{swap}", str(is_colour))
     template = template.replace("{flag}", "IMREAD_COLOR" if is_colour else "IMREAD_GRAYSCALE")
     example = write_example(delivery, template, labels=LABELS if files else "")
-    return Delivered(files=(*files, *example))
+    return Delivered(files=(*files, *example), notes=(NOTE,))
 
 
 CONSUMER = Consumer(
     name="opencv",
     title="OpenCV",
-    takes="cv2.dnn: .onnx, blobFromImage with swapRB (float32, channels first, 0..255); scores",
+    takes="cv2.dnn, ENGINE_CLASSIC: .onnx, blobFromImage (float32, channels first, 0..255); scores",
     source="https://github.com/opencv/opencv, modules/dnn/src/onnx/onnx_importer.cpp",
     reading=Reading.OWN_CODE,
     settings={
         "formats": ((Format.ONNX,),),
         "precisions": ((Precision.INT8,),),
         "onnx_input": (OnnxInput.FLOAT_NCHW,),
-        "onnx_form": (OnnxForm.QOPERATOR, OnnxForm.QDQ),
+        "onnx_form": (OnnxForm.QOPERATOR,),
         "symmetric": (False,),
     },
     packages=("opencv-python-headless==5.0.0.93",),

@@ -18,7 +18,9 @@ def scores(path: Path, images: Images) -> NDArray[np.float32]:
     """The score of each class for each image, float32 [N, classes]."""
     if images.pixels is None:
         raise ValueError("needed are pixels")
-    net = cv2.dnn.readNetFromONNX(str(path))
+    # OpenCV 5.0 has two engines, of which the new one computes some networks wrongly.
+    engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
+    net = cv2.dnn.readNetFromONNX(str(path), *engine)
     found = []
     for pixels in images.pixels:
         # As cv2.imread has it: BGR, and a grey image without channels.
