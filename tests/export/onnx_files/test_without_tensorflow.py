@@ -17,7 +17,7 @@ from tests.export.onnx_files.test_layers import saved
 
 from strop.export.frontend.convert import float_graph
 from strop.export.ir.execute import execute
-from strop.export.ir.float_library import array_of, float_library
+from strop.export.ir.float_library import array_of, float_library, tf
 from strop.export.source.source import load_model_file
 
 # None in sys.modules is Python's own way to say "not installed".
@@ -84,6 +84,14 @@ def test_an_island_of_an_onnx_file_says_what_to_install(tmp_path: Path, pictures
     ended = export(path, "--calibration-data", pictures, "-o", tmp_path / "out")
     assert ended.returncode == 2
     assert "tf2onnx is not installed here; run: pip install 'strop[export]'" in ended.stderr
+
+
+def test_a_mean_over_many_pixels_keeps_float32s_digits() -> None:
+    values = np.full((100, 100, 100, 2), 0.1, np.float32)
+    with float_library(is_numpy=True):
+        found = tf.reduce_mean(values, (0, 1, 2))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.float32(0.1))
 
 
 LIBRARY = (

@@ -39,6 +39,11 @@ def _reduced(reduce: Callable[..., Any]) -> Callable[..., Array]:
     return compute
 
 
+def _mean(values: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    # NumPy adds up in the array's own type; float32 loses digits over a batch of images.
+    return np.mean(values, axis=axis, keepdims=keepdims, dtype=np.float64).astype(values.dtype)
+
+
 def _logsumexp(values: Array, axis: int, keepdims: bool = False) -> Array:
     most = values.max(axis=axis, keepdims=True)
     total = np.log(np.exp(values - most).sum(axis=axis, keepdims=True)) + most
@@ -241,7 +246,7 @@ LIBRARY = SimpleNamespace(
     clip_by_value=np.clip,
     reduce_min=_reduced(np.min),
     reduce_max=_reduced(np.max),
-    reduce_mean=_reduced(np.mean),
+    reduce_mean=_reduced(_mean),
     reduce_sum=_reduced(np.sum),
     reduce_any=_reduced(np.any),
     reduce_logsumexp=_logsumexp,
