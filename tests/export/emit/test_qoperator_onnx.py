@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 from tests.export.graphs import mobile_block, steps
+from tests.export.shuffled_nets import passing_by
 
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.qoperator_onnx import emit_qoperator_onnx
@@ -61,3 +62,18 @@ def test_what_has_no_such_form_stays_between_quantizers() -> None:
     counts = Counter(node.op_type for node in onnx.load_from_string(content).graph.node)
     assert counts["Sigmoid"] == 1
     assert counts["QLinearMul"] >= 2
+
+
+def test_slices_are_of_reals() -> None:
+    """OpenCV 4 takes slices of codes for floats."""
+    made = steps(passing_by())
+    content = emit_qoperator_onnx(made.quantized, {}, OnnxInput.BYTES)
+    nodes = onnx.load_from_string(content).graph.node
+    reals = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    sliced = {node.input[0] for node in nodes if node.op_type == "Slice"}
+    assert sliced
+    assert sliced <= reals
+    expected = run(emit_onnx(made.quantized, {}), made.images)
+    step = made.quantized.graph.quant(made.quantized.graph.output).scale
+    found = run(content, made.images).clip(expected.min(), expected.max())
+    assert np.abs(found - expected).max() <= 0.501 * step

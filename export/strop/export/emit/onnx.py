@@ -179,13 +179,18 @@ def _emit_concatenation(writer: OnnxWriter, op: Op) -> None:
     writer.node("Concat", [codes_of(name) for name in op.inputs], codes_of(op.output), axis=axis)
 
 
-def _emit_slice(writer: OnnxWriter, op: Op) -> None:
+def slice_bounds(writer: OnnxWriter, op: Op) -> list[str]:
+    """Begin, end and axis of a slice of channels."""
     end = op.begin + writer.graph.tensors[op.output].shape[3]
-    bounds = [
+    return [
         writer.constant(f"{op.output}:{name}", np.array([value], np.int64))
         for name, value in (("begin", op.begin), ("end", end), ("axis", NCHW_AXIS[3]))
     ]
-    writer.node("Slice", [codes_of(op.inputs[0]), *bounds], codes_of(op.output))
+
+
+def _emit_slice(writer: OnnxWriter, op: Op) -> None:
+    inputs = [codes_of(op.inputs[0]), *slice_bounds(writer, op)]
+    writer.node("Slice", inputs, codes_of(op.output))
 
 
 def _emit_crop(writer: OnnxWriter, op: Op) -> None:

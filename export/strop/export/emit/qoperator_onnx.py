@@ -19,6 +19,7 @@ from strop.export.emit.onnx import (
     conv_attributes,
     conv_order,
     convolution,
+    slice_bounds,
 )
 from strop.export.emit.onnx_writer import OnnxWriter, codes_of
 from strop.export.ir.channel_shuffle import expand_shuffles
@@ -114,6 +115,12 @@ def _emit_mean(writer: OnnxWriter, op: Op) -> None:
         writer.node("Flatten", [pooled], codes, axis=1)
 
 
+def _emit_slice(writer: OnnxWriter, op: Op) -> None:
+    """Slice reals: OpenCV 4 takes a slice of codes for floats."""
+    inputs = [writer.real(op.inputs[0], op), *slice_bounds(writer, op)]
+    writer.quantized(writer.node("Slice", inputs, f"{op.output}:slice"), op.output)
+
+
 def _coded(writer: OnnxWriter, name: str, rank: int = 0) -> list[str]:
     """Codes, scale and zero point of an activation, or of a constant operand."""
     writer.code_constant(name, rank)
@@ -125,4 +132,5 @@ QOPERATORS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     Kind.ADD: _emit_elementwise,
     Kind.MUL: _emit_elementwise,
     Kind.MEAN: _emit_mean,
+    Kind.SLICE: _emit_slice,
 }
