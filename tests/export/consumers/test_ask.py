@@ -46,6 +46,17 @@ def test_a_reader_has_nothing_of_strop_but_its_room(tmp_path: Path) -> None:
         asked(tmp_path, "import strop.runtime")
 
 
+@pytest.mark.parametrize("setting", [None, "0"])
+def test_onnxruntime_is_silent_in_a_reader_unless_the_user_lets_it(
+    setting: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("ORT_DISABLE_TELEMETRY", setting)
+    body = 'return [[int(os.environ["ORT_DISABLE_TELEMETRY"])]] * 2'
+    assert asked(tmp_path, body) == [[int(setting or "1")]] * 2
+
+
 def test_a_refusal_is_in_the_programs_own_words(tmp_path: Path) -> None:
     with pytest.raises(ask.RefusedError, match=r"^ValueError: got INT8 want UINT8$"):
         asked(tmp_path, r'print("chat"); raise ValueError("got INT8\n want UINT8")')

@@ -16,6 +16,8 @@ from strop.export.consumers.environment import Environment
 from strop.runtime.errors import ConsumerError
 
 NODE_MODULES = "STROP_NODE_MODULES"  # tells readers where the npm packages lie
+# For readers that import ONNX Runtime, see strop.runtime.engines.silent_onnxruntime.
+SILENT = {"ORT_DISABLE_TELEMETRY": "1"}
 MAX_SAID_BYTES = 1 << 16  # the end of what a process says is kept
 
 
@@ -68,7 +70,7 @@ def run_script(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **told},
+            env={**SILENT, **os.environ, **told},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=complained,
