@@ -347,6 +347,25 @@ def test_a_second_training_of_a_file_is_refused(photos: Path, tmp_path: Path) ->
         run(found(photos), output)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_that_holds_other_things_is_neither_used_nor_emptied(
+    photos: Path, tmp_path: Path, *, force: bool
+) -> None:
+    output = tmp_path / "mine.keras"
+    state_folder(output).mkdir()
+    (state_folder(output) / "holiday.jpg").touch()
+    with pytest.raises(OutputError, match=r"holds holiday\.jpg, which no training wrote there"):
+        train(RECIPE, found(photos), output=output, force=force, progress=lambda items, *_: items)
+    assert [path.name for path in state_folder(output).iterdir()] == ["holiday.jpg"]
+
+
+def test_an_error_before_the_first_epoch_leaves_nothing(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.keras"
+    with pytest.raises(SourceError):
+        run(found(photos), output, replace(RECIPE, weights=str(tmp_path / "none.h5")))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_decoded_images_of_another_size_are_not_learned_from(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "training.u8"
     path.write_bytes(bytes(100))

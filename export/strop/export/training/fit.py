@@ -26,6 +26,8 @@ from strop.export.training.record import TRAINING_RECORD, TrainingRecord, record
 from strop.export.training.state import (
     BEST,
     LATEST,
+    TRAINING_PIXELS,
+    VALIDATION_PIXELS,
     Epoch,
     empty_state_folder,
     load,
@@ -35,7 +37,7 @@ from strop.export.training.state import (
 )
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Contract
-from strop.runtime.errors import OutputError, SourceError
+from strop.runtime.errors import OutputError, SourceError, StropError
 from strop.runtime.records.folder_lock import alone
 from strop.runtime.records.version import installed_version
 
@@ -61,7 +63,7 @@ def train(
 
     After each epoch the state is kept in `state_folder(output)`; called again with the same
     arguments it goes on behind the last one, and ends with the weights of a training that was
-    never ended. The folder is removed at the end.
+    never ended. The folder is removed at the end, and after an error in the first epoch.
 
     Args:
         recipe: How.
@@ -85,7 +87,12 @@ def train(
     with alone(folder, busy=busy):
         if force:
             empty_state_folder(folder)
-        return _train(recipe, images, output, on_epoch, progress, verbose)
+        try:
+            return _train(recipe, images, output, on_epoch, progress, verbose)
+        except StropError:
+            if not (folder / LATEST).exists():  # no epoch was done that one could go on from
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _train(
@@ -108,8 +115,8 @@ def _train(
         resize=recipe.resize,
         crop_fraction=recipe.crop_fraction,
     )
-    pixels = decode(images.training, contract, folder / "training.u8", progress)
-    tested = decode(images.validation, contract, folder / "validation.u8", progress)
+    pixels = decode(images.training, contract, folder / TRAINING_PIXELS, progress)
+    tested = decode(images.validation, contract, folder / VALIDATION_PIXELS, progress)
     steps = max(1, len(images.training) // recipe.batch_size)
     model = build_network(
         recipe, classes=len(images.labels), batch_norm_momentum=batch_norm_momentum(steps)

@@ -23,6 +23,8 @@ from strop.runtime.records.user_files import read_file, write_whole
 Arrays = Sequence[NDArray[Any]]
 FORMAT_VERSION = 1
 SETTINGS, LATEST, BEST = "settings.json", "latest.npz", "best.npz"
+TRAINING_PIXELS, VALIDATION_PIXELS = "training.u8", "validation.u8"
+FILES = frozenset({SETTINGS, LATEST, BEST, TRAINING_PIXELS, VALIDATION_PIXELS})
 HISTORY = "history"
 MAX_SETTINGS_BYTES = 1 << 20
 MAX_STATE_BYTES = 2 << 30  # weights and momentum of 250 million parameters
@@ -49,12 +51,21 @@ def make_state_folder(folder: Path) -> None:
     """Make the folder, unless it exists.
 
     Raises:
-        OutputError: It cannot be made.
+        OutputError: It cannot be made, or holds what no training wrote: all of it is removed in
+            the end.
     """
     try:
         folder.mkdir(exist_ok=True)
+        names = sorted(path.name for path in folder.iterdir())
     except OSError as err:
         raise OutputError(f"{folder}: {err.strerror}; choose another place for it") from err
+    # Files that are being written begin with a dot.
+    others = [name for name in names if name not in FILES and not name.startswith(".")]
+    if others:
+        raise OutputError(
+            f"{folder}: holds {', '.join(others[:5])}, which no training wrote there, and needed is"
+            " a folder for the state alone; move it away, or choose another --output"
+        )
 
 
 def empty_state_folder(folder: Path) -> None:
