@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ TOOLS = {
     "ruff format": ("ruff", "format", "--check", "."),
     "mypy": ("mypy",),
 }
+FOLDERS = (".ci", "benchmarks", "docs", "export", "runtime", "tests", "training")
+# Packages come from wherever pip, uv, npm and apt are set up to find them.
+REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|debian)\.(org|com)\b")
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -32,3 +36,19 @@ def test_no_module_has_more_than_400_lines() -> None:
         if (lines := len(path.read_text().splitlines())) > 400
     }
     assert long == {}
+
+
+def test_no_text_names_the_host_of_a_package_registry() -> None:
+    texts = [
+        path
+        for folder in (ROOT, *map(ROOT.joinpath, FOLDERS))
+        for path in (folder.iterdir() if folder == ROOT else folder.rglob("*"))
+        if path.is_file() and path.suffix in {"", ".py", ".md", ".js", ".toml", ".yml", ".html"}
+    ]
+    named = [
+        str(path.relative_to(ROOT))
+        for path in texts
+        if REGISTRY.search(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert len(texts) > 500
+    assert named == []

@@ -6,7 +6,7 @@
 onnx2torch, and nothing of strop.
 
 Sources: https://github.com/SonySemiconductorSolutions/mct-model-optimization ;
-https://pypi.org/project/edge-mdt-tpc
+the README of the package edge-mdt-tpc.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from strop.export.consumers.environment import (
 from strop.runtime.errors import ConsumerError
 from strop.runtime.records.folder_lock import alone
 
-LOCKFILE_VERSION = 3  # Source: https://docs.npmjs.com/cli/configuring-npm/package-lock-json
+# Source: npm's package-lock.json, lockfileVersion (github.com/npm/cli, docs)
+LOCKFILE_VERSION = 3
 PACKAGES, LOCK = "package.json", "package-lock.json"
 MODULES = "node_modules"
 
