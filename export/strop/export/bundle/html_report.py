@@ -40,7 +40,8 @@ def export_html(manifest: Manifest) -> str:
     """
     root, body = start_page(f"strop export {manifest.source.name}")
     layers = manifest.float_layers
-    made = f"{len(manifest.artifacts)} files, by strop {manifest.versions.get('strop', '')}"
+    n = len(manifest.artifacts)
+    made = f"{n} file{'s' * (n != 1)}, by strop {manifest.versions.get('strop', '')}"
     add_line(body, made, kind="quiet")
     picture = overview(manifest)
     if picture is not None:

@@ -42,7 +42,14 @@ class PlotAxis:
         kind = {"type": "log"} if self.is_log else {"zero": self.from_zero}
         room = {"nice": True} if self.from_zero else {"nice": False, "padding": PADDING}
         scale = {**kind, **room}
-        return {"field": field, "type": "quantitative", "title": self.title, "scale": scale}
+        # The first label under its tick: moved inwards, it runs into the second.
+        return {
+            "field": field,
+            "type": "quantitative",
+            "title": self.title,
+            "scale": scale,
+            "axis": {"labelFlush": False},
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
