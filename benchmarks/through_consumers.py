@@ -220,9 +220,15 @@ def merged(model: dict[str, Any], older: Mapping[str, Any]) -> dict[str, Any]:
             raise OutputError(f"the record is of other {key}; ask all consumers, without --only")
     asked = {row["consumer"] for row in model["results"]}
     rows = [*model["results"], *(r for r in older["results"] if r["consumer"] not in asked)]
-    order = list(dict.fromkeys(row["consumer"] for row in (*older["results"], *rows)))
-    rows.sort(key=lambda row: order.index(row["consumer"]))
-    return {**model, "results": rows}
+    return {**model, "results": by_consumer(rows, first=older["results"])}
+
+
+def by_consumer(
+    rows: Sequence[dict[str, Any]], *, first: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Rows with those of one consumer together, in the order of `first`, then of `rows`."""
+    order = list(dict.fromkeys(row["consumer"] for row in (*first, *rows)))
+    return sorted(rows, key=lambda row: order.index(row["consumer"]))
 
 
 def recorded(model: dict[str, Any], record: Mapping[str, Any], *, is_whole: bool) -> dict[str, Any]:
@@ -240,7 +246,7 @@ def recorded(model: dict[str, Any], record: Mapping[str, Any], *, is_whole: bool
     title = model["model"]["title"]
     if not is_whole and title in models:
         model = merged(model, models[title])
-    models[title] = model
+    models[title] = {**model, "results": by_consumer(model["results"])}
     asked = {row["consumer"] for each in models.values() for row in each["results"]}
     return {
         "format_version": FORMAT_VERSION,
