@@ -92,14 +92,19 @@ def certify(
             for path, classifier, one in zip(artifacts, opened, found, strict=True)
         )
         decisions = [classifier.known_decision() for classifier in opened]
+    asked = [
+        (path, of_file, program)
+        for path, of_file in zip(artifacts, decisions, strict=True)
+        for program in programs
+    ]
+    watched = progress(asked, len(asked), f"ask {programs[0].title}") if asked else asked
     through = tuple(
         judged(
             path.name,
             engine=program.title,
             found=model_answers(of_file, program.scores(path, paths)),
         )
-        for path, of_file in zip(artifacts, decisions, strict=True)
-        for program in programs
+        for path, of_file, program in watched
     )
     of_float = accuracy(reference, truth)
     return Certificate(
