@@ -41,7 +41,9 @@ def _reduced(reduce: Callable[..., Any]) -> Callable[..., Array]:
 
 def _mean(values: Array, axis: Any = None, keepdims: bool = False) -> Array:
     # NumPy adds up in the array's own type; float32 loses digits over a batch of images.
-    return np.mean(values, axis=axis, keepdims=keepdims, dtype=np.float64).astype(values.dtype)
+    mean: Callable[..., Any] = np.mean  # its types want to know whether dimensions are kept
+    found: Array = np.asarray(mean(values, axis=axis, keepdims=keepdims, dtype=np.float64))
+    return found.astype(values.dtype)
 
 
 def _logsumexp(values: Array, axis: int, keepdims: bool = False) -> Array:
