@@ -1,4 +1,4 @@
-"""What a consumer is told of a model that was trained on other images than it makes."""
+"""The note on a model that was trained on images of another resize rule."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from PIL import Image
 from tests.export.consumers.fakes import FAKE, put_on
 
 from strop.export.consumers.presence import environment_of
-from strop.export.consumers.readers.images import Images
 from strop.export.consumers.through import programs_of
 from strop.runtime.artifact.artifact import append_contract
 from strop.runtime.artifact.contract import Contract, ResizeRule
@@ -36,6 +35,6 @@ def test_values_are_those_that_the_file_declares(
     path = tmp_path / "m.tflite"
     path.write_bytes(append_contract(b"\x1c\0\0\0TFL3", contract))
     Image.new("RGB", (4, 4), (102, 104, 106)).save(tmp_path / "a.png")
-    (program,) = programs_of(fake, environment_of(fake), Images())
+    (program,) = programs_of(fake, environment_of(fake), ())
     found = program.scores(path, [tmp_path / "a.png"])
     np.testing.assert_array_equal(found, np.array([[1, -3, -7]], np.float32))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -77,9 +77,7 @@ def install(packages: Sequence[str], *, last_python: str = "") -> Environment:
     folder = environment_folder(packages)
     uv = shutil.which("uv")
     python = _interpreter(packages, last_python, has_uv=uv is not None)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with alone(folder.parent, busy=f"{folder.parent}: another process installs there; wait for it"):
-        shutil.rmtree(folder, ignore_errors=True)
+    with filled(folder):
         if uv is not None:
             run_installer([uv, "venv", "--quiet", "--python", python, str(folder)])
             install_into = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin/python")]
@@ -87,11 +85,25 @@ def install(packages: Sequence[str], *, last_python: str = "") -> Environment:
             run_installer([python, "-m", "venv", str(folder)])
             install_into = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet"]
         run_installer([*install_into, *packages])
-        (folder / COMPLETE).touch()
     found = find_environment(packages)
     if found is None:
         raise ConsumerError(f"{folder}: {' '.join(packages)} were installed and are not there")
     return found
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[None]:
+    """Remove a folder of packages, and mark it complete when the block has filled it.
+
+    Raises:
+        OutputError: Another process is at it, or the folder cannot be written.
+    """
+    parent = folder.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with alone(parent, busy=f"{parent}: another process installs there; wait for it"):
+        shutil.rmtree(folder, ignore_errors=True)
+        yield
+        (folder / COMPLETE).touch()
 
 
 def _interpreter(packages: Sequence[str], last_python: str, *, has_uv: bool) -> str:
@@ -136,17 +148,12 @@ def _fitting(packages: Sequence[str], path: Sequence[str]) -> dict[str, str] | N
     """Return the versions of packages on a path; None where one is not there as it is needed."""
     if not packages:
         return {}
-    installed = {_plain(found.name): found.version for found in distributions(path=list(path))}
     versions = {}
     for package in packages:
         name, _, needed = package.partition(PINNED)
-        version = installed.get(_plain(name))
-        if version is None or (needed and version != needed):
+        # By its name: the metadata of all packages would be read otherwise.
+        found = next(iter(distributions(name=name, path=list(path))), None)
+        if found is None or (needed and found.version != needed):
             return None
-        versions[name] = version
+        versions[name] = found.version
     return versions
-
-
-def _plain(name: str) -> str:
-    """Write a package's name as the index compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()

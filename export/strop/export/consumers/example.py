@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from strop.export.consumers.consumer import Delivery
+from strop.export.consumers.labels_file import LABELS, write_labels
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.records.user_files import write_whole
 
@@ -18,27 +19,28 @@ print(labels[scores.argmax()])"""
 BY_INDEX = "print(scores.argmax())"
 
 
-def write_example(delivery: Delivery, template: str, *, labels: str) -> tuple[Path, ...]:
-    """Write the program into the bundle; none where there is more than one artifact.
+def write_example(delivery: Delivery, template: str, **facts: str) -> tuple[Path, ...]:
+    """Write the labels and the program; no program where there is more than one artifact.
 
     Args:
         delivery: Of a model with several classes.
         template: Its text with {file}, {height}, {width}, {window} (which part of the image the
             model sees, by the resize rule) and {answer}.
-        labels: Name of the labels' file; empty where there is none.
+        facts: What else stands in it in braces.
     """
+    labels = write_labels(delivery)
     if len(delivery.paths) != 1 or delivery.source.classes == 1:
-        return ()
+        return labels
     options, source = delivery.options, delivery.source
-    is_crop = options.resize is ResizeRule.CROP
-    window = CENTRE if is_crop else WHOLE
+    window = CENTRE if options.resize is ResizeRule.CROP else WHOLE
     sides = {"height": source.height, "width": source.width}
     text = template.format(
         file=repr(delivery.paths[0].name),
-        window=window.format(fraction=options.crop_fraction, **sides) if is_crop else WHOLE,
-        answer=BY_LABEL.format(labels=labels) if labels else BY_INDEX,
+        window=window.format(fraction=options.crop_fraction, **sides),
+        answer=BY_LABEL.format(labels=LABELS) if labels else BY_INDEX,
         **sides,
+        **facts,
     )
     path = delivery.folder / NAME
     write_whole(text, path)
-    return (path,)
+    return (*labels, path)

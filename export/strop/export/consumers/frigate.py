@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from strop.export.consumers.bytes_classifier import BYTES_SETTINGS, refuse_unless_224
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
 from strop.export.consumers.labels_file import write_labels
 from strop.runtime.artifact.contract import ResizeRule
-
-if TYPE_CHECKING:
-    pass
 
 LABELS = "labelmap.txt"
 

@@ -8,7 +8,7 @@ from string import Template
 import numpy as np
 
 from strop.export.consumers.consumer import Delivery
-from strop.export.consumers.labels_file import write_labels
+from strop.export.consumers.labels_file import LABELS, write_labels
 from strop.export.options.choices import OnnxInput, Precision
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Contract
@@ -20,7 +20,7 @@ SETTINGS: dict[str, tuple[object, ...]] = {
     "precisions": ((Precision.FLOAT32,),),
     "onnx_input": (OnnxInput.FLOAT_NCHW,),
 }
-CALIBRATION, LABELS = "calibration.npy", "labels.txt"
+CALIBRATION = "calibration.npy"
 FILES = """\
 - `$model`: the float model, float32 [1, $channels, $height, $width], RGB pixels 0..255, which
   it normalizes itself. `manifest.json` says what it is worth, in ONNX Runtime.
@@ -43,7 +43,7 @@ def hand_over(delivery: Delivery, texts: dict[str, str], *, most: int) -> tuple[
         What was written.
     """
     count = _write_calibration(delivery, delivery.folder / CALIBRATION, most)
-    labels = write_labels(delivery, LABELS)
+    labels = write_labels(delivery)
     source = delivery.source
     facts = {
         "name": source.name,

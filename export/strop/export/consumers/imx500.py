@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
 from strop.export.consumers.hand_over import SETTINGS, hand_over
 from strop.export.consumers.refusals import require_colour
-
-if TYPE_CHECKING:
-    from strop.export.options.options import ExportOptions
-    from strop.export.source.source import Source
 
 SCRIPT, README = "quantize.py", "IMX500.md"
 QUANTIZE = Path(__file__).with_name("imx500_quantize.py")
@@ -41,11 +36,6 @@ Source: https://www.raspberrypi.com/documentation/accessories/ai-camera.html#mod
 """
 
 
-def refuse(source: Source, options: ExportOptions) -> None:
-    """Refuse models of grey images: the camera gives RGB."""
-    require_colour(source, options)
-
-
 def deliver(delivery: Delivery) -> Delivered:
     """Write calibration images, the script that quantizes, labels and the tools' commands."""
     texts = {SCRIPT: QUANTIZE.read_text(), README: TEXT}
@@ -62,6 +52,6 @@ CONSUMER = Consumer(
     source="https://www.raspberrypi.com/documentation/accessories/ai-camera.html",
     reading=Reading.STATIC,
     settings=SETTINGS,
-    refuse=refuse,
+    refuse=require_colour,  # the camera gives RGB
     deliver=deliver,
 )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from strop.export.consumers.bytes_classifier import BYTES_SETTINGS
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
-from strop.export.consumers.labels_file import write_labels
+from strop.export.consumers.labels_file import LABELS, write_labels
 from strop.export.consumers.refusals import require_colour, require_task
-from strop.export.options.choices import Input, Precision, Result, ResultType
-from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import ResizeRule, Task
 from strop.runtime.errors import ConsumerError
 
 if TYPE_CHECKING:
     from strop.export.options.options import ExportOptions
     from strop.export.source.source import Source
-
-LABELS = "labels.txt"
 
 
 def refuse(source: Source, options: ExportOptions) -> None:
@@ -31,7 +28,7 @@ def deliver(delivery: Delivery) -> Delivered:
     """Write the labels, and how the program is called."""
     (path,) = delivery.paths
     call = f"python label_image.py --model_file {path.name} --label_file {LABELS} --image IMAGE"
-    return Delivered(files=write_labels(delivery, LABELS), notes=(call,))
+    return Delivered(files=write_labels(delivery), notes=(call,))
 
 
 CONSUMER = Consumer(
@@ -41,14 +38,7 @@ CONSUMER = Consumer(
     source="https://github.com/tensorflow/tensorflow,"
     " tensorflow/lite/examples/python/label_image.py",
     reading=Reading.ITS_RULES,
-    settings={
-        "formats": ((Format.TFLITE,),),
-        "precisions": ((Precision.INT8,),),
-        "input": (Input.UINT8,),
-        "result": (Result.PROBABILITIES,),
-        "result_type": (ResultType.UINT8,),
-        "resize": (ResizeRule.STRETCH,),
-    },
+    settings={**BYTES_SETTINGS, "resize": (ResizeRule.STRETCH,)},
     packages=("ai-edge-litert",),
     refuse=refuse,
     reader="label_image",

@@ -13,10 +13,10 @@ from strop.export.consumers.environment import (
     COMPLETE,
     Environment,
     environment_folder,
+    filled,
     run_installer,
 )
 from strop.runtime.errors import ConsumerError
-from strop.runtime.records.folder_lock import alone
 
 # Source: npm's package-lock.json, lockfileVersion (github.com/npm/cli, docs)
 LOCKFILE_VERSION = 3
@@ -78,13 +78,10 @@ def install_npm_packages(packages: Sequence[NpmPackage]) -> Environment:
             f"{packages[0].name}: npm not found on the PATH; install it with the system's packages"
         )
     folder = npm_folder(packages)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with alone(folder.parent, busy=f"{folder.parent}: another process installs there; wait for it"):
-        shutil.rmtree(folder, ignore_errors=True)
+    with filled(folder):
         folder.mkdir()
         write_npm_files(packages, folder)
         run_installer([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
-        (folder / COMPLETE).touch()
     found = find_npm_packages(packages)
     if found is None:
         raise ConsumerError(f"{folder}: npm has installed nothing there")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
 from strop.export.consumers.example import write_example
-from strop.export.consumers.labels_file import write_labels
 from strop.export.options.choices import OnnxForm, OnnxInput, Precision
 from strop.runtime.artifact.artifact import Format
 
-LABELS = "labels.txt"
 NOTE = (
     "OpenCV 5: cv2.dnn.readNetFromONNX(FILE, cv2.dnn.ENGINE_CLASSIC); the engine that it takes"
     " otherwise computes some networks wrongly"
@@ -34,12 +32,10 @@ scores = net.forward()[0]
 
 def deliver(delivery: Delivery) -> Delivered:
     """Write the labels, and a program that names an image."""
-    files = write_labels(delivery, LABELS)
     is_colour = delivery.source.channels == 3
-    template = EXAMPLE.replace("{swap}", str(is_colour))
-    template = template.replace("{flag}", "IMREAD_COLOR" if is_colour else "IMREAD_GRAYSCALE")
-    example = write_example(delivery, template, labels=LABELS if files else "")
-    return Delivered(files=(*files, *example), notes=(NOTE,))
+    flag = "IMREAD_COLOR" if is_colour else "IMREAD_GRAYSCALE"
+    files = write_example(delivery, EXAMPLE, flag=flag, swap=str(is_colour))
+    return Delivered(files=files, notes=(NOTE,))
 
 
 CONSUMER = Consumer(

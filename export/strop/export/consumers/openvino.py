@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
 from strop.export.consumers.example import write_example
-from strop.export.consumers.labels_file import write_labels
 from strop.export.options.choices import OnnxForm, OnnxInput, Precision
 from strop.runtime.artifact.artifact import Format
 
-LABELS = "labels.txt"
 EXAMPLE = '''"""Names the class of an image: python classify.py IMAGE."""
 
 import sys
@@ -31,10 +29,8 @@ scores = model(np.asarray(image).reshape(1, {height}, {width}, -1))[0][0]
 
 def deliver(delivery: Delivery) -> Delivered:
     """Write the labels, and a program that names an image."""
-    files = write_labels(delivery, LABELS)
-    template = EXAMPLE.replace("{mode}", "RGB" if delivery.source.channels == 3 else "L")
-    example = write_example(delivery, template, labels=LABELS if files else "")
-    return Delivered(files=(*files, *example))
+    mode = "RGB" if delivery.source.channels == 3 else "L"
+    return Delivered(files=write_example(delivery, EXAMPLE, mode=mode))
 
 
 CONSUMER = Consumer(

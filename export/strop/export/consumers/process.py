@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from strop.export.consumers.environment import Environment
+from strop.export.consumers.readers.chromium import NODE_MODULES
 from strop.runtime.errors import ConsumerError
 
-NODE_MODULES = "STROP_NODE_MODULES"  # tells readers where the npm packages lie
 # For readers that import ONNX Runtime, see strop.runtime.engines.silent_onnxruntime.
 SILENT = {"ORT_DISABLE_TELEMETRY": "1"}
 MAX_SAID_BYTES = 1 << 16  # the end of what a process says is kept

@@ -13,7 +13,6 @@ from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.consumer import Consumer, Delivery
 from strop.export.consumers.environment import Environment
 from strop.export.consumers.presence import environment_of, why_not_here
-from strop.export.consumers.readers.images import Images
 from strop.export.consumers.settings import check_consumer
 from strop.export.consumers.through import programs_of
 from strop.export.options.options import ExportOptions
@@ -42,7 +41,7 @@ class Recipient:
 
     def programs(self, options: ExportOptions) -> tuple[Program, ...]:
         """Return what the certificate asks beside strop's own runtime."""
-        return programs_of(self.consumer, self.environment, Images(labels=options.labels))
+        return programs_of(self.consumer, self.environment, options.labels)
 
     def deliver(
         self, folder: Path, paths: tuple[Path, ...], source: Source, options: ExportOptions

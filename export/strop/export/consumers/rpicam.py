@@ -6,11 +6,11 @@ import json
 
 from strop.export.consumers.bytes_classifier import BYTES_SETTINGS, SIDE, refuse_unless_224
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
-from strop.export.consumers.labels_file import write_labels
+from strop.export.consumers.labels_file import LABELS, write_labels
 from strop.runtime.records.user_files import write_whole
 
 STAGE = "object_classify_tf"
-LABELS, SETTINGS = "labels.txt", f"{STAGE}.json"
+SETTINGS = f"{STAGE}.json"
 MOST_RESULTS = 3  # its own default
 CUT = ":,"  # what it draws of a label begins behind a colon, and ends at a comma
 
@@ -40,7 +40,7 @@ def deliver(delivery: Delivery) -> Delivered:
     cut = next((label for label in labels if any(mark in label for mark in CUT)), None)
     partly = f'of a label as "{cut}" it draws what is behind a colon, up to a comma'
     return Delivered(
-        files=(*write_labels(delivery, LABELS), settings),
+        files=(*write_labels(delivery), settings),
         notes=(call,) if cut is None else (call, partly),
     )
 

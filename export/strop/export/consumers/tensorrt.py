@@ -8,8 +8,6 @@ from strop.export.consumers.tensorrt_rules import check_tensorrt
 from strop.export.options.choices import OnnxForm, OnnxInput, Precision
 from strop.runtime.artifact.artifact import Format
 
-LABELS = "labels.txt"
-
 
 def deliver(delivery: Delivery) -> Delivered:
     """Check the file, write the labels, and say how an engine is built of it.
@@ -23,7 +21,7 @@ def deliver(delivery: Delivery) -> Delivered:
     shape = f"image:1x{source.channels}x{source.height}x{source.width}"
     shapes = f" --shapes={shape}" if batch_is_open else ""
     call = f"trtexec --onnx={path.name} --stronglyTyped{shapes} --saveEngine={path.stem}.engine"
-    return Delivered(files=write_labels(delivery, LABELS), notes=(call,))
+    return Delivered(files=write_labels(delivery), notes=(call,))
 
 
 CONSUMER = Consumer(

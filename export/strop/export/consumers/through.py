@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -31,14 +31,14 @@ class _Asked:
         title: Of the program, with its version and what it is given.
         consumer: Which has a reader.
         environment: Where its packages are.
-        told: What it is told of the images beside them: labels.
+        labels: One per class; empty where they are unknown.
         opens_files: Whether it is given files, not pixels.
     """
 
     title: str
     consumer: Consumer
     environment: Environment
-    told: Images
+    labels: tuple[str, ...]
     opens_files: bool
 
     def scores(self, file: Path, paths: Sequence[Path]) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class _Asked:
     def _images(self, file: Path, paths: Sequence[Path]) -> Iterator[Images]:
         if self.opens_files:
             for at in range(0, len(paths), MAX_FILES):
-                yield replace(self.told, paths=tuple(paths[at : at + MAX_FILES]))
+                yield Images(paths=tuple(paths[at : at + MAX_FILES]), labels=self.labels)
             return
         contract = read_contract(file)
         if contract is None:
@@ -68,7 +68,9 @@ class _Asked:
         pixels = pixels_in_order(paths, contract)
         while some := list(islice(pixels, max(1, MAX_PIXEL_BYTES // size))):
             # As the input's scale and zero point say it: of the model's own values, or of pixels.
-            yield replace(self.told, pixels=np.stack(some), mean=contract.mean, std=contract.std)
+            yield Images(
+                pixels=np.stack(some), labels=self.labels, mean=contract.mean, std=contract.std
+            )
 
 
 def titled(consumer: Consumer, environment: Environment) -> str:
@@ -80,14 +82,14 @@ def titled(consumer: Consumer, environment: Environment) -> str:
 
 
 def programs_of(
-    consumer: Consumer, environment: Environment | None, told: Images
+    consumer: Consumer, environment: Environment | None, labels: tuple[str, ...]
 ) -> tuple[Program, ...]:
     """Return the ways in which a consumer is asked; none where nothing of it can be.
 
     Args:
         consumer: The program.
         environment: Where its packages are; None where they are not here.
-        told: What it is told of all images: their labels.
+        labels: One per class; empty where they are unknown.
     """
     if environment is None or not consumer.reader:
         return ()
@@ -102,7 +104,7 @@ def programs_of(
                 title=title,
                 consumer=consumer,
                 environment=environment,
-                told=told,
+                labels=labels,
                 opens_files=opens_files,
             ).scores,
         )

@@ -137,7 +137,7 @@ def _convolved(
 
 
 class _Weights:
-    """An array that is told from others by what is in it."""
+    """An array that is equal to others of the same shape and content."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
