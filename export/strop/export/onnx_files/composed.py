@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from math import sqrt
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.onnx_files.elementwise import OPTIONS, unary, with_number
-from strop.export.onnx_files.reading import Node, Reading
-from strop.export.onnx_files.values import Value, own_order
+from strop.export.onnx_files.elementwise import combined, unary, with_number
+from strop.export.onnx_files.pools import reduced
+from strop.export.onnx_files.reading import Node, Read, Reading
+from strop.export.onnx_files.values import own_order
 
-Read = Callable[[Reading, Node], None]
 EPSILON = 1e-5  # the default of LayerNormalization
 CLOSE = 1e-3  # relative; PyTorch writes the root of 2 as 1.4142135
 
@@ -26,32 +25,19 @@ def read_layer_norm(reading: Reading, node: Node) -> None:
     rank = len(value.shape)
     axes = tuple(range(node.attributes.get("axis", -1) % rank, rank))
     value = reading.in_order_of(node, value, own_order(value.shape))
-    difference = _combined(reading, node, "SUB", value, _mean(reading, node, value, axes))
+    difference = combined(
+        reading, node, "SUB", value, reduced(reading, node, "MEAN", value, axes, keeps=True)
+    )
     square = unary(reading, node, difference, "SQUARE", schema.SquareOptionsT())
-    variance = _mean(reading, node, square, axes)
+    variance = reduced(reading, node, "MEAN", square, axes, keeps=True)
     epsilon = node.attributes.get("epsilon", EPSILON)
     spread = unary(reading, node, with_number(reading, node, variance, "ADD", epsilon), "RSQRT")
-    found = _combined(reading, node, "MUL", difference, spread)
+    found = combined(reading, node, "MUL", difference, spread)
     for place, kind in ((1, "MUL"), (2, "ADD")):
         if node.has_input(place):
             numbers = reading.fixed(node, place, "its weights are")
             found = with_number(reading, node, found, kind, numbers.tolist())
     reading.put(node, replace(found, is_positive=False))
-
-
-def _mean(reading: Reading, node: Node, value: Value, axes: tuple[int, ...]) -> Value:
-    options = schema.ReducerOptionsT()
-    options.keepDims = True
-    shape = tuple(1 if axis in axes else side for axis, side in enumerate(value.shape))
-    places = reading.number(node, np.array(axes, np.int32))
-    tensor = reading.add(node, "MEAN", [value.tensor, places], shape, options)
-    return replace(value, shape=shape, tensor=tensor)
-
-
-def _combined(reading: Reading, node: Node, kind: str, left: Value, right: Value) -> Value:
-    inputs = [left.tensor, right.tensor]
-    tensor = reading.add(node, kind, inputs, left.stored, OPTIONS[kind]())
-    return replace(left, tensor=tensor, is_positive=False)
 
 
 def gelus(nodes: list[Node], constants: Mapping[str, float]) -> list[Node]:

@@ -11,10 +11,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import RELU6_LIMIT, Array
-from strop.export.onnx_files.reading import Node, Reading
+from strop.export.onnx_files.reading import Node, Read, Reading
 from strop.export.onnx_files.values import NHWC, Order, Value, in_order
 
-Read = Callable[[Reading, Node], None]
 OPTIONS: dict[str, Callable[[], Any]] = {
     "ADD": schema.AddOptionsT,
     "SUB": schema.SubOptionsT,
@@ -37,7 +36,7 @@ def read_binary(kind: str) -> Read:
             return
         first = _operand(reading, node, 0)
         for place in range(1, len(node.inputs)):
-            first = _combined(reading, node, kind, first, _operand(reading, node, place))
+            first = combined(reading, node, kind, first, _operand(reading, node, place))
         if isinstance(first, Value):
             reading.put(node, first)
 
@@ -49,9 +48,10 @@ def _operand(reading: Reading, node: Node, place: int) -> Value | Array:
     return reading.value(node, place) if found is None else found
 
 
-def _combined(
+def combined(
     reading: Reading, node: Node, kind: str, first: Value | Array, second: Value | Array
 ) -> Value:
+    """Write an operation on two operands, broadcast, at least one of them an activation."""
     shape = np.broadcast_shapes(first.shape, second.shape)
     wide = [_widened(reading, node, each, len(shape)) for each in (first, second)]
     values = [each for each in wide if isinstance(each, Value)]
@@ -91,7 +91,7 @@ def unary(reading: Reading, node: Node, value: Value, kind: str, options: Any = 
 
 
 def with_number(
-    reading: Reading, node: Node, value: Value, kind: str, number: float | Sequence[float]
+    reading: Reading, node: Node, value: Value, kind: str, number: float | Sequence[float] | Array
 ) -> Value:
     """Write an operation on every value and a number, or one for each in the last dimension."""
     inputs = [value.tensor, reading.number(node, np.asarray(number, np.float32))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
@@ -10,11 +10,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import Array
-from strop.export.onnx_files.constants import axes_of, slices_of, target_shape
-from strop.export.onnx_files.reading import Node, Reading
+from strop.export.onnx_files.constants import slices_of, target_shape
+from strop.export.onnx_files.reading import Node, Read, Reading
 from strop.export.onnx_files.values import NHWC, Shape, Value, in_order, without
 
-Read = Callable[[Reading, Node], None]
 NOTHING = np.empty(0)
 
 
@@ -40,7 +39,7 @@ def read_squeeze(reading: Reading, node: Node) -> None:
     """Read Squeeze."""
     value = reading.raw(node)
     rank = len(value.shape)
-    axes = _axes(reading, node)
+    axes = reading.axes(node)
     taken = (
         {axis for axis in range(rank) if value.shape[axis] == 1}
         if axes is None
@@ -55,17 +54,12 @@ def read_squeeze(reading: Reading, node: Node) -> None:
 def read_unsqueeze(reading: Reading, node: Node) -> None:
     """Read Unsqueeze."""
     value = reading.raw(node)
-    axes = _axes(reading, node) or []
+    axes = reading.axes(node) or []
     rank = len(value.shape) + len(axes)
     added = {axis % rank for axis in axes}
     sides = list(value.shape)
     shape = tuple(1 if axis in added else sides.pop(0) for axis in range(rank))
     reading.put(node, reading.reshaped(node, value, shape))
-
-
-def _axes(reading: Reading, node: Node) -> list[int] | None:
-    given = [reading.fixed(node, 1, "its axes are")] if node.has_input(1) else []
-    return axes_of([NOTHING, *given], node.attributes)
 
 
 def read_transpose(reading: Reading, node: Node) -> None:
@@ -119,7 +113,7 @@ def read_split(reading: Reading, node: Node) -> None:
     for place, size in enumerate(sizes):
         taken = [slice(0, length) for length in value.shape]
         taken[axis] = slice(begin, begin + size)
-        reading.put(node, _sliced(reading, node, value, taken), place)
+        reading.put(node, sliced(reading, node, value, taken), place)
         begin += size
 
 
@@ -131,11 +125,11 @@ def read_slice(reading: Reading, node: Node) -> None:
     taken = [slice(*each.indices(side)) for each, side in zip(asked, value.shape, strict=True)]
     if any(each.step < 1 for each in taken):
         raise reading.refusal(node, "a slice backward", "strop reads those forward")
-    reading.put(node, _sliced(reading, node, value, taken))
+    reading.put(node, sliced(reading, node, value, taken))
 
 
-def _sliced(reading: Reading, node: Node, value: Value, taken: Sequence[slice]) -> Value:
-    """Write a slice; those of every place in a row are SLICE, others STRIDED_SLICE."""
+def sliced(reading: Reading, node: Node, value: Value, taken: Sequence[slice]) -> Value:
+    """Write a slice, forward; those of every place in a row are SLICE, others STRIDED_SLICE."""
     steps = [each.step or 1 for each in taken]
     shape = tuple(
         len(range(each.start, each.stop, step)) for each, step in zip(taken, steps, strict=True)
@@ -202,7 +196,7 @@ def read_pad(reading: Reading, node: Node) -> None:
             slice(max(-first, 0), side - max(-last, 0))
             for first, last, side in zip(before, after, value.shape, strict=True)
         ]
-        value = _sliced(reading, node, value, cut)
+        value = sliced(reading, node, value, cut)
     pads = [(max(first, 0), max(last, 0)) for first, last in zip(before, after, strict=True)]
     shape = tuple(side + sum(pad) for side, pad in zip(value.shape, pads, strict=True))
     if shape != value.shape:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import Array, Pads, same_pads
-from strop.export.onnx_files.constants import axes_of
-from strop.export.onnx_files.reading import Node, Reading
+from strop.export.onnx_files.elementwise import with_number
+from strop.export.onnx_files.moves import sliced
+from strop.export.onnx_files.reading import Node, Read, Reading
 from strop.export.onnx_files.values import NHWC, Value, in_order, without
 from strop.export.onnx_files.windows import pads_of, pair, windowed, with_zeros
 
-Read = Callable[[Reading, Node], None]
 ROWS_AND_COLUMNS = (2, 3)
 
 
@@ -24,11 +23,9 @@ def read_reduction(kind: str) -> Read:
     def read(reading: Reading, node: Node) -> None:
         value = reading.value(node)
         rank = len(value.shape)
-        extra = [] if not node.has_input(1) else [reading.fixed(node, 1, "its axes are")]
-        found = axes_of([np.empty(0), *extra], node.attributes)
-        axes = sorted({axis % rank for axis in (found or range(rank))})
+        axes = tuple(sorted({axis % rank for axis in (reading.axes(node) or range(rank))}))
         keeps = bool(node.attributes.get("keepdims", 1))
-        _reduce(reading, node, kind, value, tuple(axes), keeps=keeps)
+        reading.put(node, reduced(reading, node, kind, value, axes, keeps=keeps))
 
     return read
 
@@ -37,14 +34,16 @@ def read_global(kind: str) -> Read:
     """Read GlobalAveragePool or GlobalMaxPool, as TFLite's `kind`."""
 
     def read(reading: Reading, node: Node) -> None:
-        _reduce(reading, node, kind, reading.picture(node), ROWS_AND_COLUMNS, keeps=True)
+        image = reading.picture(node)
+        reading.put(node, reduced(reading, node, kind, image, ROWS_AND_COLUMNS, keeps=True))
 
     return read
 
 
-def _reduce(
+def reduced(
     reading: Reading, node: Node, kind: str, value: Value, axes: tuple[int, ...], *, keeps: bool
-) -> None:
+) -> Value:
+    """Write a reduction over dimensions of the .onnx, as TFLite's `kind`."""
     options = schema.ReducerOptionsT()
     options.keepDims = keeps
     along = sorted(value.along(axis) for axis in axes)
@@ -55,7 +54,7 @@ def _reduce(
         order = without(value.order, axes)
     places = reading.number(node, np.array(along, np.int32))
     result = reading.add(node, kind, [value.tensor, places], in_order(shape, order), options)
-    reading.put(node, replace(value, shape=shape, order=order, tensor=result))
+    return replace(value, shape=shape, order=order, tensor=result)
 
 
 def read_max_pool(reading: Reading, node: Node) -> None:
@@ -68,12 +67,7 @@ def read_max_pool(reading: Reading, node: Node) -> None:
         _pool(reading, node, image, "MAX_POOL_2D", window, stride, sides, is_same=is_same)
         return
     if image.is_positive:  # a zero in the padding is no maximum of its own
-        rows, columns = image.shape[2] + sum(pads[0]), image.shape[3] + sum(pads[1])
-        padded = replace(
-            image,
-            tensor=with_zeros(reading, node, image, pads),
-            shape=(1, image.shape[1], rows, columns),
-        )
+        padded = with_zeros(reading, node, image, pads)
         _pool(reading, node, padded, "MAX_POOL_2D", window, stride, sides, is_same=False)
         return
     _every_nth_maximum(reading, node, image, window, stride, pads)
@@ -99,18 +93,8 @@ def _every_nth_maximum(
     sides = (image.shape[2], image.shape[3])
     _pool(reading, node, image, "MAX_POOL_2D", window, (1, 1), sides, is_same=True)
     dense = reading.values[node.outputs[0]]
-    found = tuple(-(-side // step) for side, step in zip(sides, stride, strict=True))
-    shape = (1, image.shape[1], *found)
-    ends = in_order(dense.shape, NHWC)
-    numbers = [
-        reading.number(node, np.array(values, np.int32))
-        for values in ((0, 0, 0, 0), ends, (1, *stride, 1))
-    ]
-    options = schema.StridedSliceOptionsT()
-    result = reading.add(
-        node, "STRIDED_SLICE", [dense.tensor, *numbers], in_order(shape, NHWC), options
-    )
-    reading.put(node, replace(dense, shape=shape, tensor=result))
+    taken = [slice(0, side, step) for side, step in zip(dense.shape, (1, 1, *stride), strict=True)]
+    reading.put(node, sliced(reading, node, dense, taken))
 
 
 def read_average_pool(reading: Reading, node: Node) -> None:
@@ -122,20 +106,15 @@ def read_average_pool(reading: Reading, node: Node) -> None:
     if not is_padded or (is_same and not counts):
         _pool(reading, node, image, "AVERAGE_POOL_2D", window, stride, sides, is_same=is_padded)
         return
-    padded = replace(
-        image,
-        tensor=with_zeros(reading, node, image, pads),
-        shape=(1, image.shape[1], image.shape[2] + sum(pads[0]), image.shape[3] + sum(pads[1])),
-    )
+    padded = with_zeros(reading, node, image, pads)
     _pool(reading, node, padded, "AVERAGE_POOL_2D", window, stride, sides, is_same=False)
     own = pads_of(reading, node, image, window, stride) if counts else ((0, 0), (0, 0))
     factors = _border_factors(image, window, stride, pads, own, sides)
     if np.all(factors == 1):
         return
     value = reading.values[node.outputs[0]]
-    inputs = [value.tensor, reading.number(node, factors)]
-    result = reading.add(node, "MUL", inputs, value.stored, schema.MulOptionsT())
-    reading.put(node, replace(value, tensor=result))
+    found = with_number(reading, node, value, "MUL", factors)
+    reading.put(node, replace(found, is_positive=value.is_positive))
 
 
 def _border_factors(

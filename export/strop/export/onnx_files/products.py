@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -11,13 +9,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import NO_PADS, Array, Pads, same_pads
-from strop.export.onnx_files.reading import Node, Reading
+from strop.export.onnx_files.elementwise import with_number
+from strop.export.onnx_files.reading import Node, Read, Reading
 from strop.export.onnx_files.tflite_file import GROUPED
 from strop.export.onnx_files.values import NHWC, Value, in_order, own_order
 from strop.export.onnx_files.windows import pads_of, pair, windowed, with_zeros
 
 EPSILON = 1e-5  # the default of BatchNormalization
-Read = Callable[[Reading, Node], None]
 
 
 def read_conv(reading: Reading, node: Node) -> None:
@@ -45,10 +43,10 @@ def read_conv(reading: Reading, node: Node) -> None:
     sides = windowed(image, window, stride, dilation, pads)
     same = same_pads((image.shape[2], image.shape[3]), window, stride, dilation)
     padding = _padding(pads, same)
-    tensor = image.tensor if padding is not None else with_zeros(reading, node, image, pads)
+    padded = image if padding is not None else with_zeros(reading, node, image, pads)
     options = _options(is_depthwise, stride, dilation, len(weights) // channels)
     options.padding = schema.Padding.VALID if padding is None else padding
-    inputs = [tensor, reading.number(node, kernel), reading.number(node, bias)]
+    inputs = [padded.tensor, reading.number(node, kernel), reading.number(node, bias)]
     shape = (1, len(weights), *sides)
     result = reading.add(
         node,
@@ -120,14 +118,8 @@ def read_batch_norm(reading: Reading, node: Node) -> None:
     factor, term = _factors(reading, node, value.shape[1])
     if value.along(1) != len(value.shape) - 1:
         raise reading.refusal(node, f"of {value.shape}", "strop reads those of pictures and rows")
-    tensor = value.tensor
-    for kind, values, options in (
-        ("MUL", factor, schema.MulOptionsT()),
-        ("ADD", term, schema.AddOptionsT()),
-    ):
-        constant = reading.number(node, values)
-        tensor = reading.add(node, kind, [tensor, constant], value.stored, options)
-    reading.put(node, replace(value, tensor=tensor, is_positive=False))
+    scaled = with_number(reading, node, value, "MUL", factor)
+    reading.put(node, with_number(reading, node, scaled, "ADD", term))
 
 
 def read_gemm(reading: Reading, node: Node) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -13,7 +13,7 @@ import onnx
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import Array
-from strop.export.onnx_files.constants import attributes_of
+from strop.export.onnx_files.constants import attributes_of, axes_of
 from strop.export.onnx_files.tflite_file import TfliteFile
 from strop.export.onnx_files.values import (
     NHWC,
@@ -114,6 +114,11 @@ class Reading:
                 node, f"input {place} ({name}) is no float activation", "strop reads those only"
             )
         return self.values[name]
+
+    def axes(self, node: Node) -> list[int] | None:
+        """Axes of a node, an attribute or its second input; None where it names none."""
+        given = [self.fixed(node, 1, "its axes are")] if node.has_input(1) else []
+        return axes_of([np.empty(0), *given], node.attributes)
 
     def put(self, node: Node, value: Value, place: int = 0) -> None:
         """Say what a result is."""
@@ -247,4 +252,5 @@ class Reading:
         )
 
 
+Read = Callable[[Reading, Node], None]
 _MOVE = Node(onnx.NodeProto(op_type="Transpose", name="into_the_order_of_onnx"))

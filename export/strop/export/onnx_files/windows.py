@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -67,12 +68,14 @@ def windowed(
     return max(rows, 0), max(columns, 0)
 
 
-def with_zeros(reading: Reading, node: Node, image: Value, pads: Pads) -> int:
+def with_zeros(reading: Reading, node: Node, image: Value, pads: Pads) -> Value:
     """Write a PAD of rows and columns of an NHWC picture."""
     if not any(map(any, pads)):
-        return image.tensor
+        return image
     (top, bottom), (left, right) = pads
     rows, columns = image.shape[2] + top + bottom, image.shape[3] + left + right
     amounts = reading.number(node, np.array(((0, 0), *pads, (0, 0)), np.int32))
-    shape = in_order((1, image.shape[1], rows, columns), NHWC)
-    return reading.add(node, "PAD", [image.tensor, amounts], shape, schema.PadOptionsT())
+    shape = (1, image.shape[1], rows, columns)
+    inputs = [image.tensor, amounts]
+    tensor = reading.add(node, "PAD", inputs, in_order(shape, NHWC), schema.PadOptionsT())
+    return replace(image, shape=shape, tensor=tensor)
