@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from strop.export.emit.onnx_writer import TO_NCHW, TO_NHWC
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Layout
 from strop.runtime.errors import SourceError
 
 IMAGE = "strop_image"
-TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 def emit_float_onnx(

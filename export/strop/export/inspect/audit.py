@@ -16,9 +16,9 @@ from onnx import TensorProto
 from strop.engine_watch import folder_prefix
 from strop.export.frontend.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.inspect.contents import Audit, NamedOp, counted
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.kernels.xnnpack import CODES
 from strop.runtime.engines.onnxruntime import open_session
-from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import ArtifactError
 
 TFLITE_TYPES = {
@@ -32,7 +32,6 @@ REALS = frozenset({"float16", "float32"})
 DTYPE_NAMES = {"float": "float32"}  # ONNX's word for it, and everybody else's
 # What flatbuffers' own code runs into in a file that is cut off or none of its kind.
 UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error)
-ERRORS_ONLY = 3  # of ONNX Runtime's log severities
 
 
 def audit(path: Path) -> Audit:
@@ -126,8 +125,7 @@ def _audit_onnx(path: Path) -> Audit:
 def _optimized(path: Path) -> Any:
     """Return the graph that ONNX Runtime makes of the file on this machine."""
     with tempfile.TemporaryDirectory(prefix=folder_prefix("onnx")) as folder:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = ERRORS_ONLY
+        options = quiet_options()
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         open_session(str(path), options)
         return onnx.load(options.optimized_model_filepath, load_external_data=False).graph

@@ -13,6 +13,7 @@ from onnx import TensorProto
 
 from strop.export.inspect.audit import UNREADABLE
 from strop.export.inspect.count import Count, LayerCount, Role, role_of
+from strop.export.ir.quiet_session import quiet_options
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 
 # Where weights and bias are among an operation's inputs.
@@ -27,7 +28,6 @@ QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 CONVOLUTIONS = frozenset({"Conv", "QLinearConv"})
 UNCOUNTED = frozenset({"ConvTranspose", "ConvInteger", "MatMulInteger", "Einsum", "QGemm"})
 REALS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16})
-ERRORS_ONLY = 3  # of ONNX Runtime's log severities
 MAX_INPUT = 1 << 26  # numbers; what is run to learn the shapes
 
 
@@ -137,8 +137,7 @@ def _shapes(model: Any) -> dict[str, tuple[int, ...]]:
     names = [name for node in graph.node for name in node.output if name]
     del graph.output[:]
     graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options = quiet_options()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(

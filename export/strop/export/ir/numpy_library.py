@@ -18,6 +18,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from strop.export.ir.quiet_session import quiet_options
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 
 Array = NDArray[Any]
@@ -27,7 +28,6 @@ Pads = str | Sequence[tuple[int, int]]
 MOST_OPEN = 256  # sessions; MobileNetV2 has 53 convolutions
 OPSET = 17
 IR_VERSION = 8
-ERRORS_ONLY = 3  # of ONNX Runtime's severities
 
 
 def _reduced(reduce: Callable[..., Any]) -> Callable[..., Array]:
@@ -177,8 +177,7 @@ def _convolution(
     graph = helper.make_graph(nodes, "convolution", ends[:1], ends[1:], [constant])
     opsets = [helper.make_opsetid("", OPSET)]
     model: onnx.ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options = quiet_options()
     options.enable_cpu_mem_arena = False  # or each keeps as much as it has ever needed
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]

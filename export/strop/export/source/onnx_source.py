@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from strop.export.ir.graph import Array
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.onnx_files.read import as_tflite
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.normalization import Normalization, is_identity, per_channel
 from strop.export.source.source import Source, sanitized
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import SourceError
-
-ERRORS_ONLY = 3  # of ONNX Runtime's severities
 
 
 def onnx_source(
@@ -77,8 +76,7 @@ def onnx_source(
 
 
 def _session(file: OnnxFile) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options = quiet_options()
     try:
         # Bytes and not the path: there is no folder then that it could read other files of.
         return onnxruntime.InferenceSession(
