@@ -12,6 +12,9 @@ import tensorflow as tf
 from tests.export.graphs import Steps, mobile_block, steps
 
 from strop.export.frontend.equivalence import (
+    MOST_OF_SIZE,
+    MOST_OF_SPREAD,
+    PROBE_IMAGES,
     Probe,
     check_converter,
     check_equalized,
@@ -20,6 +23,7 @@ from strop.export.frontend.equivalence import (
     probe,
     proven_fold,
 )
+from strop.export.ir.execute import execute
 from strop.export.ir.faults import named_faults
 from strop.export.ir.graph import Fused, Graph, Kind, float_constant
 from strop.export.passes.fold import fold_layers, fold_normalization
@@ -57,9 +61,13 @@ def with_other_padding(graph: Graph) -> Graph:
 
 
 def with_one_other_bias(graph: Graph) -> Graph:
+    return with_bias_off_by(0.5, graph)
+
+
+def with_bias_off_by(error: float, graph: Graph) -> Graph:
     conv = [op for op in graph.ops if op.kind is Kind.CONV][1]
     bias = graph.data(conv.inputs[2]).copy()
-    bias[0] += 0.5
+    bias[0] += error
     ops = [replace(op, inputs=(*op.inputs[:2], "other")) if op is conv else op for op in graph.ops]
     return graph.rewired(ops, added=[float_constant("other", bias)])
 
@@ -113,6 +121,24 @@ def test_an_equalized_graph_is_the_same_and_a_wrong_one_is_found(made: Steps) ->
     wrong = replace(equalized, graph=with_one_other_bias(equalized.graph))
     with pytest.raises(GraphError, match="strop equalized this model wrongly"):
         check_equalized(made.deploy, wrong, [made.images])
+
+
+def test_an_equalized_graph_is_held_against_the_spread_over_one_batch(made: Steps) -> None:
+    shades = np.linspace(0, 1, PROBE_IMAGES).reshape(-1, 1, 1, 1)
+    images = (made.images[:PROBE_IMAGES] * shades).astype(np.uint8)
+    graph = made.deploy.graph
+    scores = execute(graph, made.deploy.reals(images)).numpy()
+
+    def difference(error: float) -> float:
+        other = execute(with_bias_off_by(error, graph), made.deploy.reals(images)).numpy()
+        return float(np.abs(other - scores).max())
+
+    spread = float(np.ptp(scores, axis=0).max())
+    error = 0.5 * MOST_OF_SPREAD * spread / difference(1.0)
+    # More than any image alone allows.
+    assert difference(error) > MOST_OF_SIZE * max(1.0, float(np.abs(scores).max()))
+    rounded = replace(made.deploy, graph=with_bias_off_by(error, graph))
+    check_equalized(made.deploy, rounded, [images])
 
 
 def sure_model(activation: str) -> keras.Model:

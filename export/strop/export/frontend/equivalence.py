@@ -170,12 +170,15 @@ def check_equalized(before: DeployGraph, after: DeployGraph, batches: Sequence[A
     Args:
         before: The folded graph.
         after: The equalized one; the same function within the calibrated extremes.
-        batches: uint8 [N, H, W, C] each, of the images that the extremes come from.
+        batches: uint8 [N, H, W, C] each, of the images that the extremes come from; PROBE_IMAGES
+            of all are taken, evenly spread.
 
     Raises:
         GraphError: The scores differ by more than float rounding.
     """
-    images = np.concatenate([batch[:1] for batch in batches[:PROBE_IMAGES]])
+    seen = [image for batch in batches for image in batch]
+    places = np.linspace(0, len(seen) - 1, min(len(seen), PROBE_IMAGES)).astype(int)
+    images = np.stack([seen[place] for place in places])
     expected, found = (
         comparable(execute(deploy.graph, deploy.reals(images)), Activation.NONE)
         for deploy in (before, after)
