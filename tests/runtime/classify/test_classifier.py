@@ -116,7 +116,7 @@ def test_an_image_for_output_is_no_classifier(tmp_path: Path, contract: Contract
     )
     path = tmp_path / "image.onnx"
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(ContractError, match=r"\[1, classes\]. Is it a classifier"):
+    with pytest.raises(ContractError, match=r"\[1, classes, 1, 1\]. Is it a classifier"):
         strop.runtime.open(path)
 
 

@@ -1,24 +1,30 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from numpy.typing import NDArray
 from tests.runtime.artifact.foreign_artifacts import (
     SCORE_CALIBRATION,
     metadata_bytes,
     with_metadata,
 )
+from tests.runtime.tiny_artifacts import WEIGHTS, onnx_bytes
 
 import strop.runtime
 from strop import cli
-from strop.runtime.artifact.contract import Activation, ResizeRule
+from strop.runtime.artifact.contract import Activation, Layout, ResizeRule
 from strop.runtime.classify.foreign import ForeignFacts, foreign_facts
 from strop.runtime.engines import TensorInfo
 from strop.runtime.errors import ContractError
 
 SHAPE = (1, 16, 16, 3)
+BIAS = np.array([0, 0, 0, 0.5], np.float32)
 FLOATS = TensorInfo(shape=SHAPE, dtype="float32")
 SCORES = TensorInfo(shape=(1, 4), dtype="float32")
 LABELS = b"crane\nmaillot\ncrane\nmaillot\n"
@@ -137,9 +143,29 @@ def test_numbers_that_do_not_fit_the_channels_name_the_file(tmp_path: Path) -> N
         facts(tmp_path, metadata_bytes(mean=(1, 2), std=(1, 2)))
 
 
-def test_an_input_with_channels_first_is_refused(tmp_path: Path) -> None:
-    image = TensorInfo(shape=(1, 3, 16, 16), dtype="float32")
-    with pytest.raises(ContractError, match=r"\[1, 3, 16, 16\].*channels last"):
+@pytest.mark.parametrize(
+    ("shape", "layout", "sides"),
+    [
+        ((1, 16, 24, 3), Layout.NHWC, (16, 24, 3)),
+        ((1, 3, 16, 24), Layout.NCHW, (16, 24, 3)),
+        ((1, 1, 16, 24), Layout.NCHW, (16, 24, 1)),
+        ((1, 3, 24, 1), Layout.NHWC, (3, 24, 1)),
+    ],
+)
+def test_the_layout_is_in_the_shape(
+    shape: tuple[int, ...], layout: Layout, sides: tuple[int, int, int], tmp_path: Path
+) -> None:
+    given = {"resize": ResizeRule.CROP, "mean": (0.0,), "std": (1.0,)}
+    image = TensorInfo(shape=shape, dtype="float32")
+    contract = facts(tmp_path, None, image=image, given=given).contract()
+    assert contract.input_shape == shape
+    assert (contract.layout, contract.height, contract.width, contract.channels) == (layout, *sides)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 16, 16), (1, 16, 3), (1, 16, 16, 3, 1)])
+def test_an_input_that_is_no_image_is_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    image = TensorInfo(shape=shape, dtype="float32")
+    with pytest.raises(ContractError, match="with 1 or 3 channels"):
         facts(tmp_path, None, image=image)
 
 
@@ -184,3 +210,44 @@ def test_images_are_benched_by_the_metadata(
     quick = ["--runs", "1", "--duration", "0", "--warmup", "0", "--images", str(image_folder)]
     assert cli.main(["bench", str(by_others), *quick]) == 0
     assert "others.tflite" in capsys.readouterr().out
+
+
+def quantized_static(path: Path) -> Path:
+    """The tiny function as quantize_static leaves PyTorch's files: channels first, [N, 4, 1, 1]."""
+    scale = np.array(1.0, np.float32)
+    constants: dict[str, NDArray[Any]] = {
+        "scale": scale,
+        "zero": np.array(0, np.uint8),
+        "weights": WEIGHTS.T.reshape(4, 3, 1, 1),
+        "bias": BIAS,
+    }
+    nodes = [
+        onnx.helper.make_node("QuantizeLinear", ["pixels", "scale", "zero"], ["codes"]),
+        onnx.helper.make_node("DequantizeLinear", ["codes", "scale", "zero"], ["real"]),
+        onnx.helper.make_node("GlobalAveragePool", ["real"], ["means"]),
+        onnx.helper.make_node("Conv", ["means", "weights", "bias"], ["scores"]),
+    ]
+    float32 = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "tiny",
+        [onnx.helper.make_tensor_value_info("pixels", float32, ["N", 3, 16, 16])],
+        [onnx.helper.make_tensor_value_info("scores", float32, ["N", 4, 1, 1])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = onnx.helper.make_opsetid("", 13)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    return path
+
+
+def test_channels_first_are_evaluated_as_channels_last(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = tmp_path / "bare.onnx"
+    bare.write_bytes(onnx_bytes(None))
+    path = quantized_static(tmp_path / "static.onnx")
+    words = ["--mean", "0", "--std", "1", "--resize", "crop", "--activation", "none"]
+    against = ["--against", str(bare), "--json"]
+    assert cli.main(["evaluate", str(path), str(image_folder), *words, *against]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ranked"] == found["against"]["ranked"]

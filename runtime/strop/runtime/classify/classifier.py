@@ -236,11 +236,11 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
             f" {list(contract.input_shape)} ({AXES[contract.layout]}); give the contract of this"
             " artifact, or export it again"
         )
-    *others, classes = engine.output.shape or (0,)
-    if any(side != 1 for side in others) or classes < 1:
+    classes = engine.output.size
+    if classes < 1 or max(engine.output.shape, default=0) != classes:
         raise ContractError(
             f"{where}: its output is {list(engine.output.shape)}; needed is one score per class,"
-            " [1, classes]. Is it a classifier?"
+            " [1, classes] or [1, classes, 1, 1]. Is it a classifier?"
         )
     found = len(contract.labels)
     if classes == 1 and contract.task is not Task.REGRESS:

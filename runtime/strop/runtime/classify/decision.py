@@ -128,7 +128,7 @@ def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decisi
         ContractError: As `decide`.
     """
     found = decide(
-        output.shape[-1],
+        output.size,
         contract.activation,
         task=contract.task,
         thresholds=contract.thresholds,

@@ -257,7 +257,7 @@ def _geometry(contract: Contract) -> tuple[object, ...]:
 
 def _check_same_classes(classifier: Classifier, against: Classifier) -> None:
     own, other = classifier.contract.labels, against.contract.labels
-    sizes = [each.output.shape[-1] for each in (classifier, against)]
+    sizes = [each.output.size for each in (classifier, against)]
     if sizes[0] != sizes[1] or (own and other and own != other):
         raise ContractError(
             f"the artifacts have different classes: {sizes[0]} and {sizes[1]}, labels"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from strop.runtime.artifact.artifact import Format, detect_format
-from strop.runtime.artifact.contract import Activation, Contract, ResizeRule
+from strop.runtime.artifact.contract import Activation, Contract, Layout, ResizeRule
 from strop.runtime.artifact.tflite_metadata import (
     TfliteMetadata,
     read_tflite_labels,
@@ -27,6 +27,7 @@ from strop.runtime.errors import ContractError
 
 # Without these the answers would be guesses.
 NEEDED = ("resize", "mean", "std", "activation")
+CHANNELS = (1, 3)  # of an image
 PROBABILITY_SCALE = 1 / 256  # of TFLite's SOFTMAX and LOGISTIC; its 8-bit quantization spec
 
 
@@ -89,7 +90,7 @@ def foreign_facts(
         given: Fields of the contract by the user's word.
 
     Raises:
-        ContractError: The input is no image with channels last, or the label file that the
+        ContractError: The input is no image, or the label file that the
             metadata names cannot be read.
     """
     where = os.fspath(path)
@@ -108,13 +109,18 @@ def foreign_facts(
 
 
 def _sides(info: TensorInfo, *, where: str) -> dict[str, Any]:
-    if len(info.shape) != 4 or info.shape[3] not in (1, 3):
-        raise ContractError(
-            f"{where}: its input is {list(info.shape)}; needed is [1, height, width, channels]"
-            " with 1 or 3 channels. Export the model with channels last"
-        )
-    _, height, width, channels = info.shape
-    return {"height": height, "width": width, "channels": channels}
+    """Read layout and sides off the shape; channels last where both could be."""
+    sides = info.shape[1:]
+    if len(sides) == 3:
+        for layout, place in ((Layout.NHWC, 2), (Layout.NCHW, 0)):
+            if sides[place] in CHANNELS:
+                height, width = sides[:2] if layout is Layout.NHWC else sides[1:]
+                channels = sides[place]
+                return {"height": height, "width": width, "channels": channels, "layout": layout}
+    raise ContractError(
+        f"{where}: its input is {list(info.shape)}; needed is [1, height, width, channels] or"
+        " [1, channels, height, width] with 1 or 3 channels. Is it a classifier of images?"
+    )
 
 
 def _take_metadata(

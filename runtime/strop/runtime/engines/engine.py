@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -28,6 +29,11 @@ class TensorInfo:
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many values; below 0 where a side is open."""
+        return prod(self.shape)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
