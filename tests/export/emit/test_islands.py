@@ -163,7 +163,7 @@ def test_constants_are_computed_and_not_kept_as_operations() -> None:
     assert not any(op.kind in (Kind.FLOAT, Kind.TRANSPOSE) for op in graph.ops)
 
 
-def test_what_tf2onnx_does_not_know_is_refused_for_the_onnx_alone(tmp_path: Any) -> None:
+def test_what_has_no_form_in_onnx_is_refused_for_the_onnx_alone(tmp_path: Any) -> None:
     real = Side(dtype="float32", scale=0)
     path = write_one_op(tmp_path, "SIGN", [real], real)
     known = read_tflite(path.read_bytes())

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from strop.export.emit.onnx_writer import TO_NCHW, TO_NHWC
+from strop.export.emit.onnx_conventions import TO_NCHW, TO_NHWC
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Layout

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from strop.export.emit.island_onnx import translated
-from strop.export.emit.onnx_writer import TO_NCHW, TO_NHWC, OnnxWriter, codes_of
+from strop.export.emit.onnx_conventions import NCHW_AXES, TO_NCHW, TO_NHWC
+from strop.export.emit.onnx_writer import OnnxWriter, codes_of
 from strop.export.emit.symmetric_onnx_writer import SymmetricOnnxWriter
 from strop.export.ir.channel_shuffle import expand_shuffles
 from strop.export.ir.graph import (
@@ -38,7 +39,6 @@ from strop.export.quantize.quantize import QuantizedGraph
 # 0.93 of MobileNetV2's latency on x86, 0.90 of MobileNetV3-Small's; 2 columns: 1.00 and 1.08.
 COLUMNS = 4
 SAME, REST = 0, -1  # in Reshape's shape: the dimension stays as it is, or takes what is left
-NCHW_AXIS = {0: 0, 1: 2, 2: 3, 3: 1}
 
 
 def emit_onnx(
@@ -175,7 +175,7 @@ def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
 
 def _emit_concatenation(writer: OnnxWriter, op: Op) -> None:
     rank = len(writer.graph.tensors[op.output].shape)
-    axis = NCHW_AXIS[op.axis] if rank == 4 else op.axis
+    axis = NCHW_AXES[op.axis] if rank == 4 else op.axis
     writer.node("Concat", [codes_of(name) for name in op.inputs], codes_of(op.output), axis=axis)
 
 
@@ -184,7 +184,7 @@ def slice_bounds(writer: OnnxWriter, op: Op) -> list[str]:
     end = op.begin + writer.graph.tensors[op.output].shape[3]
     return [
         writer.constant(f"{op.output}:{name}", np.array([value], np.int64))
-        for name, value in (("begin", op.begin), ("end", end), ("axis", NCHW_AXIS[3]))
+        for name, value in (("begin", op.begin), ("end", end), ("axis", NCHW_AXES[3]))
     ]
 
 

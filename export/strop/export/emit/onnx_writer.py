@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from strop.export.emit.island_onnx import inlined
+from strop.export.emit.onnx_conventions import IR_VERSION, OPSET, TO_NCHW, TO_NHWC
 from strop.export.frontend.find_islands import HEAVY
 from strop.export.ir.graph import (
     CODE_MIN,
@@ -27,12 +28,9 @@ from strop.export.options.choices import OnnxInput
 from strop.export.quantize.quantize import CODES
 from strop.runtime.artifact.artifact import ONNX_BATCH
 
-OPSET = 17  # every ONNX Runtime since 1.12 reads it
-IR_VERSION = 8  # of opset 17
 IMAGE = "image"  # the input's name
 # Of NCHW. Sources: https://onnx.ai/onnx/repo-docs/DimensionDenotation.html and TypeDenotation.html
 DENOTATIONS = ("DATA_BATCH", "DATA_CHANNEL", "DATA_FEATURE", "DATA_FEATURE")
-TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 class OnnxWriter:

@@ -17,7 +17,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from strop.export.emit.onnx_writer import IMAGE, TO_NCHW, OnnxWriter, codes_of
+from strop.export.emit.onnx_conventions import TO_NCHW
+from strop.export.emit.onnx_writer import IMAGE, OnnxWriter, codes_of
 from strop.export.ir.graph import CODE_MIN, NO_PADS, Array, Kind, Op, Pads, Tensor
 from strop.export.options.choices import OnnxInput
 

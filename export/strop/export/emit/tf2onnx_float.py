@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf2onnx
 from onnx import helper
 
-from strop.export.emit.onnx_writer import OPSET
+from strop.export.emit.onnx_conventions import OPSET
 from strop.export.frontend.tensorflow_converter import freeze
 from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_dropped

@@ -1,0 +1,1 @@
+"""Float operations of a .tflite as nodes of an .onnx."""
