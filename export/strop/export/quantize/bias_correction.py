@@ -124,15 +124,23 @@ def _rounded_weights(
 
 
 def _corrected_bias(graph: Graph, op: Op, inputs: Sequence[Array], expected: Array) -> Tensor:
-    """Return the bias that gives every channel the float graph's mean, to within half a code."""
-    total, images = np.zeros_like(expected), 0
-    for unfused in _results(graph, op, {op.inputs[0]: list(inputs)}):
-        total += channel_mean(unfused) * len(unfused)
-        images += len(unfused)
+    """Return the bias that gives every channel the float graph's mean, to within half a code.
+
+    A layer's mean over the images is what it makes of their mean.
+    """
+    image = inputs[0].shape[1:]
+    total = sum((batch.sum(0, dtype=_sum_type(batch)) for batch in inputs), np.zeros(image))
+    mean = total[None] / sum(map(len, inputs))
+    (unfused,) = _results(graph, op, {op.inputs[0]: [mean.astype(np.float32)]})
     bias = graph.tensors[op.inputs[2]]
     scales = np.array(graph.quant(bias.name).scales)
-    moved = graph.codes(bias.name) + np.rint((expected - total / images) / scales)
+    moved = graph.codes(bias.name) + np.rint((expected - channel_mean(unfused)) / scales)
     return replace(bias, codes=moved.clip(-BIAS_MAX, BIAS_MAX).astype(np.int32))
+
+
+def _sum_type(batch: Array) -> type[np.generic]:
+    """The type that codes are added up in exactly, and reals well."""
+    return np.int32 if batch.dtype == np.int8 else np.float64
 
 
 def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[Floats]:
