@@ -36,6 +36,7 @@ ROWS = {
     "baseline.index BASELINE_INDEX": "baseline index, session",
     "baseline.session BASELINE_SESSION": "baseline index, session",
     "commands.run.table FORMAT_VERSION": "run --json",
+    "classify.vector_index INDEX_FACTS": "index of vectors",
     "commands.evaluate.table FORMAT_VERSION": "evaluate --json",
     "commands.doctor FORMAT_VERSION": "doctor --json",
     "commands.consumers FORMAT_VERSION": "consumers --json",

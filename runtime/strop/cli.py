@@ -47,6 +47,13 @@ COMMANDS = {
         help="make int8 .tflite and .onnx files from a Keras model, and certify them",
     ),
     "run": Command(module="strop.runtime.commands.run.run", help="classify images"),
+    "compare": Command(
+        module="strop.runtime.commands.compare", help="how alike two images are, by their vectors"
+    ),
+    "search": Command(
+        module="strop.runtime.commands.search",
+        help="the images of an index that are most like a photo",
+    ),
     "evaluate": Command(
         module="strop.runtime.commands.evaluate.evaluate",
         help="accuracy on a folder of images, and agreement with another artifact",

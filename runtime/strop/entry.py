@@ -13,7 +13,9 @@ from strop.standard_streams import open_closed_streams
 from strop.supervised import PARENT, end_with_parent, supervised
 
 # They run artifacts that strop may not have written. export, train and sweep run their own.
-SUPERVISED = ("run", "evaluate", "bench", "check", "baseline", "inspect", "explain")
+SUPERVISED = (
+    *("run", "compare", "search", "evaluate", "bench", "check", "baseline", "inspect", "explain"),
+)
 
 
 def main() -> int:

@@ -13,7 +13,8 @@ import tensorflow as tf
 from strop.export.frontend.convert import float_graph
 from strop.export.frontend.equivalence import input_values
 from strop.export.ir.graph import Array, Graph
-from strop.export.passes.fold import DeployGraph, cut_activation, fold
+from strop.export.passes.cut_activation import cut_activation
+from strop.export.passes.fold import DeployGraph, fold
 from strop.export.quantize.calibrate import calibrate
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.source.source import Source, from_keras_model

@@ -29,7 +29,7 @@ from strop.export.frontend.equivalence import proven_fold
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array, Kind
 from strop.export.options.choices import Effort
-from strop.export.passes.fold import cut_activation
+from strop.export.passes.cut_activation import cut_activation
 from strop.export.quantize.bias_correction import correct
 from strop.export.quantize.tune import tune
 from strop.export.source.source import Source, from_keras_model

@@ -36,7 +36,7 @@ from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.options import ExportOptions, check_labels
-from strop.export.passes.fold import cut_activation
+from strop.export.passes.cut_activation import cut_activation
 from strop.export.quantize.tune import tune
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format

@@ -98,6 +98,8 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
     elif trained is not None:
         resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
     decision = source_decision(source, task=request.task, thresholds=request.thresholds)
+    if request.labels is None and decision.task is Task.EMBED:
+        labels = ()  # those of the training name what was in front of the vector
     if labels:
         check_labels(source, labels, decision)
     known = KnownImages(paths=(), classes=None, targets=None, labels=labels)

@@ -24,7 +24,8 @@ from strop.export.frontend.convert import float_graph
 from strop.export.inspect.delegation import delegation
 from strop.export.ir.graph import Array, Kind
 from strop.export.options.choices import Input
-from strop.export.passes.fold import cut_activation, fold
+from strop.export.passes.cut_activation import cut_activation
+from strop.export.passes.fold import fold
 from strop.export.quantize.calibrate import calibrate
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.source.source import load_model_file

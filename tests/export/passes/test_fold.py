@@ -9,7 +9,8 @@ from tests.export.graphs import SIZE, Steps, images_for, mobile_block, steps
 from strop.export.frontend.convert import float_graph
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array, Kind
-from strop.export.passes.fold import cut_activation, fold
+from strop.export.passes.cut_activation import cut_activation
+from strop.export.passes.fold import fold
 from strop.export.source.source import from_keras_model
 from strop.runtime.artifact.contract import Activation
 

@@ -51,12 +51,16 @@ def drawn(seed: int) -> Contract:
 def test_a_contract_reads_back_unchanged(seed: int) -> None:
     contract = drawn(seed)
     text = CONTRACT.dumps(contract)
-    assert json.loads(text)["format_version"] == 3
+    assert json.loads(text)["format_version"] == 4
     assert CONTRACT.loads(text, where="m") == contract
     assert CONTRACT.dumps(CONTRACT.loads(text, where="m")) == text
 
 
-ADDED = {2: {"layout"}, 1: {"layout", "task", "thresholds", "checksum"}}
+ADDED: dict[int, set[str]] = {
+    3: set(),
+    2: {"layout"},
+    1: {"layout", "task", "thresholds", "checksum"},
+}
 
 
 def in_version(version: int, contract: Contract) -> dict[str, Any]:
@@ -80,6 +84,11 @@ def test_version_2_has_channels_last(seed: int) -> None:
     assert found == replace(contract, layout=Layout.NHWC)
 
 
+def test_version_3_is_read_as_it_is() -> None:
+    contract = drawn(0)
+    assert CONTRACT.loads(json.dumps(in_version(3, contract)), where="m") == contract
+
+
 @pytest.mark.parametrize(
     ("layout", "shape"), [(Layout.NHWC, (1, 5, 7, 3)), (Layout.NCHW, (1, 3, 5, 7))]
 )
@@ -91,8 +100,8 @@ def test_the_layout_says_the_order_of_the_sides(layout: Layout, shape: tuple[int
     ("change", "text"),
     [
         (
-            lambda record: record.update(format_version=4),
-            "format_version is 4, this strop reads 1, 2, 3;",
+            lambda record: record.update(format_version=5),
+            "format_version is 5, this strop reads 1, 2, 3, 4;",
         ),
         (lambda record: record.update(format_version=True), "format_version is True"),
         (
@@ -178,8 +187,8 @@ def test_a_later_version_is_refused_with_the_strop_that_wrote_it(
     path = written_by(LATER_MAJOR, tmp_path / f"m.{form}", monkeypatch)
     assert cli.main(["run", str(path), "image.png"]) == 2
     assert capsys.readouterr().err == (
-        f"error: {path}: its contract: format_version is 4, this strop reads 1, 2, 3; use the strop"
-        " that wrote it (9.1.0), or export it again\n"
+        f"error: {path}: its contract: format_version is 5, this strop reads 1, 2, 3, 4; use the"
+        " strop that wrote it (9.1.0), or export it again\n"
     )
 
 

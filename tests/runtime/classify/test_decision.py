@@ -151,7 +151,7 @@ def test_what_contradicts_itself_is_refused(make: Callable[[], Decision], text: 
 def test_a_regression_has_no_answers_to_compare() -> None:
     decision = decide(1, Activation.NONE, task=Task.REGRESS, where="m")
     assert not decision.has_classes
-    with pytest.raises(TypeError, match="no answers"):
+    with pytest.raises(TypeError, match="regress: numbers are not the same answer"):
         answers(decision, np.zeros((2, 1)))
 
 

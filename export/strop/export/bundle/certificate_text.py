@@ -9,6 +9,7 @@ from strop.export.bundle.tables import Table
 from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.runtime.artifact.contract import Task
 from strop.runtime.check.judge.certified import MANIFEST
+from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import BYTES_PER_MIB, PERCENT
@@ -35,8 +36,20 @@ COLUMNS = {
         "largest, %",
         KERNELS,
     ),
+    Task.EMBED: (
+        "MiB",
+        "cosine: median",
+        "1st percentile",
+        "worst",
+        "same nearest [95 %]",
+        "recall@1",
+        DROP,
+        "verified",
+        KERNELS,
+    ),
 }
 CERTIFIED = "certified"
+ANSWERS = {Task.EMBED: "the float model's nearest image"}
 MAX_NAMES = 5  # of layers
 
 
@@ -76,6 +89,11 @@ def _float_cells(certificate: Certificate, task: Task) -> tuple[str, ...]:
         return ("", top1)
     if task is Task.MULTILABEL:
         return ("", top1, _precision(certificate.float_mean_average_precision))
+    if task is Task.EMBED:
+        checked = certificate.verdicts[0].embedding
+        pairs = None if checked is None else checked.verification
+        verified = percent(None if pairs is None else pairs.reference_accuracy)
+        return ("", "", "", "", "", top1, "", verified)
     return ()
 
 
@@ -89,10 +107,29 @@ def _cells(found: Verdict, task: Task, size: str) -> list[tuple[str, ...]]:
         return [(size, top1, percent(found.top5), drop, agreed)]
     if task is Task.BINARY:
         return [(size, top1, drop, agreed)]
+    if task is Task.EMBED:
+        return [(size, *_embedding_cells(found.embedding, agreed, top1, drop))]
     shares = found.label_agreement
     by_label = _interval(sum(shares) / len(shares), found.label_agreement_interval, ".2f")
     precision = _precision(found.mean_average_precision)
     return [(size, top1, precision, drop, agreed, by_label)]
+
+
+def _embedding_cells(
+    error: EmbeddingError | None, agreed: str, recall: str, drop: str
+) -> tuple[str, ...]:
+    if error is None:
+        return ("", "", "", agreed, recall, drop, "")
+    cosines = (error.cosine_median, error.cosine_low, error.cosine_worst)
+    pairs = error.verification
+    # Without classes the drop is the share of images that the agreement leaves.
+    return (
+        *(f"{each:.5f}" for each in cosines),
+        agreed,
+        recall,
+        drop if recall else "",
+        percent(None if pairs is None else pairs.accuracy),
+    )
 
 
 def _error_cells(error: OutputError) -> tuple[str, ...]:
@@ -124,10 +161,12 @@ def certificate_sentence(certificate: Certificate) -> str:
         text = f"the error of {files} grows by at most {percent(lost)} of float's spread"
     else:
         same = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
-        text = f"{files} gives the float model's answer for at least {percent(same)} of such images"
+        answer = ANSWERS.get(certificate.task, "the float model's answer")
+        text = f"{files} gives {answer} for at least {percent(same)} of such images"
     if certificate.float_top1 is not None:
         lost = max(found.drop_interval.high for found in verdicts)
-        text += f", and loses at most {PERCENT * lost:.2f} points of right answers"
+        what = "recall@1" if certificate.task is Task.EMBED else "right answers"
+        text += f", and loses at most {PERCENT * lost:.2f} points of {what}"
     return f"Certified on {images}, with 95 % confidence: {text}."
 
 
@@ -185,6 +224,7 @@ def _certificate_notes(certificate: Certificate) -> list[str]:
             "give validation images of all kinds of answers, or check that the model is trained"
             " and that --mean and --std are right"
         )
+    notes += [_vectors(each) for each in certificate.verdicts if each.embedding is not None]
     for found in certificate.verdicts:
         notes += _worst_label(found, certificate.names)
         notes += [_truth(found.artifact, error) for error in found.errors]
@@ -205,6 +245,25 @@ def _worst_label(found: Verdict, names: Sequence[str]) -> list[str]:
         f"{found.artifact}: the label that agrees least is {names[shares.index(least)]}, on"
         f" {100 * least:.2f} % of the images"
     ]
+
+
+def _vectors(found: Verdict) -> str:
+    error = found.embedding
+    if error is None:
+        return ""
+    text = (
+        f"{found.artifact}: with 95 % confidence at most {100 * error.beyond:.2f} % of such images"
+        f" have a cosine to float's vector below {error.cosine_worst:.5f}"
+    )
+    pairs = error.verification
+    if pairs is not None:
+        low, high = PERCENT * pairs.drop_interval.low, PERCENT * pairs.drop_interval.high
+        text += (
+            f"; whether two images are of one class is right {PERCENT * pairs.drop:+.2f} points"
+            f" [95 %: {low:+.2f}, {high:+.2f}] less often than float's, both at a cosine of"
+            f" {pairs.threshold:.4f}"
+        )
+    return text
 
 
 def _truth(artifact: str, error: OutputError) -> str:

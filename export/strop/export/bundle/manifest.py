@@ -267,6 +267,18 @@ def _from_6(record: dict[str, object]) -> dict[str, object]:
     }
 
 
+def _from_7(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 7, which has no embeddings."""
+    certificate = record.get("certificate")
+    if isinstance(certificate, dict):
+        for name in ("verdicts", "through"):
+            verdicts = certificate.get(name)
+            if isinstance(verdicts, list):
+                filled = [_filled(each, {"embedding": None}) for each in verdicts]
+                certificate = {**certificate, name: filled}
+    return {**record, "certificate": certificate}
+
+
 def _filled(value: object, new: Mapping[str, object]) -> object:
     """Add the fields that an object lacks; leave what is no object for the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
@@ -277,12 +289,13 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # and the costliest layers are those that diverge most; 4 has an artifact's layer_times; 5 has
 # the islands among the float_layers, and the certificate's task and what it does not certify;
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
-# .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source.
+# .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
+# the figures of embeddings.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=7,
-    upgrades={4: _from_4, 5: _from_5, 6: _from_6},
+    version=8,
+    upgrades={4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7},
     error=ArtifactError,
     remedy="export again",
     encoder=ENCODER,

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.statistics.intervals import Interval
 
@@ -20,21 +21,22 @@ class Verdict:
         kernels: What computed: "xnnpack", "builtin" or "mlas". It holds for these; empty of
             another program.
         top1: Share of images with the right answer: class, or whole set of labels; None
-            where it is unknown, and of a REGRESS task.
+            where it is unknown, and of a REGRESS task. Of an EMBED task recall@1.
         top5: Share of images with the right class among five; None without labels, and of
             other tasks than CLASSIFY.
         drop: Float top-1 minus the artifact's, a share; without labels the share of
             images with another answer than float's, which bounds it. Of a REGRESS task that of
             the number that is worst off, see `OutputError`.
         drop_interval: 95 % interval of `drop` (paired, Tango 1998; Wilson without labels).
-        agreement: Share of images with the same answer as the float model; None of a REGRESS
-            task.
+        agreement: Share of images with the same answer as the float model, of an EMBED task with
+            the same nearest other image; None of a REGRESS task.
         agreement_interval: 95 % interval of `agreement` (Wilson).
         label_agreement: Of a MULTILABEL task, for each label the share of images on which it
             is set alike; empty of others.
         label_agreement_interval: 95 % interval of their mean; None without them.
         mean_average_precision: Of a MULTILABEL task; None where what is right is unknown.
         errors: Of a REGRESS task one for each number; empty of others.
+        embedding: Of an EMBED task; None of others.
         not_certified: Why all of this proves nothing; empty where it does.
     """
 
@@ -51,6 +53,7 @@ class Verdict:
     label_agreement_interval: Interval | None = None
     mean_average_precision: float | None = None
     errors: tuple[OutputError, ...] = ()
+    embedding: EmbeddingError | None = None
     not_certified: str = ""
 
 

@@ -35,7 +35,7 @@ from strop.runtime.classify.decision import (
     answer_names,
     answers_of_classes,
 )
-from strop.runtime.errors import SourceError
+from strop.runtime.errors import ArtifactError, SourceError
 from strop.runtime.images.dataset import batches
 from strop.runtime.progress import Progress, unwatched
 
@@ -145,7 +145,7 @@ def _truth(decision: Decision, options: ExportOptions, *, is_validated: bool) ->
     if is_validated and options.targets is not None:
         rows = np.array(options.targets)
         rows = rows.astype(np.int64) if decision.has_classes else rows
-    elif is_validated and options.truth is not None and decision.has_classes:
+    elif is_validated and options.truth is not None and decision.task is not Task.REGRESS:
         rows = answers_of_classes(decision, options.truth)
     return Truth(
         task=decision.task,
@@ -179,8 +179,22 @@ def _answers(
                 f"{source.name}: the float model itself gives NaN or infinite scores on the"
                 " validation images; check its weights, and --mean and --std"
             )
-        collected[0].append(model_answers(decision, scores))
+        collected[0].append(_named(decision, scores, files, source.name))
         for parts, classifier in zip(collected[1:], opened, strict=True):
             codes = np.stack([classifier.scores(image) for image in batch])
-            parts.append(model_answers(classifier.known_decision(), codes))
+            where = f"{source.name} in int8, run by {classifier.facts.engine}"
+            parts.append(_named(classifier.known_decision(), codes, files, where))
     return [joined(parts) for parts in collected]
+
+
+def _named(decision: Decision, scores: Array, files: Sequence[Path], where: str) -> ModelAnswers:
+    """Make answers of a batch's scores.
+
+    Raises:
+        SourceError: The vector of an image has no direction.
+    """
+    try:
+        return model_answers(decision, scores)
+    except ArtifactError as err:
+        first = files[int(np.flatnonzero(~scores.any(axis=1))[0])]
+        raise SourceError(f"{where}: {first}: {err}") from err

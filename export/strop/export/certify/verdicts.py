@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from strop.export.certify.certificate import OneAnswer, Verdict
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.agreement import constant, same
-from strop.runtime.classify.comparison import Comparison, ModelAnswers, Truth, compare
+from strop.runtime.classify.comparison import (
+    Comparison,
+    ModelAnswers,
+    Truth,
+    classes_of_nearest,
+    compare,
+)
 from strop.runtime.classify.decision import answer_in_words
+from strop.runtime.classify.embedding import nearest
 from strop.runtime.classify.regression_error import OutputError, output_errors
 from strop.runtime.statistics.intervals import Interval, wilson_interval
 
@@ -53,6 +62,7 @@ def verdict(
         label_agreement_interval=compared.label_agreement_interval,
         mean_average_precision=own.mean_average_precision,
         errors=compared.errors,
+        embedding=compared.embedding,
         not_certified="; ".join(reasons) or compared.why_it_says_nothing(truth, reference=FLOAT),
     )
 
@@ -88,12 +98,33 @@ def one_answer(reference: ModelAnswers, truth: Truth) -> OneAnswer:
             drop=max(error.constant_drop for error in exact),
             is_beatable=all(error.is_telling for error in exact),
         )
+    if truth.task is Task.EMBED:
+        return _one_vector(reference, truth)
     always = constant(reference.rows, truth.rows)
     lost = 1 - always.agreement.share
     if truth.rows is not None and always.right is not None:
         lost = float(same(reference.rows, truth.rows).mean()) - always.right
     return OneAnswer(
         answer=answer_in_words(truth.task, truth.names, always.answer),
+        agreement=always.agreement.share,
+        agreement_interval=always.agreement.interval,
+        drop=lost,
+        is_beatable=always.is_beatable,
+    )
+
+
+def _one_vector(reference: ModelAnswers, truth: Truth) -> OneAnswer:
+    """Return the worth of a file that finds one image nearest to all others."""
+    found = nearest(reference.outputs)
+    always = constant(found)
+    lost = 1 - always.agreement.share
+    if truth.rows is not None:
+        own, right = classes_of_nearest(found, truth.rows)
+        _, counts = np.unique(right, return_counts=True)
+        if len(right):
+            lost = float(same(own, right).mean()) - float(counts.max()) / len(right)
+    return OneAnswer(
+        answer=f"image {always.answer[0] + 1} is the nearest",
         agreement=always.agreement.share,
         agreement_interval=always.agreement.interval,
         drop=lost,

@@ -51,6 +51,7 @@ ANSWERS = {
     Task.BINARY: "the probability or score of the second label",
     Task.MULTILABEL: "a probability or score for each label",
     Task.REGRESS: "numbers",
+    Task.EMBED: "a vector",
 }
 
 

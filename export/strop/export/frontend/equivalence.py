@@ -42,6 +42,7 @@ MOST_OF_SIZE = 2e-5
 # float32 has no digits for a probability's distance from 1 below 6e-8, so that scores are
 # compared only as far as probabilities show them.
 LEAST_LOG_PROBABILITY = -69.0  # 1e-30
+LEAST_LENGTH = 1e-12  # of a vector; what is shorter has no direction in float32
 LARGEST_LOGIT = 8.0  # 1 - p = 3e-4, known to 2e-4 of itself
 
 
@@ -219,7 +220,8 @@ def comparable(scores: Floats, activation: Activation) -> Array:
 
     Returns:
         float64 [N, classes]: of a softmax, logarithms of the probabilities, cut off at
-        LEAST_LOG_PROBABILITY; of a sigmoid, logits, cut off at LARGEST_LOGIT on both sides.
+        LEAST_LOG_PROBABILITY; of a sigmoid, logits, cut off at LARGEST_LOGIT on both sides;
+        of a division by its length, the vector of the length 1.
     """
     wide: Array = array_of(scores).astype(np.float64).reshape(len(scores), -1)
     if activation is Activation.SOFTMAX:
@@ -228,6 +230,8 @@ def comparable(scores: Floats, activation: Activation) -> Array:
         wide = np.maximum(logs, LEAST_LOG_PROBABILITY)
     elif activation is Activation.SIGMOID:
         wide = np.clip(wide, -LARGEST_LOGIT, LARGEST_LOGIT)
+    elif activation is Activation.L2:
+        wide = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), LEAST_LENGTH)
     return wide
 
 

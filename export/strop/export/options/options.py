@@ -116,6 +116,12 @@ def check_labels(source: Source, labels: Sequence[str], decision: Decision) -> N
     """Raise SourceError unless there is one label per class, or per number."""
     if len(labels) == decision.names_needed:
         return
+    if decision.task is Task.EMBED:
+        raise SourceError(
+            f"{source.name}: gives a vector, whose numbers have no names, and there are"
+            f" {len(labels)} labels; leave out --labels: subfolders of --validation-data are the"
+            " classes"
+        )
     if decision.task is Task.BINARY:
         raise SourceError(
             f"{source.name}: has one score, and there are {len(labels)} labels; needed are two:"

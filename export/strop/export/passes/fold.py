@@ -32,9 +32,7 @@ from strop.export.passes.fuse_activations import fuse_activations
 from strop.export.passes.hard_swish import expand_hard_swish
 from strop.export.passes.merge_reshapes import merge_reshapes, sink_reshapes
 from strop.export.passes.scale_sharing import free_fixed_scales
-from strop.runtime.artifact.contract import Activation
 
-FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
 MAX_PIXEL = 255
 # Pixel values by which one pixel for all channels may miss what each of them normalizes to 0:
 # ImageNet's means are 10 from their own mean, Caffe's 11.
@@ -83,19 +81,6 @@ class DeployGraph:
         """Return the graph's float32 input for uint8 images [N, H, W, C]."""
         pixels = images.astype(np.float32) - np.float32(self.input_offset)
         return pixels * np.float32(self.input_scale)
-
-
-def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
-    """Take the last softmax or sigmoid off, and say which it was.
-
-    It is monotone, it costs int8 its resolution (a fixed scale of 1/256 makes ties of
-    the small scores), and the runtime applies it to a thousand floats in microseconds.
-    """
-    last = graph.ops[-1] if graph.ops else None
-    if last is None or last.output != graph.output or last.kind not in FINAL_ACTIVATIONS:
-        return graph, Activation.NONE
-    cut = graph.rewired(graph.ops[:-1], output=last.inputs[0])
-    return cut, FINAL_ACTIVATIONS[last.kind]
 
 
 def fold(graph: Graph, values: InputValues = PIXELS) -> DeployGraph:

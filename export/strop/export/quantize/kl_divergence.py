@@ -4,7 +4,9 @@ An error of a score counts by its effect on the probabilities. A difference of s
 count most where scores are largest: a few images that are recognized with certainty, with
 scores ten times the others', would decide for all. A regression has no probabilities: each
 number stands for a normal distribution around it, as wide as float's numbers are spread over
-the images, so that the squared error relative to that spread counts.
+the images, so that the squared error relative to that spread counts. So does an embedding's
+unit vector, as wide in all directions: a number that is nearly the same for all images tells
+none of them apart.
 
 Source: S. Kullback and R. A. Leibler, On Information and Sufficiency, Annals of
 Mathematical Statistics 22, 1951, section 2.
@@ -34,14 +36,15 @@ def divergence(reference: Floats, found: Floats, decision: Decision) -> float:
         decision: What the scores are. Those of a CLASSIFY task are a softmax's, also without
             one; behind a sigmoid, and of a BINARY task, each is a decision of its own and
             their divergences are added. The numbers of a REGRESS task are normal
-            distributions of the variance that the reference has over the images.
+            distributions of the variance that the reference has over the images, those of an
+            EMBED task of one variance for all.
 
     Returns:
         Nats per image, >= 0.
     """
-    if decision.task is Task.REGRESS:
+    if not decision.has_classes:
         before, after = _numbers(reference, decision), _numbers(found, decision)
-        return _normal_divergence(before, after, _variances(before))
+        return _normal_divergence(before, after, _variances(before, decision))
     return _mean(_divergences(_logarithms(reference, decision), _logarithms(found, decision)))
 
 
@@ -56,9 +59,10 @@ def information(scores: Floats, decision: Decision) -> float:
         Mutual information between image and class in nats, 0 to ln(min(N, classes)); for
         decisions of their own the sum of theirs; for numbers a half each.
     """
-    if decision.task is Task.REGRESS:
+    if not decision.has_classes:
         numbers = _numbers(scores, decision)
-        return _normal_divergence(numbers, numbers.mean(axis=0), _variances(numbers))
+        variances = _variances(numbers, decision)
+        return _normal_divergence(numbers, numbers.mean(axis=0), variances)
     return _mean(information_of_each(_logarithms(scores, decision)))
 
 
@@ -82,13 +86,20 @@ def _numbers(scores: Floats, decision: Decision) -> Array:
         wide = tf.sigmoid(wide)
     elif decision.activation is Activation.SOFTMAX:
         wide = tf.nn.softmax(wide)
-    return array_of(wide)
+    numbers = array_of(wide)
+    if decision.task is Task.EMBED:
+        lengths = np.linalg.norm(numbers, axis=1, keepdims=True)
+        numbers = numbers / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return numbers
 
 
-def _variances(reference: Array) -> Array:
-    """Return the variance of each number over the images."""
+def _variances(reference: Array, decision: Decision) -> Array:
+    """Return the variance of each number over the images; of an EMBED task the mean for all."""
     largest = max(float(np.abs(reference).max()), float(np.finfo(np.float32).tiny))
-    variances: Array = np.maximum(reference.var(axis=0), (LEAST_SPREAD * largest) ** 2)
+    found = reference.var(axis=0)
+    if decision.task is Task.EMBED:
+        found = np.full_like(found, found.mean())
+    variances: Array = np.maximum(found, (LEAST_SPREAD * largest) ** 2)
     return variances
 
 

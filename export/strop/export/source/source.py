@@ -14,6 +14,7 @@ from strop.export.ir.graph import Array
 from strop.export.source.file_kind import FileKind, file_kind
 from strop.export.source.normalization import Normalization
 from strop.export.tensorflow_logs import quiet_tensorflow
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Source:
         file: Where it was loaded from; None of a model that was in memory.
         tflite: The same function as a float32 .tflite of batch 1, where strop wrote it; None
             where TensorFlow's converter does.
+        task: What its output is; None for what its end says.
         engine: What runs `forward`: tensorflow, or onnxruntime.
         graphs: What `compiled` and `batch_of_one` have made; tracing takes as long as a
             hundred images do.
@@ -67,6 +69,7 @@ class Source:
     model: Any = None
     file: Path | None = None
     tflite: bytes | None = None
+    task: Task | None = None
     engine: str = "tensorflow"
     # Not taken over by `replace`: another `forward` has other graphs.
     graphs: dict[str, Any] = field(default_factory=dict, init=False, compare=False)

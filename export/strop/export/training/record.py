@@ -113,7 +113,7 @@ def as_trained(spec: ModelSpec) -> ModelSpec:
     if file is None or record is None:
         return spec
     require_network(record, spec, where=file)
-    return ModelSpec(model=str(file), name=spec.name)
+    return ModelSpec(model=str(file), name=spec.name, is_headless=spec.is_headless)
 
 
 def require_network(record: TrainingRecord, spec: ModelSpec, *, where: Path) -> None:

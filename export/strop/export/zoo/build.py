@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from strop.export.tensorflow_logs import quiet_tensorflow
 from strop.export.zoo.architectures import Architecture, architecture
 from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, ModelSpec, check_spec, side_of
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 
 if TYPE_CHECKING:
@@ -22,6 +24,32 @@ def open_model(spec: ModelSpec) -> Source:
             downloaded, read or do not fit, or no model of one image in and one row of scores
             out.
     """
+    source = _whole_model(spec)
+    return _headless(source) if spec.is_headless else source
+
+
+def _headless(source: Source) -> Source:
+    """Open a source's Keras model without its last layer with weights."""
+    if source.model is None:
+        raise SourceError(
+            f"{source.name}: its last layer can be left out of Keras models only, and this is none;"
+            " give a file that ends in the features, with --task embed"
+        )
+    from strop.export.source.headless import headless
+    from strop.export.source.source import from_keras_model
+
+    cut = from_keras_model(
+        headless(source.model, where=source.name),
+        name=f"{source.name}_features",
+        mean=source.mean,
+        std=source.std,
+        size=(source.height, source.width),
+        takes_pixels=source.takes_pixels,
+    )
+    return replace(cut, file=source.file, task=Task.EMBED)
+
+
+def _whole_model(spec: ModelSpec) -> Source:
     # Here and not above: `strop zoo` lists the zoo without Keras.
     from strop.export.source.source import from_keras_model, load_model_file
 

@@ -36,6 +36,7 @@ class ModelSpec:
             network, or of a .pth of torchvision's: then padding and normalization are
             torchvision's too.
         seed: Zoo: of random weights; None leaves those that Keras starts a training with.
+        is_headless: Without its last layer with weights, so that it gives features.
         mean: File: subtracted from the pixels, in 0..255 units; one number, or one per channel.
         std: File: what they are divided by after that.
 
@@ -50,6 +51,7 @@ class ModelSpec:
     classes: int | None = None
     weights: str | None = None
     seed: int | None = 0
+    is_headless: bool = False
     mean: float | Sequence[float] | None = None
     std: float | Sequence[float] | None = None
 

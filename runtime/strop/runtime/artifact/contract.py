@@ -40,6 +40,8 @@ class Activation(str, Enum):
 
     SOFTMAX = "softmax"
     SIGMOID = "sigmoid"
+    L2 = "l2"
+    """The vector of an image is divided by its length; see EMBED."""
     NONE = "none"
     """The scores are final."""
 
@@ -55,6 +57,8 @@ class Task(str, Enum):
     """Labels, each with a score; the answer is the set of those at or above their threshold."""
     REGRESS = "regress"
     """Numbers, which are the answer themselves."""
+    EMBED = "embed"
+    """A vector; images are alike where the angle between their vectors is small."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,14 +157,16 @@ def _check_texts(contract: Contract) -> None:
 
 
 # History: 1, the first; 2 has task, thresholds and checksum: in 1 the first two follow from the
-# scores, and the content is not verified. 3 has layout; before, inputs are NHWC.
+# scores, and the content is not verified. 3 has layout; before, inputs are NHWC. 4 has the task
+# embed, and the activation l2.
 CONTRACT = RecordFormat(
     Contract,
     writer="strop export",
-    version=3,
+    version=4,
     upgrades={
         1: adding(task=None, thresholds=[], checksum=""),
         2: adding(layout=Layout.NHWC.value),
+        3: adding(),
     },
     error=ContractError,
     remedy="export it again",

@@ -14,9 +14,9 @@ from strop.runtime.artifact.contract import Contract, Layout, Task
 from strop.runtime.classify.decision import Decision, decision_of
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.prepare import Preparation, preparation
-from strop.runtime.classify.scores import dequantize
+from strop.runtime.classify.scores import activate, dequantize
 from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
-from strop.runtime.errors import ArtifactError, ContractError, StropError
+from strop.runtime.errors import ArtifactError, ContractError, ImageError, StropError
 from strop.runtime.images.frames import check_array
 
 if TYPE_CHECKING:
@@ -88,13 +88,49 @@ class Classifier:
 
         Raises:
             ImageError: The image cannot be used.
-            ContractError: `top` is below 1.
+            ContractError: `top` is below 1, or the artifact gives a vector.
             ArtifactError: The engine fails, or a score is not finite.
         """
         if top < 1:
             raise ContractError(f"top is {top}; needed is 1 or more")
+        if self.gives_vectors:
+            raise ContractError(
+                f"{self._where}: the answer to an image is a vector and no class; ask for it with"
+                " Classifier.vector"
+            )
         scores = self.scores(image)
         return predictions(scores, self.decision, self.contract, top=top)
+
+    @property
+    def gives_vectors(self) -> bool:
+        """Whether the answer to an image is a vector (an EMBED task)."""
+        return self.decision is not None and self.decision.task is Task.EMBED
+
+    def vector(
+        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """The numbers of an image behind the contract's activation: of an EMBED task its vector.
+
+        Images are alike where the angle between their vectors is small. Behind L2 a vector has the
+        length 1, so that the cosine of two is the sum of their products.
+
+        Args:
+            image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
+
+        Returns:
+            float64 [numbers].
+
+        Raises:
+            ImageError: The image cannot be used, or its vector is all zeros.
+            ArtifactError: The engine fails, or a number is not finite.
+        """
+        scores = self.scores(image)
+        if self.gives_vectors and not scores.any():
+            named = "" if isinstance(image, np.ndarray) else f"{image}: "
+            raise ImageError(
+                f"{named}its vector is all zeros, so that it is like no other image; is it blank?"
+            )
+        return activate(scores, self.contract.activation)
 
     def scores(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]

@@ -25,12 +25,14 @@ from strop.runtime.classify.agreement import (
     why_it_says_nothing,
 )
 from strop.runtime.classify.decision import Decision, answer_in_words, answers, outputs
+from strop.runtime.classify.embedding import EmbeddingError, embedding_error, nearest
 from strop.runtime.classify.regression_error import OutputError, output_errors
-from strop.runtime.classify.scores import top_k
+from strop.runtime.classify.scores import top_k, unit_vectors
 from strop.runtime.statistics.intervals import Interval
 
 TOP = 5  # top-5 is the second number that ImageNet results are reported in
-TABLE_TASKS = (Task.MULTILABEL, Task.REGRESS)  # an image has several answers, or several numbers
+# An image has several answers, or several numbers.
+TABLE_TASKS = (Task.MULTILABEL, Task.REGRESS, Task.EMBED)
 Floats: TypeAlias = "NDArray[np.floating[Any]]"
 
 
@@ -39,11 +41,11 @@ class ModelAnswers:
     """The answers of one model to N images.
 
     Attributes:
-        rows: int64 [N, K], as `decision.answers`; no columns of a REGRESS task.
+        rows: int64 [N, K], as `decision.answers`; no columns of REGRESS and EMBED tasks.
         best: int64 [N, TOP at most], the best classes of a CLASSIFY task, best first; no
             columns of other tasks.
-        outputs: float64 [N, scores], the activated scores of a MULTILABEL or REGRESS task; no
-            columns of other tasks.
+        outputs: float64 [N, scores], the activated scores of a MULTILABEL or REGRESS task, the
+            unit vectors of an EMBED task; no columns of other tasks.
     """
 
     rows: Answers
@@ -58,8 +60,8 @@ class Truth:
     Attributes:
         task: What the scores are.
         names: Of classes, labels or numbers; empty where classes have none.
-        rows: [N, K], as `ModelAnswers.rows`, of a REGRESS task as `ModelAnswers.outputs`; None
-            where they are unknown.
+        rows: [N, K], as `ModelAnswers.rows`, of a REGRESS task as `ModelAnswers.outputs`, of an
+            EMBED task [N, 1], the classes of the images; None where they are unknown.
     """
 
     task: Task
@@ -72,8 +74,9 @@ class Accuracy:
     """How often one model is right; a figure is None where the truth is unknown.
 
     Attributes:
-        top1: Images with the right answer: class, or whole set of labels; None of a REGRESS
-            task.
+        top1: Images with the right answer: class, or whole set of labels; of an EMBED task the
+            images whose nearest other image is of their class (recall@1), of those that share
+            theirs with another; None of a REGRESS task.
         top5: Images whose class is among the TOP best; None of other tasks than CLASSIFY.
         mean_average_precision: Of a MULTILABEL task; None of others.
     """
@@ -93,13 +96,15 @@ class Comparison:
     Attributes:
         found: How often the model is right.
         reference: How often the reference is; without a reference as of unknown truth.
-        agreement: Images with the same answer; None without a reference, and of a REGRESS task.
+        agreement: Images with the same answer, of an EMBED task with the same nearest other
+            image; None without a reference, and of a REGRESS task.
         drop: How many more images the reference has right; None where that is unknown.
         constant: What one answer for all images would be worth; None as `agreement`.
         label_agreement: Of a MULTILABEL task with a reference, for each label the share of images
             on which it is set alike; empty of others.
         errors: Of a REGRESS task, one for each number, against the reference or else the truth;
             empty of others, and where neither is known.
+        embedding: Of an EMBED task with a reference; None of others.
     """
 
     found: Accuracy
@@ -109,10 +114,13 @@ class Comparison:
     constant: Constant | None = None
     label_agreement: tuple[float, ...] = ()
     errors: tuple[OutputError, ...] = ()
+    embedding: EmbeddingError | None = None
 
     def __repr__(self) -> str:
         shares = {"top-1": self.found.top1, "agreement": self.agreement}
         parts = [f"{name} {each!r}" for name, each in shares.items() if each is not None]
+        if self.embedding is not None:
+            parts.append(f"cosine {self.embedding.cosine_median:.5f}")
         parts += [f"{each.output} off by {each.mean:.4g}" for each in self.errors]
         return f"<Comparison: {', '.join(parts) or 'nothing known'}>"
 
@@ -132,6 +140,8 @@ class Comparison:
         """
         if self.constant is None or self.agreement is None:
             return ""
+        if truth.task is Task.EMBED:
+            return _why_neighbours_say_nothing(self.constant, self.agreement, reference)
         answer = answer_in_words(truth.task, truth.names, self.constant.answer)
         return why_it_says_nothing(
             self.constant, self.agreement, answer=answer, reference=reference
@@ -154,6 +164,8 @@ def model_answers(decision: Decision, scores: Floats) -> ModelAnswers:
         rows = answers(decision, scores)
     is_table = decision.task in TABLE_TASKS
     table = outputs(decision, scores) if is_table else np.zeros((n, 0))
+    if decision.task is Task.EMBED:
+        table = unit_vectors(table)
     return ModelAnswers(rows=rows, best=best, outputs=table)
 
 
@@ -170,6 +182,9 @@ def accuracy(found: ModelAnswers, truth: Truth) -> Accuracy:
     """How often a model is right."""
     if truth.rows is None or truth.task is Task.REGRESS:
         return UNKNOWN
+    if truth.task is Task.EMBED:
+        own, right = classes_of_nearest(nearest(found.outputs), truth.rows)
+        return Accuracy(top1=_share_of(same(own, right))) if len(right) else UNKNOWN
     top5 = precision = None
     if truth.task is Task.CLASSIFY:
         top5 = _share_of((found.best == truth.rows).any(axis=1))
@@ -189,13 +204,15 @@ def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -
         truth: Of these images.
 
     Raises:
-        MeasurementError: A regression on fewer than two images.
+        MeasurementError: A regression on fewer than two images, an embedding on fewer than three.
     """
     own = accuracy(found, truth)
     if truth.task is Task.REGRESS:
         return Comparison(found=own, errors=_errors(found, reference, truth))
     if reference is None:
         return Comparison(found=own)
+    if truth.task is Task.EMBED:
+        return _compare_vectors(found, reference, truth, own)
     by_label: tuple[float, ...] = ()
     if truth.task is Task.MULTILABEL:
         by_label = label_agreement(reference.rows, found.rows)
@@ -206,6 +223,49 @@ def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -
         drop=None if truth.rows is None else drop(reference.rows, found.rows, truth.rows),
         constant=constant(reference.rows, truth.rows),
         label_agreement=by_label,
+    )
+
+
+def _compare_vectors(
+    found: ModelAnswers, reference: ModelAnswers, truth: Truth, own: Accuracy
+) -> Comparison:
+    after, before = nearest(found.outputs), nearest(reference.outputs)
+    lost = classes = None
+    if truth.rows is not None:
+        classes = truth.rows[:, 0]
+        (was, right), (now, _) = (classes_of_nearest(each, truth.rows) for each in (before, after))
+        lost = drop(was, now, right) if len(right) else None
+    return Comparison(
+        found=own,
+        reference=accuracy(reference, truth),
+        agreement=agreement(before, after),
+        drop=lost,
+        constant=constant(before),
+        embedding=embedding_error(reference.outputs, found.outputs, classes),
+    )
+
+
+def classes_of_nearest(found: Answers, truth: Answers) -> tuple[Answers, Answers]:
+    """Return the classes of images' nearest others, and those of the images themselves.
+
+    Args:
+        found: [N, 1], as `nearest` gives it.
+        truth: [N, 1], the classes of the images.
+
+    Returns:
+        Two of [M, 1], of the images that share their class with another.
+    """
+    _, at, counts = np.unique(truth[:, 0], return_inverse=True, return_counts=True)
+    is_shared = counts[at] > 1
+    return truth[found[is_shared, 0]], truth[is_shared]
+
+
+def _why_neighbours_say_nothing(always: Constant, found: Share, reference: str) -> str:
+    if always.is_beaten_by(found):
+        return ""
+    return (
+        f"{reference} finds one image nearest to {always.hits} of the {always.images}, and the same"
+        f" nearest image on {100 * found.share:.2f} % of them is not clearly more"
     )
 
 

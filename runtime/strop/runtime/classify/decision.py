@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Scores: TypeAlias = "NDArray[np.floating[Any]]"
 THRESHOLD_TASKS = (Task.BINARY, Task.MULTILABEL)
+NUMBER_TASKS = (Task.REGRESS, Task.EMBED)
+SEVERAL_SCORES = (Task.CLASSIFY, Task.EMBED)
 MAX_NAMED = 5  # labels of one answer
 PROBABILITY, LOGIT = 0.5, 0.0  # the usual thresholds: even odds
 
@@ -46,13 +48,13 @@ class Decision:
 
     @property
     def has_classes(self) -> bool:
-        """Whether answers are classes or labels; those of a REGRESS task are numbers."""
-        return self.task is not Task.REGRESS
+        """Whether answers are classes or labels; of REGRESS and EMBED tasks they are numbers."""
+        return self.task not in NUMBER_TASKS
 
     @property
     def names_needed(self) -> int:
-        """How many labels name the answers."""
-        return 2 if self.task is Task.BINARY else self.scores
+        """How many labels name the answers; 0 of an EMBED task, whose numbers have no names."""
+        return {Task.BINARY: 2, Task.EMBED: 0}.get(self.task, self.scores)
 
 
 def decide(
@@ -65,8 +67,9 @@ def decide(
 ) -> Decision:
     """Fill in a decision from what is known; a task that is given wins.
 
-    Without a task, one score is BINARY, several behind a sigmoid are MULTILABEL and all
-    others CLASSIFY. A threshold is 0.5 behind a sigmoid or softmax and 0 otherwise.
+    Without a task, one score is BINARY, several behind a sigmoid are MULTILABEL, behind a
+    division by their length EMBED, and all others CLASSIFY. A threshold is 0.5 behind a sigmoid
+    or softmax and 0 otherwise.
 
     Args:
         scores: For an image.
@@ -84,10 +87,15 @@ def decide(
             f"{where}: the task is binary, which takes one score, and there are {scores}; with two"
             " scores it is classify"
         )
-    if found is Task.CLASSIFY and scores == 1:
+    if found in SEVERAL_SCORES and scores == 1:
         raise ContractError(
-            f"{where}: the task is classify, which takes several scores, and there is one; with"
-            " one score it is binary or regress"
+            f"{where}: the task is {found.value}, which takes several scores, and there is one;"
+            " with one score it is binary or regress"
+        )
+    if found in THRESHOLD_TASKS and activation is Activation.L2:
+        raise ContractError(
+            f"{where}: the task is {found.value}, and the model divides its vector by its length,"
+            " so that no score stands alone; give --task embed"
         )
     if found not in THRESHOLD_TASKS:
         if thresholds:
@@ -114,7 +122,8 @@ def decide(
 def _usual_task(scores: int, activation: Activation) -> Task:
     if scores == 1:
         return Task.BINARY
-    return Task.MULTILABEL if activation is Activation.SIGMOID else Task.CLASSIFY
+    usual = {Activation.SIGMOID: Task.MULTILABEL, Activation.L2: Task.EMBED}
+    return usual.get(activation, Task.CLASSIFY)
 
 
 def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decision | None:
@@ -152,15 +161,15 @@ def answers(decision: Decision, scores: Scores) -> NDArray[np.int64]:
     """Return the answer to each image, as a row; equal rows are the same answer.
 
     Args:
-        decision: The rule; not of a REGRESS task.
+        decision: The rule; of a task whose answers are classes or labels.
         scores: float [N, scores], before the activation.
 
     Returns:
         [N, 1], the class, for CLASSIFY (of equal scores the lower index) and BINARY;
         [N, scores], 1 for each label that is in the answer, for MULTILABEL.
     """
-    if decision.task is Task.REGRESS:
-        raise TypeError("a regression has numbers, no answers that are the same or not")
+    if not decision.has_classes:
+        raise TypeError(f"{decision.task.value}: numbers are not the same answer or another")
     if decision.task is Task.CLASSIFY:
         best: NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
         return best[:, None]
@@ -180,10 +189,10 @@ def answers_of_classes(decision: Decision, classes: Sequence[int]) -> NDArray[np
 def margins(decision: Decision, scores: Scores) -> NDArray[np.float64]:
     """Return how far each image's scores are from another answer, float64 [N], in units of a score.
 
-    0 for a REGRESS task, which has no other answer.
+    0 for REGRESS and EMBED tasks, which have no other answer.
     """
     wide = scores.astype(np.float64)
-    if decision.task is Task.REGRESS:
+    if not decision.has_classes:
         return np.zeros(len(scores))
     if decision.task is Task.CLASSIFY:
         ordered = np.sort(wide, axis=1)
@@ -212,6 +221,8 @@ def answer_names(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
     """
     if decision.task is Task.BINARY and len(labels) == 1:
         return (f"not {labels[0]}", labels[0])
+    if decision.task is Task.EMBED:
+        return ()
     return tuple(labels) or tuple(str(index) for index in range(decision.names_needed))
 
 
@@ -247,6 +258,8 @@ def in_words(decision: Decision | None, labels: Sequence[str]) -> str:
         return f"classify: the highest of {decision.scores} scores"
     if task is Task.REGRESS:
         return "regress: the scores are the answer"
+    if task is Task.EMBED:
+        return f"embed: a vector of {decision.scores} numbers"
     limits = sorted(set(decision.thresholds))
     limit = f"{limits[0]:g}" if len(limits) == 1 else "its threshold"
     if task is Task.MULTILABEL:

@@ -20,10 +20,11 @@ from strop.runtime.classify.comparison import (
     ModelAnswers,
     Truth,
     compare,
+    model_answers,
 )
-from strop.runtime.classify.decision import Decision, answer_names, answers, classes_in, outputs
+from strop.runtime.classify.decision import Decision, answer_names, answers, classes_in
 from strop.runtime.classify.scores import top_k
-from strop.runtime.errors import ContractError, ImageError, MeasurementError
+from strop.runtime.errors import ArtifactError, ContractError, ImageError, MeasurementError
 from strop.runtime.images.dataset import LabelledImage, pixels_in_order
 from strop.runtime.progress import Progress, unwatched
 
@@ -37,15 +38,16 @@ class Evaluation:
     Attributes:
         truth: Class of each image; None where unknown.
         ranked: For each image the best TOP classes, best first; of a BINARY task the one that
-            is the answer, of a MULTILABEL task all that are in it, of a REGRESS task none.
+            is the answer, of a MULTILABEL task all that are in it, of REGRESS and EMBED tasks none.
         against: Those of the reference, the other artifact; None without one.
         task: What the scores are.
-        outputs: Of a MULTILABEL or REGRESS task each image's activated scores; None of others.
+        outputs: Of a MULTILABEL or REGRESS task each image's activated scores, of an EMBED task
+            its unit vector; None of others.
         against_outputs: The same of the reference; None without one.
         targets: For each image as many numbers as there are scores, as `read_truth` gives
             them; None where `truth` has all that is known.
         thresholds: Of the artifact, as in `Decision`.
-        names: Of classes, labels or numbers; empty for a CLASSIFY task.
+        names: Of classes, labels or numbers; empty for CLASSIFY and EMBED tasks.
 
     Raises:
         MeasurementError: There is not for each image what its task needs.
@@ -64,6 +66,8 @@ class Evaluation:
     def __post_init__(self) -> None:
         is_table = self.task in TABLE_TASKS
         width = len(self.names) if is_table else 1
+        if self.task is Task.EMBED and self.outputs:
+            width = len(self.outputs[0])
         tables = [self.outputs] if is_table else []
         if is_table and self.against is not None:
             tables.append(self.against_outputs)
@@ -181,11 +185,12 @@ def evaluate(
     )
 
     def steps() -> Iterator[None]:
-        pairs = _pixel_pairs([image.path for image in images], classifier, against)
-        for pixels, reference_pixels in pairs:
-            own.add(classifier.scores(pixels))
+        paths = [image.path for image in images]
+        pairs = _pixel_pairs(paths, classifier, against)
+        for path, (pixels, reference_pixels) in zip(paths, pairs, strict=True):
+            own.add(classifier.scores(pixels), path)
             if against is not None:
-                other.add(against.scores(reference_pixels))
+                other.add(against.scores(reference_pixels), path)
             yield
 
     for _ in progress(steps(), len(images), "classifying"):
@@ -217,16 +222,21 @@ class _AnswersSoFar:
         self.ranked: list[tuple[int, ...]] = []
         self.outputs: list[tuple[float, ...]] = []
 
-    def add(self, scores: NDArray[np.float32]) -> None:
+    def add(self, scores: NDArray[np.float32], image: Path) -> None:
         task = self.decision.task
         if task is Task.CLASSIFY:
             self.ranked.append(top_k(scores, TOP))
             return
-        is_number = task is Task.REGRESS
-        answer = None if is_number else answers(self.decision, scores[None])[0]
+        answer = None
+        if self.decision.has_classes:
+            answer = answers(self.decision, scores[None])[0]
         self.ranked.append(() if answer is None else classes_in(self.decision, answer))
         if task is not Task.BINARY:
-            self.outputs.append(tuple(outputs(self.decision, scores).tolist()))
+            try:
+                found = model_answers(self.decision, scores[None]).outputs[0]
+            except ArtifactError as err:
+                raise ArtifactError(f"{image}: {err}") from err
+            self.outputs.append(tuple(found.tolist()))
 
     @property
     def kept(self) -> tuple[tuple[float, ...], ...] | None:

@@ -39,7 +39,7 @@ def predictions(
 
     Args:
         scores: [scores], before the activation.
-        decision: None where it is open what the scores say.
+        decision: None where it is open what the scores say; not of an EMBED task.
         contract: Gives labels and activation.
         top: Most classes or labels, at least 1.
     """

@@ -48,13 +48,18 @@ def activate(scores: NDArray[np.float32], activation: Activation) -> NDArray[np.
     """Apply the contract's activation to scores.
 
     Args:
-        scores: [classes].
+        scores: [..., classes].
         activation: NONE returns the scores themselves.
+
+    Raises:
+        ArtifactError: L2 of a vector of zeros.
     """
     if activation is Activation.SOFTMAX:
         return softmax(scores)
     if activation is Activation.SIGMOID:
         return sigmoid(scores)
+    if activation is Activation.L2:
+        return unit_vectors(scores)
     return scores.astype(np.float64)
 
 
@@ -71,6 +76,23 @@ def sigmoid(scores: Floats) -> NDArray[np.float64]:
     wide = scores.astype(np.float64)
     small = np.exp(-np.abs(wide))  # in (0, 1], so nothing overflows
     return np.where(wide >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def unit_vectors(vectors: Floats) -> NDArray[np.float64]:
+    """Divide vectors by their lengths, over the last axis, in float64.
+
+    Raises:
+        ArtifactError: One of them is all zeros, and has no direction.
+    """
+    wide = vectors.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
+    if not lengths.all():
+        raise ArtifactError(
+            "the vector of an image is all zeros, so that it is like no other; needed is a model"
+            " that answers to this image"
+        )
+    directions: NDArray[np.float64] = wide / lengths
+    return directions
 
 
 def top_k(scores: Floats, k: int) -> tuple[int, ...]:

@@ -41,7 +41,8 @@ class Answer:
 
     Attributes:
         source: The path, or the number of the frame.
-        predictions: Best first; empty where there is an error.
+        predictions: Best first; empty where there is an error, and where there is a vector.
+        vector: The answer of an EMBED task; empty of others.
         latency_ns: From the file or frame to the labels; None where there is an error.
         error: What is wrong with the image, and what to do; None where nothing is.
         engine: What computed; None where there is an error.
@@ -52,6 +53,7 @@ class Answer:
     latency_ns: int | None = None
     error: str | None = None
     engine: EngineFacts | None = None
+    vector: tuple[float, ...] = ()
 
 
 def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
@@ -88,17 +90,38 @@ def classify_each(
         if isinstance(item, Unusable):
             yield Answer(source=item.path, error=item.reason)
             continue
-        source = item.number if isinstance(item, Frame) else item
-        started_ns = time.perf_counter_ns()
         try:
-            predictions = classifier.classify(_image(item, classifier), top=top)
+            yield answer_to(item, classifier, top=top)
         except ImageError as err:
-            yield Answer(source=source, error=str(err))
-            continue
-        latency_ns = time.perf_counter_ns() - started_ns
-        yield Answer(
-            source=source, predictions=predictions, latency_ns=latency_ns, engine=classifier.facts
-        )
+            yield Answer(source=_source(item), error=str(err))
+
+
+def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_TOP) -> Answer:
+    """Answer one image, by classes or by a vector.
+
+    Raises:
+        ImageError: It cannot be used.
+        ContractError, ArtifactError: As `classify_each`.
+    """
+    started_ns = time.perf_counter_ns()
+    image = _image(item, classifier)
+    predictions: tuple[Prediction, ...] = ()
+    vector: tuple[float, ...] = ()
+    if classifier.gives_vectors:
+        vector = tuple(classifier.vector(image).tolist())
+    else:
+        predictions = classifier.classify(image, top=top)
+    return Answer(
+        source=_source(item),
+        predictions=predictions,
+        latency_ns=time.perf_counter_ns() - started_ns,
+        engine=classifier.facts,
+        vector=vector,
+    )
+
+
+def _source(item: str | Frame) -> str | int:
+    return item.number if isinstance(item, Frame) else item
 
 
 def _image(item: str | Frame, classifier: Classifier) -> str | NDArray[np.uint8] | Image:

@@ -79,8 +79,8 @@ def images_with_truth(
 
     Subfolders name classes where there are labels and no image lies outside of them. Those of
     a BINARY task need no labels: of two subfolders, in the order of their names, the first has
-    the images below the threshold. An image of a MULTILABEL task then has that one label. A
-    REGRESS task has no classes.
+    the images below the threshold. An image of a MULTILABEL task then has that one label. An
+    EMBED task takes subfolders of any names for classes. A REGRESS task has none.
 
     Args:
         folder: Of the images.
@@ -92,12 +92,19 @@ def images_with_truth(
         ImageError: The folder, a subfolder's name or the table cannot be used.
     """
     folder, names = Path(folder), tuple(labels)
+    if table is not None and decision.task is Task.EMBED:
+        raise ImageError(
+            f"{table}: a table of answers, and the answer of an embedding is a vector; sort the"
+            " images into one subfolder per class instead"
+        )
     if table is not None:
         paths = list_images(folder)
         rows = read_truth(table, folder, paths, decision=decision, labels=names)
         return KnownImages(paths=paths, classes=None, targets=rows, labels=names)
     if decision.task is Task.BINARY and len(names) != decision.names_needed:
         names = _two_subfolders(folder) or names
+    if decision.task is Task.EMBED:
+        return _by_subfolder(folder)
     if (
         decision.task is Task.REGRESS
         or len(names) != decision.names_needed
@@ -129,8 +136,11 @@ def require_truth(
     if decision.task is Task.REGRESS:
         what, needed = "numbers without a truth", "give --truth FILE"
     else:
-        what = "images outside of subfolders" if labels else "an artifact without labels"
-        needed = "sort the images into one subfolder per class and give --labels"
+        is_named = labels or decision.task is Task.EMBED
+        what = "images outside of subfolders" if is_named else "an artifact without labels"
+        needed = "sort the images into one subfolder per class"
+        if decision.task is not Task.EMBED:
+            needed += " and give --labels"
         if decision.task is Task.MULTILABEL:
             needed += ", or --truth FILE"
     raise ImageError(
@@ -154,8 +164,21 @@ def evenly(images: Sequence[T], limit: int | None) -> tuple[T, ...]:
 
 def _two_subfolders(folder: Path) -> tuple[str, ...]:
     """Return the names of the two subfolders that hold all images; empty if there are not two."""
+    names = _subfolders(folder, list_images(folder))
+    return names if len(names) == BINARY_FOLDERS else ()
+
+
+def _by_subfolder(folder: Path) -> KnownImages:
+    """List images whose subfolders, in the order of their names, are their classes."""
     paths = list_images(folder)
+    names = _subfolders(folder, paths)
+    index = {name: number for number, name in enumerate(names)}
+    classes = tuple(index[path.relative_to(folder).parts[0]] for path in paths) if names else None
+    return KnownImages(paths=paths, classes=classes, targets=None, labels=())
+
+
+def _subfolders(folder: Path, paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names of the subfolders that hold all images, in order; empty if some do not."""
     if any(path.parent == folder for path in paths):
         return ()
-    names = sorted({path.relative_to(folder).parts[0] for path in paths})
-    return tuple(names) if len(names) == BINARY_FOLDERS else ()
+    return tuple(sorted({path.relative_to(folder).parts[0] for path in paths}))

@@ -92,10 +92,19 @@ def write_whole(text: str, path: Path) -> None:
     Raises:
         OutputError: The folder or the file cannot be written.
     """
+    # A lone surrogate is a byte of a file's name; in JSON this is its escape.
+    write_whole_bytes(text.encode("utf-8", errors="backslashreplace"), path)
+
+
+def write_whole_bytes(content: bytes, path: Path) -> None:
+    """Write a file, all of it or nothing, over whatever is there.
+
+    Raises:
+        OutputError: The folder or the file cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # A lone surrogate is a byte of a file's name; in JSON this is its escape.
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as err:
         partial.unlink(missing_ok=True)

@@ -85,6 +85,12 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         metavar="S[,S,S]",
         help="model file: what the pixels are divided by after --mean",
     )
+    group.add_argument(
+        "--no-top",
+        action="store_true",
+        help="leave out the last layer of a Keras model: the files give its features, a vector for"
+        " each image (--task embed)",
+    )
 
 
 def _add_output_flags(group: argparse._ArgumentGroup) -> None:

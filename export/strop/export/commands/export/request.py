@@ -35,7 +35,7 @@ def model_spec(options: argparse.Namespace) -> ModelSpec:
         given = [f"--{flag}" for flag in MODEL_FLAGS if getattr(options, flag) is not None]
         if given:
             raise SourceError(f"{', '.join(given)} given for the shipped default; name a source")
-        return shipped_spec()
+        return replace(shipped_spec(), is_headless=options.no_top)
     return as_trained(
         ModelSpec(
             model=options.source,
@@ -43,6 +43,7 @@ def model_spec(options: argparse.Namespace) -> ModelSpec:
             alpha=options.alpha,
             classes=options.classes,
             weights=options.weights,
+            is_headless=options.no_top,
             mean=options.mean,
             std=options.std,
         )
@@ -76,11 +77,13 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
         request = with_consumer(request, options.consumer, _given(options))
     if options.source is not None:
         return request
+    has_vectors = request.spec.is_headless or request.task is Task.EMBED
+    labels = request.labels or (None if has_vectors else read_labels(SHIPPED_LABELS))
     return replace(
         request,
         calibration_data=request.calibration_data or SHIPPED_CALIBRATION,
         validation_data=request.validation_data or SHIPPED_VALIDATION,
-        labels=request.labels or read_labels(SHIPPED_LABELS),
+        labels=labels,
         resize=request.resize or ResizeRule.STRETCH,
     )
 

@@ -8,14 +8,15 @@ from dataclasses import asdict
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.agreement import Share
+from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import Interval
 
-# History: 2 has the task, and what is said of others than classify.
-FORMAT_VERSION = 2
+# History: 2 has the task, and what is said of others than classify; 3 has embeddings.
+FORMAT_VERSION = 3
 COLUMNS = ("", "share", "95 % interval", "images")
 ERROR_COLUMNS = (
     "output",
@@ -26,8 +27,18 @@ ERROR_COLUMNS = (
     "95 % interval",
     "largest, share",
 )
-ANSWERS = {Task.CLASSIFY: "top-1", Task.BINARY: "answer", Task.MULTILABEL: "set of labels"}
-RIGHT = {Task.CLASSIFY: "top-1", Task.BINARY: "right", Task.MULTILABEL: "whole set right"}
+ANSWERS = {
+    Task.CLASSIFY: "top-1",
+    Task.BINARY: "answer",
+    Task.MULTILABEL: "set of labels",
+    Task.EMBED: "nearest image",
+}
+RIGHT = {
+    Task.CLASSIFY: "top-1",
+    Task.BINARY: "right",
+    Task.MULTILABEL: "whole set right",
+    Task.EMBED: "recall@1",
+}
 
 
 def rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
@@ -59,6 +70,27 @@ def rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
         name = f"{right} drop from the reference"
         between = _interval(drop.interval)
         found.append((name, f"{drop.drop:.4f}", between, f"{drop.lost}-{drop.won}"))
+    return found + _vector_rows(compared.embedding)
+
+
+def _vector_rows(error: EmbeddingError | None) -> list[tuple[str, str, str, str]]:
+    """Make the rows of an EMBED task's cosines and pairs."""
+    if error is None:
+        return []
+    found = [
+        ("cosine to the reference, median", f"{error.cosine_median:.5f}", "", ""),
+        ("cosine, 1st percentile", f"{error.cosine_low:.5f}", "", ""),
+        ("cosine, worst", f"{error.cosine_worst:.5f}", "", ""),
+    ]
+    pairs = error.verification
+    if pairs is not None:
+        at = f"pairs judged right at {pairs.threshold:.4f}"
+        drop = _interval(pairs.drop_interval)
+        found += [
+            (at, f"{pairs.accuracy:.4f}", "", ""),
+            (f"{at}, the reference", f"{pairs.reference_accuracy:.4f}", "", ""),
+            ("drop of these from the reference", f"{pairs.drop:.4f}", drop, ""),
+        ]
     return found
 
 
@@ -142,6 +174,7 @@ def record(
             "top1": _counted(compared.reference.top1),
             "agreed": _counted(compared.agreement),
             "label_agreement": compared.label_agreement,
+            "embedding": None if compared.embedding is None else asdict(compared.embedding),
             "drop": None
             if drop is None
             else {

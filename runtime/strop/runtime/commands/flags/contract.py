@@ -65,7 +65,8 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
         "--task",
         choices=[task.value for task in Task],
         help="what the scores are (default: as the contract says, or else binary for one score,"
-        " multilabel for several behind a sigmoid, classify for others)",
+        " multilabel for several behind a sigmoid, embed for a vector divided by its length, and"
+        " classify for others)",
     )
     group.add_argument(
         "--threshold",

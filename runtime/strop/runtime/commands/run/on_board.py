@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from strop.runtime.classify.predictions import Prediction
 from strop.runtime.classify.selftest import SelfTest
 from strop.runtime.classify.stream import Answer
 from strop.runtime.commands.flags.contract import Opening
@@ -63,11 +62,11 @@ STREAM = Command(name="run", request=StreamRequest, record=Answer)
 
 def classify_on_board(
     target: Target, request: StreamRequest
-) -> tuple[EngineFacts, tuple[tuple[Prediction, ...], ...]]:
+) -> tuple[EngineFacts, tuple[Answer, ...]]:
     """Have a board classify image files, all or none.
 
     Returns:
-        What ran the artifact there, and for each image its classes.
+        What ran the artifact there, and for each image its answer.
 
     Raises:
         ArtifactError: A file cannot be read.
@@ -88,7 +87,7 @@ def classify_on_board(
             f"{target}: {len(answers)} answers, sent were {len(request.images)} images; is that"
             " board yours?"
         )
-    return engine, tuple(answer.predictions for answer in answers)
+    return engine, tuple(answers)
 
 
 def selftest_on_board(target: Target, request: SelftestRequest) -> SelfTested:

@@ -13,7 +13,7 @@ from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import golden_beside, read_golden
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.classify.selftest import selftest
-from strop.runtime.classify.stream import Answer, classify_each
+from strop.runtime.classify.stream import Answer, answer_to, classify_each
 from strop.runtime.commands.flags.contract import (
     Opening,
     add_contract_flags,
@@ -41,7 +41,10 @@ from strop.runtime.commands.run.stream import (
     stream,
 )
 from strop.runtime.commands.run.table import print_images, print_selftest
+from strop.runtime.commands.run.vectors import KeptVectors, add_vectors_flag
+from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ImageError
+from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Work
 
 SELFTEST_FAILED = 1  # the exit code
@@ -96,6 +99,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         action="store_true",
         help="one record per line on stdout for every image, as soon as it is known",
     )
+    add_vectors_flag(parser)
     add_stream_flags(parser)
     add_engine_flags(parser)
     add_contract_flags(parser)
@@ -132,21 +136,38 @@ def run(options: argparse.Namespace) -> int:
         camera=options.camera,
         frames=options.frames,
     )
+    kept = KeptVectors(path=options.vectors, artifact=options.artifact)
+    code = 0
     if streams:
-        if target is None:
-            with _opened(opening) as classifier:
-                return stream(options, classifier)
-        with stream_on_board(target, asked, options.images or ()) as answers:
-            return show_answers(lambda stop: stop.until_stopped(answers), as_json=options.jsonl)
-    if target is not None:
-        facts, answered = classify_on_board(target, asked)
+        code = _show_stream(options, asked, target, kept)
     else:
-        with _opened(opening) as classifier:
-            facts = classifier.facts
-            answered = tuple(classifier.classify(path, top=options.top) for path in images)
-    results = list(zip(images, answered, strict=True))
-    print_images(options.artifact, facts, results, as_json=options.json)
-    return 0
+        facts, answered = _answered(asked, target)
+        results = list(zip(images, kept.keep(answered), strict=True))
+        print_images(options.artifact, facts, results, as_json=options.json)
+    kept.write()
+    return code
+
+
+def _show_stream(
+    options: argparse.Namespace, asked: StreamRequest, target: Target | None, kept: KeptVectors
+) -> int:
+    if target is None:
+        with _opened(asked.opening) as classifier:
+            return stream(options, classifier, kept)
+    with stream_on_board(target, asked, options.images or ()) as answers:
+        return show_answers(
+            lambda stop: kept.keep(stop.until_stopped(answers)), as_json=options.jsonl
+        )
+
+
+def _answered(
+    asked: StreamRequest, target: Target | None
+) -> tuple[EngineFacts, tuple[Answer, ...]]:
+    if target is not None:
+        return classify_on_board(target, asked)
+    with _opened(asked.opening) as classifier:
+        answers = (answer_to(str(path), classifier, top=asked.top) for path in asked.images)
+        return classifier.facts, tuple(answers)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.stream import Answer, Frame, classify_each, frames
 from strop.runtime.commands.flags.numbers import positive
 from strop.runtime.commands.run.stop_signals import StopSignals
+from strop.runtime.commands.run.table import answer_record, begin
+from strop.runtime.commands.run.vectors import KeptVectors
 from strop.runtime.errors import ImageError, StropError
 from strop.runtime.images.camera import open_camera
 from strop.runtime.images.find import Unusable, find_images, names_many
@@ -62,7 +64,7 @@ def is_stream(options: argparse.Namespace) -> bool:
     return many is not None or bool(options.jsonl)
 
 
-def stream(options: argparse.Namespace, classifier: Classifier) -> int:
+def stream(options: argparse.Namespace, classifier: Classifier, kept: KeptVectors) -> int:
     """Print an answer for every image as soon as it is known, and at the end how many.
 
     SIGINT and SIGTERM end the stream after the line that is being worked on.
@@ -70,6 +72,7 @@ def stream(options: argparse.Namespace, classifier: Classifier) -> int:
     Args:
         options: Of `strop run`.
         classifier: Opened.
+        kept: Takes the vectors.
 
     Returns:
         As `show_answers`.
@@ -82,7 +85,8 @@ def stream(options: argparse.Namespace, classifier: Classifier) -> int:
         items = _items(options, stack)
 
         def answers(stop: StopSignals) -> Iterator[Answer]:
-            return classify_each(classifier, stop.until_stopped(items), top=options.top)
+            found = classify_each(classifier, stop.until_stopped(items), top=options.top)
+            return kept.keep(found)
 
         return show_answers(answers, as_json=options.jsonl)
 
@@ -148,8 +152,9 @@ def _show_line(answer: Answer) -> None:
         else f"({each.score:.4f} {each.label})"
         for each in answer.predictions
     )
+    shown = (begin(answer.vector),) if answer.vector else tuple(classes)
     latency = f"{(answer.latency_ns or 0) / NS_PER_MS:.2f} ms"
-    console.line(console.COLUMN_GAP.join((source, latency, *classes)))
+    console.line(console.COLUMN_GAP.join((source, latency, *shown)))
 
 
 def _show_json(answer: Answer) -> None:
@@ -159,10 +164,9 @@ def _show_json(answer: Answer) -> None:
     if answer.error is not None:
         console.json_line(record | {"error": answer.error})
         return
-    predictions = [asdict(each) for each in answer.predictions]
     engine = None if answer.engine is None else asdict(answer.engine)
-    result = {"predictions": predictions, "latency_ns": answer.latency_ns, "engine": engine}
-    console.json_line(record | result)
+    result = {"latency_ns": answer.latency_ns, "engine": engine}
+    console.json_line(record | answer_record(answer) | result)
 
 
 def _summary(n_classified: int, n_failed: int, received: Signals | None = None) -> str:

@@ -8,20 +8,22 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.classify.predictions import Prediction
 from strop.runtime.classify.selftest import SelfTest
+from strop.runtime.classify.stream import Answer
 from strop.runtime.commands.run.on_board import SelfTested
 from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 
-# History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes.
-FORMAT_VERSION = 2
+# History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes; 3
+# has vectors.
+FORMAT_VERSION = 3
+SHOWN = 4  # numbers of a vector
 
 
 def print_images(
     artifact: Path,
     facts: EngineFacts,
-    results: Sequence[tuple[Path, tuple[Prediction, ...]]],
+    results: Sequence[tuple[Path, Answer]],
     *,
     as_json: bool,
 ) -> None:
@@ -34,13 +36,16 @@ def print_images(
         as_json: One record, not a table.
     """
     if as_json:
-        images = [
-            {"path": str(path), "predictions": [asdict(each) for each in found]}
-            for path, found in results
-        ]
+        images = [{"path": str(path), **answer_record(found)} for path, found in results]
         console.json(_header(artifact, facts) | {"images": images})
         return
-    predictions = [(str(path), each) for path, found in results for each in found]
+    if any(found.vector for _, found in results):
+        console.table(
+            ("image", "numbers", "vector"),
+            [(str(path), len(found.vector), begin(found.vector)) for path, found in results],
+        )
+        return
+    predictions = [(str(path), each) for path, found in results for each in found.predictions]
     rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
     if all(each.is_set is None for _, each in predictions):
         console.table(("image", "score", "label"), rows)
@@ -50,6 +55,19 @@ def print_images(
         ("image", "score", "label", "set"),
         [(*row, answer) for row, answer in zip(rows, answers, strict=True)],
     )
+
+
+def answer_record(found: Answer) -> dict[str, object]:
+    """Make the fields of an answer: its predictions, or its vector."""
+    if found.vector:
+        return {"vector": found.vector}
+    return {"predictions": [asdict(each) for each in found.predictions]}
+
+
+def begin(vector: Sequence[float]) -> str:
+    """Write the first numbers of a vector."""
+    shown = " ".join(f"{each:.4f}" for each in vector[:SHOWN])
+    return shown + (" ..." if len(vector) > SHOWN else "")
 
 
 def print_selftest(artifact: Path, tried: SelfTested, *, as_json: bool) -> None:

@@ -1,0 +1,93 @@
+"""Keeps the vectors of the images that `strop run --vectors FILE` answers, and writes them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from strop import console
+from strop.runtime.artifact.artifact import read_contract, sha256_file
+from strop.runtime.classify.stream import Answer
+from strop.runtime.classify.vector_index import (
+    IndexFacts,
+    VectorIndex,
+    require_suffix,
+    write_vectors,
+)
+from strop.runtime.errors import ContractError
+from strop.runtime.records.version import installed_version
+
+
+def add_vectors_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --vectors."""
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="FILE",
+        help="write the images' vectors, of an artifact that gives them: .npz, an index for strop"
+        " search, or .npy, float32 [images, numbers]",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptVectors:
+    """The vectors so far.
+
+    Attributes:
+        path: Where they are to be written; None keeps none.
+        artifact: What makes them.
+        images: Their paths, or numbers of frames.
+        vectors: Of these.
+    """
+
+    path: Path | None
+    artifact: Path
+    images: list[str] = field(default_factory=list)
+    vectors: list[tuple[float, ...]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            require_suffix(self.path)
+
+    def keep(self, answers: Iterable[Answer]) -> Iterator[Answer]:
+        """Pass answers on, and keep their vectors.
+
+        Raises:
+            ContractError: An answer has none.
+        """
+        for answer in answers:
+            if self.path is not None and answer.error is None:
+                self._add(answer)
+            yield answer
+
+    def _add(self, answer: Answer) -> None:
+        if not answer.vector:
+            raise ContractError(
+                f"{self.artifact}: gives classes or numbers, and --vectors needs vectors; export it"
+                " with --no-top, or give --task embed"
+            )
+        self.images.append(str(answer.source))
+        self.vectors.append(answer.vector)
+
+    def write(self) -> None:
+        """Write what was kept; nothing where there is none.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if self.path is None or not self.images:
+            return
+        contract = read_contract(self.artifact)
+        facts = IndexFacts(
+            strop_version=installed_version(),
+            sha256=sha256_file(self.artifact),
+            source_sha256="" if contract is None else contract.source_sha256,
+            images=tuple(self.images),
+        )
+        vectors = np.array(self.vectors, np.float32)
+        write_vectors(VectorIndex(facts=facts, vectors=vectors), self.path)
+        console.note(f"{self.path}: {len(vectors)} vectors of {vectors.shape[1]} numbers")
