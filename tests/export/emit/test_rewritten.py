@@ -16,10 +16,12 @@ from tests.export.emit.test_emitters import batched_scores, float_scores, onnx_s
 from tests.export.emit.test_islands import model_of
 from tests.export.graphs import Steps, images_for, signal_to_noise_db, steps
 
+from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
+from strop.export.inspect.audit import audit
 from strop.export.inspect.delegation import delegation
 from strop.export.ir.execute import execute
-from strop.export.ir.graph import Fused, Kind
+from strop.export.ir.graph import CODE_MIN, Fused, Kind
 from strop.export.options.choices import Input
 
 layers, ops = keras.layers, keras.ops
@@ -54,6 +56,19 @@ def shuffled_in_groups(x: Any) -> Any:
     return layers.Conv2D(8, 1, groups=2)(x)
 
 
+def joined_with(activation: str) -> Callable[[Any], Any]:
+    """An activation whose codes begin below 0, since other values have them too: as in DenseNet."""
+
+    def joined(x: Any) -> Any:
+        large = slopes(-2, 2)  # beyond ReLU6's maximum
+        limited = layers.Conv2D(8, 3, activation=activation, kernel_initializer=large)(x)
+        total = layers.Activation(activation)(layers.Add()([x, layers.Conv2D(8, 1)(x)]))
+        both = layers.Concatenate()([limited, layers.Conv2D(8, 3)(x), total[:, 1:-1, 1:-1]])
+        return layers.Conv2D(8, 1)(both)
+
+    return joined
+
+
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "leaky relu": layers.LeakyReLU(0.2),
     "leaky relu of scores": lambda x: layers.Reshape((1, 1, 8))(
@@ -67,6 +82,8 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "square of squares": lambda x: layers.ReLU()(ops.square(ops.square(x))),
     "square of a hard-swish": lambda x: ops.square(layers.Activation("hard_silu")(x)),
     "hard-swish times its maxima": with_its_maxima,
+    "relu beside others": joined_with("relu"),
+    "relu6 beside others": joined_with("relu6"),
     "negative": lambda x: layers.ReLU()(-x),
     "maximum": lambda x: layers.Maximum()([x, layers.Conv2D(8, 1)(x)]),
     "minimum": lambda x: layers.Minimum()([x, layers.Conv2D(8, 1)(x)]),
@@ -148,6 +165,18 @@ def test_nothing_is_in_float_and_xnnpack_takes_all(made: Steps, tmp_path: Path) 
     found = delegation(path)
     assert found is not None
     assert found.is_whole, found
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+def test_onnxruntime_computes_in_codes_where_an_activation_is_beside_others(
+    activation: str, tmp_path: Path
+) -> None:
+    quantized = steps(model_of(joined_with(activation))).quantized
+    limited = [op for op in quantized.graph.ops if op.fused is not Fused.NONE]
+    assert any(quantized.graph.quant(op.output).zero_point > CODE_MIN for op in limited)
+    path = tmp_path / "made.onnx"
+    path.write_bytes(emit_onnx(quantized, {}))
+    assert audit(path).in_float == ()
 
 
 def test_int8_is_float_with_the_noise_of_eight_bits(made: Steps) -> None:

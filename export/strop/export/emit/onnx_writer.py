@@ -176,11 +176,28 @@ class OnnxWriter:
 
     def coded(self, real: str, op: Op) -> None:
         """Apply the fused activation where saturation does not, and quantize the result."""
-        limited = self.limited(real, op)
         if self.graph.is_real(op.output):
-            self.reals[op.output] = limited
-            return
-        self.quantized(limited, op.output)
+            self.reals[op.output] = self.limited(real, op)
+        elif self.ends_by_itself(op) or not self.limits_codes(op):
+            self.quantized(self.limited(real, op), op.output)
+        else:
+            # ONNX Runtime fuses nothing with a ReLU between an operation and its quantizer.
+            codes = f"{codes_of(op.output)}:unlimited"
+            self.node("QuantizeLinear", [real, *self.scale_and_zero_point(op.output)], codes)
+            self.node("Clip", [codes, *self._limits(op)], codes_of(op.output))
+
+    def limits_codes(self, op: Op) -> bool:
+        """Whether a fused activation that saturation does not apply is one of codes."""
+        return not self.graph.is_float(op)
+
+    def _limits(self, op: Op) -> list[str]:
+        """The codes of 0 and, of a ReLU6, of 6."""
+        quant, zero = self.graph.quant(op.output), self.zero_code(op.output)
+        if op.fused is Fused.RELU:
+            return [zero]
+        six = np.rint(np.float32(RELU6_LIMIT) / np.float32(quant.scale)) + quant.zero_point
+        code = np.array(min(six - CODE_MIN, CODES), np.uint8)
+        return [zero, self.constant(f"{op.output}:six", code)]
 
     def ends_by_itself(self, op: Op) -> bool:
         """Whether there is no fused activation, or the result's codes end where it does."""

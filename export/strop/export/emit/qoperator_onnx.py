@@ -47,7 +47,7 @@ def emit_qoperator_onnx(
         The serialized ModelProto.
     """
     graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
-    writer = OnnxWriter(graph, image)
+    writer = _QoperatorWriter(graph, image)
     writer.domains[DOMAIN] = VERSION
     writer.add_image()
     scores = _scores_layer(graph)
@@ -58,6 +58,13 @@ def emit_qoperator_onnx(
         emit = QOPERATORS.get(op.kind) if _is_integer(writer, op) else None
         (emit or EMITTERS[op.kind])(writer, op)
     return writer.finish(metadata)
+
+
+class _QoperatorWriter(OnnxWriter):
+    """An ONNX graph for programs that know activations of reals only."""
+
+    def limits_codes(self, op: Op) -> bool:
+        return False
 
 
 def _is_integer(writer: OnnxWriter, op: Op) -> bool:

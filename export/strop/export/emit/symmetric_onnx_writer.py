@@ -65,6 +65,10 @@ class SymmetricOnnxWriter(OnnxWriter):
             self.constant(f"{name}:zero_points", np.zeros(channels, np.int8)),
         ]
 
+    def limits_codes(self, op: Op) -> bool:
+        """No activation is one of codes: TensorRT fuses that of reals."""
+        return False
+
     def zero_code(self, name: str) -> str:
         """The code of an activation's 0."""
         zero_point = np.array(self.graph.quant(name).zero_point, np.int8)
