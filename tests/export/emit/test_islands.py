@@ -21,8 +21,8 @@ from strop.export.emit.tflite import emit_tflite
 from strop.export.emit.write import check_islands
 from strop.export.frontend.convert import float_graph
 from strop.export.frontend.read_tflite import read_tflite
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.ir.graph import ELEMENTWISE, Kind
+from strop.export.ir.tflite_names import operator_name
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.source.source import from_keras_model
 from strop.runtime.errors import QuantizationError

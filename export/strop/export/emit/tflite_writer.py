@@ -14,7 +14,6 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.emit.tflite_options import options_of, shape_inputs
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.ir.graph import (
     CODE_MAX,
     CODE_MIN,
@@ -27,6 +26,7 @@ from strop.export.ir.graph import (
 )
 from strop.export.ir.island import Island
 from strop.export.ir.tflite_bytes import SCHEMA_VERSION
+from strop.export.ir.tflite_names import operator_name
 from strop.export.options.choices import Input, ResultType
 from strop.export.quantize.quantize import QuantizedGraph
 

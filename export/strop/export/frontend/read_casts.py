@@ -7,9 +7,9 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.frontend.no_int8_form import NoInt8FormError
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.frontend.tflite_tensors import Reader
 from strop.export.ir.graph import Kind, Op
+from strop.export.ir.tflite_names import operator_name
 
 REALS = frozenset(
     {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.BFLOAT16}

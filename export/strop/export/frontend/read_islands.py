@@ -7,13 +7,13 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.frontend.cut_island import cut_out
 from strop.export.frontend.find_islands import Flow, Operator
 from strop.export.frontend.no_int8_form import NoInt8FormError
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.frontend.tflite_tensors import Reader
+from strop.export.ir.cut_island import cut_out
 from strop.export.ir.graph import Kind, Op
 from strop.export.ir.island import FloatCause, Island
+from strop.export.ir.tflite_names import operator_name
 from strop.runtime.errors import QuantizationError
 
 # They are not one operation: other graphs, or values that live from one image to the next.

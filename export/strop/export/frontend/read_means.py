@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from strop.export.frontend.no_int8_form import NoInt8FormError
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.frontend.tflite_tensors import Reader
 from strop.export.ir.graph import Kind, Op, Tensor, float_constant
+from strop.export.ir.tflite_names import operator_name
 
 Shape = tuple[int, ...]
 ROWS_AND_COLUMNS = [1, 2]

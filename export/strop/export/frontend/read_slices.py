@@ -8,9 +8,9 @@ import numpy as np
 
 from strop.export.frontend.no_int8_form import NoInt8FormError
 from strop.export.frontend.read_crops import crop
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.frontend.tflite_tensors import Reader, fused_activation
 from strop.export.ir.graph import Array, Kind, Op
+from strop.export.ir.tflite_names import operator_name
 
 
 def read_concatenation(reader: Reader, packed: Any, output: str) -> Op:

@@ -33,10 +33,10 @@ from strop.export.frontend.read_slices import (
 from strop.export.frontend.read_tiles import TILES
 from strop.export.frontend.read_transpose_conv import read_transpose_conv
 from strop.export.frontend.simplify import fold_constants, unfuse_limits
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.frontend.tflite_tensors import Reader, fused_activation
 from strop.export.ir.channel_shuffle import join_shuffles
 from strop.export.ir.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
+from strop.export.ir.tflite_names import operator_name
 
 
 def read_tflite(model: bytes) -> Graph:

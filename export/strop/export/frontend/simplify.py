@@ -13,8 +13,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from strop.export.frontend.cut_island import cut_out
-from strop.export.frontend.tflite_names import operator_name
+from strop.export.ir.cut_island import cut_out
+from strop.export.ir.tflite_edit import add_constant, new_operator, set_values
+from strop.export.ir.tflite_names import operator_name
 from strop.export.tensorflow_logs import native_stderr_held
 
 RANDOM = ("RANDOM", "MULTINOMIAL")  # what their names begin with
@@ -37,10 +38,7 @@ def fold_constants(model: Any) -> None:
             kept.append(operator)
             continue
         for index, values in zip(operator.outputs, _results(model, operator), strict=True):
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
-            model.buffers.append(buffer)
-            subgraph.tensors[index].buffer = len(model.buffers) - 1
+            set_values(model, subgraph.tensors[index], values)
             subgraph.tensors[index].shape = list(values.shape)
     subgraph.operators = kept
 
@@ -86,25 +84,13 @@ def unfuse_limits(model: Any) -> None:
 
 
 def _limits(model: Any, image: int, result: int, limits: tuple[float, float]) -> list[Any]:
-    low, high = limits
     middle = _another(model, result, b"/at_least")
+    places = [add_constant(model, f"limit{each:g}", np.array(each, np.float32)) for each in limits]
+    options = schema.MaximumMinimumOptionsT()
     return [
-        _operator(model, "MAXIMUM", [image, _constant(model, low)], middle),
-        _operator(model, "MINIMUM", [middle, _constant(model, high)], result),
+        new_operator(model, "MAXIMUM", [image, places[0]], middle, options),
+        new_operator(model, "MINIMUM", [middle, places[1]], result, options),
     ]
-
-
-def _operator(model: Any, name: str, inputs: list[int], output: int) -> Any:
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
-    code.version = 1
-    model.operatorCodes.append(code)
-    operator = schema.OperatorT()
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs, operator.outputs = inputs, [output]
-    operator.builtinOptions = schema.MaximumMinimumOptionsT()
-    operator.builtinOptionsType = schema.BuiltinOptions.MaximumMinimumOptions
-    return operator
 
 
 def _another(model: Any, index: int, ending: bytes) -> int:
@@ -114,14 +100,3 @@ def _another(model: Any, index: int, ending: bytes) -> int:
     made.name = (made.name or b"") + ending
     tensors.append(made)
     return len(tensors) - 1
-
-
-def _constant(model: Any, value: float) -> int:
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(np.float32(value).tobytes(), np.uint8)
-    model.buffers.append(buffer)
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape, tensor.hasRank = f"limit{value:g}".encode(), [], True
-    tensor.type, tensor.buffer = schema.TensorType.FLOAT32, len(model.buffers) - 1
-    model.subgraphs[0].tensors.append(tensor)
-    return len(model.subgraphs[0].tensors) - 1

@@ -12,8 +12,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.frontend.no_int8_form import NoInt8FormError
-from strop.export.frontend.tflite_names import unique_names
 from strop.export.ir.graph import Array, Fused, Tensor, float_constant
+from strop.export.ir.tflite_names import unique_names
 
 FUSED = {
     schema.ActivationFunctionType.NONE: Fused.NONE,

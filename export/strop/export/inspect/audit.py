@@ -14,9 +14,9 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from strop.engine_watch import folder_prefix
-from strop.export.frontend.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.inspect.contents import Audit, NamedOp, counted
 from strop.export.ir.quiet_session import quiet_options
+from strop.export.ir.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.kernels.xnnpack import CODES
 from strop.runtime.engines.onnxruntime import open_session
 from strop.runtime.errors import ArtifactError

@@ -9,9 +9,9 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.frontend.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.inspect.audit import UNREADABLE
 from strop.export.inspect.count import Count, LayerCount, Role, role_of
+from strop.export.ir.tflite_names import layer_name, operator_name, result_name, results_of
 
 DEPTHWISE, DENSE = "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"
 PRODUCTS = frozenset({"CONV_2D", DEPTHWISE, DENSE})

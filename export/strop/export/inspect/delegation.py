@@ -7,9 +7,9 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.frontend.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.inspect.audit import TFLITE_TYPES, UNREADABLE
 from strop.export.inspect.contents import Delegation, Undelegated, observed_delegation
+from strop.export.ir.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.kernels.xnnpack import CODES, UNKNOWN, Operand, refusal
 from strop.runtime.engines.litert import open_artifact
 from strop.runtime.errors import ArtifactError

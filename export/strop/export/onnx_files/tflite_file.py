@@ -14,9 +14,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import Array
 from strop.export.ir.tflite_bytes import SCHEMA_VERSION, packed
+from strop.export.ir.tflite_edit import LARGEST_OLD_CODE
 
-# The old field of an operator's code has 8 bits; what does not fit is said by this.
-LARGEST_OLD_CODE = schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
 GROUPED = 6  # the version of CONV_2D that has groups
 DTYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,

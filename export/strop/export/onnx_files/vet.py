@@ -19,7 +19,8 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from strop.export.ir.graph import Array
-from strop.runtime.artifact.contract import MAX_SIDE
+from strop.export.ir.picture import Picture, picture_of
+from strop.runtime.artifact.contract import Layout
 from strop.runtime.artifact.onnx_external import refuse_external_data
 from strop.runtime.artifact.onnx_fields import check_onnx
 from strop.runtime.errors import ArtifactError, SourceError
@@ -28,7 +29,6 @@ MAX_BYTES = 2**31 - 1  # protobuf's own limit
 MAX_NODES = 100_000  # EfficientNet-B7 has 1,200
 MIN_OPSET, MAX_OPSET = 9, 24
 OWN_DOMAINS = ("", "ai.onnx")
-CHANNELS = (1, 3)
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 QUANTIZED = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger"}
@@ -93,17 +93,17 @@ def open_onnx(path: Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
     _check_graph(model.graph, path)
     _check_finite(model.graph, path)
     image, result = _single_ends(model.graph, path)
-    is_nchw, height, width, channels = _picture(image, size, path)
+    picture = _picture(image, size, path)
     return OnnxFile(
         path=path,
         model=model,
         content=content,
         opset=opset,
         names=(image.name, result.name),
-        is_nchw=is_nchw,
-        height=height,
-        width=width,
-        channels=channels,
+        is_nchw=picture.is_nchw,
+        height=picture.height,
+        width=picture.width,
+        channels=picture.channels,
     )
 
 
@@ -228,39 +228,13 @@ def _single_ends(
     return inputs[0], graph.output[0]
 
 
-def _picture(
-    image: onnx.ValueInfoProto, size: tuple[int, int] | None, path: Path
-) -> tuple[bool, int, int, int]:
-    """Layout, height, width and channels."""
+def _picture(image: onnx.ValueInfoProto, size: tuple[int, int] | None, path: Path) -> Picture:
     tensor = image.type.tensor_type
     where = f"{path}: input {image.name}"
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         found = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
         raise SourceError(f"{where} is {found}; needed is float32: export the model in float32")
-    sides = list(_sides(tensor))
-    shape = "(" + ", ".join("?" if side is None else str(side) for side in sides) + ")"
-    if len(sides) != 4:
-        raise SourceError(f"{where} is {shape}; needed is a picture, (N, C, H, W) or (N, H, W, C)")
-    if sides[0] not in (None, 1):
-        raise SourceError(
-            f"{where} is {shape}, its batch fixed to {sides[0]} images; export it with one, or with"
-            " an open batch"
-        )
-    is_nchw = sides[1] in CHANNELS
-    if not is_nchw and sides[3] not in CHANNELS:
-        raise SourceError(f"{where} is {shape}; pictures have 1 (grey) or 3 (RGB) channels")
-    channels, rows, columns = sides[1:] if is_nchw else (sides[3], sides[1], sides[2])
-    if size is None and None in (rows, columns):
-        raise SourceError(
-            f"{where} is {shape}, its size left open; pass --size HxW, the size that it was trained"
-            " for"
-        )
-    height, width = size or (rows or 0, columns or 0)
-    if rows not in (None, height) or columns not in (None, width):
-        raise SourceError(f"{where} is fixed to {shape}, --size is {height}x{width}; leave it out")
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        raise SourceError(f"{where} is {height}x{width}; a side has 1 to {MAX_SIDE} pixels")
-    return is_nchw, height, width, channels or 0
+    return picture_of(list(_sides(tensor)), size, usual=Layout.NCHW, where=where)
 
 
 def _sides(tensor: onnx.TypeProto.Tensor) -> Iterator[int | None]:

@@ -15,7 +15,7 @@ from strop.export.consumers.micro.c_text import c_float, c_string
 from strop.export.consumers.micro.operators import OPERATORS, registration
 from strop.export.consumers.micro.readme import micro_readme
 from strop.export.consumers.micro.sources import MicroModel, MicroTensor, micro_sources
-from strop.export.frontend.tflite_names import OPERATOR_NAMES
+from strop.export.ir.tflite_names import OPERATOR_NAMES
 
 CXX = shutil.which("g++")
 compiled = pytest.mark.skipif(CXX is None, reason="g++ is not installed")

@@ -16,8 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
 from strop.export.emit.onnx_conventions import TO_NCHW, TO_NHWC
-from strop.export.frontend.tflite_names import operator_name
 from strop.export.ir.graph import Array
+from strop.export.ir.tflite_names import operator_name
 
 RANK = 4  # of what has two orders
 DTYPES: dict[int, tuple[type, int]] = {

@@ -12,11 +12,16 @@ OPERATOR_NAMES = {
 MAIN_OPERATIONS = ("/convolution", "/depthwise", "/MatMul")
 
 
-def operator_name(model: Any, operator: Any) -> str:
-    """Return TFLite's name of an operator."""
+def operator_code(model: Any, operator: Any) -> int:
+    """Return the schema's BuiltinOperator of an operator."""
     code = model.operatorCodes[operator.opcodeIndex]
     # Codes up to 127 are kept in the old, 8-bit field too; the larger one is the true one.
-    name: str = OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+
+
+def operator_name(model: Any, operator: Any) -> str:
+    """Return TFLite's name of an operator."""
+    name: str = OPERATOR_NAMES[operator_code(model, operator)]
     return name
 
 
