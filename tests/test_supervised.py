@@ -306,6 +306,22 @@ def test_the_commands_that_are_supervised_exist() -> None:
     assert set(entry.SUPERVISED) < cli.COMMANDS.keys()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_supervised"),
+    [
+        (["run", "model.onnx"], True),
+        (["export", "--force", "model.TFLITE"], True),
+        (["export", "model.onnx", "-o", "out"], True),
+        (["export", "model.keras"], False),
+        (["zoo"], False),
+    ],
+)
+def test_what_an_engine_runs_as_it_is_runs_in_a_child(
+    arguments: list[str], is_supervised: bool
+) -> None:
+    assert entry.is_supervised(arguments) is is_supervised
+
+
 def test_the_parent_needs_no_numpy() -> None:
     probe = "import sys, strop.entry; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe]).returncode == 0

@@ -146,8 +146,9 @@ def _change_links(random: np.random.Generator, model: Any) -> None:
 def _change_options(random: np.random.Generator, model: Any) -> None:
     """A stride, a padding, an axis: any number among an operation's options."""
     options = _operator(random, model).builtinOptions
-    names = [name for name, value in vars(options).items() if isinstance(value, int)] or []
-    if options is not None and names:
+    held = {} if options is None else vars(options)
+    names = [name for name, value in held.items() if isinstance(value, int)]
+    if names:
         setattr(options, one_of(random, names), one_of(random, (0, -1, 2, 100, _int32(random))))
 
 

@@ -39,15 +39,18 @@ def check_tflite(path: str) -> None:
 
     Raises:
         ArtifactError: A tensor is larger, has a side below -1 or a scale that is negative,
-            infinite or NaN; or there are more than MAX_TENSORS, or the file is damaged.
+            infinite or NaN; or there are none or more than MAX_TENSORS, or the file is damaged.
     """
     try:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as all_:
             layouts: dict[int, Layout] = {}
+            place = -1
             for place, tensor in enumerate(_tensors(all_)):
                 if place == MAX_TENSORS:
                     raise ValueError(f"more than {MAX_TENSORS} tensors")
                 _check(all_, tensor, layouts)
+            if place < 0:
+                raise ValueError("no tensors")  # which LiteRT does not look at
     except (IndexError, struct.error) as err:
         raise ArtifactError(
             f"{path}: cut short or damaged, it ends inside of its tables; copy or export it again"
