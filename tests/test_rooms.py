@@ -32,7 +32,7 @@ EXPORT_ROOMS = (
     ("training",),
     ("options", "zoo"),
     ("passes", "source"),
-    ("onnx_files",),
+    ("onnx_files", "tflite_files"),
     ("ir", "kernels"),
     ("tensorflow_logs",),
 )

@@ -35,9 +35,9 @@ class ExportRequest:
         calibration_data: Folder of the representative images.
         validation_data: Folder of the images of the certificate.
         truth: Table of what is true of these, for `read_truth`; None for their subfolders.
-        labels: In the order of the scores; None for those of the training, or none.
+        labels: In the order of the scores; None for those of the training or in the file, or none.
         resize: How images become the input; None for the model's own way, that of its training,
-            or to crop.
+            what its file says, or to crop.
         crop_fraction: For `crop`; None likewise.
         task: What the scores are; None for what their number and the model's end say.
         thresholds: In the unit of the scores; empty for even odds.
@@ -91,8 +91,9 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
     trained = None if source.file is None else training_record(source.file)
     labels = request.labels
     if labels is None:
-        labels = () if trained is None else trained.labels
-    resize, fraction = ResizeRule.CROP, CROP_FRACTION
+        labels = source.facts.labels if trained is None else trained.labels
+    resize = source.facts.resize or ResizeRule.CROP
+    fraction = source.facts.crop_fraction or CROP_FRACTION
     if source.resize is not None:
         resize, fraction = source.resize.rule, source.resize.crop_fraction
     elif trained is not None:

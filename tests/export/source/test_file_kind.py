@@ -49,7 +49,7 @@ def test_weights_load_under_any_name(tmp_path: Path) -> None:
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer.*pull"),
         (b"\n<!DOCTYPE html>\n<html>", "a web page.*needed is a .keras file"),
-        (b"\x1c\0\0\0TFL3", r"a \.tflite file; needed is"),
+        (b"\x1c\0\0\0TFL3", r"cut short or damaged"),
         (b"", "an empty file; needed is"),
     ],
 )

@@ -44,7 +44,7 @@ class SourceFacts:
         classes: How many scores it gives.
         mean: Per channel, 0..255 units, subtracted from the pixels.
         std: Per channel, in the same units; divides what is left.
-        engine: What runs the float model: tensorflow, or onnxruntime.
+        engine: What runs the float model: tensorflow, onnxruntime or litert.
     """
 
     name: str

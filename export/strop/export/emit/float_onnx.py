@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from strop.export.emit.float_onnx_writer import emit_float_graph
 from strop.export.emit.onnx_conventions import TO_NCHW, TO_NHWC
+from strop.export.frontend.convert import float_graph
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Layout
@@ -32,12 +34,14 @@ def emit_float_onnx(
         The serialized ModelProto. Of an .onnx, the user's own graph behind its normalization.
 
     Raises:
-        SourceError: tf2onnx has no ONNX operation for one of the model's.
+        SourceError, QuantizationError: There is no ONNX operation for one of the model's.
     """
     if source.tflite is None:
         from strop.export.emit.tf2onnx_float import emit_by_tf2onnx  # loads TensorFlow
 
         return emit_by_tf2onnx(source, metadata, layout)
+    if source.engine == "litert":
+        return emit_float_graph(float_graph(source), metadata, layout)
     return _behind_pixels(source, metadata, layout)
 
 

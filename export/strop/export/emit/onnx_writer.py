@@ -105,7 +105,7 @@ class OnnxWriter:
         tensor = self.graph.tensors[name]
         rank = len(self.graph.tensors[reader.output if reader else name].shape)
         if tensor.data is not None:
-            return self.constant(name, _to_nchw(tensor.data, rank))
+            return self.constant(name, constant_in_nchw(tensor.data, rank))
         if name in self.reals:
             return self.reals[name]
         self.code_constant(name, rank)
@@ -125,7 +125,7 @@ class OnnxWriter:
         """Add the codes of a constant operand of a result of `rank`; nothing for others."""
         codes = self.graph.tensors[name].codes
         if codes is not None:
-            self.constant(codes_of(name), _to_nchw(self.stored(codes), rank))
+            self.constant(codes_of(name), constant_in_nchw(self.stored(codes), rank))
 
     def stored(self, codes: Array) -> Array:
         """Codes as the file has them."""
@@ -269,7 +269,7 @@ def codes_of(name: str) -> str:
     return f"{name}:codes"
 
 
-def _to_nchw(values: Array, rank: int) -> Array:
+def constant_in_nchw(values: Array, rank: int) -> Array:
     """A constant operand of a result of `rank`, for the same broadcasting in NCHW."""
     if rank != 4 or values.size == 1:
         return values

@@ -8,6 +8,7 @@ from typing import Any
 
 from strop.export.frontend.convert import convert
 from strop.export.frontend.read_tflite import read_tflite
+from strop.export.ir.faults import named_faults
 from strop.export.passes.cut_activation import cut_activation
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Activation, Task
@@ -47,7 +48,8 @@ def source_decision(
 def ending(source: Source) -> Activation:
     """Find the softmax, sigmoid or division by the length that a source ends in."""
     if source.tflite is not None:
-        _, found = cut_activation(read_tflite(source.tflite))
+        with named_faults(source.name, "read"):
+            _, found = cut_activation(read_tflite(source.tflite))
         return found
     from strop.export.frontend.tensorflow_converter import freeze  # loads TensorFlow
 

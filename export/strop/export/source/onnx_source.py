@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from strop.export.ir.graph import Array
 from strop.export.ir.quiet_session import quiet_options
 from strop.export.onnx_files.read import as_tflite
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
-from strop.export.source.normalization import Normalization, is_identity, per_channel
-from strop.export.source.source import Source, sanitized
+from strop.export.source.file_source import file_source
+from strop.export.source.normalization import Normalization, per_channel
+from strop.export.source.source import Source
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import SourceError
 
@@ -42,35 +41,17 @@ def onnx_source(
     means, stds = per_channel(mean, std, file.channels, where=str(path))
     written = as_tflite(file, mean=means, std=stds)
     session = _session(file)
-    classes = written.classes
 
-    def forward(images: Array) -> Array:
-        values: Array = np.asarray(images, np.float32)
-        if not is_identity(means, stds):
-            values = (values - np.array(means, np.float32)) / np.array(stds, np.float32)
-        if file.is_nchw:
-            values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
-        # One by one: a batch that the file leaves open may be fixed further in.
-        rows = [
-            session.run(None, {file.names[0]: values[at : at + 1]})[0].reshape(classes)
-            for at in range(len(values))
-        ]
-        return np.stack(rows) if rows else np.empty((0, classes), np.float32)
+    def run(images: Array) -> Array:
+        row: Array = session.run(None, {file.names[0]: images})[0]
+        return row
 
-    return Source(
-        name=sanitized(name),
-        height=file.height,
-        width=file.width,
-        channels=file.channels,
-        classes=classes,
-        names=file.names,
-        mean=means,
-        std=stds,
-        sha256=file.sha256,
-        takes_pixels=is_identity(means, stds),
-        forward=forward,
-        file=path,
-        tflite=written.tflite,
+    return file_source(
+        file,
+        run,
+        name=name,
+        normalization=(means, stds),
+        written=(written.tflite, written.classes),
         engine="onnxruntime",
     )
 

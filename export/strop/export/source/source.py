@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strop.export.ir.graph import Array
+from strop.export.source.file_facts import NO_FACTS, FileFacts
 from strop.export.source.file_kind import FileKind, file_kind
 from strop.export.source.normalization import Normalization
 from strop.export.tensorflow_logs import quiet_tensorflow
@@ -35,13 +36,13 @@ class Source:
         mean: Per channel, in 0..255 units; subtracted in front of the model.
         std: Per channel, in 0..255 units, > 0; divided by in front of the model.
         sha256: Of the weights, in hex, see `strop.export.source.loaded_network.weights_sha256`;
-            of an .onnx, of the file.
+            of an .onnx and a .tflite, of the file.
         takes_pixels: Whether the model is fed with pixels 0..255 elsewhere too; else with
             (pixel - mean) / std.
         forward: float32 [N, height, width, channels], pixels 0..255, to float32
             [N, classes]: the model's own output, `mean` and `std` applied inside. TensorFlow's
-            tensors, which run eagerly; of an .onnx NumPy arrays. `scores` and `compiled` run either
-            on arrays, once and often.
+            tensors, which run eagerly; of an .onnx and a .tflite NumPy arrays. `scores` and
+            `compiled` run either on arrays, once and often.
         resize: What the model itself does to an image of any size before that, `whole`
             [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
         model: The Keras model that it is, without `mean` and `std`; None of all others.
@@ -49,7 +50,8 @@ class Source:
         tflite: The same function as a float32 .tflite of batch 1, where strop wrote it; None
             where TensorFlow's converter does.
         task: What its output is; None for what its end says.
-        engine: What runs `forward`: tensorflow, or onnxruntime.
+        engine: What runs `forward`: tensorflow, onnxruntime, or litert.
+        facts: What its file says of its use.
         graphs: What `compiled` and `batch_of_one` have made; tracing takes as long as a
             hundred images do.
     """
@@ -71,6 +73,7 @@ class Source:
     tflite: bytes | None = None
     task: Task | None = None
     engine: str = "tensorflow"
+    facts: FileFacts = NO_FACTS
     # Not taken over by `replace`: another `forward` has other graphs.
     graphs: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
 
@@ -78,7 +81,7 @@ class Source:
         """Run the model once: [N, height, width, channels], pixels, to float32 [N, classes]."""
         given: Any = images.astype(np.float32)
         if self.tflite is None:
-            import tensorflow as tf  # not for an .onnx
+            import tensorflow as tf  # not for other programs' files
 
             given = tf.constant(given)
         return np.asarray(self.forward(given))
@@ -127,13 +130,14 @@ def load_model_file(
     std: Normalization = None,
     size: tuple[int, int] | None = None,
 ) -> Source:
-    """Load a model from a .keras file, an HDF5 file, an .onnx or a SavedModel folder.
+    """Load a model from a .keras or HDF5 file, an .onnx, a float .tflite or a SavedModel folder.
 
     Args:
         path: The file, whatever its suffix, or the folder.
         name: What the artifacts are called; None for the name of the file or folder.
-        mean: What to subtract from the pixels in front of the model.
-        std: What to divide by after that.
+        mean: What to subtract from the pixels in front of the model; None for what a .tflite
+            says itself, or 0.
+        std: What to divide by after that; None likewise, or 1.
         size: Height and width in pixels, for a model that leaves them open.
 
     Raises:
@@ -144,13 +148,18 @@ def load_model_file(
     if not path.exists():
         raise SourceError(
             f"{path}: no such file or folder; needed is a .keras file, an .h5 file, an .onnx, a"
-            " SavedModel folder or a name that `strop zoo` lists"
+            " float .tflite, a SavedModel folder or a name that `strop zoo` lists"
         )
     name = name or (path.resolve().name if path.is_dir() else path.stem)
-    if not path.is_dir() and file_kind(path) is FileKind.ONNX:
+    kind = None if path.is_dir() else file_kind(path)
+    if kind is FileKind.ONNX:
         from strop.export.source.onnx_source import onnx_source
 
         return onnx_source(path, name=name, mean=mean, std=std, size=size)
+    if kind is FileKind.TFLITE:
+        from strop.export.source.tflite_source import tflite_source
+
+        return tflite_source(path, name=name, mean=mean, std=std, size=size)
     quiet_tensorflow()  # before anything imports it in its own, loud way
     from strop.export.source.keras_files import open_keras
     from strop.export.source.loaded_network import keras_network

@@ -24,7 +24,8 @@ class ModelSpec:
     """A network of the zoo with its weights, or a model file.
 
     Attributes:
-        model: A name of the zoo, or the path of a .keras, HDF5 or .onnx file or of a SavedModel.
+        model: A name of the zoo, or the path of a .keras, HDF5, .onnx or .tflite file or of a
+            SavedModel.
         name: What the artifacts are called; None for the file's name, or the network's, with
             alpha and size where they are not the defaults: mobilenet_v2_0.35_96.
         size: Height and width of the input in pixels. Zoo: equal ones; None for the

@@ -53,8 +53,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "source",
         nargs="?",
-        help="a .keras or HDF5 file of Keras 2 or 3, a SavedModel folder, a float .onnx, or a name"
-        " of the zoo (see strop zoo); default: the model that ships with strop",
+        help="a .keras or HDF5 file of Keras 2 or 3, a SavedModel folder, a float .onnx or"
+        " .tflite, or a name of the zoo (see strop zoo); default: the model that ships with strop",
     )
     _add_model_flags(parser.add_argument_group("model"))
     add_image_flags(parser.add_argument_group("images"))
@@ -77,7 +77,7 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         type=numbers,
         metavar="M[,M,M]",
         help="model file: subtracted from the pixels, in 0..255 units, if the model does not"
-        " normalize itself",
+        " normalize itself; default: what the TFLite metadata of a .tflite says, or nothing",
     )
     group.add_argument(
         "--std",
@@ -192,6 +192,8 @@ def run(options: argparse.Namespace) -> int:
     resolved = resolve(request, source)
     check_replaceable(resolved.output, force=resolved.force)
     console.settings(f"strop export {source.name}", _settings(source, resolved))
+    for note in source.facts.notes:
+        console.note(note)
     made = export(
         source,
         resolved,

@@ -1,0 +1,97 @@
+"""Makes a Source of a file that another program than TensorFlow runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from strop.export.ir.graph import Array
+from strop.export.source.normalization import is_identity
+from strop.export.source.source import Source, sanitized
+
+Means = tuple[float, ...]
+
+
+class PictureFile(Protocol):
+    """A vetted file: one picture in, one row of scores out."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of input and output."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hex."""
+
+    @property
+    def is_nchw(self) -> bool:
+        """Whether the picture's channels come before its rows."""
+
+    @property
+    def height(self) -> int:
+        """Of the picture, in pixels."""
+
+    @property
+    def width(self) -> int:
+        """Of the picture, in pixels."""
+
+    @property
+    def channels(self) -> int:
+        """1 or 3."""
+
+
+def file_source(
+    file: PictureFile,
+    run: Callable[[Array], Array],
+    *,
+    name: str,
+    normalization: tuple[Means, Means],
+    written: tuple[bytes, int],
+    engine: str,
+) -> Source:
+    """Put a normalization in front of what runs a file.
+
+    Args:
+        file: The user's.
+        run: Its own program: float32 [1, C, H, W] or [1, H, W, C], normalized, to one row.
+        name: What the artifacts are called.
+        normalization: Mean and standard deviation per channel, in 0..255 units.
+        written: The same function as a float32 .tflite of pixels, and the row's length.
+        engine: What runs it.
+    """
+    mean, std = normalization
+    tflite, classes = written
+
+    def forward(images: Array) -> Array:
+        values: Array = np.asarray(images, np.float32)
+        if not is_identity(mean, std):
+            values = (values - np.array(mean, np.float32)) / np.array(std, np.float32)
+        if file.is_nchw:
+            values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+        # One by one: a batch that the file leaves open may be fixed further in.
+        rows = [run(values[at : at + 1]).reshape(classes) for at in range(len(values))]
+        return np.stack(rows) if rows else np.empty((0, classes), np.float32)
+
+    return Source(
+        name=sanitized(name),
+        height=file.height,
+        width=file.width,
+        channels=file.channels,
+        classes=classes,
+        names=file.names,
+        mean=mean,
+        std=std,
+        sha256=file.sha256,
+        takes_pixels=is_identity(mean, std),
+        forward=forward,
+        file=file.path,
+        tflite=tflite,
+        engine=engine,
+    )

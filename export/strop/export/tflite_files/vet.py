@@ -1,0 +1,273 @@
+"""Parses a .tflite and refuses by name what strop cannot start from, before it is run.
+
+Limits come first: the file's size, its tensors' sizes, then LiteRT's own check of the flatbuffer,
+which bounds how much of it there is to parse.
+
+Source: tensorflow/lite/schema/schema.fbs, version 3;
+https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_quantization
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from strop.engine_watch import EngineAtWork
+from strop.export.ir.picture import picture_of
+from strop.export.ir.tflite_names import layer_name, operator_code, result_name
+from strop.export.tensorflow_logs import native_stderr_held
+from strop.export.tflite_files.tensors import (
+    described,
+    indices_of,
+    is_constant,
+    is_quantized,
+    kind_of,
+    name_of,
+    sides_of,
+    text_of,
+    type_of,
+)
+from strop.runtime.artifact.contract import Layout
+from strop.runtime.engines.tensors import in_one_line
+from strop.runtime.engines.tflite_tensors import check_tflite
+from strop.runtime.errors import ArtifactError, SourceError
+
+MAX_BYTES = 2**31 - 1  # a flatbuffer's own limit
+MAX_OPERATORS = 100_000  # EfficientNet-B7 has 800
+CONTROL_FLOW = frozenset({"IF", "WHILE", "CALL", "CALL_ONCE"})
+STATE = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
+RANDOM = frozenset({"MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"})
+FLATBUFFER_ERRORS = (
+    *(AttributeError, IndexError, KeyError, OverflowError),
+    *(TypeError, ValueError, struct.error),
+)
+QUANTIZED = (
+    "this model is quantized already, and strop starts from float: give that; `strop evaluate` and"
+    " `strop bench` take this file as it is"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatTflite:
+    """A vetted .tflite: one picture in, one result out, float32 between them.
+
+    Attributes:
+        path: Where it is.
+        content: The file's bytes.
+        names: Of input and output, as its signature has them.
+        takes_bytes: Whether its input is uint8, which it casts to float itself.
+        is_nchw: Whether the picture's channels come before its rows.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        channels: 1 or 3.
+    """
+
+    path: Path
+    content: bytes
+    names: tuple[str, str]
+    takes_bytes: bool
+    is_nchw: bool
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of its own input, for one picture."""
+        if self.is_nchw:
+            return 1, self.channels, self.height, self.width
+        return 1, self.height, self.width, self.channels
+
+
+def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTflite:
+    """Read a .tflite and check that strop can start from it.
+
+    Args:
+        path: The file.
+        size: Height and width in pixels, for a model that leaves them open.
+
+    Raises:
+        SourceError: It is damaged, quantized, holds what no int8 file can, or does not take one
+            picture and return one result.
+    """
+    content = _checked(path)
+    refused = _refused_by_litert(content, path)
+    try:
+        model = parsed(content)
+        subgraph = _only_graph(model, path)
+        image, result = _single_ends(model, subgraph, path)
+        for operator in subgraph.operators:
+            reason = _why_not(model, subgraph, operator)
+            if reason:
+                place = layer_name(result_name(subgraph, operator)) or "an operator"
+                raise SourceError(f"{path}: {place} is {kind_of(model, operator)}; {reason}")
+        takes_bytes = _takes_bytes(model, subgraph, image, path)
+        _check_result(subgraph.tensors[result], path)
+        names = _names(model, subgraph, image, result)
+        picture = picture_of(
+            sides_of(subgraph.tensors[image]),
+            size,
+            usual=Layout.NHWC,
+            where=f"{path}: input {names[0]}",
+        )
+    except FLATBUFFER_ERRORS as err:
+        raise SourceError(f"{path}: damaged ({_line(err)}); copy or convert it again") from err
+    if refused:
+        raise SourceError(f"{path}: LiteRT does not take it ({refused}); convert it again")
+    return FloatTflite(
+        path=path,
+        content=content,
+        names=names,
+        takes_bytes=takes_bytes,
+        is_nchw=picture.is_nchw,
+        height=picture.height,
+        width=picture.width,
+        channels=picture.channels,
+    )
+
+
+def parsed(content: bytes) -> Any:
+    """Return a flatbuffer that LiteRT has checked as a schema.ModelT, its tensors' values in it."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # behind the flatbuffer, as of models beyond 2 GB
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def _checked(path: Path) -> bytes:
+    size_bytes = path.stat().st_size
+    if size_bytes > MAX_BYTES:
+        raise SourceError(f"{path}: {size_bytes} bytes; strop reads a .tflite of up to {MAX_BYTES}")
+    try:
+        check_tflite(str(path))
+    except ArtifactError as err:
+        raise SourceError(str(err)) from err
+    return path.read_bytes()
+
+
+def _refused_by_litert(content: bytes, path: Path) -> str:
+    """Why LiteRT does not load it, where it can be parsed all the same; else empty."""
+    try:
+        with EngineAtWork(path, "LiteRT", opens=True), native_stderr_held():
+            Interpreter(model_content=content)
+    except (ValueError, RuntimeError) as err:
+        if "flatbuffer" in str(err).lower():
+            raise SourceError(
+                f"{path}: damaged ({in_one_line(err)}); copy or convert it again"
+            ) from err
+        return in_one_line(err)
+    return ""
+
+
+def _only_graph(model: Any, path: Path) -> Any:
+    if len(model.subgraphs) != 1:
+        named = ", ".join(
+            (graph.name or b"?").decode("utf-8", "replace") for graph in model.subgraphs
+        )
+        raise SourceError(
+            f"{path}: {len(model.subgraphs)} graphs ({named[:200]}), needed is one; convert the"
+            " function that classifies, alone and without control flow"
+        )
+    (subgraph,) = model.subgraphs
+    count = len(subgraph.operators)
+    if count > MAX_OPERATORS:
+        raise SourceError(f"{path}: {count} operators; strop reads up to {MAX_OPERATORS}")
+    return subgraph
+
+
+def _single_ends(model: Any, subgraph: Any, path: Path) -> tuple[int, int]:
+    for what, found in (("input", subgraph.inputs), ("output", subgraph.outputs)):
+        if len(found) != 1:
+            listed = ", ".join(described(subgraph.tensors[index]) for index in found)
+            raise SourceError(
+                f"{path}: {len(found)} {what}s ({listed[:300]}), needed is one; convert a model"
+                f" with a single {what}"
+            )
+    return int(subgraph.inputs[0]), int(subgraph.outputs[0])
+
+
+def _why_not(model: Any, subgraph: Any, operator: Any) -> str:
+    """Why strop cannot start from an operator; empty if nothing is against it so far."""
+    kind = kind_of(model, operator)
+    if kind in CONTROL_FLOW:
+        return "int8 models hold no control flow; write it out and convert"
+    if kind in STATE:
+        return "a model that keeps values from picture to picture; convert it for inference"
+    if kind in RANDOM:
+        return "the certificate needs the same answer each time; convert it for inference"
+    if operator_code(model, operator) == schema.BuiltinOperator.CUSTOM:
+        return "an operator of its writer, not of TFLite; replace the layer and convert"
+    return _why_not_float(model, subgraph, operator, kind)
+
+
+def _why_not_float(model: Any, subgraph: Any, operator: Any, kind: str) -> str:
+    inputs = [int(index) for index in indices_of(operator.inputs) if index >= 0]
+    results = [subgraph.tensors[index] for index in indices_of(operator.outputs)]
+    if kind == "QUANTIZE" or any(map(is_quantized, results)):
+        return QUANTIZED
+    if kind == "DEQUANTIZE":
+        return "" if is_constant(model, inputs[0]) else QUANTIZED
+    constants = [subgraph.tensors[index] for index in inputs if is_constant(model, index)]
+    for tensor in filter(is_quantized, constants):
+        weights_name = layer_name(name_of(tensor))
+        return (
+            f"its weights {weights_name} are {type_of(tensor)} already (dynamic range), and strop"
+            " starts from float: convert without optimizations, or with float16 weights"
+        )
+    return ""
+
+
+def _takes_bytes(model: Any, subgraph: Any, image: int, path: Path) -> bool:
+    tensor = subgraph.tensors[image]
+    where = f"{path}: input {described(tensor)}"
+    if is_quantized(tensor):
+        raise SourceError(f"{where}: {QUANTIZED}")
+    if type_of(tensor) == "float32":
+        return False
+    readers = [each for each in subgraph.operators if image in indices_of(each.inputs)]
+    is_cast = all(kind_of(model, each) == "CAST" for each in readers)
+    if type_of(tensor) != "uint8" or not is_cast:
+        raise SourceError(f"{where}; needed is float32: convert the model in float32")
+    return True
+
+
+def _check_result(tensor: Any, path: Path) -> None:
+    if type_of(tensor) != "float32":
+        raise SourceError(
+            f"{path}: output {described(tensor)}; needed are float32 scores: convert the model"
+            " without what follows them"
+        )
+
+
+def _names(model: Any, subgraph: Any, image: int, result: int) -> tuple[str, str]:
+    """Input's and output's, of the signature if there is one."""
+    signatures = [each for each in model.signatureDefs or () if not each.subgraphIndex]
+    names = []
+    for index, maps, default in ((image, "inputs", "image"), (result, "outputs", "scores")):
+        signed = [
+            entry.name
+            for each in signatures
+            for entry in getattr(each, maps) or ()
+            if entry.tensorIndex == index and entry.name
+        ]
+        own = text_of(signed[0]) if signed else layer_name(name_of(subgraph.tensors[index]))
+        names.append(own or default)
+    return names[0], names[1]
+
+
+def _line(err: BaseException) -> str:
+    return (str(err).strip().splitlines() or [type(err).__name__])[0][:200]

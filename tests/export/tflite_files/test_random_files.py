@@ -1,0 +1,64 @@
+"""Random float .tflite files: the same function, the same codes in both int8 files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_scores
+from tests.export.graphs import signal_to_noise_db, steps_of
+from tests.export.onnx_files.test_layers import assert_same_function
+from tests.export.onnx_files.test_random_nets import LEAST_DB, random_source
+from tests.export.tflite_files.nets import (
+    Change,
+    changed,
+    channels_first,
+    half_weights,
+    open_batch,
+    plain,
+    saved,
+    takes_bytes,
+)
+
+from strop.export.frontend.convert import float_graph
+from strop.export.ir.graph import Kind
+from strop.export.source.source import Source, load_model_file
+
+SEEDS = range(30, 42)
+INT8_SEEDS = range(30, 32)
+CHANGES = ((open_batch,), (half_weights,), (half_weights, open_batch))
+
+
+def random_file(seed: int, folder: Path) -> Source:
+    """What strop writes of a random .onnx, changed as another writer would have it."""
+    content = random_source(seed, folder).tflite
+    assert content is not None
+    return load_model_file(saved(changed(content, *CHANGES[seed % len(CHANGES)]), folder))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_random_file_is_the_same_function(seed: int, tmp_path: Path) -> None:
+    assert_same_function(random_file(seed, tmp_path))
+
+
+@pytest.mark.parametrize("seed", INT8_SEEDS)
+def test_both_int8_files_of_a_random_file_have_the_same_codes(seed: int, tmp_path: Path) -> None:
+    made = steps_of(random_file(seed, tmp_path))
+    found, step = tflite_scores(made)
+    # A near tie, which the export names, is one code at most.
+    slack = 1.01 * step if made.quantized.near_ties else 0.0
+    np.testing.assert_allclose(found, onnx_scores(made), rtol=0, atol=slack)
+    assert signal_to_noise_db(float_scores(made), found) > LEAST_DB
+
+
+@pytest.mark.parametrize("change", [channels_first, takes_bytes], ids=["nchw", "uint8"])
+def test_how_a_file_takes_its_picture_leaves_no_trace(change: Change, tmp_path: Path) -> None:
+    other = load_model_file(saved(plain(), tmp_path))
+    path = saved(changed(plain(), change), tmp_path)
+    source = load_model_file(path)
+    images = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3)).astype(np.float32)
+    np.testing.assert_allclose(source.scores(images), other.scores(images), rtol=1e-5, atol=1e-5)
+    assert_same_function(source)
+    kinds = [op.kind for op in float_graph(source).ops]
+    assert kinds == [Kind.CONV, Kind.MEAN, Kind.DENSE]
