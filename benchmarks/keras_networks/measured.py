@@ -1,0 +1,59 @@
+"""What is known of one network of keras.applications, as values and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """One network, exported; or why it was not.
+
+    Attributes:
+        network: Its name in keras.applications.
+        size: Side of its images, in pixels.
+        parameters: Its weights and statistics, as Keras counts them.
+        refused: The export's words; empty where it made files, else the fields after it are empty.
+        partitions: Of the int8 .tflite in XNNPACK; None where LiteRT does not say.
+        left: What XNNPACK did not take and why, a line for each kind.
+        islands: What is in float because it has no int8 form, a line for each kind.
+        tflite_ratio: Median latency of the int8 .tflite over the float's, one interleaved run.
+        onnx_ratio: The same of the .onnx.
+        images: How many both int8 files answered.
+        same_scores: On how many of them every code is the same.
+        same_class: On how many of them the first class is the same.
+        most_codes: Largest difference of two scores, in codes.
+        near_ties: Layers where the export says that kernels may differ by one code.
+        signal_to_noise_db: Of the int8 scores on the calibration images: variance of float's over
+            the mean squared error.
+        bound_db: The same with the error that 8 bits must bring into this network.
+    """
+
+    network: str
+    size: int
+    parameters: int
+    refused: str = ""
+    partitions: int | None = None
+    left: tuple[str, ...] = ()
+    islands: tuple[str, ...] = ()
+    tflite_ratio: float | None = None
+    onnx_ratio: float | None = None
+    images: int = 0
+    same_scores: int = 0
+    same_class: int = 0
+    most_codes: float = 0.0
+    near_ties: int = 0
+    signal_to_noise_db: float | None = None
+    bound_db: float | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as a record has it."""
+        return asdict(self)
+
+    @staticmethod
+    def of(found: Mapping[str, Any]) -> Measured:
+        """Read what `as_json` gave."""
+        lists = {name: tuple(found[name]) for name in ("left", "islands")}
+        return Measured(**{**found, **lists})
