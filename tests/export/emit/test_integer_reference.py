@@ -81,7 +81,12 @@ def test_every_operation_gives_the_integers_of_the_reference(made: Steps, engine
 
 @pytest.mark.parametrize(
     ("name", "alpha"),
-    [("shufflenet_v1_g3", 0.25), ("shufflenet_v2", 0.5), ("efficientnet_lite0", 1.0)],
+    [
+        ("shufflenet_v1_g3", 0.25),
+        ("shufflenet_v2", 0.5),
+        ("efficientnet_lite0", 1.0),
+        ("mobilenet_v4_conv_small", 0.35),
+    ],
 )
 def test_members_of_the_zoo_are_the_reference_in_both_files_and_one_partition(
     name: str, alpha: float, tmp_path: Path

@@ -37,7 +37,9 @@ def untrained(name: str, **settings: Any) -> Any:
 
 
 # Of a network that differs in a number only, one is run: they take seconds each.
-SIBLINGS = re.compile("efficientnet_(b[2-7]|lite[1-4])|shufflenet_v1_g[1248]")
+SIBLINGS = re.compile(
+    "efficientnet_(b[2-7]|lite[1-4])|shufflenet_v1_g[1248]|mobilenet_v4_.*(medium|large)"
+)
 
 
 @pytest.mark.parametrize("name", [name for name in ARCHITECTURES if not SIBLINGS.fullmatch(name)])
@@ -63,6 +65,8 @@ def test_every_member_builds_with_random_weights(name: str) -> None:
         # test_count.py, as are the other members.
         ("shufflenet_v1_g3", 0.25, 305_902),
         ("shufflenet_v1_g3", 0.5, 718_324),
+        # timm's mobilenetv4_conv_small_035.
+        ("mobilenet_v4_conv_small", 0.35, 1_905_384),
     ],
 )
 def test_members_have_the_published_number_of_parameters(

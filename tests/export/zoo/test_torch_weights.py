@@ -24,7 +24,7 @@ from tests.export.zoo.torch_files import (
 )
 
 from strop.export.zoo.build import open_model
-from strop.export.zoo.networks.torchvision.layers import max_pooled
+from strop.export.zoo.networks.named_layers import max_pooled
 from strop.export.zoo.spec import ModelSpec
 from strop.export.zoo.torch_file import read_checkpoint
 from strop.export.zoo.torch_weights import MEAN, STD, torch_model

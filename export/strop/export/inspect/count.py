@@ -34,7 +34,7 @@ class LayerCount:
         parameters: All that training finds: weights, biases, scales and shifts of a batch
             norm; its moving mean and variance are not found by training.
         multiply_adds: Multiplications with an addition for one image. Padding is multiplied
-            too. What has no weights counts nothing, as in the papers.
+            too. What is no matrix product counts nothing, as in the papers.
     """
 
     name: str

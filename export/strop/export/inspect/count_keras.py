@@ -46,12 +46,22 @@ def _layer(layer: Any) -> LayerCount:
             if each.trainable and each.name not in STATISTICS
         ),
         # Every weight is used once for each place of the result.
-        multiply_adds=weights * math.prod(shape[:-1]),
+        multiply_adds=weights * math.prod(shape[:-1]) + _of_results(layer, shape),
     )
+
+
+def _of_results(layer: Any, shape: tuple[int, ...]) -> int:
+    """Count the multiply-adds of a product of two results, as attention has them."""
+    if not isinstance(layer, keras.layers.Dot):
+        return 0
+    axis = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
+    return math.prod(shape) * int(layer.input[0].shape[axis])
 
 
 def _product(layer: Any, shape: tuple[int, ...]) -> tuple[int, Role, tuple[int, int]]:
     """Return weights, role and kernel of what a layer multiplies."""
+    if isinstance(layer, keras.layers.Dot):
+        return 0, Role.DENSE, (1, 1)
     if isinstance(layer, keras.layers.Dense):
         return math.prod(layer.kernel.shape), Role.DENSE, (1, 1)
     # DepthwiseConv2D is no Conv2D in Keras 3.

@@ -56,6 +56,7 @@ class Architecture:
 _V1 = "A. Howard et al., MobileNets, arXiv:1704.04861"
 _V2 = "M. Sandler et al., MobileNetV2, arXiv:1801.04381"
 _V3 = "A. Howard et al., Searching for MobileNetV3, arXiv:1905.02244"
+_V4 = "D. Qin et al., MobileNetV4, arXiv:2404.10518"
 _EFFICIENTNET = "M. Tan and Q. Le, EfficientNet, arXiv:1905.11946"
 _LITE = "R. Liu, EfficientNet-Lite, TensorFlow blog, 2020"
 _SHUFFLENET_V1 = "X. Zhang et al., ShuffleNet, arXiv:1707.01083"
@@ -65,6 +66,14 @@ _NETWORKS = "strop.export.zoo.networks"
 # Sides in pixels that the compound scaling gives, by the network's number.
 _EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
 _LITE_SIZES = (224, 240, 260, 280, 300)
+# Sides in pixels that the multiply-adds of its ImageNet table are of.
+_V4_SIZES = {
+    "conv_small": 224,
+    "conv_medium": 256,
+    "conv_large": 384,
+    "hybrid_medium": 256,
+    "hybrid_large": 384,
+}
 
 _MEMBERS = (
     Architecture(
@@ -125,6 +134,21 @@ _MEMBERS = (
         function="MobileNetV3Large",
         is_minimalistic=True,
         source=_V3,
+    ),
+    *(
+        Architecture(
+            name=f"mobilenet_v4_{variant}",
+            title=f"MobileNetV4-{variant.title().replace('_', '-')}",
+            function=f"mobilenet_v4_{variant}",
+            module=f"{_NETWORKS}.mobilenet_v4",
+            default_size=size,
+            imagenet_alphas=(),
+            imagenet_sizes=(),
+            mean=127.5,
+            std=127.5,
+            source=_V4,
+        )
+        for variant, size in _V4_SIZES.items()
     ),
     *(
         Architecture(

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from strop.export.zoo.networks.torchvision.layers import Layers, make_divisible
+from strop.export.zoo.networks.named_layers import Layers, make_divisible
 
 SWISH, SIGMOID = "silu", "sigmoid"
 STEM = 32

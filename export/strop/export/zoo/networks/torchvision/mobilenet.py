@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from strop.export.zoo.networks.torchvision.layers import Layers, make_divisible
+from strop.export.zoo.networks.named_layers import Layers, make_divisible
 
 EPSILON_V2 = 1e-5
 EPSILON_V3 = 1e-3
@@ -78,7 +78,7 @@ def _v2_block(net: Layers, x: Any, name: str, expansion: int, out: int, stride: 
         x = net.conv(x, f"{name}.0", channels * expansion, 1, activation=RELU6)
         place = 1
     x = net.depthwise(x, f"{name}.{place}", 3, stride=stride, activation=RELU6)
-    x = net.conv(x, name, out, 1, places=(place + 1, place + 2))
+    x = net.conv(x, (f"{name}.{place + 1}", f"{name}.{place + 2}"), out, 1)
     return keras.layers.Add()([entry, x]) if stride == 1 and channels == out else x
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 
 from strop.export.zoo.networks.layers import channel_shuffle
+from strop.export.zoo.networks.named_layers import Layers, max_pooled
 from strop.export.zoo.networks.shufflenet_v2 import REPEATS, STEM, WIDTHS
-from strop.export.zoo.networks.torchvision.layers import Layers, max_pooled
 
 EPSILON = 1e-5
 RELU = "relu"
@@ -48,12 +48,13 @@ def _unit(net: Layers, x: Any, name: str, half: int) -> Any:
 def _downsampled(net: Layers, x: Any, name: str, half: int) -> Any:
     """Both branches read all channels."""
     first = net.depthwise(x, f"{name}.branch1", 3, stride=2)
-    first = net.conv(first, f"{name}.branch1", half, 1, activation=RELU, places=(2, 3))
+    last = (f"{name}.branch1.2", f"{name}.branch1.3")
+    first = net.conv(first, last, half, 1, activation=RELU)
     y = _branch(net, x, f"{name}.branch2", half, stride=2)
     return channel_shuffle(keras.layers.Concatenate()([first, y]), 2)
 
 
 def _branch(net: Layers, x: Any, name: str, half: int, *, stride: int) -> Any:
     x = net.conv(x, name, half, 1, activation=RELU)
-    x = net.depthwise(x, name, 3, stride=stride, places=(3, 4))
-    return net.conv(x, name, half, 1, activation=RELU, places=(5, 6))
+    x = net.depthwise(x, (f"{name}.3", f"{name}.4"), 3, stride=stride)
+    return net.conv(x, (f"{name}.5", f"{name}.6"), half, 1, activation=RELU)

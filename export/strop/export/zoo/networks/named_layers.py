@@ -1,4 +1,4 @@
-"""Layers under the names of torchvision's modules, and padded like them.
+"""Layers under the names that a checkpoint of PyTorch's has for its modules, with "_" for ".".
 
 Source: torchvision 0.15, ops/misc.py.
 """
@@ -13,57 +13,76 @@ import keras
 class Layers:
     """Adds layers to a network.
 
-    Activations are Keras' names ("relu", "hard_swish", "silu") or "relu6".
+    Activations are Keras' names ("relu", "hard_swish", "silu") or "relu6". What `name` is of a
+    convolution with batch norm: of the Sequential that holds them as 0 and 1, or both of theirs.
     """
 
-    def __init__(self, epsilon: float) -> None:
-        """Of batch norm."""
-        self._epsilon = epsilon
+    def __init__(self, epsilon: float, *, pads_evenly: bool = True) -> None:
+        """Say what all layers have in common.
+
+        Args:
+            epsilon: Of batch norm.
+            pads_evenly: Whether convolutions pad the same amount on all sides, as PyTorch's do;
+                otherwise as Keras' "same" does.
+        """
+        self._epsilon, self._pads_evenly = epsilon, pads_evenly
 
     def conv(
         self,
         x: Any,
-        name: str,
+        name: str | tuple[str, str],
         filters: int,
         kernel: int,
         *,
         stride: int = 1,
         activation: str | None = None,
-        places: tuple[int, int] = (0, 1),
     ) -> Any:
         """A convolution, batch norm and an activation: Conv2dNormActivation.
 
         Args:
             x: [N, H, W, C].
-            name: Of the Sequential that holds them.
+            name: Of the two, as above.
             filters: Channels of the result.
             kernel: Side of the square kernel.
             stride: Of rows and columns.
             activation: What follows, if anything.
-            places: Of the convolution and of the batch norm in the Sequential.
         """
-        x, padding = _padded(x, kernel, stride)
+        of_convolution, of_norm = _both(name)
+        x, padding = self._padded(x, kernel, stride)
         layer = keras.layers.Conv2D(
-            *(filters, kernel, stride, padding), use_bias=False, name=_name(f"{name}.{places[0]}")
+            *(filters, kernel, stride, padding), use_bias=False, name=_name(of_convolution)
         )
-        return self._norm(layer(x), f"{name}.{places[1]}", activation)
+        return self.norm(layer(x), of_norm, activation)
 
     def depthwise(
         self,
         x: Any,
-        name: str,
+        name: str | tuple[str, str],
         kernel: int,
         *,
         stride: int,
         activation: str | None = None,
-        places: tuple[int, int] = (0, 1),
     ) -> Any:
         """The same with a kernel for each channel."""
-        x, padding = _padded(x, kernel, stride)
+        of_convolution, of_norm = _both(name)
+        x, padding = self._padded(x, kernel, stride)
         layer = keras.layers.DepthwiseConv2D(
-            *(kernel, stride, padding), use_bias=False, name=_name(f"{name}.{places[0]}")
+            *(kernel, stride, padding), use_bias=False, name=_name(of_convolution)
         )
-        return self._norm(layer(x), f"{name}.{places[1]}", activation)
+        return self.norm(layer(x), of_norm, activation)
+
+    def projection(self, x: Any, name: str, filters: int) -> Any:
+        """A 1x1 convolution that nothing follows."""
+        return keras.layers.Conv2D(filters, 1, use_bias=False, name=_name(name))(x)
+
+    def scale(self, x: Any, name: str, start: float) -> Any:
+        """Channels times trained factors, which are `start` at first: LayerScale2d."""
+        return keras.layers.DepthwiseConv2D(
+            1,
+            use_bias=False,
+            depthwise_initializer=keras.initializers.Constant(start),
+            name=_name(name),
+        )(x)
 
     def squeeze_excite(
         self, x: Any, name: str, squeezed: int, *, activation: str, gate: str
@@ -79,9 +98,16 @@ class Layers:
         """Linear."""
         return keras.layers.Dense(units, name=_name(name))(x)
 
-    def _norm(self, x: Any, name: str, activation: str | None) -> Any:
+    def norm(self, x: Any, name: str, activation: str | None = None) -> Any:
+        """Batch norm and an activation."""
         x = keras.layers.BatchNormalization(epsilon=self._epsilon, name=_name(name))(x)
         return x if activation is None else activated(x, activation)
+
+    def _padded(self, x: Any, kernel: int, stride: int) -> tuple[Any, str]:
+        """Keras' "same" is the same on all sides where the kernel does not step over pixels."""
+        if not self._pads_evenly or stride == 1 or kernel == 1:
+            return x, "same"
+        return keras.layers.ZeroPadding2D(kernel // 2)(x), "valid"
 
 
 def activated(x: Any, activation: str) -> Any:
@@ -102,11 +128,8 @@ def max_pooled(x: Any) -> Any:
     return keras.layers.MaxPooling2D(3, 2)(keras.layers.ZeroPadding2D(1)(x))
 
 
-def _padded(x: Any, kernel: int, stride: int) -> tuple[Any, str]:
-    """The same amount on all sides; "same" is that where the kernel does not step over pixels."""
-    if stride == 1 or kernel == 1:
-        return x, "same"
-    return keras.layers.ZeroPadding2D(kernel // 2)(x), "valid"
+def _both(name: str | tuple[str, str]) -> tuple[str, str]:
+    return (f"{name}.0", f"{name}.1") if isinstance(name, str) else name
 
 
 def _name(module: str) -> str:
