@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -182,9 +183,19 @@ def test_more_tensors_than_xnnpack_joins_are_joined_in_steps(tmp_path: Path) -> 
     np.testing.assert_array_equal(tflite_scores(made)[0], onnx_scores(made))
 
 
-def test_convolutions_in_groups_have_a_float_onnx() -> None:
-    model = in_groups()
-    source = from_keras_model(model, name="small")
+def with_gelu() -> keras.Model:
+    """Of TensorFlow's Erfc, as in Keras' ConvNeXt."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 1, activation="gelu")(keras.layers.Rescaling(1 / 50, -2)(image))
+    return keras.Model(image, keras.layers.Dense(5)(keras.layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize("model_of", [in_groups, with_gelu])
+def test_what_keras_makes_of_several_operations_has_a_float_onnx(
+    model_of: Callable[[], keras.Model],
+) -> None:
+    source = from_keras_model(model_of(), name="small")
     session = onnxruntime.InferenceSession(
         emit_float_onnx(source, {}), providers=["CPUExecutionProvider"]
     )

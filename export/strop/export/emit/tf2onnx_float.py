@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
@@ -57,6 +58,7 @@ def emit_by_tf2onnx(source: Source, metadata: Mapping[str, str], layout: Layout)
                 output_names=[tensor.name for tensor in frozen.outputs],
                 opset=OPSET,
                 inputs_as_nchw=image if layout is Layout.NCHW else None,
+                custom_op_handlers={"Erfc": (_erfc, [])},
             )
         onnx.checker.check_model(model, full_check=True)
     except (*CONVERSION_ERRORS, tf.errors.OpError) as err:
@@ -67,6 +69,18 @@ def emit_by_tf2onnx(source: Source, metadata: Mapping[str, str], layout: Layout)
     helper.set_model_props(model, dict(metadata))
     serialized: bytes = model.SerializeToString(deterministic=True)
     return serialized
+
+
+def _erfc(graph: Any, node: Any, name: str, args: Any) -> None:
+    """Replace erfc(x), of which Keras makes a GELU, by 1 - erf(x): ONNX has only that."""
+    del args  # tf2onnx passes what stands beside this function
+    dtype, shape = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0])
+    results = list(node.output)
+    graph.remove_node(node.name)
+    erf = graph.make_node("Erf", node.input, shapes=[shape], dtypes=[dtype])
+    one = graph.make_const(f"{name}/one", np.array(1, np.float32))
+    inputs = [one.output[0], erf.output[0]]
+    graph.make_node("Sub", inputs, name=name, outputs=results, shapes=[shape], dtypes=[dtype])
 
 
 def _allow_inlining(graph_def: Any) -> None:
