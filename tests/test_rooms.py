@@ -23,6 +23,7 @@ EXPORT_ROOMS = (
     ("consumers",),
     ("bundle",),
     ("max_drop",),
+    ("transcode",),
     ("emit",),
     ("image_checks",),
     ("inspect",),

@@ -82,6 +82,10 @@ COMMANDS = {
         module="strop.export.commands.inspect",
         help="what is inside an artifact: operations, types, contract",
     ),
+    "transcode": Command(
+        module="strop.export.commands.transcode",
+        help="write the integers of an int8 .tflite as .onnx",
+    ),
     "explain": Command(
         module="strop.export.commands.explain",
         help="what each layer's rounding costs, from an export's manifest",

@@ -15,6 +15,7 @@ from strop.supervised import PARENT, end_with_parent, supervised
 # They run artifacts that strop may not have written. train and sweep run their own.
 SUPERVISED = (
     *("run", "compare", "search", "evaluate", "bench", "check", "baseline", "inspect", "explain"),
+    "transcode",
 )
 # Sources that an engine runs as they are; of others, export runs what it writes itself.
 RUN_BY_ENGINES = (".tflite", ".onnx")

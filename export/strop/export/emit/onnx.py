@@ -12,6 +12,7 @@ Models, https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from strop.export.ir.channel_shuffle import expand_shuffles
 from strop.export.ir.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
-    POOLS,
     Fused,
     Kind,
     Op,
@@ -33,16 +33,19 @@ from strop.export.ir.graph import (
 )
 from strop.export.options.choices import OnnxInput
 from strop.export.passes.width_to_channels import merge_columns
-from strop.export.quantize.quantize import QuantizedGraph
+from strop.export.quantize.quantize import CODES, QuantizedGraph
 
 # Twelve channels take ONNX Runtime's direct convolution, where three take a matrix of windows:
 # 0.93 of MobileNetV2's latency on x86, 0.90 of MobileNetV3-Small's; 2 columns: 1.00 and 1.08.
 COLUMNS = 4
+MOST_FROM_TIES = 1e-4  # of an average; ONNX Runtime's float32 misses ties by 1e-5
 SAME, REST = 0, -1  # in Reshape's shape: the dimension stays as it is, or takes what is left
 
 
 def emit_onnx(
-    quantized: QuantizedGraph, metadata: Mapping[str, str], image: OnnxInput = OnnxInput.BYTES
+    quantized: QuantizedGraph,
+    metadata: Mapping[str, str],
+    image: OnnxInput | None = OnnxInput.BYTES,
 ) -> bytes:
     """Write a .onnx: image in, float scores out, int8 in between.
 
@@ -50,7 +53,7 @@ def emit_onnx(
         quantized: A graph with all integers decided. Its operations in float stand between
             DequantizeLinear and QuantizeLinear, their weights as they are.
         metadata: For the model's metadata_props.
-        image: How it takes the image.
+        image: How it takes the image; None: float32, NHWC, in the unit of the graph's input.
 
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
@@ -130,18 +133,41 @@ def _emit_relu6(writer: OnnxWriter, op: Op) -> None:
     writer.coded(writer.clip(real, f"{op.output}:clip"), op)
 
 
+def _pool_attributes(op: Op) -> dict[str, Any]:
+    return {"kernel_shape": op.window, "strides": op.stride, "pads": _onnx_pads(op.pads)}
+
+
 def _emit_pool(writer: OnnxWriter, op: Op) -> None:
-    attributes = {
-        "kernel_shape": op.window,
-        "strides": op.stride,
-        "pads": _onnx_pads(op.pads),
-    }
+    attributes = _pool_attributes(op)
     if op.kind is Kind.MAX_POOL and op.fused is Fused.NONE:
         writer.node("MaxPool", [codes_of(op.inputs[0])], codes_of(op.output), **attributes)
         return
     kind = "MaxPool" if op.kind is Kind.MAX_POOL else "AveragePool"
     real = writer.real(op.inputs[0], op)
     writer.coded(writer.node(kind, [real], f"{op.output}:pool", **attributes), op)
+
+
+def _emit_average_pool(writer: OnnxWriter, op: Op) -> None:
+    """Average codes as TFLite does, whose kernel rounds ties away from the int8 code 0.
+
+    ONNX Runtime rounds them to even. So the codes are averaged for what they are, around that
+    code, and made larger by less than what lies between a tie and the next possible average.
+
+    Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h, AveragePool.
+    """
+    quants = [writer.graph.tensors[name].quant for name in (op.inputs[0], op.output)]
+    if op.fused is not Fused.NONE or quants[0] is None or quants[0] != quants[1]:
+        _emit_pool(writer, op)
+        return
+    name = f"{op.output}:average"
+    one = writer.constant(f"{name}:scale", np.array(1, np.float32))
+    apart = min(MOST_FROM_TIES, 1 / (2 * CODES * prod(op.window)))
+    less = writer.constant(f"{name}:less", np.array(1 - apart, np.float32))
+    middle = writer.constant(f"{name}:middle", writer.stored(np.zeros((), np.int8)))
+    codes = [codes_of(op.inputs[0]), one, middle]
+    real = writer.node("DequantizeLinear", codes, f"{name}:codes")
+    found = writer.node("AveragePool", [real], name, **_pool_attributes(op))
+    writer.node("QuantizeLinear", [found, less, middle], codes_of(op.output))
 
 
 def _emit_pad(writer: OnnxWriter, op: Op) -> None:
@@ -232,7 +258,8 @@ def _emit_softmax(writer: OnnxWriter, op: Op) -> None:
 EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     **dict.fromkeys(CONVOLUTIONS, _emit_convolution),
     **dict.fromkeys(ELEMENTWISE, _emit_elementwise),
-    **dict.fromkeys(POOLS, _emit_pool),
+    Kind.MAX_POOL: _emit_pool,
+    Kind.AVERAGE_POOL: _emit_average_pool,
     Kind.MEAN: _emit_mean,
     Kind.PAD: _emit_pad,
     Kind.RESHAPE: _emit_reshape,

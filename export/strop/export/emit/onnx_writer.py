@@ -36,7 +36,7 @@ DENOTATIONS = ("DATA_BATCH", "DATA_CHANNEL", "DATA_FEATURE", "DATA_FEATURE")
 class OnnxWriter:
     """An ONNX graph being filled."""
 
-    def __init__(self, graph: Graph, image: OnnxInput) -> None:
+    def __init__(self, graph: Graph, image: OnnxInput | None) -> None:
         self.graph = graph
         self.image = image
         self.nodes: list[Any] = []
@@ -48,10 +48,14 @@ class OnnxWriter:
         self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
 
     def add_image(self) -> None:
-        """Add the input, whose pixels are the codes of the graph's input."""
+        """Add the input: pixels, which are the codes of the graph's, or reals."""
         codes = codes_of(self.graph.input)
         if self.image is OnnxInput.BYTES:
             self.node("Transpose", [IMAGE], codes, perm=TO_NCHW)
+            return
+        if self.image is None:
+            reals = self.node("Transpose", [IMAGE], f"{IMAGE}:nchw", perm=TO_NCHW)
+            self.quantized(reals, self.graph.input)
             return
         one = self.constant(f"{IMAGE}:pixel_scale", np.array(1, np.float32))
         none = self.constant(f"{IMAGE}:pixel_zero_point", np.array(0, np.uint8))
@@ -59,8 +63,9 @@ class OnnxWriter:
 
     def _image_info(self) -> Any:
         shape = self.graph.tensors[self.graph.input].shape
-        if self.image is OnnxInput.BYTES:
-            return helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, self._open(shape))
+        if self.image is not OnnxInput.FLOAT_NCHW:
+            dtype = TensorProto.UINT8 if self.image else TensorProto.FLOAT
+            return helper.make_tensor_value_info(IMAGE, dtype, self._open(shape))
         sides = self._open(tuple(shape[axis] for axis in TO_NCHW))
         info = helper.make_tensor_value_info(
             IMAGE, TensorProto.FLOAT, sides, shape_denotation=list(DENOTATIONS)
@@ -169,7 +174,7 @@ class OnnxWriter:
         quant = self.graph.quant(tensor.name)
         codes = self.graph.codes(tensor.name).transpose(order)
         scales = self.constant(f"{tensor.name}:scale", np.array(quant.scales, np.float32))
-        zeros = np.zeros(len(quant.scales), codes.dtype)
+        zeros = np.full(len(quant.scales), quant.zero_point, codes.dtype)
         zero_point = self.constant(f"{tensor.name}:zero_point", zeros)
         inputs = [self.constant(f"{tensor.name}:codes", codes), scales, zero_point]
         return self.node("DequantizeLinear", inputs, f"{tensor.name}:real", axis=0)

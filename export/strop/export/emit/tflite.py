@@ -34,7 +34,7 @@ COLUMNS = 2
 
 def emit_tflite(
     quantized: QuantizedGraph,
-    input_type: Input = Input.UINT8,
+    input_type: Input | None = Input.UINT8,
     names: tuple[str, str] = ("image", "scores"),
     result_type: ResultType = ResultType.INT8,
     contract: Contract | None = None,
@@ -45,7 +45,8 @@ def emit_tflite(
         quantized: A graph with all integers decided. Its operations in float stand between
             DEQUANTIZE and QUANTIZE.
         input_type: UINT8 takes pixels, INT8 pixels less 128. Scale and zero point of the
-            input say what the source takes: pixels, or (pixel - mean) / std.
+            input say what the source takes: pixels, or (pixel - mean) / std. None takes that
+            itself, float32.
         names: Of input and output in the signature "serving_default".
         result_type: Of codes; a result that is float stays so.
         contract: What the TFLite metadata say; without one, there are none.

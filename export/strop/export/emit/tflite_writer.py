@@ -123,11 +123,12 @@ class TfliteWriter:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def add_image(self, quantized: QuantizedGraph, input_type: Input) -> int:
+    def add_image(self, quantized: QuantizedGraph, input_type: Input | None) -> int:
         """The input, in the source's own values, and what makes the graph's input of it.
 
-        A uint8 one gets a QUANTIZE to int8. Where the source's 0 is another pixel than the
-        padding's, an ADD of their difference follows; no code changes by it.
+        None is float32, which a QUANTIZE makes codes of. A uint8 one gets a QUANTIZE to int8.
+        Where the source's 0 is another pixel than the padding's, an ADD of their difference
+        follows; no code changes by it.
         """
         name = self.graph.input
         shape, quant, index = (
@@ -142,6 +143,10 @@ class TfliteWriter:
             taken = self.add_tensor("image", shape, np.dtype(np.int8), quant=declared)
             self.tensors[index].name = b"image/less_padding"
         first = taken
+        if input_type is None:
+            first = self.add_tensor("image", shape, np.dtype(np.float32))
+            self.tensors[taken].name = b"image/int8"
+            self._append(QUANTIZE, QUANTIZE_VERSION, [first], taken, None)
         if input_type is Input.UINT8:
             pixels = replace(quant, zero_point=quantized.values.zero)
             first = self.add_tensor("image", shape, np.dtype(np.uint8), quant=pixels)

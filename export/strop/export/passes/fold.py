@@ -108,10 +108,10 @@ def fold_layers(graph: Graph) -> Graph:
     for rewrite in (
         replace_pools,
         fold_limits,
-        _fold_padding,
+        fold_padding,
         fuse_activations,
         expand_hard_swish,
-        _dense_as_convolution,
+        dense_as_convolution,
         place_channels,
         free_fixed_scales,
     ):
@@ -119,7 +119,7 @@ def fold_layers(graph: Graph) -> Graph:
     return graph
 
 
-def _fold_padding(graph: Graph) -> Graph:
+def fold_padding(graph: Graph) -> Graph:
     """Merge PAD operations into the padding of the convolutions behind them."""
     for pad in graph.ops:
         readers = graph.consumers(pad.output)
@@ -132,7 +132,7 @@ def _fold_padding(graph: Graph) -> Graph:
             for op in graph.ops
             if op is not pad
         ]
-        return _fold_padding(graph.rewired(ops))
+        return fold_padding(graph.rewired(ops))
     return graph
 
 
@@ -143,7 +143,7 @@ def _padded_further(op: Op, pad: Op) -> Op:
     return replace(op, pads=(rows, columns))
 
 
-def _dense_as_convolution(graph: Graph) -> Graph:
+def dense_as_convolution(graph: Graph) -> Graph:
     """Replace dense layers by 1x1 convolutions.
 
     A convolution's weights are quantized per channel in every runtime; per-channel
@@ -156,12 +156,19 @@ def _dense_as_convolution(graph: Graph) -> Graph:
         if op.kind is not Kind.DENSE:
             ops.append(op)
             continue
-        weights = graph.data(op.inputs[1])
+        weights = graph.tensors[op.inputs[1]]
         outputs, features = weights.shape
-        pixels = _as_map(graph.tensors[op.inputs[0]].shape, features)
-        image = Tensor(name=f"{op.output}/pixel", shape=(*pixels, features))
-        kernel = float_constant(f"{op.inputs[1]}/kernel", weights.reshape(outputs, 1, 1, features))
-        scores = Tensor(name=f"{op.output}/convolution", shape=(*pixels, outputs))
+        taken, given = graph.tensors[op.inputs[0]], graph.tensors[op.output]
+        pixels = _as_map(taken.shape, features)
+        image = replace(taken, name=f"{op.output}/pixel", shape=(*pixels, features))
+        sides = (outputs, 1, 1, features)
+        kernel = replace(
+            weights,
+            name=f"{weights.name}/kernel",
+            shape=sides,
+            data=graph.data(weights.name).reshape(sides),
+        )
+        scores = replace(given, name=f"{op.output}/convolution", shape=(*pixels, outputs))
         added += [image, kernel, scores]
         ops += [
             Op(kind=Kind.RESHAPE, inputs=op.inputs[:1], output=image.name),

@@ -98,6 +98,8 @@ def _blocks(graph: Graph, conv: Op, columns: int) -> _Blocks | None:
     results = columns // STRIDE
     if channels > MAX_CHANNELS or conv.stride[1] != STRIDE or conv.dilation[1] != 1:
         return None
+    if graph.quant(conv.inputs[1]).zero_point:  # Between the weights stand codes 0.
+        return None
     if conv_groups(graph, conv) > 1:  # A group's channels of several columns are no neighbours.
         return None
     if width % columns or result_columns % results:

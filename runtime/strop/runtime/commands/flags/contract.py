@@ -122,16 +122,25 @@ def opening_from_flags(options: argparse.Namespace) -> Opening:
         artifact=options.artifact,
         engine=options.engine,
         num_threads=options.threads,
-        given=GivenContract(
-            labels=None if options.labels is None else tuple(read_labels(options.labels)),
-            mean=options.mean,
-            std=options.std,
-            resize=None if options.resize is None else ResizeRule(options.resize),
-            crop_fraction=options.crop_fraction,
-            activation=None if options.activation is None else Activation(options.activation),
-            task=None if options.task is None else Task(options.task),
-            thresholds=None if options.threshold is None else tuple(options.threshold),
-        ),
+        given=given_contract(options),
+    )
+
+
+def given_contract(options: argparse.Namespace) -> GivenContract:
+    """Read what the contract flags say.
+
+    Raises:
+        ContractError: The file of labels cannot be used.
+    """
+    return GivenContract(
+        labels=None if options.labels is None else tuple(read_labels(options.labels)),
+        mean=options.mean,
+        std=options.std,
+        resize=None if options.resize is None else ResizeRule(options.resize),
+        crop_fraction=options.crop_fraction,
+        activation=None if options.activation is None else Activation(options.activation),
+        task=None if options.task is None else Task(options.task),
+        thresholds=None if options.threshold is None else tuple(options.threshold),
     )
 
 

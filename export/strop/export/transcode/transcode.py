@@ -1,0 +1,78 @@
+"""The way from an int8 file to one of the same integers in the other format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from strop.export.emit.onnx import emit_onnx
+from strop.export.emit.onnx_metadata import onnx_metadata
+from strop.export.ir.graph import CODE_MIN, Graph, QuantParams
+from strop.export.options.choices import OnnxInput
+from strop.export.passes.fold import InputValues
+from strop.export.quantize.quantize import QuantizedGraph
+from strop.export.transcode.assign import quantized_graph
+from strop.export.transcode.coded_model import FLOAT32, CodedModel
+from strop.export.transcode.read_tflite import read_coded_tflite
+from strop.runtime.artifact.artifact import Format, detect_format, seal_onnx
+from strop.runtime.artifact.contract import Contract, Layout
+from strop.runtime.errors import ArtifactError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transcoded:
+    """A file of the same integers.
+
+    Attributes:
+        content: Its bytes.
+        image: What the codes of the image mean.
+        step: Real size of one code of the scores; 0.0 where they are computed in float.
+        operations: How many the network has.
+    """
+
+    content: bytes
+    image: QuantParams
+    step: float
+    operations: int
+
+
+def transcode(path: Path, contract: Contract | None = None) -> Transcoded:
+    """Write an int8 .tflite as .onnx, which takes bytes or reals, NHWC, and returns reals.
+
+    Args:
+        path: The file.
+        contract: For inside the new file, by which an input of codes takes the image's bytes;
+            None for none.
+
+    Raises:
+        ArtifactError: It holds what the other format has not; operation and remedy are named.
+    """
+    if detect_format(path) is not Format.TFLITE:
+        raise ArtifactError(f"{path}: an .onnx; transcode takes an int8 .tflite")
+    model = read_coded_tflite(path)
+    graph = quantized_graph(model)
+    content = _onnx(_quantized(graph), model, contract)
+    return Transcoded(
+        content=content,
+        image=graph.quant(graph.input),
+        step=0.0 if graph.is_real(graph.output) else graph.quant(graph.output).scale,
+        operations=len(graph.ops),
+    )
+
+
+def _quantized(graph: Graph) -> QuantizedGraph:
+    quant = graph.quant(graph.input)
+    zero = quant.zero_point - CODE_MIN
+    return QuantizedGraph(
+        graph=graph, input_offset=zero, values=InputValues(zero=zero, unit=1 / quant.scale)
+    )
+
+
+def _onnx(quantized: QuantizedGraph, model: CodedModel, contract: Contract | None) -> bytes:
+    image = None if model.image == FLOAT32 else OnnxInput.BYTES
+    if contract is None:
+        return emit_onnx(quantized, {}, image)
+    if model.image != FLOAT32:
+        contract = replace(contract, mean=(0.0,), std=(1.0,))  # bytes are the pixels
+    metadata = onnx_metadata(replace(contract, layout=Layout.NHWC))
+    return seal_onnx(emit_onnx(quantized, metadata, image))

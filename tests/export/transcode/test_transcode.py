@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.export.transcode.random_int8 import (
+    EXACT,
+    ROUNDED,
+    RandomNetwork,
+    as_uint8,
+    tflite_of,
+)
+
+import strop.runtime
+from strop import cli
+from strop.export.options.choices import Input, ResultType
+from strop.export.transcode.compare import CodeAgreement, compare_codes
+from strop.export.transcode.transcode import transcode
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.artifact.contract import Activation
+
+ENDS = [
+    (Input.INT8, ResultType.INT8),
+    (Input.UINT8, ResultType.UINT8),
+    (None, ResultType.FLOAT32),
+    (Input.UINT8, ResultType.FLOAT32),
+]
+IMAGES = 6
+
+
+def agreement(content: bytes, folder: Path) -> CodeAgreement:
+    path, other = folder / "others.tflite", folder / "others.onnx"
+    path.write_bytes(content)
+    made = transcode(path)
+    other.write_bytes(made.content)
+    return compare_codes(path, other, made.image, made.step, images=IMAGES)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_both_engines_give_the_same_codes(seed: int, tmp_path: Path) -> None:
+    graph = RandomNetwork(seed, EXACT).graph()
+    found = agreement(tflite_of(graph, *ENDS[seed % len(ENDS)]), tmp_path)
+    assert (found.equal, found.largest_difference) == (found.scores, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_uint8_weights_keep_their_zero_point(seed: int, tmp_path: Path) -> None:
+    # Averages of uint8 are rounded up at ties, those of int8 away from code 0.
+    layers = tuple(name for name in EXACT if name != "average_pool")
+    graph = RandomNetwork(seed, layers, zero_points=True).graph()
+    found = agreement(as_uint8(tflite_of(graph, Input.INT8, ResultType.INT8)), tmp_path)
+    assert (found.equal, found.largest_difference) == (found.scores, 0)
+
+
+@pytest.mark.parametrize("kind", ROUNDED)
+def test_one_operation_that_rounds_differs_by_a_code_at_ties(kind: str, tmp_path: Path) -> None:
+    for seed in range(3):
+        graph = RandomNetwork(seed, (kind,), most=2).graph()
+        found = agreement(tflite_of(graph, Input.INT8, ResultType.INT8), tmp_path)
+        assert found.largest_difference <= 1
+
+
+def test_the_command_writes_a_file_that_runs_by_what_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "others.tflite"
+    graph = RandomNetwork(3, EXACT).graph()
+    path.write_bytes(tflite_of(graph, Input.UINT8, ResultType.UINT8))
+    assert cli.main(["transcode", str(path)]) == 0
+    shown = capsys.readouterr()
+    assert "on 16 random images" in shown.out
+    assert "carries no contract: resize, activation unknown; give --resize" in shown.err
+    assert read_contract(tmp_path / "others.onnx") is None
+    words = ["--resize", "crop", "--activation", "softmax", "--json"]
+    assert cli.main(["transcode", str(path), *words]) == 2
+    assert "exists; give another name, or --force" in capsys.readouterr().err
+    assert cli.main(["transcode", str(path), *words, "--force"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["agreement"]["equal"] == found["agreement"]["scores"]
+    image = np.zeros(graph.tensors[graph.input].shape[1:], np.uint8)
+    contract = read_contract(tmp_path / "others.onnx")
+    assert contract is not None
+    quant = graph.quant(graph.input)
+    values = replace(contract, mean=(quant.zero_point + 128.0,), std=(1 / quant.scale,))
+    before = strop.runtime.open(path, contract=values)
+    with before, strop.runtime.open(tmp_path / "others.onnx") as after:
+        assert after.contract.activation is Activation.SOFTMAX
+        # The same codes; one engine hands them over, the other their reals, float32.
+        np.testing.assert_allclose(before.scores(image), after.scores(image), rtol=1e-6)
