@@ -165,6 +165,40 @@ def layer_norm(net: Net, x: str) -> tuple[str, int]:
     return net.add("Transpose", last, perm=[0, 3, 1, 2]), WIDTH
 
 
+def group_norm(net: Net, x: str) -> tuple[str, int]:
+    """As PyTorch writes it up to opset 17: an instance is a group."""
+    apart = net.add("Reshape", x, net.integers(0, 2, -1))
+    ones, zeros = net.constant(np.ones(2)), net.constant(np.zeros(2))
+    normal = net.add("InstanceNormalization", apart, ones, zeros, epsilon=1e-4)
+    joined = net.add("Reshape", normal, net.add("Shape", x))
+    scaled = net.add("Mul", joined, net.drawn(WIDTH, 1, 1))
+    return net.add("Add", scaled, net.drawn(WIDTH, 1, 1)), WIDTH
+
+
+def instance_norm(net: Net, x: str) -> tuple[str, int]:
+    return net.add("InstanceNormalization", x, net.drawn(WIDTH), net.drawn(WIDTH)), WIDTH
+
+
+def group_norm_as_one(net: Net, x: str) -> tuple[str, int]:
+    weights = [net.drawn(WIDTH), net.drawn(WIDTH)]
+    return net.add("GroupNormalization", x, *weights, num_groups=4), WIDTH
+
+
+def unit_norm(net: Net, x: str) -> tuple[str, int]:
+    """torch.nn.functional.normalize, as PyTorch writes it."""
+    norm = net.axes("ReduceL2", x, 1, keepdims=1)
+    return net.add("Div", x, net.add("Expand", net.clip(norm, 0.1, None), net.add("Shape", x))), 8
+
+
+def mish_by_softplus(net: Net, x: str) -> tuple[str, int]:
+    return net.add("Mul", x, net.add("Tanh", net.add("Softplus", x))), WIDTH
+
+
+def repeated(net: Net, x: str) -> tuple[str, int]:
+    row = net.add("GlobalAveragePool", x)
+    return net.add("Tile", row, net.integers(1, 2, 3, 4)), 2 * WIDTH
+
+
 def gelu_by_erf(half: str) -> Layer:
     """GELU as PyTorch writes it, its half in one of three places."""
 
@@ -246,7 +280,23 @@ LAYERS: dict[str, Layer] = {
     "leaky relu": plain("LeakyRelu", alpha=0.2),
     "absolute": plain("Abs"),
     "negative": plain("Neg"),
+    "elu of another height": plain("Elu", alpha=0.5),
+    "celu": plain("Celu", alpha=0.5),
+    "selu": plain("Selu"),
+    "softplus": plain("Softplus"),
+    "softsign": plain("Softsign"),
+    "mish": plain("Mish"),
+    "mish by softplus": mish_by_softplus,
+    "waves": lambda net, x: (net.add("Sin", net.add("Cos", x)), WIDTH),
+    "reciprocal": lambda net, x: (net.add("Reciprocal", net.add("Exp", x)), WIDTH),
     "layer norm": layer_norm,
+    "instance norm": instance_norm,
+    "group norm": group_norm,
+    "group norm as one": group_norm_as_one,
+    "local response": plain("LRN", size=3, alpha=0.3, bias=1.5),
+    "unit norm": unit_norm,
+    "unit norm as one": plain("LpNormalization", axis=1),
+    "repeated": repeated,
     "gelu, half first": gelu_by_erf("first"),
     "gelu, half last": gelu_by_erf("last"),
     "gelu, half between": gelu_by_erf("between"),
@@ -301,9 +351,15 @@ LAYERS: dict[str, Layer] = {
     ),
 }
 # Opsets that have the operator, or a form of it.
-SINCE = {"max pool with a rest": 10, "hard-swish": 14, "layer norm": 17}
-# They stay in float between int8 layers.
-IN_FLOAT = frozenset({"layer norm", "gelu, half first", "gelu, half last", "gelu, half between"})
+SINCE = {
+    "max pool with a rest": 10,
+    "celu": 12,
+    "hard-swish": 14,
+    "layer norm": 17,
+    "mish": 18,
+    "group norm as one": 21,
+}
+MOVED = "flattened then scaled"  # the one behind which values have to be put in another order
 # Those behind which a picture is as large as before.
 KEEPING = (
     *("convolution", "dilated", "groups", "depthwise", "batch norm"),
@@ -312,4 +368,5 @@ KEEPING = (
     *("hard-swish by hard-sigmoid", "clip from 0", "residual", "subtracted", "divided", "maxima"),
     *("gate of a global pool", "gate of a mean", "gate of rows", "shuffled", "shuffled by shape"),
     *("halves", "channels in another order", "padded average", "padded average that counts"),
+    *("layer norm", "gelu, half between", "group norm", "instance norm", "mish", "selu", "celu"),
 )

@@ -74,7 +74,7 @@ class Net:
 
     def axes(self, kind: str, x: str, *axes: int, **attributes: Any) -> str:
         """Add an operation whose axes are an attribute or an input, as its opset has them."""
-        from_opset = {"ReduceMean": 18, "ReduceMax": 18}.get(kind, 13)
+        from_opset = {"ReduceMean": 18, "ReduceMax": 18, "ReduceL2": 18}.get(kind, 13)
         if self.opset < from_opset:
             return self.add(kind, x, axes=list(axes), **attributes)
         return self.add(kind, x, self.integers(*axes), **attributes)

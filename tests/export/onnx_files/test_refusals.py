@@ -51,6 +51,46 @@ def second_input(model: onnx.ModelProto) -> None:
     model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, (1, 3)))
 
 
+def loop(net: Net, x: str) -> str:
+    kinds = {"i": TensorProto.INT64, "go": TensorProto.BOOL, "x": TensorProto.FLOAT}
+    inputs = [helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()]
+    body = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "body", inputs, inputs[1:])
+    body.output[1].name = "y"
+    return net.add("Loop", net.constant(3, np.int64), "", x, body=body)
+
+
+def own_statistics(net: Net, x: str) -> str:
+    numbers = [net.drawn(CLASSES) for _ in range(4)]
+    return net.add_all("BatchNormalization", x, *numbers, count=3, training_mode=1)[0]
+
+
+def second_output(model: onnx.ModelProto) -> None:
+    model.graph.output.append(helper.make_tensor_value_info("relu_1_0", TensorProto.FLOAT, None))
+
+
+def function(model: onnx.ModelProto) -> None:
+    twice = helper.make_node("Add", ["x", "x"], ["y"])
+    opsets = [helper.make_opsetid("", 17)]
+    model.functions.append(helper.make_function("own", "Twice", ["x"], ["y"], [twice], opsets))
+
+
+def training(model: onnx.ModelProto) -> None:
+    model.training_info.add()
+
+
+def lost_weights(model: onnx.ModelProto) -> None:
+    model.graph.node[0].input[1] = "lost"
+
+
+def as_sequence(model: onnx.ModelProto) -> None:
+    sequence = helper.make_tensor_sequence_value_info("image", TensorProto.FLOAT, (1, 3, 12, 12))
+    model.graph.input[0].CopyFrom(sequence)
+
+
+def sparse(model: onnx.ModelProto) -> None:
+    model.graph.sparse_initializer.add()
+
+
 def kept_elsewhere(model: onnx.ModelProto) -> None:
     tensor = model.graph.initializer[0]
     tensor.data_location = TensorProto.EXTERNAL
@@ -100,6 +140,39 @@ CASES: dict[str, tuple[onnx.ModelProto, str]] = {
         ending(lambda net, x: net.add("RandomNormalLike", x)),
         "is RandomNormalLike; .*export it for inference",
     ),
+    "a loop": (ending(loop), r"layer/\d+ is Loop; .*control flow; write it out"),
+    "several outputs": (changed(second_output), r"2 outputs \(.*\), needed is one.*extract_model"),
+    "a function": (
+        changed(function),
+        "1 functions of its own, Twice first; .*inline_local_functions",
+    ),
+    "a training graph": (changed(training), "holds a training graph; export it for inference"),
+    "statistics of its own": (
+        ending(own_statistics),
+        r"is BatchNormalization: it computes its own statistics; .*model\.eval\(\)",
+    ),
+    "dropout that drops": (
+        ending(
+            lambda net, x: net.add("Dropout", x, net.constant(0.5), net.constant(True, np.bool_))
+        ),
+        r"is Dropout: it drops values at random; .*model\.eval\(\)",
+    ),
+    "places that depend on the picture": (
+        ending(lambda net, x: net.add("Gather", x, net.add("NonZero", x))),
+        "is NonZero: an operator that strop does not read",
+    ),
+    "weights that are computed": (
+        ending(
+            lambda net, x: net.add("Conv", "image", net.add("Reshape", x, net.integers(5, 1, 1, 1)))
+        ),
+        "is Conv: its weights are computed from the picture; needed are constants",
+    ),
+    "weights that are missing": (
+        changed(lost_weights),
+        "layer/0 is Conv: nothing in the file gives its input 1; export the model again",
+    ),
+    "sequences": (changed(as_sequence), "input image is a sequence; needed is one picture"),
+    "sparse weights": (changed(sparse), "holds sparse weights; store them as plain tensors"),
     "an unknown operator": (
         ending(lambda net, x: net.add("Asin", x)),
         r"layer/\d+ is Asin: an operator that strop does not read; replace the layer",

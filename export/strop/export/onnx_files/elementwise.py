@@ -168,14 +168,6 @@ def read_prelu(reading: Reading, node: Node) -> None:
     reading.put(node, replace(value, tensor=tensor, is_positive=False))
 
 
-def read_elu(reading: Reading, node: Node) -> None:
-    """Read Elu, which TFLite has for an alpha of 1."""
-    alpha = node.attributes.get("alpha", 1.0)
-    if alpha != 1:
-        raise reading.refusal(node, f"alpha {alpha:g}", "strop reads those with 1, or LeakyReLU")
-    reading.put(node, unary(reading, node, reading.raw(node), "ELU"))
-
-
 def read_softmax(kind: str, options: Callable[[], Any]) -> Read:
     """Read Softmax or LogSoftmax along one dimension, as TFLite's `kind`."""
 
@@ -220,7 +212,17 @@ def read_gelu(reading: Reading, node: Node) -> None:
 
 
 def read_same(reading: Reading, node: Node) -> None:
-    """Read what changes nothing: Identity, and Dropout in inference."""
+    """Read Identity."""
+    reading.put(node, reading.raw(node))
+
+
+def read_dropout(reading: Reading, node: Node) -> None:
+    """Read Dropout, which changes nothing in inference."""
+    training = reading.constant(node, 2)
+    if node.has_input(2) and (training is None or training.any()):
+        raise reading.refusal(
+            node, "it drops values at random", "export the model in eval mode: model.eval()"
+        )
     reading.put(node, reading.raw(node))
 
 
@@ -250,15 +252,15 @@ ELEMENTWISE: dict[str, Read] = {
     "Abs": read_unary("ABS", schema.AbsOptionsT),
     "Exp": read_unary("EXP", schema.ExpOptionsT),
     "Sqrt": read_unary("SQRT"),
+    **{kind: read_unary(kind.upper()) for kind in ("Log", "Sin", "Cos", "Floor", "Ceil", "Round")},
     "Clip": read_clip,
     "HardSigmoid": read_hard_sigmoid,
-    "Elu": read_elu,
     "LeakyRelu": read_leaky_relu,
     "PRelu": read_prelu,
     "Softmax": read_softmax("SOFTMAX", schema.SoftmaxOptionsT),
     "LogSoftmax": read_softmax("LOG_SOFTMAX", schema.LogSoftmaxOptionsT),
     "Gelu": read_gelu,
     "Identity": read_same,
-    "Dropout": read_same,
+    "Dropout": read_dropout,
     "Cast": read_cast,
 }

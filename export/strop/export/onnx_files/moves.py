@@ -230,6 +230,24 @@ def _amounts(reading: Reading, node: Node, rank: int) -> list[int]:
     return amounts
 
 
+def read_tile(reading: Reading, node: Node) -> None:
+    """Read Tile by constant counts, and Expand to a constant shape."""
+    value = reading.value(node)
+    given = reading.fixed(node, 1, "its counts are" if node.kind == "Tile" else "its shape is")
+    wanted = tuple(int(side) for side in given.reshape(-1))
+    shape = np.broadcast_shapes(value.shape, wanted) if node.kind == "Expand" else value.shape
+    value = reading.reshaped(node, value, (*(1,) * (len(shape) - len(value.shape)), *value.shape))
+    if node.kind == "Tile":
+        shape = tuple(side * times for side, times in zip(value.shape, wanted, strict=True))
+    times = [new // old for new, old in zip(shape, value.shape, strict=True)]
+    if max(times) > 1:
+        counts = reading.number(node, np.array(in_order(times, value.order), np.int32))
+        stored = in_order(shape, value.order)
+        tensor = reading.add(node, "TILE", [value.tensor, counts], stored, schema.TileOptionsT())
+        value = replace(value, shape=tuple(shape), tensor=tensor)
+    reading.put(node, value)
+
+
 def read_resize(reading: Reading, node: Node) -> None:
     """Read Resize and Upsample of rows and columns, in the modes that TFLite has."""
     image = reading.picture(node)
@@ -290,6 +308,7 @@ MOVES: dict[str, Read] = {
     "Slice": read_slice,
     "Gather": read_gather,
     "Pad": read_pad,
+    **dict.fromkeys(("Tile", "Expand"), read_tile),
     "Resize": read_resize,
     "Upsample": read_resize,
 }

@@ -18,7 +18,7 @@ ROWS_AND_COLUMNS = (2, 3)
 
 
 def read_reduction(kind: str) -> Read:
-    """Read ReduceMean, ReduceMax or ReduceSum, as TFLite's `kind`."""
+    """Read ReduceMean, ReduceMax, ReduceMin or ReduceSum, as TFLite's `kind`."""
 
     def read(reading: Reading, node: Node) -> None:
         value = reading.value(node)
@@ -195,6 +195,7 @@ POOLS: dict[str, Read] = {
     "GlobalMaxPool": read_global("REDUCE_MAX"),
     "ReduceMean": read_reduction("MEAN"),
     "ReduceMax": read_reduction("REDUCE_MAX"),
+    "ReduceMin": read_reduction("REDUCE_MIN"),
     "ReduceSum": read_reduction("SUM"),
     "MaxPool": read_max_pool,
     "AveragePool": read_average_pool,

@@ -10,10 +10,13 @@ import numpy as np
 import onnx
 
 from strop.export.ir.graph import Array
-from strop.export.onnx_files.composed import COMPOSED, gelus
+from strop.export.onnx_files.activations import ACTIVATIONS
 from strop.export.onnx_files.constants import TooLargeError, fold
 from strop.export.onnx_files.elementwise import ELEMENTWISE, with_number
+from strop.export.onnx_files.gelu import gelus
+from strop.export.onnx_files.group_norm import group_norms
 from strop.export.onnx_files.moves import MOVES
+from strop.export.onnx_files.normalizations import NORMALIZATIONS
 from strop.export.onnx_files.pools import POOLS
 from strop.export.onnx_files.products import PRODUCTS
 from strop.export.onnx_files.reading import Node, Reading
@@ -26,7 +29,8 @@ READERS: dict[str, Callable[[Reading, Node], None]] = {
     **POOLS,
     **ELEMENTWISE,
     **MOVES,
-    **COMPOSED,
+    **ACTIVATIONS,
+    **NORMALIZATIONS,
 }
 # What operators raise where a file says things that do not fit together.
 CONTRADICTIONS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -58,7 +62,8 @@ def as_tflite(file: OnnxFile, *, mean: Sequence[float], std: Sequence[float]) ->
     """
     nodes = [Node(proto) for proto in _in_use(file.model.graph, file.names[1])]
     constants = {tensor.name: initial(tensor, file.path) for tensor in file.model.graph.initializer}
-    nodes = gelus(nodes, _numbers(nodes, constants))
+    known = {**constants, **_given(nodes)}
+    nodes = group_norms(gelus(nodes, _numbers(known)), known)
     reading = Reading(file, nodes)
     reading.constants.update(constants)
     image = _put_image(reading, mean, std)
@@ -68,17 +73,20 @@ def as_tflite(file: OnnxFile, *, mean: Sequence[float], std: Sequence[float]) ->
     return Written(tflite=reading.written.packed([image], [result]), classes=classes)
 
 
-def _numbers(nodes: Sequence[Node], constants: Mapping[str, Array]) -> dict[str, float]:
-    """Values of initializers and Constants that are one number."""
-    given = {
+def _given(nodes: Sequence[Node]) -> dict[str, Array]:
+    """Values of Constants."""
+    return {
         node.outputs[0]: np.asarray(node.attributes["value"])
         for node in nodes
         if node.kind == "Constant" and "value" in node.attributes
     }
-    every = {**constants, **given}
+
+
+def _numbers(known: Mapping[str, Array]) -> dict[str, float]:
+    """Values of constants that are one number."""
     return {
         name: float(value.item())
-        for name, value in every.items()
+        for name, value in known.items()
         if value.size == 1 and value.dtype.kind == "f"
     }
 

@@ -91,6 +91,10 @@ class Reading:
             SourceError: They are computed of the picture.
         """
         found = self.constant(node, place)
+        if found is None and (not node.has_input(place) or node.inputs[place] not in self.values):
+            raise self.refusal(
+                node, f"nothing in the file gives its input {place}", "export the model again"
+            )
         if found is None:
             raise self.refusal(
                 node, f"{what} computed from the picture", "needed are constants: export it so"

@@ -229,12 +229,21 @@ def _single_ends(
 
 
 def _picture(image: onnx.ValueInfoProto, size: tuple[int, int] | None, path: Path) -> Picture:
-    tensor = image.type.tensor_type
     where = f"{path}: input {image.name}"
+    return picture_of(list(_sides(_floats(image, where))), size, usual=Layout.NCHW, where=where)
+
+
+def _floats(image: onnx.ValueInfoProto, where: str) -> onnx.TypeProto.Tensor:
+    """The input's type, which has to be a tensor of float32."""
+    kind = image.type.WhichOneof("value")
+    if kind != "tensor_type":
+        found = "without a type" if kind is None else f"a {kind.removesuffix('_type')}"
+        raise SourceError(f"{where} is {found}; needed is one picture, a float32 tensor")
+    tensor = image.type.tensor_type
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         found = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
         raise SourceError(f"{where} is {found}; needed is float32: export the model in float32")
-    return picture_of(list(_sides(tensor)), size, usual=Layout.NCHW, where=where)
+    return tensor
 
 
 def _sides(tensor: onnx.TypeProto.Tensor) -> Iterator[int | None]:

@@ -1,43 +1,13 @@
-"""Reads what an .onnx says in one operator or several, and TFLite in another number of them."""
+"""Finds the GELUs that an .onnx has as five operators around an Erf, which TFLite has not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import sqrt
 
-from ai_edge_litert import schema_py_generated as schema
+from strop.export.onnx_files.reading import Node
 
-from strop.export.onnx_files.elementwise import combined, unary, with_number
-from strop.export.onnx_files.pools import reduced
-from strop.export.onnx_files.reading import Node, Read, Reading
-from strop.export.onnx_files.values import own_order
-
-EPSILON = 1e-5  # the default of LayerNormalization
 CLOSE = 1e-3  # relative; PyTorch writes the root of 2 as 1.4142135
-
-
-def read_layer_norm(reading: Reading, node: Node) -> None:
-    """Read LayerNormalization over the last dimensions, in the operations that TensorFlow has."""
-    if len(node.outputs) > 1 and any(node.outputs[1:]):
-        raise reading.refusal(node, "it gives its statistics as well", "strop reads one result")
-    value = reading.value(node)
-    rank = len(value.shape)
-    axes = tuple(range(node.attributes.get("axis", -1) % rank, rank))
-    value = reading.in_order_of(node, value, own_order(value.shape))
-    difference = combined(
-        reading, node, "SUB", value, reduced(reading, node, "MEAN", value, axes, keeps=True)
-    )
-    square = unary(reading, node, difference, "SQUARE", schema.SquareOptionsT())
-    variance = reduced(reading, node, "MEAN", square, axes, keeps=True)
-    epsilon = node.attributes.get("epsilon", EPSILON)
-    spread = unary(reading, node, with_number(reading, node, variance, "ADD", epsilon), "RSQRT")
-    found = combined(reading, node, "MUL", difference, spread)
-    for place, kind in ((1, "MUL"), (2, "ADD")):
-        if node.has_input(place):
-            numbers = reading.fixed(node, place, "its weights are")
-            found = with_number(reading, node, found, kind, numbers.tolist())
-    reading.put(node, replace(found, is_positive=False))
 
 
 def gelus(nodes: list[Node], constants: Mapping[str, float]) -> list[Node]:
@@ -116,6 +86,3 @@ class _Gelu:
         """Whether one of two inputs is a constant of about this value."""
         found = [self._constants[name] for name in node.inputs if name in self._constants]
         return len(node.inputs) == 2 and len(found) == 1 and abs(found[0] / number - 1) < CLOSE
-
-
-COMPOSED: dict[str, Read] = {"LayerNormalization": read_layer_norm}
