@@ -12,8 +12,6 @@ import tensorflow as tf
 from tests.export.graphs import Steps, mobile_block, steps
 
 from strop.export.frontend.equivalence import (
-    MOST_OF_SIZE,
-    MOST_OF_SPREAD,
     PROBE_IMAGES,
     Probe,
     check_converter,
@@ -23,6 +21,7 @@ from strop.export.frontend.equivalence import (
     probe,
     proven_fold,
 )
+from strop.export.frontend.score_difference import MOST_OF_SIZE, MOST_OF_SPREAD
 from strop.export.ir.execute import execute
 from strop.export.ir.faults import named_faults
 from strop.export.ir.graph import Fused, Graph, Kind, float_constant
@@ -139,6 +138,29 @@ def test_an_equalized_graph_is_held_against_the_spread_over_one_batch(made: Step
     assert difference(error) > MOST_OF_SIZE * max(1.0, float(np.abs(scores).max()))
     rounded = replace(made.deploy, graph=with_bias_off_by(error, graph))
     check_equalized(made.deploy, rounded, [images])
+
+
+def test_a_model_that_magnifies_rounding_is_held_against_what_it_magnifies() -> None:
+    """Its scores turn over with the fifth digit of a sum, on every way of computing it."""
+    keras.utils.set_random_seed(4)
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(16, 3)(image))
+    x = keras.layers.Dense(16)(x)
+    made = steps(keras.Model(image, keras.layers.Dense(5)(keras.ops.sin(1e4 * x))))
+    sample = probe(made.source, made.images, made.activation)
+    found = execute(made.graph, tf.cast(sample.images, tf.float32)).numpy()
+    spread = float(np.ptp(sample.scores, axis=0).max())
+    limit = MOST_OF_SPREAD * spread + MOST_OF_SIZE * max(float(np.abs(sample.scores).max()), 1.0)
+    assert np.abs(found - sample.scores).max() > limit
+    check_graph(sample, made.graph, step="read")
+    last = made.graph.producer(made.graph.output)
+    assert last is not None
+    other = float_constant("other", made.graph.data(last.inputs[2]) + spread)
+    ops = [
+        replace(op, inputs=(*op.inputs[:2], "other")) if op is last else op for op in made.graph.ops
+    ]
+    with pytest.raises(GraphError, match="strop read this model wrongly"):
+        check_graph(sample, made.graph.rewired(ops, added=[other]), step="read")
 
 
 def sure_model(activation: str) -> keras.Model:

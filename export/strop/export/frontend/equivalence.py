@@ -7,13 +7,15 @@ folding ends in an error that says so, and never in a file that answers wrongly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from strop.export.frontend.convert import convert
+from strop.export.frontend.score_difference import difference_of, rounding_of
 from strop.export.ir.execute import ACTIVATIONS, compute_unfused, execute
 from strop.export.ir.faults import ADVICE
 from strop.export.ir.float_library import Floats, array_of, tf
@@ -33,12 +35,6 @@ from strop.runtime.errors import GraphError, SourceError
 
 PROBE_IMAGES = 4  # calibration images; one image of noise is added
 NOISE_SEED = 0
-# Of the scores' spread over the images: a quarter of one of int8's 255 steps over it, so that
-# what is below cannot be seen in an int8 file.
-MOST_OF_SPREAD = 1e-3
-# Of the largest score, for answers that hardly vary: float32 keeps 6e-8, and the sums of a deep
-# network lose more. Measured with random weights: MobileNetV2 2e-6, EfficientNet-B0 7e-8.
-MOST_OF_SIZE = 2e-5
 # float32 has no digits for a probability's distance from 1 below 6e-8, so that scores are
 # compared only as far as probabilities show them.
 LEAST_LOG_PROBABILITY = -69.0  # 1e-30
@@ -51,16 +47,30 @@ class Probe:
     """Images, and the source's own answers to them.
 
     Attributes:
-        name: The source's.
+        source: The model.
         images: uint8 [N, H, W, C]; the last one is noise.
         scores: float64 [N, classes], as `comparable` makes them of the source's output.
         activation: What the source applies to its scores in the end.
     """
 
-    name: str
+    source: Source
     images: Array
     scores: Array
     activation: Activation
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self.source.name
+
+    def rounding(self) -> Array:
+        """Measure `rounding_of` the source on the images."""
+
+        def scores(images: Array) -> Array:
+            output = self.source.scores(images).astype(np.float64)
+            return of_probabilities(output, self.activation)
+
+        return rounding_of(scores, self.images)
 
 
 def proven_fold(source: Source, graph: Graph, activation: Activation, images: Array) -> DeployGraph:
@@ -121,7 +131,7 @@ def probe(source: Source, images: Array, activation: Activation) -> Probe:
     output = source.scores(taken).astype(np.float64)
     is_finite = np.isfinite(output).all(axis=1)
     return Probe(
-        name=source.name,
+        source=source,
         images=taken[is_finite],
         scores=of_probabilities(output[is_finite], activation),
         activation=activation,
@@ -140,7 +150,8 @@ def check_graph(probe: Probe, graph: Graph, *, step: str) -> None:
         GraphError: The scores differ by more than float rounding.
     """
     found = execute(graph, tf.cast(probe.images, tf.float32))
-    _compare(probe.name, probe.scores, comparable(found, probe.activation), step)
+    scores = comparable(found, probe.activation)
+    _compare(probe.name, probe.scores, scores, step, probe.rounding)
 
 
 def check_normalization(probe: Probe, graph: Graph, deploy: DeployGraph) -> None:
@@ -162,7 +173,7 @@ def check_normalization(probe: Probe, graph: Graph, deploy: DeployGraph) -> None
     expected = _padded_with_pixel(graph, probe.images, deploy.input_offset)
     found = execute(deploy.graph, deploy.reals(probe.images))
     before, after = (comparable(values, probe.activation) for values in (expected, found))
-    _compare(probe.name, before, after, "folded the normalization of")
+    _compare(probe.name, before, after, "folded the normalization of", probe.rounding)
 
 
 def check_equalized(before: DeployGraph, after: DeployGraph, batches: Sequence[Array]) -> None:
@@ -180,11 +191,14 @@ def check_equalized(before: DeployGraph, after: DeployGraph, batches: Sequence[A
     seen = [image for batch in batches for image in batch]
     places = np.linspace(0, len(seen) - 1, min(len(seen), PROBE_IMAGES)).astype(int)
     images = np.stack([seen[place] for place in places])
-    expected, found = (
-        comparable(execute(deploy.graph, deploy.reals(images)), Activation.NONE)
-        for deploy in (before, after)
-    )
-    _compare(before.graph.output, expected, found, "equalized")
+
+    def scores(deploy: DeployGraph, reals: Array) -> Array:
+        return comparable(execute(deploy.graph, reals), Activation.NONE)
+
+    reals = before.reals(images)
+    expected, found = scores(before, reals), scores(after, after.reals(images))
+    rounding = partial(rounding_of, partial(scores, before), reals)
+    _compare(before.graph.output, expected, found, "equalized", rounding)
 
 
 def check_converter(source: Source, probe: Probe) -> None:
@@ -202,7 +216,7 @@ def check_converter(source: Source, probe: Probe) -> None:
         interpreter.invoke()
         rows.append(interpreter.get_tensor(output["index"]).reshape(-1))
     found = of_probabilities(np.stack(rows).astype(np.float64), probe.activation)
-    difference = difference_of(probe.scores, found)
+    difference = difference_of(probe.scores, found, probe.rounding)
     if difference:
         raise SourceError(
             f"{probe.name}: TensorFlow {tf.__version__}'s converter makes another model of this"
@@ -247,26 +261,12 @@ def of_probabilities(output: Array, activation: Activation) -> Array:
     return scores
 
 
-def _compare(name: str, expected: Array, found: Array, step: str) -> None:
-    difference = difference_of(expected, found)
+def _compare(
+    name: str, expected: Array, found: Array, step: str, rounding: Callable[[], Array]
+) -> None:
+    difference = difference_of(expected, found, rounding)
     if difference:
         raise GraphError(f"{name}: strop {step} this model wrongly: {difference}; {ADVICE}")
-
-
-def difference_of(expected: Array, found: Array) -> str:
-    """Describe the difference of two scores beyond float rounding; empty if there is none."""
-    if expected.shape != found.shape:
-        return f"the scores are {found.shape} instead of {expected.shape}"
-    if not expected.size:
-        return ""
-    difference = float(np.abs(found - expected).max())
-    spread = float(np.ptp(expected, axis=0).max())
-    # Logarithms of probabilities are as exact as numbers about 1.
-    size = max(float(np.abs(expected).max()), 1.0)
-    # NaN is no number below the limit.
-    if difference <= MOST_OF_SPREAD * spread + MOST_OF_SIZE * size:
-        return ""
-    return f"scores differ by {difference:.3g}, where they vary by {spread:.3g} over the images"
 
 
 def _padded_with_pixel(graph: Graph, images: Array, pixel: int) -> Floats:
