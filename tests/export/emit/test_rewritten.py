@@ -44,6 +44,13 @@ def with_its_maxima(x: Any) -> Any:
     return x * layers.MaxPooling2D(3, strides=1, padding="same")(x)
 
 
+def normalized(x: Any) -> Any:
+    """A batch normalization behind a pooling and in front of a convolution."""
+    factors, terms = np.geomspace(0.01, 1, 8), np.linspace(-0.2, 0.3, 8)
+    x = layers.ReLU()(layers.MaxPooling2D(2)(x) * np.float32(factors) + np.float32(terms))
+    return layers.Conv2D(4, 1)(x)
+
+
 def halves_swapped(x: Any) -> Any:
     top, bottom = ops.split(x, 2, axis=1)
     return ops.concatenate([bottom, top], axis=1)
@@ -113,6 +120,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
         6, 2, strides=3, padding="same"
     )(x),
     "permuted": layers.Permute((3, 1, 2)),
+    "normalized before a convolution": normalized,
     "relu behind a pool": lambda x: layers.ReLU()(layers.MaxPooling2D(2)(x)),
     "relu of a sum that others read": shared_relu,
     "a summand that is next to nothing": lambda x: layers.Add()([x, layers.Conv2D(8, 1)(x * 1e-6)]),

@@ -20,6 +20,7 @@ from strop.export.ir.execute import ACTIVATIONS, compute_unfused, execute
 from strop.export.ir.faults import ADVICE
 from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Array, Graph, Op
+from strop.export.passes.affine import leading_normalization
 from strop.export.passes.fold import (
     MAX_PIXEL,
     PIXELS,
@@ -27,7 +28,6 @@ from strop.export.passes.fold import (
     InputValues,
     fold_layers,
     fold_normalization,
-    leading_normalization,
 )
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Activation

@@ -13,10 +13,8 @@ import numpy as np
 
 from strop.export.ir.graph import (
     CONVOLUTIONS,
-    ELEMENTWISE,
     NO_PADS,
     Array,
-    Fused,
     Graph,
     Kind,
     Op,
@@ -25,6 +23,8 @@ from strop.export.ir.graph import (
     float_constant,
     renamed,
 )
+from strop.export.passes.affine import leading_normalization
+from strop.export.passes.affine_as_convolution import affine_as_convolution
 from strop.export.passes.average_pool import replace_pools
 from strop.export.passes.channel_layout import place_channels
 from strop.export.passes.fold_limits import fold_limits
@@ -107,6 +107,7 @@ def fold_layers(graph: Graph) -> Graph:
     """
     for rewrite in (
         replace_pools,
+        affine_as_convolution,
         fold_limits,
         fold_padding,
         fuse_activations,
@@ -251,43 +252,6 @@ def fold_normalization(graph: Graph, values: InputValues = PIXELS) -> DeployGrap
         ops.append(replace(op, inputs=(graph.input, weights.name, bias.name)))
     folded = graph.rewired(ops, added=added)
     return DeployGraph(graph=folded, input_offset=pixel, values=values)
-
-
-def leading_normalization(graph: Graph) -> tuple[list[Op], Array, Array]:
-    """Operations between the input and the first other one, as x * scale + offset per channel."""
-    channels = graph.tensors[graph.input].shape[-1]
-    scale, offset = np.ones(channels), np.zeros(channels)
-    chain: list[Op] = []
-    name = graph.input
-    while True:
-        readers = graph.consumers(name)
-        step = _affine(graph, readers[0], name, channels) if len(readers) == 1 else None
-        if step is None:
-            return chain, scale, offset
-        factor, term = step
-        scale, offset = scale * factor, offset * factor + term
-        chain.append(readers[0])
-        name = readers[0].output
-
-
-def _affine(graph: Graph, op: Op, name: str, channels: int) -> tuple[Array, Array] | None:
-    """`op` as name * factor + term, per channel; None if it is anything else."""
-    if op.kind not in ELEMENTWISE or op.fused is not Fused.NONE:
-        return None
-    left, right = op.inputs
-    other = right if left == name else left
-    data = graph.tensors[other].data
-    if data is None or data.size not in (1, channels):
-        return None
-    if data.size == channels > 1 and data.shape[-1] != channels:
-        return None
-    value = np.broadcast_to(data.astype(np.float64).reshape(-1), (channels,))
-    one, zero = np.ones(channels), np.zeros(channels)
-    if op.kind is Kind.MUL:
-        return value, zero
-    if op.kind is Kind.ADD:
-        return one, value
-    return (one, -value) if left == name else (-one, value)
 
 
 def _normalized_weights(graph: Graph, op: Op, scale: Array, offset: Array) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,112 @@
+"""Replaces products and sums with one constant per channel by depthwise convolutions of 1x1.
+
+A batch normalization in front of a convolution, as in ResNetV2 and DenseNet, is one product and
+one sum. In int8 these round twice, and all channels' constants share one scale; a convolution
+rounds once, and has a scale for each channel's factor and 32 bits for its term. It also takes
+less time than the two in both engines, and `equalize` moves factors through it.
+
+A constant that is the same for all channels stays: XNNPACK looks its results up in a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from strop.export.ir.graph import (
+    Array,
+    Fused,
+    Graph,
+    Kind,
+    Op,
+    Tensor,
+    float_constant,
+)
+from strop.export.passes.affine import affine, leading_normalization
+from strop.export.passes.channel_readers import CHANNELS, image_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Chain:
+    """Operations behind each other that together are image * factor + term, per channel."""
+
+    ops: tuple[Op, ...]
+    image: str
+    factor: Array
+    term: Array
+
+    @property
+    def last(self) -> Op:
+        """The operation whose result is the chain's."""
+        return self.ops[-1]
+
+
+def affine_as_convolution(graph: Graph) -> Graph:
+    """Replace them, but for the normalization of the pixels.
+
+    Args:
+        graph: A float graph.
+
+    Returns:
+        The same function.
+    """
+    normalization, *_ = leading_normalization(graph)
+    ops: list[Op] = []
+    added: list[Tensor] = []
+    replaced: set[str] = set()
+    for op in graph.ops:
+        if op.output in replaced:
+            continue
+        chain = None if op in normalization else _chain(graph, op)
+        if chain is None:
+            ops.append(op)
+            continue
+        replaced |= {one.output for one in chain.ops}
+        constants = (
+            float_constant(f"{chain.last.output}/factors", chain.factor.reshape(1, 1, 1, -1)),
+            float_constant(f"{chain.last.output}/terms", chain.term),
+        )
+        added += constants
+        ops.append(
+            Op(
+                kind=Kind.DEPTHWISE,
+                inputs=(chain.image, *(constant.name for constant in constants)),
+                output=chain.last.output,
+                fused=chain.last.fused,
+            )
+        )
+    return graph.rewired(ops, added=added)
+
+
+def _chain(graph: Graph, first: Op) -> _Chain | None:
+    """Return all that can be computed with `first` at once, if its constants differ by channel."""
+    image = image_of(graph, first)
+    shape = graph.tensors[image].shape
+    if len(shape) <= CHANNELS:
+        return None
+    factor, term = np.ones(shape[CHANNELS]), np.zeros(shape[CHANNELS])
+    ops: list[Op] = []
+    name = image
+    for op in _followers(graph, first):
+        step = affine(graph, replace(op, fused=Fused.NONE), name, shape[CHANNELS])
+        if step is None or graph.tensors[op.output].shape != shape:
+            break
+        factor, term = factor * step[0], term * step[0] + step[1]
+        ops.append(op)
+        name = op.output
+    if np.ptp(factor) == np.ptp(term) == 0:
+        return None
+    return _Chain(ops=tuple(ops), image=image, factor=factor, term=term)
+
+
+def _followers(graph: Graph, first: Op) -> Iterator[Op]:
+    """Yield an operation and those behind it, as long as only the next one reads a result."""
+    op = first
+    while True:
+        yield op
+        readers = graph.consumers(op.output)
+        if op.fused is not Fused.NONE or op.output == graph.output or len(readers) != 1:
+            return
+        op = readers[0]
