@@ -263,6 +263,15 @@ def test_a_record_of_version_3_has_no_task_and_calls_random_weights_none(tmp_pat
     assert (found.member, found.asked) == (job("a").member, job("a").asked)
 
 
+def test_a_record_of_version_4_has_no_normalization(tmp_path: Path) -> None:
+    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    path = tmp_path / "a.int8" / MEMBER
+    record = json.loads(path.read_text())
+    del record["asked"]["mean"], record["asked"]["std"]
+    path.write_text(json.dumps({**record, "format_version": 4}))
+    assert MEMBER_RECORD.read(path).asked == job("a").asked
+
+
 def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:
     swept(tmp_path, Exporter(), Stopwatch(), job("a"))
     path = tmp_path / "a.int8" / MEMBER
@@ -342,6 +351,7 @@ def test_a_record_of_a_file_is_found_again_only_for_the_same_bytes(tmp_path: Pat
         (("--min-accuracy", "70"), "needed is a share above 0, to 1"),
         (("--jobs", "0"), "needed is a whole number, 1 or more"),
         (("--measure", "-1"), "--measure"),
+        (("--mean", "120"), "--mean and --std are for model files"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_before_the_work(

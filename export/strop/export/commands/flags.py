@@ -13,7 +13,7 @@ from strop.export.zoo.spec import IMAGENET_CLASSES
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.contract import add_task_flags
-from strop.runtime.commands.flags.numbers import names, positive
+from strop.runtime.commands.flags.numbers import names, numbers, positive
 from strop.runtime.errors import PlanError
 
 
@@ -205,3 +205,20 @@ def _size(text: str) -> tuple[int, int]:
             f"{text!r}: needed are pixels, 224 or HEIGHTxWIDTH like 96x128"
         )
     return int(sides[0]), int(sides[-1])
+
+
+def add_normalization_flags(group: argparse._ArgumentGroup) -> None:
+    """Add --mean and --std, which a model file may need in front of it."""
+    group.add_argument(
+        "--mean",
+        type=numbers,
+        metavar="M[,M,M]",
+        help="model file: subtracted from the pixels, in 0..255 units, if the model does not"
+        " normalize itself; default: what the TFLite metadata of a .tflite says, or nothing",
+    )
+    group.add_argument(
+        "--std",
+        type=numbers,
+        metavar="S[,S,S]",
+        help="model file: what the pixels are divided by after --mean",
+    )

@@ -18,6 +18,8 @@ from strop.runtime.statistics.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from strop.export.certify.certificate import Verdict
+    from strop.export.inspect.count import Count
+    from strop.export.source.source import Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,13 +67,12 @@ def make(job: Job) -> Made:
     from strop.export.tensorflow_logs import quiet_tensorflow
 
     quiet_tensorflow()
-    from strop.export.inspect.count_keras import count_keras
     from strop.export.pipeline import export
     from strop.export.zoo.build import open_model
 
     source = open_model(job.request.spec)
-    counts = counts_of(count_keras(source.model), job.member.precision)
     with tempfile.TemporaryDirectory() as scratch:
+        count = _count(source, Path(scratch))
         folder = Path(scratch, "export")
         options = resolve(replace(job.request, output=folder), source)
         certificate = export(source, options).certificate
@@ -80,7 +81,7 @@ def make(job: Job) -> Made:
     record = MemberRecord(
         member=job.member,
         asked=job.asked,
-        counts=counts,
+        counts=None if count is None else counts_of(count, job.member.precision),
         images=certificate.images,
         data=certificate.data,
         float_top1=certificate.float_top1,
@@ -88,6 +89,19 @@ def make(job: Job) -> Made:
         seconds=time.monotonic() - began,
     )
     return Made(record=record, files=files)
+
+
+def _count(source: Source, scratch: Path) -> Count | None:
+    """Count the network: layers of Keras, or operations of what other programs' files compute."""
+    if source.tflite is None:
+        from strop.export.inspect.count_keras import count_keras
+
+        return count_keras(source.model)
+    from strop.export.inspect.count_tflite import count_tflite
+
+    path = scratch / "float.tflite"
+    path.write_bytes(source.tflite)
+    return count_tflite(path)
 
 
 def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:

@@ -13,7 +13,8 @@ from strop.export.zoo.spec import IMAGENET, RANDOM, ModelSpec, lacking
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.errors import SourceError
 
-FILE_SUFFIXES = (".keras", ".h5")
+FILE_SUFFIXES = (".keras", ".h5", ".onnx", ".tflite")
+FILES = ", ".join(FILE_SUFFIXES[:-1]) + f" or {FILE_SUFFIXES[-1]}"
 WEIGHT_SUFFIXES = (".keras", ".weights.h5", ".h5", ".pth")
 
 
@@ -187,12 +188,12 @@ def _files(model: str) -> tuple[Path, ...]:
         if files:
             return files
         raise SourceError(
-            f"{model}: a folder without .keras or .h5 files; a sweep takes these, and names"
-            " that `strop zoo` lists"
+            f"{model}: a folder without {FILES} files; a sweep takes these, and names that `strop"
+            " zoo` lists"
         )
     if not path.is_file() or not path.name.endswith(FILE_SUFFIXES):
         raise SourceError(
-            f"{model}: not in the zoo, and no .keras or .h5 file; `strop zoo` lists the names"
+            f"{model}: not in the zoo, and no {FILES} file; `strop zoo` lists the names"
         )
     return (path,)
 

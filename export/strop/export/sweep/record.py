@@ -40,6 +40,8 @@ class Asked:
         validation_images: How many.
         images_sha256: Over the contents of all, in their order, and what is true of them.
         weights_sha256: Of the file with the model or its weights; "" for others.
+        mean: Of a model file, as on the command line; empty where it is not given.
+        std: Likewise.
     """
 
     strop_version: str
@@ -57,6 +59,8 @@ class Asked:
     validation_images: int
     images_sha256: str
     weights_sha256: str
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,13 +172,21 @@ def _from_version_3(fields: Fields) -> Fields:
     return {**fields, "member": member, "asked": asked}
 
 
+def _from_version_4(fields: Fields) -> Fields:
+    """The fields of version 5; what is damaged stays as it is."""
+    asked = fields.get("asked")
+    if isinstance(asked, dict):
+        asked = {"mean": [], "std": [], **asked}
+    return {**fields, "asked": asked}
+
+
 # History: 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8; 4
-# has task and thresholds, and calls random weights so.
+# has task and thresholds, and calls random weights so; 5 has mean and std.
 MEMBER_RECORD = RecordFormat(
     MemberRecord,
     writer="strop sweep",
-    version=4,
-    upgrades={2: _from_version_2, 3: _from_version_3},
+    version=5,
+    upgrades={2: _from_version_2, 3: _from_version_3, 4: _from_version_4},
     remedy="move it away, and it is made again",
     encoder=INDENTED,
 )

@@ -13,6 +13,7 @@ from strop.export.commands.flags import (
     add_file_flags,
     add_image_flags,
     add_network_flags,
+    add_normalization_flags,
     refuse_older,
     weights,
 )
@@ -22,7 +23,7 @@ from strop.export.options.choices import Input, OnnxForm, OnnxInput, Result, Res
 from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule
 from strop.runtime.classify.decision import in_words
-from strop.runtime.commands.flags.numbers import count, numbers
+from strop.runtime.commands.flags.numbers import count
 
 if TYPE_CHECKING:
     from strop.export.options.options import ExportOptions
@@ -72,19 +73,7 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         help="zoo: imagenet (default; Keras downloads them), random, or a file of Keras or"
         " torchvision",
     )
-    group.add_argument(
-        "--mean",
-        type=numbers,
-        metavar="M[,M,M]",
-        help="model file: subtracted from the pixels, in 0..255 units, if the model does not"
-        " normalize itself; default: what the TFLite metadata of a .tflite says, or nothing",
-    )
-    group.add_argument(
-        "--std",
-        type=numbers,
-        metavar="S[,S,S]",
-        help="model file: what the pixels are divided by after --mean",
-    )
+    add_normalization_flags(group)
     group.add_argument(
         "--no-top",
         action="store_true",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from strop.export.commands.flags import add_classes_flag, weights
+from strop.export.commands.flags import add_classes_flag, add_normalization_flags, weights
 from strop.export.zoo.spec import IMAGENET
 from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.commands.flags.numbers import (
@@ -25,8 +25,10 @@ def add_member_flags(parser: argparse.ArgumentParser) -> None:
         "models",
         nargs="+",
         metavar="MODEL",
-        help="a name of the zoo (see strop zoo), a .keras or .h5 file, or a folder of such files",
+        help="a name of the zoo (see strop zoo), a .keras, .h5, .onnx or float .tflite file, or a"
+        " folder of such files",
     )
+    add_normalization_flags(parser.add_argument_group("model files"))
     group = parser.add_argument_group("networks of the zoo")
     group.add_argument(
         "--alpha",

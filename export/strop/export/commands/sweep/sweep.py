@@ -89,6 +89,8 @@ def run(options: argparse.Namespace) -> int:
         raise PlanError(
             "--classes is for weights of your own, or random ones; ImageNet's have 1000 classes"
         )
+    if (options.mean or options.std) and all(member.size is not None for member in found):
+        raise PlanError("--mean and --std are for model files, and there are none; leave them out")
     open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
     plan = _plan(options)
@@ -202,18 +204,30 @@ def _jobs(
     return [
         Job(
             member=member,
-            asked=replace(asked, weights_sha256=hashes[member.file]),
+            asked=replace(
+                asked,
+                weights_sha256=hashes[member.file],
+                mean=_of_file(options.mean, member),
+                std=_of_file(options.std, member),
+            ),
             request=_request(options, settings, member, asked.classes),
         )
         for member in found
     ]
 
 
+def _of_file(given: tuple[float, ...] | None, member: Member) -> tuple[float, ...]:
+    """What was given for model files; nothing for a network of the zoo, whose input is known."""
+    return () if given is None or member.size is not None else given
+
+
 def _request(
     options: argparse.Namespace, settings: TrainingSettings, member: Member, classes: int
 ) -> ExportRequest:
     """Request a member's export, with absolute paths: workers have other working folders."""
-    request = shared_request(options, as_trained(member.spec(classes)))
+    mean, std = (_of_file(given, member) or None for given in (options.mean, options.std))
+    spec = replace(member.spec(classes), mean=mean, std=std)
+    request = shared_request(options, as_trained(spec))
     return replace(
         request,
         settings=replace(request.settings, precisions=(member.precision,)),
