@@ -84,7 +84,7 @@ COMMANDS = {
     ),
     "transcode": Command(
         module="strop.export.commands.transcode",
-        help="write the integers of an int8 .tflite as .onnx",
+        help="the integers of an int8 .tflite as .onnx, or of a quantized .onnx as .tflite",
     ),
     "explain": Command(
         module="strop.export.commands.explain",

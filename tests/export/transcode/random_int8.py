@@ -206,7 +206,8 @@ class RandomNetwork:
     def mean(self, x: str) -> str:
         channels = self.tensors[x].shape[3]
         op = Op(kind=Kind.MEAN, inputs=(x,), output="")
-        return self.put(op, (1, 1, 1, channels), self.params(self.quant(x).scale * 0.4))
+        spread = float(self.random.uniform(0.1, 0.9))
+        return self.put(op, (1, 1, 1, channels), self.params(self.quant(x).scale * spread))
 
     def flatten(self, x: str) -> str:
         op = Op(kind=Kind.RESHAPE, inputs=(x,), output="")

@@ -3,9 +3,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+from tests.export.onnx_files.networks import SIDE, Net
 from tests.export.transcode.random_int8 import (
     EXACT,
     ROUNDED,
@@ -90,3 +94,54 @@ def test_the_command_writes_a_file_that_runs_by_what_is_known(
         assert after.contract.activation is Activation.SOFTMAX
         # The same codes; one engine hands them over, the other their reals, float32.
         np.testing.assert_allclose(before.scores(image), after.scores(image), rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_there_and_back_an_engine_gives_the_same_codes(seed: int, tmp_path: Path) -> None:
+    graph = RandomNetwork(40 + seed, (*EXACT, *ROUNDED)).graph()
+    first, middle, last = (tmp_path / name for name in ("a.tflite", "b.onnx", "c.tflite"))
+    first.write_bytes(tflite_of(graph, *ENDS[seed % len(ENDS)]))
+    middle.write_bytes(transcode(first).content)
+    made = transcode(middle)
+    last.write_bytes(made.content)
+    found = compare_codes(first, last, made.image, made.step, images=IMAGES)
+    assert (found.equal, found.largest_difference) == (found.scores, 0)
+
+
+class Pictures(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+    """Random pictures of a network of `networks.Net`."""
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(0)
+        shape = (4, 1, 3, SIDE, SIDE)
+        self.left = [{"image": each} for each in random.normal(0, 1, shape).astype(np.float32)]
+
+    def get_next(self) -> dict[str, Any] | None:
+        return self.left.pop() if self.left else None
+
+
+@pytest.mark.parametrize("activations", [QuantType.QUInt8, QuantType.QInt8])
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_a_file_of_quantize_static_becomes_a_tflite(
+    activations: QuantType, per_channel: bool, tmp_path: Path
+) -> None:
+    net = Net()
+    x = net.add("Relu", net.conv("image", 3, 8, strides=[2, 2]))
+    y = net.clip(net.conv(x, 8, 8, group=8), 0, 6)
+    x = net.add("MaxPool", net.add("Add", x, y), kernel_shape=[2, 2], strides=[2, 2])
+    x = net.add("Concat", net.conv(x, 8, 6, 1), net.conv(x, 8, 4, 1), axis=1)
+    x = net.scores(x, 10)
+    source, path, other = (tmp_path / name for name in ("f.onnx", "q.onnx", "q.tflite"))
+    onnx.save(net.model(x), source)
+    quantize_static(
+        source,
+        path,
+        Pictures(),
+        per_channel=per_channel,
+        activation_type=activations,
+        weight_type=QuantType.QInt8,
+    )
+    made = transcode(path)
+    other.write_bytes(made.content)
+    found = compare_codes(path, other, made.image, made.step)
+    assert found.largest_difference <= 1

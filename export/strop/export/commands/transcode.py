@@ -1,4 +1,4 @@
-"""`strop transcode`: the integers of an int8 .tflite as .onnx."""
+"""`strop transcode`: the same integers in the other format."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from strop import console
 from strop.engine_watch import folder_prefix
 from strop.export.transcode.compare import CodeAgreement, compare_codes
 from strop.export.transcode.known_contract import known_contract
-from strop.export.transcode.transcode import Transcoded, transcode
+from strop.export.transcode.transcode import OTHER, Transcoded, transcode
+from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.commands.flags.contract import GivenContract, add_contract_flags, given_contract
 from strop.runtime.records.typed_json import fields_of
 from strop.runtime.records.user_files import require_writable, write_whole_bytes
 
 FORMAT_VERSION = 1
-SUFFIX = ".onnx"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,18 +24,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "transcode",
         help="write the integers of an int8 file in the other format",
-        description="Write an int8 .tflite as a quantized .onnx, whoever made it: the same weights,"
-        " biases, scales and zero points. Both are run on random images, and how many codes of the"
-        " scores are equal is said.",
+        description="Write an int8 .tflite as a quantized .onnx, or a quantized .onnx as an int8"
+        " .tflite, whoever made it: the same weights, biases, scales and zero points. Both are run"
+        " on random images, and how many codes of the scores are equal is said.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("artifact", type=Path, help="an int8 .tflite with one image in")
+    parser.add_argument("artifact", type=Path, help="a .tflite or .onnx file with one image in")
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
-        help="default: beside it, with the suffix .onnx",
+        help="default: beside it, with the other format's suffix",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the output")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -50,14 +50,15 @@ def run(options: argparse.Namespace) -> int:
         OutputError: The output cannot be written.
     """
     path: Path = options.artifact
-    output: Path = options.output or path.with_suffix(SUFFIX)
+    suffix = f".{OTHER[detect_format(path)].value}"
+    output: Path = options.output or path.with_suffix(suffix)
     require_writable(output, force=options.force)
     contract = known_contract(path, _values(given_contract(options)))
     for note in contract.notes:
         console.note(note)
     made = transcode(path, contract.contract)
     with tempfile.TemporaryDirectory(prefix=folder_prefix("transcode")) as folder:
-        beside = Path(folder) / f"transcoded{SUFFIX}"
+        beside = Path(folder) / f"transcoded{suffix}"
         beside.write_bytes(made.content)
         agreement = compare_codes(path, beside, made.image, made.step)
     write_whole_bytes(made.content, output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -43,19 +43,30 @@ class Written:
     Attributes:
         tflite: float32 [1, H, W, C], pixels 0..255, to float32 [1, classes].
         classes: Length of the row of results.
+        places: Of the tensors by the .onnx' names of them.
     """
 
     tflite: bytes
     classes: int
+    places: Mapping[str, int]
 
 
-def as_tflite(file: OnnxFile, *, mean: Sequence[float], std: Sequence[float]) -> Written:
+def as_tflite(
+    file: OnnxFile,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    kept: Collection[str] = (),
+    positive: Collection[str] = (),
+) -> Written:
     """Write a model with a normalization of the pixels in front.
 
     Args:
         file: The model.
         mean: Per channel, subtracted from the pixels.
         std: Per channel, what they are divided by after that.
+        kept: Results that stay on their own, whatever could be folded into them.
+        positive: Results that are never below 0.
 
     Raises:
         SourceError: It holds what strop does not read; node, operator and remedy are named.
@@ -66,11 +77,17 @@ def as_tflite(file: OnnxFile, *, mean: Sequence[float], std: Sequence[float]) ->
     nodes = group_norms(gelus(nodes, _numbers(known)), known)
     reading = Reading(file, nodes)
     reading.constants.update(constants)
+    reading.readers.update(tuple(kept))
+    reading.positive.update(positive)
     image = _put_image(reading, mean, std)
     for node in nodes:
         _read(reading, node)
     result, classes = _row(reading, file.names[1])
-    return Written(tflite=reading.written.packed([image], [result]), classes=classes)
+    return Written(
+        tflite=reading.written.packed([image], [result]),
+        classes=classes,
+        places={name: value.tensor for name, value in reading.values.items()},
+    )
 
 
 def _given(nodes: Sequence[Node]) -> dict[str, Array]:

@@ -67,6 +67,7 @@ class Reading:
         self.constants: dict[str, Array] = {}
         self.values: dict[str, Value] = {}
         self.done: set[str] = set()
+        self.positive: set[str] = set()
         self.readers = Counter(name for node in nodes for name in node.inputs)
         self.readers.update(file.names[1:])
         self._nodes = {name: node for node in nodes for name in node.inputs}
@@ -126,7 +127,8 @@ class Reading:
 
     def put(self, node: Node, value: Value, place: int = 0) -> None:
         """Say what a result is."""
-        self.values[node.outputs[place]] = value
+        name = node.outputs[place]
+        self.values[name] = replace(value, is_positive=True) if name in self.positive else value
 
     def add(
         self,

@@ -88,7 +88,24 @@ def open_onnx(path: Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
         SourceError: It cannot be parsed, keeps tensors elsewhere, holds what no int8 file can,
             or does not take one picture and return one result.
     """
-    model, content = _parsed(path)
+    model, content = parsed(path)
+    return vetted(model, content, path, size=size)
+
+
+def vetted(
+    model: onnx.ModelProto, content: bytes, path: Path, *, size: tuple[int, int] | None = None
+) -> OnnxFile:
+    """Check that strop can take a model that was parsed.
+
+    Args:
+        model: What is read further.
+        content: The bytes of its file.
+        path: The file.
+        size: Height and width in pixels, for a model that leaves them open.
+
+    Raises:
+        SourceError: As `open_onnx`.
+    """
     opset = _opset(model, path)
     _check_graph(model.graph, path)
     _check_finite(model.graph, path)
@@ -113,7 +130,12 @@ def place_of(node: onnx.NodeProto) -> str:
     return own.strip("/") or node.op_type
 
 
-def _parsed(path: Path) -> tuple[onnx.ModelProto, bytes]:
+def parsed(path: Path) -> tuple[onnx.ModelProto, bytes]:
+    """Parse an .onnx that is not too large and has all tensors in it; its bytes.
+
+    Raises:
+        SourceError: It is, has not, or is damaged.
+    """
     if path.stat().st_size > MAX_BYTES:
         raise SourceError(
             f"{path}: {path.stat().st_size} bytes; an .onnx has at most {MAX_BYTES}, for protobuf"

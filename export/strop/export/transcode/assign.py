@@ -27,8 +27,8 @@ from strop.export.ir.graph import (
     renamed,
 )
 from strop.export.passes.fold import dense_as_convolution, fold_padding
-from strop.export.passes.fuse_activations import STANDALONE
-from strop.export.passes.scale_sharing import SHARING, sharing_groups
+from strop.export.passes.fuse_activations import FUSING, STANDALONE
+from strop.export.passes.scale_sharing import FIXED, SHARING, sharing_groups
 from strop.export.quantize.quantize import along
 from strop.export.transcode.coded_model import CodedModel
 from strop.runtime.errors import ArtifactError, QuantizationError
@@ -63,16 +63,22 @@ def quantized_graph(model: CodedModel) -> Graph:
         biases={names[place]: each for place, each in model.biases.items()},
         operands={names[place]: each for place, each in model.operands.items()},
     )
-    graph = _fused_where_uncoded(graph, params)
     graph = _with_constants(graph, constants)
+    graph = _fused_where_uncoded(graph, params)
     graph = graph.rewired(
-        graph.ops, added=[replace(graph.tensors[name], quant=params[name]) for name in params]
+        graph.ops,
+        added=[
+            replace(graph.tensors[name], quant=each)
+            for name, each in params.items()
+            if name in graph.tensors
+        ],
     )
     graph = dense_as_convolution(fold_padding(graph))
     found = {name: graph.tensors[name].quant for name in graph.activations()}
     params = _shared(graph, {name: each for name, each in found.items() if each is not None})
     graph, params = _rescaled(graph, params)
-    _refuse_unknown(graph, params, names, model.where)
+    params = _without_free_softmax(graph, params)
+    _refuse_unknown(graph, params, {names[place] for place in model.values}, model.where)
     return _coded(graph, params, model.where)
 
 
@@ -104,10 +110,12 @@ def _refuse_floats(graph: Graph, where: str) -> None:
 
 
 def _fused_where_uncoded(graph: Graph, params: Params) -> Graph:
-    """Fuse an activation with what it reads, if that has no codes of its own in the file."""
+    """Fuse an activation with what it reads, if that has no other codes in the file."""
     for activation in graph.ops:
         source = graph.producer(activation.inputs[0])
-        if activation.kind not in STANDALONE or source is None or source.output in params:
+        if activation.kind not in STANDALONE or source is None or source.kind not in FUSING:
+            continue
+        if source.output in params and params[source.output] != params.get(activation.output):
             continue
         if len(graph.consumers(source.output)) > 1 or source.fused is not Fused.NONE:
             continue
@@ -201,6 +209,14 @@ def _rescaled(graph: Graph, params: Params) -> tuple[Graph, Params]:
                 op = renamed(op, name, own)
         ops.append(op)
     return graph.rewired(ops, added=added), known
+
+
+def _without_free_softmax(graph: Graph, params: Params) -> Params:
+    """Let the last SOFTMAX give reals where its scale is not the one that TFLite fixes."""
+    last = graph.producer(graph.output)
+    if last is None or last.kind is not Kind.SOFTMAX or params.get(last.output) == FIXED[last.kind]:
+        return params
+    return {name: each for name, each in params.items() if name != last.output}
 
 
 def _refuse_unknown(graph: Graph, params: Params, names: Collection[str], where: str) -> None:

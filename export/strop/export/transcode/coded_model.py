@@ -7,7 +7,7 @@ operations holds for both, and the integers are put back afterwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,8 @@ class CodedModel:
         where: The file, for errors.
         tflite: float32, batch 1, NHWC.
         activations: Scale and zero point by place; none of what stays in float.
+        values: Of what the file has a name for; the others are between operations that it has as
+            one.
         weights: Scale per output channel, or one, and zero point.
         biases: int32 codes, one per output channel.
         operands: Scale and zero point of a constant operand.
@@ -40,6 +42,7 @@ class CodedModel:
     where: str
     tflite: bytes
     activations: Mapping[int, QuantParams]
+    values: Collection[int]
     weights: Mapping[int, QuantParams] = field(default_factory=dict)
     biases: Mapping[int, Array] = field(default_factory=dict)
     operands: Mapping[int, QuantParams] = field(default_factory=dict)

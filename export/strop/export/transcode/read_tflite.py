@@ -87,6 +87,7 @@ class _Reading:
             where=self.where,
             tflite=packed(self.model),
             activations=self.activations,
+            values=frozenset(range(len(self.types))),
             weights=self.weights,
             biases=self.biases,
             operands=self.operands,

@@ -7,16 +7,21 @@ from pathlib import Path
 
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.onnx_metadata import onnx_metadata
-from strop.export.ir.graph import CODE_MIN, Graph, QuantParams
-from strop.export.options.choices import OnnxInput
+from strop.export.emit.tflite import emit_tflite
+from strop.export.ir.graph import CODE_MIN, LINEAR, Graph, QuantParams
+from strop.export.options.choices import Input, OnnxInput, ResultType
 from strop.export.passes.fold import InputValues
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.export.transcode.assign import quantized_graph
-from strop.export.transcode.coded_model import FLOAT32, CodedModel
+from strop.export.transcode.coded_model import FLOAT32, INT8, CodedModel
+from strop.export.transcode.read_onnx import read_coded_onnx
 from strop.export.transcode.read_tflite import read_coded_tflite
-from strop.runtime.artifact.artifact import Format, detect_format, seal_onnx
+from strop.runtime.artifact.artifact import Format, append_contract, detect_format, seal_onnx
 from strop.runtime.artifact.contract import Contract, Layout
 from strop.runtime.errors import ArtifactError
+
+NAMES = ("image", "scores")  # in the signature
+OTHER = {Format.TFLITE: Format.ONNX, Format.ONNX: Format.TFLITE}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +42,10 @@ class Transcoded:
 
 
 def transcode(path: Path, contract: Contract | None = None) -> Transcoded:
-    """Write an int8 .tflite as .onnx, which takes bytes or reals, NHWC, and returns reals.
+    """Write an int8 .tflite as .onnx, or a quantized .onnx as .tflite.
+
+    An .onnx takes bytes or reals, channels last, and returns reals. A .tflite takes and returns
+    what the .onnx does, channels last.
 
     Args:
         path: The file.
@@ -47,11 +55,14 @@ def transcode(path: Path, contract: Contract | None = None) -> Transcoded:
     Raises:
         ArtifactError: It holds what the other format has not; operation and remedy are named.
     """
-    if detect_format(path) is not Format.TFLITE:
-        raise ArtifactError(f"{path}: an .onnx; transcode takes an int8 .tflite")
-    model = read_coded_tflite(path)
+    is_tflite = detect_format(path) is Format.TFLITE
+    model = read_coded_tflite(path) if is_tflite else read_coded_onnx(path)
     graph = quantized_graph(model)
-    content = _onnx(_quantized(graph), model, contract)
+    quantized = _quantized(graph)
+    if is_tflite:
+        content = _onnx(quantized, model, contract)
+    else:
+        content = _tflite(quantized, model, contract)
     return Transcoded(
         content=content,
         image=graph.quant(graph.input),
@@ -76,3 +87,24 @@ def _onnx(quantized: QuantizedGraph, model: CodedModel, contract: Contract | Non
         contract = replace(contract, mean=(0.0,), std=(1.0,))  # bytes are the pixels
     metadata = onnx_metadata(replace(contract, layout=Layout.NHWC))
     return seal_onnx(emit_onnx(quantized, metadata, image))
+
+
+def _tflite(quantized: QuantizedGraph, model: CodedModel, contract: Contract | None) -> bytes:
+    graph = quantized.graph
+    for op in graph.ops:
+        if op.kind in LINEAR and (zero_point := graph.quant(op.inputs[1]).zero_point):
+            raise ArtifactError(
+                f"{model.where}: {op.output}: its weights have the zero point {zero_point}, and"
+                " int8 weights of a .tflite have 0; quantize them symmetrically (in"
+                " quantize_static weight_type=QuantType.QInt8)"
+            )
+    image = None if model.image == FLOAT32 else Input.INT8 if model.image == INT8 else Input.UINT8
+    result = ResultType(model.result)
+    if contract is None:
+        return emit_tflite(quantized, image, NAMES, result)
+    contract = replace(contract, layout=Layout.NHWC)
+    if image is not None:  # bytes are the pixels, and what these mean is in the file
+        values = quantized.values
+        contract = replace(contract, mean=(float(values.zero),), std=(values.unit,))
+    content = emit_tflite(quantized, image, NAMES, result, contract)
+    return append_contract(content, contract)
