@@ -153,7 +153,7 @@ def check(seed: int) -> Outcome:
     # Islands hold shapes of one image.
     both = (scores[:2], other[:2]) if has_islands else batched_scores(made, 2)
     graph, images = made.deploy.graph, made.deploy.reals(made.images)
-    reals = execute(graph, images).numpy().reshape(scores.shape)
+    reals = execute(graph, images).reshape(scores.shape)
     noise = float(np.mean((reals - scores) ** 2))
     codes = most_codes(other, scores, step)
     found = Outcome(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import tensorflow as tf
 
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import LINEAR, Array, Graph, Kind, Op, Tensor
@@ -17,7 +16,7 @@ WEIGHT_CODES = 127  # on each side of 0
 CODES = 255
 
 
-def expected_noise(graph: Graph, images: tf.Tensor) -> float:
+def expected_noise(graph: Graph, images: Array) -> float:
     """Mean square of the scores' error, if everything is rounded to 8 bits of its own range.
 
     Every activation gets an error that is drawn evenly from half a step on either side, and so
@@ -30,24 +29,24 @@ def expected_noise(graph: Graph, images: tf.Tensor) -> float:
     """
     random = np.random.default_rng(0)
     steps = _steps(graph, images)
-    reference = execute(graph, images).numpy()
+    reference = execute(graph, images)
 
-    def rounded(name: str, values: tf.Tensor) -> tf.Tensor:
+    def rounded(name: str, values: Array) -> Array:
         return values if name not in steps else values + _error(random, values.shape, steps[name])
 
     noises = []
     for _ in range(DRAWS):
         weights = [_with_errors(random, graph, op.inputs[1], op.kind) for op in _linear(graph)]
         noisy = graph.rewired(graph.ops, added=weights)
-        noises.append(np.mean((execute(noisy, images, rounded).numpy() - reference) ** 2))
+        noises.append(np.mean((execute(noisy, images, rounded) - reference) ** 2))
     return float(np.mean(noises))
 
 
-def _steps(graph: Graph, images: tf.Tensor) -> Mapping[str, float]:
+def _steps(graph: Graph, images: Array) -> Mapping[str, float]:
     """Size of a code of every activation that is rounded: not of those that copy codes."""
     ranges: dict[str, tuple[float, float]] = {}
 
-    def see(name: str, values: tf.Tensor) -> tf.Tensor:
+    def see(name: str, values: Array) -> Array:
         found = np.asarray(values)  # the input is an array already
         ranges[name] = min(0.0, float(found.min())), max(0.0, float(found.max()))
         return values

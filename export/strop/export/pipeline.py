@@ -29,9 +29,8 @@ from strop.export.frontend.convert import convert, read_converted
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.frontend.source_decision import source_decision
 from strop.export.image_checks.check_images import check_images
-from strop.export.ir.execute import BATCH_SIZE
+from strop.export.ir.execute import batch_size
 from strop.export.ir.faults import named_faults
-from strop.export.ir.float_library import float_library
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
@@ -116,13 +115,6 @@ def export(
         GateError: `max_drop` cannot be promised, and `keep_failed` is not set.
         OutputError: The output cannot be written.
     """
-    with float_library(is_numpy=source.tflite is not None):
-        return _exported(source, options, on_step, progress)
-
-
-def _exported(
-    source: Source, options: ExportOptions, on_step: OnStep, progress: Progress
-) -> Export:
     _check(source, options)
     decision = options.decision or source_decision(source)
     options = replace(options, decision=decision)
@@ -284,7 +276,8 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     images = options.calibration
     # Evenly spread: folders are sorted by class.
     some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
-    sample = list(batches(some, contract, batch_size=BATCH_SIZE))
+    at_once = batch_size(source.height, source.width)
+    sample = list(batches(some, contract, batch_size=at_once))
     with named_faults(source.name, "fold"):
         deploy = proven_fold(source, graph, activation, np.concatenate(sample))
         deploy = replace(deploy, is_symmetric=options.symmetric)
@@ -292,8 +285,8 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
         tuned = tune(
             deploy,
             progress(
-                batches(images, contract, batch_size=BATCH_SIZE),
-                -(-len(images) // BATCH_SIZE),
+                batches(images, contract, batch_size=at_once),
+                -(-len(images) // at_once),
                 "calibrate",
             ),
             sample,

@@ -71,7 +71,7 @@ def batched_scores(made: Steps, count: int) -> tuple[Array, Array]:
 
 
 def float_scores(made: Steps) -> Array:
-    scores: Array = execute(made.graph, tf.constant(made.images.astype(np.float32))).numpy()
+    scores: Array = execute(made.graph, made.images.astype(np.float32))
     return scores
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from tests.export.emit import integer_reference
 from tests.export.emit.every_tensor import by_litert, by_onnxruntime
 from tests.export.emit.test_emitters import batched_scores, float_scores, onnx_scores, tflite_scores
@@ -137,7 +136,7 @@ def made(request: pytest.FixtureRequest) -> Steps:
 
 
 def test_the_graph_is_the_model(made: Steps) -> None:
-    images = tf.constant(made.images.astype(np.float32))
+    images = made.images.astype(np.float32)
     expected = made.source.forward(images).numpy()
     np.testing.assert_allclose(execute(made.graph, images), expected, rtol=1e-3, atol=1e-4)
     found = execute(made.deploy.graph, made.deploy.reals(made.images))

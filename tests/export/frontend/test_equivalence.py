@@ -126,10 +126,10 @@ def test_an_equalized_graph_is_held_against_the_spread_over_one_batch(made: Step
     shades = np.linspace(0, 1, PROBE_IMAGES).reshape(-1, 1, 1, 1)
     images = (made.images[:PROBE_IMAGES] * shades).astype(np.uint8)
     graph = made.deploy.graph
-    scores = execute(graph, made.deploy.reals(images)).numpy()
+    scores = execute(graph, made.deploy.reals(images))
 
     def difference(error: float) -> float:
-        other = execute(with_bias_off_by(error, graph), made.deploy.reals(images)).numpy()
+        other = execute(with_bias_off_by(error, graph), made.deploy.reals(images))
         return float(np.abs(other - scores).max())
 
     spread = float(np.ptp(scores, axis=0).max())
@@ -148,7 +148,7 @@ def test_a_model_that_magnifies_rounding_is_held_against_what_it_magnifies() -> 
     x = keras.layers.Dense(16)(x)
     made = steps(keras.Model(image, keras.layers.Dense(5)(keras.ops.sin(1e4 * x))))
     sample = probe(made.source, made.images, made.activation)
-    found = execute(made.graph, tf.cast(sample.images, tf.float32)).numpy()
+    found = execute(made.graph, sample.images.astype(np.float32))
     spread = float(np.ptp(sample.scores, axis=0).max())
     limit = MOST_OF_SPREAD * spread + MOST_OF_SIZE * max(float(np.abs(sample.scores).max()), 1.0)
     assert np.abs(found - sample.scores).max() > limit

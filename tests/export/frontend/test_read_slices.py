@@ -24,5 +24,5 @@ def test_images_of_one_pixel_are_added_as_images() -> None:
     (added,) = [op for op in graph.ops if op.kind is Kind.ADD]
     assert [graph.tensors[name].shape for name in added.inputs] == [(1, 1, 1, 6)] * 2
     pixels = images(count=3, side=8)
-    found = np.asarray(execute(graph, pixels))
+    found = execute(graph, pixels)
     np.testing.assert_allclose(found, np.asarray(model(pixels / 255)), rtol=1e-4, atol=1e-5)

@@ -10,15 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.export.graphs import images_for
 from tests.export.onnx_files.layers import LAYERS, WIDTH
 from tests.export.onnx_files.networks import SIDE, Net
 from tests.export.onnx_files.test_layers import saved
-
-from strop.export.frontend.convert import float_graph
-from strop.export.ir.execute import execute
-from strop.export.ir.float_library import array_of, float_library, tf
-from strop.export.source.source import load_model_file
 
 # None in sys.modules is Python's own way to say "not installed".
 EXPORT = """
@@ -76,34 +70,3 @@ def test_a_model_is_exported_in_both_formats(tmp_path: Path, pictures: Path) -> 
     assert verdicts["net.float32.onnx"]["agreement"] == 1.0
     assert verdicts["net.int8.tflite"]["agreement"] == verdicts["net.int8.onnx"]["agreement"]
     assert verdicts["net.int8.tflite"]["agreement"] >= 0.8
-
-
-def test_a_mean_over_many_pixels_keeps_float32s_digits() -> None:
-    values = np.full((100, 100, 100, 2), 0.1, np.float32)
-    with float_library(is_numpy=True):
-        found = tf.reduce_mean(values, (0, 1, 2))
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, np.float32(0.1))
-
-
-LIBRARY = (
-    *("dilated", "uneven padding", "groups", "depthwise with a stride", "same lower", "tanh"),
-    *("padded max pool of a relu", "padded average", "hard-swish", "flattened", "halves", "elu"),
-    *("channels last", "every other", "leaky relu", "gate of rows", "depthwise with a multiplier"),
-)
-
-
-@pytest.mark.parametrize("name", LIBRARY)
-def test_both_libraries_compute_the_same(name: str, tmp_path: Path) -> None:
-    net = Net()
-    x, channels = LAYERS[name](net, net.conv("image", 3, WIDTH))
-    output = net.add("Softmax", net.scores(net.conv(x, channels, 6, 1), 6))
-    source = load_model_file(saved(net.model(output), tmp_path))
-    graph = float_graph(source)
-    images = images_for(source, count=3).astype(np.float32)
-    expected = array_of(execute(graph, images))
-    with float_library(is_numpy=True):
-        found = execute(graph, images)
-    assert type(found) is np.ndarray
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)

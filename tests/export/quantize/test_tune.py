@@ -7,7 +7,6 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from tests.export.graphs import BY_SOFTMAX, Steps, mobile_block, steps
 from tests.export.shuffled_nets import in_groups
 
@@ -33,10 +32,7 @@ def folded() -> tuple[DeployGraph, Array]:
 
 
 def scores(deploy: DeployGraph, images: Array) -> Array:
-    found: Array = execute(
-        deploy.graph, tf.cast(images, tf.float32) - float(deploy.input_offset)
-    ).numpy()
-    return found
+    return execute(deploy.graph, deploy.reals(images))
 
 
 def spread(low: Array, high: Array) -> float:

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.tflite_bytes import packed
 from strop.export.ir.tflite_edit import add_constant, add_tensor, new_operator, set_values
-from strop.export.onnx_files.tflite_file import TfliteFile
+from strop.export.ir.tflite_file import TfliteFile
 from strop.export.tflite_files.tensors import indices_of, is_constant
 
 SIDE, CLASSES, WIDTH = 12, 5, 4

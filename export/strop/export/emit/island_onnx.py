@@ -14,8 +14,8 @@ from strop.export.emit.float_nodes.write import as_onnx
 from strop.export.emit.onnx_conventions import IR_VERSION, OPSET, TO_NCHW
 from strop.export.ir.graph import Array, Op
 from strop.export.ir.island import Island
+from strop.export.ir.layer_sessions import opened_island
 from strop.export.ir.quiet_session import quiet_options
-from strop.export.ir.run_island import opened_island
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import QuantizationError
 
@@ -68,8 +68,8 @@ def _is_same(island: Island, graph: Any) -> bool:
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
     feeds = {value.name: to_nchw(one) for value, one in zip(graph.input, drawn, strict=True)}
-    for result, found in enumerate(_results(island, model, feeds)):
-        expected = to_nchw(opened.run(result, drawn))
+    for found, result in zip(_results(island, model, feeds), opened.run(drawn), strict=True):
+        expected = to_nchw(result)
         largest = float(np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected)))
         if found.shape != expected.shape or not np.allclose(
             found, expected, rtol=SAME, atol=SAME * largest, equal_nan=True

@@ -9,18 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from strop.export.emit.tflite_metadata import add_metadata
-from strop.export.emit.tflite_options import pads_of_same
 from strop.export.emit.tflite_writer import TfliteWriter
 from strop.export.ir.channel_shuffle import expand_shuffles
-from strop.export.ir.graph import (
-    CONVOLUTIONS,
-    NO_PADS,
-    Fused,
-    Graph,
-    Kind,
-    Op,
-)
+from strop.export.ir.graph import Fused, Graph, Kind
 from strop.export.ir.tflite_bytes import packed
+from strop.export.ir.tflite_options import with_tflite_padding
 from strop.export.kernels.xnnpack import MOST_CONCATENATED
 from strop.export.options.choices import Input, ResultType
 from strop.export.passes.width_to_channels import merge_columns
@@ -55,7 +48,7 @@ def emit_tflite(
         The flatbuffer; the same graph gives the same bytes.
     """
     graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
-    graph = _with_small_concatenations(_with_tflite_padding(graph))
+    graph = _with_small_concatenations(with_tflite_padding(graph))
     writer = TfliteWriter(graph)
     image = writer.add_image(quantized, input_type)
     for op in graph.ops:
@@ -65,30 +58,6 @@ def emit_tflite(
     if contract is not None:
         add_metadata(model, contract)
     return packed(model)
-
-
-def _with_tflite_padding(graph: Graph) -> Graph:
-    """Padding that is neither SAME nor VALID becomes a PAD operation of its own."""
-    ops: list[Op] = []
-    added = []
-    for op in graph.ops:
-        if op.kind not in CONVOLUTIONS or op.pads in (NO_PADS, pads_of_same(graph, op)):
-            ops.append(op)
-            continue
-        image = graph.tensors[op.inputs[0]]
-        _, rows, columns, channels = image.shape
-        (top, bottom), (left, right) = op.pads
-        padded = replace(
-            image,
-            name=f"{op.output}/padded",
-            shape=(1, rows + top + bottom, columns + left + right, channels),
-        )
-        added.append(padded)
-        ops += [
-            Op(kind=Kind.PAD, inputs=(image.name,), output=padded.name, pads=op.pads),
-            replace(op, inputs=(padded.name, *op.inputs[1:]), pads=NO_PADS),
-        ]
-    return graph.rewired(ops, added=added)
 
 
 def _with_small_concatenations(graph: Graph) -> Graph:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.emit.tflite_options import options_of, shape_inputs
 from strop.export.ir.graph import (
     CODE_MAX,
     CODE_MIN,
@@ -27,6 +26,7 @@ from strop.export.ir.graph import (
 from strop.export.ir.island import Island
 from strop.export.ir.tflite_bytes import SCHEMA_VERSION
 from strop.export.ir.tflite_names import operator_name
+from strop.export.ir.tflite_options import operator_of, options_of, shape_inputs
 from strop.export.options.choices import Input, ResultType
 from strop.export.quantize.quantize import QuantizedGraph
 
@@ -57,7 +57,6 @@ VERSIONS = {
 }
 GROUPED_VERSION = 6  # of CONV_2D
 SIGNATURE = b"serving_default"  # the name that TensorFlow's converter gives
-SLICES = (Kind.SLICE, Kind.CROP)
 QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
 REQUANTIZE_VERSION = 2  # int8 from uint8
 QUANTIZE_VERSION = 1  # int8 from float
@@ -180,10 +179,7 @@ class TfliteWriter:
         options = options_of(self.graph, op)
         is_grouped = op.kind is Kind.CONV and conv_groups(self.graph, op) > 1
         version = GROUPED_VERSION if is_grouped else VERSIONS[op.kind]
-        # SLICE's kernel keeps to the one image that its result's shape says, and XNNPACK refuses
-        # a shape that is left open. Source: tensorflow/lite/kernels/slice.cc, Prepare.
-        name = "STRIDED_SLICE" if op.kind in SLICES else op.kind.value
-        self._append(name, version, inputs, output, options)
+        self._append(operator_of(op), version, inputs, output, options)
         if output != result:
             self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
 

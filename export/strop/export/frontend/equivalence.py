@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from strop.export.frontend.convert import convert
 from strop.export.frontend.score_difference import difference_of, rounding_of
 from strop.export.ir.execute import ACTIVATIONS, compute_unfused, execute
 from strop.export.ir.faults import ADVICE
-from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Array, Graph, Op
+from strop.export.ir.litert_session import LitertSession
 from strop.export.passes.affine import leading_normalization
 from strop.export.passes.fold import (
     MAX_PIXEL,
@@ -92,7 +91,8 @@ def proven_fold(source: Source, graph: Graph, activation: Activation, images: Ar
     try:
         check_graph(sample, graph, step="read")
     except GraphError:
-        check_converter(source, sample)
+        if source.tflite is None:
+            check_converter(source, sample)
         raise
     layers = fold_layers(graph)
     check_graph(sample, layers, step="folded")
@@ -149,7 +149,7 @@ def check_graph(probe: Probe, graph: Graph, *, step: str) -> None:
     Raises:
         GraphError: The scores differ by more than float rounding.
     """
-    found = execute(graph, tf.cast(probe.images, tf.float32))
+    found = execute(graph, probe.images.astype(np.float32))
     scores = comparable(found, probe.activation)
     _compare(probe.name, probe.scores, scores, step, probe.rounding)
 
@@ -207,15 +207,10 @@ def check_converter(source: Source, probe: Probe) -> None:
     Raises:
         SourceError: The scores differ by more than float rounding.
     """
-    interpreter = Interpreter(model_content=convert(source))
-    interpreter.allocate_tensors()
-    (image,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    rows = []
-    for pixels in probe.images:
-        interpreter.set_tensor(image["index"], pixels[None].astype(np.float32))
-        interpreter.invoke()
-        rows.append(interpreter.get_tensor(output["index"]).reshape(-1))
-    found = of_probabilities(np.stack(rows).astype(np.float64), probe.activation)
+    import tensorflow as tf  # it is the source's library, and loaded
+
+    (output,) = LitertSession(convert(source)).run([probe.images.astype(np.float32)])
+    found = of_probabilities(output.reshape(len(output), -1).astype(np.float64), probe.activation)
     difference = difference_of(probe.scores, found, probe.rounding)
     if difference:
         raise SourceError(
@@ -225,7 +220,7 @@ def check_converter(source: Source, probe: Probe) -> None:
         )
 
 
-def comparable(scores: Floats, activation: Activation) -> Array:
+def comparable(scores: Array, activation: Activation) -> Array:
     """Round scores to what probabilities in float32 can show.
 
     Args:
@@ -237,7 +232,7 @@ def comparable(scores: Floats, activation: Activation) -> Array:
         LEAST_LOG_PROBABILITY; of a sigmoid, logits, cut off at LARGEST_LOGIT on both sides;
         of a division by its length, the vector of the length 1.
     """
-    wide: Array = array_of(scores).astype(np.float64).reshape(len(scores), -1)
+    wide: Array = scores.astype(np.float64).reshape(len(scores), -1)
     if activation is Activation.SOFTMAX:
         shifted = wide - wide.max(axis=1, keepdims=True)
         logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -269,38 +264,39 @@ def _compare(
         raise GraphError(f"{name}: strop {step} this model wrongly: {difference}; {ADVICE}")
 
 
-def _padded_with_pixel(graph: Graph, images: Array, pixel: int) -> Floats:
+def _padded_with_pixel(graph: Graph, images: Array, pixel: int) -> Array:
     """The scores where the first convolutions pad with a normalized pixel."""
     chain, *_ = leading_normalization(graph)
     normalized = chain[-1].output if chain else graph.input
     first = {op.output: op for op in graph.consumers(normalized) if op.kind in CONVOLUTIONS}
     black = _normalized(graph, normalized, np.full_like(images[:1], pixel))
-    values: dict[str, Floats] = {}
+    values: dict[str, Array] = {}
 
-    def pad(name: str, found: Floats) -> Floats:
-        values[name] = found if name == normalized else values.get(name)
+    def pad(name: str, found: Array) -> Array:
+        if name == normalized:
+            values[name] = found
         if name not in first:
             return found
         return _with_border(graph, first[name], values[normalized], black[:, :1, :1])
 
-    return execute(graph, tf.cast(images, tf.float32), pad)
+    return execute(graph, images.astype(np.float32), pad)
 
 
-def _normalized(graph: Graph, name: str, images: Array) -> Floats:
-    seen: dict[str, Floats] = {}
+def _normalized(graph: Graph, name: str, images: Array) -> Array:
+    seen: dict[str, Array] = {}
 
-    def keep(found_name: str, found: Floats) -> Floats:
+    def keep(found_name: str, found: Array) -> Array:
         if found_name == name:
             seen[name] = found
         return found
 
-    execute(graph, tf.cast(images, tf.float32), keep)
+    execute(graph, images.astype(np.float32), keep)
     return seen[name]
 
 
-def _with_border(graph: Graph, op: Op, image: Floats, border: Floats) -> Floats:
+def _with_border(graph: Graph, op: Op, image: Array, border: Array) -> Array:
     """A convolution's result where its padding has these values, [1, 1, 1, C]."""
-    padded = tf.pad(image - border, ((0, 0), *op.pads, (0, 0))) + border
-    constants = [tf.constant(graph.data(name)) for name in op.inputs[1:]]
+    padded = np.pad(image - border, ((0, 0), *op.pads, (0, 0))) + border
+    constants = [graph.data(name) for name in op.inputs[1:]]
     unpadded = replace(op, pads=NO_PADS)
     return ACTIVATIONS[op.fused](compute_unfused(unpadded, [padded, *constants], graph))

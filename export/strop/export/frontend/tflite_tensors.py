@@ -14,12 +14,9 @@ from ai_edge_litert import schema_py_generated as schema
 from strop.export.frontend.no_int8_form import NoInt8FormError
 from strop.export.ir.graph import Array, Fused, Tensor, float_constant
 from strop.export.ir.tflite_names import unique_names
+from strop.export.ir.tflite_options import CODES
 
-FUSED = {
-    schema.ActivationFunctionType.NONE: Fused.NONE,
-    schema.ActivationFunctionType.RELU: Fused.RELU,
-    schema.ActivationFunctionType.RELU6: Fused.RELU6,
-}
+FUSED = {code: fused for fused, code in CODES.items()}
 DTYPES: dict[int, np.dtype[Any]] = {
     schema.TensorType.FLOAT32: np.dtype(np.float32),
     schema.TensorType.INT32: np.dtype(np.int32),

@@ -29,8 +29,7 @@ import numpy as np
 
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.range_checks import chosen_activations
-from strop.export.ir.execute import BATCH_SIZE, execute
-from strop.export.ir.float_library import Floats, tf
+from strop.export.ir.execute import batch_size, execute
 from strop.export.ir.graph import CODE_MAX, CODE_MIN, Array, QuantParams
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.tune import Tuned
@@ -93,11 +92,12 @@ def _beyond(tuned: Tuned, images: Array) -> dict[str, float]:
     """Of every activation, the share of images with a value that no calibration image had."""
     seen = tuned.seen
 
-    def is_beyond(name: str, values: Floats) -> Floats:
+    def is_beyond(name: str, values: Array) -> Array:
         low, high = min(seen.low[name].min(), 0.0), max(seen.high[name].max(), 0.0)
         slack = TOLERANCE * (high - low)
-        flat = tf.reshape(values, (len(values), -1))
-        return tf.reduce_any((flat < low - slack) | (flat > high + slack), 1)
+        flat = values.reshape(len(values), -1)
+        found: Array = ((flat < low - slack) | (flat > high + slack)).any(1)
+        return found
 
     return _shares(tuned.folded, images, is_beyond)
 
@@ -105,7 +105,7 @@ def _beyond(tuned: Tuned, images: Array) -> dict[str, float]:
 def _cut_off(tuned: Tuned, images: Array) -> dict[str, float]:
     """Of every activation, the share of values that int8 changes by more than half a step."""
 
-    def is_outside(name: str, values: Floats) -> Floats:
+    def is_outside(name: str, values: Array) -> Array:
         low, high = _limits(tuned.quantized.graph.quant(name))
         return (values < low) | (values > high)
 
@@ -119,19 +119,20 @@ def _limits(quant: QuantParams) -> tuple[float, float]:
 
 
 def _shares(
-    deploy: DeployGraph, images: Array, test: Callable[[str, Floats], Floats]
+    deploy: DeployGraph, images: Array, test: Callable[[str, Array], Array]
 ) -> dict[str, float]:
     """The share that passes a test, of every activation whose range is chosen."""
     passed = dict.fromkeys(chosen_activations(deploy.graph), 0)
     totals = dict.fromkeys(passed, 0)
 
-    def count(name: str, values: Floats) -> Floats:
+    def count(name: str, values: Array) -> Array:
         if name in passed:
             result = test(name, values)
-            passed[name] += int(tf.math.count_nonzero(result))
-            totals[name] += int(tf.size(result))
+            passed[name] += int(np.count_nonzero(result))
+            totals[name] += result.size
         return values
 
-    for start in range(0, len(images), BATCH_SIZE):
-        execute(deploy.graph, deploy.reals(images[start : start + BATCH_SIZE]), count)
+    at_once = batch_size(*images.shape[1:3])
+    for start in range(0, len(images), at_once):
+        execute(deploy.graph, deploy.reals(images[start : start + at_once]), count)
     return {name: passed[name] / totals[name] for name in passed}

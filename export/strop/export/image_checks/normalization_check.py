@@ -133,7 +133,7 @@ def _scores(forward: Callable[[Array], Array], pixels: Array) -> Array:
 def _answer(reading: Reading, shares: Array, truth: Array | None) -> _Answer:
     if truth is None:
         logarithms = np.log(np.maximum(shares, np.finfo(np.float64).tiny))
-        evidence: Array = np.asarray(information_of_each(logarithms))
+        evidence = information_of_each(logarithms)
         return _Answer(reading=reading, evidence=evidence, is_right=None)
     # One sigmoid score has two classes here, and labels as many as scores.
     of_truth = shares[np.arange(len(truth)), np.minimum(truth, shares.shape[1] - 1)]

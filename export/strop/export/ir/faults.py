@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError
 
-from strop.export.ir.float_library import library_errors
 from strop.runtime.errors import GraphError, QuantizationError
 
 # What NumPy, onnx and our own code raise, beside TensorFlow, where a graph is not what they expect.
@@ -40,16 +40,27 @@ def named_faults(name: str, step: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, library_errors("ResourceExhaustedError")) as err:
+    except (MemoryError, _tensorflow_error("ResourceExhaustedError")) as err:
         raise QuantizationError(
             f"{name}: there is not enough memory to {step} this model; use a machine with more, or"
             " a smaller input"
         ) from err
-    except (*FAULTS, library_errors("OpError")) as err:
+    except (*FAULTS, _tensorflow_error("OpError")) as err:
         raise GraphError(
             f"{name}: strop cannot {step} this model ({type(err).__name__}: {_first_line(err)});"
             f" {ADVICE}"
         ) from err
+
+
+def _tensorflow_error(name: str) -> type[Exception]:
+    """TensorFlow's error of this name; where it has not been imported, one that nothing raises."""
+    found = sys.modules.get("tensorflow")
+    error: type[Exception] = _NeverError if found is None else getattr(found.errors, name)
+    return error
+
+
+class _NeverError(Exception):
+    """Nothing raises it."""
 
 
 def _first_line(err: BaseException) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from strop.export.ir.execute import (
     ACTIVATIONS,
@@ -11,17 +12,18 @@ from strop.export.ir.execute import (
     finished,
     operands_of,
 )
-from strop.export.ir.float_library import Floats, tf
-from strop.export.ir.graph import Graph
+from strop.export.ir.float_tflite import float_tflite
+from strop.export.ir.graph import Array, Graph, Op
+from strop.export.ir.litert_session import LitertSession
 
-Values = dict[str, Floats]
+Values = dict[str, Array]
 
-# Operations that are compiled together. The rest of a network takes half the time compiled;
-# up to one piece's end it is run one by one, so that any operation may be the first.
-PIECE = 6
+# Operations in one session. All in one would be a little faster, and be written anew, with all
+# weights, for each operation that is the first.
+PIECE = 8
 
 
-def replay(graph: Graph, image: Floats) -> Iterator[tuple[int, Values]]:
+def replay(graph: Graph, image: Array) -> Iterator[tuple[int, Values]]:
     """After each operation: its index, and every value that is still to be read.
 
     Args:
@@ -38,7 +40,7 @@ def replay(graph: Graph, image: Floats) -> Iterator[tuple[int, Values]]:
         yield index, {**inputs, **values}
 
 
-def result_of(graph: Graph, index: int, values: Values) -> Floats:
+def result_of(graph: Graph, index: int, values: Values) -> Array:
     """What operation `index` makes of the values, its fused activation included."""
     op = graph.ops[index]
     return ACTIVATIONS[op.fused](compute_unfused(op, operands_of(op, graph, values), graph))
@@ -49,36 +51,34 @@ class Rest:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._starts = range(0, len(graph.ops), PIECE)
-        self._read = [_read_from(graph, start) for start in self._starts]
-        self._pieces = [self._compiled(start) for start in self._starts]
+        self._ends = [*range(PIECE, len(graph.ops), PIECE), len(graph.ops)]
+        # All pieces, and what is left of the one that the first operation is in.
+        self._opened = lru_cache(maxsize=len(self._ends) + 1)(self._open)
 
-    def scores_from(self, start: int, values: Values) -> Floats:
-        """The scores, from the values that are known before operation `start`."""
+    def scores_from(self, start: int, values: Values) -> Array:
+        """Compute the scores from the values that are known before operation `start`."""
         known = dict(values)
-        first = -(-start // PIECE)
-        for index in range(start, min(first * PIECE, len(self._graph.ops))):
-            known[self._graph.ops[index].output] = result_of(self._graph, index, known)
-        for read, piece in zip(self._read[first:], self._pieces[first:], strict=True):
-            known = piece({name: known[name] for name in read})
+        for place in (start, *(end for end in self._ends if start < end < len(self._graph.ops))):
+            known |= self._opened(place)(known)
         return known[self._graph.output]
 
-    def _compiled(self, start: int) -> Callable[[Values], Values]:
-        after = start + PIECE
-        wanted = _read_from(self._graph, after)
+    def _open(self, start: int) -> Callable[[Values], Values]:
+        """Make the session of one piece, or of what is left of it from `start` on."""
+        end = next((end for end in self._ends if end > start), start)
+        ops, later = self._graph.ops[start:end], self._graph.ops[end:]
+        made = {op.output for op in ops}
+        read = sorted(_read_by(self._graph, ops) - made)
+        wanted = sorted(made & (_read_by(self._graph, later) | {self._graph.output}))
+        if not wanted:
+            return lambda known: {}
+        session = LitertSession(float_tflite(self._graph, ops, read, wanted))
 
-        def run(values: Values) -> Values:
-            known = dict(values)
-            for index in range(start, min(after, len(self._graph.ops))):
-                known[self._graph.ops[index].output] = result_of(self._graph, index, known)
-            return {name: known[name] for name in wanted}
+        def run(known: Values) -> Values:
+            found = session.run([known[name] for name in read])
+            return dict(zip(wanted, found, strict=True))
 
-        compiled: Callable[[Values], Values] = tf.function(run)
-        return compiled
+        return run
 
 
-def _read_from(graph: Graph, start: int) -> list[str]:
-    """The values from before operation `start` that it or a later one reads."""
-    made = {op.output for op in graph.ops[start:]}
-    read = {name for op in graph.ops[start:] for name in op.inputs if not graph.is_constant(name)}
-    return sorted((read | {graph.output}) - made)
+def _read_by(graph: Graph, ops: Sequence[Op]) -> set[str]:
+    return {name for op in ops for name in op.inputs if not graph.is_constant(name)}

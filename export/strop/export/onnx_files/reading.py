@@ -13,8 +13,8 @@ import onnx
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import Array
+from strop.export.ir.tflite_file import TfliteFile
 from strop.export.onnx_files.constants import attributes_of, axes_of
-from strop.export.onnx_files.tflite_file import TfliteFile
 from strop.export.onnx_files.values import (
     NHWC,
     Flattened,

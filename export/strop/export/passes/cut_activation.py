@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from strop.export.ir.execute import execute
-from strop.export.ir.float_library import array_of, float_library
 from strop.export.ir.graph import Graph, Kind, Op
 from strop.runtime.artifact.contract import Activation
 
@@ -62,8 +61,7 @@ def _divides(graph: Graph, vector: str) -> bool:
         return False
     tail = replace(graph.rewired(behind), input=vector)
     vectors = np.random.default_rng(SEED).normal(size=(PROBES, *graph.tensors[vector].shape[1:]))
-    with float_library(is_numpy=True):
-        found = array_of(execute(tail, vectors.astype(np.float32)))
+    found = execute(tail, vectors.astype(np.float32))
     expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return bool(np.allclose(found, expected, rtol=RELATIVE, atol=RELATIVE))
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from strop.export.ir.execute import ACTIVATIONS, compute_unfused, count_readers, finished
-from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import CODE_MIN, LINEAR, Array, Graph, Op, QuantParams, Tensor
 from strop.export.quantize.calibrate import Calibration, channel_mean
 from strop.export.quantize.codes import codes_of_reals, reals_of_codes
@@ -95,7 +94,7 @@ def correct(
     scores = [_reals(found, graph.tensors[graph.output].quant) for found in codes[graph.output]]
     return Corrected(
         quantized=replace(quantized, graph=graph),
-        scores=np.concatenate([array_of(one) for one in scores]),
+        scores=np.concatenate(scores),
     )
 
 
@@ -113,9 +112,7 @@ def _rounded_weights(
     drawn = (
         patches_of(op, real, batch, most=per_batch, outside=image.zero_point) for batch in inputs
     )
-    moments = sum(
-        second_moments(op, real, array_of(reals_of_codes(patches, image))) for patches in drawn
-    )
+    moments = sum(second_moments(op, real, reals_of_codes(patches, image)) for patches in drawn)
     rows = rows_of(op, real)
     codes = round_weights(
         rows, np.array(graph.quant(weights.name).scales), np.asarray(moments), largest=WEIGHT_MAX
@@ -143,10 +140,10 @@ def _sum_type(batch: Array) -> type[np.generic]:
     return np.int32 if batch.dtype == np.int8 else np.float64
 
 
-def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[Floats]:
+def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[Array]:
     """Return real results of an operation, batch by batch, before its fused activation."""
     constants = {
-        name: tf.constant(graph.data(name))
+        name: graph.data(name)
         if graph.is_real(name)
         else reals_of_codes(graph.codes(name), graph.quant(name))
         for name in op.inputs
@@ -161,11 +158,10 @@ def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[Fl
         yield compute_unfused(op, [(constants | reals)[name] for name in op.inputs], graph)
 
 
-def _stored(real: Floats, quant: QuantParams | None) -> Array:
+def _stored(real: Array, quant: QuantParams | None) -> Array:
     """Return int8 codes, or the reals of what is not quantized."""
-    stored = real if quant is None else tf.cast(codes_of_reals(real, quant), tf.int8)
-    return array_of(stored)
+    return real if quant is None else codes_of_reals(real, quant).astype(np.int8)
 
 
-def _reals(stored: Array, quant: QuantParams | None) -> Floats:
-    return tf.constant(stored) if quant is None else reals_of_codes(stored, quant)
+def _reals(stored: Array, quant: QuantParams | None) -> Array:
+    return stored if quant is None else reals_of_codes(stored, quant)

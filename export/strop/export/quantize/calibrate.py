@@ -10,7 +10,6 @@ from types import MappingProxyType
 import numpy as np
 
 from strop.export.ir.execute import execute
-from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import LINEAR, Array, Op
 from strop.export.passes.fold import DeployGraph
 from strop.runtime.errors import QuantizationError
@@ -99,10 +98,10 @@ def calibrate(deploy: DeployGraph, batches: Iterable[Array]) -> Calibration:
     sums: dict[str, Array] = {}
     images = 0
 
-    def observe(name: str, values: Floats) -> Floats:
+    def observe(name: str, values: Array) -> Array:
         pixels = tuple(range(1, len(values.shape) - 1))
-        least = array_of(tf.reduce_min(values, pixels)).astype(np.float64)
-        most = array_of(tf.reduce_max(values, pixels)).astype(np.float64)
+        least = values.min(pixels).astype(np.float64)
+        most = values.max(pixels).astype(np.float64)
         if not np.isfinite([least, most]).all():
             raise QuantizationError(
                 f"{name}: takes values {least.min()} to {most.max()} on the calibration images;"
@@ -147,11 +146,11 @@ def remeasure(
     """
     sums: dict[str, Array] = {}
 
-    def cut_off(name: str, values: Floats) -> Floats:
+    def cut_off(name: str, values: Array) -> Array:
         if name not in calibration.limits:
             return values
         found = calibration.limits[name]
-        return tf.clip_by_value(values, min(found.low, 0.0), max(found.high, 0.0))
+        return values.clip(min(found.low, 0.0), max(found.high, 0.0))
 
     images = 0
     for batch in batches:
@@ -160,7 +159,7 @@ def remeasure(
     return replace(calibration, means=_divided(sums, images))
 
 
-def _add_means(sums: dict[str, Array], op: Op, values: Floats) -> None:
+def _add_means(sums: dict[str, Array], op: Op, values: Array) -> None:
     """Add every image's channel means of a linear operation's result."""
     if op.kind in LINEAR:
         sums[op.output] = sums.get(op.output, 0.0) + channel_mean(values) * len(values)
@@ -170,8 +169,8 @@ def _divided(sums: Mapping[str, Array], images: int) -> Mapping[str, Array]:
     return MappingProxyType({name: total / images for name, total in sums.items()})
 
 
-def channel_mean(values: Floats) -> Array:
+def channel_mean(values: Array) -> Array:
     """Mean over all but the last dimension, float64 [C]."""
     axes = tuple(range(len(values.shape) - 1))
-    mean: Array = array_of(tf.reduce_mean(values, axes)).astype(np.float64)
+    mean: Array = values.mean(axes, dtype=np.float64)
     return mean

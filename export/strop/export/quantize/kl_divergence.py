@@ -18,7 +18,6 @@ import math
 
 import numpy as np
 
-from strop.export.ir.float_library import Floats, array_of, tf
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.classify.decision import Decision
@@ -27,7 +26,7 @@ from strop.runtime.classify.decision import Decision
 LEAST_SPREAD = 1e-6
 
 
-def divergence(reference: Floats, found: Floats, decision: Decision) -> float:
+def divergence(reference: Array, found: Array, decision: Decision) -> float:
     """Mean Kullback-Leibler divergence of the found answers from the reference's.
 
     Args:
@@ -48,7 +47,7 @@ def divergence(reference: Floats, found: Floats, decision: Decision) -> float:
     return _mean(_divergences(_logarithms(reference, decision), _logarithms(found, decision)))
 
 
-def information(scores: Floats, decision: Decision) -> float:
+def information(scores: Array, decision: Decision) -> float:
     """Return information of the answers about the images: their divergence from the mean answer.
 
     Args:
@@ -66,7 +65,7 @@ def information(scores: Floats, decision: Decision) -> float:
     return _mean(information_of_each(_logarithms(scores, decision)))
 
 
-def information_of_each(logarithms: Floats) -> Floats:
+def information_of_each(logarithms: Array) -> Array:
     """Return information of each image's answer: its divergence from the mean answer.
 
     Args:
@@ -76,17 +75,17 @@ def information_of_each(logarithms: Floats) -> Floats:
         Nats, float64 [N]; their mean is the mutual information between image and class, 0 to
         ln(min(N, classes)).
     """
-    mean = tf.reduce_logsumexp(logarithms, 0, keepdims=True) - math.log(len(logarithms))
+    mean = _log_of_sum(logarithms, 0) - math.log(len(logarithms))
     return _divergences(logarithms, mean)
 
 
-def _numbers(scores: Floats, decision: Decision) -> Array:
-    wide = tf.cast(scores, tf.float64)
+def _numbers(scores: Array, decision: Decision) -> Array:
+    numbers: Array = scores.astype(np.float64)
     if decision.activation is Activation.SIGMOID:
-        wide = tf.sigmoid(wide)
+        with np.errstate(over="ignore"):  # to 1 / infinity, which is right
+            numbers = 1 / (1 + np.exp(-numbers))
     elif decision.activation is Activation.SOFTMAX:
-        wide = tf.nn.softmax(wide)
-    numbers = array_of(wide)
+        numbers = np.exp(numbers - _log_of_sum(numbers, -1))
     if decision.task is Task.EMBED:
         lengths = np.linalg.norm(numbers, axis=1, keepdims=True)
         numbers = numbers / np.maximum(lengths, np.finfo(np.float32).tiny)
@@ -108,20 +107,28 @@ def _normal_divergence(reference: Array, found: Array, variances: Array) -> floa
     return float((np.square(found - reference) / (2 * variances)).sum(axis=1).mean())
 
 
-def _logarithms(scores: Floats, decision: Decision) -> Floats:
+def _logarithms(scores: Array, decision: Decision) -> Array:
     """Return logarithms of probabilities, float64 [N, classes], or [N, decisions, 2]."""
-    scores = tf.cast(scores, tf.float64)
+    scores = scores.astype(np.float64)
     if decision.activation is Activation.SIGMOID or decision.task is not Task.CLASSIFY:
         # Both outcomes of a decision: the score and its opposite are a softmax's two classes.
-        scores = tf.stack([scores, -scores], -1) / 2
-    return tf.nn.log_softmax(scores)
+        scores = np.stack([scores, -scores], -1) / 2
+    return scores - _log_of_sum(scores, -1)
 
 
-def _divergences(expected: Floats, found: Floats) -> Floats:
+def _log_of_sum(logarithms: Array, axis: int) -> Array:
+    """Return the logarithm of the sum of exponentials, the dimension kept."""
+    most = logarithms.max(axis=axis, keepdims=True)
+    total: Array = np.log(np.exp(logarithms - most).sum(axis=axis, keepdims=True)) + most
+    return total
+
+
+def _divergences(expected: Array, found: Array) -> Array:
     axes = tuple(range(1, expected.ndim))
-    return tf.reduce_sum(tf.exp(expected) * (expected - found), axes)
+    total: Array = (np.exp(expected) * (expected - found)).sum(axes)
+    return total
 
 
-def _mean(divergences: Floats) -> float:
+def _mean(divergences: Array) -> float:
     """Average divergences that are each >= 0 but for rounding."""
-    return max(float(tf.reduce_mean(divergences)), 0.0)
+    return max(float(divergences.mean()), 0.0)

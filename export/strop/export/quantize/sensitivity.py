@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from strop.export.ir.float_library import Floats, array_of
 from strop.export.ir.graph import LINEAR, Array, Graph, Op, Tensor
 from strop.export.ir.partial_execution import Rest, Values, replay, result_of
 from strop.export.passes.fold import DeployGraph
@@ -41,12 +40,12 @@ def sensitivity(
     """
     graph = deploy.graph
     image = deploy.reals(images)
-    reference = array_of(rest.scores_from(0, {graph.input: image}))
+    reference = rest.scores_from(0, {graph.input: image})
     costs = []
 
-    def add(index: int, values: Values, part: str, changed: Floats) -> None:
+    def add(index: int, values: Values, part: str, changed: Array) -> None:
         op = graph.ops[index]
-        scores = array_of(rest.scores_from(index + 1, {**values, op.output: changed}))
+        scores = rest.scores_from(index + 1, {**values, op.output: changed})
         costs.append(_cost(op, part, reference, scores, decision))
 
     for index, values in replay(graph, image):
@@ -67,7 +66,7 @@ def _with_rounded_weights(graph: Graph, op: Op, quantized: Graph) -> Graph:
     if made is None:
         raise KeyError(f"{op.output} is not in the quantized graph")
     name = made.inputs[1]
-    data = array_of(reals_of_codes(quantized.codes(name), quantized.quant(name)))
+    data = reals_of_codes(quantized.codes(name), quantized.quant(name))
     weights: Tensor = replace(graph.tensors[op.inputs[1]], data=data)
     return replace(graph, tensors={**graph.tensors, weights.name: weights})
 

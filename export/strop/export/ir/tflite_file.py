@@ -15,8 +15,10 @@ from ai_edge_litert import schema_py_generated as schema
 from strop.export.ir.graph import Array
 from strop.export.ir.tflite_bytes import SCHEMA_VERSION, packed
 from strop.export.ir.tflite_edit import LARGEST_OLD_CODE
+from strop.export.ir.tflite_names import operator_name
 
 GROUPED = 6  # the version of CONV_2D that has groups
+LEFT_OUT = -1  # an operation's optional input
 DTYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.int32): schema.TensorType.INT32,
@@ -75,6 +77,35 @@ class TfliteFile:
             name = type(options).__name__.removesuffix("T")
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
         self._operators.append(operator)
+
+    def island(self, model: bytes, inputs: Sequence[int]) -> list[int]:
+        """Add all of another .tflite of one subgraph, and return the places of its outputs.
+
+        Args:
+            model: The flatbuffer.
+            inputs: Places of the tensors that are its inputs here.
+        """
+        other = schema.ModelT.InitFromPackedBuf(model, 0)
+        (subgraph,) = other.subgraphs
+        places = dict(zip((int(index) for index in subgraph.inputs), inputs, strict=True))
+        places[LEFT_OUT] = LEFT_OUT
+        first = len(self._buffers) - 1  # both begin with the empty one
+        self._buffers += other.buffers[1:]
+        for at, tensor in enumerate(subgraph.tensors):
+            if at not in places:
+                tensor.buffer += first if tensor.buffer else 0
+                places[at] = len(self._tensors)
+                self._tensors.append(tensor)
+        for operator in subgraph.operators:
+            key = (
+                operator_name(other, operator),
+                other.operatorCodes[operator.opcodeIndex].version,
+            )
+            operator.opcodeIndex = self._codes.setdefault(key, len(self._codes))
+            operator.inputs = [places[int(index)] for index in operator.inputs]
+            operator.outputs = [places[int(index)] for index in operator.outputs]
+            self._operators.append(operator)
+        return [places[int(index)] for index in subgraph.outputs]
 
     def packed(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """Return the flatbuffer of all that was added."""

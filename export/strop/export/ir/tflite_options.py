@@ -7,18 +7,19 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/li
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from strop.export.frontend.tflite_tensors import FUSED
 from strop.export.ir.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
     NO_PADS,
     POOLS,
     Array,
+    Fused,
     Graph,
     Kind,
     Op,
@@ -26,9 +27,23 @@ from strop.export.ir.graph import (
     same_pads,
 )
 
+SLICES = frozenset({Kind.SLICE, Kind.CROP})
 REST = -1  # of RESHAPE's shape: all that is left
 WHOLE_BATCH = 1  # of STRIDED_SLICE's masks: the first dimension from its begin to its end
-CODES = {fused: code for code, fused in FUSED.items()}
+CODES = {
+    Fused.NONE: schema.ActivationFunctionType.NONE,
+    Fused.RELU: schema.ActivationFunctionType.RELU,
+    Fused.RELU6: schema.ActivationFunctionType.RELU6,
+}
+
+
+def operator_of(op: Op) -> str:
+    """Return TFLite's name of what computes an operation.
+
+    SLICE's kernel keeps to the one image that its result's shape says, and XNNPACK refuses a
+    shape that is left open. Source: tensorflow/lite/kernels/slice.cc, Prepare.
+    """
+    return "STRIDED_SLICE" if op.kind in SLICES else op.kind.value
 
 
 def options_of(graph: Graph, op: Op) -> Any:
@@ -46,7 +61,7 @@ def shape_inputs(graph: Graph, op: Op) -> list[Array]:
         return [np.array([1, 2], np.int32)]
     if op.kind is Kind.TRANSPOSE:
         return [np.array(op.order, np.int32)]
-    if op.kind in (Kind.CROP, Kind.SLICE):
+    if op.kind in SLICES:
         begins = np.array(op.corner if op.kind is Kind.CROP else (0, 0, 0, op.begin), np.int32)
         ends = begins + np.array(graph.tensors[op.output].shape, np.int32)
         return [begins, ends, np.ones_like(begins)]
@@ -56,6 +71,30 @@ def shape_inputs(graph: Graph, op: Op) -> list[Array]:
 def _any_batch(graph: Graph, op: Op) -> tuple[int, ...]:
     """The shape of the result; images, or the pixels of all of them, are in front."""
     return (REST, *graph.tensors[op.output].shape[1:])
+
+
+def with_tflite_padding(graph: Graph) -> Graph:
+    """Padding that is neither SAME nor VALID becomes a PAD operation of its own."""
+    ops: list[Op] = []
+    added = []
+    for op in graph.ops:
+        if op.kind not in CONVOLUTIONS or op.pads in (NO_PADS, pads_of_same(graph, op)):
+            ops.append(op)
+            continue
+        image = graph.tensors[op.inputs[0]]
+        _, rows, columns, channels = image.shape
+        (top, bottom), (left, right) = op.pads
+        padded = replace(
+            image,
+            name=f"{op.output}/padded",
+            shape=(1, rows + top + bottom, columns + left + right, channels),
+        )
+        added.append(padded)
+        ops += [
+            Op(kind=Kind.PAD, inputs=(image.name,), output=padded.name, pads=op.pads),
+            replace(op, inputs=(padded.name, *op.inputs[1:]), pads=NO_PADS),
+        ]
+    return graph.rewired(ops, added=added)
 
 
 def pads_of_same(graph: Graph, op: Op) -> Pads:
@@ -86,6 +125,13 @@ def _depthwise_options(graph: Graph, op: Op) -> Any:
     options.dilationHFactor, options.dilationWFactor = op.dilation
     inputs = graph.tensors[op.inputs[0]].shape[3]
     options.depthMultiplier = graph.tensors[op.output].shape[3] // inputs
+    return options
+
+
+def _dense_options(graph: Graph, op: Op) -> Any:
+    options = schema.FullyConnectedOptionsT()
+    options.fusedActivationFunction = CODES[op.fused]
+    options.keepNumDims = len(graph.tensors[op.output].shape) > 2
     return options
 
 
@@ -158,13 +204,13 @@ def _softmax_options(graph: Graph, op: Op) -> Any:
 OPTIONS: dict[Kind, Callable[[Graph, Op], Any]] = {
     Kind.CONV: _conv_options,
     Kind.DEPTHWISE: _depthwise_options,
+    Kind.DENSE: _dense_options,
     **dict.fromkeys(POOLS, _pool_options),
     **dict.fromkeys(ELEMENTWISE, _elementwise_options),
     Kind.MEAN: _mean_options,
     Kind.RESHAPE: _reshape_options,
     Kind.CONCATENATION: _concatenation_options,
     Kind.TRANSPOSE: _transpose_options,
-    Kind.SLICE: _slice_options,
-    Kind.CROP: _slice_options,
+    **dict.fromkeys(SLICES, _slice_options),
     Kind.SOFTMAX: _softmax_options,
 }

@@ -1,0 +1,50 @@
+"""Computes a float .tflite of batch 1 for many images, by LiteRT's kernels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from strop.export.ir.graph import Array
+from strop.export.tensorflow_logs import native_stderr_held
+
+MOST_THREADS = 4  # one image at a time leaves more of them without work
+
+
+class LitertSession:
+    """An interpreter, for one caller at a time.
+
+    It is given one image at a time, whose activations stay in the processor's cache: 25 images
+    of 224 x 224 take MobileNetV2 0.21 s of processor time, and TensorFlow, all at once, 0.56.
+
+    Attributes:
+        shapes: Of its inputs.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self._lock = Lock()
+        threads = min(os.cpu_count() or 1, MOST_THREADS)
+        with native_stderr_held():  # LiteRT says which delegate it made
+            self._interpreter = Interpreter(model_content=model, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        inputs = self._interpreter.get_input_details()
+        self.shapes = [tuple(each["shape"].tolist()) for each in inputs]
+        self._inputs = [each["index"] for each in inputs]
+        self._outputs = self._interpreter.get_output_details()
+
+    def run(self, batches: Sequence[Array]) -> list[Array]:
+        """Compute all outputs, float32 [N, ...] each, of inputs float32 [N, ...] each."""
+        count = len(batches[0])
+        results = [np.empty((count, *each["shape"][1:]), np.float32) for each in self._outputs]
+        with self._lock:
+            for at in range(count):
+                for index, batch in zip(self._inputs, batches, strict=True):
+                    self._interpreter.set_tensor(index, batch[at : at + 1])
+                self._interpreter.invoke()
+                for each, result in zip(self._outputs, results, strict=True):
+                    result[at] = self._interpreter.get_tensor(each["index"])[0]
+        return results
