@@ -75,6 +75,14 @@ def joined_with(activation: str) -> Callable[[Any], Any]:
     return joined
 
 
+def halved_as_in_nasnet(x: Any) -> Any:
+    """Every second pixel beside those one further down and right, the last of which are padding."""
+    x = layers.ReLU()(x)
+    moved = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+    halves = [layers.AveragePooling2D(1, strides=2)(each) for each in (x, moved)]
+    return layers.Concatenate()([layers.Conv2D(4, 1, use_bias=False)(half) for half in halves])
+
+
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "leaky relu": layers.LeakyReLU(0.2),
     "leaky relu of scores": lambda x: layers.Reshape((1, 1, 8))(
@@ -88,6 +96,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "square of squares": lambda x: layers.ReLU()(ops.square(ops.square(x))),
     "square of a hard-swish": lambda x: ops.square(layers.Activation("hard_silu")(x)),
     "hard-swish times its maxima": with_its_maxima,
+    "halved as in NASNet": halved_as_in_nasnet,
     "relu beside others": joined_with("relu"),
     "relu6 beside others": joined_with("relu6"),
     "negative": lambda x: layers.ReLU()(-x),
