@@ -19,7 +19,8 @@ class Measured:
         partitions: Of the int8 .tflite in XNNPACK; None where LiteRT does not say.
         left: What XNNPACK did not take and why, a line for each kind.
         islands: What is in float because it has no int8 form, a line for each kind.
-        tflite_ratio: Median latency of the int8 .tflite over the float's, one interleaved run.
+        tflite_ratio: Median processor time of the int8 .tflite over the float's, one thread, one
+            interleaved run.
         onnx_ratio: The same of the .onnx.
         images: How many both int8 files answered.
         same_scores: On how many of them every code is the same.
