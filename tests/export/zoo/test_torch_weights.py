@@ -1,4 +1,4 @@
-"""torchvision's checkpoints become its networks, and nothing in them is run."""
+"""torchvision's and timm's checkpoints become their networks, and nothing in them is run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from tests.export.zoo.torch_files import (
     Storage,
     Tensor,
     arrays_of,
+    module_of,
     state,
     tensor,
     write_legacy,
+    write_safetensors,
     write_zip,
 )
 
@@ -33,16 +36,17 @@ from strop.runtime.errors import SourceError
 SHARED = os.environ.get("STROP_SHARED")
 SMALL: dict[str, Any] = {"alpha": 0.25, "size": 32, "classes": 5}
 FIXED_WIDTH: dict[str, Any] = {**SMALL, "alpha": 1.0}
-# One of each kind of network and of batch norm's epsilon; benchmarks/against_torchvision.py
-# compares all of them with torchvision itself.
+# One of each kind of network and of batch norm's epsilon; benchmarks/against_pytorch.py compares
+# all of them with torchvision and timm themselves.
 EPSILONS = {
     "mobilenet_v2": (SMALL, 1e-5),
     "mobilenet_v3_small": (SMALL, 1e-3),
     "shufflenet_v2": ({**SMALL, "alpha": 0.5}, 1e-5),
     "efficientnet_b0": (FIXED_WIDTH, 1e-5),
     "efficientnet_b5": (FIXED_WIDTH, 1e-3),
+    "mobilenet_v4_conv_small": (SMALL, 1e-5),
 }
-# As torchvision's models print them: of the paper's networks, alpha 1, 1000 classes.
+# As torchvision's and timm's models print them: of the paper's networks, alpha 1, 1000 classes.
 PUBLISHED = {
     "mobilenet_v2": {
         "features.0.0.weight": (32, 3, 3, 3),
@@ -99,6 +103,27 @@ PUBLISHED = {
         "features.8.0.weight": (1280, 320, 1, 1),
         "classifier.1.weight": (1000, 1280),
     },
+    "mobilenet_v4_hybrid_medium": {
+        "conv_stem.weight": (32, 3, 3, 3),
+        "bn1.running_mean": (32,),
+        "blocks.0.0.conv_exp.weight": (128, 32, 3, 3),
+        "blocks.0.0.conv_pwl.weight": (48, 128, 1, 1),
+        "blocks.1.0.dw_start.conv.weight": (48, 1, 3, 3),
+        "blocks.1.0.pw_exp.bn.weight": (192,),
+        "blocks.1.0.dw_mid.conv.weight": (192, 1, 5, 5),
+        "blocks.1.1.pw_proj.conv.weight": (80, 160, 1, 1),
+        "blocks.1.1.layer_scale.gamma": (80,),
+        "blocks.2.4.norm.weight": (160,),
+        "blocks.2.4.attn.query.proj.weight": (256, 160, 1, 1),
+        "blocks.2.4.attn.key.down_conv.weight": (160, 1, 3, 3),
+        "blocks.2.4.attn.key.norm.bias": (160,),
+        "blocks.2.4.attn.value.proj.weight": (64, 160, 1, 1),
+        "blocks.3.8.attn.output.proj.weight": (256, 256, 1, 1),
+        "blocks.4.0.conv.weight": (960, 256, 1, 1),
+        "conv_head.weight": (1280, 960, 1, 1),
+        "norm_head.weight": (1280,),
+        "classifier.weight": (1000, 1280),
+    },
 }
 PARAMETERS = {
     "mobilenet_v2": 3504872,
@@ -106,11 +131,12 @@ PARAMETERS = {
     "mobilenet_v3_small": 2542856,
     "shufflenet_v2": 2278604,
     "efficientnet_b0": 5288548,
+    "mobilenet_v4_hybrid_medium": 11074648,
 }
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_networks_have_torchvisions_tensors(name: str) -> None:
+def test_the_networks_have_the_published_tensors(name: str) -> None:
     arrays = arrays_of(name, alpha=1.0, size=32, classes=1000)
     assert {key: arrays[key].shape for key in PUBLISHED[name]} == PUBLISHED[name]
     trained = [each.size for key, each in arrays.items() if "running" not in key and each.ndim]
@@ -125,7 +151,7 @@ def test_every_tensor_finds_its_place(tmp_path: Path, name: str) -> None:
     model = torch_model(name, path, **settings)
     kernel, norm = [layer for layer in model.layers if layer.weights][:2]
     found = np.asarray(kernel.kernel)
-    stem = arrays[f"{kernel.name.replace('_', '.')}.weight"]
+    stem = arrays[f"{module_of(kernel)}.weight"]
     np.testing.assert_array_equal(found[1, 2, 0], stem[:, 0, 1, 2])
     assert norm.epsilon == epsilon
 
@@ -141,7 +167,7 @@ def test_both_formats_are_read(tmp_path: Path, write: Callable[[Path, Any], Path
 
 def test_the_file_says_how_many_classes_it_has(tmp_path: Path) -> None:
     arrays = arrays_of("mobilenet_v2", **SMALL)
-    path = write_zip(tmp_path / "w.pth", state(arrays))
+    path = write_safetensors(tmp_path / "w.bin", state(arrays))
     model = torch_model("mobilenet_v2", path, alpha=0.25, size=32)
     assert model.output_shape == (None, 5)
 
@@ -191,6 +217,8 @@ def test_the_zoo_takes_a_checkpoint_with_its_normalization(tmp_path: Path) -> No
     spec = ModelSpec(model="mobilenet_v2", alpha=0.25, size=(64, 64), classes=5, weights=str(path))
     source = open_model(spec)
     assert (source.mean, source.std, source.height) == (MEAN, STD, 64)
+    own = replace(spec, mean=127.5, std=(127.5, 127.5, 127.5))
+    assert (open_model(own).mean, open_model(own).std) == ((127.5,) * 3, (127.5,) * 3)
     with pytest.raises(SourceError, match=r"are read for mobilenet_v2, .*, not for mobilenet_v1"):
         open_model(ModelSpec(model="mobilenet_v1", weights=str(path)))
 

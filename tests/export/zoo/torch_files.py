@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import sys
 import types
@@ -15,9 +16,14 @@ from typing import Any
 
 import keras
 import numpy as np
+from safetensors.numpy import save_file
 
-from strop.export.zoo.networks.torchvision.build import BUILDERS
+from strop.export.zoo.networks.published import BUILDERS
 
+# What timm's modules are called that have an underscore.
+UNDERSCORED = re.compile(
+    "(conv_(?:stem|head|exp|pwl)|norm_head|dw_(?:start|mid)|pw_(?:exp|proj)|layer_scale|down_conv)|_"
+)
 MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -62,6 +68,13 @@ def write_zip(path: Path, found: Any, *, compression: int = zipfile.ZIP_STORED) 
         for storage in storages:
             archive.writestr(f"archive/data/{storage.key}", storage.values.tobytes())
         archive.writestr("archive/version", "3\n")
+    return path
+
+
+def write_safetensors(path: Path, found: Mapping[str, Tensor]) -> Path:
+    """Numbers and names, in an order of its own."""
+    arrays = {name: each.arguments[0].values for name, each in found.items()}
+    save_file(arrays, path, metadata={"format": "pt"})
     return path
 
 
@@ -114,12 +127,21 @@ def _pickled(found: Any, *, is_legacy: bool) -> tuple[bytes, list[Storage]]:
     return buffer.getvalue(), storages
 
 
+def module_of(layer: Any) -> str:
+    """The name that PyTorch's module has."""
+    return UNDERSCORED.sub(lambda found: found[1] or ".", layer.name)
+
+
 def arrays_of(name: str, **settings: Any) -> dict[str, np.ndarray]:
     """What a checkpoint of a network has, drawn; in torch's names and order of dimensions."""
     draw = np.random.default_rng(0)
     found: dict[str, np.ndarray] = {}
-    for layer in BUILDERS[name](**settings).layers:
-        module = layer.name.replace("_", ".")
+    # Weights that nobody draws: their shapes are all that is asked.
+    with keras.StatelessScope(initialize_variables=False):
+        layers = BUILDERS[name](**settings).layers
+    keras.utils.clear_session()  # the next model would draw them
+    for layer in layers:
+        module = module_of(layer)
         for weight in layer.weights:
             shape = tuple(weight.shape)
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -129,6 +151,8 @@ def arrays_of(name: str, **settings: Any) -> dict[str, np.ndarray]:
                 found[f"{module}.num_batches_tracked"] = np.array(7, np.int64)
             else:
                 key = "bias" if weight.name == "bias" else "weight"
+            if module.endswith("layer_scale"):
+                key, shape = "gamma", shape[2:3]
             if len(shape) == 4:
                 is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
                 shape = tuple(shape[i] for i in ((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1)))

@@ -65,7 +65,8 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         default=RANDOM,
         metavar="W",
         help="to start with: random (default), imagenet (Keras downloads them), a .keras or .h5"
-        " file of a model, or torchvision's .pth; the last layer is replaced",
+        " file of a model, or a .pth or .safetensors of torchvision or timm; the last layer is"
+        " replaced",
     )
     group.add_argument(
         "--frozen-epochs",

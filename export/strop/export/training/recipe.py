@@ -102,7 +102,7 @@ class Recipe:
             seed=None,
         )
         member, file = architecture(self.model), spec.weights_file
-        if file is None or spec.is_torchvision:
+        if file is None or spec.is_torch:
             check_spec(spec)
             return spec
         if not file.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,13 @@ def _whole_model(spec: ModelSpec) -> Source:
             spec.model, name=spec.name, mean=spec.mean, std=spec.std, size=spec.size
         )
     model = keras_model(spec)
-    mean: float | tuple[float, ...] = member.mean
-    std: float | tuple[float, ...] = member.std
-    if spec.is_torchvision:
+    mean: float | Sequence[float] = member.mean
+    std: float | Sequence[float] = member.std
+    if spec.is_torch:
         from strop.export.zoo.torch_weights import MEAN, STD
 
-        mean, std = MEAN, STD
+        mean = MEAN if spec.mean is None else spec.mean
+        std = STD if spec.std is None else spec.std
     name = spec.name or _name(spec, member)
     return from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
 
@@ -84,7 +86,7 @@ def keras_model(spec: ModelSpec) -> Any:
     quiet_tensorflow()  # before anything imports it in its own, loud way
     from strop.export.zoo.weights import load_weights, randomize
 
-    if spec.is_torchvision and spec.weights_file is not None:
+    if spec.is_torch and spec.weights_file is not None:
         from strop.export.zoo.torch_weights import torch_model
 
         return torch_model(

@@ -15,7 +15,7 @@ RANDOM = "random"
 IMAGENET_CLASSES = 1000
 MAX_ALPHA = 16.0
 MIN_SIDE = 32  # pixels; keras.applications has nothing smaller
-TORCH_SUFFIXES = (".pth", ".pt")
+TORCH_SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 OF_ZOO, OF_FILES = ("alpha", "classes", "weights"), ("mean", "std")
 
 
@@ -34,12 +34,13 @@ class ModelSpec:
         classes: Zoo: length of a row of scores; None for that of the weights, or 1000.
         weights: Zoo: "imagenet" (Keras downloads them, or has them in its cache), which None
             stands for; "random"; or the path of a .keras, .h5 or .weights.h5 file of this very
-            network, or of a .pth of torchvision's: then padding and normalization are
-            torchvision's too.
+            network, or of a .pth or .safetensors of torchvision's or timm's: then padding and
+            normalization are theirs too.
         seed: Zoo: of random weights; None leaves those that Keras starts a training with.
         is_headless: Without its last layer with weights, so that it gives features.
-        mean: File: subtracted from the pixels, in 0..255 units; one number, or one per channel.
-        std: File: what they are divided by after that.
+        mean: File, or weights of PyTorch: subtracted from the pixels, in 0..255 units; one
+            number, or one per channel.
+        std: File, or weights of PyTorch: what they are divided by after that.
 
     Raises:
         SourceError: A setting of the zoo is given for a file, or one of a file for the zoo.
@@ -60,7 +61,9 @@ class ModelSpec:
         unfit: tuple[str, ...] = OF_ZOO
         reason = "a model file, which has its own; they are for names of the zoo"
         if self.architecture is not None:
-            unfit, reason = OF_FILES, "a network of the zoo, whose input is known"
+            # timm has trained some networks on images that it normalized in another way.
+            unfit = () if self.is_torch else OF_FILES
+            reason = "a network of the zoo, whose input is known"
         given = [f"--{name}" for name in unfit if getattr(self, name) is not None]
         if given:
             raise SourceError(f"{self.model}: {', '.join(given)} given for {reason}")
@@ -81,8 +84,8 @@ class ModelSpec:
         return None if self.weights in (None, IMAGENET, RANDOM) else Path(str(self.weights))
 
     @property
-    def is_torchvision(self) -> bool:
-        """Whether the weights are torchvision's."""
+    def is_torch(self) -> bool:
+        """Whether the weights are a checkpoint of PyTorch's."""
         return self.weights_file is not None and self.weights_file.suffix in TORCH_SUFFIXES
 
 
@@ -107,8 +110,8 @@ def check_spec(spec: ModelSpec) -> None:
 def no_weights(path: Path) -> str:
     """Say that there is no such file of weights."""
     return (
-        f"{path}: no such file; --weights takes imagenet, random, or a .keras, .h5, .weights.h5 or"
-        " .pth file"
+        f"{path}: no such file; --weights takes imagenet, random, or a .keras, .h5, .weights.h5,"
+        " .pth or .safetensors file"
     )
 
 

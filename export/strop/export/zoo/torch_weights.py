@@ -1,4 +1,4 @@
-"""Builds a network of torchvision's with the weights of one of its checkpoints."""
+"""Builds a network of torchvision's or timm's with the weights of one of its checkpoints."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.zoo.networks.torchvision.build import BUILDERS
+from strop.export.zoo.networks.published import BUILDERS, CLASSIFIERS
+from strop.export.zoo.safetensors_file import is_safetensors, read_safetensors
 from strop.export.zoo.torch_file import read_checkpoint
 from strop.runtime.errors import SourceError
 
-# ImageNet's, times 255. Source: torchvision, transforms/_presets.py, ImageClassification.
+# ImageNet's, times 255. Sources: torchvision, transforms/_presets.py, ImageClassification; timm,
+# data/constants.py, IMAGENET_DEFAULT_MEAN.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
 NOT_WEIGHTS = "num_batches_tracked"  # of a batch norm in training
+LAYER_SCALE = "gamma"  # one factor per channel, a depthwise kernel of one pixel here
 # Keras' name of a weight: torch's, and where its dimensions come from.
 BATCH_NORM = {
     "gamma": "weight",
@@ -34,28 +37,28 @@ def torch_model(
 
     Args:
         name: Of the zoo; one of BUILDERS.
-        path: A .pth as `read_checkpoint` takes it.
+        path: A .safetensors file, or a .pth as `read_checkpoint` takes it.
         alpha: Width multiplier.
         size: Side of the input in pixels.
         classes: Length of a row of probabilities; as many as the file has without it.
 
     Returns:
-        A keras.Model of images less MEAN over STD; its results are torchvision's softmax.
+        A keras.Model of images less MEAN over STD; its results are the softmax of the scores.
 
     Raises:
-        SourceError: There is no such network of torchvision's here, the file cannot be read,
-            or a tensor is missing, is left over, or has another shape.
+        SourceError: No checkpoints are read for this network, the file cannot be read, or a
+            tensor is missing, is left over, or has another shape.
     """
     if name not in BUILDERS:
         raise SourceError(
-            f"{path}: torchvision's weights are read for {', '.join(BUILDERS)}, not for {name}"
+            f"{path}: weights of PyTorch are read for {', '.join(BUILDERS)}, not for {name}"
         )
-    tensors = dict(read_checkpoint(path))
+    tensors = _read(path)
     if classes is None:
-        classes = max(1, next(reversed(tensors.values())).size)  # the classifier's bias
+        classes = _classes(tensors)
     model = BUILDERS[name](alpha=alpha, size=size, classes=classes)
     left = {key for key in tensors if not key.endswith(f".{NOT_WEIGHTS}")}
-    modules = {key.rpartition(".")[0] for key in left}
+    modules = {_layer_name(key): key.rpartition(".")[0] for key in left}
     for layer in model.layers:
         if layer.weights:
             left -= _fill(layer, modules, tensors, where=f"{path}")
@@ -67,19 +70,35 @@ def torch_model(
     return model
 
 
+def _read(path: Path) -> Mapping[str, NDArray[Any]]:
+    if not path.is_file() or not is_safetensors(path):
+        return read_checkpoint(path)
+    return read_safetensors(path)
+
+
+def _classes(tensors: Mapping[str, NDArray[Any]]) -> int:
+    """As many as the classifier's bias has. One is missed later, where it has no place."""
+    found = (tensors[f"{each}.bias"] for each in CLASSIFIERS if f"{each}.bias" in tensors)
+    return max(1, next(found, np.zeros(0)).size)
+
+
+def _layer_name(key: str) -> str:
+    return key.rpartition(".")[0].replace(".", "_")
+
+
 def _fill(
-    layer: Any, modules: set[str], tensors: Mapping[str, NDArray[Any]], *, where: str
+    layer: Any, modules: Mapping[str, str], tensors: Mapping[str, NDArray[Any]], *, where: str
 ) -> set[str]:
     """Assign a layer's weights.
 
     Returns:
         The names of the tensors that went into it.
     """
-    module = next((each for each in modules if each.replace(".", "_") == layer.name), None)
+    module = modules.get(layer.name, layer.name.replace("_", "."))
     used = set()
     for weight in layer.weights:
         name = BATCH_NORM.get(weight.name, "bias" if weight.name == "bias" else "weight")
-        key = f"{layer.name.replace('_', '.') if module is None else module}.{name}"
+        key = f"{module}.{LAYER_SCALE if f'{module}.{LAYER_SCALE}' in tensors else name}"
         if key not in tensors:
             raise SourceError(
                 f"{where}: no tensor {key}; needed is one of {tuple(weight.shape)} for"
@@ -101,6 +120,8 @@ def _as_keras(layer: Any, name: str, tensor: NDArray[Any]) -> NDArray[Any]:
     """Dimensions in Keras' order: torch has a weight's results first."""
     if name not in ("kernel", "depthwise_kernel"):
         return tensor
+    if tensor.ndim == 1:
+        return tensor.reshape(1, 1, -1, 1)
     if tensor.ndim == 2:
         return tensor.T
     if tensor.ndim != 4:

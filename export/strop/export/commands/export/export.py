@@ -70,8 +70,8 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         "--weights",
         type=weights,
         metavar="W",
-        help="zoo: imagenet (default; Keras downloads them), random, or a file of Keras or"
-        " torchvision",
+        help="zoo: imagenet (default; Keras downloads them), random, or a file of Keras,"
+        " torchvision or timm (.pth, .safetensors)",
     )
     add_normalization_flags(group)
     group.add_argument(

@@ -1,4 +1,4 @@
-"""torchvision's networks by the zoo's names."""
+"""Networks of PyTorch whose checkpoints are read, by the zoo's names: torchvision's and timm's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from strop.export.zoo.networks.mobilenet_v4 import timm_network
+from strop.export.zoo.networks.mobilenet_v4_stages import VARIANTS
 from strop.export.zoo.networks.torchvision.efficientnet import SCALES, efficientnet
 from strop.export.zoo.networks.torchvision.mobilenet import (
     mobilenet_v2,
@@ -31,6 +33,9 @@ BUILDERS = MappingProxyType[str, Callable[..., Any]](
             f"efficientnet_b{number}": partial(_fixed_width, number)
             for number in range(len(SCALES))
         },
+        **{name: partial(timm_network, name) for name in VARIANTS},
     }
 )
 """Called with `alpha`, `size` in pixels and `classes`; the result has no weights yet."""
+CLASSIFIERS = ("classifier.3", "classifier.1", "classifier", "fc")
+"""Modules that the last layer may be; of several that are there, the first."""
