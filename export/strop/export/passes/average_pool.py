@@ -55,7 +55,7 @@ def replace_pools(graph: Graph) -> Graph:
             ops.append(average)
             continue
         sums = replace(graph.tensors[op.output], name=f"{op.output}/padded")
-        missing = float_constant(f"{op.output}/missing", _missing((rows, columns), op))
+        missing = float_constant(f"{op.output}/missing", missing_at_border((rows, columns), op))
         added += [sums, missing]
         ops += [
             replace(average, output=sums.name),
@@ -64,8 +64,16 @@ def replace_pools(graph: Graph) -> Graph:
     return graph.rewired(ops, added=added)
 
 
-def _missing(size: tuple[int, int], op: Op) -> Array:
-    """Divide a window's pixels by those inside the image, [1, rows, columns, 1]."""
+def missing_at_border(size: tuple[int, ...], op: Op) -> Array:
+    """Divide a window's pixels by those inside the image.
+
+    Args:
+        size: Rows and columns of the image.
+        op: Has the window, its stride and the padding.
+
+    Returns:
+        float64 [1, rows, columns, 1] of the result.
+    """
     shares = []
     for length, (before, after), taps, step in zip(
         size, op.pads, op.window, op.stride, strict=True

@@ -31,6 +31,7 @@ from strop.export.passes.fold_limits import fold_limits
 from strop.export.passes.fuse_activations import fuse_activations
 from strop.export.passes.hard_swish import expand_hard_swish
 from strop.export.passes.merge_reshapes import merge_reshapes, sink_reshapes
+from strop.export.passes.pool_order import order_pools
 from strop.export.passes.scale_sharing import free_fixed_scales
 
 MAX_PIXEL = 255
@@ -107,6 +108,7 @@ def fold_layers(graph: Graph) -> Graph:
     """
     for rewrite in (
         replace_pools,
+        order_pools,
         affine_as_convolution,
         fold_limits,
         fold_padding,
