@@ -56,7 +56,11 @@ def sink_reshapes(graph: Graph) -> Graph:
         if op.kind not in SINGLE or before is None or before.kind is not Kind.RESHAPE:
             continue
         source = before.inputs[0]
-        result = replace(graph.tensors[source], name=f"{op.output}/before_reshape")
+        result = replace(
+            graph.tensors[op.output],
+            name=f"{op.output}/before_reshape",
+            shape=graph.tensors[source].shape,
+        )
         moved = replace(op, inputs=(source,), output=result.name)
         reshape = Op(kind=Kind.RESHAPE, inputs=(result.name,), output=op.output)
         ops = [*graph.ops[:at], moved, reshape, *graph.ops[at + 1 :]]

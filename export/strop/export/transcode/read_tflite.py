@@ -23,6 +23,7 @@ from strop.export.ir.tflite_bytes import packed
 from strop.export.ir.tflite_edit import add_constant, new_operator, set_values
 from strop.export.ir.tflite_names import layer_name, operator_name, results_of
 from strop.export.tflite_files.tensors import is_constant, name_of
+from strop.export.tflite_files.vet import parsed
 from strop.export.transcode.coded_model import CODES, FLOAT32, CodedModel, params_of
 from strop.runtime.errors import ArtifactError
 
@@ -40,8 +41,7 @@ def read_coded_tflite(path: Path) -> CodedModel:
         ArtifactError: It is damaged, has other codes, or several inputs or outputs.
     """
     try:
-        model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
-        return _Reading(model, str(path)).coded()
+        return _Reading(parsed(path.read_bytes()), str(path)).coded()
     except UNREADABLE as err:
         raise ArtifactError(
             f"{path}: not a readable .tflite ({err}); export it again, or copy it again"
