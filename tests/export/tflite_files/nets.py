@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from strop.export.ir.graph import Array
 from strop.export.ir.tflite_bytes import packed
 from strop.export.ir.tflite_edit import add_constant, add_tensor, new_operator, set_values
 from strop.export.ir.tflite_file import TfliteFile
@@ -73,6 +74,47 @@ def half_weights(model: Any) -> None:
         tensor.buffer = 0
         front.append(new_operator(model, "DEQUANTIZE", [stored], index))
     subgraph.operators = [*front, *subgraph.operators]
+
+
+def sparse_weights(model: Any) -> None:
+    """Store the dense layer's weights as float16, without their zeros, as MediaPipe does."""
+    (subgraph,) = model.subgraphs
+    (index,) = (at for at, each in enumerate(subgraph.tensors) if each.name == b"dense")
+    tensor = subgraph.tensors[index]
+    rows, columns = indices_of(tensor.shape)
+    values = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32)
+    values = np.where(np.arange(rows * columns) % 3, 0, values).reshape(rows, columns)
+    kept = [np.flatnonzero(row) for row in values]
+    stored, half = (add_tensor(model, name, (rows, columns)) for name in ("stored", "half"))
+    for place in (stored, half):
+        subgraph.tensors[place].type = schema.TensorType.FLOAT16
+    numbers = np.concatenate([row[at] for row, at in zip(values, kept, strict=True)])
+    set_values(model, subgraph.tensors[stored], numbers.astype(np.float16))
+    subgraph.tensors[stored].sparsity = _rows_of(rows, kept)
+    tensor.buffer = 0
+    subgraph.operators = [
+        new_operator(model, "DENSIFY", [stored], half, schema.DensifyOptionsT()),
+        new_operator(model, "DEQUANTIZE", [half], index),
+        *subgraph.operators,
+    ]
+
+
+def _rows_of(rows: int, kept: Sequence[Array]) -> Any:
+    """Compressed sparse rows: where each row begins among the numbers, and their columns."""
+    made, dense, sparse = (
+        schema.SparsityParametersT(),
+        *(schema.DimensionMetadataT() for _ in range(2)),
+    )
+    dense.format, dense.denseSize = schema.DimensionType.DENSE, rows
+    sparse.format = schema.DimensionType.SPARSE_CSR
+    begins, columns = schema.Int32VectorT(), schema.Int32VectorT()
+    begins.values = [0, *np.cumsum([len(row) for row in kept]).tolist()]
+    columns.values = np.concatenate(kept).tolist()
+    kind = schema.SparseIndexVector.Int32Vector
+    sparse.arraySegmentsType, sparse.arraySegments = kind, begins
+    sparse.arrayIndicesType, sparse.arrayIndices = kind, columns
+    made.traversalOrder, made.dimMetadata = [0, 1], [dense, sparse]
+    return made
 
 
 def in_front(kind: str, shape: tuple[int, ...], type_: int, second: Any = None) -> Change:

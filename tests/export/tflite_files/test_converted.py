@@ -82,12 +82,3 @@ def test_an_open_size_is_asked_for_and_taken(tmp_path: Path) -> None:
     source = load_model_file(path, size=(20, 16))
     assert (source.height, source.width) == (20, 16)
     assert_same_function(source)
-
-
-def test_weights_that_are_int8_already_are_named(tmp_path: Path) -> None:
-    path = saved(converted(keras_net(64), optimizations=OPTIMIZED), tmp_path)
-    said = (
-        r"answers.*is FULLY_CONNECTED; its weights .* are int8 already \(dynamic range\).*float16"
-    )
-    with pytest.raises(SourceError, match=said):
-        load_model_file(path)

@@ -18,6 +18,7 @@ from tests.export.tflite_files.nets import (
     open_batch,
     plain,
     saved,
+    sparse_weights,
     takes_bytes,
 )
 
@@ -50,6 +51,14 @@ def test_both_int8_files_of_a_random_file_have_the_same_codes(seed: int, tmp_pat
     slack = 1.01 * step if made.quantized.near_ties else 0.0
     np.testing.assert_allclose(found, onnx_scores(made), rtol=0, atol=slack)
     assert signal_to_noise_db(float_scores(made), found) > LEAST_DB
+
+
+def test_sparse_weights_are_read(tmp_path: Path) -> None:
+    source = load_model_file(saved(changed(plain(), sparse_weights), tmp_path))
+    assert_same_function(source)
+    graph = float_graph(source)
+    assert [op.kind for op in graph.ops] == [Kind.CONV, Kind.MEAN, Kind.DENSE]
+    assert np.count_nonzero(graph.data(graph.ops[-1].inputs[1])) == 7
 
 
 @pytest.mark.parametrize("change", [channels_first, takes_bytes], ids=["nchw", "uint8"])

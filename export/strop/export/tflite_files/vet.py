@@ -21,12 +21,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from strop.engine_watch import EngineAtWork
 from strop.export.ir.picture import picture_of
-from strop.export.ir.tflite_names import layer_name, operator_code, result_name
+from strop.export.ir.tflite_names import layer_name
 from strop.export.tensorflow_logs import native_stderr_held
+from strop.export.tflite_files.operators import QUANTIZED, check_operators, check_order
 from strop.export.tflite_files.tensors import (
     described,
     indices_of,
-    is_constant,
     is_quantized,
     kind_of,
     name_of,
@@ -41,16 +41,9 @@ from strop.runtime.errors import ArtifactError, SourceError
 
 MAX_BYTES = 2**31 - 1  # a flatbuffer's own limit
 MAX_OPERATORS = 100_000  # EfficientNet-B7 has 800
-CONTROL_FLOW = frozenset({"IF", "WHILE", "CALL", "CALL_ONCE"})
-STATE = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
-RANDOM = frozenset({"MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"})
 FLATBUFFER_ERRORS = (
     *(AttributeError, IndexError, KeyError, OverflowError),
     *(TypeError, ValueError, struct.error),
-)
-QUANTIZED = (
-    "this model is quantized already, and strop starts from float: give that; `strop evaluate` and"
-    " `strop bench` take this file as it is"
 )
 
 
@@ -108,11 +101,8 @@ def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTfli
         model = parsed(content)
         subgraph = _only_graph(model, path)
         image, result = _single_ends(model, subgraph, path)
-        for operator in subgraph.operators:
-            reason = _why_not(model, subgraph, operator)
-            if reason:
-                place = layer_name(result_name(subgraph, operator)) or "an operator"
-                raise SourceError(f"{path}: {place} is {kind_of(model, operator)}; {reason}")
+        check_operators(model, subgraph, path)
+        check_order(model, subgraph, image, path)
         takes_bytes = _takes_bytes(model, subgraph, image, path)
         _check_result(subgraph.tensors[result], path)
         names = _names(model, subgraph, image, result)
@@ -198,37 +188,6 @@ def _single_ends(model: Any, subgraph: Any, path: Path) -> tuple[int, int]:
                 f" with a single {what}"
             )
     return int(subgraph.inputs[0]), int(subgraph.outputs[0])
-
-
-def _why_not(model: Any, subgraph: Any, operator: Any) -> str:
-    """Why strop cannot start from an operator; empty if nothing is against it so far."""
-    kind = kind_of(model, operator)
-    if kind in CONTROL_FLOW:
-        return "int8 models hold no control flow; write it out and convert"
-    if kind in STATE:
-        return "a model that keeps values from picture to picture; convert it for inference"
-    if kind in RANDOM:
-        return "the certificate needs the same answer each time; convert it for inference"
-    if operator_code(model, operator) == schema.BuiltinOperator.CUSTOM:
-        return "an operator of its writer, not of TFLite; replace the layer and convert"
-    return _why_not_float(model, subgraph, operator, kind)
-
-
-def _why_not_float(model: Any, subgraph: Any, operator: Any, kind: str) -> str:
-    inputs = [int(index) for index in indices_of(operator.inputs) if index >= 0]
-    results = [subgraph.tensors[index] for index in indices_of(operator.outputs)]
-    if kind == "QUANTIZE" or any(map(is_quantized, results)):
-        return QUANTIZED
-    if kind == "DEQUANTIZE":
-        return "" if is_constant(model, inputs[0]) else QUANTIZED
-    constants = [subgraph.tensors[index] for index in inputs if is_constant(model, index)]
-    for tensor in filter(is_quantized, constants):
-        weights_name = layer_name(name_of(tensor))
-        return (
-            f"its weights {weights_name} are {type_of(tensor)} already (dynamic range), and strop"
-            " starts from float: convert without optimizations, or with float16 weights"
-        )
-    return ""
 
 
 def _takes_bytes(model: Any, subgraph: Any, image: int, path: Path) -> bool:
