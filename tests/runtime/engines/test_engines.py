@@ -45,14 +45,25 @@ def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
     monkeypatch.setattr(choose, "find_spec", find)
 
 
-@pytest.fixture(params=["tflite", "onnx"])
-def tiny(request: pytest.FixtureRequest) -> Path:
-    path: Path = request.getfixturevalue(f"tiny_{request.param}")
+@pytest.fixture(params=ENGINES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Every engine that is installed here."""
+    found: str = request.param
+    if not ENGINES[found].is_installed:
+        pytest.skip(f"{found} is not installed")
+    return found
+
+
+@pytest.fixture
+def tiny(name: str, request: pytest.FixtureRequest) -> Path:
+    """A classifier of the format that the engine runs."""
+    path: Path = request.getfixturevalue(f"tiny_{ENGINES[name].format.value}")
     return path
 
 
-def test_what_is_written_is_what_is_run(tiny: Path) -> None:
-    with open_engine(tiny) as engine:
+def test_what_is_written_is_what_is_run(name: str, tiny: Path) -> None:
+    with open_engine(tiny, engine=name) as engine:
+        assert engine.facts.engine == name
         assert engine.input.shape == (1, 16, 16, 3)
         assert engine.input.dtype == "uint8"
         assert engine.output.shape == (1, 4)
@@ -64,16 +75,16 @@ def test_what_is_written_is_what_is_run(tiny: Path) -> None:
         assert winners == [0, 1, 2]
 
 
-def test_what_is_filled_in_place_is_what_is_run(tiny: Path) -> None:
-    with open_engine(tiny) as engine:
+def test_what_is_filled_in_place_is_what_is_run(name: str, tiny: Path) -> None:
+    with open_engine(tiny, engine=name) as engine:
         for channels, winner in (((0, 1, 2), 0), ((2, 0, 1), 1)):
             engine.input_view()[...] = RED[..., list(channels)]
             engine.invoke()
             assert int(engine.read().argmax()) == winner
 
 
-def test_read_gives_a_copy(tiny: Path) -> None:
-    with open_engine(tiny) as engine:
+def test_read_gives_a_copy(name: str, tiny: Path) -> None:
+    with open_engine(tiny, engine=name) as engine:
         engine.write(RED)
         engine.invoke()
         first = engine.read()
@@ -84,8 +95,8 @@ def test_read_gives_a_copy(tiny: Path) -> None:
         assert not np.array_equal(engine.read(), before)
 
 
-def test_a_tensor_of_another_shape_or_dtype_is_never_cast_in_silence(tiny: Path) -> None:
-    with open_engine(tiny) as engine:
+def test_a_tensor_of_another_shape_or_dtype_is_never_cast_in_silence(name: str, tiny: Path) -> None:
+    with open_engine(tiny, engine=name) as engine:
         with pytest.raises(ValueError, match=r"\d"):
             engine.write(RED[:, :1])
         with pytest.raises(ValueError, match=r"(?i)uint8"):
@@ -133,8 +144,8 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path, bare_tflite: bytes) -
         open_engine(written(tmp_path, model))
 
 
-def test_files_that_run_as_usual_have_no_remark(tiny: Path) -> None:
-    with open_engine(tiny) as engine:
+def test_files_that_run_as_usual_have_no_remark(name: str, tiny: Path) -> None:
+    with open_engine(tiny, engine=name) as engine:
         assert engine.remark == ""
 
 
@@ -196,9 +207,8 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return write
 
 
-@pytest.mark.parametrize("form", ["tflite", "onnx"])
-def test_any_model_is_opened_run_and_read(form: str, several: Callable[[str], Path]) -> None:
-    with open_engine(several(form)) as engine:
+def test_any_model_is_opened_run_and_read(name: str, several: Callable[[str], Path]) -> None:
+    with open_engine(several(ENGINES[name].format.value), engine=name) as engine:
         tokens, mask = random_inputs(engine.inputs)
         assert [(info.dtype, info.shape) for info in engine.inputs] == [
             ("int32", (1, 5)),
@@ -320,12 +330,12 @@ def test_litert_goes_before_tflite_runtime() -> None:
     assert list(ENGINES) == ["litert", "tflite-runtime", "onnxruntime"]
 
 
-@pytest.mark.parametrize(("name", "extra"), [("tflite", "litert"), ("onnx", "onnx")])
+@pytest.mark.parametrize(("form", "extra"), [("tflite", "litert"), ("onnx", "onnx")])
 def test_no_engine_names_the_extra_to_install(
-    name: str, extra: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    form: str, extra: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path: Path = request.getfixturevalue(f"tiny_{name}")
-    without(monkeypatch, "ai_edge_litert", "tflite_runtime", "onnxruntime")
+    path: Path = request.getfixturevalue(f"tiny_{form}")
+    without(monkeypatch, *(choice.package for choice in ENGINES.values()))
     with pytest.raises(EngineError, match=rf"run: pip install 'strop\[{extra}\]'"):
         open_engine(path)
 
@@ -375,7 +385,8 @@ def test_exact_products_are_asked_for_on_x86_without_vnni(
     assert needs_exact_products(cpuinfo, machine) is needed
 
 
-def test_engines_say_nothing_on_stdout(tiny: Path) -> None:
-    program = f"from strop.runtime.engines import open_engine; open_engine({str(tiny)!r}).close()"
+def test_engines_say_nothing_on_stdout(name: str, tiny: Path) -> None:
+    opened = f"open_engine({str(tiny)!r}, engine={name!r})"
+    program = f"from strop.runtime.engines import open_engine; {opened}.close()"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert ended.stdout == b""
