@@ -56,7 +56,7 @@ def test_a_model_is_exported_in_both_formats(tmp_path: Path, pictures: Path) -> 
         "--calibration-data",
         pictures,
         "--precision",
-        "int8,float32",
+        "int8,float32,float16",
         "-o",
         output,
     )
@@ -64,7 +64,8 @@ def test_a_model_is_exported_in_both_formats(tmp_path: Path, pictures: Path) -> 
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["source"]["engine"] == "onnxruntime"
     files = [artifact["file"] for artifact in manifest["artifacts"]]
-    assert files == ["net.int8.tflite", "net.int8.onnx", "net.float32.tflite", "net.float32.onnx"]
+    both = ["net.int8.tflite", "net.int8.onnx", "net.float32.tflite", "net.float32.onnx"]
+    assert files == [*both, "net.float16.tflite"]
     verdicts = {each["artifact"]: each for each in manifest["certificate"]["verdicts"]}
     assert verdicts["net.float32.tflite"]["agreement"] == 1.0
     assert verdicts["net.float32.onnx"]["agreement"] == 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from strop.export.frontend.half_weights import with_half_weights
 from strop.export.frontend.read_tflite import read_tflite
 from strop.export.ir.graph import Graph
 from strop.export.options.choices import Precision
@@ -15,8 +16,8 @@ def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
     """Return a source as a .tflite: float32 image in, the model's own output.
 
     Args:
-        source: The model. That of an .onnx is written already; TensorFlow's converter writes all
-            others.
+        source: The model. TensorFlow's converter writes it, unless strop has read it from a file
+            of another program.
         precision: FLOAT32, FLOAT16 (weights stored as float16) or DYNAMIC (int8 weights,
             activations quantized image by image as the kernels run).
 
@@ -27,10 +28,12 @@ def convert(source: Source, precision: Precision = Precision.FLOAT32) -> bytes:
         from strop.export.frontend.tensorflow_converter import converted  # loads TensorFlow
 
         return converted(source, precision)
+    if precision is Precision.FLOAT16:
+        return with_half_weights(source.tflite)
     if precision is not Precision.FLOAT32:
         raise SourceError(
             f"{source.name}: TensorFlow's converter writes {precision.value}, and it does not read"
-            f" .onnx; leave out --precision {precision.value}"
+            f" files of other programs; leave out --precision {precision.value}"
         )
     return source.tflite
 
