@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from strop.export.training.state import Epoch
 
 DEFAULT_SHARE = 0.1
+DEFAULT_MARGIN = 0.2
 FINE_TUNING_RATE = 0.01
 EPILOG = """\
 examples:
   strop train photos/ --model mobilenet_v2 --alpha 0.35 --size 96 -o mine.keras
   strop train photos/ --model mobilenet_v2 --weights imagenet --frozen-epochs 3 -o mine.keras
+  strop train photos/ --model mobilenet_v2 --embedding 64 -o vectors.keras
   strop export mine.keras --calibration-data photos/
 """
 
@@ -132,6 +134,20 @@ def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
         type=float,
         metavar="N",
         help="longest gradient of a step; try 1 if the loss jumps (default: any)",
+    )
+    group.add_argument(
+        "--embedding",
+        type=positive,
+        metavar="N",
+        help="train vectors of N numbers that are near each other for images of one class, in place"
+        " of a classifier",
+    )
+    group.add_argument(
+        "--margin",
+        type=float,
+        metavar="F",
+        help="with --embedding: the cosine by which an image has to be nearer to its class than to"
+        f" others (default {DEFAULT_MARGIN:g})",
     )
     group.add_argument(
         "--augment",
@@ -240,11 +256,19 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         weight_decay=options.weight_decay,
         dropout=options.dropout,
         label_smoothing=options.label_smoothing,
+        embedding=options.embedding,
+        margin=_margin(options),
         augment=options.augment,
         seed=options.seed,
         resize=options.resize or ResizeRule.CROP,
         crop_fraction=CROP_FRACTION if options.crop_fraction is None else options.crop_fraction,
     )
+
+
+def _margin(options: argparse.Namespace) -> float:
+    if options.margin is not None:
+        return float(options.margin)
+    return 0.0 if options.embedding is None else DEFAULT_MARGIN
 
 
 def _check_output(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Takes the last layer with weights off a Keras model: what is left gives features."""
+"""Takes the classifier off a Keras model: what is left gives features."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ from typing import Any
 
 from strop.runtime.errors import SourceError
 
+MAPS = 4  # axes of a batch of feature maps
 
-def headless(model: Any, *, where: str) -> Any:
-    """Return a model of the same layers and weights that ends in what the classifier takes.
+
+def headless(model: Any, *, where: str, name: str | None = None) -> Any:
+    """Return a model of the same layers that ends in what the last one with weights takes.
 
     Args:
         model: A functional or sequential keras.Model of one input.
         where: Named in errors.
+        name: Of the result.
 
     Returns:
-        A keras.Model, image to float32 [N, features]; feature maps are averaged.
+        A keras.Model, image to float32 [N, features]; feature maps are averaged, and a dropout in
+        front of the classifier is left out too.
 
     Raises:
-        SourceError: There is no layer with weights, or several paths lead around it.
+        SourceError: It ends in no dense layer or convolution.
     """
     import keras  # takes seconds
 
-    weighted = [layer for layer in model.layers if layer.weights]
-    if not weighted:
-        raise SourceError(f"{where}: has no layer with weights, so no head to leave out")
-    last = weighted[-1]
-    try:
-        features = last.input
-        cut = keras.Model(model.inputs, features)
-    except (ValueError, AttributeError) as err:
+    last = next((layer for layer in reversed(model.layers) if layer.weights), None)
+    if not isinstance(last, keras.layers.Dense | keras.layers.Conv2D):
+        found = "no layer with weights" if last is None else type(last).__name__
         raise SourceError(
-            f"{where}: its last layer, {last.name}, cannot be taken off; give a model that ends in"
-            " the features, with --task embed"
-        ) from err
-    if len(features.shape) == 4:  # a classifier that is a convolution
-        cut = keras.Model(cut.inputs, keras.layers.GlobalAveragePooling2D()(features))
-    return cut
+            f"{where}: ends in {found}; needed is a classifier that ends in a dense layer or a"
+            " convolution, which is taken off"
+        )
+    features = last.input
+    maker = next((layer for layer in model.layers if layer.output is features), None)
+    if isinstance(maker, keras.layers.Dropout):
+        features = maker.input
+    if len(features.shape) == MAPS:
+        features = keras.layers.GlobalAveragePooling2D()(features)
+    return keras.Model(model.inputs, features, name=name)

@@ -15,8 +15,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from strop.export.training.images import Batches, Bytes, Images, Progress, decode
+from strop.export.training.margin import CosineMarginLoss
 from strop.export.training.network import (
     build_network,
+    for_inference,
     kernels_without_decay,
     seed_dropout,
     set_frozen,
@@ -218,7 +220,7 @@ class _Run:
         optimizer.exclude_from_weight_decay(var_list=kernels_without_decay(self.model))
         self.model.compile(
             optimizer,
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=self._recipe.label_smoothing),
+            loss=_loss(self._recipe),
             metrics=["accuracy"],
         )
         optimizer.build(self.model.trainable_variables)
@@ -231,6 +233,12 @@ class _Run:
             )
 
         return set_rate
+
+
+def _loss(recipe: Recipe) -> Any:
+    if recipe.embedding is not None:
+        return CosineMarginLoss(recipe.margin, recipe.label_smoothing)
+    return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
 
 
 def _finish(
@@ -248,8 +256,7 @@ def _finish(
     _assign(run.model.weights, weights, folder / BEST)
     set_frozen(run.model, is_frozen=False)
     # Without the optimizer's state: what is exported is for inference.
-    inference = keras.Model(run.model.inputs, run.model.outputs, name=run.model.name)
-    save_whole(inference, output)
+    save_whole(for_inference(run.model, recipe), output)
     record = TrainingRecord(
         strop_version=installed_version(),
         keras_version=keras.__version__,

@@ -12,6 +12,7 @@ from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.errors import SourceError
 
 MOMENTUM = 0.9
+MIN_EMBEDDING = 2  # numbers; one has no direction
 WARMUP_SHARE = 0.05  # of all steps
 # keras.applications has 0.99 and 0.999: after few steps the statistics are still those of no
 # images at all. They are to forget within a fifth of an epoch.
@@ -48,6 +49,10 @@ class Recipe:
             arXiv:1801.04381, section 6.1.
         dropout: In front of the classifier, 0 to 1.
         label_smoothing: C. Szegedy et al., arXiv:1512.00567, section 7; 0 to 1.
+        embedding: Numbers of an image's vector, 2 or more, where it is trained to be compared
+            with others; None trains a classifier.
+        margin: Of an embedding: the cosine by which an image has to be nearer to its class than to
+            others, 0 to 1.
         augment: What is done to the images.
         seed: Of the weights, the order and the augmentation.
         resize: How an image is brought to the input's size.
@@ -66,6 +71,8 @@ class Recipe:
     weight_decay: float = 4e-5
     dropout: float = 0.2
     label_smoothing: float = 0.0
+    embedding: int | None = None
+    margin: float = 0.0
     augment: Augment = Augment.LIGHT
     seed: int = 0
     resize: ResizeRule = ResizeRule.CROP
@@ -78,7 +85,8 @@ class Recipe:
         _require_above_zero("learning_rate", self.learning_rate)
         if self.clip_norm is not None:
             _require_above_zero("clip_norm", self.clip_norm)
-        for name in ("weight_decay", "dropout", "label_smoothing"):
+        self._check_embedding()
+        for name in ("weight_decay", "dropout", "label_smoothing", "margin"):
             if not 0 <= getattr(self, name) < 1:
                 raise SourceError(f"{name} is {getattr(self, name):g}; needed is 0 to below 1")
         if not 0 <= self.frozen_epochs <= self.epochs:
@@ -87,6 +95,14 @@ class Recipe:
             )
         if self.frozen_epochs and self.weights == RANDOM:
             raise SourceError("frozen_epochs is for given weights; random ones have to be trained")
+
+    def _check_embedding(self) -> None:
+        if self.margin and self.embedding is None:
+            raise SourceError(f"margin is {self.margin:g} without an embedding; give both")
+        if self.embedding is not None and self.embedding < MIN_EMBEDDING:
+            raise SourceError(
+                f"embedding is {self.embedding}; needed is {MIN_EMBEDDING} or more numbers"
+            )
 
     def original(self) -> ModelSpec:
         """Name the model whose last layer is replaced: a network of the zoo, or a whole model.

@@ -64,12 +64,19 @@ def _from_version_2(fields: Fields) -> Fields:
     return {**fields, "recipe": recipe}
 
 
-# History: 1, the first; 2, the recipe has clip_norm; 3 calls random weights so.
+def _from_version_3(fields: Fields) -> Fields:
+    recipe = fields.get("recipe")
+    if isinstance(recipe, dict):
+        recipe = {"embedding": None, "margin": 0.0, **recipe}
+    return {**fields, "recipe": recipe}
+
+
+# History: 1, the first; 2, the recipe has clip_norm; 3 calls random weights so; 4 has embeddings.
 TRAINING_RECORD = RecordFormat(
     TrainingRecord,
     writer="strop train",
-    version=3,
-    upgrades={1: _from_version_1, 2: _from_version_2},
+    version=4,
+    upgrades={1: _from_version_1, 2: _from_version_2, 3: _from_version_3},
     error=SourceError,
     remedy="train again",
     encoder=INDENTED,

@@ -105,6 +105,7 @@ def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
     if found.get("weights") == "none":  # as earlier versions called random ones
         found["weights"] = RANDOM
     wanted = json.loads(text)
+    found = {"embedding": None, "margin": 0.0, **found}  # earlier versions trained none
     different = sorted(name for name in wanted if found.get(name) != wanted[name])
     if different:
         raise SourceError(

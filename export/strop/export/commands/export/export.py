@@ -205,10 +205,11 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
     resize = options.resize.value
     if options.resize is ResizeRule.CROP:
         resize += f", fraction {options.crop_fraction:g}"
+    what = "classes" if options.decision is None or options.decision.has_classes else "numbers"
     return {
         "input": f"{source.height}x{source.width}x{source.channels}",
         "normalization": _normalization(source),
-        "classes": source.classes,
+        what: source.classes,
         "task": in_words(options.decision, options.labels),
         "resize": resize,
         "precision": ", ".join(precision.value for precision in options.precisions),
