@@ -40,6 +40,7 @@ ROWS = {
     "commands.evaluate.table FORMAT_VERSION": "evaluate --json",
     "commands.doctor FORMAT_VERSION": "doctor --json",
     "commands.consumers FORMAT_VERSION": "consumers --json",
+    "commands.transcode FORMAT_VERSION": "transcode --json",
     "sweep.record MEMBER_RECORD": "sweep's members",
     "sweep.result FORMAT_VERSION": "sweep's result",
     "training.record TRAINING_RECORD": "training record",
