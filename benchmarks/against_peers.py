@@ -3,8 +3,8 @@
     uv run python benchmarks/against_peers.py MODEL.keras --calibration-data DIR \
         --validation-data DIR --labels FILE --output results.json
 
-All files are made from the same Keras model and the same calibration images, run on the
-same validation images and timed in turn, in short blocks. benchmarks/README.md says what
+All files are made from the same model, of Keras or an .onnx, and the same calibration images,
+run on the same validation images and timed in turn, in short blocks. benchmarks/README.md says what
 each of them is and how to read the table.
 """
 
@@ -29,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "model", help="a .keras or .h5 file, a SavedModel folder, or a zoo name (random weights)"
+        "model",
+        help="a .keras or .h5 file, a SavedModel folder, an .onnx, or a zoo name (random weights)",
     )
     _add_input_flags(parser.add_argument_group("model and images"))
     _add_run_flags(parser.add_argument_group("run"))
@@ -68,11 +69,21 @@ def _add_input_flags(group: argparse._ArgumentGroup) -> None:
 
 def _add_run_flags(group: argparse._ArgumentGroup) -> None:
     plan = MeasurePlan()
-    group.add_argument("--peers", type=_names, metavar="NAME[,NAME]", help="default: all but NNCF")
+    group.add_argument(
+        "--peers",
+        type=_names,
+        metavar="NAME[,NAME]",
+        help="default: all that need no installation",
+    )
     group.add_argument(
         "--nncf",
         action="store_true",
         help="also NNCF's file; installs NNCF into a temporary environment with uv",
+    )
+    group.add_argument(
+        "--onnx2tf",
+        action="store_true",
+        help="of an .onnx: also onnx2tf's file; installs onnx2tf into a temporary environment",
     )
     group.add_argument("--threads", type=_positive, default=1, metavar="N")
     group.add_argument(

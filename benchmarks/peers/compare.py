@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from peers.catalogue import DEFAULT_PEERS, NNCF, PEERS
+from peers.catalogue import NNCF, ONNX2TF, PEERS, default_peers
 from peers.judge import Judged, judge
 from peers.models import untrained_with_statistics
 from peers.peer import Task, build_each, with_needs
@@ -59,9 +59,11 @@ def compare(options: argparse.Namespace) -> int:
     """
     if options.output is not None:
         _check_output(options.output, force=options.force)
-    wanted = _wanted(options)
+    asked = _asked(options)
     images = _images(options)
     source = _source(options, images)
+    given = ((NNCF, options.nncf), (ONNX2TF, options.onnx2tf))
+    wanted = _wanted(asked, source, frozenset(name for name, is_asked in given if is_asked))
     contract = Contract(
         height=source.height,
         width=source.width,
@@ -99,13 +101,26 @@ def compare(options: argparse.Namespace) -> int:
     return 1 if any(result.failure for result in judged.results) else 0
 
 
-def _wanted(options: argparse.Namespace) -> tuple[str, ...]:
-    """The peers asked for, in the table's order."""
-    names = DEFAULT_PEERS if options.peers is None else options.peers
-    unknown = [name for name in names if name not in PEERS]
+def _asked(options: argparse.Namespace) -> frozenset[str] | None:
+    """The peers that were named; None for those that need no installation."""
+    names = None if options.peers is None else frozenset(options.peers)
+    unknown = sorted((names or frozenset()) - set(PEERS))
     if unknown:
         raise SourceError(f"--peers: {', '.join(map(repr, unknown))}; there are {', '.join(PEERS)}")
-    return tuple(name for name in PEERS if name in names or (name == NNCF and options.nncf))
+    return names
+
+
+def _wanted(asked: frozenset[str] | None, source: Source, more: frozenset[str]) -> tuple[str, ...]:
+    """The peers to run, in the table's order."""
+    can = default_peers(source.engine)
+    names = more | (frozenset(can) if asked is None else asked)
+    others = sorted(name for name in names if source.engine not in PEERS[name].engines)
+    if others:
+        raise SourceError(
+            f"--peers: {', '.join(others)} cannot start from {source.name}, which {source.engine}"
+            f" runs; those that can are {', '.join(can)}"
+        )
+    return tuple(name for name in PEERS if name in names)
 
 
 def _images(options: argparse.Namespace) -> Images:

@@ -78,14 +78,16 @@ class Judged:
     Attributes:
         results: One a peer, in the order asked for.
         images: How many the verdicts rest on.
-        float_top1: The Keras model's own share right; None without labels.
+        float_top1: The float model's own share right; None without labels.
         float_top5: The same among five.
+        float_engine: What ran the float model.
     """
 
     results: tuple[Result, ...]
     images: int
     float_top1: float | None
     float_top5: float | None
+    float_engine: str
 
 
 @dataclass(kw_only=True, slots=True)
@@ -162,6 +164,7 @@ def judge(
         images=len(images),
         float_top1=None if of_float.top1 is None else of_float.top1.share,
         float_top5=None if of_float.top5 is None else of_float.top5.share,
+        float_engine=task.source.engine,
     )
 
 
@@ -174,7 +177,7 @@ def _open(
     try:
         engine = open_engine(built.path, num_threads=num_threads)
         # A contract inside is strop's, and says how its input is fed; the peers have none.
-        own = read_contract(built.path) or contract
+        own = read_contract(built.path) or built.contract or contract
         prepare = preparation(own, _input_info(engine, built))
     except Exception as err:
         # strop's errors name the file; its folder is a temporary one.

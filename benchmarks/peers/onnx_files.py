@@ -6,9 +6,11 @@ import logging
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import onnx
 import tf2onnx
 from ai_edge_litert.interpreter import Interpreter
 from onnxruntime.quantization import (
@@ -19,11 +21,13 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from peers.peer import Built, Quantization, Task, first_line
+from peers.peer import ONNXRUNTIME, Built, Quantization, Task, first_line
 
 from strop.export.frontend.tensorflow_converter import freeze
 from strop.export.ir.graph import Array
+from strop.export.onnx_files.vet import open_onnx
 from strop.export.tensorflow_logs import native_stderr_held
+from strop.runtime.artifact.contract import Layout
 from strop.runtime.engines.onnxruntime import X86, needs_exact_products, read_cpuinfo
 
 OPSET = 17  # has what these networks need; per-channel DequantizeLinear came with 13
@@ -34,7 +38,9 @@ CONV_OPS = ("Conv", "Gemm", "MatMul", "Clip", "Relu")
 
 
 def float_onnx(task: Task, made: Mapping[str, Built]) -> Built:
-    """tf2onnx's file of the float model, float32 NHWC input."""
+    """tf2onnx's file of the float model, float32 NHWC input; an .onnx itself, as it is."""
+    if task.source.engine == ONNXRUNTIME:
+        return _own_file(task)
     # Not from_function: with it a Normalization layer's constants become further inputs.
     frozen = freeze(task.source)
     path = task.folder / "onnx-float.onnx"
@@ -51,6 +57,19 @@ def float_onnx(task: Task, made: Mapping[str, Built]) -> Built:
         options={"from": "frozen graph", "opset": OPSET, "batch": 1},
         notes=tuple(notes),
     )
+
+
+def _own_file(task: Task) -> Built:
+    """The .onnx that the task is about, fed with normalized pixels in its own order."""
+    source = task.source
+    if source.file is None:
+        raise ValueError("the .onnx was not loaded from a file")
+    file = open_onnx(source.file, size=(source.height, source.width))
+    path = task.folder / "onnx-float.onnx"
+    path.write_bytes(file.content)
+    layout = Layout.NCHW if file.is_nchw else Layout.NHWC
+    contract = replace(task.contract, layout=layout, mean=source.mean, std=source.std)
+    return Built(path=path, options={"opset": file.opset}, contract=contract)
 
 
 def onnx_from_tflite(task: Task, made: Mapping[str, Built]) -> Built:
@@ -87,17 +106,18 @@ def _static(
     Source: docstring of onnxruntime.quantization.quantize_static, 1.32, "Choosing
     parameters for CPU inference".
     """
+    given = made["onnx-float"]
     prepared = task.folder / f"{name}.prepared.onnx"
     path = task.folder / f"{name}.onnx"
     with native_stderr_held():
-        has_symbolic_shapes, notes = _pre_process(made["onnx-float"].path, prepared)
+        has_symbolic_shapes, notes = _pre_process(given.path, prepared)
         is_x86 = platform.machine().lower() in X86
         activation = QuantType.QUInt8 if is_x86 else QuantType.QInt8
         reduce_range = needs_exact_products(read_cpuinfo(), platform.machine())
         quantize_static(
             str(prepared),
             str(path),
-            _Reader(task),
+            _Reader(task, given),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=None if op_types is None else list(op_types),
             per_channel=True,
@@ -120,6 +140,7 @@ def _static(
             "calibration_images": len(task.calibration),
         },
         notes=notes,
+        contract=given.contract,
     )
 
 
@@ -136,15 +157,17 @@ def _pre_process(model: Path, prepared: Path) -> tuple[bool, tuple[str, ...]]:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """The task's calibration images, one at a time."""
+    """The task's calibration images, one at a time, as a float .onnx takes them."""
 
-    def __init__(self, task: Task) -> None:
-        self._images = task.inputs()
+    def __init__(self, task: Task, given: Built) -> None:
+        self._images = task.inputs(given.contract)
+        # Of a model that tf2onnx wrote this is INPUT.
+        self._name = onnx.load(given.path).graph.input[0].name
 
     def get_next(self) -> dict[str, Array] | None:
         """The next image by the input's name, or None after the last."""
         image = next(self._images, None)
-        return None if image is None else {INPUT: image}
+        return None if image is None else {self._name: image}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.export.ir.graph import Array
@@ -12,9 +12,12 @@ from strop.export.options.choices import Precision
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Contract
+from strop.runtime.classify.prepare import preparation
+from strop.runtime.engines.engine import TensorInfo
 from strop.runtime.images.dataset import pixels_in_order
 
 NS_PER_S = 1_000_000_000
+TENSORFLOW, ONNXRUNTIME = "tensorflow", "onnxruntime"  # of a Keras model, and of an .onnx
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +26,8 @@ class Task:
 
     Attributes:
         source: The float model.
-        contract: How an image becomes the input; the real value of the input is the pixel.
+        contract: How an image becomes the input; the real value of the input is the pixel. A file
+            that has it otherwise has a contract of its own, see `Built`.
         calibration: Images that int8 ranges are taken from.
         folder: Empty; each peer writes files of its own name there.
     """
@@ -33,10 +37,13 @@ class Task:
     calibration: tuple[Path, ...]
     folder: Path
 
-    def inputs(self) -> Iterator[Array]:
-        """Each calibration image as the float model takes it: float32 [1, H, W, C], 0..255."""
-        for pixels in pixels_in_order(self.calibration, self.contract):
-            yield pixels[None].astype("float32")
+    def inputs(self, contract: Contract | None = None) -> Iterator[Array]:
+        """Each calibration image as a float32 input takes it, by default [1, H, W, C], 0..255."""
+        given = self.contract if contract is None else contract
+        info = TensorInfo(dtype="float32", shape=given.input_shape)
+        prepare = preparation(given, info)
+        for pixels in pixels_in_order(self.calibration, given):
+            yield prepare.apply(pixels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +68,7 @@ class Built:
         options: What its tool was told, as plain JSON values.
         notes: What the reader of its numbers has to know.
         input_quantization: Of an integer input in .onnx; None where the file states it.
+        contract: What its input is; None for the task's.
         build_s: Wall time that it took; 0 while it is being built.
     """
 
@@ -68,6 +76,7 @@ class Built:
     options: Mapping[str, object]
     notes: tuple[str, ...] = ()
     input_quantization: Quantization | None = None
+    contract: Contract | None = None
     build_s: float = 0.0
 
 
@@ -97,6 +106,7 @@ class Peer:
         precision: FLOAT32 or INT8.
         build: Makes its file from the task and the files of what it `needs`.
         needs: Peers whose files it starts from.
+        engines: That run the float models which it takes, see `Source`.
     """
 
     name: str
@@ -104,6 +114,7 @@ class Peer:
     precision: Precision
     build: Callable[[Task, Mapping[str, Built]], Built]
     needs: tuple[str, ...] = ()
+    engines: tuple[str, ...] = (TENSORFLOW,)
 
 
 def first_line(err: BaseException) -> str:
@@ -156,10 +167,4 @@ def _build(peer: Peer, task: Task, made: Mapping[str, Built | Failure]) -> Built
     # Converters raise whatever they like, and one peer's error is a result of the others' run.
     except Exception as err:
         return Failure(stage="build", error=first_line(err))
-    return Built(
-        path=built.path,
-        options=built.options,
-        notes=built.notes,
-        input_quantization=built.input_quantization,
-        build_s=(time.perf_counter_ns() - start) / NS_PER_S,
-    )
+    return replace(built, build_s=(time.perf_counter_ns() - start) / NS_PER_S)

@@ -15,8 +15,8 @@ from strop.export.inspect.contents import Audit
 from strop.export.options.choices import Precision
 from strop.runtime.statistics.intervals import percentile_ns, quantile
 
-# History: 1, the first.
-FORMAT_VERSION = 1
+# History: 1, the first; 2: `float` has the engine that ran the model.
+FORMAT_VERSION = 2
 NS_PER_MS = 1_000_000
 BYTES_PER_MIB = 1 << 20
 MAX_NAMED_OPS = 3
@@ -38,9 +38,9 @@ def rows(judged: Judged) -> list[tuple[object, ...]]:
     """
     p50s = {result.peer: _p50_ns(result) for result in judged.results}
     shares = (judged.float_top1, judged.float_top5)
-    own = ("keras float", None, *map(_percent, shares), None, None, None, None, None, None)
+    own = ("the model in float", None, *map(_percent, shares), None, None, None, None, None, None)
     return [
-        (*own, "tensorflow", None),
+        (*own, judged.float_engine, None),
         *(_cells(result, p50s) for result in judged.results),
     ]
 
@@ -142,7 +142,11 @@ def record(judged: Judged, about: Mapping[str, object]) -> dict[str, object]:
         **about,
         "images": judged.images,
         "disturbed": list(disturbed(judged)),
-        "float": {"top1": judged.float_top1, "top5": judged.float_top5},
+        "float": {
+            "top1": judged.float_top1,
+            "top5": judged.float_top5,
+            "engine": judged.float_engine,
+        },
         "peers": [_peer_record(result) for result in judged.results],
     }
 

@@ -13,7 +13,11 @@ from strop.export.tensorflow_logs import native_stderr_held
 
 
 def float_tflite(task: Task, made: Mapping[str, Built]) -> Built:
-    """TFLiteConverter without optimizations, batch 1."""
+    """TFLiteConverter without optimizations, batch 1; of an .onnx, what strop reads it as."""
+    if task.source.tflite is not None:
+        path = task.folder / "tflite-float.tflite"
+        path.write_bytes(task.source.tflite)
+        return Built(path=path, options={"by": "strop", "batch": 1})
     converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(task.source)])
     path = task.folder / "tflite-float.tflite"
     with native_stderr_held():

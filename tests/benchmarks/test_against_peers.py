@@ -19,6 +19,8 @@ from peers import catalogue, compare
 from peers.judge import Judged, Result
 from peers.peer import Built, Failure, Peer, Task, build_each, first_line, with_needs
 from peers.publish import COLUMNS, disturbed, rows
+from tests.export.onnx_files.networks import Net
+from tests.export.onnx_files.test_layers import net_of, saved
 
 from strop.export.options.choices import Precision
 from strop.export.zoo.shipped import (
@@ -69,7 +71,8 @@ def of(record: dict[str, Any], peer: str) -> dict[str, Any]:
 
 def test_every_default_peer_has_an_entry(comparison: tuple[int, dict[str, Any]]) -> None:
     _, record = comparison
-    assert [entry["peer"] for entry in record["peers"]] == list(catalogue.DEFAULT_PEERS)
+    found = [entry["peer"] for entry in record["peers"]]
+    assert found == list(catalogue.default_peers("tensorflow"))
 
 
 def test_a_peer_that_raises_is_reported_with_its_first_line(
@@ -123,7 +126,7 @@ def test_the_record_says_what_was_compared_and_how(
     comparison: tuple[int, dict[str, Any]],
 ) -> None:
     _, record = comparison
-    assert record["format_version"] == 1
+    assert record["format_version"] == 2
     assert record["model"] == SHIPPED_MODEL.stem
     assert record["images"] == IMAGES
     assert record["plan"]["min_runs"] == RUNS
@@ -177,6 +180,39 @@ def test_a_file_that_no_engine_opens_is_reported(tmp_path: Path) -> None:
     assert failure.error.startswith("ArtifactError: broken.tflite: ")
 
 
+def test_an_onnx_is_held_against_files_of_its_own(tmp_path: Path) -> None:
+    """Its own file and strop's reading of it, fed in their own ways, give the same classes."""
+    net = Net()
+    x = net.add("Relu", net.conv("image", 3, 8))
+    path = saved(net.model(net.scores(net.conv(x, 8, 6, 1), 6), batch=1), tmp_path)
+    output = tmp_path / "record.json"
+    status = main(
+        [
+            *(str(path), "--mean", "120", "--std", "60", "--resize", "stretch"),
+            *("--calibration-data", str(SHIPPED_CALIBRATION), "--calibration-limit", "10"),
+            *("--validation-data", str(SHIPPED_VALIDATION), "--limit", str(IMAGES)),
+            *("--peers", "tflite-float,onnx-float,onnx-static", "--output", str(output)),
+            *("--runs", str(RUNS), "--duration", "0.01"),
+        ]
+    )
+    record = json.loads(output.read_text())
+    assert status == 0
+    assert record["float"]["engine"] == "onnxruntime"
+    agreement = {entry["peer"]: entry["verdict"]["agreement"] for entry in record["peers"]}
+    assert agreement.pop("onnx-static") > 0.7
+    assert agreement == {"tflite-float": 1.0, "onnx-float": 1.0}
+
+
+def test_a_peer_that_reads_no_onnx_is_refused_for_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = saved(net_of("relu", 17), tmp_path)
+    folders = ["--calibration-data", str(SHIPPED_CALIBRATION), "--validation-data"]
+    status = main([str(path), *folders, str(SHIPPED_VALIDATION), "--peers", "tflite-int8"])
+    assert status == 2
+    assert "tflite-int8 cannot start from net, which onnxruntime runs" in capsys.readouterr().err
+
+
 def test_what_a_wanted_peer_starts_from_is_built_before_it() -> None:
     assert with_needs(["onnx-from-tflite"], catalogue.PEERS) == ("tflite-int8", "onnx-from-tflite")
     order = list(catalogue.PEERS)
@@ -201,11 +237,12 @@ def test_ratios_are_of_the_same_format_and_engine() -> None:
         images=1,
         float_top1=None,
         float_top5=None,
+        float_engine="tensorflow",
     )
     table = [dict(zip(COLUMNS, row, strict=True)) for row in rows(judged)]
     ratios = {row["file"]: (row["strop / it"], row["it / float"]) for row in table}
     assert ratios == {
-        "keras float": (None, None),
+        "the model in float": (None, None),
         "tflite-float": ("0.25", "1.00"),
         "tflite-int8": ("0.50", "0.50"),
         "strop-tflite": ("1.00", "0.25"),
@@ -224,6 +261,7 @@ def test_a_median_far_above_the_fast_runs_is_named() -> None:
         images=1,
         float_top1=None,
         float_top5=None,
+        float_engine="tensorflow",
     )
     assert disturbed(judged) == ("tflite-int8",)
 
