@@ -1,4 +1,4 @@
-"""What is known of one network of keras.applications, as values and as JSON."""
+"""What is known of one network, as values and as JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ class Measured:
     """One network, exported; or why it was not.
 
     Attributes:
-        network: Its name in keras.applications.
+        network: Its name in keras.applications, or that of its .onnx.
         size: Side of its images, in pixels.
-        parameters: Its weights and statistics, as Keras counts them.
+        parameters: Its weights and statistics.
+        float_difference: Largest difference of two scores between the network's own program and
+            the float .tflite, over the largest score; None where TensorFlow writes that.
         refused: The export's words; empty where it made files, else the fields after it are empty.
         partitions: Of the int8 .tflite in XNNPACK; None where LiteRT does not say.
         left: What XNNPACK did not take and why, a line for each kind.
@@ -35,6 +37,7 @@ class Measured:
     network: str
     size: int
     parameters: int
+    float_difference: float | None = None
     refused: str = ""
     partitions: int | None = None
     left: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The record of keras.applications as a table in Markdown."""
+"""A record of networks as a table in Markdown."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ HEADINGS = (
     "dB",
     "dB of 8 bits",
 )
+DIFFERENCE = "float, apart"
 
 
 def write_page(path: Path, networks: Sequence[Measured]) -> None:
@@ -31,8 +32,12 @@ def write_page(path: Path, networks: Sequence[Measured]) -> None:
 
 def table(networks: Sequence[Measured]) -> str:
     """A row for each network, and below it what is not in one partition, and why."""
-    lines = [_line(HEADINGS), _line(["---"] + ["---:"] * (len(HEADINGS) - 1))]
-    lines += [_line(_cells(one)) for one in networks]
+    has_difference = any(one.float_difference is not None for one in networks)
+    headings = (*HEADINGS, DIFFERENCE) if has_difference else HEADINGS
+    lines = [_line(headings), _line(["---"] + ["---:"] * (len(headings) - 1))]
+    for one in networks:
+        difference = (_number(one.float_difference, ".0e"),) if has_difference else ()
+        lines.append(_line((*_cells(one), *difference)))
     remarks = [remark for one in networks for remark in _remarks(one)]
     return "\n".join((*lines, "", *remarks)) + "\n"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import keras_applications
 import pytest
+from keras_networks import in_turn
 from keras_networks.measured import Measured
 from keras_networks.networks import network_names, normalization
 from keras_networks.page import END, START, write_page
@@ -34,16 +35,16 @@ REFUSED = Measured(network="Other", size=224, parameters=1_000_000, refused="x: 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
     output = tmp_path / "record.json"
     found = {"Other": REFUSED, "MobileNetV2": WHOLE}
-    keras_applications.keep(found, output, None)
-    assert keras_applications.kept(output) == found
-    assert keras_applications.kept(tmp_path / "none.json") == {}
+    in_turn.keep(found, output, None)
+    assert in_turn.kept(output) == found
+    assert in_turn.kept(tmp_path / "none.json") == {}
 
 
 def test_a_record_of_another_version_is_refused(tmp_path: Path) -> None:
     output = tmp_path / "record.json"
     output.write_text('{"format_version": 0, "networks": []}')
     with pytest.raises(RecordError, match="format version 0, needed is 1; give another --output"):
-        keras_applications.kept(output)
+        in_turn.kept(output)
 
 
 def test_the_page_has_a_row_for_each_network_and_says_what_is_odd(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_the_page_has_a_row_for_each_network_and_says_what_is_odd(tmp_path: Path
 
 def test_calibration_and_other_images_have_nothing_in_common() -> None:
     images = [Path(f"{number:03}.jpg") for number in range(500)]
-    calibration, others = keras_applications.spread(images)
+    calibration, others = in_turn.spread(images)
     assert len(calibration) == 24
     assert len(others) == 40
     assert not set(calibration) & set(others)
