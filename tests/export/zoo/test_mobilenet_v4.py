@@ -9,8 +9,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_scores
+from tests.export.graphs import signal_to_noise_db, steps, with_live_statistics
 from tests.export.model_fixtures import KERAS_WARNINGS, images, saved
 
+from strop.export.emit.tflite import emit_tflite
+from strop.export.inspect.delegation import delegation
+from strop.export.ir.graph import Kind
 from strop.export.source.source import load_model_file
 from strop.export.zoo.networks.mobilenet_v4 import EPSILON, scores_of
 from strop.export.zoo.networks.mobilenet_v4_stages import Attention, Bottleneck, Fused, Variant
@@ -37,7 +42,7 @@ def network() -> Any:
     for layer in model.layers:
         if layer.name.endswith("layer_scale"):
             layer.set_weights([draw.uniform(0.5, 2, layer.kernel.shape)])
-    return model
+    return with_live_statistics(model)
 
 
 def test_the_network_is_saved_with_layers_of_keras_only(network: Any, tmp_path: Path) -> None:
@@ -65,3 +70,22 @@ def test_all_heads_ask_the_same_keys(network: Any, block: str) -> None:
     heads = np.einsum("phk,kw->phw", weights, value).reshape(*found.shape[:2], -1)
     expected = heads @ np.asarray(part("attn_output_proj").kernel)[0, 0]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_stays_in_float_and_layer_scales_go_into_convolutions(
+    network: Any, tmp_path: Path
+) -> None:
+    made = steps(network, mean=(127.5,) * 3, std=(127.5,) * 3)
+    kinds = [op.kind for op in made.quantized.graph.ops]
+    assert kinds.count(Kind.FLOAT) == 2
+    # Of the bottlenecks, of keys and values, and the norm in front of each attention.
+    assert kinds.count(Kind.DEPTHWISE) == 4 + 2 + 2
+    scores, step = tflite_scores(made)
+    assert signal_to_noise_db(float_scores(made), scores) > 25
+    # Floats of both engines are equal to 1e-6: a tie may still be rounded either way.
+    assert np.abs(np.rint((onnx_scores(made) - scores) / step)).max() <= 1
+    path = tmp_path / "small.tflite"
+    path.write_bytes(emit_tflite(made.quantized))
+    delegated = delegation(path)
+    assert delegated is not None
+    assert delegated.is_whole

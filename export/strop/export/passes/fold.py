@@ -30,6 +30,7 @@ from strop.export.passes.channel_layout import place_channels
 from strop.export.passes.fold_limits import fold_limits
 from strop.export.passes.fuse_activations import fuse_activations
 from strop.export.passes.hard_swish import expand_hard_swish
+from strop.export.passes.merge_factors import merge_factors
 from strop.export.passes.merge_reshapes import merge_reshapes, sink_reshapes
 from strop.export.passes.pool_order import order_pools
 from strop.export.passes.scale_sharing import free_fixed_scales
@@ -110,6 +111,7 @@ def fold_layers(graph: Graph) -> Graph:
         replace_pools,
         order_pools,
         affine_as_convolution,
+        merge_factors,
         fold_limits,
         fold_padding,
         fuse_activations,

@@ -15,7 +15,7 @@ from strop.runtime.errors import SourceError
 
 FILE_SUFFIXES = (".keras", ".h5", ".onnx", ".tflite")
 FILES = ", ".join(FILE_SUFFIXES[:-1]) + f" or {FILE_SUFFIXES[-1]}"
-WEIGHT_SUFFIXES = (".keras", ".weights.h5", ".h5", ".pth")
+WEIGHT_SUFFIXES = (".keras", ".weights.h5", ".h5", ".pth", ".safetensors")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,61 @@
+"""Multiplies factors of channels into the convolution that they follow.
+
+Layer scales are such factors: depthwise kernels of one pixel behind a convolution. In int8 each of
+them would read and write all values again, and round them a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Fused, Graph, Kind, Op, float_constant
+
+ONE = (1, 1)
+
+
+def merge_factors(graph: Graph) -> Graph:
+    """Merge every depthwise convolution of one pixel with the convolution whose result it reads.
+
+    Args:
+        graph: A float graph.
+
+    Returns:
+        The same function; what others read, or an activation bends, is left as it is.
+    """
+    for op in graph.ops:
+        source = graph.producer(op.inputs[0]) if _is_factors(graph, op) else None
+        if source is None or source.kind not in CONVOLUTIONS or source.fused is not Fused.NONE:
+            continue
+        if len(graph.consumers(source.output)) > 1 or source.output == graph.output:
+            continue
+        return merge_factors(_merged(graph, source, op))
+    return graph
+
+
+def _is_factors(graph: Graph, op: Op) -> bool:
+    if op.kind is not Kind.DEPTHWISE or op.stride != ONE or op.pads != NO_PADS:
+        return False
+    shape = graph.tensors[op.inputs[1]].shape
+    return shape[1:3] == ONE and shape[3] == graph.tensors[op.inputs[0]].shape[3]
+
+
+def _merged(graph: Graph, source: Op, op: Op) -> Graph:
+    weights, bias = (graph.data(name) for name in source.inputs[1:3])
+    factors, shift = graph.data(op.inputs[1]).reshape(-1), graph.data(op.inputs[2])
+    # The channels of the result come first in a convolution's weights, last in a depthwise one's.
+    if source.kind is Kind.CONV:
+        weights = weights * factors.reshape(-1, 1, 1, 1)
+    else:
+        weights = weights * factors
+    added = [
+        float_constant(f"{op.output}/merged_weights", weights),
+        float_constant(f"{op.output}/merged_bias", bias * factors + shift),
+    ]
+    merged = replace(
+        source,
+        inputs=(source.inputs[0], *(each.name for each in added)),
+        output=op.output,
+        fused=op.fused,
+    )
+    ops = [merged if each is source else each for each in graph.ops if each is not op]
+    return graph.rewired(ops, added=added)
