@@ -310,15 +310,21 @@ def test_the_commands_that_are_supervised_exist() -> None:
     ("arguments", "is_supervised"),
     [
         (["run", "model.onnx"], True),
-        (["export", "--force", "model.TFLITE"], True),
-        (["export", "model.onnx", "-o", "out"], True),
-        (["export", "model.keras"], False),
+        (["export", "--force", "a.tflite"], True),
+        (["export", "onnx.keras", "-o", "out"], True),
+        (["export", "model.keras", "-o", "."], False),
+        (["export", "pipe.tflite"], False),
         (["zoo"], False),
     ],
 )
 def test_what_an_engine_runs_as_it_is_runs_in_a_child(
-    arguments: list[str], is_supervised: bool
+    arguments: list[str], is_supervised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.tflite").write_bytes(b"\x1c\0\0\0TFL3")
+    Path("onnx.keras").write_bytes(b"\x08\x07\x12\x00")
+    Path("model.keras").write_bytes(b"PK\x03\x04")
+    os.mkfifo("pipe.tflite")
     assert entry.is_supervised(arguments) is is_supervised
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import suppress
 
 from strop.standard_streams import open_closed_streams
 from strop.supervised import PARENT, end_with_parent, supervised
@@ -17,8 +18,9 @@ SUPERVISED = (
     *("run", "compare", "search", "evaluate", "bench", "check", "baseline", "inspect", "explain"),
     "transcode",
 )
-# Sources that an engine runs as they are; of others, export runs what it writes itself.
-RUN_BY_ENGINES = (".tflite", ".onnx")
+# How files begin that export gives to an engine as they are: a .tflite at byte 4; an .onnx, as
+# few other files do. Sources: tensorflow/lite schema.fbs, file_identifier; onnx.proto, ir_version.
+TFLITE_IDENTIFIER, ONNX_START = b"TFL3", b"\x08"
 
 
 def main() -> int:
@@ -39,8 +41,17 @@ def is_supervised(arguments: list[str]) -> bool:
     """Whether a command may run a file that kills its engine."""
     name = next((argument for argument in arguments if not argument.startswith("-")), None)
     if name == "export":
-        return any(argument.lower().endswith(RUN_BY_ENGINES) for argument in arguments)
+        return any(map(_is_run_by_engine, arguments))
     return name in SUPERVISED
+
+
+def _is_run_by_engine(path: str) -> bool:
+    if not os.path.isfile(path):  # a pipe would wait
+        return False
+    with suppress(OSError), open(path, "rb") as file:
+        start = file.read(8)
+        return start[4:] == TFLITE_IDENTIFIER or start[:1] == ONNX_START
+    return False
 
 
 def _command_line() -> int:

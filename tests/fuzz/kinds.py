@@ -53,6 +53,7 @@ KINDS = MappingProxyType(
         ".pth": _export(source_kinds.make_checkpoint, 25, 5),
         "training": _export(source_kinds.make_training, 7, 2),
         "sweep": _export(source_kinds.make_sweep, 3, 1),
+        ".tflite to export": _runtime(source_kinds.make_tflite_source, 40, 1, MAX_ENGINE_MIB),
         "other file": _export(source_kinds.make_other_file, 5, 1),
     }
 )

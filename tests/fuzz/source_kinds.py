@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from tests.fuzz.archives import damaged_archive
+from tests.fuzz.artifact_kinds import ZIP_START
 from tests.fuzz.case import Command
 from tests.fuzz.damage import damaged, one_of
 from tests.fuzz.json_text import damaged_json
 from tests.fuzz.keras_model import damage_hdf5, damaged_keras
 from tests.fuzz.pickles import damaged_pickle
 from tests.fuzz.saved_models import damage_saved_model
+from tests.fuzz.tflite_model import damaged_tflite
 
 IMAGES = ("--calibration-data", "images", "--min-images", "8")
 EXPORTED = ("--effort", "fast", "-o", "out")
@@ -56,6 +58,15 @@ def make_saved_model(random: np.random.Generator, seeds: Path, work: Path) -> tu
     shutil.copytree(seeds / "saved_model", work / "model")
     damage_saved_model(random, work / "model")
     return _export("model")
+
+
+def make_tflite_source(random: np.random.Generator, seeds: Path, work: Path) -> tuple[Command, ...]:
+    """A float .tflite to be exported."""
+    _with_images(seeds, work)
+    whole = (seeds / "bundle" / "keras.float32.tflite").read_bytes()
+    bare = whole[: whole.index(ZIP_START)]
+    (work / "model.tflite").write_bytes(damaged_tflite(random, bare))
+    return _export("model.tflite")
 
 
 def make_other_file(random: np.random.Generator, seeds: Path, work: Path) -> tuple[Command, ...]:
