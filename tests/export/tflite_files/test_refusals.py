@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,12 @@ def test_what_the_metadata_says_is_used_unless_flags_say_else(tmp_path: Path) ->
     assert source.facts.resize is ResizeRule.STRETCH
     assert "mean 127.5, std 127.5, 5 labels" in source.facts.notes[0]
     assert load_model_file(tmp_path / "net.tflite", mean=0, std=255).std == (255.0,) * 3
+
+
+def test_labels_that_are_named_and_missing_are_noted(tmp_path: Path) -> None:
+    source = load_model_file(saved(with_metadata(plain(), metadata_bytes(), {}), tmp_path))
+    assert source.facts.labels == ()
+    assert re.search(r"label file 'labels.txt', which is not in.*--labels", source.facts.notes[1])
 
 
 READ = """

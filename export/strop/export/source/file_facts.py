@@ -44,7 +44,7 @@ def facts_of_tflite(path: Path) -> FileFacts:
     """Read the contract of a .tflite that strop wrote, or the TFLite metadata of another.
 
     Raises:
-        SourceError: The contract or the label file in it cannot be read.
+        SourceError: The contract cannot be read.
     """
     try:
         contract = read_contract(path)
@@ -69,21 +69,30 @@ def _of_metadata(path: Path) -> FileFacts:
         return FileFacts(notes=(f"{err}; it is not used",))
     if metadata is None:
         return NO_FACTS
-    labels = read_tflite_labels(path, metadata.labels_file) if metadata.labels_file else ()
+    labels, notes = _labels(path, metadata.labels_file)
     taken = [f"resize {ResizeRule.STRETCH.value}"]
     if metadata.mean:
         taken += [f"mean {_listed(metadata.mean)}", f"std {_listed(metadata.std)}"]
     if labels:
         taken.append(f"{len(labels)} labels")
+    words = f"{path}: in its TFLite metadata, and used where no flag says else: {', '.join(taken)}"
     return FileFacts(
         mean=metadata.mean or None,
         std=metadata.std or None,
         labels=labels,
         resize=ResizeRule.STRETCH,
-        notes=(
-            f"{path}: in its TFLite metadata, and used where no flag says else: {', '.join(taken)}",
-        ),
+        notes=(words, *notes),
     )
+
+
+def _labels(path: Path, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The labels, and a note where they cannot be read: flags may give others."""
+    if not name:
+        return (), ()
+    try:
+        return read_tflite_labels(path, name), ()
+    except ContractError as err:
+        return (), (str(err),)
 
 
 def _listed(values: Numbers) -> str:
