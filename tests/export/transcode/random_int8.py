@@ -31,9 +31,9 @@ from strop.export.quantize.quantize import QuantizedGraph
 
 SPREAD = 40.0  # of codes, in steps
 # Both engines compute these with the same integers.
-EXACT = ("conv", "depthwise", "max_pool", "average_pool", "pad", "concat", "relu")
+EXACT = ("conv", "depthwise", "max_pool", "average_pool", "pad", "concat", "relu", "add_up")
 # These they round apart where what they round is next to a tie.
-ROUNDED = ("add_up", "multiply", "mean", "hard_swish", "logistic")
+ROUNDED = ("multiply", "mean", "hard_swish", "logistic")
 
 
 class RandomNetwork:

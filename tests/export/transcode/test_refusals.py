@@ -123,6 +123,16 @@ def test_what_is_not_in_qdq_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="conv_real: other scales than those that conv was"):
         transcode(path)
     model = quantized()
+    padding = onnx.helper.make_node("Pad", ["conv_codes", "pads", "s3"], ["padded"], "/padded")
+    model.graph.node.insert(5, padding)
+    model.graph.node[6].input[0] = "padded"
+    pads, code = np.zeros(8, np.int64), np.array(3, np.uint8)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(pads, "pads"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(code, "s3"))
+    onnx.save(model, path)
+    with pytest.raises(ArtifactError, match="padded with int8 code -125, which is not known to"):
+        transcode(path)
+    model = quantized()
     del model.graph.node[4:6]
     model.graph.node[4].input[0] = "conv"
     onnx.save(model, path)

@@ -46,6 +46,8 @@ def emit_onnx(
     quantized: QuantizedGraph,
     metadata: Mapping[str, str],
     image: OnnxInput | None = OnnxInput.BYTES,
+    *,
+    sums_as_xnnpack: bool = False,
 ) -> bytes:
     """Write a .onnx: image in, float scores out, int8 in between.
 
@@ -54,6 +56,8 @@ def emit_onnx(
             DequantizeLinear and QuantizeLinear, their weights as they are.
         metadata: For the model's metadata_props.
         image: How it takes the image; None: float32, NHWC, in the unit of the graph's input.
+        sums_as_xnnpack: Whether scales of summands are what XNNPACK makes of them, for a graph
+            whose scales keep no distance from rounding ties.
 
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
@@ -63,6 +67,7 @@ def emit_onnx(
     else:
         merged = merge_columns(quantized.graph, COLUMNS)
         writer = OnnxWriter(expand_shuffles(merged), image)
+    writer.sums_as_xnnpack = sums_as_xnnpack
     writer.add_image()
     for op in writer.graph.ops:
         EMITTERS[op.kind](writer, op)
@@ -109,7 +114,11 @@ def _emit_convolution(writer: OnnxWriter, op: Op) -> None:
 
 def _emit_elementwise(writer: OnnxWriter, op: Op) -> None:
     names = {Kind.ADD: "Add", Kind.SUB: "Sub", Kind.MUL: "Mul"}
-    operands = [writer.real(name, op) for name in op.inputs]
+    is_sum = op.kind is not Kind.MUL and not writer.graph.is_float(op)
+    if is_sum and writer.sums_as_xnnpack:
+        operands = writer.summands(op)
+    else:
+        operands = [writer.real(name, op) for name in op.inputs]
     writer.coded(writer.node(names[op.kind], operands, f"{op.output}:result"), op)
 
 

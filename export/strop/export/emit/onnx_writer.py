@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from strop.export.emit.island_onnx import inlined
 from strop.export.emit.onnx_conventions import IR_VERSION, OPSET, TO_NCHW, TO_NHWC
+from strop.export.emit.sum_scales import sum_scales
 from strop.export.frontend.find_islands import HEAVY
 from strop.export.ir.graph import (
     CODE_MIN,
@@ -18,6 +19,7 @@ from strop.export.ir.graph import (
     Array,
     Fused,
     Graph,
+    Kind,
     Op,
     Pads,
     QuantParams,
@@ -44,6 +46,7 @@ class OnnxWriter:
         self.known: set[str] = set()
         self.read: set[str] = set()
         self.domains = {"": OPSET}
+        self.sums_as_xnnpack = False
         self.reals: dict[str, str] = {}
         self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
 
@@ -125,6 +128,21 @@ class OnnxWriter:
             axis = 1 if len(tensor.shape) == 4 else len(tensor.shape) - 1
             return self.dequantized(name, at, axis=axis)
         return self.dequantized(name, at)
+
+    def summands(self, op: Op) -> list[str]:
+        """Reals of what a sum adds, by scales that round as XNNPACK does."""
+        signs = (1, -1 if op.kind is Kind.SUB else 1)
+        quants = [self.graph.quant(name) for name in op.inputs]
+        scales = sum_scales(quants, self.graph.quant(op.output), signs)
+        rank = len(self.graph.tensors[op.output].shape)
+        reals = []
+        for place, (name, scale) in enumerate(zip(op.inputs, scales, strict=True)):
+            self.code_constant(name, rank)
+            real = f"{name}:summand{place}:{op.output}"
+            own = self.constant(f"{real}:scale", np.array(scale, np.float32))
+            inputs = [codes_of(name), own, self.zero_code(name)]
+            reals.append(self.node("DequantizeLinear", inputs, real))
+        return reals
 
     def code_constant(self, name: str, rank: int) -> None:
         """Add the codes of a constant operand of a result of `rank`; nothing for others."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.frontend.read_tflite import read_tflite
 from strop.export.frontend.tflite_tensors import Reader
-from strop.export.inspect.audit import UNREADABLE
 from strop.export.ir.graph import (
     CODE_MAX,
     CODE_MIN,
@@ -58,6 +57,7 @@ def quantized_graph(model: CodedModel) -> Graph:
     graph, names = _read(model)
     _refuse_floats(graph, model.where)
     params = {names[place]: each for place, each in model.activations.items()}
+    _check_paddings(model, names, _shared(graph, params))
     constants = _Constants(
         weights={names[place]: each for place, each in model.weights.items()},
         biases={names[place]: each for place, each in model.biases.items()},
@@ -90,11 +90,17 @@ def _read(model: CodedModel) -> tuple[Graph, list[str]]:
     except QuantizationError as err:
         found = str(err).partition(";")[0]
         raise ArtifactError(f"{model.where}: {found}; {REMEDY}") from err
-    except (*UNREADABLE, RuntimeError) as err:
-        raise ArtifactError(
-            f"{model.where}: its tensors do not fit together ({err!s:.200}); export it again, or"
-            " copy it again"
-        ) from err
+
+
+def _check_paddings(model: CodedModel, names: Sequence[str], params: Params) -> None:
+    """Refuse codes that are padded with anything but that of 0."""
+    for place, code in model.paddings.items():
+        found = params.get(names[place])
+        if found is None or found.zero_point != code:
+            raise ArtifactError(
+                f"{model.where}: {names[place]}: padded with int8 code {code}, which is not known"
+                " to be 0; transcode takes padding with zeros"
+            )
 
 
 def _refuse_floats(graph: Graph, where: str) -> None:

@@ -35,6 +35,7 @@ class CodedModel:
         weights: Scale per output channel, or one, and zero point.
         biases: int32 codes, one per output channel.
         operands: Scale and zero point of a constant operand.
+        paddings: Code that a result is padded with.
         image: Type of the input: uint8, int8 or float32.
         result: Type of the output.
     """
@@ -46,6 +47,7 @@ class CodedModel:
     weights: Mapping[int, QuantParams] = field(default_factory=dict)
     biases: Mapping[int, Array] = field(default_factory=dict)
     operands: Mapping[int, QuantParams] = field(default_factory=dict)
+    paddings: Mapping[int, int] = field(default_factory=dict)
     image: str
     result: str
 

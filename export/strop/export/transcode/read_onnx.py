@@ -28,6 +28,7 @@ QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
 ON_INTEGERS = ("QLinear", "QGemm", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear")
 SAME_SCALE = 2e-4  # relative; emit/onnx.py makes averages larger by up to half of it
+SAME_SUMMAND = 2e-6  # relative; XNNPACK's scales of summands have 21 bits
 
 
 def read_coded_onnx(path: Path) -> CodedModel:
@@ -74,6 +75,7 @@ def read_coded_onnx(path: Path) -> CodedModel:
         weights=_by_place(reading.weights, places),
         biases=_by_place(reading.biases, places),
         operands=_by_place(reading.operands, places),
+        paddings=_by_place(reading.paddings, places),
         image=reading.image,
         result=reading.result,
     )
@@ -115,14 +117,14 @@ class _Reading:
         self.biases: dict[str, Array] = {}
         self.operands: dict[str, QuantParams] = {}
         self.averages: set[str] = set()
-        self.paddings: dict[str, tuple[str, int]] = {}
+        self.paddings: dict[str, int] = {}
         self.image = FLOAT32
         self.result = FLOAT32
 
     @property
     def known(self) -> set[str]:
         """Names of values of which something is to be put back."""
-        return {*self.activations, *self.weights, *self.biases, *self.operands}
+        return {*self.activations, *self.weights, *self.biases, *self.operands, *self.paddings}
 
     def read(self) -> None:
         """Take the quantizers out of the graph."""
@@ -130,12 +132,6 @@ class _Reading:
         self._find_averages()
         for node in self.graph.node:
             self._take(node)
-        for result, (source, code) in self.paddings.items():
-            params = self.activations.get(source) or self.activations.get(result)
-            if params is None or params.zero_point != code:
-                raise ArtifactError(
-                    f"{self.path}: {result}: padded with code {code}, which is not known to be 0"
-                )
         self.result = self._end(self.graph.output, "output")
         for value in self.graph.output:
             value.name = self._name(value.name)
@@ -235,7 +231,9 @@ class _Reading:
                 f"{self.path}: {place_of(node)}: {len(params.scales)} scales of an activation;"
                 " needed is one: quantize activations per tensor"
             )
-        if self.activations.setdefault(name, params) != params:
+        known = self.activations.setdefault(name, params)
+        is_same = abs(known.scale - params.scale) <= SAME_SUMMAND * known.scale
+        if not is_same or known.zero_point != params.zero_point:
             raise ArtifactError(
                 f"{self.path}: {place_of(node)}: other scales than those that {name} was quantized"
                 " with; quantize it again"
@@ -276,7 +274,7 @@ class _Reading:
             return name
         code = self.constants[name]
         shift = CODE_MIN if code.dtype == np.uint8 else 0
-        self.paddings[node.output[0]] = (self._name(node.input[0]), int(code.item()) + shift)
+        self.paddings[node.output[0]] = int(code.item()) + shift
         real = f"{name}/real"
         if real not in self.constants:
             self.constants[real] = np.zeros((), np.float32)

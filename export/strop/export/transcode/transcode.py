@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import onnx
+
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.onnx_metadata import onnx_metadata
 from strop.export.emit.tflite import emit_tflite
+from strop.export.inspect.audit import UNREADABLE
 from strop.export.ir.graph import CODE_MIN, LINEAR, Graph, QuantParams
 from strop.export.options.choices import Input, OnnxInput, ResultType
 from strop.export.passes.fold import InputValues
@@ -21,6 +24,11 @@ from strop.runtime.artifact.contract import Contract, Layout
 from strop.runtime.errors import ArtifactError
 
 NAMES = ("image", "scores")  # in the signature
+# What readers and writers run into where a file says things that do not fit together.
+CONTRADICTIONS = (
+    *(*UNREADABLE, ArithmeticError, RuntimeError),
+    *(onnx.checker.ValidationError, onnx.shape_inference.InferenceError),
+)
 OTHER = {Format.TFLITE: Format.ONNX, Format.ONNX: Format.TFLITE}
 
 
@@ -57,12 +65,16 @@ def transcode(path: Path, contract: Contract | None = None) -> Transcoded:
     """
     is_tflite = detect_format(path) is Format.TFLITE
     model = read_coded_tflite(path) if is_tflite else read_coded_onnx(path)
-    graph = quantized_graph(model)
-    quantized = _quantized(graph)
-    if is_tflite:
-        content = _onnx(quantized, model, contract)
-    else:
-        content = _tflite(quantized, model, contract)
+    try:
+        graph = quantized_graph(model)
+        write = _onnx if is_tflite else _tflite
+        content = write(_quantized(graph), model, contract)
+    except CONTRADICTIONS as err:
+        found = (str(err).strip().splitlines() or [type(err).__name__])[0]
+        raise ArtifactError(
+            f"{path}: its tensors do not fit together ({found:.200}); export it again, or copy it"
+            " again"
+        ) from err
     return Transcoded(
         content=content,
         image=graph.quant(graph.input),
@@ -82,11 +94,11 @@ def _quantized(graph: Graph) -> QuantizedGraph:
 def _onnx(quantized: QuantizedGraph, model: CodedModel, contract: Contract | None) -> bytes:
     image = None if model.image == FLOAT32 else OnnxInput.BYTES
     if contract is None:
-        return emit_onnx(quantized, {}, image)
+        return emit_onnx(quantized, {}, image, sums_as_xnnpack=True)
     if model.image != FLOAT32:
         contract = replace(contract, mean=(0.0,), std=(1.0,))  # bytes are the pixels
     metadata = onnx_metadata(replace(contract, layout=Layout.NHWC))
-    return seal_onnx(emit_onnx(quantized, metadata, image))
+    return seal_onnx(emit_onnx(quantized, metadata, image, sums_as_xnnpack=True))
 
 
 def _tflite(quantized: QuantizedGraph, model: CodedModel, contract: Contract | None) -> bytes:
