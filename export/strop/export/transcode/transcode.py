@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from strop.export.emit.onnx import emit_onnx
@@ -64,23 +65,31 @@ def transcode(path: Path, contract: Contract | None = None) -> Transcoded:
         ArtifactError: It holds what the other format has not; operation and remedy are named.
     """
     is_tflite = detect_format(path) is Format.TFLITE
-    model = read_coded_tflite(path) if is_tflite else read_coded_onnx(path)
-    try:
-        graph = quantized_graph(model)
-        write = _onnx if is_tflite else _tflite
-        content = write(_quantized(graph), model, contract)
-    except CONTRADICTIONS as err:
-        found = (str(err).strip().splitlines() or [type(err).__name__])[0]
-        raise ArtifactError(
-            f"{path}: its tensors do not fit together ({found:.200}); export it again, or copy it"
-            " again"
-        ) from err
+    with np.errstate(all="ignore"):  # of numbers that a damaged file has
+        model = read_coded_tflite(path) if is_tflite else read_coded_onnx(path)
+        graph, content = _written(model, contract, is_tflite=is_tflite)
     return Transcoded(
         content=content,
         image=graph.quant(graph.input),
         step=0.0 if graph.is_real(graph.output) else graph.quant(graph.output).scale,
         operations=len(graph.ops),
     )
+
+
+def _written(
+    model: CodedModel, contract: Contract | None, *, is_tflite: bool
+) -> tuple[Graph, bytes]:
+    """The graph, and the file in the other format."""
+    try:
+        graph = quantized_graph(model)
+        write = _onnx if is_tflite else _tflite
+        return graph, write(_quantized(graph), model, contract)
+    except CONTRADICTIONS as err:
+        found = (str(err).strip().splitlines() or [type(err).__name__])[0]
+        raise ArtifactError(
+            f"{model.where}: its tensors do not fit together ({found:.200}); export it again, or"
+            " copy it again"
+        ) from err
 
 
 def _quantized(graph: Graph) -> QuantizedGraph:
