@@ -112,9 +112,7 @@ def exported(
 def _described(found: Measured, manifest: Manifest) -> Measured:
     delegation = manifest.artifacts[0].delegation
     causes = Counter(
-        f"{cause.kind}: {cause.found}"
-        for island in manifest.float_layers.islands
-        for cause in island.causes
+        cause.kind for island in manifest.float_layers.islands for cause in island.causes
     )
     left = () if delegation is None else delegation.left
     kept = [step for step in manifest.int8_steps if step.is_kept]

@@ -20,7 +20,7 @@ class Measured:
         refused: The export's words; empty where it made files, else the fields after it are empty.
         partitions: Of the int8 .tflite in XNNPACK; None where LiteRT does not say.
         left: What XNNPACK did not take and why, a line for each kind.
-        islands: What is in float because it has no int8 form, a line for each kind.
+        islands: What has no int8 form and is in float, a line for each kind.
         tflite_ratio: Median processor time of the int8 .tflite over the float's, one thread, one
             interleaved run.
         onnx_ratio: The same of the .onnx.
