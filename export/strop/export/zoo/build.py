@@ -68,7 +68,12 @@ def _whole_model(spec: ModelSpec) -> Source:
         mean = MEAN if spec.mean is None else spec.mean
         std = STD if spec.std is None else spec.std
     name = spec.name or _name(spec, member)
-    return from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
+    source = from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
+    if spec.is_torch:
+        from strop.export.zoo.batch_norm import fold_batch_norms
+
+        fold_batch_norms(source.model)  # its sha256 stays that of the checkpoint's weights
+    return source
 
 
 def keras_model(spec: ModelSpec) -> Any:
