@@ -26,8 +26,8 @@ CONTROL_FLOW = frozenset({"IF", "WHILE", "CALL", "CALL_ONCE"})
 STATE = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
 RANDOM = frozenset({"MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"})
 QUANTIZED = (
-    "this model is quantized already, and strop starts from float: give that; `strop evaluate` and"
-    " `strop bench` take this file as it is"
+    "this model is quantized already, and strop starts from float: give that; `strop evaluate`,"
+    " `strop bench` and `strop transcode` take this file as it is"
 )
 
 
