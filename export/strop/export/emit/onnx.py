@@ -48,6 +48,7 @@ def emit_onnx(
     image: OnnxInput | None = OnnxInput.BYTES,
     *,
     sums_as_xnnpack: bool = False,
+    averages_from: int = 0,
 ) -> bytes:
     """Write a .onnx: image in, float scores out, int8 in between.
 
@@ -58,6 +59,8 @@ def emit_onnx(
         image: How it takes the image; None: float32, NHWC, in the unit of the graph's input.
         sums_as_xnnpack: Whether scales of summands are what XNNPACK makes of them, for a graph
             whose scales keep no distance from rounding ties.
+        averages_from: int8 code from which averages are rounded away at ties: -128 is the 0 of
+            uint8, whose averages are rounded up.
 
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
@@ -67,7 +70,7 @@ def emit_onnx(
     else:
         merged = merge_columns(quantized.graph, COLUMNS)
         writer = OnnxWriter(expand_shuffles(merged), image)
-    writer.sums_as_xnnpack = sums_as_xnnpack
+    writer.sums_as_xnnpack, writer.averages_from = sums_as_xnnpack, averages_from
     writer.add_image()
     for op in writer.graph.ops:
         EMITTERS[op.kind](writer, op)
@@ -157,7 +160,7 @@ def _emit_pool(writer: OnnxWriter, op: Op) -> None:
 
 
 def _emit_average_pool(writer: OnnxWriter, op: Op) -> None:
-    """Average codes as TFLite does, whose kernel rounds ties away from the int8 code 0.
+    """Average codes as TFLite does, whose kernel rounds ties away from the code 0.
 
     ONNX Runtime rounds them to even. So the codes are averaged for what they are, around that
     code, and made larger by less than what lies between a tie and the next possible average.
@@ -172,7 +175,9 @@ def _emit_average_pool(writer: OnnxWriter, op: Op) -> None:
     one = writer.constant(f"{name}:scale", np.array(1, np.float32))
     apart = min(MOST_FROM_TIES, 1 / (2 * CODES * prod(op.window)))
     less = writer.constant(f"{name}:less", np.array(1 - apart, np.float32))
-    middle = writer.constant(f"{name}:middle", writer.stored(np.zeros((), np.int8)))
+    middle = writer.constant(
+        f"{name}:middle", writer.stored(np.array(writer.averages_from, np.int8))
+    )
     codes = [codes_of(op.inputs[0]), one, middle]
     real = writer.node("DequantizeLinear", codes, f"{name}:codes")
     found = writer.node("AveragePool", [real], name, **_pool_attributes(op))

@@ -47,6 +47,7 @@ class OnnxWriter:
         self.read: set[str] = set()
         self.domains = {"": OPSET}
         self.sums_as_xnnpack = False
+        self.averages_from = 0
         self.reals: dict[str, str] = {}
         self.islands: dict[tuple[Island, tuple[str, ...]], list[str]] = {}
 

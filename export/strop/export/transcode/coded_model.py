@@ -36,6 +36,7 @@ class CodedModel:
         biases: int32 codes, one per output channel.
         operands: Scale and zero point of a constant operand.
         paddings: Code that a result is padded with.
+        averages_from: int8 code from which the file's averages are rounded away at ties.
         image: Type of the input: uint8, int8 or float32.
         result: Type of the output.
     """
@@ -48,6 +49,7 @@ class CodedModel:
     biases: Mapping[int, Array] = field(default_factory=dict)
     operands: Mapping[int, QuantParams] = field(default_factory=dict)
     paddings: Mapping[int, int] = field(default_factory=dict)
+    averages_from: int = 0
     image: str
     result: str
 

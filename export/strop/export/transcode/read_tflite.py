@@ -65,6 +65,7 @@ class _Reading:
         self.biases: dict[int, Array] = {}
         self.operands: dict[int, QuantParams] = {}
         self.same: dict[int, int] = {}
+        self.averages_from = 0
         self.readers = Counter(
             int(place) for operator in self.subgraph.operators for place in operator.inputs
         )
@@ -91,6 +92,7 @@ class _Reading:
             weights=self.weights,
             biases=self.biases,
             operands=self.operands,
+            averages_from=self.averages_from,
             image=self.types[image],
             result=self.types[result],
         )
@@ -147,6 +149,8 @@ class _Reading:
             shape = self.tensors[self._name(operator.inputs[0])].shape  # of one image
             set_values(self.model, self.tensors[result], np.array(shape, np.int32))
             return None
+        if kind == "AVERAGE_POOL_2D" and self.types[result] == "uint8":
+            self.averages_from = CODE_MIN  # the code 0 of uint8
         inputs = [int(place) for place in operator.inputs]
         if kind in LINEAR:
             self._take_weights(inputs, result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,12 +103,12 @@ def _quantized(graph: Graph) -> QuantizedGraph:
 
 def _onnx(quantized: QuantizedGraph, model: CodedModel, contract: Contract | None) -> bytes:
     image = None if model.image == FLOAT32 else OnnxInput.BYTES
+    write = partial(emit_onnx, image=image, sums_as_xnnpack=True, averages_from=model.averages_from)
     if contract is None:
-        return emit_onnx(quantized, {}, image, sums_as_xnnpack=True)
+        return write(quantized, {})
     if model.image != FLOAT32:
         contract = replace(contract, mean=(0.0,), std=(1.0,))  # bytes are the pixels
-    metadata = onnx_metadata(replace(contract, layout=Layout.NHWC))
-    return seal_onnx(emit_onnx(quantized, metadata, image, sums_as_xnnpack=True))
+    return seal_onnx(write(quantized, onnx_metadata(replace(contract, layout=Layout.NHWC))))
 
 
 def _tflite(quantized: QuantizedGraph, model: CodedModel, contract: Contract | None) -> bytes:
