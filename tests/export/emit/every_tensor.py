@@ -79,5 +79,7 @@ def _input_codes(graph: Graph, pixels: Array) -> dict[str, Array]:
 
 def _as_int8(graph: Graph, name: str, codes: Array) -> Array:
     nhwc = codes.transpose(TO_NHWC) if codes.ndim == 4 else codes
+    # The file may have more channels, which nothing reads.
+    nhwc = nhwc[..., : graph.tensors[name].shape[-1]]
     signed: Array = (nhwc.astype(np.int16) + CODE_MIN).astype(np.int8)
     return signed.reshape(graph.tensors[name].shape)

@@ -32,6 +32,7 @@ from strop.export.ir.graph import (
     conv_groups,
 )
 from strop.export.options.choices import OnnxInput
+from strop.export.passes.fill_channels import fill_channels
 from strop.export.passes.width_to_channels import merge_columns
 from strop.export.quantize.quantize import CODES, QuantizedGraph
 
@@ -68,7 +69,7 @@ def emit_onnx(
     if quantized.is_symmetric:
         writer: OnnxWriter = SymmetricOnnxWriter(expand_shuffles(quantized.graph), image)
     else:
-        merged = merge_columns(quantized.graph, COLUMNS)
+        merged = merge_columns(fill_channels(quantized.graph), COLUMNS)
         writer = OnnxWriter(expand_shuffles(merged), image)
     writer.sums_as_xnnpack, writer.averages_from = sums_as_xnnpack, averages_from
     writer.add_image()
