@@ -111,13 +111,15 @@ def test_an_image_stays_in_nchw_where_its_layout_does_not_matter() -> None:
     [
         ("STABLEHLO_CBRT", {}, "has STABLEHLO_CBRT, which strop cannot write in float"),
         ("GATHER", {"of": "Gather", "axis": 1, "batchDims": 1}, "a list for each image"),
+        ("MIRROR_PAD", {"of": "MirrorPad", "mode": 0}, "MIRROR_PAD of 4 places by 0 and 99"),
     ],
 )
 def test_what_onnx_does_not_get_is_refused_by_name(
     kind: str, options: dict[str, Any], said: str
 ) -> None:
     model = Model()
-    inputs = [model.image()] + ([model.constant([[0]], np.int32)] if kind == "GATHER" else [])
+    more = {"GATHER": [[0]], "MIRROR_PAD": [[0, 0], [0, 99], [0, 0], [0, 0]]}.get(kind)
+    inputs = [model.image()] + ([] if more is None else [model.constant(more, np.int32)])
     island = model.island(model.add(kind, inputs, IMAGE, **options))
     with pytest.raises(QuantizationError, match=f"{said}.*export with --format tflite"):
         translated(island, "net/last")

@@ -82,6 +82,14 @@ def lost_weights(model: onnx.ModelProto) -> None:
     model.graph.node[0].input[1] = "lost"
 
 
+def of_no_type(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = 99
+
+
+def name_of_two_lines(model: onnx.ModelProto) -> None:
+    model.graph.node[0].name = "one\ntwo"
+
+
 def as_sequence(model: onnx.ModelProto) -> None:
     sequence = helper.make_tensor_sequence_value_info("image", TensorProto.FLOAT, (1, 3, 12, 12))
     model.graph.input[0].CopyFrom(sequence)
@@ -171,6 +179,15 @@ CASES: dict[str, tuple[onnx.ModelProto, str]] = {
         changed(lost_weights),
         "layer/0 is Conv: nothing in the file gives its input 1; export the model again",
     ),
+    "a side below one": (
+        ending(lambda net, x: net.add("Tile", x, net.integers(-1, -1))),
+        r"is Tile: its result is -1x-5; strop takes 1 to \d+ numbers",
+    ),
+    "a type that there is none of": (
+        changed(of_no_type),
+        "input image is of type 99; needed is float32",
+    ),
+    "a name of two lines": (changed(name_of_two_lines), "a name in it is no text; it is damaged"),
     "sequences": (changed(as_sequence), "input image is a sequence; needed is one picture"),
     "sparse weights": (changed(sparse), "holds sparse weights; store them as plain tensors"),
     "an unknown operator": (

@@ -148,7 +148,7 @@ def read_hard_sigmoid(reading: Reading, node: Node) -> None:
 def read_leaky_relu(reading: Reading, node: Node) -> None:
     """Read LeakyRelu."""
     options = schema.LeakyReluOptionsT()
-    options.alpha = node.attributes.get("alpha", 0.01)
+    options.alpha = float(node.attributes.get("alpha", 0.01))
     reading.put(node, unary(reading, node, reading.raw(node), "LEAKY_RELU", options))
 
 

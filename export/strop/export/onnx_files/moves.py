@@ -240,7 +240,7 @@ def read_tile(reading: Reading, node: Node) -> None:
     if node.kind == "Tile":
         shape = tuple(side * times for side, times in zip(value.shape, wanted, strict=True))
     times = [new // old for new, old in zip(shape, value.shape, strict=True)]
-    if max(times) > 1:
+    if set(times) != {1}:
         counts = reading.number(node, np.array(in_order(times, value.order), np.int32))
         stored = in_order(shape, value.order)
         tensor = reading.add(node, "TILE", [value.tensor, counts], stored, schema.TileOptionsT())

@@ -112,9 +112,9 @@ def read_local_response(reading: Reading, node: Node) -> None:
         raise reading.refusal(node, f"a window of {size} channels", "strop reads odd ones")
     options = schema.LocalResponseNormalizationOptionsT()
     options.radius = size // 2
-    options.alpha = node.attributes.get("alpha", 1e-4) / size
-    options.beta = node.attributes.get("beta", 0.75)
-    options.bias = node.attributes.get("bias", 1.0)
+    options.alpha = float(node.attributes.get("alpha", 1e-4)) / size
+    options.beta = float(node.attributes.get("beta", 0.75))
+    options.bias = float(node.attributes.get("bias", 1.0))
     kind = "LOCAL_RESPONSE_NORMALIZATION"
     tensor = reading.add(node, kind, [image.tensor], image.stored, options)
     reading.put(node, Value(shape=image.shape, order=NHWC, tensor=tensor))

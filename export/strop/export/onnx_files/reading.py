@@ -153,7 +153,7 @@ class Reading:
         Raises:
             SourceError: The result is larger than any network's.
         """
-        if prod(shape) > MAX_ELEMENTS or not prod(shape):
+        if prod(shape) > MAX_ELEMENTS or min(shape, default=1) < 1:
             raise self.refusal(
                 node,
                 f"its result is {'x'.join(map(str, shape))}",

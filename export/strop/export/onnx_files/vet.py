@@ -175,7 +175,8 @@ def _opset(model: onnx.ModelProto, path: Path) -> int:
 def _check_graph(graph: onnx.GraphProto, path: Path) -> None:
     if len(graph.node) > MAX_NODES:
         raise SourceError(f"{path}: {len(graph.node)} nodes; strop reads up to {MAX_NODES}")
-    if not all(isinstance(name, str) for name in _names(graph)):
+    # Names are shown in errors of one line.
+    if not all(isinstance(name, str) and name.isprintable() for name in _names(graph)):
         raise SourceError(f"{path}: a name in it is no text; it is damaged: export it again")
     if graph.sparse_initializer:
         raise SourceError(f"{path}: holds sparse weights; store them as plain tensors")
@@ -263,7 +264,8 @@ def _floats(image: onnx.ValueInfoProto, where: str) -> onnx.TypeProto.Tensor:
         raise SourceError(f"{where} is {found}; needed is one picture, a float32 tensor")
     tensor = image.type.tensor_type
     if tensor.elem_type != onnx.TensorProto.FLOAT:
-        found = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+        names = {code: name.lower() for name, code in onnx.TensorProto.DataType.items()}
+        found = names.get(tensor.elem_type, f"of type {tensor.elem_type}")
         raise SourceError(f"{where} is {found}; needed is float32: export the model in float32")
     return tensor
 

@@ -16,7 +16,7 @@ from strop.export.onnx_files.values import NHWC, Value, in_order
 def pair(values: Sequence[int] | None) -> tuple[int, int]:
     """Rows and columns of an attribute; ones where it is left out."""
     rows, columns = values or (1, 1)
-    return rows, columns
+    return int(rows), int(columns)
 
 
 def pads_of(

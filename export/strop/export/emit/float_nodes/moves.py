@@ -151,7 +151,10 @@ def _mirror_pad(nodes: FloatNodes, op: FloatOp) -> None:
     for axis, (before, after) in enumerate(nodes.fixed(op.inputs[1]).tolist()):
         if (before, after) == (0, 0):
             continue
-        places = np.arange(nodes.shape(op.inputs[0])[axis])
+        side = nodes.shape(op.inputs[0])[axis]
+        if not 0 <= min(before, after) <= max(before, after) <= side:
+            raise UnwritableError(f"MIRROR_PAD of {side} places by {before} and {after}")
+        places = np.arange(side)
         mode = "symmetric" if is_symmetric else "reflect"
         found = np.pad(places, (before, after), mode=mode)  # type: ignore[call-overload]
         name = nodes.node("Gather", [name, nodes.constant(found.astype(np.int64))], axis=axis)
