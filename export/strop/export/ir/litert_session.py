@@ -16,7 +16,7 @@ from strop.export.tensorflow_logs import native_stderr_held
 
 MOST_THREADS = 4  # one image at a time leaves more of them without work
 # Values of an image from which threads are worth it: after each run they spin for a while, which
-# took MobileNetV3-Small's export at 64 x 64 a third of its processor time.
+# took MobileNetV3-Small's export at 64 x 64 a quarter of its processor time.
 LARGE = 2**15
 
 
