@@ -40,9 +40,16 @@ class RandomNetwork:
     """A graph being drawn."""
 
     def __init__(
-        self, seed: int, layers: tuple[str, ...], *, most: int = 7, zero_points: bool = False
+        self,
+        seed: int,
+        layers: tuple[str, ...],
+        *,
+        most: int = 7,
+        widest: int = 8,
+        zero_points: bool = False,
     ) -> None:
         self.random = np.random.default_rng(seed)
+        self.widest = widest
         self.zero_points = zero_points
         side = int(self.random.integers(6, 12))
         self.ops: list[Op] = []
@@ -126,7 +133,7 @@ class RandomNetwork:
 
     def conv(self, x: str, taps: int = 3, *, outputs: int = 0) -> str:
         channels, keeps_shape = self.tensors[x].shape[3], outputs > 0
-        outputs = outputs or int(self.random.integers(4, 9))
+        outputs = outputs or int(self.random.integers(self.widest // 2, self.widest + 1))
         weights, bias, scale = self.constants(
             (outputs, taps, taps, channels), 0, outputs, self.quant(x).scale
         )

@@ -101,7 +101,9 @@ def _filled(tensor: Tensor, axis: int, count: int) -> Tensor:
     shape = tuple(side + count * (at == axis) for at, side in enumerate(tensor.shape))
     codes, quant = tensor.codes, tensor.quant
     if codes is not None:
-        codes = np.pad(codes, [(0, count * (at == axis)) for at in range(codes.ndim)])
+        zero = 0 if quant is None else quant.zero_point  # not 0 in uint8 files of others
+        amounts = [(0, count * (at == axis)) for at in range(codes.ndim)]
+        codes = np.pad(codes, amounts, constant_values=zero)
     if quant is not None and quant.axis == axis:
         quant = _repeated(quant, count)
     return replace(tensor, shape=shape, codes=codes, quant=quant)
