@@ -33,7 +33,7 @@ def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -
         SourceError: No such member, or weights that cannot be had or do not fit.
     """
     shape = (recipe.size, recipe.size, CHANNELS)
-    original = open_model(recipe.original())
+    original = open_model(recipe.original(), is_to_train=True)
     backbone = headless(original.model, where=recipe.weights, name="backbone")
     if tuple(backbone.input_shape[1:]) != shape:
         raise SourceError(

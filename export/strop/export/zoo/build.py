@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from strop.export.source.source import Source
 
 
-def open_model(spec: ModelSpec) -> Source:
+def open_model(spec: ModelSpec, *, is_to_train: bool = False) -> Source:
     """Load the file, or build the network and give it its weights.
+
+    Args:
+        spec: Which model.
+        is_to_train: Whether batch norms are still to learn; otherwise those of a checkpoint of
+            PyTorch's are folded as PyTorch does.
 
     Raises:
         SourceError: No such file or network, a setting out of range, weights that cannot be
@@ -26,6 +31,10 @@ def open_model(spec: ModelSpec) -> Source:
             out.
     """
     source = _whole_model(spec)
+    if spec.is_torch and not is_to_train:
+        from strop.export.zoo.batch_norm import fold_batch_norms
+
+        fold_batch_norms(source.model)  # its sha256 stays that of the checkpoint's weights
     return _headless(source) if spec.is_headless else source
 
 
@@ -68,12 +77,7 @@ def _whole_model(spec: ModelSpec) -> Source:
         mean = MEAN if spec.mean is None else spec.mean
         std = STD if spec.std is None else spec.std
     name = spec.name or _name(spec, member)
-    source = from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
-    if spec.is_torch:
-        from strop.export.zoo.batch_norm import fold_batch_norms
-
-        fold_batch_norms(source.model)  # its sha256 stays that of the checkpoint's weights
-    return source
+    return from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
 
 
 def keras_model(spec: ModelSpec) -> Any:
