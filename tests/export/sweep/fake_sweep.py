@@ -177,3 +177,10 @@ def fake_sweep(folder: Path) -> Sweep:
     )
     left_out = [LeftOut(name=HOSTILE, reason="has no width multiplier")]
     return sweep(folder, [job("a"), job("b"), job("c")], PLAN, steps, left_out=left_out)
+
+
+def swept(folder: Path, exporter: Exporter, stopwatch: Stopwatch, *jobs: Job) -> Sweep:
+    steps = Steps(
+        make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
+    )
+    return sweep(folder, jobs, PLAN, steps)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -17,23 +16,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.export.sweep.fake_sweep import ASKED, PLAN, Exporter, Stopwatch, bench_of, job
+from tests.export.sweep.fake_sweep import ASKED, PLAN, Exporter, Stopwatch, bench_of, job, swept
 
 from strop.cli import main
 from strop.export.commands.sweep import sweep as command
 from strop.export.options.choices import Precision
 from strop.export.sweep.choose import Limits
 from strop.export.sweep.executors import local_processes
-from strop.export.sweep.make import Job, Made
+from strop.export.sweep.make import Made
 from strop.export.sweep.members import Wanted, members
-from strop.export.sweep.record import MEMBER, MEMBER_RECORD, NOT_LOOKED_AT
+from strop.export.sweep.record import MEMBER, MEMBER_RECORD
 from strop.export.sweep.result import sweep_record
 from strop.export.sweep.store import put
-from strop.export.sweep.sweep import Steps, Sweep, sweep
 from strop.export.sweep.work import do_all
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.bench.record import BENCH_RECORD
-from strop.runtime.errors import MeasurementError, OutputError, SourceError
+from strop.runtime.errors import OutputError, SourceError
 from strop.runtime.records.folder_lock import alone
 from strop.runtime.remote.address import Target
 
@@ -46,13 +44,6 @@ WANTED = Wanted(
     formats=tuple(Format),
     weights="random",
 )
-
-
-def swept(folder: Path, exporter: Exporter, stopwatch: Stopwatch, *jobs: Job) -> Sweep:
-    steps = Steps(
-        make=exporter.make, open_executor=exporter.open_executor, measure=stopwatch.measure
-    )
-    return sweep(folder, jobs, PLAN, steps)
 
 
 def names(wanted: Wanted) -> list[str]:
@@ -239,56 +230,6 @@ def test_a_worker_cannot_write_outside_of_the_members_folder(name: str, tmp_path
     with pytest.raises(OutputError, match="not a plain file name"):
         put(tmp_path, Made(record=made.record, files=((name, b"x"),)))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_record_of_version_2_may_have_layers_in_float(tmp_path: Path) -> None:
-    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
-    path = tmp_path / "a.int8" / MEMBER
-    record = json.loads(path.read_text())
-    del record["asked"]["full_int8"]
-    for artifact in record["artifacts"]:
-        del artifact["not_certified"]
-    path.write_text(json.dumps({**record, "format_version": 2}))
-    assert not MEMBER_RECORD.read(path).asked.full_int8
-
-
-def test_a_record_of_version_3_has_no_task_and_calls_random_weights_none(tmp_path: Path) -> None:
-    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
-    path = tmp_path / "a.int8" / MEMBER
-    record = json.loads(path.read_text())
-    del record["asked"]["task"], record["asked"]["thresholds"]
-    record["member"]["weights"] = "none"
-    path.write_text(json.dumps({**record, "format_version": 3}))
-    found = MEMBER_RECORD.read(path)
-    assert (found.member, found.asked) == (job("a").member, job("a").asked)
-
-
-def test_a_record_of_version_4_has_no_normalization(tmp_path: Path) -> None:
-    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
-    path = tmp_path / "a.int8" / MEMBER
-    record = json.loads(path.read_text())
-    del record["asked"]["mean"], record["asked"]["std"]
-    path.write_text(json.dumps({**record, "format_version": 4}))
-    assert MEMBER_RECORD.read(path).asked == job("a").asked
-
-
-def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:
-    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
-    path = tmp_path / "a.int8" / MEMBER
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))
-    with pytest.raises(MeasurementError, match="format_version is 99"):
-        swept(tmp_path, Exporter(), Stopwatch(), job("a"))
-
-
-def test_a_member_record_of_version_2_is_read_and_not_taken_for_certified(tmp_path: Path) -> None:
-    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
-    path = tmp_path / "a.int8" / MEMBER
-    record = json.loads(path.read_text())
-    for each in record["artifacts"]:
-        assert each.pop("not_certified") == ""
-    path.write_text(json.dumps({**record, "format_version": 2}))
-    (found,) = MEMBER_RECORD.read(path).artifacts
-    assert found.not_certified == NOT_LOOKED_AT
 
 
 def squared(number: int) -> int:

@@ -25,7 +25,6 @@ from strop.cli import main
 from strop.export.source.keras_files import open_keras
 from strop.export.training.fit import save_whole, state_folder, train
 from strop.export.training.images import Batches, Images, decode, find_images
-from strop.export.training.margin import CosineMarginLoss
 from strop.export.training.network import build_network, kernels_without_decay, set_frozen
 from strop.export.training.recipe import MOMENTUM, Augment, Recipe, batch_norm_momentum
 from strop.export.training.record import (
@@ -154,32 +153,6 @@ def test_a_frozen_backbone_keeps_its_weights_and_the_classifier_is_new(
         for one, other in zip(before, after, strict=True)
     ]
     assert same == [True] * (len(same) - 2) + [False] * 2
-
-
-def test_an_embedding_is_trained_by_cosines_and_written_without_its_classes(
-    photos: Path, tmp_path: Path
-) -> None:
-    output, tuned = tmp_path / "vectors.keras", tmp_path / "tuned.keras"
-    recipe = replace(RECIPE, embedding=8, margin=0.2)
-    run(found(photos), output, recipe)
-    model = open_keras(output)
-    vectors = np.asarray(model(np.random.default_rng(0).uniform(0, 255, (5, 32, 32, 3))))
-    assert vectors.shape == (5, 8)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    record = training_record(output)
-    assert record is not None
-    assert (record.recipe, record.labels) == (recipe, LABELS)
-    # The vector's dense layer is a head like any other: it is taken off, and replaced.
-    run(found(photos), tuned, replace(RECIPE, weights=str(output), epochs=1))
-    assert open_keras(tuned).output_shape == (None, len(LABELS))
-
-
-def test_the_loss_of_cosines_is_cross_entropy_with_a_margin() -> None:
-    cosines, truth = np.array([[0.5, 0.1, -1.0]]), np.array([[0.0, 1.0, 0.0]])
-    logits = 16 * np.array([0.5, 0.1 - 0.25, -1.0])
-    by_hand = np.log(np.exp(logits).sum()) - logits[1]
-    found = CosineMarginLoss(0.25, 0.0).call(truth, keras.ops.convert_to_tensor(cosines))
-    assert float(found[0]) == pytest.approx(by_hand)
 
 
 def test_a_step_goes_no_further_than_the_clipped_gradient(
