@@ -24,8 +24,10 @@ from strop.export.ir.graph import (
     Tensor,
     float_constant,
 )
-from strop.export.passes.affine import affine, leading_normalization
+from strop.export.passes.affine import affine
 from strop.export.passes.channel_readers import CHANNELS, image_of
+
+ORDERING = (Kind.SLICE, Kind.CONCATENATION, Kind.SHUFFLE)  # of channels, as from RGB to BGR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,14 +54,14 @@ def affine_as_convolution(graph: Graph) -> Graph:
     Returns:
         The same function.
     """
-    normalization, *_ = leading_normalization(graph)
+    pixels = _pixels(graph)
     ops: list[Op] = []
     added: list[Tensor] = []
     replaced: set[str] = set()
     for op in graph.ops:
         if op.output in replaced:
             continue
-        chain = None if op in normalization else _chain(graph, op)
+        chain = None if op.output in pixels else _chain(graph, op)
         if chain is None:
             ops.append(op)
             continue
@@ -78,6 +80,19 @@ def affine_as_convolution(graph: Graph) -> Graph:
             )
         )
     return graph.rewired(ops, added=added)
+
+
+def _pixels(graph: Graph) -> set[str]:
+    """Return what the normalization makes of the input, also where it puts channels in order."""
+    found = {graph.input}
+    for op in graph.ops:
+        image = image_of(graph, op)
+        is_of_pixels = all(name in found or graph.is_constant(name) for name in op.inputs)
+        if is_of_pixels and (
+            op.kind in ORDERING or affine(graph, op, image, graph.tensors[image].shape[-1])
+        ):
+            found.add(op.output)
+    return found
 
 
 def _chain(graph: Graph, first: Op) -> _Chain | None:
