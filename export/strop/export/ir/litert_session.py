@@ -41,17 +41,23 @@ class LitertSession:
         self._outputs = self._interpreter.get_output_details()
 
     def run(self, batches: Sequence[Array]) -> list[Array]:
-        """Compute all outputs, float32 [N, ...] each, of inputs float32 [N, ...] each."""
+        """Compute all outputs, float32 [N, ...] each, of inputs float32 [N, ...] each.
+
+        Of an output that has K rows for an image, these lie behind each other: [N * K, ...].
+        """
         count = len(batches[0])
-        results = [np.empty((count, *each["shape"][1:]), np.float32) for each in self._outputs]
+        shapes = [each["shape"].tolist() for each in self._outputs]
+        results = [np.empty((count, *shape), np.float32) for shape in shapes]
         with self._lock:
             for at in range(count):
                 for index, batch in zip(self._inputs, batches, strict=True):
                     self._interpreter.set_tensor(index, batch[at : at + 1])
                 self._interpreter.invoke()
                 for each, result in zip(self._outputs, results, strict=True):
-                    result[at] = self._interpreter.get_tensor(each["index"])[0]
-        return results
+                    result[at] = self._interpreter.get_tensor(each["index"])
+        return [
+            result.reshape(-1, *shape[1:]) for result, shape in zip(results, shapes, strict=True)
+        ]
 
 
 def _opened(model: bytes) -> Any:
