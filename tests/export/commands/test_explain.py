@@ -84,9 +84,8 @@ def test_what_cannot_be_explained_is_said_in_one_line(
     record = json.loads(MANIFEST_FORMAT.dumps(manifest()))
     path.write_text(json.dumps(record | {"format_version": 1}))
     assert main(["explain", str(tmp_path)]) == 2
-    assert f"format_version is 1, this strop reads 4, 5, 6, {MANIFEST_FORMAT.version}" in (
-        capsys.readouterr().err
-    )
+    versions = ", ".join(map(str, MANIFEST_FORMAT.readable))
+    assert f"format_version is 1, this strop reads {versions}" in capsys.readouterr().err
     MANIFEST_FORMAT.write(replace(manifest(), sensitivity=()), path)
     assert main(["explain", str(tmp_path)]) == 2
     assert "an --effort above fast" in capsys.readouterr().err
