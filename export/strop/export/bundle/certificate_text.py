@@ -259,9 +259,9 @@ def _vectors(found: Verdict) -> str:
     if pairs is not None:
         low, high = PERCENT * pairs.drop_interval.low, PERCENT * pairs.drop_interval.high
         text += (
-            f"; whether two images are of one class is right {PERCENT * pairs.drop:+.2f} points"
-            f" [95 %: {low:+.2f}, {high:+.2f}] less often than float's, both at a cosine of"
-            f" {pairs.threshold:.4f}"
+            "; pairs of images rightly taken for one class or two: drop"
+            f" {PERCENT * pairs.drop:+.2f} points [95 %: {low:+.2f}, {high:+.2f}], both at float's"
+            f" best cosine, {pairs.threshold:.4f}"
         )
     return text
 
