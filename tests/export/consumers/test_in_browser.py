@@ -6,7 +6,10 @@ import io
 import json
 import os
 import shutil
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +29,7 @@ from strop.export.consumers.readers.chromium import (
     Site,
     opened,
     posted,
+    removed_at_last,
     scores_in_page,
     served,
 )
@@ -190,6 +194,24 @@ def test_the_reader_gives_each_image_and_takes_its_scores(fake: str) -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
     assert asked(fake, "good", pixels).tolist() == [[66, 1, 2, 2, 3], [210, 1, 2, 2, 3]]
     assert not [path for path in Path().iterdir() if path.is_dir()]  # the profile is gone
+
+
+def test_a_folder_that_is_still_written_to_is_removed(tmp_path: Path) -> None:
+    """A helper of Chromium's that outlives it puts files where others were just removed."""
+    folder = tmp_path / "profile"
+    folder.mkdir()
+
+    def write_on() -> None:
+        for number in range(200):
+            with suppress(OSError):
+                (folder / str(number)).mkdir()
+            time.sleep(0.001)
+
+    writer = threading.Thread(target=write_on)
+    with removed_at_last(str(folder)):
+        writer.start()
+    writer.join()
+    assert not folder.exists()
 
 
 def test_a_refusal_is_in_the_programs_own_words(fake: str) -> None:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ NODE_MODULES = "STROP_NODE_MODULES"  # environment variable: where the npm packa
 IMPORT_MAP = '{"imports": {}}'  # in the pages, where the programs' own come
 SILENCE_S = 120.0  # without a post: the page has crashed
 STOP_S = 10.0
+AGAIN_S = 0.05
 MAX_POST_BYTES = 1 << 24
 TYPES = {
     ".html": "text/html",
@@ -174,7 +176,7 @@ def opened(address: str) -> Iterator[subprocess.Popen[bytes]]:
     flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS  # root cannot have one
     # Whoever started this process removes its folder and kills its group: neither a file nor a
     # process that Chromium leaves behind outlives them.
-    with tempfile.TemporaryDirectory(dir=Path.cwd(), ignore_cleanup_errors=True) as profile:
+    with removed_at_last(tempfile.mkdtemp(dir=Path.cwd())) as profile:
         process = subprocess.Popen(
             [browser, *flags, f"--user-data-dir={profile}", address],
             stdin=subprocess.DEVNULL,
@@ -190,3 +192,15 @@ def opened(address: str) -> Iterator[subprocess.Popen[bytes]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def removed_at_last(folder: str) -> Iterator[str]:
+    """Remove a folder in the end, though Chromium's helpers write there for a moment longer."""
+    try:
+        yield folder
+    finally:
+        give_up = time.monotonic() + STOP_S
+        while Path(folder).exists() and time.monotonic() < give_up:
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(AGAIN_S)
