@@ -24,8 +24,7 @@ from strop.export.ir.graph import (
     conv_groups,
 )
 from strop.export.ir.island import Island
-from strop.export.ir.tflite_bytes import SCHEMA_VERSION
-from strop.export.ir.tflite_names import operator_name
+from strop.export.ir.tflite_file import GROUPED, TfliteFile
 from strop.export.ir.tflite_options import operator_of, options_of, shape_inputs
 from strop.export.options.choices import Input, ResultType
 from strop.export.quantize.quantize import QuantizedGraph
@@ -55,14 +54,10 @@ VERSIONS = {
     Kind.ELU: 1,
     Kind.SOFTMAX: 2,
 }
-GROUPED_VERSION = 6  # of CONV_2D
 SIGNATURE = b"serving_default"  # the name that TensorFlow's converter gives
 QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
 REQUANTIZE_VERSION = 2  # int8 from uint8
 QUANTIZE_VERSION = 1  # int8 from float
-# The old field of an operator's code has 8 bits; what does not fit is said by this.
-LARGEST_OLD_CODE = schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
-LEFT_OUT = -1  # an operation's optional input
 DEQUANTIZE_VERSION = 2  # float from int8
 DTYPES = {
     np.dtype(np.int8): schema.TensorType.INT8,
@@ -72,15 +67,12 @@ DTYPES = {
 }
 
 
-class TfliteWriter:
-    """A flatbuffer being filled: its tensors, buffers and operators so far."""
+class TfliteWriter(TfliteFile):
+    """A graph's int8 file being filled."""
 
     def __init__(self, graph: Graph) -> None:
+        super().__init__()
         self.graph = graph
-        self.buffers = [schema.BufferT()]  # buffer 0 is empty by the format's definition
-        self.tensors: list[Any] = []
-        self.operators: list[Any] = []
-        self.codes: dict[tuple[str, int], int] = {}
         self.index: dict[str, int] = {}
         from_islands = {op.output for op in graph.ops if op.kind is Kind.FLOAT}
         for name, tensor in graph.tensors.items():
@@ -145,15 +137,15 @@ class TfliteWriter:
         if input_type is None:
             first = self.add_tensor("image", shape, np.dtype(np.float32))
             self.tensors[taken].name = b"image/int8"
-            self._append(QUANTIZE, QUANTIZE_VERSION, [first], taken, None)
+            self.operation(QUANTIZE, [first], [taken], version=QUANTIZE_VERSION)
         if input_type is Input.UINT8:
             pixels = replace(quant, zero_point=quantized.values.zero)
             first = self.add_tensor("image", shape, np.dtype(np.uint8), quant=pixels)
             self.tensors[taken].name = b"image/int8"
-            self._append(QUANTIZE, REQUANTIZE_VERSION, [first], taken, None)
+            self.operation(QUANTIZE, [first], [taken], version=REQUANTIZE_VERSION)
         if distance:
             term = self._add_term(distance, quant.scale)
-            self._append("ADD", VERSIONS[Kind.ADD], [taken, term], index, schema.AddOptionsT())
+            self.operation("ADD", [taken, term], [index], schema.AddOptionsT(), VERSIONS[Kind.ADD])
         return first
 
     def _add_term(self, distance: int, scale: float) -> int:
@@ -178,52 +170,31 @@ class TfliteWriter:
             output = self._add_real(op.output)
         options = options_of(self.graph, op)
         is_grouped = op.kind is Kind.CONV and conv_groups(self.graph, op) > 1
-        version = GROUPED_VERSION if is_grouped else VERSIONS[op.kind]
-        self._append(operator_of(op), version, inputs, output, options)
+        version = GROUPED if is_grouped else VERSIONS[op.kind]
+        self.operation(operator_of(op), inputs, [output], options, version)
         if output != result:
-            self._append(QUANTIZE, QUANTIZE_VERSION, [output], result, None)
+            self.operation(QUANTIZE, [output], [result], version=QUANTIZE_VERSION)
 
     def _add_island(self, op: Op) -> None:
         """The operations of an island, once for all of its results, and QUANTIZE behind one."""
         key = (op.floats(), op.inputs)
         if key not in self.islands:
-            self.islands[key] = self._add_all(op, [self.real(name) for name in op.inputs])
+            inputs = [self.real(name) for name in op.inputs]
+            self.islands[key] = self.island(op.floats().model, inputs, f"{op.output}/float/")
         found, result = self.islands[key][op.result], self.index[op.output]
         if self.graph.is_real(op.output):
             self.index[op.output] = found
         else:
-            self._append(QUANTIZE, QUANTIZE_VERSION, [found], result, None)
-
-    def _add_all(self, op: Op, inputs: list[int]) -> list[int]:
-        """Tensors, buffers and operators of an island; which of the tensors its outputs are."""
-        island = schema.ModelT.InitFromPackedBuf(op.floats().model, 0)
-        (subgraph,) = island.subgraphs
-        places = dict(zip((int(index) for index in subgraph.inputs), inputs, strict=True))
-        places[LEFT_OUT] = LEFT_OUT
-        first = len(self.buffers) - 1  # both begin with the empty one
-        self.buffers += island.buffers[1:]
-        for at, tensor in enumerate(subgraph.tensors):
-            if at not in places:
-                tensor.buffer += first if tensor.buffer else 0
-                tensor.name = f"{op.output}/float/{tensor.name.decode()}".encode()
-                places[at] = len(self.tensors)
-                self.tensors.append(tensor)
-        for operator in subgraph.operators:
-            code = island.operatorCodes[operator.opcodeIndex]
-            key = (operator_name(island, operator), code.version)
-            operator.opcodeIndex = self.codes.setdefault(key, len(self.codes))
-            operator.inputs = [places[int(index)] for index in operator.inputs]
-            operator.outputs = [places[int(index)] for index in operator.outputs]
-            self.operators.append(operator)
-        return [places[int(index)] for index in subgraph.outputs]
+            self.operation(QUANTIZE, [found], [result], version=QUANTIZE_VERSION)
 
     def real(self, name: str) -> int:
         """A tensor's reals; dequantized once, for all that read them."""
         if self.graph.is_real(name):
             return self.index[name]
         if name not in self.reals:
-            self.reals[name] = self._add_real(name)
-            self._append(DEQUANTIZE, DEQUANTIZE_VERSION, [self.index[name]], self.reals[name], None)
+            codes, reals = self.index[name], self._add_real(name)
+            self.reals[name] = reals
+            self.operation(DEQUANTIZE, [codes], [reals], version=DEQUANTIZE_VERSION)
         return self.reals[name]
 
     def _add_real(self, name: str) -> int:
@@ -232,18 +203,6 @@ class TfliteWriter:
     def _add_int32(self, op: Op, values: Array) -> int:
         name = f"{op.output}/{op.kind.value.lower()}"
         return self.add_tensor(name, values.shape, values.dtype, values=values)
-
-    def _append(
-        self, name: str, version: int, inputs: list[int], output: int, options: Any
-    ) -> None:
-        operator = schema.OperatorT()
-        operator.opcodeIndex = self.codes.setdefault((name, version), len(self.codes))
-        operator.inputs, operator.outputs = inputs, [output]
-        if options is not None:
-            operator.builtinOptions = options
-            kind = type(options).__name__.removesuffix("T")
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-        self.operators.append(operator)
 
     def add_result(self, result_type: ResultType) -> int:
         """Give the output's place, behind what turns int8 codes into another type."""
@@ -256,22 +215,14 @@ class TfliteWriter:
         quant = self.graph.quant(name)
         shifted = replace(quant, zero_point=quant.zero_point - CODE_MIN)
         result = self.add_tensor(f"{name}/uint8", shape, np.dtype(np.uint8), quant=shifted)
-        self._append(QUANTIZE, REQUANTIZE_VERSION, [codes], result, None)
+        self.operation(QUANTIZE, [codes], [result], version=REQUANTIZE_VERSION)
         return result
 
     def finish(self, image: int, scores: int, names: tuple[str, str]) -> Any:
         """Return a schema.ModelT of all; `names` are of input and output in the signature."""
         _name_once(self.tensors, {image: "image", scores: "scores"})
-        subgraph = schema.SubGraphT()
-        subgraph.name = b"main"
-        subgraph.tensors, subgraph.operators = self.tensors, self.operators
-        subgraph.inputs, subgraph.outputs = [image], [scores]
-        model = schema.ModelT()
-        model.version = SCHEMA_VERSION
-        model.description = b"strop int8"
-        model.operatorCodes = [_operator_code(name, version) for name, version in self.codes]
+        model = self.model([image], [scores], "strop int8")
         model.signatureDefs = [_signature(image, scores, names)]
-        model.subgraphs, model.buffers = [subgraph], self.buffers
         return model
 
 
@@ -303,14 +254,6 @@ def _tensor_map(name: str, index: int) -> Any:
     tensor_map = schema.TensorMapT()
     tensor_map.name, tensor_map.tensorIndex = name.encode(), index
     return tensor_map
-
-
-def _operator_code(name: str, version: int) -> Any:
-    code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, name)
-    code.deprecatedBuiltinCode = min(code.builtinCode, LARGEST_OLD_CODE)
-    code.version = version
-    return code
 
 
 def _quantization(quant: QuantParams) -> Any:

@@ -1,4 +1,4 @@
-"""Adds tensors, constants and operators to the first graph of a schema.ModelT.
+"""Makes operators, and adds tensors, constants and operators to a schema.ModelT's first graph.
 
 Source: TensorFlow Lite schema, version 3,
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
@@ -61,14 +61,33 @@ def new_operator(
         output: Place of a tensor.
         options: An object of the schema, as ReshapeOptionsT; None for one without.
     """
+    model.operatorCodes.append(operator_code(kind, 1))
+    return operator_with(len(model.operatorCodes) - 1, inputs, [output], options)
+
+
+def operator_code(kind: str, version: int) -> Any:
+    """Make the entry of an operation, by TFLite's name, in a file's list of operations."""
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, kind)
     code.deprecatedBuiltinCode = min(code.builtinCode, LARGEST_OLD_CODE)
-    code.version = 1
-    model.operatorCodes.append(code)
+    code.version = version
+    return code
+
+
+def operator_with(
+    code: int, inputs: Sequence[int], outputs: Sequence[int], options: Any = None
+) -> Any:
+    """Make an operator.
+
+    Args:
+        code: Place of its entry in the file's list of operations.
+        inputs: Places of tensors.
+        outputs: Places of tensors.
+        options: An object of the schema, as ReshapeOptionsT; None for one without.
+    """
     operator = schema.OperatorT()
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs, operator.outputs = list(inputs), [output]
+    operator.opcodeIndex = code
+    operator.inputs, operator.outputs = list(inputs), list(outputs)
     if options is not None:
         operator.builtinOptions = options
         name = type(options).__name__.removesuffix("T")

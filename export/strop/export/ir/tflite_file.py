@@ -1,4 +1,4 @@
-"""A float .tflite being written: tensors, constants and operations, one after another.
+"""A .tflite being written: tensors, constants and operations, one after another.
 
 Source: TensorFlow Lite schema, version 3,
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import Array
 from strop.export.ir.tflite_bytes import SCHEMA_VERSION, packed
-from strop.export.ir.tflite_edit import LARGEST_OLD_CODE
+from strop.export.ir.tflite_edit import operator_code, operator_with
 from strop.export.ir.tflite_names import operator_name
 
 GROUPED = 6  # the version of CONV_2D that has groups
@@ -26,19 +26,26 @@ DTYPES = {
 
 
 class TfliteFile:
-    """What has been written so far."""
+    """What has been written so far.
+
+    Attributes:
+        buffers: The contents of constants; the first one is empty.
+        tensors: schema.TensorT each, by place.
+        operators: schema.OperatorT each, in the order they run.
+        codes: Place of each operation, by TFLite's name and version, in the file's list.
+    """
 
     def __init__(self) -> None:
-        self._buffers = [schema.BufferT()]  # buffer 0 is empty by the format's definition
-        self._tensors: list[Any] = []
-        self._operators: list[Any] = []
-        self._codes: dict[tuple[str, int], int] = {}
+        self.buffers = [schema.BufferT()]  # buffer 0 is empty by the format's definition
+        self.tensors: list[Any] = []
+        self.operators: list[Any] = []
+        self.codes: dict[tuple[str, int], int] = {}
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """TFLite's names of the operations, in order."""
-        names = [name for name, _ in self._codes]
-        return tuple(names[operator.opcodeIndex] for operator in self._operators)
+        names = [name for name, _ in self.codes]
+        return tuple(names[operator.opcodeIndex] for operator in self.operators)
 
     def tensor(self, name: str, shape: Sequence[int]) -> int:
         """Add a float32 activation, and return its place."""
@@ -49,8 +56,8 @@ class TfliteFile:
         dtype = np.dtype(np.float32 if values.dtype.kind == "f" else np.int32)
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(values, dtype).tobytes(), np.uint8)
-        self._buffers.append(buffer)
-        return self._added(name, values.shape, dtype, len(self._buffers) - 1)
+        self.buffers.append(buffer)
+        return self._added(name, values.shape, dtype, len(self.buffers) - 1)
 
     def operation(
         self,
@@ -69,67 +76,59 @@ class TfliteFile:
             options: An object of the schema, as Conv2DOptionsT; None for one without.
             version: Of the operation.
         """
-        operator = schema.OperatorT()
-        operator.opcodeIndex = self._codes.setdefault((kind, version), len(self._codes))
-        operator.inputs, operator.outputs = list(inputs), list(outputs)
-        if options is not None:
-            operator.builtinOptions = options
-            name = type(options).__name__.removesuffix("T")
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-        self._operators.append(operator)
+        code = self.codes.setdefault((kind, version), len(self.codes))
+        self.operators.append(operator_with(code, inputs, outputs, options))
 
-    def island(self, model: bytes, inputs: Sequence[int]) -> list[int]:
+    def island(self, model: bytes, inputs: Sequence[int], prefix: str = "") -> list[int]:
         """Add all of another .tflite of one subgraph, and return the places of its outputs.
 
         Args:
             model: The flatbuffer.
             inputs: Places of the tensors that are its inputs here.
+            prefix: In front of its tensors' names.
         """
         other = schema.ModelT.InitFromPackedBuf(model, 0)
         (subgraph,) = other.subgraphs
         places = dict(zip((int(index) for index in subgraph.inputs), inputs, strict=True))
         places[LEFT_OUT] = LEFT_OUT
-        first = len(self._buffers) - 1  # both begin with the empty one
-        self._buffers += other.buffers[1:]
+        first = len(self.buffers) - 1  # both begin with the empty one
+        self.buffers += other.buffers[1:]
         for at, tensor in enumerate(subgraph.tensors):
             if at not in places:
                 tensor.buffer += first if tensor.buffer else 0
-                places[at] = len(self._tensors)
-                self._tensors.append(tensor)
+                tensor.name = prefix.encode() + tensor.name
+                places[at] = len(self.tensors)
+                self.tensors.append(tensor)
         for operator in subgraph.operators:
             key = (
                 operator_name(other, operator),
                 other.operatorCodes[operator.opcodeIndex].version,
             )
-            operator.opcodeIndex = self._codes.setdefault(key, len(self._codes))
+            operator.opcodeIndex = self.codes.setdefault(key, len(self.codes))
             operator.inputs = [places[int(index)] for index in operator.inputs]
             operator.outputs = [places[int(index)] for index in operator.outputs]
-            self._operators.append(operator)
+            self.operators.append(operator)
         return [places[int(index)] for index in subgraph.outputs]
 
     def packed(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """Return the flatbuffer of all that was added."""
+        return packed(self.model(inputs, outputs, "strop float model"))
+
+    def model(self, inputs: Sequence[int], outputs: Sequence[int], description: str) -> Any:
+        """Return a schema.ModelT of all that was added."""
         subgraph = schema.SubGraphT()
         subgraph.name = b"main"
-        subgraph.tensors, subgraph.operators = self._tensors, self._operators
+        subgraph.tensors, subgraph.operators = self.tensors, self.operators
         subgraph.inputs, subgraph.outputs = list(inputs), list(outputs)
         model = schema.ModelT()
-        model.version, model.description = SCHEMA_VERSION, b"strop float model"
-        model.operatorCodes = [_code(kind, version) for kind, version in self._codes]
-        model.subgraphs, model.buffers = [subgraph], self._buffers
-        return packed(model)
+        model.version, model.description = SCHEMA_VERSION, description.encode()
+        model.operatorCodes = [operator_code(kind, version) for kind, version in self.codes]
+        model.subgraphs, model.buffers = [subgraph], self.buffers
+        return model
 
     def _added(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], buffer: int) -> int:
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.hasRank = name.encode(), list(shape), True
         tensor.type, tensor.buffer = DTYPES[dtype], buffer
-        self._tensors.append(tensor)
-        return len(self._tensors) - 1
-
-
-def _code(kind: str, version: int) -> Any:
-    code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, kind)
-    code.deprecatedBuiltinCode = min(code.builtinCode, LARGEST_OLD_CODE)
-    code.version = version
-    return code
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
