@@ -183,8 +183,7 @@ def accuracy(found: ModelAnswers, truth: Truth) -> Accuracy:
     if truth.rows is None or truth.task is Task.REGRESS:
         return UNKNOWN
     if truth.task is Task.EMBED:
-        own, right = classes_of_nearest(nearest(found.outputs), truth.rows)
-        return Accuracy(top1=_share_of(same(own, right))) if len(right) else UNKNOWN
+        return _recall(nearest(found.outputs), truth)
     top5 = precision = None
     if truth.task is Task.CLASSIFY:
         top5 = _share_of((found.best == truth.rows).any(axis=1))
@@ -206,13 +205,13 @@ def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -
     Raises:
         MeasurementError: A regression on fewer than two images, an embedding on fewer than three.
     """
+    if truth.task is Task.EMBED and reference is not None:
+        return _compare_vectors(found, reference, truth)
     own = accuracy(found, truth)
     if truth.task is Task.REGRESS:
         return Comparison(found=own, errors=_errors(found, reference, truth))
     if reference is None:
         return Comparison(found=own)
-    if truth.task is Task.EMBED:
-        return _compare_vectors(found, reference, truth, own)
     by_label: tuple[float, ...] = ()
     if truth.task is Task.MULTILABEL:
         by_label = label_agreement(reference.rows, found.rows)
@@ -226,9 +225,15 @@ def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -
     )
 
 
-def _compare_vectors(
-    found: ModelAnswers, reference: ModelAnswers, truth: Truth, own: Accuracy
-) -> Comparison:
+def _recall(found: Answers, truth: Truth) -> Accuracy:
+    """How often the nearest other image, as `nearest` gives it, is of an image's class."""
+    if truth.rows is None:
+        return UNKNOWN
+    own, right = classes_of_nearest(found, truth.rows)
+    return Accuracy(top1=_share_of(same(own, right))) if len(right) else UNKNOWN
+
+
+def _compare_vectors(found: ModelAnswers, reference: ModelAnswers, truth: Truth) -> Comparison:
     after, before = nearest(found.outputs), nearest(reference.outputs)
     lost = classes = None
     if truth.rows is not None:
@@ -236,8 +241,8 @@ def _compare_vectors(
         (was, right), (now, _) = (classes_of_nearest(each, truth.rows) for each in (before, after))
         lost = drop(was, now, right) if len(right) else None
     return Comparison(
-        found=own,
-        reference=accuracy(reference, truth),
+        found=_recall(after, truth),
+        reference=_recall(before, truth),
         agreement=agreement(before, after),
         drop=lost,
         constant=constant(before),

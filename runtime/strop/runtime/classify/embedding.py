@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from strop.runtime.classify.regression_error import beyond
 from strop.runtime.errors import MeasurementError
 from strop.runtime.statistics.intervals import CONFIDENCE, Interval
 from strop.runtime.statistics.student import student_quantile
@@ -106,7 +107,7 @@ def embedding_error(
         # "lower" is a cosine of an image, and never between two.
         cosine_low=float(np.percentile(cosines, PERCENTILE, method="lower")),
         cosine_worst=float(cosines.min()),
-        beyond=1 - (1 - CONFIDENCE) ** (1 / len(cosines)),
+        beyond=beyond(len(cosines)),
         verification=verification,
     )
 
