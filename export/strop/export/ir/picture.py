@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from strop.runtime.artifact.contract import MAX_SIDE, Layout
 from strop.runtime.errors import SourceError
@@ -27,6 +29,26 @@ class Picture:
     height: int
     width: int
     channels: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureFile(Picture):
+    """A vetted file of another program: one picture in, one result out.
+
+    Attributes:
+        path: Where it is.
+        content: The file's bytes.
+        names: Of input and output, as the file has them.
+    """
+
+    path: Path
+    content: bytes
+    names: tuple[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def picture_of(

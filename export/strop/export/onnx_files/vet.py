@@ -8,7 +8,6 @@ Source: onnx/onnx.proto; https://onnx.ai/onnx/operators/
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from strop.export.ir.graph import Array
-from strop.export.ir.picture import Picture, picture_of
+from strop.export.ir.picture import Picture, PictureFile, picture_of
 from strop.runtime.artifact.contract import Layout
 from strop.runtime.artifact.onnx_external import refuse_external_data
 from strop.runtime.artifact.onnx_fields import check_onnx
@@ -46,35 +45,16 @@ RANDOM = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OnnxFile:
-    """A vetted .onnx: one picture in, one result out.
+class OnnxFile(PictureFile):
+    """A vetted .onnx.
 
     Attributes:
-        path: Where it is.
         model: As it was parsed.
-        content: The file's bytes.
         opset: Version of ONNX' own operators.
-        names: Of input and output.
-        is_nchw: Whether the picture's channels come before its rows.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
-        channels: 1 or 3.
     """
 
-    path: Path
     model: onnx.ModelProto
-    content: bytes
     opset: int
-    names: tuple[str, str]
-    is_nchw: bool
-    height: int
-    width: int
-    channels: int
-
-    @property
-    def sha256(self) -> str:
-        """Of the file, in hex."""
-        return hashlib.sha256(self.content).hexdigest()
 
 
 def open_onnx(path: Path, *, size: tuple[int, int] | None = None) -> OnnxFile:

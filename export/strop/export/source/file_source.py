@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from strop.export.ir.graph import Array
+from strop.export.ir.picture import PictureFile
 from strop.export.source.normalization import is_identity
 from strop.export.source.source import Source, sanitized
 
 Means = tuple[float, ...]
-
-
-class PictureFile(Protocol):
-    """A vetted file: one picture in, one row of scores out."""
-
-    @property
-    def path(self) -> Path:
-        """Where it is."""
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """Of input and output."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the file, in hex."""
-
-    @property
-    def is_nchw(self) -> bool:
-        """Whether the picture's channels come before its rows."""
-
-    @property
-    def height(self) -> int:
-        """Of the picture, in pixels."""
-
-    @property
-    def width(self) -> int:
-        """Of the picture, in pixels."""
-
-    @property
-    def channels(self) -> int:
-        """1 or 3."""
 
 
 def file_source(

@@ -9,7 +9,6 @@ https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_traini
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from strop.engine_watch import EngineAtWork
-from strop.export.ir.picture import picture_of
+from strop.export.ir.picture import PictureFile, picture_of
 from strop.export.ir.tflite_names import layer_name
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.export.tflite_files.operators import QUANTIZED, check_operators, check_order
@@ -48,33 +47,14 @@ FLATBUFFER_ERRORS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FloatTflite:
-    """A vetted .tflite: one picture in, one result out, float32 between them.
+class FloatTflite(PictureFile):
+    """A vetted .tflite: float32 between picture and result; its names are the signature's.
 
     Attributes:
-        path: Where it is.
-        content: The file's bytes.
-        names: Of input and output, as its signature has them.
         takes_bytes: Whether its input is uint8, which it casts to float itself.
-        is_nchw: Whether the picture's channels come before its rows.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
-        channels: 1 or 3.
     """
 
-    path: Path
-    content: bytes
-    names: tuple[str, str]
     takes_bytes: bool
-    is_nchw: bool
-    height: int
-    width: int
-    channels: int
-
-    @property
-    def sha256(self) -> str:
-        """Of the file, in hex."""
-        return hashlib.sha256(self.content).hexdigest()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
