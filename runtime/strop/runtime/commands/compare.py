@@ -11,10 +11,8 @@ from strop.runtime.classify.vector_index import cosine_of
 from strop.runtime.commands.flags.contract import (
     add_contract_flags,
     add_engine_flags,
-    open_as_given,
-    opening_from_flags,
 )
-from strop.runtime.commands.notes import note_remark, require_vectors, settings
+from strop.runtime.commands.vector_artifact import opened_for_vectors
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -41,10 +39,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StropError: As `strop.runtime.open` and `Classifier.vector`; the artifact gives none.
     """
-    with open_as_given(opening_from_flags(options)) as classifier:
-        require_vectors(classifier, options.artifact)
-        console.settings(f"compare {options.artifact}", settings(classifier))
-        note_remark(classifier)
+    with opened_for_vectors(options, "compare", {}) as classifier:
         vectors = [classifier.vector(path).tolist() for path in (options.first, options.second)]
     cosine = cosine_of(*vectors)
     if options.json:

@@ -9,7 +9,6 @@ from strop.runtime.check.judge.certified import difference_from_manifest
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.decision import in_words
 from strop.runtime.engines import Engine
-from strop.runtime.errors import ContractError
 from strop.runtime.machine.cooldown import CoolDown, cool_down
 from strop.runtime.machine.disturbance import COOL_REMEDY
 
@@ -25,20 +24,6 @@ def note_remark(opened: Classifier | Engine) -> None:
     """Say why an artifact runs otherwise than such files do, where it does."""
     if opened.remark:
         console.note(opened.remark)
-
-
-def require_vectors(classifier: Classifier, artifact: Path) -> None:
-    """Refuse an artifact whose answers are no vectors.
-
-    Raises:
-        ContractError: They are classes or numbers.
-    """
-    if not classifier.gives_vectors:
-        found = in_words(classifier.decision, classifier.contract.labels)
-        raise ContractError(
-            f"{artifact}: {found}, and needed is a vector for each image; export it with --no-top,"
-            " or give --task embed"
-        )
 
 
 def settings(classifier: Classifier) -> dict[str, object]:

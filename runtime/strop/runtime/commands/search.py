@@ -14,11 +14,9 @@ from strop.runtime.classify.vector_index import IndexFacts, matches, read_index
 from strop.runtime.commands.flags.contract import (
     add_contract_flags,
     add_engine_flags,
-    open_as_given,
-    opening_from_flags,
 )
 from strop.runtime.commands.flags.numbers import positive
-from strop.runtime.commands.notes import note_remark, require_vectors, settings
+from strop.runtime.commands.vector_artifact import opened_for_vectors
 
 DEFAULT_TOP = 5
 
@@ -55,11 +53,8 @@ def run(options: argparse.Namespace) -> int:
             gives no vectors.
     """
     index = read_index(options.index)
-    with open_as_given(opening_from_flags(options)) as classifier:
-        require_vectors(classifier, options.artifact)
-        echoed = {"index": f"{options.index}, {len(index.vectors)} images"}
-        console.settings(f"search {options.artifact}", settings(classifier) | echoed)
-        note_remark(classifier)
+    echoed = {"index": f"{options.index}, {len(index.vectors)} images"}
+    with opened_for_vectors(options, "search", echoed) as classifier:
         if not _is_of_same_model(index.facts, classifier, options.artifact):
             console.note(
                 f"{options.index}: is of another model than {options.artifact}, so that the cosines"
