@@ -185,7 +185,7 @@ CASES: dict[str, tuple[onnx.ModelProto, str]] = {
     ),
     "a type that there is none of": (
         changed(of_no_type),
-        "input image is of type 99; needed is float32",
+        "input image is of type 99; needed is float32, or uint8",
     ),
     "a name of two lines": (changed(name_of_two_lines), "a name in it is no text; it is damaged"),
     "sequences": (changed(as_sequence), "input image is a sequence; needed is one picture"),
@@ -202,7 +202,7 @@ CASES: dict[str, tuple[onnx.ModelProto, str]] = {
     "external data": (changed(kept_elsewhere), "kept in another file.*join them"),
     "weights that are not finite": (changed(nan_weights), "1 of 216 weights of constant_0 are NaN"),
     "weights that are cut": (changed(too_few_values), "constant_0 do not fit its shape"),
-    "text": (changed(as_text), "input image is string; needed is float32"),
+    "text": (changed(as_text), "input image is string; needed is float32, or uint8"),
     "no picture": (changed(side(1, 7)), r"image is \(\?, 7, 12, 12\); pictures have 1"),
     "a fixed batch": (changed(side(0, 8)), "batch fixed to 8 images; export it with one"),
     "an open size": (changed(open_side), r"its size left open; pass --size HxW"),

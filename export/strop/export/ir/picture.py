@@ -39,11 +39,13 @@ class PictureFile(Picture):
         path: Where it is.
         content: The file's bytes.
         names: Of input and output, as the file has them.
+        takes_bytes: Whether its input is uint8, which it casts to float itself.
     """
 
     path: Path
     content: bytes
     names: tuple[str, str]
+    takes_bytes: bool
 
     @property
     def sha256(self) -> str:

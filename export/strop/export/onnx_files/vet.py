@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,14 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from strop.export.ir.graph import Array
-from strop.export.ir.picture import Picture, PictureFile, picture_of
-from strop.runtime.artifact.contract import Layout
+from strop.export.ir.picture import PictureFile
+from strop.export.onnx_files.node_order import put_in_order
+from strop.export.onnx_files.picture_input import (
+    first_computing_in_bytes,
+    input_picture,
+    is_bytes,
+)
+from strop.export.onnx_files.widen import widened
 from strop.runtime.artifact.onnx_external import refuse_external_data
 from strop.runtime.artifact.onnx_fields import check_onnx
 from strop.runtime.errors import ArtifactError, SourceError
@@ -49,11 +56,13 @@ class OnnxFile(PictureFile):
     """A vetted .onnx.
 
     Attributes:
-        model: As it was parsed.
+        model: As it was parsed, with float32 for float16.
+        float32_content: The bytes of that; the file's own where it holds no float16.
         opset: Version of ONNX' own operators.
     """
 
     model: onnx.ModelProto
+    float32_content: bytes
     opset: int
 
 
@@ -88,13 +97,18 @@ def vetted(
     """
     opset = _opset(model, path)
     _check_graph(model.graph, path)
+    _put_in_order(model.graph, path)
+    model, float32_content = _in_float32(model, content, path)
     _check_finite(model.graph, path)
     image, result = _single_ends(model.graph, path)
-    picture = _picture(image, size, path)
+    picture = input_picture(image, size, path)
+    _check_bytes(model.graph, image, path)
     return OnnxFile(
         path=path,
         model=model,
         content=content,
+        float32_content=float32_content,
+        takes_bytes=is_bytes(image),
         opset=opset,
         names=(image.name, result.name),
         is_nchw=picture.is_nchw,
@@ -189,6 +203,28 @@ def _why_not(node: onnx.NodeProto) -> str:
     return ""
 
 
+def _put_in_order(graph: onnx.GraphProto, path: Path) -> None:
+    try:
+        put_in_order(graph)
+    except CycleError as err:
+        raise SourceError(
+            f"{path}: its nodes wait for each other's results; it is damaged: export it again"
+        ) from err
+
+
+def _in_float32(
+    model: onnx.ModelProto, content: bytes, path: Path
+) -> tuple[onnx.ModelProto, bytes]:
+    """The model without float16, and its bytes."""
+    try:
+        wide = widened(model)
+    except (TypeError, ValueError, KeyError) as err:
+        raise SourceError(
+            f"{path}: the values of a float16 tensor do not fit its shape ({err}); export it again"
+        ) from err
+    return (wide, content) if wide is model else (wide, wide.SerializeToString())
+
+
 def _check_finite(graph: onnx.GraphProto, path: Path) -> None:
     for tensor in graph.initializer:
         if tensor.data_type != onnx.TensorProto.FLOAT:
@@ -216,6 +252,15 @@ def initial(tensor: onnx.TensorProto, path: Path) -> Array:
         ) from err
 
 
+def _check_bytes(graph: onnx.GraphProto, image: onnx.ValueInfoProto, path: Path) -> None:
+    node = first_computing_in_bytes(graph, image) if is_bytes(image) else None
+    if node is not None:
+        raise SourceError(
+            f"{path}: {place_of(node)} is {node.op_type} of a picture in bytes; needed is a Cast to"
+            " float32 in front of it"
+        )
+
+
 def _single_ends(
     graph: onnx.GraphProto, path: Path
 ) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
@@ -229,27 +274,3 @@ def _single_ends(
                 f" single {what}, or cut the others off with onnx.utils.extract_model"
             )
     return inputs[0], graph.output[0]
-
-
-def _picture(image: onnx.ValueInfoProto, size: tuple[int, int] | None, path: Path) -> Picture:
-    where = f"{path}: input {image.name}"
-    return picture_of(list(_sides(_floats(image, where))), size, usual=Layout.NCHW, where=where)
-
-
-def _floats(image: onnx.ValueInfoProto, where: str) -> onnx.TypeProto.Tensor:
-    """The input's type, which has to be a tensor of float32."""
-    kind = image.type.WhichOneof("value")
-    if kind != "tensor_type":
-        found = "without a type" if kind is None else f"a {kind.removesuffix('_type')}"
-        raise SourceError(f"{where} is {found}; needed is one picture, a float32 tensor")
-    tensor = image.type.tensor_type
-    if tensor.elem_type != onnx.TensorProto.FLOAT:
-        names = {code: name.lower() for name, code in onnx.TensorProto.DataType.items()}
-        found = names.get(tensor.elem_type, f"of type {tensor.elem_type}")
-        raise SourceError(f"{where} is {found}; needed is float32: export the model in float32")
-    return tensor
-
-
-def _sides(tensor: onnx.TypeProto.Tensor) -> Iterator[int | None]:
-    for side in tensor.shape.dim:
-        yield side.dim_value if side.HasField("dim_value") and side.dim_value > 0 else None

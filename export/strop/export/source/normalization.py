@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from strop.export.ir.picture import PictureFile
 from strop.runtime.errors import SourceError
 
 Normalization = float | Sequence[float] | None
@@ -24,6 +25,22 @@ def per_channel(
     stds = _per_channel("std", std, 1.0, channels, where)
     if min(stds) <= 0:
         raise SourceError(f"{where}: std is {list(stds)}; every value must be > 0")
+    return means, stds
+
+
+def of_picture(
+    file: PictureFile, mean: Normalization, std: Normalization
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what stands in front of another program's file, as `per_channel` does.
+
+    Raises:
+        SourceError: As `per_channel`; or the file takes bytes, which nothing can stand in front of.
+    """
+    means, stds = per_channel(mean, std, file.channels, where=str(file.path))
+    if file.takes_bytes and not is_identity(means, stds):
+        raise SourceError(
+            f"{file.path}: its input is uint8, the pixels as they are; leave out --mean and --std"
+        )
     return means, stds
 
 

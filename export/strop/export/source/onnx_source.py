@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from strop.export.ir.graph import Array
 from strop.export.ir.quiet_session import quiet_options
 from strop.export.onnx_files.read import as_tflite
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.file_source import file_source
-from strop.export.source.normalization import Normalization, per_channel
+from strop.export.source.normalization import Normalization, of_picture
 from strop.export.source.source import Source
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import SourceError
@@ -38,12 +40,13 @@ def onnx_source(
         SourceError: strop cannot read it, or a setting does not fit.
     """
     file = open_onnx(path, size=size)
-    means, stds = per_channel(mean, std, file.channels, where=str(path))
+    means, stds = of_picture(file, mean, std)
     written = as_tflite(file, mean=means, std=stds)
     session = _session(file)
+    dtype = np.uint8 if file.takes_bytes else np.float32
 
     def run(images: Array) -> Array:
-        row: Array = session.run(None, {file.names[0]: images})[0]
+        row: Array = session.run(None, {file.names[0]: images.astype(dtype)})[0]
         return row
 
     return file_source(
@@ -61,7 +64,7 @@ def _session(file: OnnxFile) -> onnxruntime.InferenceSession:
     try:
         # Bytes and not the path: there is no folder then that it could read other files of.
         return onnxruntime.InferenceSession(
-            file.content, options, providers=["CPUExecutionProvider"]
+            file.float32_content, options, providers=["CPUExecutionProvider"]
         )
     except Exception as err:  # its errors have no base class of their own
         line = " ".join(str(err).split())[:300]

@@ -15,7 +15,7 @@ from strop.engine_watch import EngineAtWork
 from strop.export.ir.graph import Array
 from strop.export.source.file_facts import facts_of_tflite
 from strop.export.source.file_source import file_source
-from strop.export.source.normalization import Normalization, is_identity, per_channel
+from strop.export.source.normalization import Normalization, of_picture
 from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.export.tflite_files.read import as_tflite
@@ -49,11 +49,7 @@ def tflite_source(
     facts = facts_of_tflite(path)
     mean = facts.mean if mean is None else mean
     std = facts.std if std is None else std
-    means, stds = per_channel(mean, std, file.channels, where=str(path))
-    if file.takes_bytes and not is_identity(means, stds):
-        raise SourceError(
-            f"{path}: its input is uint8, the pixels as they are; leave out --mean and --std"
-        )
+    means, stds = of_picture(file, mean, std)
     written = as_tflite(file, mean=means, std=stds)
     source = file_source(
         file,

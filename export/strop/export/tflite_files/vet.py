@@ -48,13 +48,7 @@ FLATBUFFER_ERRORS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FloatTflite(PictureFile):
-    """A vetted .tflite: float32 between picture and result; its names are the signature's.
-
-    Attributes:
-        takes_bytes: Whether its input is uint8, which it casts to float itself.
-    """
-
-    takes_bytes: bool
+    """A vetted .tflite: float32 between picture and result; its names are the signature's."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
