@@ -18,6 +18,10 @@ MOST_OF_SIZE = 2e-5
 # rounding: every layer rounds, not the pixels alone. Measured with an EfficientNetV2-B0 of random
 # weights, whose answer to noise changes by 0.07: TensorFlow's own two ways differ by 1.5 of it.
 MOST_OF_ROUNDING = 8.0
+# One draw may hit a direction that the network does not magnify. Three EfficientNet-B0 of random
+# weights in ONNX Runtime and in LiteRT differ by more than 8 times what one draw shows on 3.8 % of
+# the images, two draws on 1.1 %, four on 0.13 %, eight on none of 51.
+ROUNDING_DRAWS = 8
 ROUNDING_SEED = 0
 
 
@@ -50,14 +54,16 @@ def rounding_of(scores: Callable[[Array], Array], images: Array) -> Array:
 
     Args:
         scores: From float32 images to float64 [N, classes].
-        images: [N, H, W, C].
+        images: [N, H, W, C], N > 0.
 
     Returns:
-        float64 [N]: the largest change of each image's scores where every pixel is moved to one
-        of the float32 numbers beside it, drawn at random.
+        float64 [N]: the largest change of each image's scores in ROUNDING_DRAWS draws, where every
+        pixel is moved by the last digit of the largest one, up or down at random. Black ones
+        move too: a normalization in front makes numbers of the largest one's size of them.
     """
     reals = images.astype(np.float32)
-    ways = np.random.default_rng(ROUNDING_SEED).choice([-np.inf, np.inf], reals.shape)
-    moved = np.nextafter(reals, ways.astype(np.float32))
-    changes: Array = np.abs(scores(moved) - scores(reals)).max(axis=1)
+    digit = np.spacing(np.abs(reals).max())
+    expected, rng = scores(reals), np.random.default_rng(ROUNDING_SEED)
+    moved = (reals + rng.choice([-digit, digit], reals.shape) for _ in range(ROUNDING_DRAWS))
+    changes: Array = np.max([np.abs(scores(each) - expected).max(axis=1) for each in moved], axis=0)
     return changes
