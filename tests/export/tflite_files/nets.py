@@ -76,6 +76,26 @@ def half_weights(model: Any) -> None:
     subgraph.operators = [*front, *subgraph.operators]
 
 
+def int8_weights(model: Any) -> None:
+    """Store weights as int8, which operations in float read: dynamic range."""
+    (subgraph,) = model.subgraphs
+    for index, tensor in enumerate(subgraph.tensors):
+        shape = indices_of(tensor.shape)
+        if not is_constant(model, index) or len(shape) < 2:
+            continue
+        values = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32).reshape(shape)
+        scales = np.abs(values).max(axis=tuple(range(1, len(shape)))) / 127
+        codes = np.rint(values / scales.reshape(-1, *[1] * (len(shape) - 1))).astype(np.int8)
+        set_values(model, tensor, codes)
+        tensor.type, tensor.quantization = (
+            schema.TensorType.INT8,
+            schema.QuantizationParametersT(),
+        )
+        tensor.quantization.scale = scales.tolist()
+        tensor.quantization.zeroPoint = [0] * len(scales)
+        tensor.quantization.quantizedDimension = 0
+
+
 def sparse_weights(model: Any) -> None:
     """Store the dense layer's weights as float16, without their zeros, as MediaPipe does."""
     (subgraph,) = model.subgraphs

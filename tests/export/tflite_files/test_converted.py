@@ -22,6 +22,7 @@ from strop.runtime.errors import SourceError
 
 OPTIMIZED = [tf.lite.Optimize.DEFAULT]
 HALF = 2e-3  # of a probability; float16 keeps 11 bits of each weight
+CODES = 3e-2  # likewise; int8 keeps 8
 
 
 def keras_net(side: int | None = SIDE) -> keras.Model:
@@ -55,8 +56,12 @@ def answers(source: Source, images: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("settings", "slack"),
-    [({}, 1e-6), ({"optimizations": OPTIMIZED, "is_float16": True}, HALF)],
-    ids=["float32", "float16 weights"],
+    [
+        ({}, 1e-6),
+        ({"optimizations": OPTIMIZED, "is_float16": True}, HALF),
+        ({"optimizations": OPTIMIZED}, CODES),
+    ],
+    ids=["float32", "float16 weights", "int8 weights"],
 )
 def test_a_file_with_an_open_batch_is_the_model(
     settings: dict[str, object], slack: float, tmp_path: Path

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_scores
 from tests.export.graphs import signal_to_noise_db, steps_of
-from tests.export.onnx_files.test_layers import assert_same_function
+from tests.export.onnx_files.test_layers import assert_same_function, by_litert
 from tests.export.onnx_files.test_random_nets import LEAST_DB, random_source
 from tests.export.tflite_files.nets import (
+    SIDE,
+    WIDTH,
     Change,
     changed,
     channels_first,
     half_weights,
+    int8_weights,
     open_batch,
     plain,
     saved,
@@ -59,6 +63,23 @@ def test_sparse_weights_are_read(tmp_path: Path) -> None:
     graph = float_graph(source)
     assert [op.kind for op in graph.ops] == [Kind.CONV, Kind.MEAN, Kind.DENSE]
     assert np.count_nonzero(graph.data(graph.ops[-1].inputs[1])) == 7
+
+
+def test_int8_weights_are_the_floats_that_they_stand_for(tmp_path: Path) -> None:
+    path = saved(changed(plain(), int8_weights), tmp_path)
+    source = load_model_file(path)
+    assert_same_function(source)
+    assert "its int8 weights (dynamic range)" in source.facts.notes[0]
+    assert source.sha256 == sha256(path.read_bytes()).hexdigest()
+    # LiteRT's own kernels round the activations of such a file to int8, here of two layers.
+    images = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3)).astype(np.float32)
+    own, found = by_litert(path.read_bytes(), images), source.scores(images)
+    assert 0 < np.abs(found - own).max() <= 2 * np.abs(own).max() / 127
+    # All codes are used, so that int8 weights of strop's are these again.
+    graph = float_graph(source)
+    kernel = graph.data(graph.ops[0].inputs[1])
+    steps = np.abs(kernel).reshape(WIDTH, -1).max(axis=1).reshape(-1, 1, 1, 1) / 127
+    np.testing.assert_allclose(kernel / steps, np.rint(kernel / steps), atol=1e-4)
 
 
 @pytest.mark.parametrize("change", [channels_first, takes_bytes], ids=["nchw", "uint8"])

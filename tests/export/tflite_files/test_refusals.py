@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from tests.export.tflite_files.nets import (
+    CLASSES,
     SIDE,
+    WIDTH,
     Change,
     changed,
     plain,
@@ -20,7 +23,7 @@ from tests.export.tflite_files.nets import (
 )
 from tests.runtime.artifact.foreign_artifacts import metadata_bytes, with_metadata
 
-from strop.export.ir.tflite_edit import new_operator
+from strop.export.ir.tflite_edit import new_operator, set_values
 from strop.export.source.source import load_model_file
 from strop.export.tflite_files import pin
 from strop.runtime.artifact.contract import ResizeRule
@@ -76,10 +79,20 @@ def of_shape(*sides: int) -> Change:
     return change
 
 
-def quantized_weights(model: Any) -> None:
-    for tensor in model.subgraphs[0].tensors:
-        if tensor.name == b"dense":
-            of_type(schema.TensorType.INT8, 0.1)(tensor)
+def dense_as(type_: int, count: int) -> Change:
+    """The dense layer's weights become codes, of so many bytes."""
+
+    def change(model: Any) -> None:
+        for tensor in model.subgraphs[0].tensors:
+            if tensor.name == b"dense":
+                of_type(type_, 0.1)(tensor)
+                set_values(model, tensor, np.ones(count, np.int8))
+
+    return change
+
+
+int4_weights = dense_as(schema.TensorType.INT4, CLASSES * WIDTH // 2)
+cut_weights = dense_as(schema.TensorType.INT8, CLASSES * WIDTH + 1)
 
 
 def two_outputs(model: Any) -> None:
@@ -114,7 +127,8 @@ CASES: dict[str, tuple[Change, str]] = {
         end("inputs", of_type(schema.TensorType.UINT8)),
         r"input image uint8 .*needed is float32: convert",
     ),
-    "int8 weights": (quantized_weights, r"scores is FULLY_CONNECTED; its weights dense are int8"),
+    "int4 weights": (int4_weights, r"weights dense are int4 \(dynamic range\); strop takes int8"),
+    "int8 weights that are cut": (cut_weights, "weights dense: their bytes or scales do not fit"),
     "an output of places": (
         end("outputs", of_type(schema.TensorType.INT64)),
         r"output scores int64 \(1, 5\); needed are float32 scores",

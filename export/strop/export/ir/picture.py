@@ -38,14 +38,21 @@ class PictureFile(Picture):
     Attributes:
         path: Where it is.
         content: The file's bytes.
+        float32_content: The same in float32, where it keeps weights in fewer bits; what runs.
         names: Of input and output, as the file has them.
         takes_bytes: Whether its input is uint8, which it casts to float itself.
     """
 
     path: Path
     content: bytes
+    float32_content: bytes
     names: tuple[str, str]
     takes_bytes: bool
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether it keeps numbers in fewer bits than float32."""
+        return self.float32_content is not self.content
 
     @property
     def sha256(self) -> str:

@@ -57,12 +57,10 @@ class OnnxFile(PictureFile):
 
     Attributes:
         model: As it was parsed, with float32 for float16.
-        float32_content: The bytes of that; the file's own where it holds no float16.
         opset: Version of ONNX' own operators.
     """
 
     model: onnx.ModelProto
-    float32_content: bytes
     opset: int
 
 

@@ -5,7 +5,7 @@ Source: TFLite Task Library's ImageClassifier, which takes the whole image.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.runtime.artifact.artifact import read_contract
@@ -26,7 +26,7 @@ class FileFacts:
         labels: One per class; empty where nothing names them.
         resize: How images become its input; None where nothing says it.
         crop_fraction: For `crop`; None likewise.
-        notes: Where these are from, a line each.
+        notes: Where these are from, and what was made of the file, a line each.
     """
 
     mean: Numbers | None = None
@@ -38,6 +38,11 @@ class FileFacts:
 
 
 NO_FACTS = FileFacts()
+
+
+def with_notes(facts: FileFacts, *notes: str) -> FileFacts:
+    """Add lines to the notes."""
+    return replace(facts, notes=(*facts.notes, *notes))
 
 
 def facts_of_tflite(path: Path) -> FileFacts:

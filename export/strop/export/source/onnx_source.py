@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from strop.export.ir.graph import Array
 from strop.export.ir.quiet_session import quiet_options
 from strop.export.onnx_files.read import as_tflite
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
+from strop.export.source.file_facts import with_notes
 from strop.export.source.file_source import file_source
 from strop.export.source.normalization import Normalization, of_picture
 from strop.export.source.source import Source
@@ -49,13 +51,22 @@ def onnx_source(
         row: Array = session.run(None, {file.names[0]: images.astype(dtype)})[0]
         return row
 
-    return file_source(
+    source = file_source(
         file,
         run,
         name=name,
         normalization=(means, stds),
         written=(written.tflite, written.classes),
         engine="onnxruntime",
+    )
+    return replace(source, facts=with_notes(source.facts, *_notes(file)))
+
+
+def _notes(file: OnnxFile) -> tuple[str, ...]:
+    if not file.is_widened:
+        return ()
+    return (
+        f"{file.path}: its float16 is taken as float32, and the certificate compares with that",
     )
 
 

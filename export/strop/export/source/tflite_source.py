@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from strop.engine_watch import EngineAtWork
 from strop.export.ir.graph import Array
-from strop.export.source.file_facts import facts_of_tflite
+from strop.export.source.file_facts import facts_of_tflite, with_notes
 from strop.export.source.file_source import file_source
 from strop.export.source.normalization import Normalization, of_picture
 from strop.export.source.source import Source
@@ -59,7 +59,16 @@ def tflite_source(
         written=written,
         engine="litert",
     )
-    return replace(source, facts=facts)
+    return replace(source, facts=with_notes(facts, *_notes(file)))
+
+
+def _notes(file: FloatTflite) -> tuple[str, ...]:
+    if not file.is_widened:
+        return ()
+    return (
+        f"{file.path}: its int8 weights (dynamic range) are taken as the floats that they stand"
+        " for; the certificate compares with these, not with the model before they were rounded",
+    )
 
 
 class _Opened:
@@ -95,7 +104,7 @@ class _Opened:
 def _interpreter(file: FloatTflite, resolver: OpResolverType) -> Interpreter:
     with EngineAtWork(file.path, "LiteRT", opens=True), native_stderr_held():
         made = Interpreter(
-            model_content=file.content,
+            model_content=file.float32_content,
             num_threads=len(os.sched_getaffinity(0)),
             experimental_op_resolver_type=resolver,
         )

@@ -17,8 +17,6 @@ from strop.export.tflite_files.tensors import (
     is_constant,
     is_quantized,
     kind_of,
-    name_of,
-    type_of,
 )
 from strop.runtime.errors import SourceError
 
@@ -95,11 +93,4 @@ def _why_not_float(subgraph: Any, operator: Any, kind: str, weights: Set[int]) -
     results = [subgraph.tensors[index] for index in indices_of(operator.outputs)]
     if kind in ("QUANTIZE", "DEQUANTIZE") or any(map(is_quantized, results)):
         return QUANTIZED
-    constants = [subgraph.tensors[index] for index in sorted(inputs & weights)]
-    for tensor in filter(is_quantized, constants):
-        weights_name = layer_name(name_of(tensor))
-        return (
-            f"its weights {weights_name} are {type_of(tensor)} already (dynamic range), and strop"
-            " starts from float: convert without optimizations, or with float16 weights"
-        )
     return ""

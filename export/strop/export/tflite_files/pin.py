@@ -31,7 +31,7 @@ def pinned(file: FloatTflite) -> Any:
     Raises:
         SourceError: LiteRT refuses it, or a result is too large.
     """
-    model = parsed(file.content)
+    model = parsed(file.float32_content)
     (subgraph,) = model.subgraphs
     interpreter = _run_once(file)
     shapes = {each["index"]: each["shape"] for each in interpreter.get_tensor_details()}
@@ -52,7 +52,7 @@ def _run_once(file: FloatTflite) -> Interpreter:
     try:
         with EngineAtWork(file.path, "LiteRT", opens=True), native_stderr_held():
             interpreter = Interpreter(
-                model_content=file.content,
+                model_content=file.float32_content,
                 num_threads=1,
                 # Delegates give the places of their tensors to others.
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

@@ -20,6 +20,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from strop.engine_watch import EngineAtWork
 from strop.export.ir.picture import PictureFile, picture_of
+from strop.export.ir.tflite_bytes import packed
 from strop.export.ir.tflite_names import layer_name
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.export.tflite_files.operators import QUANTIZED, check_operators, check_order
@@ -33,6 +34,7 @@ from strop.export.tflite_files.tensors import (
     text_of,
     type_of,
 )
+from strop.export.tflite_files.wide_weights import widen_weights
 from strop.runtime.artifact.contract import Layout
 from strop.runtime.engines.tensors import in_one_line
 from strop.runtime.engines.tflite_tensors import check_tflite
@@ -79,6 +81,7 @@ def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTfli
         check_order(model, subgraph, image, path)
         takes_bytes = _takes_bytes(model, subgraph, image, path)
         _check_result(subgraph.tensors[result], path)
+        float32_content = packed(model) if widen_weights(model, path) else content
         names = _names(model, subgraph, image, result)
         picture = picture_of(
             sides_of(subgraph.tensors[image]),
@@ -93,6 +96,7 @@ def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTfli
     return FloatTflite(
         path=path,
         content=content,
+        float32_content=float32_content,
         names=names,
         takes_bytes=takes_bytes,
         is_nchw=picture.is_nchw,
