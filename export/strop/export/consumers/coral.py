@@ -94,6 +94,7 @@ CONSUMER = Consumer(
         "result_type": (ResultType.UINT8, ResultType.INT8),
         "resize": (ResizeRule.STRETCH,),
         "stem": ("model",),
+        "wide_in_groups": (False,),
     },
     packages=("ai-edge-litert",),
     refuse=refuse,

@@ -133,6 +133,7 @@ CONSUMER = Consumer(
         "input": (Input.INT8, Input.UINT8),
         "result_type": (ResultType.INT8, ResultType.UINT8),
         "stem": ("model",),
+        "wide_in_groups": (False,),
     },
     packages=("ethos-u-vela==5.2.0", "ai-edge-litert==2.3.0"),
     python="3.13",

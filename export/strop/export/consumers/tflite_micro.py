@@ -91,6 +91,7 @@ CONSUMER = Consumer(
         "input": (Input.INT8, Input.UINT8),
         "result_type": (ResultType.INT8, ResultType.UINT8, ResultType.FLOAT32),
         "stem": ("model",),
+        "wide_in_groups": (False,),
     },
     packages=("tflite-micro==0.dev20261023182759",),
     reader="tflite_micro",

@@ -16,6 +16,7 @@ from strop.export.ir.tflite_bytes import packed
 from strop.export.ir.tflite_options import with_tflite_padding
 from strop.export.kernels.xnnpack import MOST_CONCATENATED
 from strop.export.options.choices import Input, ResultType
+from strop.export.passes.group_windows import group_windows
 from strop.export.passes.width_to_channels import merge_columns
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.artifact.contract import Contract
@@ -31,6 +32,8 @@ def emit_tflite(
     names: tuple[str, str] = ("image", "scores"),
     result_type: ResultType = ResultType.INT8,
     contract: Contract | None = None,
+    *,
+    wide_in_groups: bool = True,
 ) -> bytes:
     """Write a .tflite: image in, scores out.
 
@@ -43,11 +46,13 @@ def emit_tflite(
         names: Of input and output in the signature "serving_default".
         result_type: Of codes; a result that is float stays so.
         contract: What the TFLite metadata say; without one, there are none.
+        wide_in_groups: Whether `group_windows` is applied, for XNNPACK.
 
     Returns:
         The flatbuffer; the same graph gives the same bytes.
     """
-    graph = expand_shuffles(merge_columns(quantized.graph, COLUMNS))
+    graph = group_windows(quantized.graph) if wide_in_groups else quantized.graph
+    graph = expand_shuffles(merge_columns(graph, COLUMNS))
     graph = _with_small_concatenations(with_tflite_padding(graph))
     writer = TfliteWriter(graph)
     image = writer.add_image(quantized, input_type)

@@ -111,7 +111,12 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
             quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)
             contract = _tflite_contract(int8)
             content = emit_tflite(
-                quantized, options.input, source.names, options.written_type, contract
+                quantized,
+                options.input,
+                source.names,
+                options.written_type,
+                contract,
+                wide_in_groups=options.wide_in_groups,
             )
             path.write_bytes(append_contract(content, contract))
         paths.append(path)

@@ -60,6 +60,8 @@ class ExportOptions:
         symmetric: Zero points are 0, as TensorRT needs them in the .onnx.
         result: What an int8 file gives.
         result_type: In what numbers an int8 .tflite gives it; None for the result's usual type.
+        wide_in_groups: Write depthwise windows that XNNPACK has no kernel for as convolutions in
+            groups, in the .tflite; what computes without XNNPACK has more work by it.
         max_float_layers: How many layers may stay in float to meet `max_drop`.
         full_int8: Refuse a model of which an operation has no int8 form.
         consumer: The program that the files are for, by its name of `strop consumers`; empty
@@ -90,6 +92,7 @@ class ExportOptions:
     symmetric: bool = False
     result: Result = Result.SCORES
     result_type: ResultType | None = None
+    wide_in_groups: bool = True
     max_float_layers: int = MAX_FLOAT_LAYERS
     full_int8: bool = False
     consumer: str = ""
