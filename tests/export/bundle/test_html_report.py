@@ -65,7 +65,7 @@ def test_the_page_begins_with_one_picture_and_the_certificate_in_a_sentence(
     (sentence,) = (text for text in page.texts if text.startswith("Certified"))
     assert sentence == (
         "Certified on 400 validation images, with 95 % confidence: each of the 2 files gives the"
-        " float model's answer for at least 97.00 % of such images, and loses at most 2.00 points"
+        " float model's top-1 for at least 97.00 % of such images, and loses at most 2.00 points"
         " of right answers."
     )
     assert any("m.int8.onnx takes 2 ms for an image" in text for text in page.texts)

@@ -12,7 +12,8 @@ from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.energy import energy
 from strop.export.sweep.entries import Entry, Latency
 from strop.export.sweep.report import details
-from strop.export.sweep.table_text import COLUMNS, best_line, cells, not_certified
+from strop.export.sweep.table_text import best_line, cells, columns, not_certified
+from strop.runtime.artifact.contract import Task
 
 
 def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) -> Entry:
@@ -30,6 +31,7 @@ def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) ->
         counts=COUNTS,
         images=100,
         float_top1=None,
+        task=Task.CLASSIFY,
         result=artifact(name, b"x" * size, top1),
         energy=energy(COUNTS, Precision.INT8),
         latency=latency,
@@ -66,9 +68,13 @@ def test_without_labels_the_front_is_of_the_rest() -> None:
 @pytest.mark.parametrize(
     ("limits", "name", "text"),
     [
-        (Limits(max_latency_ms=15), "fast", "fits best: fast, 5 ms, 0.600"),
-        (Limits(min_accuracy=0.5), "fast", "fits best: fast, 5 ms, 0.600"),
-        (Limits(max_latency_ms=30, min_accuracy=0.7), "good", "fits best: good, 20 ms, 0.900"),
+        (Limits(max_latency_ms=15), "fast", "fits best: fast, 5 ms, top-1 0.600"),
+        (Limits(min_accuracy=0.5), "fast", "fits best: fast, 5 ms, top-1 0.600"),
+        (
+            Limits(max_latency_ms=30, min_accuracy=0.7),
+            "good",
+            "fits best: good, 20 ms, top-1 0.900",
+        ),
         (Limits(max_latency_ms=6, min_accuracy=0.65), "fast", "nothing fits; nearest: fast"),
         (Limits(max_latency_ms=19, min_accuracy=0.85), "good", "nothing fits; nearest: good"),
     ],
@@ -106,12 +112,31 @@ def test_a_file_that_is_not_certified_is_marked_wherever_it_stands() -> None:
     why = "the float model answers 'class 0' to 100 of 100 images"
     doubted = replace(FAST, result=replace(FAST.result, not_certified=why))
     limits = Limits(max_latency_ms=10)
-    row = dict(zip(COLUMNS, cells(doubted, frozenset(), limits), strict=True))
+    row = dict(zip(columns(ALL), cells(doubted, frozenset(), limits), strict=True))
     assert row["agreement"] == "100.00 not certified"
-    assert (
-        dict(zip(COLUMNS, cells(FAST, frozenset(), limits), strict=True))["agreement"] == "100.00"
-    )
+    sure = dict(zip(columns(ALL), cells(FAST, frozenset(), limits), strict=True))
+    assert sure["agreement"] == "100.00"
     assert best_line(doubted, limits).endswith("not certified")
     assert not_certified(ALL) is None
     assert not_certified((GOOD, doubted)) == f"not certified: 1 of 2 files; fast: {why}"
     assert f"not certified: {why}" in details(doubted, limits)
+
+
+def test_the_figures_are_called_by_the_task_and_errors_are_better_where_they_are_less() -> None:
+    vectors = replace(FAST, task=Task.EMBED)
+    assert columns([vectors])[3:5] == ("recall@1 [95 %]", "drop, points")
+    assert details(vectors, Limits())[1].startswith("recall@1 60.00 %")
+    near, far = (
+        replace(
+            entry(name, top1=None, ms=5),
+            task=Task.REGRESS,
+            result=replace(entry(name, top1=None, ms=5).result, error=error),
+        )
+        for name, error in (("near", 0.1), ("far", 0.4))
+    )
+    assert columns([near, far])[3:5] == ("mean error [95 %]", "drop, % of float's spread")
+    assert cells(near, frozenset(), Limits())[3:5] == ("0.100", "+0.00")
+    assert pareto_front([near, far]) == {"near"}
+    assert best([far, near], Limits(max_latency_ms=10)) == near
+    assert excess(near, Limits(min_accuracy=0.5)) is None
+    assert columns([vectors, near])[3] == "recall@1 / mean error [95 %]"

@@ -67,7 +67,7 @@ def test_the_page_says_what_there_is_and_what_failed(found: Sweep) -> None:
     for text in (
         "2 members, 2 files",
         "exports took 2 s (median), 5 s in all",
-        "fits best: a.int8.tflite, 5 ms, 0.600",
+        "fits best: a.int8.tflite, 5 ms, top-1 0.600",
         "c.int8 : ",
         "has no width multiplier",
         found.machine.python,

@@ -139,7 +139,7 @@ def test_a_stream_there_is_the_one_here_with_its_bad_images(
     there = capsys.readouterr()
     assert without_latency(there.out) == without_latency(here.out)
     assert (
-        there.err.splitlines()[-1] == here.err.splitlines()[-1] == ("6 images classified, 2 failed")
+        there.err.splitlines()[-1] == here.err.splitlines()[-1] == ("6 images answered, 2 failed")
     )
     assert there.err.count("classified") == 1
 

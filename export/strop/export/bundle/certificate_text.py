@@ -11,6 +11,7 @@ from strop.runtime.artifact.contract import Task
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.regression_error import OutputError
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import BYTES_PER_MIB, PERCENT
 
@@ -34,6 +35,7 @@ COLUMNS = {
         "largest",
         "% of spread [95 %]",
         "largest, %",
+        "off the truth: float, file",
         KERNELS,
     ),
     Task.EMBED: (
@@ -49,7 +51,6 @@ COLUMNS = {
     ),
 }
 CERTIFIED = "certified"
-ANSWERS = {Task.EMBED: "the float model's nearest image"}
 MAX_NAMES = 5  # of layers
 
 
@@ -137,13 +138,14 @@ def _error_cells(error: OutputError) -> tuple[str, ...]:
     mean = f"{error.mean:.4g} [{low:.4g}, {high:.4g}]"
     spread = error.spread
     if not spread:
-        return (error.output, mean, f"{error.largest:.4g}", "-", "-")
+        return (error.output, mean, f"{error.largest:.4g}", "-", "-", _off_the_truth(error))
     return (
         error.output,
         mean,
         f"{error.largest:.4g}",
         _interval(error.mean / spread, Interval(low=low / spread, high=high / spread), ".2f"),
         f"{100 * error.largest / spread:.2f}",
+        _off_the_truth(error),
     )
 
 
@@ -156,17 +158,19 @@ def certificate_sentence(certificate: Certificate) -> str:
     doubted = sum(1 for found in verdicts if found.not_certified)
     if doubted:
         return f"{doubted} of {len(verdicts)} verdicts prove nothing on {images}: see below."
-    if certificate.task is Task.REGRESS:
+    words = WORDS[certificate.task]
+    if words.is_error:
         lost = max(found.drop_interval.high for found in verdicts)
-        text = f"the error of {files} grows by at most {percent(lost)} of float's spread"
+        text = f"the error of {files} grows by at most {PERCENT * lost:.2f} {words.unit}"
     else:
         same = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
-        answer = ANSWERS.get(certificate.task, "the float model's answer")
-        text = f"{files} gives {answer} for at least {percent(same)} of such images"
+        text = (
+            f"{files} gives the float model's {words.answer} for at least {percent(same)} of such"
+            " images"
+        )
     if certificate.float_top1 is not None:
         lost = max(found.drop_interval.high for found in verdicts)
-        what = "recall@1" if certificate.task is Task.EMBED else "right answers"
-        text += f", and loses at most {PERCENT * lost:.2f} points of {what}"
+        text += f", and loses at most {PERCENT * lost:.2f} points of {words.lost}"
     return f"Certified on {images}, with 95 % confidence: {text}."
 
 
@@ -227,7 +231,6 @@ def _certificate_notes(certificate: Certificate) -> list[str]:
     notes += [_vectors(each) for each in certificate.verdicts if each.embedding is not None]
     for found in certificate.verdicts:
         notes += _worst_label(found, certificate.names)
-        notes += [_truth(found.artifact, error) for error in found.errors]
     for error in certificate.verdicts[0].errors[:1]:
         notes.append(
             f"errors are distances from the float model; at most {100 * error.beyond:.2f} % of such"
@@ -266,13 +269,13 @@ def _vectors(found: Verdict) -> str:
     return text
 
 
-def _truth(artifact: str, error: OutputError) -> str:
-    if error.truth_mean is None:
+def _off_the_truth(error: OutputError) -> str:
+    """Say how far the float model and the file are off in the mean, and by how much more."""
+    before, after = error.reference_truth_mean, error.truth_mean
+    if before is None or after is None:
         return ""
-    return (
-        f"{artifact}: {error.output} is {error.truth_mean:.4g} off from the truth in the"
-        f" mean, the float model {error.reference_truth_mean:.4g}"
-    )
+    grown = f" ({PERCENT * (after / before - 1):+.1f} %)" if before > 0 else ""
+    return f"{before:.4g}, {after:.4g}{grown}"
 
 
 def percent(share: float | None) -> str:

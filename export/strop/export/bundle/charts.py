@@ -11,6 +11,7 @@ from strop.export.certify.certificate import Verdict
 from strop.export.inspect.contents import Latency
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.pages.chart import Chart
 from strop.runtime.pages.plots import Bar, PlotAxis, PlotPoint, bar_chart, point_chart
 from strop.runtime.statistics.intervals import Interval
@@ -39,13 +40,13 @@ def overview(manifest: Manifest) -> Chart | None:
             points.append(_point(name, artifact.latency, *_nearness(verdict), size))
     if not points:
         return None
-    is_regression = manifest.certificate.verdicts[0].agreement is None
+    words = WORDS[manifest.certificate.task]
     known = [each.latency for each in manifest.artifacts]
     if manifest.float_latency is not None and manifest.float_latency not in known:
-        exact = 0.0 if is_regression else 1.0
+        exact = 0.0 if words.is_error else 1.0
         points.append(_point(FLOAT, manifest.float_latency, exact, None, "", is_hollow=True))
-    near = "same answer as the float model, %"
-    if is_regression:
+    near = f"same {words.answer} as the float model, %"
+    if words.is_error:
         near = "mean distance from the float model, % of its spread"
     return point_chart(
         points,

@@ -27,6 +27,7 @@ from strop.export.bundle.tables import (
 )
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_line, add_table, page_text, start_page
 from strop.runtime.pages.xml_text import xml_text
@@ -57,7 +58,7 @@ def export_html(manifest: Manifest) -> str:
     _add_part(body, "Steps of the quantization", steps_table(manifest.int8_steps))
     _add_part(body, "Kept in float", islands_table(layers.islands))
     tried = f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop"
-    _add_part(body, tried, tried_table(layers))
+    _add_part(body, tried, tried_table(layers, WORDS[manifest.certificate.task].unit))
     _add_costs(body, manifest.sensitivity)
     for file, times in manifest.layer_times.items():
         _add_times(body, file, times)
@@ -88,7 +89,7 @@ def _add_costs(body: Element, costs: Sequence[Cost]) -> None:
     _add_heading(body, "What layers cost")
     add_line(
         body,
-        "What rounding at one place alone does to the probabilities, the costliest first"
+        "What rounding at one place alone does to the answers, the costliest first"
         " (Kullback-Leibler divergence from the float network's, nats per image).",
         kind="quiet",
     )

@@ -78,8 +78,13 @@ def islands_table(islands: Sequence[FloatIsland]) -> Table:
     return Table(("kept in float", "operations", "in", "p50, ms", "int8 would need"), rows)
 
 
-def tried_table(layers: FloatLayers) -> Table:
-    """List the layers that were tried in float for --max-drop, with their price per file."""
+def tried_table(layers: FloatLayers, unit: str) -> Table:
+    """List the layers that were tried in float for --max-drop, with their price per file.
+
+    Args:
+        layers: Of the manifest.
+        unit: Of drops, by the task.
+    """
     first = "kept in float" if layers.kept else "tried in float"
     rows = [
         (
@@ -93,7 +98,7 @@ def tried_table(layers: FloatLayers) -> Table:
         for layer in layers.tried
         for price in layer.prices
     ]
-    return Table((first, "for its", "in", "p50, ms", "drop, points"), rows)
+    return Table((first, "for its", "in", "p50, ms", f"drop, {unit}"), rows)
 
 
 def times_table(times: LayerTimes) -> Table:

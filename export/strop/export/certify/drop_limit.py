@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from strop.export.certify.certificate import Certificate, named
 from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.statistics.intervals import paired_drop_interval, wilson_interval
 
 
@@ -15,9 +16,7 @@ def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...
     same answer.
     """
     broken = []
-    points = "points"
-    if certificate.task is Task.REGRESS:
-        points = "% of float's spread"
+    points = WORDS[certificate.task].unit
     for found in certificate.all_verdicts:
         name = named(found)
         low, worst = 100 * found.drop_interval.low, 100 * found.drop_interval.high
@@ -38,8 +37,8 @@ def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...
     if broken and _best_promise(certificate) > max_drop:
         broken.append(
             f"{certificate.images} images cannot promise less than"
-            f" {_best_promise(certificate):.2f} points even where no class changes; add validation"
-            " images"
+            f" {_best_promise(certificate):.2f} {points} even where no answer changes; add"
+            " validation images"
         )
     return tuple(broken)
 

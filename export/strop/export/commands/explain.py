@@ -17,8 +17,8 @@ from strop.export.bundle.tables import (
     times_table,
     tried_table,
 )
-from strop.export.max_drop.float_layers import FloatLayers
 from strop.runtime.check.judge.certified import MANIFEST
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.errors import ArtifactError
 
 DEFAULT_ROWS = 15
@@ -77,7 +77,7 @@ def _show(manifest: Manifest, top: int) -> None:
             console.note(note)
         console.gap()
     console.table(*steps_table(manifest.int8_steps))
-    print_float_layers(manifest.float_layers)
+    print_float_layers(manifest)
     console.gap()
     console.table(*costs_table(manifest.sensitivity).first(top))
     for file, times in manifest.layer_times.items():
@@ -87,9 +87,10 @@ def _show(manifest: Manifest, top: int) -> None:
         console.table(*times_table(times).first(top))
 
 
-def print_float_layers(layers: FloatLayers) -> None:
+def print_float_layers(manifest: Manifest) -> None:
     """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
-    for table in (islands_table(layers.islands), tried_table(layers)):
+    layers, unit = manifest.float_layers, WORDS[manifest.certificate.task].unit
+    for table in (islands_table(layers.islands), tried_table(layers, unit)):
         if table.rows:
             console.gap()
             console.table(*table)

@@ -162,6 +162,8 @@ def _delegation_rows(delegated: Delegation | None, facts: EngineFacts) -> list[t
 def _scores(contract: Contract) -> str:
     if contract.activation is Activation.NONE:
         return "final"
+    if contract.activation is Activation.L2:
+        return "become a vector of length 1 (l2)"
     return f"become probabilities by {contract.activation.value}"
 
 

@@ -125,12 +125,12 @@ def _search(
     return Attempt(int8=quantized.int8, certificate=certificate, float_layers=tried)
 
 
-def explain_failure(layers: Sequence[FloatLayer]) -> str:
-    """Say which layers were tried in vain, and how near they came to the promise."""
+def explain_failure(layers: Sequence[FloatLayer], unit: str) -> str:
+    """Say which layers were tried in vain, and how near they came to the promise, in its unit."""
     names = ", ".join(f"{layer.layer} ({layer.part})" for layer in layers)
     best = min(max(price.drop_high for price in layer.prices) for layer in layers)
     return (
-        f"kept in float, one on top of the other, {names} bring that to {100 * best:+.2f} points;"
+        f"kept in float, one on top of the other, {names} bring that to {100 * best:+.2f} {unit};"
         " raise --max-float-layers or --max-drop, add validation images, or take --precision"
         " float32"
     )

@@ -16,7 +16,7 @@ class Limits:
 
     Attributes:
         max_latency_ms: None for any.
-        min_accuracy: Share of images with the right class first; None for any.
+        min_accuracy: Share of right answers, as `Entry.measure` has it; None for any.
     """
 
     max_latency_ms: float | None = None
@@ -30,13 +30,18 @@ class Limits:
 
 def costs(entry: Entry) -> tuple[float | None, ...]:
     """Return the file's OBJECTIVES, the less the better; None where one is not known."""
-    top1, latency = entry.result.top1, entry.latency
+    measure, latency = entry.measure, entry.latency
     return (
-        None if top1 is None else -top1,
+        None if measure is None else _rising(entry, measure),
         None if latency is None else latency.p50_ms,
         float(entry.result.size_bytes),
         entry.energy.arithmetic_uj,
     )
+
+
+def _rising(entry: Entry, measure: float) -> float:
+    """Return a figure that rises where the file is worse."""
+    return measure if entry.words.is_error else -measure
 
 
 def pareto_front(entries: Sequence[Entry]) -> frozenset[str]:
@@ -74,9 +79,9 @@ def excess(entry: Entry, limits: Limits) -> float | None:
             return None
         total += max(0.0, entry.latency.p50_ms / limits.max_latency_ms - 1)
     if limits.min_accuracy is not None:
-        if entry.result.top1 is None:
+        if entry.measure is None or entry.words.is_error:
             return None
-        total += max(0.0, limits.min_accuracy - entry.result.top1) / limits.min_accuracy
+        total += max(0.0, limits.min_accuracy - entry.measure) / limits.min_accuracy
     return total
 
 
@@ -96,7 +101,7 @@ def best(entries: Sequence[Entry], limits: Limits) -> Entry | None:
 
 
 def _rank(entry: Entry, limits: Limits) -> tuple[float, float, int]:
-    accuracy = -(entry.result.top1 or 0.0)
+    accuracy = 0.0 if entry.measure is None else _rising(entry, entry.measure)
     latency = float("inf") if entry.latency is None else entry.latency.p50_ms
     first, second = (latency, accuracy) if limits.max_latency_ms is None else (accuracy, latency)
     return (first, second, entry.result.size_bytes)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from strop.export.sweep.energy import Energy, energy
 from strop.export.sweep.record import ArtifactResult, Counts, MemberRecord
+from strop.runtime.artifact.contract import Task
 from strop.runtime.bench.figures import figures
 from strop.runtime.bench.record import BenchRecord
 from strop.runtime.bench.validity import validity
+from strop.runtime.classify.task_words import WORDS, TaskWords
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import NS_PER_MS
 
@@ -44,6 +46,7 @@ class Entry:
         counts: Of its network.
         images: Of the certificate.
         float_top1: Of the float model; None without labels.
+        task: What its scores are.
         result: Its size, accuracy and drop.
         energy: Estimated.
         latency: None where it was not measured.
@@ -56,6 +59,7 @@ class Entry:
     counts: Counts
     images: int
     float_top1: float | None
+    task: Task
     result: ArtifactResult
     energy: Energy
     latency: Latency | None
@@ -65,6 +69,21 @@ class Entry:
     def name(self) -> str:
         """Of the file."""
         return self.result.file
+
+    @property
+    def words(self) -> TaskWords:
+        """What its figures are called."""
+        return WORDS[self.task]
+
+    @property
+    def measure(self) -> float | None:
+        """Return the task's own figure, a share: of right answers, or an error of the spread."""
+        return self.result.error if self.words.is_error else self.result.top1
+
+
+def measures(entries: Sequence[Entry]) -> str:
+    """Name the figures of all files, each once: of a folder of models they may be several."""
+    return " / ".join(dict.fromkeys(entry.words.measure for entry in entries))
 
 
 def entries(
@@ -107,6 +126,7 @@ def _entry(
         counts=counts,
         images=record.images,
         float_top1=record.float_top1,
+        task=record.task,
         result=result,
         energy=energy(counts, precision),
         latency=None if bench is None else latency_of(bench),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from strop.export.request import ExportRequest, resolve
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from strop.export.certify.certificate import Verdict
     from strop.export.inspect.count import Count
     from strop.export.source.source import Source
+    from strop.runtime.classify.regression_error import OutputError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +88,7 @@ def make(job: Job) -> Made:
         images=certificate.images,
         data=certificate.data,
         float_top1=certificate.float_top1,
+        task=certificate.task,
         artifacts=results,
         seconds=time.monotonic() - began,
     )
@@ -122,4 +126,14 @@ def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:
         agreement=found.agreement,
         agreement_interval=found.agreement_interval,
         not_certified=found.not_certified,
+        error=_error(found.errors),
     )
+
+
+def _error(errors: Sequence[OutputError]) -> float | None:
+    shares = [
+        error.truth_mean / error.spread
+        for error in errors
+        if error.truth_mean is not None and error.spread > 0
+    ]
+    return fmean(shares) if shares else None

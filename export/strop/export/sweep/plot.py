@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from strop.export.sweep.choose import Limits
-from strop.export.sweep.entries import Entry
+from strop.export.sweep.entries import Entry, measures
 from strop.runtime.pages.chart import Chart
 from strop.runtime.pages.plots import PlotAxis, PlotPoint, point_chart
 from strop.runtime.units import BYTES_PER_MIB, PERCENT
@@ -62,15 +62,16 @@ def _x_measure(entries: Sequence[Entry], limits: Limits) -> _Measure:
 
 
 def _y_measure(entries: Sequence[Entry], limits: Limits) -> _Measure:
-    if all(entry.result.top1 is None for entry in entries):
+    if all(entry.measure is None for entry in entries):
         axis = PlotAxis(title="size, MiB", is_log=True)
         return _Measure(value=lambda entry: entry.result.size_bytes / BYTES_PER_MIB, axis=axis)
     limit = None if limits.min_accuracy is None else PERCENT * limits.min_accuracy
-    return _Measure(value=_top1_percent, axis=PlotAxis(title="top-1, %", limit=limit))
+    title = f"{measures(entries)}, %"
+    return _Measure(value=_measure_percent, axis=PlotAxis(title=title, limit=limit))
 
 
-def _top1_percent(entry: Entry) -> float | None:
-    return None if entry.result.top1 is None else PERCENT * entry.result.top1
+def _measure_percent(entry: Entry) -> float | None:
+    return None if entry.measure is None else PERCENT * entry.measure
 
 
 def _p50_ms(entry: Entry) -> float | None:

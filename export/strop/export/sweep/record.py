@@ -8,6 +8,7 @@ from strop.export.inspect.count import Count, LayerCount, Role
 from strop.export.options.choices import Precision
 from strop.export.sweep.members import Member
 from strop.export.zoo.spec import RANDOM
+from strop.runtime.artifact.contract import Task
 from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
 from strop.runtime.statistics.intervals import Interval
 
@@ -102,8 +103,10 @@ class ArtifactResult:
         size_bytes: Of the file.
         operations: That an engine is given, not only those that multiply; None where the file
             does not tell.
-        top1: Share of images with the right class first; None without labels.
+        top1: Share of images with the right answer, as in `Verdict`; None without labels.
         top1_interval: 95 % interval of it (Wilson).
+        error: Of a REGRESS task with a truth, the mean distance from it as a share of float's
+            spread, averaged over the numbers; None of others.
         drop: As in `strop.export.certify.certificate.Verdict`.
         drop_interval: 95 % interval of it.
         agreement: Share of images with the same answer as the float model; None of numbers.
@@ -122,6 +125,7 @@ class ArtifactResult:
     agreement: float | None
     agreement_interval: Interval | None
     not_certified: str
+    error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +140,7 @@ class MemberRecord:
         images: Of the certificate.
         data: "validation", or "calibration" where there were no others.
         float_top1: The float model's share right; None without labels.
+        task: What the scores are; CLASSIFY where an earlier strop did not say.
         artifacts: Its files.
         seconds: That it took to make it, where it was made.
     """
@@ -147,6 +152,7 @@ class MemberRecord:
     images: int = 0
     data: str = ""
     float_top1: float | None = None
+    task: Task = Task.CLASSIFY
     artifacts: tuple[ArtifactResult, ...] = ()
     seconds: float | None = None
 
@@ -180,13 +186,29 @@ def _from_version_4(fields: Fields) -> Fields:
     return {**fields, "asked": asked}
 
 
+def _from_version_5(fields: Fields) -> Fields:
+    """The fields of version 6; what is damaged stays as it is."""
+    artifacts = fields.get("artifacts")
+    if isinstance(artifacts, list):
+        artifacts = [
+            {"error": None, **each} if isinstance(each, dict) else each for each in artifacts
+        ]
+    return {"task": Task.CLASSIFY.value, **fields, "artifacts": artifacts}
+
+
 # History: 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8; 4
-# has task and thresholds, and calls random weights so; 5 has mean and std.
+# has task and thresholds, and calls random weights so; 5 has mean and std; 6 has the
+# task, and the error of a regression.
 MEMBER_RECORD = RecordFormat(
     MemberRecord,
     writer="strop sweep",
-    version=5,
-    upgrades={2: _from_version_2, 3: _from_version_3, 4: _from_version_4},
+    version=6,
+    upgrades={
+        2: _from_version_2,
+        3: _from_version_3,
+        4: _from_version_4,
+        5: _from_version_5,
+    },
     remedy="move it away, and it is made again",
     encoder=INDENTED,
 )

@@ -11,7 +11,7 @@ from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_f
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.table_text import COLUMNS, best_line, cells, duration_line, not_certified
+from strop.export.sweep.table_text import best_line, cells, columns, duration_line, not_certified
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_line, add_list, add_table, page_text, start_page
 from strop.runtime.records.timestamps import timestamp
@@ -64,8 +64,8 @@ def details(entry: Entry, limits: Limits) -> list[str]:
     """Say in lines what is known of a file: shown under the pointer, in parts in the table."""
     counts, result, latency = entry.counts, entry.result, entry.latency
     lines = [entry.name]
-    if result.top1 is not None:
-        lines.append(f"top-1 {_percent(result.top1, result.top1_interval)}")
+    if entry.measure is not None:
+        lines.append(f"{entry.words.measure} {_percent(entry.measure, result.top1_interval)}")
         lines.append(f"drop {_percent(result.drop, result.drop_interval)}")
     if result.agreement is not None:
         lines.append(f"agreement {_percent(result.agreement, result.agreement_interval)}")
@@ -91,10 +91,11 @@ def _add_files(body: Element, found: Sweep, front: frozenset[str], limits: Limit
         return
     SubElement(body, "h2").text = "Files"
     rows = [cells(entry, front, limits) for entry in found.entries]
-    shown = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
+    named = columns(found.entries)
+    shown = [i for i in range(len(named)) if any(row[i] is not None for row in rows)]
     add_table(
         body,
-        [COLUMNS[i] for i in shown],
+        [named[i] for i in shown],
         [["" if row[i] is None else str(row[i]) for i in shown] for row in rows],
     )
     add_line(

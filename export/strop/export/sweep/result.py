@@ -16,8 +16,9 @@ from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.user_files import write_whole
 from strop.runtime.records.version import installed_version
 
-# 2 has the seconds of the members; 3 says what is not certified.
-FORMAT_VERSION = 3
+# 2 has the seconds of the members; 3 says what is not certified; 4 has the task, and the error of
+# a regression.
+FORMAT_VERSION = 4
 
 
 def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, object]:

@@ -6,23 +6,28 @@ from collections.abc import Sequence
 from statistics import median
 
 from strop.export.sweep.choose import Limits, excess
-from strop.export.sweep.entries import Entry
+from strop.export.sweep.entries import Entry, measures
 from strop.export.sweep.record import MemberRecord
 from strop.runtime.units import BYTES_PER_MIB, MILLION
 
 NOT_CERTIFIED = "not certified"
-COLUMNS = (
-    "file",
-    "M multiply-adds",
-    "MiB",
-    "top-1 [95 %]",
-    "drop, points",
-    "agreement",
-    "p50 ms [95 %]",
-    "uJ",
-    "front",
-    "fits",
-)
+
+
+def columns(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Name the columns of `cells`, the figures by the tasks of the files."""
+    units = dict.fromkeys(entry.words.unit for entry in entries)
+    return (
+        "file",
+        "M multiply-adds",
+        "MiB",
+        f"{measures(entries)} [95 %]",
+        f"drop, {' / '.join(units)}",
+        "agreement",
+        "p50 ms [95 %]",
+        "uJ",
+        "front",
+        "fits",
+    )
 
 
 def best_line(taken: Entry | None, limits: Limits) -> str:
@@ -33,8 +38,8 @@ def best_line(taken: Entry | None, limits: Limits) -> str:
     if taken.latency is not None:
         about = "about " if taken.latency.is_predicted else ""
         facts.append(f"{about}{taken.latency.p50_ms:.3g} ms")
-    if taken.result.top1 is not None:
-        facts.append(f"{taken.result.top1:.3f}")
+    if taken.measure is not None:
+        facts.append(f"{taken.words.measure} {taken.measure:.3f}")
     if taken.result.not_certified:
         facts.append(NOT_CERTIFIED)
     how = "fits best" if excess(taken, limits) == 0 else "nothing fits; nearest"
@@ -50,15 +55,15 @@ def duration_line(records: Sequence[MemberRecord]) -> str | None:
 
 
 def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, ...]:
-    """Make a row of the table, by COLUMNS."""
+    """Make a row of the table, by `columns`."""
     missed = excess(entry, limits) if limits.is_set else None
-    has_labels = entry.result.top1 is not None
+    is_known = entry.measure is not None or entry.words.is_error
     return (
         entry.name,
         f"{entry.counts.multiply_adds / MILLION:.1f}",
         f"{entry.result.size_bytes / BYTES_PER_MIB:.2f}",
         _accuracy(entry),
-        f"{100 * entry.result.drop:+.2f}" if has_labels else None,
+        f"{100 * entry.result.drop:+.2f}" if is_known else None,
         _agreement(entry),
         _latency(entry),
         f"{entry.energy.arithmetic_uj:.3g}",
@@ -68,10 +73,11 @@ def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, 
 
 
 def _accuracy(entry: Entry) -> str | None:
-    top1, interval = entry.result.top1, entry.result.top1_interval
-    if top1 is None or interval is None:
+    measure, interval = entry.measure, entry.result.top1_interval
+    if measure is None:
         return None
-    return f"{top1:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    between = "" if interval is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{measure:.3f}{between}"
 
 
 def _agreement(entry: Entry) -> str | None:

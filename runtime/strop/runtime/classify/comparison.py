@@ -28,6 +28,7 @@ from strop.runtime.classify.decision import Decision, answer_in_words, answers, 
 from strop.runtime.classify.embedding import EmbeddingError, embedding_error, nearest
 from strop.runtime.classify.regression_error import OutputError, output_errors
 from strop.runtime.classify.scores import top_k, unit_vectors
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.statistics.intervals import Interval
 
 TOP = 5  # top-5 is the second number that ImageNet results are reported in
@@ -94,6 +95,7 @@ class Comparison:
     """One model beside a reference, over the same images.
 
     Attributes:
+        task: What was compared.
         found: How often the model is right.
         reference: How often the reference is; without a reference as of unknown truth.
         agreement: Images with the same answer, of an EMBED task with the same nearest other
@@ -107,6 +109,7 @@ class Comparison:
         embedding: Of an EMBED task with a reference; None of others.
     """
 
+    task: Task
     found: Accuracy
     reference: Accuracy = UNKNOWN
     agreement: Share | None = None
@@ -117,7 +120,7 @@ class Comparison:
     embedding: EmbeddingError | None = None
 
     def __repr__(self) -> str:
-        shares = {"top-1": self.found.top1, "agreement": self.agreement}
+        shares = {WORDS[self.task].measure: self.found.top1, "agreement": self.agreement}
         parts = [f"{name} {each!r}" for name, each in shares.items() if each is not None]
         if self.embedding is not None:
             parts.append(f"cosine {self.embedding.cosine_median:.5f}")
@@ -209,13 +212,14 @@ def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -
         return _compare_vectors(found, reference, truth)
     own = accuracy(found, truth)
     if truth.task is Task.REGRESS:
-        return Comparison(found=own, errors=_errors(found, reference, truth))
+        return Comparison(task=truth.task, found=own, errors=_errors(found, reference, truth))
     if reference is None:
-        return Comparison(found=own)
+        return Comparison(task=truth.task, found=own)
     by_label: tuple[float, ...] = ()
     if truth.task is Task.MULTILABEL:
         by_label = label_agreement(reference.rows, found.rows)
     return Comparison(
+        task=truth.task,
         found=own,
         reference=accuracy(reference, truth),
         agreement=agreement(reference.rows, found.rows),
@@ -241,6 +245,7 @@ def _compare_vectors(found: ModelAnswers, reference: ModelAnswers, truth: Truth)
         (was, right), (now, _) = (classes_of_nearest(each, truth.rows) for each in (before, after))
         lost = drop(was, now, right) if len(right) else None
     return Comparison(
+        task=truth.task,
         found=_recall(after, truth),
         reference=_recall(before, truth),
         agreement=agreement(before, after),

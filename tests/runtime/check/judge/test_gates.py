@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.runtime.check.reports import ANATOMY, FACTS
 
+from strop.runtime.artifact.contract import Task
 from strop.runtime.check.judge.anatomy import Anatomy, OpCount, Structure
 from strop.runtime.check.judge.certified import MANIFEST as NAME
 from strop.runtime.check.judge.certified import MANIFEST_VERSIONS, Certified, certified
@@ -160,6 +161,17 @@ def test_the_drop_through_another_program_counts_where_it_is_worse(
     assert (found.high, found.not_certified) == expected
 
 
+@pytest.mark.parametrize(
+    ("task", "unit"), [(Task.EMBED, "points"), (Task.REGRESS, "% of float's spread")]
+)
+def test_a_drop_is_said_in_the_unit_of_the_task(tmp_path: Path, task: Task, unit: str) -> None:
+    certificate = {**MANIFEST["certificate"], "task": task.value}
+    content = MANIFEST | {"format_version": 8, "certificate": certificate}
+    found = certified(manifest_in(tmp_path, content), "cd")
+    assert f"certified drop +30.00 {unit}, up to 40.00" in dropped(found, 0.1)["accuracy"].text
+    assert f"would have a drop of +90.00 {unit}" in dropped(found, 0.9)["accuracy"].text
+
+
 def test_figures_that_prove_nothing_pass_no_gate(tmp_path: Path) -> None:
     found = certified(manifest_in(tmp_path, MANIFEST | {"format_version": 5}), "ab")
     failed = dropped(found, 0.5)["accuracy"]
@@ -202,6 +214,7 @@ def test_no_manifest_says_where_it_is_looked_for(tmp_path: Path) -> None:
         ([1], "a list, needed is an object"),
         (MANIFEST | {"artifacts": [3]}, "damaged"),
         (MANIFEST | {"certificate": None}, "damaged"),
+        (MANIFEST | {"certificate": {**MANIFEST["certificate"], "task": "guess"}}, "damaged"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_refused(

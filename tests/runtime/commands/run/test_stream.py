@@ -57,7 +57,7 @@ def test_a_folder_is_answered_in_a_line_an_image(
     assert all(row[1].endswith(" ms") for row in rows)
     assert [row[2].split(" ", 1)[1] for row in rows[::2]] == ["n1 red", "n2 green", "n3 blue"]
     assert {len(row) for row in rows} == {4}
-    assert printed.err.splitlines()[-1] == "6 images classified, 0 failed"
+    assert printed.err.splitlines()[-1] == "6 images answered, 0 failed"
 
 
 def test_json_lines_hold_what_the_record_holds_and_the_latency(
@@ -86,7 +86,7 @@ def test_a_bad_image_is_an_error_line_and_the_others_are_answered(
     assert printed.out.startswith(f"{good}  ")
     assert printed.err.splitlines()[-2:] == [
         "error: none\\x1b[2J.jpg: No such file or directory; check the path, needed is an image",
-        "1 images classified, 1 failed",
+        "1 images answered, 1 failed",
     ]
 
 
@@ -138,7 +138,7 @@ def test_a_camera_that_stops_ends_with_3_after_the_summary(
     printed = capsys.readouterr()
     assert [record["frame"] for record in records(printed.out)] == [1, 2, 3, 4]
     summary, error = printed.err.splitlines()[-2:]
-    assert summary == "4 images classified, 0 failed"
+    assert summary == "4 images answered, 0 failed"
     assert error.startswith("error: camera 0 (OpenCV): gives no more frames; check its cable")
     assert camera.n_released == 1
 
@@ -156,7 +156,7 @@ def test_a_signal_while_a_frame_is_waited_for_closes_the_camera(
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.setitem(sys.modules, "cv2", cv2)
     assert main(["run", str(tiny_onnx), "--camera"]) == 143
-    assert "stopped by SIGTERM: 2 images classified, 0 failed" in capsys.readouterr().err
+    assert "stopped by SIGTERM: 2 images answered, 0 failed" in capsys.readouterr().err
     assert cv2.n_released == 1
 
 
@@ -214,7 +214,7 @@ def test_a_signal_ends_the_stream_after_a_whole_line(
     printed = (first + rest).decode()
     assert printed.endswith("}\n")
     n_lines = len(records(printed))
-    summary = f"stopped by {number.name}: {n_lines} images classified, 0 failed"
+    summary = f"stopped by {number.name}: {n_lines} images answered, 0 failed"
     assert err.decode().splitlines()[-1] == summary
     assert b"Traceback" not in err
 
@@ -229,7 +229,7 @@ def test_a_signal_ends_the_wait_for_the_next_line(tiny_onnx: Path, image_folder:
         strop.send_signal(signal.SIGINT)
         assert strop.wait(timeout=60) == 130
         assert strop.stderr is not None
-        assert b"stopped by SIGINT: 1 images classified, 0 failed" in strop.stderr.read()
+        assert b"stopped by SIGINT: 1 images answered, 0 failed" in strop.stderr.read()
 
 
 def test_a_reader_that_goes_away_ends_the_stream_in_silence(

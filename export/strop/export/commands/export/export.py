@@ -21,8 +21,9 @@ from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.presence import environment_of, why_not_here
 from strop.export.options.choices import Input, OnnxForm, OnnxInput, Result, ResultType
 from strop.export.options.options import MAX_FLOAT_LAYERS
-from strop.runtime.artifact.contract import ResizeRule
+from strop.runtime.artifact.contract import ResizeRule, Task
 from strop.runtime.classify.decision import in_words
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.commands.flags.numbers import count
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         type=float,
         metavar="POINTS",
         help="exit 1 unless the certificate promises at most this drop: in points of the share of"
-        " right answers; of a regression, of its error in %% of float's spread over the images",
+        " right answers, of a vector's recall@1; of a regression, of its error in %% of float's"
+        " spread over the images",
     )
     group.add_argument(
         "--max-float-layers",
@@ -205,11 +207,13 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
     resize = options.resize.value
     if options.resize is ResizeRule.CROP:
         resize += f", fraction {options.crop_fraction:g}"
-    what = "classes" if options.decision is None or options.decision.has_classes else "numbers"
+    task = Task.CLASSIFY if options.decision is None else options.decision.task
+    words = WORDS[task]
+    limit = "not limited" if options.max_drop is None else f"{options.max_drop:g} {words.unit}"
     return {
         "input": f"{source.height}x{source.width}x{source.channels}",
         "normalization": _normalization(source),
-        what: source.classes,
+        words.scores: source.classes,
         "task": in_words(options.decision, options.labels),
         "resize": resize,
         "precision": ", ".join(precision.value for precision in options.precisions),
@@ -222,7 +226,7 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "onnx": f"{options.onnx_input.value}, {options.onnx_form.value}",
         "zero points": "0" if options.symmetric else "free",
         "result": f"{options.result.value}, {options.written_type.value} in the .tflite",
-        "max drop": "not limited" if options.max_drop is None else f"{options.max_drop:g} points",
+        "max drop": limit,
         "for": _consumer(options),
         "output": options.output,
     }

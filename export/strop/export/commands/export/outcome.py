@@ -44,7 +44,7 @@ def show(made: Export) -> None:
         if table.rows:
             console.gap()
             console.table(*table)
-    print_float_layers(manifest.float_layers)
+    print_float_layers(manifest)
     console.note(
         f"written to {made.folder}, certified on {certificate.images} {certificate.data} images"
     )

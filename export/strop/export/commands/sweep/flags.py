@@ -98,7 +98,12 @@ def add_work_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--max-latency", type=_milliseconds, metavar="TIME", help="p50, at most: 15ms, 800us"
     )
-    group.add_argument("--min-accuracy", type=share, metavar="SHARE", help="top-1, at least: 0.70")
+    group.add_argument(
+        "--min-accuracy",
+        type=share,
+        metavar="SHARE",
+        help="share of right answers (top-1, of vectors recall@1), at least: 0.70",
+    )
     group.add_argument("--json", action="store_true", help="print sweep.json")
 
 

@@ -6,7 +6,7 @@ from strop import console
 from strop.export.sweep.choose import OBJECTIVES, Limits, best, pareto_front
 from strop.export.sweep.latency_model import LEAST_MEASURED
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.table_text import COLUMNS, best_line, cells, duration_line, not_certified
+from strop.export.sweep.table_text import best_line, cells, columns, duration_line, not_certified
 
 MAX_NAMES = 5
 
@@ -16,9 +16,10 @@ def print_sweep(found: Sweep, limits: Limits) -> None:
     front = pareto_front(found.entries)
     rows = [cells(entry, front, limits) for entry in found.entries]
     # A column in which nothing is known says nothing.
-    shown = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
+    named = columns(found.entries)
+    shown = [i for i in range(len(named)) if any(row[i] is not None for row in rows)]
     if rows:
-        console.table([COLUMNS[i] for i in shown], [[row[i] for i in shown] for row in rows])
+        console.table([named[i] for i in shown], [[row[i] for i in shown] for row in rows])
     console.note(
         f"front: no other file is as good in {', '.join(OBJECTIVES)} and better in one of them;"
         " ~: predicted; uJ: energy of the multiply-adds of one image, an estimate"

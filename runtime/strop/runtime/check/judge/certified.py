@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.task_words import POINTS, WORDS
 from strop.runtime.errors import ContractError
 from strop.runtime.records.json_reader import parse_json, parse_object
 from strop.runtime.records.user_files import read_file
@@ -33,6 +35,7 @@ class Certified:
         not_certified: Why that proves nothing; empty where it does.
         one_answer_drop: The drop of a file that gives every image the same answer; None where
             the manifest is of an earlier version.
+        unit: Of drops, in hundredths; a regression's are no points.
     """
 
     drop: float
@@ -40,6 +43,7 @@ class Certified:
     images: int
     not_certified: str = ""
     one_answer_drop: float | None = None
+    unit: str = POINTS
 
 
 def certified(artifact: Path, sha256: str) -> Certified:
@@ -78,6 +82,8 @@ def certified(artifact: Path, sha256: str) -> Certified:
             images=int(certificate["images"]),
             not_certified=next(filter(None, reasons), ""),
             one_answer_drop=_one_answer_drop(record),
+            # Before version 5 every model was taken for a classifier.
+            unit=WORDS[Task(certificate.get("task", Task.CLASSIFY))].unit,
         )
     except (KeyError, TypeError, ValueError) as err:
         raise ContractError(f"{path}: damaged ({err!r:.200}); {REMEDY}") from err

@@ -161,14 +161,15 @@ def _accuracy(found: Certified, max_drop: float) -> Found | None:
     if found.one_answer_drop is not None and found.one_answer_drop <= max_drop:
         text = (
             "one answer for all images would have a drop of"
-            f" {found.one_answer_drop * PERCENT:+.2f} points, so that at most"
+            f" {found.one_answer_drop * PERCENT:+.2f} {found.unit}, so that at most"
             f" {max_drop * PERCENT:g} proves nothing"
         )
         return ACCURACY, text, True
     if found.high <= max_drop:
         return None
     text = (
-        f"certified drop {found.drop * PERCENT:+.2f} points, up to {found.high * PERCENT:.2f} on"
+        f"certified drop {found.drop * PERCENT:+.2f} {found.unit}, up to"
+        f" {found.high * PERCENT:.2f} on"
         f" {found.images} images; at most {max_drop * PERCENT:g} may be"
     )
     return ACCURACY, text, True

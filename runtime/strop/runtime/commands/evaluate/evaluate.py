@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         console.json(record)
         return 0
     if result.task is Task.REGRESS:
-        console.table(report.ERROR_COLUMNS, report.error_rows(result))
+        console.table(*report.error_table(result))
     else:
         console.table(report.COLUMNS, report.rows(result))
     for note in report.notes(result):

@@ -11,9 +11,11 @@ from strop.runtime.classify.agreement import Share
 from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.regression_error import OutputError
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import Interval
+from strop.runtime.units import PERCENT
 
 # History: 2 has the task, and what is said of others than classify; 3 has embeddings.
 FORMAT_VERSION = 3
@@ -27,23 +29,13 @@ ERROR_COLUMNS = (
     "95 % interval",
     "largest, share",
 )
-ANSWERS = {
-    Task.CLASSIFY: "top-1",
-    Task.BINARY: "answer",
-    Task.MULTILABEL: "set of labels",
-    Task.EMBED: "nearest image",
-}
-RIGHT = {
-    Task.CLASSIFY: "top-1",
-    Task.BINARY: "right",
-    Task.MULTILABEL: "whole set right",
-    Task.EMBED: "recall@1",
-}
+# With a truth and a reference.
+TRUTH_COLUMNS = ("off the truth", "the reference", "drop, % of spread", "95 % interval")
 
 
 def rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
     """Make the rows of shares, by COLUMNS, of a task whose answers are not numbers."""
-    right, answer = RIGHT[result.task], ANSWERS[result.task]
+    right, answer = WORDS[result.task].measure, WORDS[result.task].answer
     compared = result.comparison
     counted = (
         (right, compared.found.top1),
@@ -94,18 +86,32 @@ def _vector_rows(error: EmbeddingError | None) -> list[tuple[str, str, str, str]
     return found
 
 
-def error_rows(result: Evaluation) -> list[tuple[str, ...]]:
-    """Make the rows of a REGRESS task's errors, by ERROR_COLUMNS."""
-    return [
+def error_table(result: Evaluation) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Name the columns of a REGRESS task's errors, and make a row for each number."""
+    errors = result.comparison.errors
+    is_known = all(error.truth_mean is not None for error in errors)
+    rows = [
         (
             error.output,
             f"{error.mean:.4g}",
             _interval(error.mean_interval, form=".4g"),
             f"{error.largest:.4g}",
             *_of_spread(error),
+            *(_off_the_truth(error) if is_known else ()),
         )
-        for error in result.comparison.errors
+        for error in errors
     ]
+    return (*ERROR_COLUMNS, *(TRUTH_COLUMNS if is_known else ())), rows
+
+
+def _off_the_truth(error: OutputError) -> tuple[str, ...]:
+    low, high = PERCENT * error.drop_interval.low, PERCENT * error.drop_interval.high
+    return (
+        f"{error.truth_mean:.4g}",
+        f"{error.reference_truth_mean:.4g}",
+        f"{PERCENT * error.drop:+.2f}",
+        _interval(Interval(low=low, high=high), form="+.2f"),
+    )
 
 
 def _of_spread(error: OutputError) -> tuple[str, str, str]:

@@ -170,7 +170,7 @@ def _show_json(answer: Answer) -> None:
 
 
 def _summary(n_classified: int, n_failed: int, received: Signals | None = None) -> str:
-    counted = f"{n_classified} images classified, {n_failed} failed"
+    counted = f"{n_classified} images answered, {n_failed} failed"
     return counted if received is None else f"stopped by {received.name}: {counted}"
 
 

@@ -85,14 +85,13 @@ def print_selftest(artifact: Path, tried: SelfTested, *, as_json: bool) -> None:
         console.json(_header(artifact, tried.engine) | {"selftest": answers})
     else:
         images = zip(result.expected, result.found, result.differences, strict=True)
+        rows = [
+            (at, _classes(expected), _classes(found), difference)
+            for at, (expected, found, difference) in enumerate(images, 1)
+        ]
         columns = ("image", "certified class", "class here", "largest code difference")
-        console.table(
-            columns,
-            [
-                (at, _classes(expected), _classes(found), difference)
-                for at, (expected, found, difference) in enumerate(images, 1)
-            ],
-        )
+        shown = range(len(columns)) if result.decided else (0, len(columns) - 1)
+        console.table([columns[i] for i in shown], [[row[i] for i in shown] for row in rows])
     _sum_up(result)
 
 
@@ -101,9 +100,13 @@ def _sum_up(result: SelfTest) -> None:
     if not result.has_certified_kernels:
         console.note(
             f"NOT CERTIFIED: certified with the kernels {result.certified_kernels}, here are"
-            f" {result.kernels}: codes may differ, the classes must not. strop evaluate says how"
+            f" {result.kernels}: codes may differ, {_what_counts(result)}. strop evaluate says how"
             " accurate it is with them"
         )
+
+
+def _what_counts(result: SelfTest) -> str:
+    return "the classes must not" if result.decided else f"by {result.bound} at most"
 
 
 def _classes(answer: tuple[int, ...]) -> str:
@@ -113,7 +116,7 @@ def _classes(answer: tuple[int, ...]) -> str:
 def _verdict(result: SelfTest) -> str:
     same = "every class is the same" if result.has_same_classes else "not every class is the same"
     if not result.decided:
-        same = "there are no classes to compare, so that the codes decide"
+        same = "the answers are no classes, so that the codes decide"
     elif len(set(result.expected)) == 1:
         same += ", and all certified answers are one class, which says little"
     return (
