@@ -49,7 +49,11 @@ def converted(source: Source, precision: Precision) -> bytes:
     try:
         # On a model that it does not take, the converter writes pages of MLIR.
         with native_stderr_dropped():
-            converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(source)])
+            # Of TensorFlow 1: its successor freezes once more, which takes longer than all else.
+            function = freeze(source)
+            converter = tf.compat.v1.lite.TFLiteConverter(
+                function.graph.as_graph_def(), function.inputs, function.outputs
+            )
             if precision is not Precision.FLOAT32:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if precision is Precision.FLOAT16:

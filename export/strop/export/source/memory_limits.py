@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -19,13 +20,16 @@ MAX_ELEMENTS = 2**28
 FREE_BYTES = 64 * 2**20
 
 
-def frozen(run: Any, shape: tuple[int | None, ...], *, where: str) -> Any:
+def frozen(
+    run: Any, shape: tuple[int | None, ...], *, where: str, variables: Sequence[Any] = ()
+) -> Any:
     """Trace a function of images, its variables made constants, and check its results' sizes.
 
     Args:
         run: Takes float32 `shape`, returns a tensor.
         shape: Of the images, with their number.
         where: Named in the error.
+        variables: Keras' variables, which are traced as the constants that they are now.
 
     Returns:
         A concrete function of `image`.
@@ -34,12 +38,28 @@ def frozen(run: Any, shape: tuple[int | None, ...], *, where: str) -> Any:
         SourceError: A result has over 2**28 elements.
     """
     spec = tf.TensorSpec(shape, tf.float32, name="image")
-    concrete = tf.function(run, autograph=False).get_concrete_function(spec)
-    made = convert_variables_to_constants_v2(concrete)
+    values = [(variable, keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+    def constant(image: tf.Tensor) -> tf.Tensor:
+        known = [(variable, tf.constant(value)) for variable, value in values]
+        with keras.StatelessScope(state_mapping=known):
+            return run(image)
+
+    made = tf.function(constant, autograph=False).get_concrete_function(spec)
+    # To inline calls, and to make constants of what is a variable still, TensorFlow copies the
+    # graph operation by operation, which takes longer than tracing it.
+    if made.captured_inputs or any(map(_calls, made.graph.get_operations())):
+        traced = tf.function(run, autograph=False).get_concrete_function(spec)
+        made = convert_variables_to_constants_v2(traced)
     tensors = (t for operation in made.graph.get_operations() for t in operation.outputs)
     sized = ((tensor.name, tensor.shape.as_list()) for tensor in tensors if tensor.shape.rank)
     check_sizes(sized, where)
     return made
+
+
+def _calls(operation: Any) -> bool:
+    """Whether an operation is a call of a function, or has one as its branch or its loop."""
+    return any(attribute.type in ("func", "list(func)") for attribute in operation.op_def.attr)
 
 
 def check_sizes(shapes: Iterable[tuple[str, Iterable[int | None]]], where: str) -> None:

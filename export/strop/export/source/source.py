@@ -114,7 +114,10 @@ class Source:
 
         if "batch_of_one" not in self.graphs:
             shape = (1, self.height, self.width, self.channels)
-            self.graphs["batch_of_one"] = frozen(self.forward, shape, where=self.name)
+            variables = () if self.model is None else self.model.variables
+            self.graphs["batch_of_one"] = frozen(
+                self.forward, shape, where=self.name, variables=variables
+            )
         return self.graphs["batch_of_one"]
 
     def __repr__(self) -> str:
