@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import Array
-from strop.export.ir.tflite_bytes import packed
+from strop.export.ir.tflite_bytes import packed, unpacked
 from strop.export.ir.tflite_edit import add_constant, add_tensor, new_operator, set_values
 from strop.export.ir.tflite_file import TfliteFile
 from strop.export.tflite_files.tensors import indices_of, is_constant
@@ -52,6 +52,21 @@ def saved(content: bytes, folder: Path) -> Path:
     path = folder / "net.tflite"
     path.write_bytes(content)
     return path
+
+
+def with_values_behind(content: bytes) -> bytes:
+    """The same with all constants behind the flatbuffer, as AI Edge Quantizer writes them."""
+    model = unpacked(content)
+    held = [each for each in model.buffers[1:] if each.data is not None and len(each.data)]
+    values = [bytes(each.data) for each in held]
+    size = 2  # of the flatbuffer; the same for all offsets above 1
+    for _ in range(2):
+        for each, data in zip(held, values, strict=True):
+            each.data, each.offset, each.size = None, size, len(data)
+            size += len(data)
+        front = packed(model)
+        size = len(front)
+    return front + b"".join(values)
 
 
 def open_batch(model: Any) -> None:

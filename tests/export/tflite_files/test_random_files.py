@@ -24,9 +24,11 @@ from tests.export.tflite_files.nets import (
     saved,
     sparse_weights,
     takes_bytes,
+    with_values_behind,
 )
 
 from strop.export.frontend.convert import float_graph
+from strop.export.inspect.count_tflite import count_tflite
 from strop.export.ir.graph import Kind
 from strop.export.source.source import Source, load_model_file
 
@@ -80,6 +82,19 @@ def test_int8_weights_are_the_floats_that_they_stand_for(tmp_path: Path) -> None
     kernel = graph.data(graph.ops[0].inputs[1])
     steps = np.abs(kernel).reshape(WIDTH, -1).max(axis=1).reshape(-1, 1, 1, 1) / 127
     np.testing.assert_allclose(kernel / steps, np.rint(kernel / steps), atol=1e-4)
+
+
+def test_values_behind_the_flatbuffer_are_read(tmp_path: Path) -> None:
+    counts, scores = [], []
+    for content in (plain(), with_values_behind(plain())):
+        path = saved(content, tmp_path)
+        source = load_model_file(path)
+        counts.append(count_tflite(path))
+        scores.append(source.scores(np.full((1, SIDE, SIDE, 3), 100, np.float32)))
+        assert_same_function(source)
+    assert counts[0] is not None
+    assert counts[0] == counts[1]
+    assert np.array_equal(scores[0], scores[1])
 
 
 @pytest.mark.parametrize("change", [channels_first, takes_bytes], ids=["nchw", "uint8"])

@@ -16,6 +16,7 @@ from onnx import TensorProto
 from strop.engine_watch import folder_prefix
 from strop.export.inspect.contents import Audit, NamedOp, counted
 from strop.export.ir.quiet_session import quiet_options
+from strop.export.ir.tflite_bytes import unpacked
 from strop.export.ir.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.kernels.xnnpack import CODES
 from strop.runtime.engines.onnxruntime import open_session
@@ -51,7 +52,7 @@ def audit(path: Path) -> Audit:
 def _audit_tflite(path: Path) -> Audit:
     content = path.read_bytes()
     try:
-        model = schema.ModelT.InitFromPackedBuf(content, 0)
+        model = unpacked(content)
         subgraph = model.subgraphs[0]
         written = [
             (

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.inspect.audit import UNREADABLE
 from strop.export.inspect.count import Count, LayerCount, Role, role_of
+from strop.export.ir.tflite_bytes import unpacked
 from strop.export.ir.tflite_names import layer_name, operator_name, result_name, results_of
 
 DEPTHWISE, DENSE = "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"
@@ -50,9 +51,8 @@ def count_tflite(path: Path) -> Count | None:
         One layer an operation; None where a side is open, weights are computed, an operation
         multiplies in a way that is not counted here, or the file contradicts itself.
     """
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     try:
-        return Count(layers=tuple(_Graph(model).layers()))
+        return Count(layers=tuple(_Graph(unpacked(path.read_bytes())).layers()))
     except (_UnknownError, ZeroDivisionError, *UNREADABLE):
         return None
 

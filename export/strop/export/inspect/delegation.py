@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
 from strop.export.inspect.audit import TFLITE_TYPES, UNREADABLE
 from strop.export.inspect.contents import Delegation, Undelegated, observed_delegation
+from strop.export.ir.tflite_bytes import unpacked
 from strop.export.ir.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.kernels.xnnpack import CODES, UNKNOWN, Operand, refusal
 from strop.runtime.engines.litert import open_artifact
@@ -35,7 +34,7 @@ def delegation(path: Path) -> Delegation | None:
     if partitions is None or places is None:
         return None
     try:
-        model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+        model = unpacked(path.read_bytes())
         operators = [model.subgraphs[0].operators[place] for place in places]
         undelegated = tuple(_undelegated(model, operator) for operator in operators)
     except UNREADABLE as err:

@@ -19,6 +19,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.inspect.audit import TFLITE_TYPES, UNREADABLE
+from strop.export.ir.tflite_bytes import unpacked
 from strop.export.ir.tflite_names import layer_name, operator_name, result_name, results_of
 from strop.export.kernels.xnnpack import CODES
 from strop.runtime.errors import ArtifactError
@@ -67,7 +68,7 @@ def check_edge_tpu(path: Path) -> EdgeTpuCheck:
         ArtifactError: The file cannot be parsed.
     """
     try:
-        model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+        model = unpacked(path.read_bytes())
         return _checked(model)
     except UNREADABLE as err:
         raise ArtifactError(
@@ -247,7 +248,7 @@ images has, is left out."""
 
 def input_quantization(path: Path) -> tuple[float, int]:
     """Return scale and zero point of a .tflite's first input."""
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    model = unpacked(path.read_bytes())
     subgraph = model.subgraphs[0]
     found = subgraph.tensors[subgraph.inputs[0]].quantization
     return float(found.scale[0]), int(found.zeroPoint[0])

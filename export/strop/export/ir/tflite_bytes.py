@@ -1,10 +1,12 @@
-"""Packs a .tflite, described by the schema's objects, into its bytes."""
+"""Turns a .tflite's bytes into the schema's objects, and these into bytes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 SCHEMA_VERSION = 3
 FILE_IDENTIFIER = b"TFL3"
@@ -17,3 +19,16 @@ def packed(model: Any) -> bytes:
     builder = flatbuffers.Builder(held + SPARE)  # a smaller one is copied each time it doubles
     builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+def unpacked(content: bytes) -> Any:
+    """Return a flatbuffer as a schema.ModelT, its tensors' values in it wherever they are.
+
+    AI Edge Quantizer keeps them behind the flatbuffer, as do files beyond 2 GB.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model

@@ -14,10 +14,11 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from strop.engine_watch import EngineAtWork
+from strop.export.ir.tflite_bytes import unpacked
 from strop.export.ir.tflite_edit import set_values
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.export.tflite_files.tensors import indices_of, is_constant, kind_of, name_of
-from strop.export.tflite_files.vet import FloatTflite, parsed
+from strop.export.tflite_files.vet import FloatTflite
 from strop.runtime.engines.tensors import in_one_line
 from strop.runtime.errors import SourceError
 
@@ -31,7 +32,7 @@ def pinned(file: FloatTflite) -> Any:
     Raises:
         SourceError: LiteRT refuses it, or a result is too large.
     """
-    model = parsed(file.float32_content)
+    model = unpacked(file.float32_content)
     (subgraph,) = model.subgraphs
     interpreter = _run_once(file)
     shapes = {each["index"]: each["shape"] for each in interpreter.get_tensor_details()}

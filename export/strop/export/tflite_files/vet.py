@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from strop.engine_watch import EngineAtWork
 from strop.export.ir.picture import PictureFile, picture_of
-from strop.export.ir.tflite_bytes import packed
+from strop.export.ir.tflite_bytes import packed, unpacked
 from strop.export.ir.tflite_names import layer_name
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.export.tflite_files.operators import QUANTIZED, check_operators, check_order
@@ -74,7 +72,7 @@ def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTfli
     content = _checked(path)
     refused = _refused_by_litert(content, path)
     try:
-        model = parsed(content)
+        model = unpacked(content)
         subgraph = _only_graph(model, path)
         image, result = _single_ends(model, subgraph, path)
         check_operators(model, subgraph, path)
@@ -104,16 +102,6 @@ def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTfli
         width=picture.width,
         channels=picture.channels,
     )
-
-
-def parsed(content: bytes) -> Any:
-    """Return a flatbuffer that LiteRT has checked as a schema.ModelT, its tensors' values in it."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    for buffer in model.buffers:
-        if buffer.offset > 1:  # behind the flatbuffer, as of models beyond 2 GB
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
-    return model
 
 
 def _checked(path: Path) -> bytes:

@@ -19,11 +19,10 @@ from ai_edge_litert import schema_py_generated as schema
 from strop.export.frontend.read_limits import REWRITTEN
 from strop.export.inspect.audit import TFLITE_TYPES, UNREADABLE
 from strop.export.ir.graph import CODE_MIN, Array, QuantParams
-from strop.export.ir.tflite_bytes import packed
+from strop.export.ir.tflite_bytes import packed, unpacked
 from strop.export.ir.tflite_edit import add_constant, new_operator, set_values
 from strop.export.ir.tflite_names import layer_name, operator_name, results_of
 from strop.export.tflite_files.tensors import is_constant, name_of
-from strop.export.tflite_files.vet import parsed
 from strop.export.transcode.coded_model import CODES, FLOAT32, CodedModel, params_of
 from strop.runtime.errors import ArtifactError
 
@@ -41,7 +40,7 @@ def read_coded_tflite(path: Path) -> CodedModel:
         ArtifactError: It is damaged, has other codes, or several inputs or outputs.
     """
     try:
-        return _Reading(parsed(path.read_bytes()), str(path)).coded()
+        return _Reading(unpacked(path.read_bytes()), str(path)).coded()
     except UNREADABLE as err:
         raise ArtifactError(
             f"{path}: not a readable .tflite ({err}); export it again, or copy it again"
