@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Activation, ResizeRule
@@ -38,6 +39,9 @@ class BenchRequest:
         artifacts: At least one; several are measured interleaved.
         plan: How long.
         images: Folder whose first MAX_IMAGES images are the inputs; None for random values.
+        mean: Subtracted from their pixels, in 0..255 units, for an artifact without a contract;
+            empty for what it says itself.
+        std: What they are divided by after that; empty likewise.
         engine: A name in ENGINES; None for the best that is installed.
         num_threads: Within one inference.
         load_s: Of sustained load of each artifact alone; None for none.
@@ -47,6 +51,8 @@ class BenchRequest:
     artifacts: tuple[Path, ...]
     plan: MeasurePlan
     images: Path | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     engine: str | None = None
     num_threads: int = 1
     load_s: float | None = None
@@ -96,7 +102,7 @@ def bench(
         ]
         opened(engines, inputs)
         tensors = [
-            _image_inputs(images, path=path, engine=engine)
+            _image_inputs(request, path=path, engine=engine)
             if images
             else [random_inputs(engine.inputs)]
             for path, engine in zip(paths, engines, strict=True)
@@ -145,15 +151,17 @@ def bench(
     )
 
 
-def _image_inputs(images: Sequence[Path], *, path: Path, engine: Engine) -> list[Sequence[Array]]:
+def _image_inputs(request: BenchRequest, *, path: Path, engine: Engine) -> list[Sequence[Array]]:
     contract = read_contract(path)
     if contract is None:
         # How images are cropped and scores are read changes no latency.
-        unasked = {"resize": ResizeRule.STRETCH, "activation": Activation.NONE}
-        facts = foreign_facts(path, engine.input, engine.output, unasked)
+        known: dict[str, Any] = {"resize": ResizeRule.STRETCH, "activation": Activation.NONE}
+        given = {"mean": request.mean, "std": request.std}
+        known |= {name: values for name, values in given.items() if values}
+        facts = foreign_facts(path, engine.input, engine.output, known)
         contract = facts.whole_contract(
-            "no contract inside, so images cannot be prepared for it; leave out --images to"
-            " measure on random pixels"
+            "no contract inside, so images cannot be prepared for it; give {flags}, or leave out"
+            " --images to measure on random pixels"
         )
     prepare = preparation(contract, engine.input)
-    return [(prepare.apply(load_image(image, contract)),) for image in images]
+    return [(prepare.apply(load_image(image, contract)),) for image in request.used_images]

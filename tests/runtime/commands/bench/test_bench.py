@@ -255,12 +255,18 @@ def test_images_are_used_where_given(
     np.testing.assert_array_equal(tensors[5], np.full((1, SIDE, SIDE, 3), (5, 10, 15), np.uint8))
 
 
-def test_images_for_an_artifact_without_a_contract_are_refused(
+@pytest.mark.usefixtures("no_cold_start")
+def test_images_for_an_artifact_without_a_contract_need_a_normalization(
     artifact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
     assert cli.main(["bench", str(artifact), *QUICK, "--images", str(tmp_path)]) == 2
-    assert "leave out --images" in capsys.readouterr().err
+    assert "give --mean, --std, or leave out --images" in capsys.readouterr().err
+    words = ["bench", str(artifact), *QUICK, "--mean", "0", "--std", "1"]
+    assert cli.main([*words, "--images", str(tmp_path)]) == 0
+    assert f"1 images of {tmp_path.name}" in capsys.readouterr().err
+    assert cli.main(words) == 2
+    assert "--mean and --std are of the pixels of --images" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("no_cold_start")

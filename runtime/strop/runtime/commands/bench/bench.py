@@ -21,13 +21,14 @@ from strop.runtime.commands.flags.export import (
     require_exports_writable,
     write_exports,
 )
-from strop.runtime.commands.flags.numbers import count, fitting, positive, seconds
+from strop.runtime.commands.flags.numbers import count, fitting, numbers, positive, seconds
 from strop.runtime.commands.flags.target import (
     add_target_flags,
     target_of,
 )
 from strop.runtime.commands.notes import cool_board, note_manifest, note_remark
 from strop.runtime.engines.engine import Engine
+from strop.runtime.errors import PlanError
 from strop.runtime.history.measured import measured_by_bench
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S
 from strop.runtime.records.user_files import require_writable
@@ -53,6 +54,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         metavar="FOLDER",
         help=f"run on the first {MAX_IMAGES} images of this folder (default: on random pixels)",
+    )
+    parser.add_argument(
+        "--mean",
+        type=numbers,
+        default=(),
+        metavar="M[,M,M]",
+        help="subtracted from their pixels, in 0..255 units, where an artifact does not say it",
+    )
+    parser.add_argument(
+        "--std", type=numbers, default=(), metavar="S[,S,S]", help="divided by, likewise"
     )
     add_engine_flags(parser)
     parser.add_argument(
@@ -131,10 +142,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> BenchRequest:
+    if options.images is None and (options.mean or options.std):
+        raise PlanError("--mean and --std are of the pixels of --images, and there are none here")
     return BenchRequest(
         artifacts=tuple(options.artifacts),
         plan=_plan(options),
         images=options.images,
+        mean=tuple(options.mean),
+        std=tuple(options.std),
         engine=options.engine,
         num_threads=options.threads,
         load_s=options.sustained,
