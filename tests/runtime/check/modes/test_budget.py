@@ -188,6 +188,8 @@ def test_another_file_is_no_report() -> None:
     [
         (("--slo", "p95<=fast"), "needed is a percentile"),
         (("--slo", "p95<=1ms", "--baseline", "old.onnx"), "two questions, with two answers"),
+        (("--slo", "p95<=1ms", "--max-drop", "1"), "--slo and --max-drop: limits are of latency"),
+        (("--slo", "p95<=1ms", "--allow", "size"), "--slo and --allow: limits are of latency"),
         (("--slo", "p95<=1ms", "--mode", "paired"), "limits are for --mode budget alone"),
         (("--mode", "budget"), "no limit is given"),
     ],

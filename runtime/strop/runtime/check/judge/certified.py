@@ -20,7 +20,10 @@ MANIFEST_VERSIONS = (2, 3, 4, 5, 6, 7, 8)
 FIRST_WITH_TASK = 5
 MAX_MANIFEST_BYTES = 16 << 20
 SHOWN = 12  # digits of a hash that people need to see that two files differ
-REMEDY = "strop export writes it beside its artifacts: copy both, or leave out --max-drop"
+REMEDY = (
+    "strop export writes it beside its artifacts: copy both; for a file that it did not write leave"
+    " out --max-drop, and compare answers with strop evaluate --against"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -131,6 +131,12 @@ def _refuse_contradictions(asked: Mode | None, options: argparse.Namespace) -> N
         )
     if options.slo and options.baseline_python is not None:
         raise PlanError("--slo and --baseline-python: a limit has no baseline; leave one out")
+    if options.slo and (options.max_drop is not None or options.allow):
+        flag = "--allow" if options.max_drop is None else "--max-drop"
+        raise PlanError(
+            f"--slo and {flag}: limits are of latency alone; check against a --baseline for what"
+            " else may fail"
+        )
     if asked is Mode.STORED and options.baseline_python is not None:
         raise PlanError("--mode stored and --baseline-python: numbers run nowhere; leave one out")
 
