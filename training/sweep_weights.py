@@ -36,7 +36,8 @@ def main() -> None:
         member = Member(model=model, alpha=alpha, size=size, epochs=EPOCHS)
         record = trained(member, options.images, options.output)
         seconds = sum(epoch["seconds"] for epoch in record["epochs"])
-        rows.append((member.name, f"{seconds:.0f}", f"{100 * record['validation_accuracy']:.2f}"))
+        accuracy = record["outputs"][0]["validation"]
+        rows.append((member.name, f"{seconds:.0f}", f"{100 * accuracy:.2f}"))
     console.table(("member", "seconds", "validation %"), rows)
 
 

@@ -19,15 +19,17 @@ from strop.export.sweep.record import MEMBER, MEMBER_RECORD
 from strop.export.training.recipe import Recipe
 from strop.export.training.record import (
     TRAINING_RECORD,
+    TrainedOutput,
     TrainingRecord,
     record_path,
     training_record,
 )
 from strop.export.training.state import LATEST, SETTINGS, Epoch, load, open_state, save
 from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import StropError
 
-EPOCH = Epoch(loss=1.5, accuracy=0.5, validation_accuracy=0.4, seconds=2.0)
+EPOCH = Epoch(loss=1.5, training=(0.5,), validation=(0.4,), seconds=2.0)
 
 
 def test_explain_takes_a_damaged_manifest(
@@ -68,12 +70,19 @@ def test_a_damaged_record_of_a_training_is_refused(tmp_path: Path) -> None:
         tensorflow_version="2",
         sha256=sha256_file(model),
         recipe=Recipe(model="mobilenet_v2"),
-        labels=("cat", "dog"),
+        outputs=(
+            TrainedOutput(
+                name="size",
+                task=Task.REGRESS,
+                labels=("cm", "g"),
+                validation=0.5,
+                errors=(1.0, 2.0),
+            ),
+        ),
         training_images=(5, 6),
         validation_images=3,
         images_sha256="ab" * 32,
         best_epoch=1,
-        validation_accuracy=0.5,
         epochs=(EPOCH,),
         seconds=3.0,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.settings import settled
 from strop.export.options.options import ExportOptions, check_labels
-from strop.export.training.record import training_record
+from strop.export.training.record import TrainingRecord, training_record
 from strop.export.zoo.spec import ModelSpec
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.truth import KnownImages, images_with_truth
@@ -39,7 +39,8 @@ class ExportRequest:
         resize: How images become the input; None for the model's own way, that of its training,
             what its file says, or to crop.
         crop_fraction: For `crop`; None likewise.
-        task: What the scores are; None for what their number and the model's end say.
+        task: What the scores are; None for that of the training, or what their number and the
+            model's end say.
         thresholds: In the unit of the scores; empty for even odds.
     """
 
@@ -98,7 +99,8 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
         resize, fraction = source.resize.rule, source.resize.crop_fraction
     elif trained is not None:
         resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
-    decision = source_decision(source, task=request.task, thresholds=request.thresholds)
+    task = _task(request, trained)
+    decision = source_decision(source, task=task, thresholds=request.thresholds)
     if request.labels is None and decision.task is Task.EMBED:
         labels = ()  # those of the training name what was in front of the vector
     if labels:
@@ -123,3 +125,10 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
         resize=request.resize or resize,
         crop_fraction=fraction if request.crop_fraction is None else request.crop_fraction,
     )
+
+
+def _task(request: ExportRequest, trained: TrainingRecord | None) -> Task | None:
+    """Return the task asked for, or else that of the training; features have neither."""
+    if request.task is not None or trained is None or request.spec.is_headless:
+        return request.task
+    return trained.task

@@ -21,6 +21,7 @@ from strop.export.training.network import build_network
 from strop.export.training.recipe import Recipe
 from strop.export.training.record import (
     TRAINING_RECORD,
+    TrainedOutput,
     TrainingRecord,
     as_trained,
     record_path,
@@ -29,7 +30,7 @@ from strop.export.zoo.build import keras_model, open_model
 from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.export.zoo.torch_weights import MEAN, STD
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.artifact.contract import ResizeRule
+from strop.runtime.artifact.contract import ResizeRule, Task
 from strop.runtime.errors import SourceError
 
 CLASSES = 5
@@ -106,7 +107,7 @@ def test_a_users_file_is_counted_as_the_network_in_it(tmp_path: Path) -> None:
 def trained(tmp_path: Path) -> Path:
     """As `strop train` leaves it, with the weights that it begins with."""
     recipe = Recipe(model="mobilenet_v1", alpha=0.25, size=32, resize=ResizeRule.STRETCH)
-    model = build_network(recipe, classes=2, batch_norm_momentum=0.9)
+    model = build_network(recipe, widths=(2,), batch_norm_momentum=0.9)
     path = saved(model, tmp_path / "mobilenet_v1_0.25_32.keras")
     write_record(path, recipe)
     return path
@@ -119,12 +120,13 @@ def write_record(path: Path, recipe: Recipe) -> None:
         tensorflow_version="2",
         sha256=sha256_file(path),
         recipe=recipe,
-        labels=("cat", "dog"),
+        outputs=(
+            TrainedOutput(name="scores", task=Task.CLASSIFY, labels=("cat", "dog"), validation=0.5),
+        ),
         training_images=(1, 1),
         validation_images=1,
         images_sha256="",
         best_epoch=1,
-        validation_accuracy=0.5,
         epochs=(),
         seconds=1.0,
     )

@@ -33,7 +33,7 @@ def test_an_embedding_is_trained_by_cosines_and_written_without_its_classes(
     assert (record.recipe, record.labels) == (recipe, LABELS)
     # The vector's dense layer is a head like any other: it is taken off, and replaced.
     again = replace(RECIPE, weights=str(output))
-    network = build_network(again, classes=len(LABELS), batch_norm_momentum=0.9)
+    network = build_network(again, widths=(len(LABELS),), batch_norm_momentum=0.9)
     assert network.output_shape == (None, len(LABELS))
 
 

@@ -23,8 +23,9 @@ from tests.export.zoo.torch_files import arrays_of, state, write_zip
 import strop.runtime
 from strop.cli import main
 from strop.export.source.keras_files import open_keras
+from strop.export.training.batches import Batches
 from strop.export.training.fit import save_whole, state_folder, train
-from strop.export.training.images import Batches, Images, decode, find_images
+from strop.export.training.images import Images, decode, find_images
 from strop.export.training.network import build_network, kernels_without_decay, set_frozen
 from strop.export.training.recipe import MOMENTUM, Augment, Recipe, batch_norm_momentum
 from strop.export.training.record import (
@@ -125,8 +126,16 @@ def test_a_record_of_another_file_is_refused(trained: Path, tmp_path: Path) -> N
 def test_a_record_of_the_first_format_is_read(trained: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copy(trained, tmp_path))
     fields = json.loads(record_path(trained).read_text())
-    for name in ("clip_norm", "embedding", "margin"):
+    for name in ("clip_norm", "embedding", "margin", "heads"):
         del fields["recipe"][name]
+    (output,) = fields.pop("outputs")
+    fields |= {"labels": output["labels"], "validation_accuracy": output["validation"]}
+    for epoch in fields["epochs"]:
+        epoch["accuracy"], epoch["validation_accuracy"] = (
+            epoch["training"][0],
+            epoch["validation"][0],
+        )
+        del epoch["training"], epoch["validation"]
     assert fields["recipe"].pop("weights") == "random"
     fields["recipe"]["weights"] = "none"
     record_path(copy).write_text(json.dumps({**fields, "format_version": 1}))
@@ -175,7 +184,7 @@ def test_torchvisions_weights_come_with_their_normalization(tmp_path: Path) -> N
     arrays = arrays_of("mobilenet_v2", alpha=0.25, size=32, classes=5)
     path = write_zip(tmp_path / "w.pth", state(arrays))
     recipe = replace(RECIPE, model="mobilenet_v2", weights=str(path))
-    model = build_network(recipe, classes=3, batch_norm_momentum=0.9)
+    model = build_network(recipe, widths=(3,), batch_norm_momentum=0.9)
     pixels = np.full((1, 32, 32, 3), 100, np.float32)
     (rescaling,) = [each for each in model.layers if isinstance(each, keras.layers.Rescaling)]
     expected = (np.array([100, 100, 100]) - MEAN) / STD
@@ -197,7 +206,7 @@ def test_the_command_prints_the_best_epoch_and_its_record_is_read_back(
     assert done.returncode == 0, done.stderr
     assert "next: strop export" in done.stderr
     assert "E0000" not in done.stderr  # a line of TensorFlow's own
-    assert json.loads(done.stdout)["labels"] == list(LABELS)
+    assert json.loads(done.stdout)["outputs"][0]["labels"] == list(LABELS)
     record = training_record(output)
     assert isinstance(record, TrainingRecord)
     assert record.training_images == (PER_CLASS,) * 3
@@ -217,7 +226,7 @@ def test_every_class_is_split_by_the_same_share_and_nothing_is_on_both_sides(
 ) -> None:
     images = found(photos)
     assert images.labels == LABELS
-    assert images.counts() == dict.fromkeys(LABELS, 9)
+    assert images.counts() == (9, 9, 9)
     paths = {image.path for image in images.validation}
     assert len(paths) == 9
     assert paths.isdisjoint(image.path for image in images.training)
@@ -244,11 +253,11 @@ def test_too_little_to_learn_from_is_refused(
 
 def test_an_epoch_draws_every_image_once_and_the_same_ones_each_time() -> None:
     pixels = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 24, 24, 3), np.uint8)
-    truth = np.arange(40) % 3
+    answers = np.eye(3, dtype=np.float32)[np.arange(40) % 3]
 
     def drawn(epoch: int, augment: Augment) -> list[np.ndarray]:
         recipe = replace(RECIPE, augment=augment)
-        batches = Batches(pixels, truth, recipe, classes=3, epoch=epoch)
+        batches = Batches(pixels, (answers,), recipe, epoch=epoch)
         return [batches[i][0] for i in range(len(batches))]
 
     plain = np.concatenate(drawn(0, Augment.NONE))
@@ -260,7 +269,7 @@ def test_an_epoch_draws_every_image_once_and_the_same_ones_each_time() -> None:
 
 
 def test_kernels_alone_decay_and_no_depthwise_ones() -> None:
-    model = build_network(RECIPE, classes=3, batch_norm_momentum=0.9)
+    model = build_network(RECIPE, widths=(3,), batch_norm_momentum=0.9)
     left = {id(weight) for weight in kernels_without_decay(model)}
     decayed = [weight for weight in model.trainable_weights if id(weight) not in left]
     # The first convolution, 13 pointwise ones, and the classifier.
@@ -273,7 +282,7 @@ def test_kernels_alone_decay_and_no_depthwise_ones() -> None:
 @pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2"])
 def test_a_zoo_model_gets_its_normalization_inside_once(name: str) -> None:
     recipe = replace(RECIPE, model=name, alpha=1.0)
-    model = build_network(recipe, classes=4, batch_norm_momentum=0.9)
+    model = build_network(recipe, widths=(4,), batch_norm_momentum=0.9)
     assert model.output_shape == (None, 4)
 
     def every(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

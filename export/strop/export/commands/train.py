@@ -1,4 +1,4 @@
-"""`strop train`: labelled images in, a .keras out that `strop export` takes as it is."""
+"""`strop train`: images and answers in, a .keras out that `strop export` takes as it is."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from strop import console
 from strop.export.commands.flags import add_network_flags, add_resize_flags, size_of, weights
+from strop.export.commands.heads import add_head_flags, heads_of, images_of
+from strop.export.commands.training_words import epoch_in_words, heads_in_words, result_in_words
 from strop.export.training.recipe import Augment, Recipe
 from strop.export.zoo.architectures import architecture
 from strop.export.zoo.spec import RANDOM
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.numbers import count, positive
 from strop.runtime.errors import OutputError, SourceError
-from strop.runtime.images.dataset import read_labels
 from strop.runtime.records.user_files import require_writable
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ examples:
   strop train photos/ --model mobilenet_v2 --alpha 0.35 --size 96 -o mine.keras
   strop train photos/ --model mobilenet_v2 --weights imagenet --frozen-epochs 3 -o mine.keras
   strop train photos/ --model mobilenet_v2 --embedding 64 -o vectors.keras
+  strop train photos/ --model mobilenet_v2 --task regress --truth ages.csv -o ages.keras
+  strop train photos/ --model mobilenet_v2 --task who=classify --task age=regress \\
+    --truth age=ages.csv -o both.keras
   strop export mine.keras --calibration-data photos/
 """
 
@@ -39,16 +43,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="train a model of the zoo on labelled images",
-        description="Train a network of the zoo on a folder with one subfolder per class, from"
-        "\nrandom or given weights, with a new classifier at its end. An interrupted training"
-        "\ncontinues when the same command is given again.",
+        description="Train a network of the zoo on a folder with one subfolder per class, or with"
+        "\ntables of labels and numbers, from random or given weights, with new outputs at its end."
+        "\nAn interrupted training continues when the same command is given again.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("folder", type=Path, help="images, in one subfolder per class")
+    parser.add_argument(
+        "folder", type=Path, help="images, in one subfolder per class where classes are learned"
+    )
     _add_model_flags(parser.add_argument_group("model"))
+    add_head_flags(parser.add_argument_group("outputs"))
     _add_image_flags(parser.add_argument_group("images"))
     _add_recipe_flags(parser.add_argument_group("recipe"))
     parser.add_argument(
@@ -75,8 +82,8 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         type=count,
         default=0,
         metavar="N",
-        help="with given weights: first epochs in which only the new classifier is trained"
-        " (default %(default)s)",
+        help="with given weights: first epochs in which only the new layers at its end are"
+        " trained (default %(default)s)",
     )
 
 
@@ -85,7 +92,7 @@ def _add_image_flags(group: argparse._ArgumentGroup) -> None:
         "--validation-data",
         type=Path,
         metavar="DIR",
-        help="images that choose the best epoch, in one subfolder per class",
+        help="images that choose the best epoch, in subfolders or with tables like the others",
     )
     group.add_argument(
         "--validation-share",
@@ -111,7 +118,7 @@ def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
         ("epochs", positive, "times that every image is learned from"),
         ("batch_size", positive, "images per step"),
         ("weight_decay", float, "of the kernels of convolutions and dense layers"),
-        ("dropout", float, "share of the features that is dropped in front of the classifier"),
+        ("dropout", float, "share of the features that is dropped in front of the outputs"),
         ("label_smoothing", float, "share of each label that is spread over all classes"),
         ("seed", int, "of the weights, the order of the images and their augmentation"),
     ):
@@ -155,7 +162,7 @@ def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
         choices=list(Augment),
         default=defaults.augment,
         metavar="{none,light}",
-        help="light (default): mirror and shift at random",
+        help="light (default): mirror and shift at random; none where an answer changes with that",
     )
 
 
@@ -175,22 +182,15 @@ def run(options: argparse.Namespace) -> int:
 
     quiet_tensorflow(NOTHING)
     from strop.export.training.fit import state_folder, train
-    from strop.export.training.images import find_images
 
-    images = find_images(
-        options.folder,
-        validation=options.validation_data,
-        validation_share=options.validation_share,
-        labels=None if options.labels is None else read_labels(options.labels),
-        seed=recipe.seed,
-    )
+    images = images_of(options, recipe)
     console.settings(
         f"strop train {recipe.model}",
         {
             **asdict(recipe),
             "augment": recipe.augment.value,
             "resize": recipe.resize.value,
-            "classes": len(images.labels),
+            "heads": heads_in_words(recipe, images),
             "images": f"{len(images.training)}, {len(images.validation)} to validate",
             "output": options.output,
         },
@@ -198,9 +198,8 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(number: int, epoch: Epoch) -> None:
         console.note(
-            f"  epoch {number}/{recipe.epochs}: loss {epoch.loss:.4f}, accuracy"
-            f" {epoch.accuracy:.4f}, validation {epoch.validation_accuracy:.4f},"
-            f" {epoch.seconds:.0f} s"
+            f"  epoch {number}/{recipe.epochs}: loss {epoch.loss:.4f},"
+            f" {epoch_in_words(recipe, epoch)}, {epoch.seconds:.0f} s"
         )
 
     try:
@@ -222,10 +221,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         console.json(asdict(record))
     else:
-        console.line(
-            f"{options.output}: {record.validation_accuracy:.4f} of {record.validation_images}"
-            f" validation images, epoch {record.best_epoch} of {recipe.epochs}"
-        )
+        console.line(f"{options.output}: {result_in_words(record)}")
     console.note(f"next: strop export {options.output} --calibration-data {options.folder}")
     return 0
 
@@ -256,6 +252,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         weight_decay=options.weight_decay,
         dropout=options.dropout,
         label_smoothing=options.label_smoothing,
+        heads=heads_of(options),
         embedding=options.embedding,
         margin=_margin(options),
         augment=options.augment,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Callable
@@ -10,21 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from strop.export.training.images import Batches, Bytes, Images, Progress, decode
-from strop.export.training.margin import CosineMarginLoss
+from strop.export.training.batches import Batches
+from strop.export.training.heads import error_of
+from strop.export.training.images import Images, Progress, decode
 from strop.export.training.network import (
     build_network,
     for_inference,
-    kernels_without_decay,
-    seed_dropout,
+    give_units,
     set_frozen,
 )
-from strop.export.training.recipe import MOMENTUM, Recipe, batch_norm_momentum
-from strop.export.training.record import TRAINING_RECORD, TrainingRecord, record_path
+from strop.export.training.objective import answers_of, names_of
+from strop.export.training.outputs import of_numbers, trained_outputs
+from strop.export.training.recipe import Recipe, batch_norm_momentum
+from strop.export.training.record import (
+    TRAINING_RECORD,
+    TrainingRecord,
+    record_path,
+)
+from strop.export.training.run import Run, assign
 from strop.export.training.state import (
     BEST,
     LATEST,
@@ -39,11 +43,9 @@ from strop.export.training.state import (
 )
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Contract
-from strop.runtime.errors import OutputError, SourceError, StropError
+from strop.runtime.errors import OutputError, StropError
 from strop.runtime.records.folder_lock import alone
 from strop.runtime.records.version import installed_version
-
-EVALUATED_AT_ONCE = 250  # images
 
 
 def state_folder(output: Path) -> Path:
@@ -61,7 +63,10 @@ def train(
     progress: Progress,
     verbose: int = 0,
 ) -> TrainingRecord:
-    """Train, and write the weights of the epoch with the highest validation accuracy.
+    """Train, and write the weights of the epoch that is best on the validation images.
+
+    That is the one with the highest accuracy; of other tasks, with the fewest wrong labels or the
+    smallest mean error; of several heads, with the lowest sum of these, each times its weight.
 
     After each epoch the state is kept in `state_folder(output)`; called again with the same
     arguments it goes on behind the last one, and ends with the weights of a training that was
@@ -121,140 +126,29 @@ def _train(
     tested = decode(images.validation, contract, folder / VALIDATION_PIXELS, progress)
     steps = max(1, len(images.training) // recipe.batch_size)
     model = build_network(
-        recipe, classes=len(images.labels), batch_norm_momentum=batch_norm_momentum(steps)
+        recipe,
+        widths=[len(names_of(head, images)) for head in recipe.heads],
+        batch_norm_momentum=batch_norm_momentum(steps),
     )
-    run = _Run(model, recipe, steps=steps)
+    run = Run(model, recipe, steps=steps)
+    answers, true = answers_of(recipe, images)
     history = list(run.restore(folder / LATEST))
     for number, epoch in enumerate(history, start=1):
         on_epoch(number, epoch)
     for number in range(len(history), recipe.epochs):
-        epoch = run.epoch(
-            number,
-            Batches(
-                pixels, _truth(images.training), recipe, classes=len(images.labels), epoch=number
-            ),
-            (tested, _truth(images.validation)),
-            verbose=verbose,
-        )
+        batches = Batches(pixels, answers, recipe, epoch=number)
+        epoch = run.epoch(number, batches, (tested, true), verbose=verbose)
+        errors = [_error(recipe, each) for each in history]
         history.append(epoch)
-        if epoch.validation_accuracy > max(
-            (each.validation_accuracy for each in history[:-1]), default=-1.0
-        ):
+        if not errors or _error(recipe, epoch) < min(errors):
             save(folder / BEST, run.weights(), (), history)
         save(folder / LATEST, run.weights(), run.optimizer(), history)
         on_epoch(number + 1, epoch)
-    seconds = time.monotonic() - began
-    return _finish(run, recipe, images, fingerprint, history, output, seconds=seconds)
-
-
-class _Run:
-    """A model in training; its optimizer starts again when frozen layers are released."""
-
-    def __init__(self, model: Any, recipe: Recipe, *, steps: int) -> None:
-        self.model = model
-        self._recipe = recipe
-        self._steps = steps
-        self._is_frozen: bool | None = None
-
-    def restore(self, path: Path) -> tuple[Epoch, ...]:
-        """Load what was saved last, if anything."""
-        weights, optimizer, history = load(path)
-        if history:
-            self._compile(len(history) - 1)
-            _assign(self.model.weights, weights, path)
-            _assign(self.model.optimizer.variables, optimizer, path)
-        return history
-
-    def epoch(
-        self,
-        number: int,
-        batches: Batches,
-        tested: tuple[Bytes, NDArray[np.intp]],
-        *,
-        verbose: int,
-    ) -> Epoch:
-        begun = time.monotonic()
-        self._compile(number)
-        seed_dropout(self.model, self._recipe.seed * self._recipe.epochs + number)
-        found = self.model.fit(
-            batches,
-            epochs=number + 1,
-            initial_epoch=number,
-            shuffle=False,
-            verbose=verbose,
-            callbacks=[keras.callbacks.LambdaCallback(on_train_batch_begin=self._set_rate(number))],
-        ).history
-        loss = float(found["loss"][0])
-        if not math.isfinite(loss):
-            raise SourceError(
-                f"the loss of epoch {number + 1} is {loss}; give a lower --learning-rate than"
-                f" {self._recipe.learning_rate:g}, and --force to begin anew"
-            )
-        pixels, truth = tested
-        scores = self.model.predict(pixels, batch_size=EVALUATED_AT_ONCE, verbose=0)
-        return Epoch(
-            loss=loss,
-            accuracy=float(found["accuracy"][0]),
-            validation_accuracy=float(np.mean(scores.argmax(axis=1) == truth)),
-            seconds=time.monotonic() - begun,
-        )
-
-    def weights(self) -> list[NDArray[np.float32]]:
-        return [np.asarray(weight) for weight in self.model.weights]
-
-    def optimizer(self) -> list[NDArray[Any]]:
-        return [np.asarray(variable) for variable in self.model.optimizer.variables]
-
-    def _compile(self, number: int) -> None:
-        is_frozen = number < self._recipe.frozen_epochs
-        if is_frozen is self._is_frozen:
-            return
-        self._is_frozen = is_frozen
-        set_frozen(self.model, is_frozen=is_frozen)
-        optimizer = keras.optimizers.SGD(
-            self._recipe.learning_rate,
-            momentum=MOMENTUM,
-            weight_decay=self._recipe.weight_decay,
-            global_clipnorm=self._recipe.clip_norm,
-        )
-        optimizer.exclude_from_weight_decay(var_list=kernels_without_decay(self.model))
-        self.model.compile(
-            optimizer,
-            loss=_loss(self._recipe),
-            metrics=["accuracy"],
-        )
-        optimizer.build(self.model.trainable_variables)
-
-    def _set_rate(self, number: int) -> Callable[[int, Any], None]:
-        def set_rate(batch: int, logs: Any = None) -> None:
-            step = number * self._steps + batch
-            self.model.optimizer.learning_rate = self._recipe.learning_rate_at(
-                step, self._recipe.epochs * self._steps
-            )
-
-        return set_rate
-
-
-def _loss(recipe: Recipe) -> Any:
-    if recipe.embedding is not None:
-        return CosineMarginLoss(recipe.margin, recipe.label_smoothing)
-    return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
-
-
-def _finish(
-    run: _Run,
-    recipe: Recipe,
-    images: Images,
-    fingerprint: str,
-    history: list[Epoch],
-    output: Path,
-    *,
-    seconds: float,
-) -> TrainingRecord:
-    folder = state_folder(output)
     weights, _, until_best = load(folder / BEST)
-    _assign(run.model.weights, weights, folder / BEST)
+    assign(run.model.weights, weights, folder / BEST)
     set_frozen(run.model, is_frozen=False)
+    for targets in of_numbers(recipe, images):
+        give_units(run.model, targets)
     # Without the optimizer's state: what is exported is for inference.
     save_whole(for_inference(run.model, recipe), output)
     record = TrainingRecord(
@@ -263,18 +157,24 @@ def _finish(
         tensorflow_version=tf.__version__,
         sha256=sha256_file(output),
         recipe=recipe,
-        labels=images.labels,
-        training_images=tuple(images.counts().values()),
+        outputs=trained_outputs(run.model, recipe, images, tested, best=until_best[-1]),
+        training_images=images.counts(),
         validation_images=len(images.validation),
         images_sha256=fingerprint,
         best_epoch=len(until_best),
-        validation_accuracy=until_best[-1].validation_accuracy,
         epochs=tuple(history),
-        seconds=seconds,
+        seconds=time.monotonic() - began,
     )
     TRAINING_RECORD.write(record, record_path(output))
     shutil.rmtree(folder)
     return record
+
+
+def _error(recipe: Recipe, epoch: Epoch) -> float:
+    return sum(
+        head.loss_weight * error_of(head, figure)
+        for head, figure in zip(recipe.heads, epoch.validation, strict=True)
+    )
 
 
 def save_whole(model: Any, output: Path) -> None:
@@ -293,15 +193,3 @@ def save_whole(model: Any, output: Path) -> None:
         raise OutputError(f"{output}: {reason:.200}; make room and start it again") from err
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _truth(images: Any) -> NDArray[np.intp]:
-    return np.array([image.class_index for image in images], np.intp)
-
-
-def _assign(variables: Any, values: Any, path: Path) -> None:
-    try:
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-    except ValueError as err:  # of another number or shape
-        raise SourceError(f"{path}: of another network; give --force to begin anew") from err

@@ -1,4 +1,4 @@
-"""Finds the images of a training, splits them, decodes them once, and makes batches."""
+"""Finds the images of a training, splits them, and decodes them once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.training.recipe import Augment, Recipe
+from strop.export.training.targets import Targets
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ImageError, OutputError, SourceError
 from strop.runtime.images.dataset import (
@@ -26,35 +25,40 @@ from strop.runtime.images.dataset import (
 
 Bytes = NDArray[np.uint8]
 MIN_IMAGES = 2  # of a class: one to learn from, one to be tested on
-SHIFT_SHARE = 12  # of the side, at most one of so many
 Progress = Callable[[Iterable[Bytes], int, str], Iterator[Bytes]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Images:
-    """Files and their classes.
+    """Files and their answers.
 
     Attributes:
-        labels: One per class.
+        labels: One per class; empty where classes are not learned.
         training: What is learned from.
         validation: What is never learned from; it chooses the best epoch.
+        targets: For the heads that take labels or numbers from a table.
     """
 
     labels: tuple[str, ...]
     training: tuple[LabelledImage, ...]
     validation: tuple[LabelledImage, ...]
+    targets: tuple[Targets, ...] = ()
 
-    def counts(self) -> dict[str, int]:
-        """Training images of each class."""
+    def counts(self) -> tuple[int, ...]:
+        """Training images of each class; of all images where classes are not learned."""
+        if not self.labels:
+            return (len(self.training),)
         found = Counter(image.class_index for image in self.training)
-        return {label: found[index] for index, label in enumerate(self.labels)}
+        return tuple(found[index] for index in range(len(self.labels)))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the files' names, sizes and classes, in hex."""
+        """SHA-256 of the files' names, sizes and answers, in hex."""
         digest = hashlib.sha256()
         for image in (*self.training, *self.validation):
             about = (os.fspath(image.path), image.path.stat().st_size, image.class_index)
             digest.update(repr(about).encode())
+        for targets in self.targets:
+            digest.update(repr(targets).encode())
         return digest.hexdigest()
 
 
@@ -66,7 +70,7 @@ def find_images(
     labels: Sequence[str] | None,
     seed: int,
 ) -> Images:
-    """Find the images of a training, and split them.
+    """Find the images of a training of classes, and split them.
 
     Args:
         folder: With one subfolder per class.
@@ -99,15 +103,52 @@ def find_images(
         tested = labelled_images(validation, labels)
         return Images(labels=tuple(labels), training=found, validation=tested)
     draw = np.random.default_rng(seed)
-    kept: list[LabelledImage] = []
-    tested_share: list[LabelledImage] = []
-    for index in range(len(labels)):
-        same = [image for image in found if image.class_index == index]
-        count = min(len(same) - 1, max(1, round(validation_share * len(same))))
-        chosen = set(draw.permutation(len(same))[:count].tolist())
-        for place, image in enumerate(same):
-            (tested_share if place in chosen else kept).append(image)
-    return Images(labels=tuple(labels), training=tuple(kept), validation=tuple(tested_share))
+    same = (
+        [image for image in found if image.class_index == index] for index in range(len(labels))
+    )
+    parts = [_split(images, validation_share, draw) for images in same]
+    kept, shared = (
+        tuple(image for part in half for image in part) for half in zip(*parts, strict=True)
+    )
+    return Images(labels=tuple(labels), training=kept, validation=shared)
+
+
+def find_images_without_classes(
+    folder: Path, *, validation: Path | None, validation_share: float, seed: int
+) -> Images:
+    """Find the images of a training whose answers are in tables alone, and split them.
+
+    Args:
+        folder: Of the images, wherever they lie in it.
+        validation: Of other images; None takes a share of the first.
+        validation_share: Of all images, where there is no such folder; at least one.
+        seed: Of which images the share has.
+
+    Raises:
+        ImageError: A folder cannot be used, or has too few images.
+    """
+    found = [LabelledImage(path=path, class_index=None) for path in list_images(folder)]
+    if len(found) < MIN_IMAGES:
+        raise ImageError(f"{folder}: {len(found)} image; needed are {MIN_IMAGES} or more")
+    if validation is not None:
+        tested = tuple(
+            LabelledImage(path=path, class_index=None) for path in list_images(validation)
+        )
+        return Images(labels=(), training=tuple(found), validation=tested)
+    kept, shared = _split(found, validation_share, np.random.default_rng(seed))
+    return Images(labels=(), training=kept, validation=shared)
+
+
+def _split(
+    images: Sequence[LabelledImage], share: float, draw: np.random.Generator
+) -> tuple[tuple[LabelledImage, ...], tuple[LabelledImage, ...]]:
+    """Draw a share of the images, at least one and not all; first those that are left."""
+    count = min(len(images) - 1, max(1, round(share * len(images))))
+    chosen = set(draw.permutation(len(images))[:count].tolist())
+    return (
+        tuple(image for place, image in enumerate(images) if place not in chosen),
+        tuple(image for place, image in enumerate(images) if place in chosen),
+    )
 
 
 def decode(
@@ -160,42 +201,3 @@ def _write_pixels(path: Path, pixels: Iterable[Bytes], shape: tuple[int, ...]) -
         ) from err
     finally:
         partial.unlink(missing_ok=True)
-
-
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of one epoch; seed and epoch decide the order and the augmentation."""
-
-    def __init__(
-        self, pixels: Bytes, truth: NDArray[np.intp], recipe: Recipe, *, classes: int, epoch: int
-    ) -> None:
-        super().__init__()
-        self._pixels, self._recipe, self._epoch = pixels, recipe, epoch
-        self._answers = np.eye(classes, dtype=np.float32)[truth]
-        self._order = np.random.default_rng([recipe.seed, epoch]).permutation(len(truth))
-
-    def __len__(self) -> int:
-        # A last batch of one image has no statistics.
-        return max(1, len(self._order) // self._recipe.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[Bytes, NDArray[np.float32]]:
-        size = self._recipe.batch_size
-        chosen = np.sort(self._order[index * size : (index + 1) * size])
-        batch = np.array(self._pixels[chosen])
-        if self._recipe.augment is Augment.LIGHT:
-            _augment(batch, np.random.default_rng([self._recipe.seed, self._epoch, index]))
-        return batch, self._answers[chosen]
-
-
-def _augment(batch: Bytes, draw: np.random.Generator) -> None:
-    """Mirror half of the images, and shift each; what comes in at the edge repeats it."""
-    height, width = batch.shape[1:3]
-    rows, columns = height // SHIFT_SHARE, width // SHIFT_SHARE
-    down = draw.integers(-rows, rows + 1, len(batch))
-    right = draw.integers(-columns, columns + 1, len(batch))
-    mirrored = draw.random(len(batch)) < 0.5
-    for number, (dy, dx, mirror) in enumerate(zip(down, right, mirrored, strict=True)):
-        from_rows = np.clip(np.arange(height) - dy, 0, height - 1)
-        from_columns = np.clip(np.arange(width) - dx, 0, width - 1)
-        if mirror:
-            from_columns = from_columns[::-1]
-        batch[number] = batch[number][from_rows[:, np.newaxis], from_columns]

@@ -1,40 +1,47 @@
-"""Builds the network that is trained: a backbone of the zoo with a new classifier or embedding."""
+"""Builds the network that is trained: a backbone of the zoo with new heads or an embedding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from strop.export.source.headless import headless
+from strop.export.training.heads import SCORES, VECTOR_OUTPUT
 from strop.export.training.recipe import Recipe
+from strop.export.training.targets import Targets
 from strop.export.zoo.build import open_model
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 
-HEAD, VECTOR, UNIT = "scores", "vector", "unit_vector"
+BACKBONE, VECTOR = "backbone", "vector"
 CHANNELS = 3
+ACTIVATIONS = {Task.CLASSIFY: "softmax", Task.MULTILABEL: "sigmoid", Task.REGRESS: "linear"}
 NORMALIZES = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
-def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -> Any:
-    """Build a model with its normalization inside: RGB 0..255 in, probabilities or cosines out.
+def build_network(recipe: Recipe, *, widths: Sequence[int], batch_norm_momentum: float) -> Any:
+    """Build a model with its normalization inside: RGB 0..255 in, an output for each head.
 
     Args:
         recipe: What to build.
-        classes: Length of a row of scores.
+        widths: Of each head, how many classes, labels or numbers it has; of an embedding, how many
+            classes there are.
         batch_norm_momentum: Of every batch norm in it.
 
     Returns:
-        A keras.Model, not compiled; the layers in front of its head are the backbone's, see
-        `set_frozen`. Of an embedding it gives the cosines between an image's vector and each class.
+        A keras.Model, not compiled, with the heads' names and order. Classes and labels have
+        probabilities; numbers are standardized, see `give_units`. Of an embedding it gives the
+        cosines between an image's vector and each class.
 
     Raises:
         SourceError: No such member, or weights that cannot be had or do not fit.
     """
     shape = (recipe.size, recipe.size, CHANNELS)
     original = open_model(recipe.original(), is_to_train=True)
-    backbone = headless(original.model, where=recipe.weights, name="backbone")
+    backbone = headless(original.model, where=recipe.weights, name=BACKBONE)
     if tuple(backbone.input_shape[1:]) != shape:
         raise SourceError(
             f"{recipe.weights}: its input is {_sides(backbone.input_shape[1:])}, and the images"
@@ -49,37 +56,61 @@ def build_network(recipe: Recipe, *, classes: int, batch_norm_momentum: float) -
     features = backbone(pixels)
     if recipe.dropout:
         features = keras.layers.Dropout(recipe.dropout)(features)
-    model = keras.Model(image, _head(recipe, features, classes), name=recipe.model)
+    if recipe.embedding is None:
+        outputs = [
+            keras.layers.Dense(width, activation=ACTIVATIONS[head.task], name=head.name)(features)
+            for head, width in zip(recipe.heads, widths, strict=True)
+        ]
+    else:
+        outputs = [_cosines(features, recipe.embedding, *widths)]
+    model = keras.Model(image, _of_one(outputs), name=recipe.model)
     for layer in _every_layer(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = batch_norm_momentum
     return model
 
 
-def _head(recipe: Recipe, features: Any, classes: int) -> Any:
-    if recipe.embedding is None:
-        return keras.layers.Dense(classes, activation="softmax", name=HEAD)(features)
-    vector = keras.layers.Dense(recipe.embedding, name=VECTOR)(features)
-    unit = keras.layers.UnitNormalization(name=UNIT)(vector)
+def _cosines(features: Any, numbers: int, classes: int) -> Any:
+    vector = keras.layers.Dense(numbers, name=VECTOR)(features)
+    unit = keras.layers.UnitNormalization(name=VECTOR_OUTPUT)(vector)
     # Of unit length from its first step on: a column is the direction of a class.
     of_class = keras.layers.Dense(
-        classes, use_bias=False, kernel_constraint=keras.constraints.UnitNorm(axis=0), name=HEAD
+        classes, use_bias=False, kernel_constraint=keras.constraints.UnitNorm(axis=0), name=SCORES
     )
     cosines = of_class(unit)
     of_class.kernel.assign(keras.ops.normalize(of_class.kernel, axis=0))
     return cosines
 
 
+def _of_one(outputs: list[Any]) -> Any:
+    """Return the only output by itself; Keras would make a list of what it gives."""
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def give_units(model: Any, targets: Targets) -> None:
+    """Change the weights of a head that gives standardized numbers so that they have their units.
+
+    Args:
+        model: Of `build_network`; must not be trained after this.
+        targets: Of that head.
+    """
+    layer = model.get_layer(targets.head)
+    spread = targets.spread()
+    layer.kernel.assign(np.asarray(layer.kernel, np.float64) * spread)
+    layer.bias.assign(np.asarray(layer.bias, np.float64) * spread + targets.mean())
+
+
 def for_inference(model: Any, recipe: Recipe) -> Any:
-    """Return what is written of a trained network: the classifier, or what gives unit vectors."""
-    outputs = model.outputs if recipe.embedding is None else model.get_layer(UNIT).output
+    """Return what is written of a trained network: the heads, or what gives unit vectors."""
+    outputs = _of_one(model.outputs)
+    if recipe.embedding is not None:
+        outputs = model.get_layer(VECTOR_OUTPUT).output
     return keras.Model(model.inputs, outputs, name=model.name)
 
 
 def set_frozen(model: Any, *, is_frozen: bool) -> None:
-    """Choose whether only the head of a `build_network` is trained."""
-    for layer in model.layers:
-        layer.trainable = not is_frozen or layer.name in (HEAD, VECTOR)
+    """Choose whether only the heads of a `build_network` are trained."""
+    model.get_layer(BACKBONE).trainable = not is_frozen
 
 
 def kernels_without_decay(model: Any) -> list[Any]:

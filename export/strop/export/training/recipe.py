@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from strop.export.training.heads import CLASSES_ALONE, Head, check_heads
 from strop.export.zoo.architectures import architecture
 from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec, no_weights
-from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.errors import SourceError
 
 MOMENTUM = 0.9
@@ -37,6 +38,7 @@ class Recipe:
         model: A name of the zoo.
         alpha: Width multiplier.
         size: Side of the input in pixels.
+        heads: The network's outputs, in their order.
         weights: To begin with: "random", "imagenet", or a model's file.
         frozen_epochs: Of the first epochs, those in which the head alone is trained.
         epochs: In all.
@@ -47,10 +49,11 @@ class Recipe:
         weight_decay: Of kernels; depthwise kernels, biases and batch norm have none, as
             MobileNets, arXiv:1704.04861, section 3.2, has it. 4e-5 is MobileNetV2's,
             arXiv:1801.04381, section 6.1.
-        dropout: In front of the classifier, 0 to 1.
-        label_smoothing: C. Szegedy et al., arXiv:1512.00567, section 7; 0 to 1.
+        dropout: In front of the heads, 0 to 1.
+        label_smoothing: C. Szegedy et al., arXiv:1512.00567, section 7; 0 to 1; of classes and
+            labels.
         embedding: Numbers of an image's vector, 2 or more, where it is trained to be compared
-            with others; None trains a classifier.
+            with others, in place of heads; None trains these.
         margin: Of an embedding: the cosine by which an image has to be nearer to its class than to
             others, 0 to 1.
         augment: What is done to the images.
@@ -62,6 +65,7 @@ class Recipe:
     model: str
     alpha: float = 1.0
     size: int = 224
+    heads: tuple[Head, ...] = CLASSES_ALONE
     weights: str = RANDOM
     frozen_epochs: int = 0
     epochs: int = 30
@@ -85,6 +89,8 @@ class Recipe:
         _require_above_zero("learning_rate", self.learning_rate)
         if self.clip_norm is not None:
             _require_above_zero("clip_norm", self.clip_norm)
+        check_heads(self.heads)
+        self._check_labels()
         self._check_embedding()
         for name in ("weight_decay", "dropout", "label_smoothing", "margin"):
             if not 0 <= getattr(self, name) < 1:
@@ -96,9 +102,18 @@ class Recipe:
         if self.frozen_epochs and self.weights == RANDOM:
             raise SourceError("frozen_epochs is for given weights; random ones have to be trained")
 
+    def _check_labels(self) -> None:
+        if self.label_smoothing and all(head.task is Task.REGRESS for head in self.heads):
+            raise SourceError(
+                f"label_smoothing is {self.label_smoothing:g}, and numbers have no labels; leave"
+                " it out"
+            )
+
     def _check_embedding(self) -> None:
         if self.margin and self.embedding is None:
             raise SourceError(f"margin is {self.margin:g} without an embedding; give both")
+        if self.embedding is not None and self.heads != CLASSES_ALONE:
+            raise SourceError("an embedding is trained by classes alone; leave out other tasks")
         if self.embedding is not None and self.embedding < MIN_EMBEDDING:
             raise SourceError(
                 f"embedding is {self.embedding}; needed is {MIN_EMBEDDING} or more numbers"

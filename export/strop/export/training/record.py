@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from strop.export.training.heads import CLASSES_ALONE, SCORES, VECTOR_OUTPUT
 from strop.export.training.recipe import Recipe
-from strop.export.training.state import Epoch
+from strop.export.training.state import Epoch, epoch_with_figures
 from strop.export.zoo.spec import RANDOM, ModelSpec, side_of
 from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
 
 MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainedOutput:
+    """An output of the model's file.
+
+    Attributes:
+        name: Of the output.
+        task: What it gives.
+        labels: Of the classes, or what its columns are called; of a vector those of the classes
+            that it was trained with.
+        validation: Of the best epoch: accuracy, share of the labels that are right, or mean error
+            in spreads of the images that were learned from; of a vector the share that is nearest
+            to its class's direction.
+        errors: Of REGRESS: mean error of each number in its own unit; empty for others.
+    """
+
+    name: str
+    task: Task
+    labels: tuple[str, ...]
+    validation: float
+    errors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,12 +49,11 @@ class TrainingRecord:
         tensorflow_version: Of TensorFlow.
         sha256: Of the .keras file, hex.
         recipe: How it was trained; its resize rule is the model's.
-        labels: One per class, in the order of the scores.
-        training_images: Of each class.
+        outputs: What it gives, in the file's order, at least one.
+        training_images: Of each class; of all where no output classifies.
         validation_images: In all.
-        images_sha256: Of their names, sizes and classes, hex.
+        images_sha256: Of their names, sizes and answers, hex.
         best_epoch: Whose weights the file has, from 1.
-        validation_accuracy: Of these.
         epochs: All.
         seconds: Of the run that finished it.
     """
@@ -40,14 +63,27 @@ class TrainingRecord:
     tensorflow_version: str
     sha256: str
     recipe: Recipe
-    labels: tuple[str, ...]
+    outputs: tuple[TrainedOutput, ...]
     training_images: tuple[int, ...]
     validation_images: int
     images_sha256: str
     best_epoch: int
-    validation_accuracy: float
     epochs: tuple[Epoch, ...]
     seconds: float
+
+    def __post_init__(self) -> None:
+        if not self.outputs:
+            raise SourceError("a trained model without outputs; needed is one or more")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the only output; empty where there are several."""
+        return self.outputs[0].labels if len(self.outputs) == 1 else ()
+
+    @property
+    def task(self) -> Task | None:
+        """Of the only output; None where there are several."""
+        return self.outputs[0].task if len(self.outputs) == 1 else None
 
 
 def _from_version_1(fields: Fields) -> Fields:
@@ -71,12 +107,34 @@ def _from_version_3(fields: Fields) -> Fields:
     return {**fields, "recipe": recipe}
 
 
-# History: 1, the first; 2, the recipe has clip_norm; 3 calls random weights so; 4 has embeddings.
+def _from_version_4(fields: Fields) -> Fields:
+    """Bring the record of one classifier or embedding to that of outputs."""
+    recipe, epochs = fields.get("recipe"), fields.get("epochs")
+    task, name = Task.CLASSIFY, SCORES
+    if isinstance(recipe, dict):
+        if recipe.get("embedding") is not None:
+            task, name = Task.EMBED, VECTOR_OUTPUT
+        recipe = {"heads": [asdict(head) for head in CLASSES_ALONE], **recipe}
+    if isinstance(epochs, list):
+        epochs = [epoch_with_figures(epoch) for epoch in epochs]
+    kept = {name: fields[name] for name in fields if name not in ("labels", "validation_accuracy")}
+    output = {
+        "name": name,
+        "task": task.value,
+        "labels": fields.get("labels"),
+        "validation": fields.get("validation_accuracy"),
+        "errors": [],
+    }
+    return {**kept, "recipe": recipe, "epochs": epochs, "outputs": [output]}
+
+
+# History: 1, the first; 2, the recipe has clip_norm; 3 calls random weights so; 4 has embeddings;
+# 5 has outputs, each with its task.
 TRAINING_RECORD = RecordFormat(
     TrainingRecord,
     writer="strop train",
-    version=4,
-    upgrades={1: _from_version_1, 2: _from_version_2, 3: _from_version_3},
+    version=5,
+    upgrades={1: _from_version_1, 2: _from_version_2, 3: _from_version_3, 4: _from_version_4},
     error=SourceError,
     remedy="train again",
     encoder=INDENTED,

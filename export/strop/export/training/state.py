@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from strop.export.training.heads import CLASSES_ALONE
 from strop.export.training.recipe import Recipe
 from strop.export.zoo.spec import RANDOM
 from strop.runtime.errors import OutputError, SourceError, StropError
@@ -21,11 +22,17 @@ from strop.runtime.records.typed_json import read_typed
 from strop.runtime.records.user_files import read_file, write_whole
 
 Arrays = Sequence[NDArray[Any]]
-FORMAT_VERSION = 1
+# History: 1, the first; 2, the recipe has heads, and an epoch a figure for each of them.
+FORMAT_VERSION = 2
 SETTINGS, LATEST, BEST = "settings.json", "latest.npz", "best.npz"
 TRAINING_PIXELS, VALIDATION_PIXELS = "training.u8", "validation.u8"
 FILES = frozenset({SETTINGS, LATEST, BEST, TRAINING_PIXELS, VALIDATION_PIXELS})
 HISTORY = "history"
+_BEFORE_HEADS = {
+    "heads": [asdict(head) for head in CLASSES_ALONE],
+    "embedding": None,
+    "margin": 0.0,
+}
 MAX_SETTINGS_BYTES = 1 << 20
 MAX_STATE_BYTES = 2 << 30  # weights and momentum of 250 million parameters
 
@@ -35,16 +42,29 @@ class Epoch:
     """One epoch that is done.
 
     Attributes:
-        loss: Mean over its batches.
-        accuracy: Of its batches, as they were trained on.
-        validation_accuracy: After it, of images that are not learned from.
+        loss: Mean over its batches, of all heads together.
+        training: Of each head: accuracy, share of the labels that are right, or mean error in
+            spreads, of its batches, as they were trained on.
+        validation: The same after it, of images that are not learned from.
         seconds: What it took.
     """
 
     loss: float
-    accuracy: float
-    validation_accuracy: float
+    training: tuple[float, ...]
+    validation: tuple[float, ...]
     seconds: float
+
+
+def epoch_with_figures(epoch: object) -> object:
+    """Bring an epoch, as earlier versions wrote it of one classifier, to today's form."""
+    if not isinstance(epoch, dict) or "accuracy" not in epoch:
+        return epoch
+    others = {name: epoch[name] for name in epoch if not name.endswith("accuracy")}
+    return {
+        **others,
+        "training": [epoch["accuracy"]],
+        "validation": [epoch.get("validation_accuracy")],
+    }
 
 
 def make_state_folder(folder: Path) -> None:
@@ -105,7 +125,8 @@ def open_state(folder: Path, recipe: Recipe, fingerprint: str) -> None:
     if found.get("weights") == "none":  # as earlier versions called random ones
         found["weights"] = RANDOM
     wanted = json.loads(text)
-    found = {"embedding": None, "margin": 0.0, **found}  # earlier versions trained none
+    if found.get("format_version") == 1:  # of one classifier, and at first of no embeddings
+        found = {**_BEFORE_HEADS, **found, "format_version": FORMAT_VERSION}
     different = sorted(name for name in wanted if found.get(name) != wanted[name])
     if different:
         raise SourceError(
@@ -157,6 +178,8 @@ def load(path: Path) -> tuple[Arrays, Arrays, tuple[Epoch, ...]]:
         history = parse_json(
             found[HISTORY].tobytes(), where=HISTORY, error=SourceError, remedy=remedy
         )
+        if isinstance(history, list):
+            history = [epoch_with_figures(epoch) for epoch in history]
         return weights, optimizer, read_typed(history, tuple[Epoch, ...], at=HISTORY)
     except (*UNREADABLE, StropError) as err:
         raise SourceError(f"{path}: damaged ({err}); {remedy}") from err

@@ -80,6 +80,23 @@ def read_truth(
     return tuple(rows[name] for name in wanted)
 
 
+def truth_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read the names of a table's columns behind the image's, in their order.
+
+    Raises:
+        ImageError: The file cannot be read, or a name is missing or stands there twice.
+    """
+    path = Path(path)
+    names = tuple(next(_lines(path), [])[1:])
+    wrong = [name for name in names if not name.strip() or names.count(name) > 1]
+    if wrong or not names:
+        found = f"two columns called {wrong[0]!r}" if wrong else "no column behind the image's"
+        if wrong and not wrong[0].strip():
+            found = f"column {names.index(wrong[0]) + 2} without a name"
+        raise ImageError(f"{path}: {found}; {NEEDED}, each with a name of its own")
+    return names
+
+
 def _lines(path: Path) -> Iterator[list[str]]:
     content = read_file(path, max_bytes=MAX_FILE_BYTES, error=ImageError, remedy=NEEDED)
     try:

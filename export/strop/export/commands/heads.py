@@ -1,0 +1,187 @@
+"""Makes of `strop train`'s flags the network's outputs, and the images with their answers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strop.export.training.heads import CLASSES_ALONE, SCORES, TRAINED_TASKS, Head
+from strop.export.training.targets import Table, read_targets
+from strop.runtime.artifact.contract import Task
+from strop.runtime.errors import SourceError
+from strop.runtime.images.dataset import read_labels
+
+if TYPE_CHECKING:
+    from strop.export.training.images import Images
+    from strop.export.training.recipe import Recipe
+
+TASKS = ", ".join(task.value for task in TRAINED_TASKS)
+
+
+def add_head_flags(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of what is learned, and from which tables."""
+    group.add_argument(
+        "--task",
+        action="append",
+        metavar="[NAME=]TASK",
+        help=f"what the network gives: {TASKS} (default classify); several times, each with a name,"
+        " for several outputs",
+    )
+    group.add_argument(
+        "--truth",
+        action="append",
+        metavar="[NAME=]FILE",
+        help="CSV with the answers of a multilabel or regress output, as strop evaluate takes it:"
+        " each image's path below the folder, then one column per label (1 or 0) or number",
+    )
+    group.add_argument(
+        "--validation-truth",
+        action="append",
+        metavar="[NAME=]FILE",
+        help="the same for the images of --validation-data",
+    )
+    group.add_argument(
+        "--loss-weight",
+        action="append",
+        metavar="NAME=F",
+        help="of several outputs: what the loss of one counts in the sum (default 1 for each)",
+    )
+
+
+def heads_of(options: argparse.Namespace) -> tuple[Head, ...]:
+    """Make the network's outputs of --task and --loss-weight.
+
+    Raises:
+        SourceError: A name, a task or a weight cannot be used.
+    """
+    given: Sequence[str] = options.task or (CLASSES_ALONE[0].task.value,)
+    heads = tuple(_head(each, is_only=len(given) == 1) for each in given)
+    weights = _by_head("--loss-weight", options.loss_weight, heads)
+    return tuple(
+        replace(head, loss_weight=_number(weights[head.name])) if head.name in weights else head
+        for head in heads
+    )
+
+
+def images_of(options: argparse.Namespace, recipe: Recipe) -> Images:
+    """Find the images of a training, and their answers for each head.
+
+    Raises:
+        SourceError: Tables are given for other outputs, or lack for one.
+        ImageError, ContractError: Images, tables or labels cannot be used.
+    """
+    tables = _tables(options, recipe.heads)  # what lacks shall not wait for TensorFlow
+
+    from strop.export.training.images import find_images, find_images_without_classes
+
+    if all(head.is_of_table for head in recipe.heads):
+        if options.labels is not None:
+            raise SourceError(
+                f"--labels {options.labels}: no output classifies, and labels of a table are its"
+                " columns' names; leave it out"
+            )
+        images = find_images_without_classes(
+            options.folder,
+            validation=options.validation_data,
+            validation_share=options.validation_share,
+            seed=recipe.seed,
+        )
+    else:
+        images = find_images(
+            options.folder,
+            validation=options.validation_data,
+            validation_share=options.validation_share,
+            labels=None if options.labels is None else read_labels(options.labels),
+            seed=recipe.seed,
+        )
+    training = tuple(image.path for image in images.training)
+    validation = tuple(image.path for image in images.validation)
+    tested = options.validation_data or options.folder
+    targets = tuple(
+        read_targets(
+            head,
+            Table(path=one, folder=options.folder, images=training),
+            Table(path=other, folder=tested, images=validation),
+        )
+        for head, one, other in tables
+    )
+    return replace(images, targets=targets)
+
+
+def _head(given: str, *, is_only: bool) -> Head:
+    name, sign, task = given.rpartition("=")
+    if not sign and not is_only:
+        raise SourceError(
+            f"--task {given}: one of several; needed is a name for each, NAME={given}"
+        )
+    if task not in [each.value for each in TRAINED_TASKS]:
+        vector = " (an embedding: --embedding N)" if task == Task.EMBED.value else ""
+        raise SourceError(f"--task {given}: no task of strop train{vector}; needed is {TASKS}")
+    return Head(name=name if sign else SCORES, task=Task(task))
+
+
+def _tables(
+    options: argparse.Namespace, heads: Sequence[Head]
+) -> tuple[tuple[Head, Path, Path], ...]:
+    """Pair each head that needs them with the tables of its training and validation images."""
+    training = _of_tables("--truth", options.truth, heads)
+    if options.validation_data is None:
+        if options.validation_truth:
+            raise SourceError(
+                f"--validation-truth {options.validation_truth[0]} given without --validation-data;"
+                " give both"
+            )
+        validation = training
+    else:
+        validation = _of_tables("--validation-truth", options.validation_truth, heads)
+    return tuple(
+        (head, training[head.name], validation[head.name]) for head in heads if head.is_of_table
+    )
+
+
+def _of_tables(
+    flag: str, values: Sequence[str] | None, heads: Sequence[Head]
+) -> Mapping[str, Path]:
+    found = _by_head(flag, values, heads)
+    for head in heads:
+        if head.is_of_table and head.name not in found:
+            name = "" if len(heads) == 1 else f"{head.name}="
+            raise SourceError(
+                f"{head.name}: the task is {head.task.value}, whose answers are in a table; give"
+                f" {flag} {name}FILE"
+            )
+        if not head.is_of_table and head.name in found:
+            raise SourceError(
+                f"{flag} {found[head.name]}: the task is classify, whose answers are the"
+                f" subfolders; leave it out, or give --task multilabel or regress"
+            )
+    return {name: Path(path) for name, path in found.items()}
+
+
+def _by_head(flag: str, values: Sequence[str] | None, heads: Sequence[Head]) -> dict[str, str]:
+    """Tell values by the name in front of them; of one head it may be left out."""
+    names = [head.name for head in heads]
+    found: dict[str, str] = {}
+    for value in values or ():
+        name, sign, rest = value.partition("=")
+        if not sign or name not in names:
+            if len(names) > 1:
+                raise SourceError(
+                    f"{flag} {value}: of no output; needed is NAME=..., and the names are"
+                    f" {', '.join(names)}"
+                )
+            name, rest = names[0], value
+        if name in found:
+            raise SourceError(f"{flag} {value}: the second for {name}; give one")
+        found[name] = rest
+    return found
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as err:
+        raise SourceError(f"--loss-weight {text}: needed is a number") from err

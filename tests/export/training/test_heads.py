@@ -1,0 +1,289 @@
+"""A training for labels, numbers and several outputs: what is written gives what its tables say."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from tests.export.training.test_train import LABELS, RECIPE, photos
+
+from strop.cli import main
+from strop.export.commands import train as command
+from strop.export.commands.heads import heads_of, images_of
+from strop.export.source.keras_files import open_keras
+from strop.export.training.heads import Head
+from strop.export.training.network import build_network, give_units
+from strop.export.training.objective import HalfSquaredError
+from strop.export.training.record import training_record
+from strop.export.training.targets import Table, Targets, read_targets, standardized
+from strop.runtime.artifact.contract import Task
+from strop.runtime.errors import ImageError
+
+__all__ = ["photos"]  # the fixture
+NUMBERS, MARKS = ("grey", "share"), ("bright", "red")
+
+
+def means(path: Path) -> np.ndarray:
+    found: np.ndarray = np.asarray(Image.open(path), np.float64).mean(axis=(0, 1))
+    return found
+
+
+def table(path: Path, columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("image", *columns), *((key, *rows[key]) for key in rows)])
+    return path
+
+
+@pytest.fixture(scope="module")
+def tables(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """numbers.csv: grey in 0..255, and the same in millionths; marks.csv: two labels."""
+    folder = tmp_path_factory.mktemp("tables")
+    of = {path.relative_to(photos).as_posix(): means(path) for path in photos.rglob("*.png")}
+    grey = {name: float(found.mean()) for name, found in of.items()}
+    numbers = {name: (f"{value}", f"{value / 255e6}") for name, value in grey.items()}
+    table(folder / "numbers.csv", NUMBERS, numbers)
+    marks = {name: (int(grey[name] > 100), int(of[name].argmax() == 0)) for name in of}
+    table(folder / "marks.csv", MARKS, marks)
+    return folder
+
+
+def argv(photos: Path, output: Path, *words: object) -> list[str]:
+    small = ("--model", "mobilenet_v1", "--alpha", 0.25, "--size", 32, "--resize", "stretch")
+    brief = ("--epochs", 1, "--batch-size", 8, "--seed", 3, "--augment", "none")
+    return [*map(str, ("train", photos, *small, *brief, *words, "-o", output))]
+
+
+def heads(tables: Path) -> tuple[object, ...]:
+    """Of three outputs, whose names are in no order of the alphabet."""
+    tasks = ("--task", "size=regress", "--task", "kind=classify", "--task", "look=multilabel")
+    truth = ("--truth", f"size={tables / 'numbers.csv'}", "--truth", f"look={tables / 'marks.csv'}")
+    return (*tasks, *truth, "--loss-weight", "look=0.5")
+
+
+@pytest.fixture(scope="module")
+def three(photos: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ended after its epoch, and gone on with to its end."""
+
+    def ended(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    output = tmp_path_factory.mktemp("three") / "three.keras"
+    words = argv(photos, output, *heads(tables))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "epoch_in_words", ended)
+        assert main(words) == 130
+    assert main([*words, "--loss-weight", "kind=2"]) == 2  # another training
+    assert main(words) == 0
+    return output
+
+
+def test_several_outputs_keep_their_names_order_and_units(three: Path, photos: Path) -> None:
+    model, record = open_keras(three), training_record(three)
+    assert record is not None
+    assert [tensor.shape for tensor in model.outputs] == [(None, 2), (None, 3), (None, 2)]
+    named = [(each.name, each.task, each.labels) for each in record.outputs]
+    assert named == [
+        ("size", Task.REGRESS, NUMBERS),
+        ("kind", Task.CLASSIFY, LABELS),
+        ("look", Task.MULTILABEL, MARKS),
+    ]
+    assert [tensor._keras_history.operation.name for tensor in model.outputs] == [
+        each.name for each in record.outputs
+    ]
+    assert record.recipe.heads[2].loss_weight == 0.5
+    _, kind, look = (np.asarray(each) for each in model(pixels_of(photos)))
+    np.testing.assert_allclose(kind.sum(axis=1), 1, atol=1e-5)
+    assert 0 <= look.min() <= look.max() <= 1
+    spread = np.std([means(path).mean() for path in photos.rglob("*.png")])
+    grey, share = record.outputs[0].errors  # of the same number, in two units
+    in_spreads = (grey / spread + share * 255e6 / spread) / 2
+    # The spread is over all images here, and over those that are learned from there.
+    assert record.outputs[0].validation == pytest.approx(in_spreads, rel=0.2)
+
+
+def pixels_of(photos: Path) -> np.ndarray:
+    return np.stack(
+        [
+            np.asarray(Image.open(path).resize((32, 32)), np.float32)
+            for path in sorted(photos.rglob("*.png"))
+        ]
+    )
+
+
+def test_numbers_that_were_given_units_are_those_of_the_targets() -> None:
+    recipe = replace(RECIPE, heads=(Head(name="size", task=Task.REGRESS),))
+    model = build_network(recipe, widths=(2,), batch_norm_momentum=0.9)
+    rows = ((0.0, 1e-6), (10.0, 3e-6), (5.0, 5e-6))
+    targets = Targets(head="size", names=NUMBERS, training=rows, validation=rows)
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    before = np.asarray(model(pixels))
+    give_units(model, targets)
+    after = np.asarray(model(pixels), np.float64)
+    np.testing.assert_allclose(standardized(targets, after.tolist()), before, atol=1e-5)
+
+
+def test_the_loss_of_numbers_is_half_their_squared_distance() -> None:
+    found = HalfSquaredError().call(np.array([[1.0, -1.0]]), np.array([[1.5, 1.0]]))
+    assert float(found[0]) == pytest.approx((0.25 + 4) / 4)
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "names"),
+    [("multilabel", "marks.csv", MARKS), ("regress", "numbers.csv", NUMBERS)],
+)
+def test_one_output_of_a_table_needs_no_name_and_no_subfolders(
+    photos: Path, tables: Path, tmp_path: Path, task: str, file: str, names: tuple[str, ...]
+) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    lines = dict(line.split(",", 1) for line in (tables / file).read_text().splitlines())
+    for path in sorted(photos.rglob("*.png"))[::2]:
+        copy = flat / f"{path.parent.name}_{path.name}"
+        shutil.copy(path, copy)
+        lines[copy.name] = lines[path.relative_to(photos).as_posix()]
+    truth = tmp_path / file
+    truth.write_text("".join(f"{name},{cells}\n" for name, cells in lines.items()))
+    words = ("--task", task, "--truth", truth)
+    others = ("--validation-data", photos, "--validation-truth", tables / file)
+    for more, counts in (((), (16, 2)), (others, (18, 36))):
+        options = parsed(argv(flat, tmp_path / "m.keras", *words, *more))
+        images = images_of(options, replace(RECIPE, heads=heads_of(options)))
+        (targets,) = images.targets
+        assert (targets.head, targets.names, images.labels) == ("scores", names, ())
+        assert images.counts() == (counts[0],)
+        assert (len(targets.training), len(targets.validation)) == counts
+        for image, row in zip(images.training, targets.training, strict=True):
+            assert row == tuple(map(float, lines[image.path.name].split(",")))
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    return parser.parse_args(words)
+
+
+def test_other_answers_are_another_training(photos: Path, tables: Path) -> None:
+    from strop.export.training.images import find_images
+
+    images = find_images(photos, validation=None, validation_share=0.25, labels=None, seed=3)
+    one = Targets(head="a", names=("x",), training=((1.0,),), validation=((2.0,),))
+    prints = {
+        replace(images, targets=targets).fingerprint()
+        for targets in ((), (one,), (replace(one, validation=((3.0,),)),))
+    }
+    assert len(prints) == 3
+
+
+def read(path: Path, photos: Path, task: Task, **options: object) -> Targets:
+    images = tuple(sorted(photos.rglob("*.png")))
+    of = Table(path=path, folder=photos, images=images)
+    return read_targets(Head(name="look", task=task), of, of)
+
+
+Change = Callable[[list[list[str]]], None]
+
+
+def cell(row: int, column: int, text: str) -> Change:
+    def change(lines: list[list[str]]) -> None:
+        lines[row][column] = text
+
+    return change
+
+
+def every(column: int, text: str) -> Change:
+    def change(lines: list[list[str]]) -> None:
+        for line in lines[1:]:
+            line[column] = text
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("task", "change", "message"),
+    [
+        ("regress", lambda lines: lines.pop(5), "no row for 1 of 36 images: "),
+        ("regress", cell(3, 1, "nan"), "line 4: not finite; needed are numbers"),
+        ("regress", cell(3, 2, "wide"), "line 4: could not convert string to float: 'wide'"),
+        ("regress", cell(3, 2, "1e30"), "column 'red' has 1e.30; needed are numbers below 2e.19"),
+        ("regress", every(1, "7"), "column 'bright' is 7 for all 36 images that are learned from"),
+        ("regress", cell(0, 2, "bright"), "two columns called 'bright'"),
+        ("regress", cell(0, 2, " "), "column 3 without a name"),
+        ("multilabel", cell(3, 1, "0.5"), "line 4: not 0 or 1; needed is 1 for each label"),
+        ("multilabel", every(2, "0"), "column 'red' is 0 for all 36 images"),
+        ("multilabel", lambda lines: lines.clear(), "no column behind the image's"),
+    ],
+)
+def test_a_table_that_cannot_be_learned_from_is_refused_in_a_line(
+    photos: Path, tables: Path, tmp_path: Path, task: str, change: Change, message: str
+) -> None:
+    lines = [line.split(",") for line in (tables / "marks.csv").read_text().splitlines()]
+    change(lines)
+    path = tmp_path / "changed.csv"
+    path.write_text("".join(f"{','.join(line)}\n" for line in lines))
+    with pytest.raises(ImageError, match=message) as raised:
+        read(path, photos, Task(task))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_spread_that_float32_cannot_tell_is_refused(photos: Path, tmp_path: Path) -> None:
+    names = [path.relative_to(photos).as_posix() for path in photos.rglob("*.png")]
+    rows = {name: (1e9 + number,) for number, name in enumerate(names)}
+    path = table(tmp_path / "years.csv", ("years",), rows)
+    with pytest.raises(ImageError, match="take out what is added to all"):
+        read(path, photos, Task.REGRESS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--task regress", "whose answers are in a table; give --truth FILE"),
+        ("--task a=regress --task b=classify", "give --truth a=FILE"),
+        ("--truth x.csv", "the task is classify, whose answers are the subfolders; leave it out"),
+        ("--task regress --task b=classify", "--task regress: one of several; needed is a name"),
+        ("--task ages=age", "no task of strop train; needed is classify, multilabel, regress"),
+        ("--task embed", "(an embedding: --embedding N)"),
+        ("--task a=classify --task b=classify", "a and b: both classify, and the subfolders"),
+        ("--task a=regress --task a=classify", "two outputs are called 'a'"),
+        ("--task 1a=classify", "an output is called '1a'; needed are up to 64 letters"),
+        ("--task backbone=classify", "none of backbone, dropout, image"),
+        ("--task a=regress --task b=classify --truth c=x.csv", "the names are a, b"),
+        ("--task regress --truth x.csv --truth y.csv", "the second for scores; give one"),
+        ("--loss-weight much", "--loss-weight much: needed is a number"),
+        ("--loss-weight 0", "the weight of its loss is 0; needed is above 0"),
+        ("--task regress --truth x.csv --embedding 8", "trained by classes alone"),
+        ("--task regress --truth x.csv --label-smoothing 0.1", "numbers have no labels"),
+        ("--task regress --truth x.csv --labels l.txt", "no output classifies, and labels of a"),
+        ("--task regress --truth x.csv --validation-data .", "give --validation-truth FILE"),
+        ("--validation-truth x.csv", "given without --validation-data; give both"),
+        ("--task regress --truth x.csv", "x.csv: "),
+    ],
+)
+def test_outputs_that_cannot_be_trained_are_refused_in_a_line(
+    photos: Path,
+    tmp_path: Path,
+    words: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "m.keras"
+    assert main(argv(photos, output, *words.split())) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert "\n" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_both_heads_learn_from_the_features(photos: Path) -> None:
+    recipe = replace(RECIPE, heads=(Head(name="b"), Head(name="a", task=Task.REGRESS)))
+    model = build_network(recipe, widths=(3, 1), batch_norm_momentum=0.9)
+    heads = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.name for layer in heads] == ["b", "a"]
+    assert {layer.kernel.shape[0] for layer in heads} == {256}
