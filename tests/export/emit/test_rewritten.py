@@ -83,6 +83,13 @@ def halved_as_in_nasnet(x: Any) -> Any:
     return layers.Concatenate()([layers.Conv2D(4, 1, use_bias=False)(half) for half in halves])
 
 
+def around_their_mean(x: Any) -> Any:
+    """Rows, for which the converter leaves the picture in front of their dense layer as it is."""
+    rows = layers.Dense(8, activation="tanh")(layers.Reshape((144, 8))(x))
+    rows = rows - layers.GlobalAveragePooling1D(keepdims=True)(rows)
+    return layers.ReLU()(layers.Reshape((12, 12, 8))(rows))
+
+
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "leaky relu": layers.LeakyReLU(0.2),
     "leaky relu of scores": lambda x: layers.Reshape((1, 1, 8))(
@@ -115,6 +122,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "every other pixel": lambda x: x[:, ::2, 1::3],
     "halves swapped": halves_swapped,
     "tokens": lambda x: layers.Reshape((1, 1, 8))(layers.Reshape((144, 8))(x)[:, 7]),
+    "rows around their mean": around_their_mean,
     "shuffled in groups": shuffled_in_groups,
     "upsampling": layers.UpSampling2D((2, 3)),
     "nearest": lambda x: ops.image.resize(x, (24, 36), interpolation="nearest"),

@@ -58,8 +58,21 @@ class _Shaping:
             yield from self.elementwise(op)
         elif op.kind in ALONG_DIMENSIONS:
             yield from self.along_dimensions(op)
+        elif op.kind is Kind.DENSE:
+            yield from self.dense(op)
         else:
             yield op
+
+    def dense(self, op: Op) -> Iterator[Op]:
+        """Give rows the shape that the result has, as kernels keep that of the rows."""
+        image, *others = op.inputs
+        found = self.shape(op.output)[:-1]
+        if len(found) > 1 and self.shape(image)[:-1] != found:
+            features = self.graph.tensors[others[0]].shape[1]
+            reshaped = self.reshaped(image, (*found, features), at=op.output)
+            image = reshaped.output
+            yield reshaped
+        yield replace(op, inputs=(image, *others))
 
     def elementwise(self, op: Op) -> Iterator[Op]:
         rank = len(self.shape(op.output))
