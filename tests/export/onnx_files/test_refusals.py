@@ -175,6 +175,22 @@ CASES: dict[str, tuple[onnx.ModelProto, str]] = {
         ),
         "is Conv: its weights are computed from the picture; needed are constants",
     ),
+    "a transposed convolution in groups": (
+        ending(lambda net, x: net.add("ConvTranspose", "image", net.drawn(3, 2, 3, 3), group=3)),
+        "is ConvTranspose: with groups; strop reads those with strides, pads and output_padding",
+    ),
+    "more at the end than padding": (
+        ending(
+            lambda net, x: net.add(
+                "ConvTranspose",
+                "image",
+                net.drawn(3, 2, 2, 2),
+                strides=[2, 2],
+                output_padding=[1, 1],
+            )
+        ),
+        r"pads \(0, 0, 0, 0\) and output_padding \(1, 1\); the padding at the end has to be",
+    ),
     "weights that are missing": (
         changed(lost_weights),
         "layer/0 is Conv: nothing in the file gives its input 1; export the model again",

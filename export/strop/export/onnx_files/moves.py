@@ -248,6 +248,9 @@ def read_tile(reading: Reading, node: Node) -> None:
     reading.put(node, value)
 
 
+LINEAR_PLACES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
+
+
 def read_resize(reading: Reading, node: Node) -> None:
     """Read Resize and Upsample of rows and columns, in the modes that TFLite has."""
     image = reading.picture(node)
@@ -260,10 +263,10 @@ def read_resize(reading: Reading, node: Node) -> None:
     whole = all(new % old == 0 for new, old in zip(shape[2:], image.shape[2:], strict=True))
     if mode == "nearest" and whole and _is_plain_nearest(node, places):
         kind, options = "RESIZE_NEAREST_NEIGHBOR", schema.ResizeNearestNeighborOptionsT()
-    elif mode == "linear" and places in ("half_pixel", "pytorch_half_pixel", "align_corners"):
+    elif mode == "linear" and places in LINEAR_PLACES and not node.attributes.get("antialias", 0):
         kind, options = "RESIZE_BILINEAR", schema.ResizeBilinearOptionsT()
         options.alignCorners = places == "align_corners"
-        options.halfPixelCenters = not options.alignCorners
+        options.halfPixelCenters = places.endswith("half_pixel")
     else:
         raise reading.refusal(
             node,

@@ -25,7 +25,7 @@ def read_conv(reading: Reading, node: Node) -> None:
     if weights.ndim != 4:
         raise reading.refusal(node, f"weights {weights.shape}", "strop reads convolutions in 2D")
     bias = reading.fixed(node, 2, "its bias is") if node.has_input(2) else np.zeros(len(weights))
-    weights, bias, last = _normalized(reading, node, weights, bias)
+    weights, bias, last = normalized(reading, node, weights, bias)
     groups = node.attributes.get("group", 1)
     channels = image.shape[1]
     if weights.shape[1] * groups != channels or len(weights) % groups:
@@ -77,10 +77,14 @@ def _options(
     return options
 
 
-def _normalized(
+def normalized(
     reading: Reading, node: Node, weights: Array, bias: Array
 ) -> tuple[Array, Array, Node]:
-    """Weights and bias with the normalization behind them, and the node whose result they give."""
+    """Weights [out, ...] and bias with the normalization behind them.
+
+    Returns:
+        And the node whose result they give.
+    """
     after = reading.only_reader(node.outputs[0])
     if after is None or after.kind != "BatchNormalization" or after.inputs[0] != node.outputs[0]:
         return weights, bias, node
@@ -134,7 +138,7 @@ def read_gemm(reading: Reading, node: Node) -> None:
     if node.has_input(2):
         given = reading.fixed(node, 2, "its bias is") * node.attributes.get("beta", 1.0)
         bias = np.broadcast_to(given, (1, len(weights))).reshape(-1)
-    weights, bias, last = _normalized(reading, node, weights, bias)
+    weights, bias, last = normalized(reading, node, weights, bias)
     _dense(reading, node, weights, bias, last)
 
 

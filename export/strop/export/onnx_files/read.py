@@ -20,12 +20,14 @@ from strop.export.onnx_files.normalizations import NORMALIZATIONS
 from strop.export.onnx_files.pools import POOLS
 from strop.export.onnx_files.products import PRODUCTS
 from strop.export.onnx_files.reading import Node, Reading
+from strop.export.onnx_files.transposed import read_transposed
 from strop.export.onnx_files.values import NHWC, Value, own_order
 from strop.export.onnx_files.vet import OnnxFile, initial
 from strop.runtime.errors import SourceError
 
 READERS: dict[str, Callable[[Reading, Node], None]] = {
     **PRODUCTS,
+    "ConvTranspose": read_transposed,
     **POOLS,
     **ELEMENTWISE,
     **MOVES,
