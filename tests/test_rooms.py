@@ -34,7 +34,8 @@ EXPORT_ROOMS = (
     ("options", "zoo"),
     ("passes", "source"),
     ("onnx_files", "tflite_files"),
-    ("ir", "kernels"),
+    ("ir",),
+    ("kernels",),
     ("tensorflow_logs",),
 )
 RUNTIME_ROOMS = (

@@ -26,11 +26,13 @@ from strop.export.ir.graph import (
     Op,
     QuantParams,
 )
+from strop.export.kernels.bilinear import Coordinates
 from strop.export.quantize.quantize import QuantizedGraph
 
 # Sums of two operands are scaled by integers of so many bits behind the point: exact to
 # 2^-31 of a code, where kernels have 2^-12 and less.
 SUM_BITS = 40
+PLACE_BITS = 12  # behind the point of a place between two pixels
 UNARY: dict[Kind, Callable[[Array], Array]] = {
     Kind.LOGISTIC: lambda x: 1 / (1 + np.exp(-x)),
     Kind.TANH: np.tanh,
@@ -212,6 +214,37 @@ def _average_pool(graph: Graph, op: Op, operands: list[Array]) -> Array:
     return rounded + _quant(graph, op.output).zero_point
 
 
+def _bilinear(graph: Graph, op: Op, operands: list[Array]) -> Array:
+    """In multiples of 2^-12 of a code for each side, exactly; half up, as XNNPACK."""
+    shape = graph.tensors[op.output].shape
+    rows, columns = (
+        _weights(operands[0].shape[axis], shape[axis], op.coordinates) for axis in (1, 2)
+    )
+    # Whole numbers below 2^53, as in `_products`.
+    total = np.einsum("or,pc,rck->opk", rows, columns, operands[0][0].astype(float), optimize=True)
+    rounded: Array = (total.astype(np.int64) + 2 ** (2 * PLACE_BITS - 1)) >> (2 * PLACE_BITS)
+    return rounded
+
+
+def _weights(old: int, new: int, coordinates: Coordinates) -> Array:
+    """What each of `new` places takes of each of `old` pixels, in multiples of 2^-12."""
+    places = np.arange(new)
+    if coordinates is Coordinates.ALIGN_CORNERS:
+        numerators, denominator = places * (old - 1) * 2, (new - 1) * 2
+    elif coordinates is Coordinates.HALF_PIXEL:
+        numerators, denominator = (2 * places + 1) * old - new, 2 * new
+    else:
+        numerators, denominator = places * old * 2, new * 2
+    places, rest = np.divmod(numerators * 2**PLACE_BITS, denominator)
+    assert old == 1 or not rest.any()
+    places = places.clip(0, (old - 1) * 2**PLACE_BITS)
+    first, share = np.divmod(places, 2**PLACE_BITS)
+    weights = np.zeros((new, old))
+    np.add.at(weights, (np.arange(new), first), 2**PLACE_BITS - share)
+    np.add.at(weights, (np.arange(new), np.minimum(first + 1, old - 1)), share)
+    return weights
+
+
 def _pad(graph: Graph, op: Op, operands: list[Array]) -> Array:
     zero_point = _quant(graph, op.inputs[0]).zero_point
     return np.pad(operands[0], ((0, 0), *op.pads, (0, 0)), constant_values=zero_point)
@@ -275,6 +308,7 @@ OPERATIONS: dict[Kind, Callable[[Graph, Op, list[Array]], Array]] = {
     Kind.MEAN: _mean,
     Kind.MAX_POOL: _max_pool,
     Kind.AVERAGE_POOL: _average_pool,
+    Kind.BILINEAR: _bilinear,
     Kind.PAD: _pad,
     Kind.RESHAPE: _reshape,
     Kind.CONCATENATION: _concatenate,

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tests.export.emit import integer_reference
 from tests.export.emit.every_tensor import by_litert, by_onnxruntime
 from tests.export.emit.test_emitters import batched_scores, float_scores, onnx_scores, tflite_scores
@@ -83,6 +84,33 @@ def halved_as_in_nasnet(x: Any) -> Any:
     return layers.Concatenate()([layers.Conv2D(4, 1, use_bias=False)(half) for half in halves])
 
 
+class Aligned(keras.layers.Layer):  # type: ignore[misc]
+    """As in DeepLab's first version: 12 pixels become 45 and 23, at each 1/4 and 1/2 of one."""
+
+    def call(self, x: Any) -> Any:
+        return tf.compat.v1.image.resize(x, (45, 23), align_corners=True)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], 45, 23, shape[3])
+
+
+def gated(x: Any) -> Any:
+    """As in R-ASPP: channels weighed by what a large window says of its surroundings."""
+    gate = layers.Conv2D(8, 1, activation="sigmoid")(layers.AveragePooling2D(4)(x))
+    small = layers.Conv2D(8, 1, activation="relu")(layers.AveragePooling2D(12)(x))
+    # A single pixel becomes any size, others a multiple of a power of two.
+    wide = layers.UpSampling2D(12, interpolation="bilinear")(small)
+    gate = layers.UpSampling2D(4, interpolation="bilinear")(gate)
+    return layers.Concatenate()([x * gate, wide])
+
+
+def dilated(x: Any) -> Any:
+    """Windows beyond the picture, of all channels and of each by itself."""
+    wide = layers.DepthwiseConv2D(3, dilation_rate=8, padding="same", activation="relu")(x)
+    parts = [layers.Conv2D(4, 3, dilation_rate=rate, padding="same")(x) for rate in (2, 6)]
+    return layers.Concatenate()([layers.Conv2D(4, 1)(wide), *parts])
+
+
 def around_their_mean(x: Any) -> Any:
     """Rows, for which the converter leaves the picture in front of their dense layer as it is."""
     rows = layers.Dense(8, activation="tanh")(layers.Reshape((144, 8))(x))
@@ -125,6 +153,15 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "rows around their mean": around_their_mean,
     "shuffled in groups": shuffled_in_groups,
     "upsampling": layers.UpSampling2D((2, 3)),
+    "bilinear of bilinear": lambda x: layers.UpSampling2D(2, interpolation="bilinear")(
+        layers.UpSampling2D((1, 8), interpolation="bilinear")(x)
+    ),
+    "bilinear with aligned corners": Aligned(),
+    "bilinear of a hard-swish": lambda x: layers.Conv2D(4, 1)(
+        layers.UpSampling2D(4, interpolation="bilinear")(layers.Activation("hard_silu")(x))
+    ),
+    "a gate that is enlarged": gated,
+    "dilated as in ASPP": dilated,
     "nearest": lambda x: ops.image.resize(x, (24, 36), interpolation="nearest"),
     "repeated": lambda x: ops.tile(x, (1, 1, 2, 3)),
     # Made when the seed is set.

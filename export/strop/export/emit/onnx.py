@@ -12,20 +12,19 @@ Models, https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from strop.export.emit.island_onnx import translated
-from strop.export.emit.onnx_conventions import NCHW_AXES, TO_NCHW, TO_NHWC
+from strop.export.emit.onnx_averages import emit_average_pool, emit_bilinear, emit_pool
+from strop.export.emit.onnx_conventions import NCHW_AXES, TO_NCHW, TO_NHWC, onnx_pads
 from strop.export.emit.onnx_writer import OnnxWriter, codes_of
 from strop.export.emit.symmetric_onnx_writer import SymmetricOnnxWriter
 from strop.export.ir.channel_shuffle import expand_shuffles
 from strop.export.ir.graph import (
     CONVOLUTIONS,
     ELEMENTWISE,
-    Fused,
     Kind,
     Op,
     Pads,
@@ -34,12 +33,11 @@ from strop.export.ir.graph import (
 from strop.export.options.choices import OnnxInput
 from strop.export.passes.fill_channels import fill_channels
 from strop.export.passes.width_to_channels import merge_columns
-from strop.export.quantize.quantize import CODES, QuantizedGraph
+from strop.export.quantize.quantize import QuantizedGraph
 
 # Twelve channels take ONNX Runtime's direct convolution, where three take a matrix of windows:
 # 0.93 of MobileNetV2's latency on x86, 0.90 of MobileNetV3-Small's; 2 columns: 1.00 and 1.08.
 COLUMNS = 4
-MOST_FROM_TIES = 1e-4  # of an average; ONNX Runtime's float32 misses ties by 1e-5
 SAME, REST = 0, -1  # in Reshape's shape: the dimension stays as it is, or takes what is left
 
 
@@ -78,11 +76,6 @@ def emit_onnx(
     return writer.finish(metadata)
 
 
-def _onnx_pads(pads: Pads) -> list[int]:
-    (top, bottom), (left, right) = pads
-    return [top, left, bottom, right]
-
-
 def conv_order(op: Op) -> tuple[int, ...]:
     """Axes of a convolution's weights as ONNX has them, [out, in / groups, h, w].
 
@@ -99,7 +92,7 @@ def conv_attributes(writer: OnnxWriter, op: Op, pads: Pads) -> dict[str, Any]:
         "kernel_shape": weights.shape[1:3],
         "strides": op.stride,
         "dilations": op.dilation,
-        "pads": _onnx_pads(pads),
+        "pads": onnx_pads(pads),
         "group": image.shape[3] if is_depthwise else conv_groups(writer.graph, op),
     }
 
@@ -144,45 +137,6 @@ def _emit_unary(kind: str) -> Callable[[OnnxWriter, Op], None]:
 def _emit_relu6(writer: OnnxWriter, op: Op) -> None:
     real = writer.real(op.inputs[0], op)
     writer.coded(writer.clip(real, f"{op.output}:clip"), op)
-
-
-def _pool_attributes(op: Op) -> dict[str, Any]:
-    return {"kernel_shape": op.window, "strides": op.stride, "pads": _onnx_pads(op.pads)}
-
-
-def _emit_pool(writer: OnnxWriter, op: Op) -> None:
-    attributes = _pool_attributes(op)
-    if op.kind is Kind.MAX_POOL and op.fused is Fused.NONE:
-        writer.node("MaxPool", [codes_of(op.inputs[0])], codes_of(op.output), **attributes)
-        return
-    kind = "MaxPool" if op.kind is Kind.MAX_POOL else "AveragePool"
-    real = writer.real(op.inputs[0], op)
-    writer.coded(writer.node(kind, [real], f"{op.output}:pool", **attributes), op)
-
-
-def _emit_average_pool(writer: OnnxWriter, op: Op) -> None:
-    """Average codes as TFLite does, whose kernel rounds ties away from the code 0.
-
-    ONNX Runtime rounds them to even. So the codes are averaged for what they are, around that
-    code, and made larger by less than what lies between a tie and the next possible average.
-
-    Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h, AveragePool.
-    """
-    quants = [writer.graph.tensors[name].quant for name in (op.inputs[0], op.output)]
-    if op.fused is not Fused.NONE or quants[0] is None or quants[0] != quants[1]:
-        _emit_pool(writer, op)
-        return
-    name = f"{op.output}:average"
-    one = writer.constant(f"{name}:scale", np.array(1, np.float32))
-    apart = min(MOST_FROM_TIES, 1 / (2 * CODES * prod(op.window)))
-    less = writer.constant(f"{name}:less", np.array(1 - apart, np.float32))
-    middle = writer.constant(
-        f"{name}:middle", writer.stored(np.array(writer.averages_from, np.int8))
-    )
-    codes = [codes_of(op.inputs[0]), one, middle]
-    real = writer.node("DequantizeLinear", codes, f"{name}:codes")
-    found = writer.node("AveragePool", [real], name, **_pool_attributes(op))
-    writer.node("QuantizeLinear", [found, less, middle], codes_of(op.output))
 
 
 def _emit_pad(writer: OnnxWriter, op: Op) -> None:
@@ -273,8 +227,9 @@ def _emit_softmax(writer: OnnxWriter, op: Op) -> None:
 EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     **dict.fromkeys(CONVOLUTIONS, _emit_convolution),
     **dict.fromkeys(ELEMENTWISE, _emit_elementwise),
-    Kind.MAX_POOL: _emit_pool,
-    Kind.AVERAGE_POOL: _emit_average_pool,
+    Kind.MAX_POOL: emit_pool,
+    Kind.AVERAGE_POOL: emit_average_pool,
+    Kind.BILINEAR: emit_bilinear,
     Kind.MEAN: _emit_mean,
     Kind.PAD: _emit_pad,
     Kind.RESHAPE: _emit_reshape,

@@ -40,6 +40,7 @@ VERSIONS = {
     Kind.MEAN: 2,
     Kind.MAX_POOL: 2,
     Kind.AVERAGE_POOL: 2,
+    Kind.BILINEAR: 3,
     Kind.PAD: 2,
     Kind.RESHAPE: 1,
     Kind.CONCATENATION: 2,

@@ -28,7 +28,6 @@ NEEDS = {
     **dict.fromkeys(("EXP", "LOG", "POW", "SIN", "COS"), BEND),
     "GELU": "swish, hard-swish or ReLU in its place",
     "BATCH_MATMUL": "int8 has products with constant weights",
-    "RESIZE_BILINEAR": "UpSampling2D of the nearest pixel, or Conv2DTranspose, in its place",
     "MIRROR_PAD": "ZeroPadding2D in its place",
 }
 

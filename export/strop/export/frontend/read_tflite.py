@@ -24,13 +24,14 @@ from strop.export.frontend.read_channel_picks import CHANNEL_PICKS
 from strop.export.frontend.read_islands import flow_of, read_island, refuse_what_cannot_stay
 from strop.export.frontend.read_limits import REWRITTEN
 from strop.export.frontend.read_means import read_mean, read_sum
+from strop.export.frontend.read_resizes import RESIZES
 from strop.export.frontend.read_slices import (
     read_concatenation,
     read_slice,
     read_split,
     read_transpose,
 )
-from strop.export.frontend.read_tiles import TILES
+from strop.export.frontend.read_tiles import read_tile
 from strop.export.frontend.read_transpose_conv import read_transpose_conv
 from strop.export.frontend.simplify import fold_constants, unfuse_limits
 from strop.export.frontend.tflite_tensors import Reader, fused_activation
@@ -254,7 +255,8 @@ READERS: dict[str, Callable[[Reader, Any, str], Op | list[Op]]] = {
     "CAST": read_cast,
     **CHANNEL_PICKS,
     **REWRITTEN,
-    **TILES,
+    "TILE": read_tile,
+    **RESIZES,
     "TRANSPOSE_CONV": read_transpose_conv,
     "MAX_POOL_2D": _read_pool(Kind.MAX_POOL),
     "AVERAGE_POOL_2D": _read_pool(Kind.AVERAGE_POOL),

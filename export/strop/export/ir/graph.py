@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.export.ir.island import Island
+from strop.export.kernels.bilinear import Coordinates
 
 Array = NDArray[Any]
 Pads = tuple[tuple[int, int], tuple[int, int]]
@@ -42,6 +43,7 @@ class Kind(str, Enum):
     MEAN = "MEAN"
     MAX_POOL = "MAX_POOL_2D"
     AVERAGE_POOL = "AVERAGE_POOL_2D"
+    BILINEAR = "RESIZE_BILINEAR"
     PAD = "PAD"
     RESHAPE = "RESHAPE"
     CONCATENATION = "CONCATENATION"
@@ -138,6 +140,7 @@ class Op:
         axis: CONCATENATION: dimension, >= 0.
         begin: SLICE: the first channel; the result's shape says how many.
         corner: CROP: the first place along every dimension.
+        coordinates: BILINEAR: where the result's pixels lie.
         groups: SHUFFLE: channel k of group i becomes channel k * groups + i.
         order: TRANSPOSE: dimensions of the input.
         island: FLOAT: what it computes, of its inputs in their order.
@@ -156,6 +159,7 @@ class Op:
     axis: int = 0
     begin: int = 0
     corner: tuple[int, ...] = ()
+    coordinates: Coordinates = Coordinates.HALF_PIXEL
     groups: int = 1
     order: tuple[int, ...] = ()
     keep_dims: bool = True

@@ -26,6 +26,7 @@ from strop.export.ir.graph import (
     Pads,
     same_pads,
 )
+from strop.export.kernels.bilinear import Coordinates
 
 SLICES = frozenset({Kind.SLICE, Kind.CROP})
 REST = -1  # of RESHAPE's shape: all that is left
@@ -57,6 +58,8 @@ def shape_inputs(graph: Graph, op: Op) -> list[Array]:
         return [np.array(_any_batch(graph, op), np.int32)]
     if op.kind is Kind.PAD:
         return [np.array([(0, 0), *op.pads, (0, 0)], np.int32)]
+    if op.kind is Kind.BILINEAR:
+        return [np.array(graph.tensors[op.output].shape[1:3], np.int32)]
     if op.kind is Kind.MEAN:
         return [np.array([1, 2], np.int32)]
     if op.kind is Kind.TRANSPOSE:
@@ -186,6 +189,14 @@ def _transpose_options(graph: Graph, op: Op) -> Any:
     return schema.TransposeOptionsT()
 
 
+def _bilinear_options(graph: Graph, op: Op) -> Any:
+    del graph
+    options = schema.ResizeBilinearOptionsT()
+    options.alignCorners = op.coordinates is Coordinates.ALIGN_CORNERS
+    options.halfPixelCenters = op.coordinates is Coordinates.HALF_PIXEL
+    return options
+
+
 def _slice_options(graph: Graph, op: Op) -> Any:
     """All images of a batch, and of the other dimensions from begin to end."""
     del graph, op
@@ -207,6 +218,7 @@ OPTIONS: dict[Kind, Callable[[Graph, Op], Any]] = {
     Kind.DENSE: _dense_options,
     **dict.fromkeys(POOLS, _pool_options),
     **dict.fromkeys(ELEMENTWISE, _elementwise_options),
+    Kind.BILINEAR: _bilinear_options,
     Kind.MEAN: _mean_options,
     Kind.RESHAPE: _reshape_options,
     Kind.CONCATENATION: _concatenation_options,

@@ -11,6 +11,7 @@ CHANNELS = 3  # the axis
 MOVES = frozenset({Kind.SLICE, Kind.SHUFFLE})
 # They compute every channel on its own, and in any order.
 CHANNELWISE = POOLS | {
+    Kind.BILINEAR,
     Kind.MEAN,
     Kind.PAD,
     Kind.CROP,

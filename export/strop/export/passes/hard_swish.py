@@ -26,7 +26,15 @@ from strop.export.ir.graph import (
 
 SHIFT, LIMIT = 3.0, 6.0
 # What these do to c * x, for c > 0, is c times what they do to x.
-HOMOGENEOUS = POOLS | {Kind.MEAN, Kind.PAD, Kind.CROP, Kind.RESHAPE, Kind.RELU, Kind.MUL}
+HOMOGENEOUS = POOLS | {
+    Kind.BILINEAR,
+    Kind.MEAN,
+    Kind.PAD,
+    Kind.CROP,
+    Kind.RESHAPE,
+    Kind.RELU,
+    Kind.MUL,
+}
 
 
 def expand_hard_swish(graph: Graph) -> Graph:

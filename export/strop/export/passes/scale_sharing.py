@@ -24,6 +24,7 @@ SHARING = frozenset(
         Kind.RESHAPE,
         Kind.MAX_POOL,
         Kind.AVERAGE_POOL,
+        Kind.BILINEAR,
         Kind.CONCATENATION,
         Kind.SLICE,
         Kind.CROP,

@@ -35,7 +35,7 @@ from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.calibrate import Calibration
 
 # They commute with a positive factor per channel: their result carries the same factor.
-TRANSPARENT = POOLS | {Kind.ADD, Kind.MEAN, Kind.PAD, Kind.CROP, Kind.RELU}
+TRANSPARENT = POOLS | {Kind.ADD, Kind.BILINEAR, Kind.MEAN, Kind.PAD, Kind.CROP, Kind.RELU}
 # Half of the way to equal channels: the weights that divide by the factors have one scale
 # for all input channels, and lose what the activations win.
 CHAIN_EXPONENT = 0.5
