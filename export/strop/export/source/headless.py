@@ -7,6 +7,7 @@ from typing import Any
 from strop.runtime.errors import SourceError
 
 MAPS = 4  # axes of a batch of feature maps
+MEAN = "features"  # a layer's name
 
 
 def headless(model: Any, *, where: str, name: str | None = None) -> Any:
@@ -38,5 +39,5 @@ def headless(model: Any, *, where: str, name: str | None = None) -> Any:
     if isinstance(maker, keras.layers.Dropout):
         features = maker.input
     if len(features.shape) == MAPS:
-        features = keras.layers.GlobalAveragePooling2D()(features)
+        features = keras.layers.GlobalAveragePooling2D(name=MEAN)(features)
     return keras.Model(model.inputs, features, name=name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from strop.export.tensorflow_logs import quiet_tensorflow
 from strop.export.zoo.architectures import Architecture, architecture
+from strop.export.zoo.fresh_names import with_fresh_names
 from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, ModelSpec, check_spec, side_of
 from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
@@ -48,9 +49,10 @@ def _headless(source: Source) -> Source:
     from strop.export.source.headless import headless
     from strop.export.source.source import from_keras_model
 
+    name = f"{source.name}_features"
     cut = from_keras_model(
-        headless(source.model, where=source.name),
-        name=f"{source.name}_features",
+        headless(source.model, where=source.name, name=name),
+        name=name,
         mean=source.mean,
         std=source.std,
         size=(source.height, source.width),
@@ -68,7 +70,7 @@ def _whole_model(spec: ModelSpec) -> Source:
         return load_model_file(
             spec.model, name=spec.name, mean=spec.mean, std=spec.std, size=spec.size
         )
-    model = keras_model(spec)
+    model = with_fresh_names(lambda: keras_model(spec))
     mean: float | Sequence[float] = member.mean
     std: float | Sequence[float] = member.std
     if spec.is_torch:
