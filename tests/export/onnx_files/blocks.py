@@ -5,10 +5,12 @@ Each takes a net and a tensor [N, 8, 12, 12], and returns a tensor and its chann
 
 from __future__ import annotations
 
+import numpy as np
 from tests.export.onnx_files.layers import LAYERS, WIDTH, Layer, hard_swish_by_hard_sigmoid
 from tests.export.onnx_files.networks import Net
 
 WIDE = 3 * WIDTH
+FIRST_SCALE = 1e-6  # of torchvision's and Keras' ConvNeXt
 
 
 def relu(net: Net, x: str) -> str:
@@ -87,6 +89,18 @@ def reparametrized(net: Net, x: str) -> tuple[str, int]:
     return relu(net, net.conv(relu(net, net.conv(first, WIDTH, WIDE, 1)), WIDE, WIDTH)), WIDTH
 
 
+def normalized_and_scaled(net: Net, x: str) -> tuple[str, int]:
+    """ConvNeXt: a wide window, and a layer scale as it is before training."""
+    deep, _ = LAYERS["layer norm"](net, net.conv(x, WIDTH, WIDTH, 7, group=WIDTH))
+    bent, _ = LAYERS["gelu, half last"](net, net.conv(deep, WIDTH, WIDTH, 1))
+    dense = net.add(
+        "MatMul", net.add("Transpose", bent, perm=[0, 2, 3, 1]), net.drawn(WIDTH, WIDTH)
+    )
+    narrow = net.add("Transpose", net.add("Add", dense, net.drawn(WIDTH)), perm=[0, 3, 1, 2])
+    factors = net.constant(np.full((WIDTH, 1, 1), FIRST_SCALE))
+    return net.add("Add", net.add("Mul", factors, narrow), x), WIDTH
+
+
 BLOCKS: dict[str, Layer] = {
     "MobileNetV2": inverted,
     "MobileNetV3": inverted_and_gated,
@@ -96,4 +110,5 @@ BLOCKS: dict[str, Layer] = {
     "ResNet": residual,
     "RegNetY": grouped_and_gated,
     "MobileOne, RepVGG": reparametrized,
+    "ConvNeXt": normalized_and_scaled,
 }

@@ -5,7 +5,9 @@ one sum. In int8 these round twice, and all channels' constants share one scale;
 rounds once, and has a scale for each channel's factor and 32 bits for its term. It also takes
 less time than the two in both engines, and `equalize` moves factors through it.
 
-A constant that is the same for all channels stays: XNNPACK looks its results up in a table.
+A constant that is the same for all channels stays, for XNNPACK looks its results up in a table; but
+for a factor behind a linear layer, which `merge_factors` then merges with it. Layer scales begin as
+1e-6 everywhere, which as a product is outside of XNNPACK's limits of scales.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from strop.export.ir.graph import (
 )
 from strop.export.passes.affine import affine
 from strop.export.passes.channel_readers import CHANNELS, image_of
+from strop.export.passes.merge_factors import host_of_factors
 
 ORDERING = (Kind.SLICE, Kind.CONCATENATION, Kind.SHUFFLE)  # of channels, as from RGB to BGR
 
@@ -111,7 +114,9 @@ def _chain(graph: Graph, first: Op) -> _Chain | None:
         factor, term = factor * step[0], term * step[0] + step[1]
         ops.append(op)
         name = op.output
-    if np.ptp(factor) == np.ptp(term) == 0:
+    is_same = np.ptp(factor) == np.ptp(term) == 0
+    goes_in_front = not term.any() and host_of_factors(graph, image) is not None
+    if not ops or (is_same and not goes_in_front):
         return None
     return _Chain(ops=tuple(ops), image=image, factor=factor, term=term)
 

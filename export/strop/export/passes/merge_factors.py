@@ -1,4 +1,4 @@
-"""Multiplies factors of channels into the convolution that they follow.
+"""Multiplies factors of channels into the convolution or dense layer that they follow.
 
 Layer scales are such factors: depthwise kernels of one pixel behind a convolution. In int8 each of
 them would read and write all values again, and round them a second time.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Fused, Graph, Kind, Op, float_constant
+from strop.export.ir.graph import LINEAR, NO_PADS, Fused, Graph, Kind, Op, float_constant
 
 ONE = (1, 1)
 
 
 def merge_factors(graph: Graph) -> Graph:
-    """Merge every depthwise convolution of one pixel with the convolution whose result it reads.
+    """Merge every depthwise convolution of one pixel with the linear layer whose result it reads.
 
     Args:
         graph: A float graph.
@@ -23,13 +23,19 @@ def merge_factors(graph: Graph) -> Graph:
         The same function; what others read, or an activation bends, is left as it is.
     """
     for op in graph.ops:
-        source = graph.producer(op.inputs[0]) if _is_factors(graph, op) else None
-        if source is None or source.kind not in CONVOLUTIONS or source.fused is not Fused.NONE:
-            continue
-        if len(graph.consumers(source.output)) > 1 or source.output == graph.output:
-            continue
-        return merge_factors(_merged(graph, source, op))
+        source = host_of_factors(graph, op.inputs[0]) if _is_factors(graph, op) else None
+        if source is not None:
+            return merge_factors(_merged(graph, source, op))
     return graph
+
+
+def host_of_factors(graph: Graph, name: str) -> Op | None:
+    """Return the linear layer that takes up factors of its result; None where there is none."""
+    source = graph.producer(name)
+    if source is None or source.kind not in LINEAR or source.fused is not Fused.NONE:
+        return None
+    is_read_once = len(graph.consumers(name)) == 1 and name != graph.output
+    return source if is_read_once else None
 
 
 def _is_factors(graph: Graph, op: Op) -> bool:
@@ -42,11 +48,9 @@ def _is_factors(graph: Graph, op: Op) -> bool:
 def _merged(graph: Graph, source: Op, op: Op) -> Graph:
     weights, bias = (graph.data(name) for name in source.inputs[1:3])
     factors, shift = graph.data(op.inputs[1]).reshape(-1), graph.data(op.inputs[2])
-    # The channels of the result come first in a convolution's weights, last in a depthwise one's.
-    if source.kind is Kind.CONV:
-        weights = weights * factors.reshape(-1, 1, 1, 1)
-    else:
-        weights = weights * factors
+    # The channels of the result come last in a depthwise convolution's weights, first in others'.
+    sides = (-1,) if source.kind is Kind.DEPTHWISE else (-1, *[1] * (weights.ndim - 1))
+    weights = weights * factors.reshape(sides)
     added = [
         float_constant(f"{op.output}/merged_weights", weights),
         float_constant(f"{op.output}/merged_bias", bias * factors + shift),
