@@ -221,6 +221,8 @@ def test_what_does_not_fit_the_scores_is_refused_before_the_work(
         ("--labels", str(tmp_path / "labels.txt")): "one score, and there are 3 labels; needed are",
         ("--task", "classify"): "with one score it is binary or regress",
         ("--task", "regress", "--threshold", "0.5"): "the task is regress, which has none",
+        ("--task", "regress", "--labels", str(tmp_path / "labels.txt")): "has 1 numbers, and there",
+        ("--task", "embed"): "the task is embed, which takes several scores, and there is one",
         ("--threshold", "0.2,0.3"): "2 thresholds for 1 scores",
         ("--truth", str(tmp_path / "no.csv")): "No such file",
     }

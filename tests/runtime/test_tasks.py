@@ -265,6 +265,36 @@ def test_a_board_evaluates_sets_of_labels(
     assert there == here
 
 
+def test_an_image_without_a_vector_is_named(
+    tmp_path: Path, mixed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = artifact(tmp_path, LEVELS, replace(BASE, task=Task.EMBED, activation=Activation.L2))
+    assert main(["run", str(path), str(mixed)]) == 2
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert "none.png: its vector is all zeros, so that it is like no other image" in printed.err
+    assert printed.err.splitlines()[-1] == "3 images answered, 1 failed"
+    (mixed / "kind").mkdir()
+    for each in mixed.glob("*.png"):
+        each.rename(mixed / "kind" / each.name)
+    assert main(["evaluate", str(path), str(mixed)]) == 2
+    assert "none.png: the vector of an image is all zeros" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", [Task.EMBED, Task.REGRESS])
+def test_an_image_with_numbers_that_are_not_finite_is_named(
+    tmp_path: Path, mixed: Path, task: Task, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = artifact(tmp_path, LEVELS * np.nan, replace(BASE, task=task))
+    evaluate = ["evaluate", str(path), str(mixed), "--against", str(path)]
+    for words in (["run", str(path), str(mixed / "red.png")], evaluate):
+        assert main(words) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert "m.onnx" in error
+        assert ".png: " in error
+        assert "the artifact returned NaN or infinity for 2 of 2 scores" in error
+
+
 def test_one_label_names_the_second_class(tmp_path: Path) -> None:
     path = artifact(tmp_path, IS_RED, replace(DIM_OR_LIT, labels=("lit",)))
     with strop.runtime.open(path) as opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -132,6 +133,18 @@ def test_a_float_score_without_a_recorded_threshold_is_left_open() -> None:
         (
             lambda: decide(1, Activation.NONE, task=Task.CLASSIFY, where="m"),
             "with one score it is binary or regress",
+        ),
+        (
+            lambda: decide(1, Activation.NONE, task=Task.EMBED, where="m"),
+            "m: the task is embed, which takes several scores, and there is one",
+        ),
+        *(
+            (partial(decide, 1, activation, task=task, where="m"), text)
+            for task in (None, *Task)
+            for activation, text in (
+                (Activation.SOFTMAX, "m: one score behind a softmax is 1 for every image"),
+                (Activation.L2, "a division by its own length is 1 or -1 for every image"),
+            )
         ),
         (
             lambda: decide(3, Activation.NONE, thresholds=[1.0], where="m"),

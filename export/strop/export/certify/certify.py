@@ -175,9 +175,10 @@ def _answers(
 
             scores = whole_scores(source.resize, files, source.channels)
         if not np.isfinite(scores).all():
+            first = files[int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])]
             raise SourceError(
-                f"{source.name}: the float model itself gives NaN or infinite scores on the"
-                " validation images; check its weights, and --mean and --std"
+                f"{source.name}: {first}: the float model itself gives NaN or infinite scores;"
+                " check its weights, and --mean and --std"
             )
         collected[0].append(_named(decision, scores, files, source.name))
         for parts, classifier in zip(collected[1:], opened, strict=True):

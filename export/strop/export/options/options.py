@@ -19,6 +19,7 @@ from strop.export.options.choices import (
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.errors import SourceError
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def check_labels(source: Source, labels: Sequence[str], decision: Decision) -> N
             f"{source.name}: has one score, and there are {len(labels)} labels; needed are two:"
             " first the class below the threshold, then the one at or above it"
         )
+    what = WORDS[decision.task].scores
     raise SourceError(
-        f"{source.name}: has {source.classes} classes, and there are {len(labels)} labels;"
-        " needed is one label per class, in the order of the scores"
+        f"{source.name}: has {source.classes} {what}, and there are {len(labels)} labels; needed is"
+        " one label for each, in the order of the scores"
     )

@@ -126,9 +126,9 @@ class Classifier:
         """
         scores = self.scores(image)
         if self.gives_vectors and not scores.any():
-            named = "" if isinstance(image, np.ndarray) else f"{image}: "
             raise ImageError(
-                f"{named}its vector is all zeros, so that it is like no other image; is it blank?"
+                f"{_named(image)}its vector is all zeros, so that it is like no other image; is it"
+                " blank?"
             )
         return activate(scores, self.contract.activation)
 
@@ -161,7 +161,7 @@ class Classifier:
         try:
             return dequantize(raw, self.output).reshape(-1)
         except ArtifactError as err:
-            raise ArtifactError(f"{self._where}: {err}") from err
+            raise ArtifactError(f"{self._where}: {_named(image)}{err}") from err
 
     def known_decision(self) -> Decision:
         """How scores become an answer.
@@ -191,6 +191,11 @@ class Classifier:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _named(image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> str:
+    """Name an image in front of an error, where it has a name."""
+    return f"{os.fspath(image)}: " if isinstance(image, (str, os.PathLike)) else ""
 
 
 def open(  # noqa: A001  # strop.runtime.open is what it is called by

@@ -25,6 +25,11 @@ Scores: TypeAlias = "NDArray[np.floating[Any]]"
 THRESHOLD_TASKS = (Task.BINARY, Task.MULTILABEL)
 NUMBER_TASKS = (Task.REGRESS, Task.EMBED)
 SEVERAL_SCORES = (Task.CLASSIFY, Task.EMBED)
+# What an activation makes of a single number.
+SAME_FOR_ALL = {
+    Activation.SOFTMAX: "a softmax is 1",
+    Activation.L2: "a division by its own length is 1 or -1",
+}
 MAX_NAMED = 5  # labels of one answer
 PROBABILITY, LOGIT = 0.5, 0.0  # the usual thresholds: even odds
 
@@ -81,6 +86,11 @@ def decide(
     Raises:
         ContractError: The task, the scores and the thresholds contradict each other.
     """
+    if scores == 1 and activation in SAME_FOR_ALL:
+        raise ContractError(
+            f"{where}: one score behind {SAME_FOR_ALL[activation]} for every image; end the model"
+            " in a sigmoid or in the number itself, or in several scores"
+        )
     found = task or _usual_task(scores, activation)
     if found is Task.BINARY and scores != 1:
         raise ContractError(

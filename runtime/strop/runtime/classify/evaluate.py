@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,9 +189,10 @@ def evaluate(
         paths = [image.path for image in images]
         pairs = _pixel_pairs(paths, classifier, against)
         for path, (pixels, reference_pixels) in zip(paths, pairs, strict=True):
-            own.add(classifier.scores(pixels), path)
-            if against is not None:
-                other.add(against.scores(reference_pixels), path)
+            with _naming(path):
+                own.add(classifier.scores(pixels))
+                if against is not None:
+                    other.add(against.scores(reference_pixels))
             yield
 
     for _ in progress(steps(), len(images), "classifying"):
@@ -210,6 +212,15 @@ def evaluate(
     )
 
 
+@contextmanager
+def _naming(image: Path) -> Iterator[None]:
+    """Say of which image an artifact makes no numbers, or a vector without a direction."""
+    try:
+        yield
+    except ArtifactError as err:
+        raise ArtifactError(f"{image}: {err}") from err
+
+
 def _is_table(table: Sequence[Sequence[float]] | None, *, rows: int, columns: int) -> bool:
     return table is not None and len(table) == rows and all(len(row) == columns for row in table)
 
@@ -222,7 +233,7 @@ class _AnswersSoFar:
         self.ranked: list[tuple[int, ...]] = []
         self.outputs: list[tuple[float, ...]] = []
 
-    def add(self, scores: NDArray[np.float32], image: Path) -> None:
+    def add(self, scores: NDArray[np.float32]) -> None:
         task = self.decision.task
         if task is Task.CLASSIFY:
             self.ranked.append(top_k(scores, TOP))
@@ -232,10 +243,7 @@ class _AnswersSoFar:
             answer = answers(self.decision, scores[None])[0]
         self.ranked.append(() if answer is None else classes_in(self.decision, answer))
         if task is not Task.BINARY:
-            try:
-                found = model_answers(self.decision, scores[None]).outputs[0]
-            except ArtifactError as err:
-                raise ArtifactError(f"{image}: {err}") from err
+            found = model_answers(self.decision, scores[None]).outputs[0]
             self.outputs.append(tuple(found.tolist()))
 
     @property
