@@ -165,10 +165,20 @@ def test_numbers_are_certified_by_their_error(
     drawn(tmp_path / "calibration", 24, seed=0)
     numbers = drawn(tmp_path / "validation", 50, seed=1)[:, :2] * [100, 5] + [-20, 1]
     truth = table(tmp_path / "truth.csv", ("angle", "size"), numbers)
-    assert export(model, tmp_path, "--task", "regress", "--truth", truth, "--max-drop", "10") == 0
+    assert export(model, tmp_path, "--task", "regress", "--truth", truth, "--max-drop", "3") == 0
     printed = capsys.readouterr()
     assert "regress: the scores are the answer" in printed.err
     assert len(printed.out.splitlines()[1:][:5]) == 5
+    # Both numbers share int8's one scale, of which the smaller one takes a twentieth.
+    end = manifest(tmp_path)["float_layers"]["end"]
+    assert (end["images"], end["is_held_out"]) == (24, False)
+    assert end["ops"] > 0
+    for each, made in zip(end["files"], manifest(tmp_path)["artifacts"], strict=True):
+        assert each["float_end"] < end["limit"] < each["int8"]
+        assert "float32" in made["outputs"][0]
+        assert made["delegation"] is None or made["delegation"]["partitions"] == 1
+    assert "the end is in float" in printed.err
+    assert "the end is in float" in (tmp_path / "out" / "report.html").read_text()
     certificate = manifest(tmp_path)["certificate"]
     contract = read_contract(tmp_path / "out" / "m.int8.onnx")
     assert contract is not None

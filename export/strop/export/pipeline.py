@@ -31,12 +31,13 @@ from strop.export.frontend.source_decision import source_decision
 from strop.export.image_checks.check_images import check_images
 from strop.export.ir.execute import batch_size
 from strop.export.ir.faults import named_faults
+from strop.export.max_drop.float_end import settle_end
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.options import ExportOptions, check_labels
 from strop.export.passes.cut_activation import cut_activation
-from strop.export.quantize.tune import tune
+from strop.export.quantize.tune import Tuned, tune
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Activation
@@ -170,6 +171,13 @@ def _with_int8(
     """Make int8 files of strop's own integers, and the converters' of other precisions."""
     on_step("convert, fold, calibrate, tune")
     quantized = _quantize(source, options, progress)
+    quantized = settle_end(
+        source,
+        options,
+        quantized,
+        certify=certify,
+        on_step=on_step,
+    )
     on_step("check the images")
     contract = contract_of(source, options, Activation.NONE)
     findings = check_images(source, options, contract, quantized.tuned)
@@ -196,16 +204,19 @@ def _with_int8(
         steps=quantized.tuned.steps,
         costs=quantized.tuned.costs,
         near_ties=graph.near_ties,
-        float_layers=replace(kept.float_layers, islands=price_islands(graph, int8_paths)),
-        golden=_write_golden(folder, source, options, kept.int8, int8_paths),
+        float_layers=replace(
+            kept.float_layers, islands=price_islands(graph, int8_paths), end=quantized.end
+        ),
+        golden=_write_golden(folder, source, options, quantized.tuned, int8_paths),
         float_tflite=quantized.float_tflite,
     )
 
 
 def _write_golden(
-    folder: Path, source: Source, options: ExportOptions, int8: Int8, paths: Sequence[Path]
+    folder: Path, source: Source, options: ExportOptions, tuned: Tuned, paths: Sequence[Path]
 ) -> Path:
-    graph = int8.quantized.graph
+    # Of int8 throughout: scores that are in float have no step of their own.
+    graph = tuned.quantized.graph
     is_scores = options.result is Result.SCORES
     golden = make_golden(
         paths,
@@ -278,6 +289,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     # Evenly spread: folders are sorted by class.
     some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
     at_once = batch_size(source.height, source.width)
+    sampled = frozenset(some)
     sample = list(batches(some, contract, batch_size=at_once))
     with named_faults(source.name, "fold"):
         deploy = proven_fold(source, graph, activation, np.concatenate(sample))
@@ -299,4 +311,10 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
         contract=contract,
         ending=activation if ends_in_probabilities else Activation.NONE,
     )
-    return Quantized(tuned=tuned, int8=int8, sample=sample, float_tflite=float_tflite)
+    return Quantized(
+        tuned=tuned,
+        int8=int8,
+        sample=sample,
+        float_tflite=float_tflite,
+        held_out=tuple(path for path in images if path not in sampled),
+    )

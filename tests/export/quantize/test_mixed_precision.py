@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_scores
 from tests.export.graphs import BY_SOFTMAX, Steps, mobile_block, signal_to_noise_db, steps
 
-from strop.export.ir.graph import Kind
+from strop.export.emit.tflite import emit_tflite
+from strop.export.ir.graph import Array, Kind
 from strop.export.options.choices import Effort
 from strop.export.quantize.calibrate import calibrate
-from strop.export.quantize.mixed_precision import float_candidates, keep_float
+from strop.export.quantize.mixed_precision import float_candidates, float_ends, keep_float
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.quantize.tune import Tuned, tune
 
@@ -55,6 +58,66 @@ def test_the_scores_stay_codes(tuned: Tuned) -> None:
     *_, last = float_candidates(tuned)
     quantized = keep_float(tuned, last.kept, [np.zeros((1, 24, 24, 3), np.uint8)])
     assert not quantized.graph.is_real(quantized.graph.output)
+
+
+def test_an_end_in_float_gives_real_scores_and_is_nearer(made: Steps, tuned: Tuned) -> None:
+    graph = tuned.deploy.graph
+    dense, pooled = float_ends(graph)
+    assert graph.output in dense < pooled
+    assert {op.kind for op in graph.ops if op.output in dense} == {Kind.CONV, Kind.RESHAPE}
+    assert {op.kind for op in graph.ops if op.output in pooled - dense} == {Kind.MEAN}
+    reference, images = float_scores(made), [made.images]
+    whole = keep_float(tuned, frozenset(), images)
+    least = signal_to_noise_db(reference, onnx_scores(replace(made, quantized=whole)))
+    for kept in (dense, pooled):
+        quantized = keep_float(tuned, kept, images, ends_in_float=True)
+        assert quantized.graph.is_real(graph.output)
+        of_onnx = onnx_scores(replace(made, quantized=quantized))
+        # The same float arithmetic in another order.
+        np.testing.assert_allclose(
+            _real_scores(quantized, made.images), of_onnx, rtol=1e-4, atol=1e-4
+        )
+        assert signal_to_noise_db(reference, of_onnx) > least
+
+
+def _real_scores(quantized: QuantizedGraph, images: Array) -> Array:
+    interpreter = Interpreter(model_content=emit_tflite(quantized))
+    interpreter.allocate_tensors()
+    (image,), (scores,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert scores["dtype"] == np.float32
+    found = []
+    for pixels in images:
+        interpreter.set_tensor(image["index"], pixels[None])
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(scores["index"])[0])
+    return np.array(found)
+
+
+def test_the_rounding_of_the_scores_is_a_candidate_where_they_may_be_real(tuned: Tuned) -> None:
+    (dense, _) = float_ends(tuned.deploy.graph)
+    candidates = list(float_candidates(tuned, can_end_in_float=True))
+    ends = [one for one in candidates if one.ends_in_float]
+    assert ends
+    assert all(dense <= one.kept for one in ends)
+    assert not any(one.ends_in_float for one in float_candidates(tuned))
+
+
+def test_branches_that_come_together_behind_the_weights_have_no_end_in_float() -> None:
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
+    two = [keras.layers.Dense(3)(x) for _ in range(2)]
+    ends = {
+        "sum": keras.layers.Add()(two),
+        "both": keras.layers.Concatenate()(two),
+        "one": keras.layers.Rescaling(2.0)(two[0]),
+        "mean": x,
+    }
+    found = {
+        name: float_ends(steps(keras.Model(image, end)).deploy.graph) for name, end in ends.items()
+    }
+    assert found["sum"] == found["both"] == ()
+    assert len(found["one"]) == 2
+    assert [len(end) for end in found["mean"]] == [1]
 
 
 def test_only_a_result_that_kept_operations_alone_read_has_no_codes(made: Steps) -> None:

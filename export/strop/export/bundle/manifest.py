@@ -279,6 +279,11 @@ def _from_7(record: dict[str, object]) -> dict[str, object]:
     return {**record, "certificate": certificate}
 
 
+def _from_8(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 8, whose files always end in int8."""
+    return {**record, "float_layers": _filled(record.get("float_layers"), {"end": None})}
+
+
 def _filled(value: object, new: Mapping[str, object]) -> object:
     """Add the fields that an object lacks; leave what is no object for the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
@@ -290,12 +295,12 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # the islands among the float_layers, and the certificate's task and what it does not certify;
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
-# the figures of embeddings.
+# the figures of embeddings; 9 says whether the end is in float.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=8,
-    upgrades={4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7},
+    version=9,
+    upgrades={4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7, 8: _from_8},
     error=ArtifactError,
     remedy="export again",
     encoder=ENCODER,

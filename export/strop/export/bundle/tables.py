@@ -10,7 +10,7 @@ from strop.export.bundle.manifest import Artifact, Manifest
 from strop.export.inspect.contents import Delegation
 from strop.export.inspect.count import Role
 from strop.export.kernels.xnnpack import UNKNOWN
-from strop.export.max_drop.float_layers import FloatIsland, FloatLayers
+from strop.export.max_drop.float_layers import FloatEnd, FloatIsland, FloatLayers
 from strop.export.options.choices import Precision
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.bench.layer_times import LayerTimes
@@ -76,6 +76,39 @@ def islands_table(islands: Sequence[FloatIsland]) -> Table:
         for price in island.prices
     ]
     return Table(("kept in float", "operations", "in", "p50, ms", "int8 would need"), rows)
+
+
+def end_table(end: FloatEnd | None) -> Table:
+    """List what the end of the model in float was worth in each file; no rows where it is int8."""
+    if end is None or not end.ops:
+        return Table((), ())
+    rows = [
+        (
+            f"{end.layer} and what follows",
+            each.artifact,
+            f"{each.int8:.5f} -> {each.float_end:.5f}",
+            f"{end.limit:g}",
+            f"{each.ms_int8:.3f} -> {each.ms:.3f}",
+        )
+        for each in end.files
+    ]
+    return Table(("end in float", "in", end.figure, "limit", "p50, ms"), rows)
+
+
+def end_sentence(end: FloatEnd | None) -> str:
+    """Say by which images the end of the model was decided, and how; empty where it was not."""
+    if end is None:
+        return ""
+    images = f"{end.images} calibration images"
+    if end.is_held_out:
+        images += " that the int8 steps were not judged by"
+    if not end.ops:
+        figures = ", ".join(f"{each.int8:.5f}" for each in end.files)
+        return f"the end is in int8: {end.figure} {figures} on {images}, the limit is {end.limit:g}"
+    return (
+        f"the end is in float, {end.ops} operations, and the scores are float32: decided on"
+        f" {images}; --max-float-layers 0 keeps it in int8"
+    )
 
 
 def tried_table(layers: FloatLayers, unit: str) -> Table:

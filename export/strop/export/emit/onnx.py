@@ -148,12 +148,13 @@ def _emit_pad(writer: OnnxWriter, op: Op) -> None:
 
 
 def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
-    """Reshape codes; through NHWC only where the order of the values depends on it."""
+    """Reshape codes or reals; through NHWC only where the order of the values depends on it."""
     source = writer.graph.tensors[op.inputs[0]].shape
     target = writer.graph.tensors[op.output].shape
-    codes = codes_of(op.inputs[0])
+    is_real = writer.graph.is_real(op.output)
+    values = writer.real(op.inputs[0], op) if is_real else codes_of(op.inputs[0])
     if len(source) == 4 and source[1:3] != (1, 1):
-        codes = writer.node("Transpose", [codes], f"{op.output}:nhwc", perm=TO_NHWC)
+        values = writer.node("Transpose", [values], f"{op.output}:nhwc", perm=TO_NHWC)
     needs_nchw = len(target) == 4 and target[1:3] != (1, 1)
     shape = target
     if len(target) == 4 and not needs_nchw:
@@ -161,11 +162,13 @@ def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
     # A channel shuffle has the pixels of all images in front.
     batch = SAME if source[0] == target[0] else REST
     amounts = writer.constant(f"{op.output}:shape", np.array((batch, *shape[1:]), np.int64))
-    output = codes_of(op.output)
+    output = f"{op.output}:result" if is_real else codes_of(op.output)
     reshaped = f"{op.output}:reshaped" if needs_nchw else output
-    writer.node("Reshape", [codes, amounts], reshaped)
+    writer.node("Reshape", [values, amounts], reshaped)
     if needs_nchw:
         writer.node("Transpose", [reshaped], output, perm=TO_NCHW)
+    if is_real:
+        writer.reals[op.output] = output
 
 
 def _emit_concatenation(writer: OnnxWriter, op: Op) -> None:

@@ -1,1 +1,1 @@
-"""Searches for layers to keep in float until `--max-drop` can be promised."""
+"""Searches for layers to keep in float until `--max-drop`, or a vector's limit, is kept."""

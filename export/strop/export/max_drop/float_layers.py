@@ -1,7 +1,7 @@
 """Values that describe what is in float in an int8 file, and its price.
 
-There are islands, whose operations have no int8 form, and roundings that were left out to keep
-`--max-drop`.
+There are islands, whose operations have no int8 form, ends of models whose output needs more than
+256 values, and roundings that were left out to keep `--max-drop`.
 """
 
 from __future__ import annotations
@@ -84,18 +84,62 @@ class FloatIsland:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EndFigures:
+    """One file with its end in int8, and in float if int8 lost too much.
+
+    Attributes:
+        artifact: File name.
+        int8: The figure that decides, with the end in int8.
+        float_end: With it in float; None where that was not needed.
+        ms_int8: Median latency with the end in int8, on this machine, one thread; None likewise.
+        ms: With it in float, from the same interleaved run.
+    """
+
+    artifact: str
+    int8: float
+    float_end: float | None = None
+    ms_int8: float | None = None
+    ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloatEnd:
+    """Whether the last layers are in float, so that the scores are real numbers, and why.
+
+    Attributes:
+        layer: The first of them; empty where the end is in int8.
+        ops: How many operations compute in float for it; 0 likewise.
+        figure: What decided, in words.
+        limit: The least that was needed of it, or the most of an error.
+        images: How many calibration images it was measured on.
+        is_held_out: Whether no step of the quantization was judged by them.
+        files: One per int8 file.
+    """
+
+    layer: str
+    ops: int
+    figure: str
+    limit: float
+    images: int
+    is_held_out: bool
+    files: tuple[EndFigures, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FloatLayers:
-    """The roundings that were tried, in order, and the islands.
+    """The roundings that were tried, in order, the islands, and the end.
 
     Attributes:
         kept: Whether the files have those that were tried in float.
         tried: Each on top of those before it; empty where it was not needed, or not worth it.
         islands: Those of the files.
+        end: How it was decided; None where the task has classes, or nothing was to be decided.
     """
 
     kept: bool = False
     tried: tuple[FloatLayer, ...] = ()
     islands: tuple[FloatIsland, ...] = ()
+    end: FloatEnd | None = None
 
 
 NO_FLOAT_LAYERS = FloatLayers()

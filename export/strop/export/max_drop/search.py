@@ -14,7 +14,14 @@ from strop.export.certify.drop_limit import broken_promises, can_promise
 from strop.export.emit.write import Int8, artifact_paths, write_int8
 from strop.export.inspect.latencies import latencies
 from strop.export.ir.graph import Array
-from strop.export.max_drop.float_layers import NO_FLOAT_LAYERS, FloatLayer, FloatLayers, Price
+from strop.export.max_drop.end_rule import end_rule
+from strop.export.max_drop.float_layers import (
+    NO_FLOAT_LAYERS,
+    FloatEnd,
+    FloatLayer,
+    FloatLayers,
+    Price,
+)
 from strop.export.options.choices import Precision
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.mixed_precision import FloatCandidate, float_candidates, keep_float
@@ -37,12 +44,18 @@ class Quantized:
         int8: What the files are written from.
         sample: uint8 [N, H, W, C] each, as `tune` was given.
         float_tflite: The model as TensorFlow's converter wrote it.
+        held_out: Calibration images that are not in the sample.
+        kept: Results of operations at the end that compute in float, see `settle_end`.
+        end: How that was decided; None where nothing was to be decided.
     """
 
     tuned: Tuned
     int8: Int8
     sample: Sequence[Array]
     float_tflite: bytes
+    held_out: tuple[Path, ...] = ()
+    kept: frozenset[str] = frozenset()
+    end: FloatEnd | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,10 +120,17 @@ def _search(
     layers: list[FloatLayer] = []
     with tempfile.TemporaryDirectory() as name:
         before, last = _written(Path(name, "int8"), source, options, quantized.int8), certificate
-        candidates = float_candidates(quantized.tuned)
+        candidates = float_candidates(
+            quantized.tuned, quantized.kept, can_end_in_float=end_rule(options) is not None
+        )
         for candidate in islice(candidates, options.max_float_layers):
             on_step(f"keep {candidate.cost.layer} ({candidate.cost.part}) in float")
-            graph = keep_float(quantized.tuned, candidate.kept, quantized.sample)
+            graph = keep_float(
+                quantized.tuned,
+                candidate.kept,
+                quantized.sample,
+                ends_in_float=candidate.ends_in_float,
+            )
             changed = replace(quantized.int8, quantized=graph)
             folder = Path(name, str(len(layers)))
             after = _written(folder, source, options, changed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from strop.export.ir.graph import LINEAR, Array, Graph
+from strop.export.ir.graph import LINEAR, Array, Graph, Kind, Op
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.bias_correction import correct
 from strop.export.quantize.costs import Cost
@@ -26,13 +26,61 @@ class FloatCandidate:
         cost: What it cost the scores.
         kept: Results of the operations that compute in float for it and for all that were
             candidate before it.
+        ends_in_float: Whether the scores are among them, and are not rounded either.
     """
 
     cost: Cost
     kept: frozenset[str]
+    ends_in_float: bool = False
 
 
-def float_candidates(tuned: Tuned) -> Iterator[FloatCandidate]:
+def float_ends(graph: Graph) -> tuple[frozenset[str], ...]:
+    """Find what can compute in float at the end of a graph, so that the scores are real numbers.
+
+    Returns:
+        Results of operations: of the last layer with weights and of all behind it; then of these
+        and of the mean in front of them, if there is one. Where a mean comes last, of this and of
+        what follows, for weights in front of it are applied to every pixel. Empty where several
+        branches come together there, or where codes are moved otherwise than by a RESHAPE.
+    """
+    chain = _last_operations(graph)
+    if not chain:
+        return ()
+    end = frozenset(op.output for op in chain)
+    if chain[-1].kind is Kind.MEAN:
+        return (end,)
+    front: list[Op] = []
+    name = chain[-1].inputs[0]
+    while (op := graph.producer(name)) is not None and op.kind in (Kind.RESHAPE, Kind.MEAN):
+        if len(graph.consumers(name)) > 1:
+            break
+        front.append(op)
+        name = op.inputs[0]
+        if op.kind is Kind.MEAN:
+            return end, end | {each.output for each in front}
+    return (end,)
+
+
+def _last_operations(graph: Graph) -> list[Op]:
+    """Return the operations from the scores back to the last weights or mean, in that order."""
+    found: list[Op] = []
+    name = graph.output
+    while (op := graph.producer(name)) is not None:
+        found.append(op)
+        if op.kind in LINEAR or op.kind is Kind.MEAN:
+            return found
+        operands = [each for each in op.inputs if not graph.is_constant(each)]
+        if len(operands) != 1 or (op.kind in SHARING and op.kind is not Kind.RESHAPE):
+            break
+        (name,) = operands
+        if len(graph.consumers(name)) > 1:
+            break
+    return []
+
+
+def float_candidates(
+    tuned: Tuned, kept: frozenset[str] = frozenset(), *, can_end_in_float: bool = False
+) -> Iterator[FloatCandidate]:
     """Return the roundings that can be left out, the costliest first, each with those before it.
 
     It never leaves out so much that no layer with weights is in int8 any more: that is a float
@@ -40,26 +88,31 @@ def float_candidates(tuned: Tuned) -> Iterator[FloatCandidate]:
 
     Args:
         tuned: Its costs and its float graph.
+        kept: Results of operations that compute in float already.
+        can_end_in_float: Whether the rounding of the scores may be left out as well.
     """
-    kept: frozenset[str] = frozenset()
+    end = next(iter(float_ends(tuned.deploy.graph)), None) if can_end_in_float else None
     weighted = {op.output for op in tuned.deploy.graph.ops if op.kind in LINEAR}
     for cost in tuned.costs:
-        needed = _needed(tuned.deploy.graph, cost)
+        needed = _needed(tuned.deploy.graph, cost, end or frozenset())
         if needed is None or needed <= kept or weighted <= kept | needed:
             continue
         kept |= needed
-        yield FloatCandidate(cost=cost, kept=kept)
+        yield FloatCandidate(cost=cost, kept=kept, ends_in_float=end is not None and end <= kept)
 
 
-def keep_float(tuned: Tuned, kept: frozenset[str], sample: Sequence[Array]) -> QuantizedGraph:
+def keep_float(
+    tuned: Tuned, kept: frozenset[str], sample: Sequence[Array], *, ends_in_float: bool = False
+) -> QuantizedGraph:
     """Decide the integers again, with these operations in float.
 
     Args:
         tuned: What was decided without them.
         kept: Results of the operations that compute in float.
         sample: uint8 [N, H, W, C] each, as `tune` was given.
+        ends_in_float: Whether the scores are real numbers; one of `float_ends` is in `kept`.
     """
-    quantized = quantize(tuned.deploy, tuned.calibration, kept=kept)
+    quantized = quantize(tuned.deploy, tuned.calibration, kept=kept, ends_in_float=ends_in_float)
     made = correct(
         quantized,
         tuned.calibration,
@@ -71,10 +124,12 @@ def keep_float(tuned: Tuned, kept: frozenset[str], sample: Sequence[Array]) -> Q
     return made.quantized
 
 
-def _needed(graph: Graph, cost: Cost) -> frozenset[str] | None:
+def _needed(graph: Graph, cost: Cost, end: frozenset[str]) -> frozenset[str] | None:
     """Return results of the operations that must be in float for a cost to go; None if none can."""
     if cost.part == "weights":
         return frozenset({cost.layer})
+    if cost.layer in end:
+        return end
     readers = graph.consumers(cost.layer)
     if graph.producer(cost.layer) is None or cost.layer == graph.output:
         return None

@@ -67,7 +67,11 @@ class QuantizedGraph:
 
 
 def quantize(
-    deploy: DeployGraph, calibration: Calibration, *, kept: Collection[str] = ()
+    deploy: DeployGraph,
+    calibration: Calibration,
+    *,
+    kept: Collection[str] = (),
+    ends_in_float: bool = False,
 ) -> QuantizedGraph:
     """Turn ranges into scales, and weights and biases into integers.
 
@@ -80,6 +84,7 @@ def quantize(
         calibration: A range for every activation of it.
         kept: Results of the operations that are to compute in float, beside the islands. A
             result that only these read is not quantized either.
+        ends_in_float: Whether the scores are not quantized either; what computes them is kept.
 
     Returns:
         The graph that both emitters write.
@@ -93,6 +98,8 @@ def quantize(
     islands = frozenset(op.output for op in graph.ops if op.kind is Kind.FLOAT)
     kept = islands.union(kept)
     reals = float_results(graph, kept)
+    if ends_in_float:
+        reals |= {graph.output}
     tensors = {
         name: replace(tensor, quant=params[name])
         if name in params and name not in reals

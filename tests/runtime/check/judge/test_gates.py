@@ -210,7 +210,7 @@ def test_no_manifest_says_where_it_is_looked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (MANIFEST | {"format_version": 9}, r"format_version is 9, this strop reads 2, .*, 8;"),
+        (MANIFEST | {"format_version": 99}, r"format_version is 99, this strop reads 2, .*, \d+;"),
         ([1], "a list, needed is an object"),
         (MANIFEST | {"artifacts": [3]}, "damaged"),
         (MANIFEST | {"certificate": None}, "damaged"),

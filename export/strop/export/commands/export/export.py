@@ -109,7 +109,7 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         default=MAX_FLOAT_LAYERS,
         metavar="N",
         help="if --max-drop cannot be promised, keep up to N layers in float (default %(default)s),"
-        " and say what each costs",
+        " and say what each costs; 0 also keeps the end of vectors and numbers in int8",
     )
     group.add_argument(
         "--input",

@@ -1,0 +1,71 @@
+"""Says of which models the end may be in float, and how much int8 may lose there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from strop.export.certify.certificate import Verdict
+from strop.export.options.choices import OnnxForm, Result
+from strop.export.options.options import ExportOptions
+from strop.runtime.artifact.contract import Task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndRule:
+    """A limit of one figure of a certificate.
+
+    Attributes:
+        figure: What it is called.
+        limit: The least that a file needs, or of an error the most that it may have.
+        is_error: Whether less of it is better.
+    """
+
+    figure: str
+    limit: float
+    is_error: bool
+
+    def of(self, verdict: Verdict) -> float:
+        """Read the figure from a verdict."""
+        if verdict.embedding is not None:
+            return verdict.embedding.cosine_low
+        return max((each.mean / each.spread for each in verdict.errors if each.spread), default=0.0)
+
+    def is_kept(self, value: float) -> bool:
+        """Whether a file is near enough to float."""
+        return value <= self.limit if self.is_error else value >= self.limit
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Whether a file is nearer to float than another."""
+        return value < other if self.is_error else value > other
+
+
+# Outputs that need more than int8's 256 values.
+RULES: Mapping[Task, EndRule] = {
+    Task.EMBED: EndRule(
+        figure="1st percentile of the cosine to float", limit=0.995, is_error=False
+    ),
+    Task.REGRESS: EndRule(
+        figure="mean distance from float, share of its spread", limit=0.02, is_error=True
+    ),
+}
+
+
+def end_rule(options: ExportOptions) -> EndRule | None:
+    """Return the rule of an export's task; None where its files have to end in int8.
+
+    That is so of tasks with classes, where an int8 result was asked for, of files for another
+    program, and where nothing may stay in float. `--max-drop` of a regression is its limit.
+    """
+    task = None if options.decision is None else options.decision.task
+    may_end = (
+        options.result is Result.SCORES
+        and options.result_type is None
+        and options.onnx_form is OnnxForm.QDQ
+        and options.max_float_layers > 0
+        and not (options.symmetric or options.full_int8 or options.consumer)
+    )
+    rule = RULES.get(task) if may_end and task is not None else None
+    if rule is not None and rule.is_error and options.max_drop is not None:
+        return replace(rule, limit=options.max_drop / 100)
+    return rule
