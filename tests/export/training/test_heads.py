@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tests.export.model_fixtures import saved, small_model
 from tests.export.training.test_train import LABELS, RECIPE, photos
 
 from strop.cli import main
@@ -75,8 +76,10 @@ def three(photos: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) 
     def ended(*_: object) -> str:
         raise KeyboardInterrupt
 
-    output = tmp_path_factory.mktemp("three") / "three.keras"
-    words = argv(photos, output, *heads(tables))
+    folder = tmp_path_factory.mktemp("three")
+    small = saved(small_model((32, 32, 3)), folder / "small.keras")
+    output = folder / "three.keras"
+    words = argv(photos, output, "--weights", small, *heads(tables))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "epoch_in_words", ended)
         assert main(words) == 130
