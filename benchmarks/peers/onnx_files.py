@@ -46,8 +46,8 @@ def float_onnx(task: Task, made: Mapping[str, Built]) -> Built:
     path = task.folder / "onnx-float.onnx"
     with native_stderr_held(), _converter_errors() as notes:
         tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(),
-            input_names=[tensor.name for tensor in frozen.inputs],
+            frozen.graph_def(),
+            input_names=[frozen.image.name],
             output_names=[tensor.name for tensor in frozen.outputs],
             opset=OPSET,
             output_path=str(path),

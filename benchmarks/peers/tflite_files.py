@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 from peers.peer import Built, Task
 
-from strop.export.frontend.tensorflow_converter import freeze
 from strop.export.ir.graph import Array
+from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_held
 
 
@@ -18,7 +19,7 @@ def float_tflite(task: Task, made: Mapping[str, Built]) -> Built:
         path = task.folder / "tflite-float.tflite"
         path.write_bytes(task.source.tflite)
         return Built(path=path, options={"by": "strop", "batch": 1})
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(task.source)])
+    converter = _converter(task.source)
     path = task.folder / "tflite-float.tflite"
     with native_stderr_held():
         path.write_bytes(converter.convert())
@@ -37,7 +38,7 @@ def int8_tflite(task: Task, made: Mapping[str, Built]) -> Built:
         for image in task.inputs():
             yield [image]
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(task.source)])
+    converter = _converter(task.source)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative_dataset
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -57,3 +58,9 @@ def int8_tflite(task: Task, made: Mapping[str, Built]) -> Built:
             "representative_dataset": len(task.calibration),
         },
     )
+
+
+def _converter(source: Source) -> Any:
+    spec = tf.TensorSpec((1, source.height, source.width, source.channels), tf.float32, "image")
+    function = tf.function(source.forward, autograph=False).get_concrete_function(spec)
+    return tf.lite.TFLiteConverter.from_concrete_functions([function])

@@ -47,9 +47,9 @@ def emit_by_tf2onnx(source: Source, metadata: Mapping[str, str], layout: Layout)
     """
     # From the frozen graph: of a function, tf2onnx makes every captured constant an input.
     frozen = freeze(source)
-    graph_def = frozen.graph.as_graph_def()
+    graph_def = frozen.graph_def()
     _allow_inlining(graph_def)
-    image = [tensor.name for tensor in frozen.inputs]
+    image = [frozen.image.name]
     try:
         with native_stderr_dropped():
             model, _ = tf2onnx.convert.from_graph_def(

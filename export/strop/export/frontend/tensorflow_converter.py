@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from strop.export.options.choices import Precision
+from strop.export.source.memory_limits import Frozen
 from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_dropped, native_stderr_held
 from strop.runtime.errors import SourceError
@@ -17,8 +16,8 @@ OPERATION_PREFIX = "tf."
 CALLS = ("StatefulPartitionedCall", "PartitionedCall")  # functions, which say nothing of a place
 
 
-def freeze(source: Source) -> Any:
-    """Turn a source into a TensorFlow function of one image, its variables made constants.
+def freeze(source: Source) -> Frozen:
+    """Turn a source into a TensorFlow graph of one image, its variables made constants.
 
     Keras 3 keeps variables as resources; left in, the converter emits VAR_HANDLE for each.
 
@@ -26,13 +25,14 @@ def freeze(source: Source) -> Any:
         source: The model; its `forward` takes float32 [N, H, W, C] pixels, 0..255.
 
     Returns:
-        A concrete function of `image`, float32 [1, H, W, C].
+        A function of `image`, float32 [1, H, W, C].
 
     Raises:
         SourceError: A result in it has over 2**28 elements.
     """
     with native_stderr_held():  # of a TensorFlow that the user imported, with its log lines on
-        return source.batch_of_one()
+        made: Frozen = source.batch_of_one()
+    return made
 
 
 def converted(source: Source, precision: Precision) -> bytes:
@@ -50,9 +50,9 @@ def converted(source: Source, precision: Precision) -> bytes:
         # On a model that it does not take, the converter writes pages of MLIR.
         with native_stderr_dropped():
             # Of TensorFlow 1: its successor freezes once more, which takes longer than all else.
-            function = freeze(source)
+            frozen = freeze(source)
             converter = tf.compat.v1.lite.TFLiteConverter(
-                function.graph.as_graph_def(), function.inputs, function.outputs
+                frozen.graph_def(), [frozen.image], frozen.outputs
             )
             if precision is not Precision.FLOAT32:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]

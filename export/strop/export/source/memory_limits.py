@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -20,9 +21,38 @@ MAX_ELEMENTS = 2**28
 FREE_BYTES = 64 * 2**20
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frozen:
+    """A function of images as a graph without variables.
+
+    Attributes:
+        graph: As it was traced.
+        image: The tensor that is given.
+        outputs: The tensors that are computed.
+        captured: Values of tensors outside of the function that it reads, by their operation.
+    """
+
+    graph: Any
+    image: Any
+    outputs: tuple[Any, ...]
+    captured: Mapping[str, Any]
+
+    def graph_def(self) -> Any:
+        """Return TensorFlow's GraphDef of it, in which what it has captured is constant."""
+        made = self.graph.as_graph_def()
+        for node in made.node:
+            if node.name in self.captured:
+                value = self.captured[node.name]
+                node.op = "Const"
+                node.attr.clear()
+                node.attr["dtype"].type = value.dtype.as_datatype_enum
+                node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+        return made
+
+
 def frozen(
     run: Any, shape: tuple[int | None, ...], *, where: str, variables: Sequence[Any] = ()
-) -> Any:
+) -> Frozen:
     """Trace a function of images, its variables made constants, and check its results' sizes.
 
     Args:
@@ -30,9 +60,6 @@ def frozen(
         shape: Of the images, with their number.
         where: Named in the error.
         variables: Keras' variables, which are traced as the constants that they are now.
-
-    Returns:
-        A concrete function of `image`.
 
     Raises:
         SourceError: A result has over 2**28 elements.
@@ -48,13 +75,21 @@ def frozen(
     made = tf.function(constant, autograph=False).get_concrete_function(spec)
     # To inline calls, and to make constants of what is a variable still, TensorFlow copies the
     # graph operation by operation, which takes longer than tracing it.
-    if made.captured_inputs or any(map(_calls, made.graph.get_operations())):
+    has_variables = any(tensor.dtype == tf.resource for tensor in made.captured_inputs)
+    if has_variables or any(map(_calls, made.graph.get_operations())):
         traced = tf.function(run, autograph=False).get_concrete_function(spec)
         made = convert_variables_to_constants_v2(traced)
     tensors = (t for operation in made.graph.get_operations() for t in operation.outputs)
     sized = ((tensor.name, tensor.shape.as_list()) for tensor in tensors if tensor.shape.rank)
     check_sizes(sized, where)
-    return made
+    image, *captured = made.inputs
+    outside = zip(captured, made.captured_inputs, strict=True)
+    return Frozen(
+        graph=made.graph,
+        image=image,
+        outputs=tuple(made.outputs),
+        captured={tensor.op.name: value for tensor, value in outside},
+    )
 
 
 def _calls(operation: Any) -> bool:
