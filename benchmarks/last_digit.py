@@ -84,7 +84,7 @@ def export(
     """Quantize a folded graph; give its int8 .tflite, and the divergence after each step."""
     scores = deploy.graph.tensors[deploy.graph.output].shape[-1]
     decision = decide(scores, activation, where="last_digit")
-    tuned = tune(deploy, sample, sample, decision=decision, effort=effort)
+    tuned = tune(deploy, sample, sample, decisions=[decision], effort=effort)
     return emit_tflite(tuned.quantized), {step.name: step.divergence for step in tuned.steps}
 
 
@@ -125,7 +125,7 @@ def main() -> int:
         for folder in (args.calibration_data, args.validation_data)
     )
     graph, activation = cut_activation(float_graph(source))
-    deploy = proven_fold(source, graph, activation, np.concatenate(sample))
+    deploy = proven_fold(source, graph, [activation], np.concatenate(sample))
     judge = Judge(deploy, others)
     rows = json.loads(args.output.read_text())["rows"] if args.output.exists() else []
     for seed in range(len(rows), args.seeds + 1):

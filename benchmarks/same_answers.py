@@ -199,7 +199,7 @@ def answer(command: Sequence[str], images: Sequence[str], kept: Path) -> Iterato
 def run_place(place: Place, options: argparse.Namespace, images: Sequence[Path]) -> Answers:
     """The answers of one place, of which those that are kept are not asked for again."""
     (artifact,) = options.bundle.glob(f"*.int8.{place.kind}")
-    step = read_golden(golden_beside(artifact)).step
+    (step,) = read_golden(golden_beside(artifact)).steps
     how = "plain" if place.is_plain and place.cpu is None else "told"
     kept = options.keep / f"{place.name}-{sha256_file(artifact)[:16]}.jsonl"
     names = [str(path.relative_to(options.images)) for path in images]

@@ -207,9 +207,9 @@ def exported(source: Source, seed: int) -> tuple[Steps, Array]:
     """A network on its way through the export, and its scores as they are simulated."""
     images = images_for(source, seed=seed, count=CALIBRATION_IMAGES)
     graph, activation = cut_activation(float_graph(source))
-    deploy = proven_fold(source, graph, activation, images)
+    deploy = proven_fold(source, graph, [activation], images)
     decision = decide(source.classes, activation, where=source.name)
-    tuned = tune(deploy, [images], [images], decision=decision, effort=Effort.FAST)
+    tuned = tune(deploy, [images], [images], decisions=[decision], effort=Effort.FAST)
     made = Steps(
         source=source,
         graph=graph,

@@ -145,7 +145,7 @@ def test_damaged_golden_vectors_are_refused(tmp_path: Path) -> None:
     golden = Golden(
         images=np.zeros((2, 4, 4, 3), np.uint8),
         codes=np.zeros((2, 3), np.int16),
-        step=0.01,
+        steps=(0.01,),
         bound=1,
         kernels={SHA256: "xnnpack"},
         strop_version="0.1.0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -27,22 +28,24 @@ from strop.export.emit.write import (
 )
 from strop.export.frontend.convert import convert, read_converted
 from strop.export.frontend.equivalence import proven_fold
-from strop.export.frontend.source_decision import source_decision
+from strop.export.frontend.source_decision import source_decision, source_decisions
 from strop.export.image_checks.check_images import check_images
 from strop.export.ir.execute import batch_size
 from strop.export.ir.faults import named_faults
+from strop.export.ir.outputs import output_names
 from strop.export.max_drop.float_end import settle_end
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
-from strop.export.options.options import ExportOptions, check_labels
-from strop.export.passes.cut_activation import cut_activation
-from strop.export.quantize.tune import Tuned, tune
+from strop.export.options.options import ExportOptions, OutputOptions, check_labels
+from strop.export.passes.cut_activation import cut_activations
+from strop.export.quantize.tune import tune
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Activation
 from strop.runtime.artifact.golden import SUFFIX
 from strop.runtime.check.judge.certified import MANIFEST
+from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.task_words import WORDS
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.images.dataset import batches
@@ -70,7 +73,11 @@ class Export:
     broken: tuple[str, ...]
 
     def __repr__(self) -> str:
-        words = "; ".join(map(_in_words, self.certificate.all_verdicts))
+        words = "; ".join(
+            f"{one.output}: {_in_words(found)}" if one.output else _in_words(found)
+            for one in self.certificate.each_output
+            for found in one.all_verdicts
+        )
         return f"<Export {self.folder}: {words}>"
 
     @property
@@ -118,11 +125,8 @@ def export(
         OutputError: The output cannot be written.
     """
     _check(source, options)
-    decision = options.decision or source_decision(source)
-    options = replace(options, decision=decision)
+    options = with_decisions(source, options)
     recipient = recipient_of(source, options)
-    if options.labels:
-        check_labels(source, options.labels, decision)
     make = _with_int8 if Precision.INT8 in options.precisions else _converted
     programs = () if recipient is None else recipient.programs(options)
     judge = partial(certify, source, options=options, programs=programs)
@@ -140,6 +144,41 @@ def export(
     return Export(folder=options.output, manifest=manifest, broken=broken)
 
 
+def with_decisions(source: Source, options: ExportOptions) -> ExportOptions:
+    """Decide how each output becomes an answer, where the options do not say it.
+
+    Raises:
+        ContractError: The scores do not fit the task.
+        SourceError: The labels do not fit, or options and source have other outputs.
+    """
+    if len(source.sizes) == 1:
+        decision = options.decision or source_decision(source)
+        if options.labels:
+            check_labels(source.name, options.labels, decision)
+        return replace(options, decision=decision)
+    outputs = options.outputs
+    if not outputs:
+        decisions = source_decisions(source, tasks={}, thresholds={})
+        named = zip(source.outputs, decisions, strict=True)
+        outputs = tuple(OutputOptions(name=name, decision=decision) for name, decision in named)
+    if tuple(one.name for one in outputs) != source.outputs:
+        raise SourceError(
+            f"{source.name}: has the outputs {', '.join(source.outputs)}; options.outputs has"
+            f" {', '.join(one.name for one in outputs)}"
+        )
+    for one in outputs:
+        if one.labels:
+            check_labels(f"{source.name}: output {one.name}", one.labels, one.decision)
+    return replace(options, outputs=outputs, decision=None, labels=(), truth=None, targets=None)
+
+
+def _decisions(options: ExportOptions) -> tuple[Decision, ...]:
+    """What the scores of each output are, once `with_decisions` has settled it."""
+    if options.outputs:
+        return tuple(one.decision for one in options.outputs)
+    return () if options.decision is None else (options.decision,)
+
+
 def _converted(
     folder: Path,
     source: Source,
@@ -150,7 +189,7 @@ def _converted(
 ) -> Made:
     """Make files by the converters alone."""
     on_step("check the images")
-    findings = check_images(source, options, contract_of(source, options, Activation.NONE), None)
+    findings = check_images(source, options, contract_of(source, options), None)
     artifacts: dict[Path, Precision] = {}
     for precision in options.precisions:
         on_step(f"write {precision.value}")
@@ -179,7 +218,7 @@ def _with_int8(
         on_step=on_step,
     )
     on_step("check the images")
-    contract = contract_of(source, options, Activation.NONE)
+    contract = contract_of(source, options)
     findings = check_images(source, options, contract, quantized.tuned)
     artifacts: dict[Path, Precision] = {}
     for precision in options.precisions:
@@ -207,22 +246,27 @@ def _with_int8(
         float_layers=replace(
             kept.float_layers, islands=price_islands(graph, int8_paths), end=quantized.end
         ),
-        golden=_write_golden(folder, source, options, quantized.tuned, int8_paths),
+        golden=_write_golden(folder, source, options, quantized, int8_paths),
         float_tflite=quantized.float_tflite,
     )
 
 
 def _write_golden(
-    folder: Path, source: Source, options: ExportOptions, tuned: Tuned, paths: Sequence[Path]
+    folder: Path,
+    source: Source,
+    options: ExportOptions,
+    quantized: Quantized,
+    paths: Sequence[Path],
 ) -> Path:
     # Of int8 throughout: scores that are in float have no step of their own.
-    graph = tuned.quantized.graph
-    is_scores = options.result is Result.SCORES
-    golden = make_golden(
-        paths,
-        options.validation or options.calibration,
-        step=graph.quant(graph.output).scale if is_scores else PROBABILITY_STEP,
-    )
+    graph = quantized.tuned.quantized.graph
+    endings = quantized.int8.endings
+    steps = [
+        PROBABILITY_STEP if ending is not Activation.NONE else graph.quant(name).scale
+        for name, ending in zip_longest(output_names(graph), endings, fillvalue=Activation.NONE)
+    ]
+    images = options.validation or options.calibration
+    golden = make_golden(paths, images, steps=steps)
     path = folder / f"{source.name}{SUFFIX}"
     path.write_bytes(golden.to_bytes())
     return path
@@ -269,12 +313,10 @@ def _check(source: Source, options: ExportOptions) -> None:
 def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Quantized:
     with named_faults(source.name, "read"):
         float_tflite = convert(source)
-        graph, activation = cut_activation(read_converted(float_tflite, name=source.name))
+        graph, activations = cut_activations(read_converted(float_tflite, name=source.name))
     check_islands(graph, full_int8=options.full_int8, is_onnx=Format.ONNX in options.formats)
-    # The thresholds are of what comes out behind the activation.
-    decision = options.decision or source_decision(source)
     ends_in_probabilities = options.result is Result.PROBABILITIES
-    if ends_in_probabilities and activation is Activation.NONE:
+    if ends_in_probabilities and set(activations) <= {Activation.NONE}:
         remedy = f"export it with --result {Result.SCORES.value}"
         if options.consumer:
             remedy = f"--for {options.consumer} needs probabilities: end the model in one"
@@ -282,9 +324,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
             f"{source.name}: ends in no softmax or sigmoid, so its scores are no probabilities;"
             f" {remedy}"
         )
-    contract = contract_of(
-        source, options, Activation.NONE if ends_in_probabilities else activation
-    )
+    contract = contract_of(source, options, () if ends_in_probabilities else activations)
     images = options.calibration
     # Evenly spread: folders are sorted by class.
     some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
@@ -292,7 +332,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     sampled = frozenset(some)
     sample = list(batches(some, contract, batch_size=at_once))
     with named_faults(source.name, "fold"):
-        deploy = proven_fold(source, graph, activation, np.concatenate(sample))
+        deploy = proven_fold(source, graph, activations, np.concatenate(sample))
         deploy = replace(deploy, is_symmetric=options.symmetric)
     with named_faults(source.name, "quantize"):
         tuned = tune(
@@ -303,13 +343,17 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
                 "calibrate",
             ),
             sample,
-            decision=replace(decision, activation=activation),
+            # The thresholds are of what comes out behind the activation.
+            decisions=[
+                replace(decision, activation=activation)
+                for decision, activation in zip(_decisions(options), activations, strict=True)
+            ],
             effort=options.effort,
         )
     int8 = Int8(
         quantized=tuned.quantized,
         contract=contract,
-        ending=activation if ends_in_probabilities else Activation.NONE,
+        endings=activations if ends_in_probabilities else (),
     )
     return Quantized(
         tuned=tuned,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.settings import settled
-from strop.export.options.options import ExportOptions, check_labels
+from strop.export.options.options import ExportOptions, OutputOptions, check_labels
 from strop.export.training.record import TrainingRecord, training_record
 from strop.export.zoo.spec import ModelSpec
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.truth import KnownImages, images_with_truth
+from strop.runtime.classify.truth_file import truth_columns
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images
 
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from strop.export.source.source import Source
 
 OF_IMAGES = ("resize", "crop_fraction")  # a request has them beside its settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputRequest:
+    """What is asked for of one of several outputs, as an ExportRequest has it of an only one."""
+
+    task: Task | None = None
+    thresholds: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    truth: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +54,7 @@ class ExportRequest:
         task: What the scores are; None for that of the training, or what their number and the
             model's end say.
         thresholds: In the unit of the scores; empty for even odds.
+        outputs: What is asked for of outputs by their names, of a model with several.
     """
 
     spec: ModelSpec
@@ -55,6 +68,7 @@ class ExportRequest:
     crop_fraction: float | None = None
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
+    outputs: Mapping[str, OutputRequest] = field(default_factory=dict)
 
 
 def with_consumer(request: ExportRequest, name: str, given: Mapping[str, object]) -> ExportRequest:
@@ -87,43 +101,170 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
         SourceError, MeasurementError: The labels do not fit, or the record of the model's
             training cannot be used.
     """
-    from strop.export.frontend.source_decision import source_decision  # loads TensorFlow
+    resize, fraction = _geometry(request, source)
+    data = request.calibration_data
+    settings = replace(
+        request.settings,
+        output=request.output or Path("build", source.name),
+        calibration=() if data is None else list_images(data),
+        resize=resize,
+        crop_fraction=fraction,
+    )
+    if request.truth is not None and request.validation_data is None:
+        raise SourceError(f"--truth {request.truth} given without --validation-data; give both")
+    if len(source.sizes) > 1:
+        return _with_outputs(settings, request, source)
+    return _with_output(settings, _of_only_output(request, source), source)
 
+
+def _geometry(request: ExportRequest, source: Source) -> tuple[ResizeRule, float]:
+    """How images become the input: as asked for, or else as the model itself says."""
     trained = None if source.file is None else training_record(source.file)
-    labels = request.labels
-    if labels is None:
-        labels = source.facts.labels if trained is None else trained.labels
     resize = source.facts.resize or ResizeRule.CROP
     fraction = source.facts.crop_fraction or CROP_FRACTION
     if source.resize is not None:
         resize, fraction = source.resize.rule, source.resize.crop_fraction
     elif trained is not None:
         resize, fraction = trained.recipe.resize, trained.recipe.crop_fraction
+    asked = request.crop_fraction
+    return request.resize or resize, fraction if asked is None else asked
+
+
+def _with_outputs(settings: ExportOptions, request: ExportRequest, source: Source) -> ExportOptions:
+    """Decide what each of several outputs is, and what is true of the images."""
+    from strop.export.frontend.source_decision import source_decisions  # loads TensorFlow
+
+    asked = _with_training(_asked_of_outputs(request, source), source)
+    decisions = source_decisions(
+        source,
+        tasks={name: one.task for name, one in asked.items() if one.task is not None},
+        thresholds={name: one.thresholds for name, one in asked.items()},
+    )
+    outputs: list[OutputOptions] = []
+    paths = settings.validation
+    for name, decision in zip(source.outputs, decisions, strict=True):
+        one = asked.get(name, OutputRequest())
+        labels = one.labels or _named_by_table(one.truth, decision)
+        if not labels and decision.task is Task.REGRESS and decision.scores == 1:
+            labels = (name,)
+        if labels:
+            check_labels(f"{source.name}: output {name}", labels, decision)
+        known = KnownImages(paths=(), classes=None, targets=None, labels=labels)
+        if request.validation_data is not None:
+            folder = request.validation_data
+            known = images_with_truth(folder, one.truth, decision=decision, labels=labels)
+            # In subfolders of classes they stand in the order of the labels.
+            paths = paths or known.paths
+            known = known.in_order(paths)
+        elif one.truth is not None:
+            raise SourceError(f"--truth {one.truth} given without --validation-data; give both")
+        outputs.append(
+            OutputOptions(
+                name=name,
+                decision=decision,
+                labels=known.labels,
+                truth=known.classes,
+                targets=known.targets,
+            )
+        )
+    return replace(settings, validation=paths, outputs=tuple(outputs))
+
+
+def _named_by_table(table: Path | None, decision: Decision) -> tuple[str, ...]:
+    """Return names of labels or numbers from a table of truth, if it has one for each."""
+    if table is None or decision.task not in (Task.MULTILABEL, Task.REGRESS):
+        return ()
+    names = truth_columns(table)
+    return names if len(names) == decision.scores else ()
+
+
+def _asked_of_outputs(request: ExportRequest, source: Source) -> Mapping[str, OutputRequest]:
+    """Return what is asked for, by output.
+
+    Raises:
+        SourceError: Something is asked for without the output's name, or of one that is not there.
+    """
+    listed = ", ".join(source.outputs)
+    flags = {
+        "--task": request.task,
+        "--threshold": request.thresholds,
+        "--labels": request.labels,
+        "--truth": request.truth,
+    }
+    given = [flag for flag, value in flags.items() if value]
+    if given:
+        raise SourceError(
+            f"{source.name}: has {len(source.sizes)} outputs ({listed}), and {given[0]} does not"
+            f" say of which; give {given[0]} NAME=..., or choose one output with --outputs"
+        )
+    unknown = [name for name in request.outputs if name not in source.outputs]
+    if unknown:
+        raise SourceError(f"{source.name}: no output is called {unknown[0]!r}; it has {listed}")
+    return request.outputs
+
+
+def _with_training(
+    asked: Mapping[str, OutputRequest], source: Source
+) -> Mapping[str, OutputRequest]:
+    """Take from the record of the training what is not asked for: tasks, and labels."""
+    trained = None if source.file is None else training_record(source.file)
+    if trained is None:
+        return asked
+    found = dict(asked)
+    for output in trained.outputs:
+        own = asked.get(output.name, OutputRequest())
+        labels = own.labels or output.labels
+        found[output.name] = replace(own, task=own.task or output.task, labels=labels)
+    return found
+
+
+def _of_only_output(request: ExportRequest, source: Source) -> ExportRequest:
+    """Ask of the only output what is asked for by its name.
+
+    Raises:
+        SourceError: The output has another name.
+    """
+    (own,) = source.outputs
+    for name, asked in request.outputs.items():
+        if name != own:
+            raise SourceError(f"{source.name}: no output is called {name!r}; it has {own} alone")
+        request = replace(
+            request,
+            task=asked.task or request.task,
+            thresholds=asked.thresholds or request.thresholds,
+            labels=asked.labels or request.labels,
+            truth=asked.truth or request.truth,
+        )
+    return request
+
+
+def _with_output(settings: ExportOptions, request: ExportRequest, source: Source) -> ExportOptions:
+    """Decide what the only output is, and what is true of the images."""
+    from strop.export.frontend.source_decision import source_decision  # loads TensorFlow
+
+    trained = None if source.file is None else training_record(source.file)
+    labels = request.labels
+    if labels is None:
+        labels = source.facts.labels if trained is None else trained.labels
     task = _task(request, trained)
     decision = source_decision(source, task=task, thresholds=request.thresholds)
     if request.labels is None and decision.task is Task.EMBED:
         labels = ()  # those of the training name what was in front of the vector
+    labels = labels or _named_by_table(request.truth, decision)
     if labels:
-        check_labels(source, labels, decision)
+        check_labels(source.name, labels, decision)
     known = KnownImages(paths=(), classes=None, targets=None, labels=labels)
     if request.validation_data is not None:
         known = images_with_truth(
             request.validation_data, request.truth, decision=decision, labels=labels
         )
-    elif request.truth is not None:
-        raise SourceError(f"--truth {request.truth} given without --validation-data; give both")
-    data = request.calibration_data
     return replace(
-        request.settings,
-        output=request.output or Path("build", source.name),
-        calibration=() if data is None else list_images(data),
+        settings,
         validation=known.paths,
         truth=known.classes,
         targets=known.targets,
         labels=known.labels,
         decision=decision,
-        resize=request.resize or resize,
-        crop_fraction=fraction if request.crop_fraction is None else request.crop_fraction,
     )
 
 

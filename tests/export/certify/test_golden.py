@@ -74,7 +74,7 @@ def test_force_replaces_a_bundle_with_golden_vectors(out: Path, options: ExportO
     export(from_keras_model(mobile_block(), name="small_0.5"), options)
     again = read_golden(out / "small_0.5.golden.npz")
     # An .onnx alone tells its step in its last DequantizeLinear.
-    assert after.step == pytest.approx(again.step)
+    assert after.steps == pytest.approx(again.steps)
     np.testing.assert_array_equal(after.codes, again.codes)
     assert len(before) == (out / "small_0.5.golden.npz").stat().st_size
 
@@ -95,10 +95,10 @@ def test_golden_images_are_the_clearest_of_each_answer() -> None:
     # Of one score: how far from the threshold, and one of each side first.
     codes = np.array([[1], [40], [2], [50], [-3], [-1], [60], [70]])
     binary = decide(1, Activation.SIGMOID, where="a test")
-    assert _clearest(codes, binary, 0.1).tolist() == [3, 4, 6, 7]
+    assert _clearest(codes, [binary], np.full(codes.shape[1], 0.1)).tolist() == [3, 4, 6, 7]
     numbers = decide(1, Activation.NONE, task=Task.REGRESS, where="a test")
-    assert _clearest(codes, numbers, 0.1).tolist() == [0, 1, 2, 3]
+    assert _clearest(codes, [numbers], np.full(codes.shape[1], 0.1)).tolist() == [0, 1, 2, 3]
     # Of labels: the one nearest to its threshold counts.
     pairs = np.array([[9, 9], [9, 1], [8, 8], [-7, -7], [-9, 1]])
     labels = decide(2, Activation.SIGMOID, where="a test")
-    assert _clearest(pairs, labels, 0.1).tolist() == [0, 2, 3, 4]
+    assert _clearest(pairs, [labels], np.full(pairs.shape[1], 0.1)).tolist() == [0, 2, 3, 4]

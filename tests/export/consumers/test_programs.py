@@ -65,11 +65,9 @@ def files_for(
 ) -> list[Path]:
     options = options_for(consumer, folder, labels)
     ends_in_it = options.result is Result.PROBABILITIES
-    contract = contract_of(
-        made.source, options, Activation.NONE if ends_in_it else Activation.SOFTMAX
-    )
-    ending = Activation.SOFTMAX if ends_in_it else Activation.NONE
-    int8 = Int8(quantized=made.quantized, contract=contract, ending=ending)
+    contract = contract_of(made.source, options, () if ends_in_it else (Activation.SOFTMAX,))
+    endings = (Activation.SOFTMAX,) if ends_in_it else ()
+    int8 = Int8(quantized=made.quantized, contract=contract, endings=endings)
     return write_int8(folder, made.source, options, int8)
 
 

@@ -98,7 +98,7 @@ def test_the_result_comes_in_the_numbers_that_were_asked_for(
     int8 = Int8(
         quantized=made.quantized,
         contract=Contract(height=24, width=24),
-        ending=Activation.NONE if is_scores else Activation.SOFTMAX,
+        endings=() if is_scores else (Activation.SOFTMAX,),
     )
     options = ExportOptions(output=tmp_path, result=result, result_type=result_type)
     tflite, onnx = write_int8(tmp_path, source, options, int8)

@@ -38,11 +38,11 @@ def made() -> Steps:
 
 @pytest.fixture(scope="module")
 def sample(made: Steps) -> Probe:
-    return probe(made.source, made.images, made.activation)
+    return probe(made.source, made.images, [made.activation])
 
 
 def test_the_folded_graph_of_a_mobilenet_is_the_model(made: Steps) -> None:
-    deploy = proven_fold(made.source, made.graph, made.activation, made.images)
+    deploy = proven_fold(made.source, made.graph, [made.activation], made.images)
     assert [op.output for op in deploy.graph.ops] == [op.output for op in made.deploy.graph.ops]
 
 
@@ -147,7 +147,7 @@ def test_a_model_that_magnifies_rounding_is_held_against_what_it_magnifies() -> 
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(16, 3)(image))
     x = keras.layers.Dense(16)(x)
     made = steps(keras.Model(image, keras.layers.Dense(5)(keras.ops.sin(1e4 * x))))
-    sample = probe(made.source, made.images, made.activation)
+    sample = probe(made.source, made.images, [made.activation])
     found = execute(made.graph, sample.images.astype(np.float32))
     spread = float(np.ptp(sample.scores, axis=0).max())
     limit = MOST_OF_SPREAD * spread + MOST_OF_SIZE * max(float(np.abs(sample.scores).max()), 1.0)
@@ -175,7 +175,7 @@ def sure_model(activation: str) -> keras.Model:
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_saturated_probabilities_are_no_difference(activation: str) -> None:
     made = steps(sure_model(activation))
-    proven_fold(made.source, made.graph, made.activation, made.images)
+    proven_fold(made.source, made.graph, [made.activation], made.images)
     scores = made.source.forward(tf.constant(made.images.astype(np.float32))).numpy()
     assert {0.0, 1.0} & set(scores.reshape(-1).tolist())
 
@@ -186,7 +186,7 @@ def test_padding_that_no_pixel_stands_for_is_not_folded() -> None:
     made = steps(model, mean=(-100.0,), std=(255.0,))
     assert made.deploy.input_offset == 0
     assert made.deploy.graph.ops[0].kind is not Kind.CONV
-    proven_fold(made.source, made.graph, made.activation, made.images)
+    proven_fold(made.source, made.graph, [made.activation], made.images)
 
 
 def test_what_tensorflow_raises_names_the_model_and_the_step() -> None:

@@ -19,7 +19,7 @@ def flow(*lines: Line, uncoded: Iterable[int] = ()) -> Flow:
             for kind, reads, writes in lines
         ),
         uncoded=frozenset(uncoded),
-        output=max(lines[-1][2]),
+        outputs=frozenset({max(lines[-1][2])}),
     )
 
 

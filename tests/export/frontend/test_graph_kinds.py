@@ -99,7 +99,7 @@ FRONTS: dict[str, Body] = {
 
 def check(made: Steps) -> None:
     """The graph is the model, both files give one set of codes, and these are the scores."""
-    proven_fold(made.source, made.graph, made.activation, made.images)
+    proven_fold(made.source, made.graph, [made.activation], made.images)
     scores, step = tflite_scores(made)
     codes = np.abs(np.rint((onnx_scores(made) - scores) / step))
     assert codes.max() <= (1 if made.quantized.near_ties else 0)

@@ -34,7 +34,7 @@ def magnifying(seed: int, folder: Path) -> tuple[Probe, Graph]:
     assert source.tflite is not None
     shape = (PICTURES, source.height, source.width, source.channels)
     images = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    sample = probe(source, images, Activation.NONE)
+    sample = probe(source, images, [Activation.NONE])
     return sample, read_converted(source.tflite, name=source.name)
 
 

@@ -8,7 +8,7 @@ import keras
 import pytest
 from tests.export.model_fixtures import saved
 
-from strop.export.frontend.source_decision import ending, source_decision
+from strop.export.frontend.source_decision import endings, source_decision
 from strop.export.source.source import from_keras_model, load_model_file
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.errors import ContractError
@@ -48,7 +48,7 @@ def test_the_ending_decides(
 
 def test_the_ending_of_a_saved_model_is_found_within_its_functions(tmp_path: Path) -> None:
     source = load_model_file(saved(model(1, "sigmoid"), tmp_path / "m"))
-    assert ending(source) is Activation.SIGMOID
+    assert endings(source) == (Activation.SIGMOID,)
 
 
 def test_a_task_that_is_given_wins_if_it_can() -> None:

@@ -20,7 +20,7 @@ def folded() -> tuple[DeployGraph, Source]:
 
 
 def tuned_on(deploy: DeployGraph, images: Array, effort: Effort = Effort.FAST) -> Tuned:
-    return tune(deploy, [images], [images], decision=BY_SOFTMAX, effort=effort)
+    return tune(deploy, [images], [images], decisions=[BY_SOFTMAX], effort=effort)
 
 
 def test_images_of_the_same_kind_are_within_twice_what_is_expected(

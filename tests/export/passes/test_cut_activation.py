@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from strop.export.frontend.convert import float_graph
-from strop.export.frontend.source_decision import ending
+from strop.export.frontend.source_decision import endings
 from strop.export.ir.graph import Kind
 from strop.export.passes.cut_activation import cut_activation
 from strop.export.source.source import from_keras_model
@@ -60,7 +60,7 @@ def test_the_end_is_found_and_cut(name: str) -> None:
     graph = float_graph(source)
     cut, found = cut_activation(graph)
     assert found is expected
-    assert ending(source) is expected
+    assert endings(source) == (expected,)
     if expected is Activation.NONE:
         assert cut is graph
     else:

@@ -29,7 +29,7 @@ def made() -> Steps:
 @pytest.fixture(scope="module")
 def tuned(made: Steps) -> Tuned:
     images = [made.images]
-    return tune(made.deploy, images, images, decision=BY_SOFTMAX, effort=Effort.DEFAULT)
+    return tune(made.deploy, images, images, decisions=[BY_SOFTMAX], effort=Effort.DEFAULT)
 
 
 def with_kept(made: Steps, *kept: str) -> QuantizedGraph:

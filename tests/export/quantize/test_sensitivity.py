@@ -35,7 +35,7 @@ def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
             low=calibration.low, high=high, means=calibration.means, images=calibration.images
         ),
     )
-    costs = sensitivity(made.deploy, bad, made.images, BY_SOFTMAX, rest=Rest(made.deploy.graph))
+    costs = sensitivity(made.deploy, bad, made.images, [BY_SOFTMAX], rest=Rest(made.deploy.graph))
     assert (costs[0].layer, costs[0].part) == (spoilt, "activation")
     assert costs[0].agreement is not None
     assert costs[0].agreement <= 1
@@ -49,7 +49,7 @@ def test_every_cost_is_a_number_of_a_layer_that_exists() -> None:
     made = steps(mobile_block())
     graph = made.quantized.graph
     rest = Rest(made.deploy.graph)
-    for cost in sensitivity(made.deploy, made.quantized, made.images, BY_SOFTMAX, rest=rest):
+    for cost in sensitivity(made.deploy, made.quantized, made.images, [BY_SOFTMAX], rest=rest):
         assert np.isfinite(cost.noise)
         assert cost.divergence >= 0
         assert cost.layer in graph.tensors

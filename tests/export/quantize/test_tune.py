@@ -210,7 +210,7 @@ def test_a_range_is_narrowed_only_where_the_scores_gain(folded: tuple[DeployGrap
         replace(calibration, high=high),
         images,
         scores(deploy, images),
-        BY_SOFTMAX,
+        [BY_SOFTMAX],
         rest=Rest(deploy.graph),
     )
     assert chosen.range(name).high <= 0.3 * high[name].max()
@@ -255,7 +255,7 @@ def test_every_step_that_is_kept_makes_the_scores_better(
 ) -> None:
     deploy, images = folded
     made, fast = (
-        tune(deploy, [images], [images], decision=BY_SOFTMAX, effort=effort)
+        tune(deploy, [images], [images], decisions=[BY_SOFTMAX], effort=effort)
         for effort in (Effort.DEFAULT, Effort.FAST)
     )
     names = [step.name for step in made.steps]
@@ -272,7 +272,7 @@ def test_integers_are_those_of_the_steps_that_were_kept(
     folded: tuple[DeployGraph, Array],
 ) -> None:
     deploy, images = folded
-    made = tune(deploy, [images], [images], decision=BY_SOFTMAX, effort=Effort.DEFAULT)
+    made = tune(deploy, [images], [images], decisions=[BY_SOFTMAX], effort=Effort.DEFAULT)
     again = correct(
         quantize(made.deploy, made.calibration),
         made.calibration,

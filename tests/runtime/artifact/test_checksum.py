@@ -18,7 +18,7 @@ from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.check.judge.certified import difference_from_manifest
 from strop.runtime.errors import ArtifactError, ContractError, StropError
 
-LATER = ("task", "thresholds", "checksum", "layout")  # than version 1
+LATER = ("task", "thresholds", "checksum", "layout", "outputs")  # than version 1
 
 
 def write(path: Path, content: bytes) -> Path:

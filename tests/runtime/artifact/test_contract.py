@@ -20,6 +20,7 @@ from strop.runtime.artifact.contract import (
     Activation,
     Contract,
     Layout,
+    OutputContract,
     ResizeRule,
     Task,
 )
@@ -50,16 +51,51 @@ def drawn(seed: int) -> Contract:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_contract_reads_back_unchanged(seed: int) -> None:
     contract = drawn(seed)
+    if seed % 2:
+        contract = replace(contract, outputs=drawn_outputs(seed))
     text = CONTRACT.dumps(contract)
-    assert json.loads(text)["format_version"] == 4
+    assert json.loads(text)["format_version"] == 5
     assert CONTRACT.loads(text, where="m") == contract
     assert CONTRACT.dumps(CONTRACT.loads(text, where="m")) == text
 
 
+def drawn_outputs(seed: int) -> tuple[OutputContract, ...]:
+    draw = random.Random(seed)
+    return tuple(
+        OutputContract(
+            name=f"ö{at}",
+            activation=draw.choice(list(Activation)),
+            labels=tuple(f"é{i}" for i in range(draw.randint(0, 3))),
+            task=draw.choice([None, *Task]),
+            thresholds=tuple(draw.gauss(0, 1) for _ in range(draw.randint(0, 2))),
+        )
+        for at in range(draw.randint(2, 5))
+    )
+
+
+def test_each_output_has_a_contract_of_its_own() -> None:
+    whole = replace(drawn(1), outputs=drawn_outputs(1))
+    assert [
+        (each.labels, each.task, each.thresholds, each.activation) for each in whole.each_output
+    ] == [(each.labels, each.task, each.thresholds, each.activation) for each in whole.outputs]
+    assert {(each.height, each.mean, each.outputs) for each in whole.each_output} == {
+        (whole.height, whole.mean, ())
+    }
+    alone = drawn(2)
+    assert alone.each_output == (alone,)
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "a"), ("a", "")])
+def test_outputs_have_names_of_their_own(names: tuple[str, ...]) -> None:
+    with pytest.raises(ContractError, match="outputs"):
+        replace(drawn(0), outputs=tuple(OutputContract(name=name) for name in names))
+
+
 ADDED: dict[int, set[str]] = {
-    3: set(),
-    2: {"layout"},
-    1: {"layout", "task", "thresholds", "checksum"},
+    4: {"outputs"},
+    3: {"outputs"},
+    2: {"outputs", "layout"},
+    1: {"outputs", "layout", "task", "thresholds", "checksum"},
 }
 
 
@@ -84,9 +120,10 @@ def test_version_2_has_channels_last(seed: int) -> None:
     assert found == replace(contract, layout=Layout.NHWC)
 
 
-def test_version_3_is_read_as_it_is() -> None:
+@pytest.mark.parametrize("version", [3, 4])
+def test_versions_3_and_4_have_one_output(version: int) -> None:
     contract = drawn(0)
-    assert CONTRACT.loads(json.dumps(in_version(3, contract)), where="m") == contract
+    assert CONTRACT.loads(json.dumps(in_version(version, contract)), where="m") == contract
 
 
 @pytest.mark.parametrize(
@@ -100,8 +137,8 @@ def test_the_layout_says_the_order_of_the_sides(layout: Layout, shape: tuple[int
     ("change", "text"),
     [
         (
-            lambda record: record.update(format_version=5),
-            "format_version is 5, this strop reads 1, 2, 3, 4;",
+            lambda record: record.update(format_version=6),
+            "format_version is 6, this strop reads 1, 2, 3, 4, 5;",
         ),
         (lambda record: record.update(format_version=True), "format_version is True"),
         (
@@ -187,7 +224,7 @@ def test_a_later_version_is_refused_with_the_strop_that_wrote_it(
     path = written_by(LATER_MAJOR, tmp_path / f"m.{form}", monkeypatch)
     assert cli.main(["run", str(path), "image.png"]) == 2
     assert capsys.readouterr().err == (
-        f"error: {path}: its contract: format_version is 5, this strop reads 1, 2, 3, 4; use the"
+        f"error: {path}: its contract: format_version is 6, this strop reads 1, 2, 3, 4, 5; use the"
         " strop that wrote it (9.1.0), or export it again\n"
     )
 

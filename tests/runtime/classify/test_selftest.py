@@ -37,7 +37,7 @@ def golden(classifier: Classifier, tiny_tflite: Path) -> Golden:
     return Golden(
         images=IMAGES,
         codes=np.rint(scores / step).astype(np.int16),
-        step=step,
+        steps=(step,),
         bound=0,
         kernels={sha256_file(tiny_tflite): classifier.facts.kernels},
         strop_version="0.1.0",
@@ -72,7 +72,7 @@ def test_the_file_reads_back_unchanged_and_is_the_same_bytes(
     found = read_golden(path)
     np.testing.assert_array_equal(found.images, golden.images)
     np.testing.assert_array_equal(found.codes, golden.codes)
-    assert (found.step, found.bound) == (golden.step, golden.bound)
+    assert (found.steps, found.bound) == (golden.steps, golden.bound)
     assert found.kernels == golden.kernels
     assert found.to_bytes() == path.read_bytes()
 
@@ -147,7 +147,7 @@ def test_the_command_exits_with_1_where_codes_differ(
     assert main(["run", str(tiny_tflite), "--selftest", "--golden", path, "--json"]) == 1
     printed = capsys.readouterr()
     record = json.loads(printed.out)
-    assert record["format_version"] == 3
+    assert record["format_version"] == 4
     assert record["selftest"]["differences"] == [0, 3, 0]
     assert record["selftest"]["is_passed"] is False
     assert "self-test FAILED: largest code difference 3, at most 0" in printed.err

@@ -157,7 +157,7 @@ def golden(tiny_onnx: Path, tmp_path: Path) -> Callable[[int], str]:
             vectors = Golden(
                 images=images,
                 codes=codes,
-                step=0.5,
+                steps=(0.5,),
                 bound=0,
                 kernels={sha256_file(tiny_onnx): classifier.facts.kernels},
                 strop_version="0.1.0",

@@ -54,14 +54,20 @@ CERTIFIED = "certified"
 MAX_NAMES = 5  # of layers
 
 
-def certificate_table(manifest: Manifest, first: str) -> Table:
-    """List the float model, then each file (of a regression, each number of it).
+def certificate_tables(manifest: Manifest, first: str) -> tuple[Table, ...]:
+    """List the float model, then each file (of a regression, each number of it), for each output.
 
     Args:
         manifest: With the certificate.
-        first: What the first column is called.
+        first: What the first column is called; of several outputs their names follow.
     """
-    certificate = manifest.certificate
+    return tuple(
+        _table(manifest, one, f"{one.output}: {first}" if one.output else first)
+        for one in manifest.certificate.each_output
+    )
+
+
+def _table(manifest: Manifest, certificate: Certificate, first: str) -> Table:
     task, is_doubted = certificate.task, _is_doubted(certificate)
     columns = (first, *COLUMNS[task], *([CERTIFIED] if is_doubted else []))
     own = ("float model", *_float_cells(certificate, task))
@@ -151,13 +157,22 @@ def _error_cells(error: OutputError) -> tuple[str, ...]:
 
 def certificate_sentence(certificate: Certificate) -> str:
     """Say in one sentence what the certificate guarantees for each file."""
-    verdicts = certificate.all_verdicts
-    number = len(certificate.verdicts)
-    files = "the file" if number == 1 else f"each of the {number} files"
+    every = certificate.each_output
+    verdicts = [found for one in every for found in one.all_verdicts]
     images = f"{certificate.images} {certificate.data} images"
     doubted = sum(1 for found in verdicts if found.not_certified)
     if doubted:
         return f"{doubted} of {len(verdicts)} verdicts prove nothing on {images}: see below."
+    text = "; ".join(
+        f"{one.output}: {_promise(one)}" if one.output else _promise(one) for one in every
+    )
+    return f"Certified on {images}, with 95 % confidence: {text}."
+
+
+def _promise(certificate: Certificate) -> str:
+    verdicts = certificate.all_verdicts
+    number = len(certificate.verdicts)
+    files = "the file" if number == 1 else f"each of the {number} files"
     words = WORDS[certificate.task]
     if words.is_error:
         lost = max(found.drop_interval.high for found in verdicts)
@@ -171,13 +186,16 @@ def certificate_sentence(certificate: Certificate) -> str:
     if certificate.float_top1 is not None:
         lost = max(found.drop_interval.high for found in verdicts)
         text += f", and loses at most {PERCENT * lost:.2f} points of {words.lost}"
-    return f"Certified on {images}, with 95 % confidence: {text}."
+    return text
 
 
 def notes(manifest: Manifest) -> list[str]:
     """Say what the table leaves out: what is not certified, what flatters, which layers differ."""
     certificate = manifest.certificate
-    found = [*consumer_notes(manifest.consumer), *_certificate_notes(certificate)]
+    found = consumer_notes(manifest.consumer)
+    for one in certificate.each_output:
+        own = _certificate_notes(one)
+        found += [f"{one.output}: {note}" for note in own] if one.output else own
     if certificate.data == "calibration":
         found.append(
             "these are the images that the ranges were chosen on; give --validation-data for a"

@@ -32,6 +32,7 @@ def overview(manifest: Manifest) -> Chart | None:
     """
     artifacts = {each.file: each for each in manifest.artifacts}
     points = []
+    # Of several outputs the first: each has a measure of its own.
     for verdict in manifest.certificate.verdicts:
         artifact = artifacts[verdict.artifact]
         if artifact.latency is not None:
@@ -48,6 +49,8 @@ def overview(manifest: Manifest) -> Chart | None:
     near = f"same {words.answer} as the float model, %"
     if words.is_error:
         near = "mean distance from the float model, % of its spread"
+    if manifest.certificate.output:
+        near = f"{manifest.certificate.output}: {near}"
     return point_chart(
         points,
         x=PlotAxis(title="p50 for one image, ms", from_zero=True),

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from strop.export.bundle.certificate_text import (
     certificate_sentence,
-    certificate_table,
+    certificate_tables,
     notes,
 )
 from strop.export.bundle.charts import costs_chart, overview, times_chart
@@ -51,7 +51,8 @@ def export_html(manifest: Manifest) -> str:
         add_chart(body, picture)
     add_line(body, certificate_sentence(manifest.certificate))
     add_line(body, latency_sentence(manifest))
-    _add_part(body, "Certificate", certificate_table(manifest, "file"))
+    for table in certificate_tables(manifest, "file"):
+        _add_part(body, "Certificate", table)
     for note in notes(manifest):
         add_line(body, note)
     _add_remedies(body, [each.remedy for each in manifest.calibration_checks if each.remedy])

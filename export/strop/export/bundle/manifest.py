@@ -280,8 +280,13 @@ def _from_7(record: dict[str, object]) -> dict[str, object]:
 
 
 def _from_8(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 8, whose files always end in int8."""
-    return {**record, "float_layers": _filled(record.get("float_layers"), {"end": None})}
+    """Upgrade version 8, whose models have one output, and whose files always end in int8."""
+    new: dict[str, object] = {"output": "", "beside": []}
+    return {
+        **record,
+        "certificate": _filled(record.get("certificate"), new),
+        "float_layers": _filled(record.get("float_layers"), {"end": None}),
+    }
 
 
 def _filled(value: object, new: Mapping[str, object]) -> object:
@@ -295,7 +300,8 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # the islands among the float_layers, and the certificate's task and what it does not certify;
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
-# the figures of embeddings; 9 says whether the end is in float.
+# the figures of embeddings; 9 has a certificate for each of several outputs, and says whether the
+# end is in float.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",

@@ -99,6 +99,8 @@ class Certificate:
         one_answer: A file must be clearly better than this one.
         verdicts: One per artifact.
         through: Of the artifacts as other programs read them; empty where none was asked.
+        output: Which output of the model it is of; empty of an only one.
+        beside: Those of the model's other outputs, over the same images.
     """
 
     images: int
@@ -113,6 +115,13 @@ class Certificate:
     one_answer: OneAnswer
     verdicts: tuple[Verdict, ...]
     through: tuple[Verdict, ...] = ()
+    output: str = ""
+    beside: tuple[Certificate, ...] = ()
+
+    @property
+    def each_output(self) -> tuple[Certificate, ...]:
+        """Return it and those of the other outputs, in the model's order."""
+        return (self, *self.beside)
 
     @property
     def all_verdicts(self) -> tuple[Verdict, ...]:
@@ -125,6 +134,7 @@ class Certificate:
             self,
             verdicts=tuple(one for one in self.verdicts if one.artifact in files),
             through=tuple(one for one in self.through if one.artifact in files),
+            beside=tuple(one.of(files) for one in self.beside),
         )
 
     def renewed(self, other: Certificate) -> Certificate:
@@ -134,9 +144,11 @@ class Certificate:
             self,
             verdicts=tuple(found.get((one.artifact, one.engine), one) for one in self.verdicts),
             through=tuple(found.get((one.artifact, one.engine), one) for one in self.through),
+            beside=tuple(map(Certificate.renewed, self.beside, other.beside)),
         )
 
     def worst(self, file: str) -> Verdict:
-        """Return the verdict on a file that promises least."""
-        of_file = (one for one in self.all_verdicts if one.artifact == file)
+        """Return the verdict on a file that promises least, of all outputs."""
+        every = (one for output in self.each_output for one in output.all_verdicts)
+        of_file = (one for one in every if one.artifact == file)
         return max(of_file, key=lambda one: one.drop_interval.high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
 from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
-from strop.export.options.options import ExportOptions
+from strop.export.options.options import ExportOptions, OutputOptions
 from strop.export.source.source import Source
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
@@ -34,6 +35,7 @@ from strop.runtime.classify.decision import (
     Decision,
     answer_names,
     answers_of_classes,
+    of_each,
 )
 from strop.runtime.errors import ArtifactError, SourceError
 from strop.runtime.images.dataset import batches
@@ -52,7 +54,8 @@ def certify(
 ) -> Certificate:
     """Compare every artifact, run by its engine, with the source, run by what it came for.
 
-    Images are decoded once and one batch at a time, and once more for each other program.
+    Each output has a certificate of its own; that of the first has the others beside it. Images
+    are decoded once and one batch at a time, and once more for each other program.
 
     Args:
         source: The float model.
@@ -67,8 +70,7 @@ def certify(
     """
     is_validated = bool(options.validation)
     paths = options.validation if is_validated else options.calibration
-    decision = options.decision or source_decision(source)
-    truth = _truth(decision, options, is_validated=is_validated)
+    judged = _judged(source, options, is_validated=is_validated)
     with ExitStack() as stack:
         with native_stderr_held():
             opened = [
@@ -80,46 +82,82 @@ def certify(
             -(-len(paths) // BATCH_SIZE),
             "certify",
         )
-        reference, *found = _answers(source, opened, images, paths, decision)
-        judged = partial(verdict, reference=reference, truth=truth)
-        verdicts = tuple(
-            judged(
-                path.name,
-                engine=f"{classifier.facts.engine} {classifier.facts.version}",
-                kernels=classifier.facts.kernels,
-                found=one,
-            )
-            for path, classifier, one in zip(artifacts, opened, found, strict=True)
-        )
-        decisions = [classifier.known_decision() for classifier in opened]
+        answers = _answers(source, opened, images, paths, [each.decision for each in judged])
+        ran = [
+            (path.name, f"{one.facts.engine} {one.facts.version}", one.facts.kernels)
+            for path, one in zip(artifacts, opened, strict=True)
+        ]
+        decisions = [classifier.known_decisions() for classifier in opened]
     asked = [
         (path, of_file, program)
-        for path, of_file in zip(artifacts, decisions, strict=True)
+        for path, (of_file, *_) in zip(artifacts, decisions, strict=True)
         for program in programs
     ]
     watched = progress(asked, len(asked), f"ask {programs[0].title}") if asked else asked
-    through = tuple(
-        judged(
-            path.name,
-            engine=program.title,
-            found=model_answers(of_file, program.scores(path, paths)),
-        )
+    told = [
+        (path.name, program.title, model_answers(of_file, program.scores(path, paths)))
         for path, of_file, program in watched
+    ]
+    common = len(overlap(options.calibration, paths))
+    first, *others = (
+        _certificate(
+            each, found, ran, told, images=len(paths), is_validated=is_validated, overlap=common
+        )
+        for each, found in zip(judged, answers, strict=True)
     )
+    return replace(first, beside=tuple(others))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Judged:
+    """An output: its name, empty of an only one, its decision, and what is true of it."""
+
+    name: str
+    decision: Decision
+    truth: Truth
+
+
+def _certificate(
+    output: _Judged,
+    answers: Sequence[ModelAnswers],
+    ran: Sequence[tuple[str, str, str]],
+    told: Sequence[tuple[str, str, ModelAnswers]],
+    *,
+    images: int,
+    is_validated: bool,
+    overlap: int,
+) -> Certificate:
+    """Make the certificate of one output.
+
+    Args:
+        output: Which one.
+        answers: Of the source, then of each artifact.
+        ran: Name, engine and kernels of each artifact.
+        told: Name, program and answers of each artifact that another program has read.
+        images: How many.
+        is_validated: Whether they are validation images.
+        overlap: How many of them are calibration images as well.
+    """
+    (reference, *found), truth = answers, output.truth
+    judge = partial(verdict, reference=reference, truth=truth)
     of_float = accuracy(reference, truth)
     return Certificate(
-        images=len(paths),
+        images=images,
         data="validation" if is_validated else "calibration",
-        overlap=len(overlap(options.calibration, paths)),
+        overlap=overlap,
         task=truth.task,
-        thresholds=decision.thresholds,
+        thresholds=output.decision.thresholds,
         names=truth.names if truth.task in THRESHOLD_TASKS else (),
         float_top1=None if of_float.top1 is None else of_float.top1.share,
         float_top5=None if of_float.top5 is None else of_float.top5.share,
         float_mean_average_precision=of_float.mean_average_precision,
         one_answer=one_answer(reference, truth),
-        verdicts=verdicts,
-        through=through,
+        verdicts=tuple(
+            judge(name, engine=engine, kernels=kernels, found=one)
+            for (name, engine, kernels), one in zip(ran, found, strict=True)
+        ),
+        through=tuple(judge(name, engine=program, found=one) for name, program, one in told),
+        output=output.name,
     )
 
 
@@ -139,7 +177,24 @@ def overlap(calibration: Sequence[Path], validation: Sequence[Path]) -> tuple[Pa
     return tuple(path for path in validation if sha256_file(path) in known)
 
 
-def _truth(decision: Decision, options: ExportOptions, *, is_validated: bool) -> Truth:
+def _judged(source: Source, options: ExportOptions, *, is_validated: bool) -> list[_Judged]:
+    if options.outputs:
+        return [
+            _Judged(
+                name=one.name,
+                decision=one.decision,
+                truth=_truth(one.decision, one, is_validated=is_validated),
+            )
+            for one in options.outputs
+        ]
+    decision = options.decision or source_decision(source)
+    truth = _truth(decision, options, is_validated=is_validated)
+    return [_Judged(name="", decision=decision, truth=truth)]
+
+
+def _truth(
+    decision: Decision, options: ExportOptions | OutputOptions, *, is_validated: bool
+) -> Truth:
     is_named = bool(options.labels) or decision.task is not Task.CLASSIFY
     rows = None
     if is_validated and options.targets is not None:
@@ -159,11 +214,19 @@ def _answers(
     opened: Sequence[Classifier],
     images: Iterable[Array],
     paths: Sequence[Path],
-    decision: Decision,
-) -> list[ModelAnswers]:
-    """Collect the source's answers, then each artifact's."""
+    decisions: Sequence[Decision],
+) -> list[list[ModelAnswers]]:
+    """Collect for each output the source's answers, then each artifact's."""
     forward = source.compiled()
-    collected: list[list[ModelAnswers]] = [[] for _ in range(1 + len(opened))]
+    collected: list[list[list[ModelAnswers]]] = [
+        [[] for _ in range(1 + len(opened))] for _ in decisions
+    ]
+
+    def add(place: int, known: Sequence[Decision], scores: Array, where: str) -> None:
+        parts = zip(collected, known, of_each(known, scores), strict=True)
+        for of_output, decision, part in parts:
+            of_output[place].append(_named(decision, part, files, where))
+
     seen = 0
     for batch in images:
         files = paths[seen : seen + len(batch)]
@@ -180,12 +243,12 @@ def _answers(
                 f"{source.name}: {first}: the float model itself gives NaN or infinite scores;"
                 " check its weights, and --mean and --std"
             )
-        collected[0].append(_named(decision, scores, files, source.name))
-        for parts, classifier in zip(collected[1:], opened, strict=True):
+        add(0, decisions, scores, source.name)
+        for place, classifier in enumerate(opened, 1):
             codes = np.stack([classifier.scores(image) for image in batch])
             where = f"{source.name} in int8, run by {classifier.facts.engine}"
-            parts.append(_named(classifier.known_decision(), codes, files, where))
-    return [joined(parts) for parts in collected]
+            add(place, classifier.known_decisions(), codes, where)
+    return [[joined(parts) for parts in of_output] for of_output in collected]
 
 
 def _named(decision: Decision, scores: Array, files: Sequence[Path], where: str) -> ModelAnswers:

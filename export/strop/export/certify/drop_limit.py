@@ -11,10 +11,18 @@ from strop.runtime.statistics.intervals import paired_drop_interval, wilson_inte
 def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...]:
     """Say why the certificate cannot promise a drop of at most `max_drop` points, if it cannot.
 
-    It promises what the worse end of the 95 % interval says, so that few images
-    promise little; and nothing that a file would keep as well which gives every image the
-    same answer.
+    Each output has to keep it, in its own measure. It promises what the worse end of the 95 %
+    interval says, so that few images promise little; and nothing that a file would keep as well
+    which gives every image the same answer.
     """
+    return tuple(
+        f"output {one.output}: {reason}" if one.output else reason
+        for one in certificate.each_output
+        for reason in _of_output(one, max_drop)
+    )
+
+
+def _of_output(certificate: Certificate, max_drop: float) -> list[str]:
     broken = []
     points = WORDS[certificate.task].unit
     for found in certificate.all_verdicts:
@@ -40,7 +48,7 @@ def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...
             f" {_best_promise(certificate):.2f} {points} even where no answer changes; add"
             " validation images"
         )
-    return tuple(broken)
+    return broken
 
 
 def can_promise(certificate: Certificate, max_drop: float) -> bool:
@@ -48,10 +56,11 @@ def can_promise(certificate: Certificate, max_drop: float) -> bool:
 
     That takes images enough, and answers of the float model that vary.
     """
-    return (
-        _best_promise(certificate) <= max_drop
-        and certificate.one_answer.is_beatable
-        and not _is_kept_by_one_answer(certificate, max_drop)
+    return all(
+        _best_promise(one) <= max_drop
+        and one.one_answer.is_beatable
+        and not _is_kept_by_one_answer(one, max_drop)
+        for one in certificate.each_output
     )
 
 

@@ -13,7 +13,7 @@ from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import Golden
-from strop.runtime.classify.decision import Decision, answers, margins
+from strop.runtime.classify.decision import Decision, answers, margins, of_each
 from strop.runtime.images.dataset import batches
 from strop.runtime.records.version import installed_version
 
@@ -21,7 +21,9 @@ IMAGES = 4  # 600 kB at 224 x 224
 CANDIDATES = 16
 
 
-def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: float) -> Golden:
+def make_golden(
+    artifacts: Sequence[Path], images: Sequence[Path], *, steps: Sequence[float]
+) -> Golden:
     """Run the artifacts on the clearest of some images, and keep their answers.
 
     Clear is where the scores are far from another answer: other kernels, which round
@@ -30,7 +32,7 @@ def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: floa
     Args:
         artifacts: int8 files of one quantization, at least one, their contract inside.
         images: To choose from, at least one.
-        step: One code of the scores in real units.
+        steps: One code of the scores of each output, in real units.
 
     Returns:
         The codes of the first artifact; all others are within `bound` of them.
@@ -39,8 +41,11 @@ def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: floa
     with ExitStack() as stack:
         opened = [stack.enter_context(open_artifact(path)) for path in artifacts]
         (pixels,) = batches(some, opened[0].contract, batch_size=CANDIDATES)
-        decision = opened[0].known_decision()
-        clear = pixels[_clearest(_codes(opened[0], pixels, step), decision, step)]
+        heads, decisions = opened[0].heads, opened[0].known_decisions()
+        step = np.concatenate(
+            [np.full(head.info.size, each) for head, each in zip(heads, steps, strict=True)]
+        )
+        clear = pixels[_clearest(_codes(opened[0], pixels, step), decisions, step)]
         codes = [_codes(classifier, clear, step) for classifier in opened]
         kernels = {
             sha256_file(path): classifier.facts.kernels
@@ -49,31 +54,36 @@ def make_golden(artifacts: Sequence[Path], images: Sequence[Path], *, step: floa
     return Golden(
         images=clear,
         codes=codes[0],
-        step=step,
+        steps=tuple(steps) if len(steps) == 1 else tuple(step.tolist()),
         bound=max(int(np.abs(codes[0] - other).max()) for other in codes),
         kernels=kernels,
         strop_version=installed_version(),
     )
 
 
-def _codes(classifier: Classifier, pixels: Array, step: float) -> Array:
+def _codes(classifier: Classifier, pixels: Array, step: Array) -> Array:
     """Return the scores in steps from the zero point, int16 [N, classes]."""
     scores = np.stack([classifier.scores(image) for image in pixels])
     codes: Array = np.rint(scores / step).astype(np.int16)
     return codes
 
 
-def _clearest(codes: Array, decision: Decision, step: float) -> Array:
+def _clearest(codes: Array, decisions: Sequence[Decision], step: Array) -> Array:
     """Return indices of the IMAGES rows furthest from another answer, one for each answer first.
 
-    Of a REGRESS task they are the first ones: any number is as clear as any other.
+    Of several outputs the one nearest to another answer counts. Of a REGRESS task they are the
+    first ones: any number is as clear as any other.
     """
-    scores = codes * step
+    parts = zip(decisions, of_each(decisions, codes * step), of_each(decisions, step), strict=True)
+    judged = [each for each in parts if each[0].has_classes]
     # Whole codes: a product's last digit is no difference.
-    best = np.argsort(-np.rint(margins(decision, scores) / step), kind="stable")
+    clear = [np.rint(margins(decision, scores) / size[0]) for decision, scores, size in judged]
+    nearest = np.min(clear, axis=0) if clear else np.zeros(len(codes))
+    best = np.argsort(-nearest, kind="stable")
     first: Array = np.zeros(0, np.int64)
-    if decision.has_classes:
-        _, first = np.unique(answers(decision, scores)[best], axis=0, return_index=True)
+    if judged:
+        rows = np.concatenate([answers(decision, scores) for decision, scores, _ in judged], axis=1)
+        _, first = np.unique(rows[best], axis=0, return_index=True)
     of_new_answer = np.isin(np.arange(len(best)), first)
     chosen: Array = np.sort(np.concatenate([best[of_new_answer], best[~of_new_answer]])[:IMAGES])
     return chosen

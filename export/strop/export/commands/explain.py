@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from strop import console
-from strop.export.bundle.certificate_text import certificate_table, consumer_notes
+from strop.export.bundle.certificate_text import certificate_tables, consumer_notes
 from strop.export.bundle.manifest import Manifest, read_manifest
 from strop.export.bundle.tables import (
     costs_table,
@@ -74,7 +74,8 @@ def explained(manifest: Manifest) -> dict[str, object]:
 
 def _show(manifest: Manifest, top: int) -> None:
     if manifest.consumer is not None:
-        console.table(*certificate_table(manifest, "artifact"))
+        for table in certificate_tables(manifest, "artifact"):
+            console.table(*table)
         for note in consumer_notes(manifest.consumer):
             console.note(note)
         console.gap()

@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from strop.export.commands.of_outputs import add_task_flags
 from strop.export.options.choices import Effort, Precision
 from strop.export.options.options import MIN_CALIBRATION_IMAGES
 from strop.export.zoo.architectures import ARCHITECTURES, side_at
 from strop.export.zoo.spec import IMAGENET_CLASSES
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
-from strop.runtime.commands.flags.contract import add_task_flags
 from strop.runtime.commands.flags.numbers import names, numbers, positive
 from strop.runtime.errors import PlanError
 
@@ -74,20 +74,6 @@ def add_image_flags(group: argparse._ArgumentGroup) -> None:
         metavar="DIR",
         help="images of the certificate; with one subfolder per class also for accuracy (binary:"
         " two subfolders, first the one below the threshold)",
-    )
-    group.add_argument(
-        "--truth",
-        type=Path,
-        metavar="FILE",
-        help="CSV with the true answer for each validation image, instead of subfolders: its path"
-        " below the folder, then one column per label (1 or 0), or per number of a regression",
-    )
-    group.add_argument(
-        "--labels",
-        type=Path,
-        metavar="FILE",
-        help="text file with one label per line, in the order of the scores (default: of the"
-        " training by strop train)",
     )
     add_task_flags(group)
     add_resize_flags(group, default="the model's own way, or crop")

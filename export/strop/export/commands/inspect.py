@@ -181,16 +181,29 @@ def _contract_rows(
     resize = contract.resize.value
     if contract.resize is ResizeRule.CROP:
         resize += f", fraction {contract.crop_fraction:g}"
-    labels = f"{len(contract.labels)}, {contract.labels[0]} ..." if contract.labels else "none"
     return [
         ("image", f"{contract.height}x{contract.width}x{contract.channels}, {resize}"),
         ("layout", contract.layout.value),
-        ("scores", _scores(contract)),
-        ("answer", _answer(path, contract, outputs)),
-        ("labels", labels),
+        *_output_rows(path, contract, outputs),
         ("made from", f"{contract.source} {contract.source_sha256[:12]}"),
         ("made by", f"strop {contract.strop_version}"),
     ]
+
+
+def _output_rows(
+    path: Path, contract: Contract, outputs: tuple[TensorInfo, ...]
+) -> list[tuple[str, str]]:
+    names = [f"{one.name}: " for one in contract.outputs] or [""]
+    fits = len(names) == len(outputs)
+    rows = []
+    for at, (name, alone) in enumerate(zip(names, contract.each_output, strict=True)):
+        labels = f"{len(alone.labels)}, {alone.labels[0]} ..." if alone.labels else "none"
+        rows += [
+            (f"{name}scores", _scores(alone)),
+            (f"{name}answer", _answer(path, alone, outputs[at : at + 1] if fits else ())),
+            (f"{name}labels", labels),
+        ]
+    return rows
 
 
 def _metadata(path: Path) -> TfliteMetadata | None:

@@ -41,7 +41,7 @@ def emit_float_onnx(
 
         return emit_by_tf2onnx(source, metadata, layout)
     if source.engine == "litert":
-        return emit_float_graph(float_graph(source), metadata, layout)
+        return emit_float_graph(float_graph(source), metadata, layout, source.outputs)
     return _behind_pixels(source, metadata, layout)
 
 
@@ -49,15 +49,19 @@ def _behind_pixels(source: Source, metadata: Mapping[str, str], layout: Layout) 
     """Put what makes the file's own input of pixels in front of its graph."""
     if source.file is None:
         raise SourceError(f"{source.name}: no file of it is known; load it from its .onnx")
-    file = open_onnx(source.file, size=(source.height, source.width))
+    sides = (source.height, source.width)
+    file = open_onnx(source.file, size=sides, outputs=source.outputs)
     graph = file.model.graph
     steps = _steps(source, file, graph, layout)
-    sides = (source.height, source.width, source.channels)
-    shape = (1, *sides) if layout is Layout.NHWC else (1, sides[2], *sides[:2])
+    shape = (1, *sides, source.channels)
+    if layout is Layout.NCHW:
+        shape = (1, source.channels, *sides)
     others = [value for value in graph.input if value.name != file.names[0]]
     nodes = list(graph.node)
+    kept = [value for value in graph.output if value.name in file.names[1:]]
     # What was known of shapes may be known of another batch.
-    del graph.input[:], graph.node[:], graph.value_info[:]
+    del graph.input[:], graph.node[:], graph.value_info[:], graph.output[:]
+    graph.output.extend(kept)
     graph.input.extend([helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, shape), *others])
     graph.node.extend([*steps, *nodes])
     helper.set_model_props(file.model, dict(metadata))

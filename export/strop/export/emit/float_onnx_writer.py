@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,19 @@ from strop.export.passes.fold import fold_layers
 from strop.runtime.artifact.contract import Layout
 
 
-def emit_float_graph(graph: Graph, metadata: Mapping[str, str], layout: Layout) -> bytes:
+def emit_float_graph(
+    graph: Graph,
+    metadata: Mapping[str, str],
+    layout: Layout,
+    outputs: Sequence[str] = ("scores",),
+) -> bytes:
     """Write a .onnx with float32 image, pixels 0..255, and the graph's own output.
 
     Args:
         graph: Float; its input stands for the pixels.
         metadata: For the model's metadata_props.
         layout: Of the image.
+        outputs: What the outputs are called, where there are several.
 
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
@@ -36,7 +42,7 @@ def emit_float_graph(graph: Graph, metadata: Mapping[str, str], layout: Layout) 
     writer.add_image()
     for op in writer.graph.ops:
         EMITTERS[op.kind](writer, op)
-    return writer.finish(metadata)
+    return writer.finish(metadata, outputs)
 
 
 class _FloatWriter(OnnxWriter):

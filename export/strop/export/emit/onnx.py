@@ -11,7 +11,7 @@ Models, https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ def emit_onnx(
     quantized: QuantizedGraph,
     metadata: Mapping[str, str],
     image: OnnxInput | None = OnnxInput.BYTES,
+    outputs: Sequence[str] = ("scores",),
     *,
     sums_as_xnnpack: bool = False,
     averages_from: int = 0,
@@ -56,6 +57,7 @@ def emit_onnx(
             DequantizeLinear and QuantizeLinear, their weights as they are.
         metadata: For the model's metadata_props.
         image: How it takes the image; None: float32, NHWC, in the unit of the graph's input.
+        outputs: What the outputs are called, where there are several.
         sums_as_xnnpack: Whether scales of summands are what XNNPACK makes of them, for a graph
             whose scales keep no distance from rounding ties.
         averages_from: int8 code from which averages are rounded away at ties: -128 is the 0 of
@@ -73,7 +75,7 @@ def emit_onnx(
     writer.add_image()
     for op in writer.graph.ops:
         EMITTERS[op.kind](writer, op)
-    return writer.finish(metadata)
+    return writer.finish(metadata, outputs)
 
 
 def conv_order(op: Op) -> tuple[int, ...]:
@@ -248,4 +250,5 @@ EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     Kind.ELU: _emit_unary("Elu"),
     Kind.SOFTMAX: _emit_softmax,
     Kind.FLOAT: _emit_float,
+    Kind.OUTPUTS: lambda writer, op: None,  # the file has them apart, see `finish`
 }

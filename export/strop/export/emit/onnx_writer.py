@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from strop.export.ir.graph import (
     Tensor,
 )
 from strop.export.ir.island import Island
+from strop.export.ir.outputs import output_names
 from strop.export.options.choices import OnnxInput
 from strop.export.quantize.quantize import CODES
 from strop.runtime.artifact.artifact import ONNX_BATCH
@@ -244,20 +245,45 @@ class OnnxWriter:
         high = self.constant("six", np.array(RELU6_LIMIT, np.float32))
         return self.node("Clip", [real, low, high], output)
 
-    def finish(self, metadata: Mapping[str, str]) -> bytes:
+    def _results(self, outputs: Sequence[str]) -> list[Any]:
+        """Add the outputs as reals, and describe them."""
+        names = output_names(self.graph)
+        if len(names) == 1:
+            outputs = ("scores",)
+        taken = {IMAGE, *self.known, *(each for node in self.nodes for each in node.output)}
+        infos = []
+        given: dict[str, str] = {}
+        for tensor, wanted in zip(names, outputs, strict=True):
+            name = f"{wanted}:output" if wanted in taken else wanted
+            shape = self.graph.tensors[tensor].shape
+            infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, self._open(shape)))
+            if tensor in given:
+                self.node("Identity", [given[tensor]], name)
+                continue
+            given[tensor] = name
+            reals = self.real(tensor, None)
+            if len(shape) == 4:
+                self.node("Transpose", [reals], name, perm=TO_NHWC)
+            elif self.nodes[-1].output[0] == reals and not self._is_read(tensor):
+                self.nodes[-1].output[0] = name
+            else:
+                self.node("Identity", [reals], name)
+        return infos
+
+    def _is_read(self, name: str) -> bool:
+        """Whether an operation reads the reals of a tensor."""
+        return name in self.reals and any(
+            op.kind is not Kind.OUTPUTS for op in self.graph.consumers(name)
+        )
+
+    def finish(self, metadata: Mapping[str, str], outputs: Sequence[str] = ("scores",)) -> bytes:
         """Add the scores as reals, and serialize all."""
-        graph = self.graph
-        scores = self.real(graph.output, None)
-        scores_shape = graph.tensors[graph.output].shape
-        if len(scores_shape) == 4:
-            scores = self.node("Transpose", [scores], "scores", perm=TO_NHWC)
-        else:
-            self.nodes[-1].output[0] = scores = "scores"
+        results = self._results(outputs)
         onnx_graph = helper.make_graph(
             self.nodes,
             "strop",
             [self._image_info()],
-            [helper.make_tensor_value_info(scores, TensorProto.FLOAT, self._open(scores_shape))],
+            results,
             self.initializers,
         )
         model = helper.make_model(

@@ -9,7 +9,7 @@ QLinearGlobalAveragePool of https://github.com/microsoft/onnxruntime, docs/Contr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -32,7 +32,10 @@ DOMAIN, VERSION = "com.microsoft", 1
 
 
 def emit_qoperator_onnx(
-    quantized: QuantizedGraph, metadata: Mapping[str, str], image: OnnxInput
+    quantized: QuantizedGraph,
+    metadata: Mapping[str, str],
+    image: OnnxInput,
+    outputs: Sequence[str] = ("scores",),
 ) -> bytes:
     """Write a .onnx: image in, float scores out, integer operations in between.
 
@@ -42,6 +45,7 @@ def emit_qoperator_onnx(
         quantized: A graph with all integers decided.
         metadata: For the model's metadata_props.
         image: How it takes the image.
+        outputs: What the outputs are called, where there are several.
 
     Returns:
         The serialized ModelProto.
@@ -57,7 +61,7 @@ def emit_qoperator_onnx(
             break
         emit = QOPERATORS.get(op.kind) if _is_integer(writer, op) else None
         (emit or EMITTERS[op.kind])(writer, op)
-    return writer.finish(metadata)
+    return writer.finish(metadata, outputs)
 
 
 class _QoperatorWriter(OnnxWriter):

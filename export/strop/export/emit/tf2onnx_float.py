@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,8 @@ def emit_by_tf2onnx(source: Source, metadata: Mapping[str, str], layout: Layout)
                 inputs_as_nchw=image if layout is Layout.NCHW else None,
                 custom_op_handlers={"Erfc": (_erfc, [])},
             )
+        if len(source.sizes) > 1:
+            _name_outputs(model.graph, source.outputs)
         onnx.checker.check_model(model, full_check=True)
     except (*CONVERSION_ERRORS, tf.errors.OpError) as err:
         raise SourceError(
@@ -69,6 +71,13 @@ def emit_by_tf2onnx(source: Source, metadata: Mapping[str, str], layout: Layout)
     helper.set_model_props(model, dict(metadata))
     serialized: bytes = model.SerializeToString(deterministic=True)
     return serialized
+
+
+def _name_outputs(graph: Any, names: Sequence[str]) -> None:
+    """Call the outputs as the source does: tf2onnx calls them as TensorFlow's tensors."""
+    for value, name in zip(graph.output, names, strict=True):
+        graph.node.append(helper.make_node("Identity", [value.name], [name]))
+        value.name = name
 
 
 def _erfc(graph: Any, node: Any, name: str, args: Any) -> None:

@@ -6,6 +6,7 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/li
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from strop.export.emit.tflite_metadata import add_metadata
@@ -29,7 +30,7 @@ COLUMNS = 2
 def emit_tflite(
     quantized: QuantizedGraph,
     input_type: Input | None = Input.UINT8,
-    names: tuple[str, str] = ("image", "scores"),
+    names: Sequence[str] = ("image", "scores"),
     result_type: ResultType = ResultType.INT8,
     contract: Contract | None = None,
     *,
@@ -43,7 +44,7 @@ def emit_tflite(
         input_type: UINT8 takes pixels, INT8 pixels less 128. Scale and zero point of the
             input say what the source takes: pixels, or (pixel - mean) / std. None takes that
             itself, float32.
-        names: Of input and output in the signature "serving_default".
+        names: Of input and outputs in the signature "serving_default".
         result_type: Of codes; a result that is float stays so.
         contract: What the TFLite metadata say; without one, there are none.
         wide_in_groups: Whether `group_windows` is applied, for XNNPACK.
@@ -58,8 +59,8 @@ def emit_tflite(
     image = writer.add_image(quantized, input_type)
     for op in graph.ops:
         writer.add_op(op)
-    result = writer.add_result(result_type)
-    model = writer.finish(image, result, names)
+    results = writer.add_results(result_type)
+    model = writer.finish(image, results, names)
     if contract is not None:
         add_metadata(model, contract)
     return packed(model)

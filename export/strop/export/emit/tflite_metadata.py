@@ -84,7 +84,7 @@ def _metadata(contract: Contract) -> bytes:
     subgraph = builder.table(
         {
             INPUT_TENSORS: builder.tables([_input(builder, contract)]),
-            OUTPUT_TENSORS: builder.tables([_output(builder, contract)]),
+            OUTPUT_TENSORS: builder.tables(_outputs(builder, contract)),
         }
     )
     model = builder.table(
@@ -107,6 +107,8 @@ def _description(contract: Contract) -> str:
 
 
 def _answer(contract: Contract) -> str:
+    if contract.outputs:
+        return f"{len(contract.outputs)} outputs"
     what = ANSWERS.get(contract.task) if contract.task is not None else None
     return what or "a probability or score for each class"
 
@@ -129,14 +131,21 @@ def _input(builder: _Builder, contract: Contract) -> int:
     )
 
 
-def _output(builder: _Builder, contract: Contract) -> int:
+def _outputs(builder: _Builder, contract: Contract) -> list[int]:
+    names = [one.name for one in contract.outputs] or ["scores"]
+    # Of several outputs none has the file's labels, which are of an only one.
+    alone = zip(names, contract.each_output, strict=True)
+    return [_output(builder, one, name, has_file=len(names) == 1) for name, one in alone]
+
+
+def _output(builder: _Builder, contract: Contract, name: str, *, has_file: bool) -> int:
     properties = builder.table()
     fields = {
-        NAME: builder.text("scores"),
+        NAME: builder.text(name),
         DESCRIPTION: builder.text(f"{_answer(contract).capitalize()}."),
         CONTENT: builder.table({PROPERTIES: properties}, {PROPERTIES_TYPE: FEATURES}),
     }
-    if contract.labels:
+    if contract.labels and has_file:
         file = builder.table(
             {FILE_NAME: builder.text(LABELS_NAME)}, {FILE_TYPE: TENSOR_AXIS_LABELS}
         )

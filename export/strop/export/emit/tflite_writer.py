@@ -7,6 +7,7 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/li
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +25,10 @@ from strop.export.ir.graph import (
     conv_groups,
 )
 from strop.export.ir.island import Island
+from strop.export.ir.outputs import output_names
 from strop.export.ir.tflite_file import GROUPED, TfliteFile
 from strop.export.ir.tflite_options import operator_of, options_of, shape_inputs
+from strop.export.ir.tflite_signature import signature
 from strop.export.options.choices import Input, ResultType
 from strop.export.quantize.quantize import QuantizedGraph
 
@@ -55,7 +58,6 @@ VERSIONS = {
     Kind.ELU: 1,
     Kind.SOFTMAX: 2,
 }
-SIGNATURE = b"serving_default"  # the name that TensorFlow's converter gives
 QUANTIZE, DEQUANTIZE = "QUANTIZE", "DEQUANTIZE"
 REQUANTIZE_VERSION = 2  # int8 from uint8
 QUANTIZE_VERSION = 1  # int8 from float
@@ -160,6 +162,8 @@ class TfliteWriter(TfliteFile):
 
     def add_op(self, op: Op) -> None:
         """Add an operation of the graph, and what stands around it if it computes in float."""
+        if op.kind is Kind.OUTPUTS:
+            return  # the file has them apart, see `add_results`
         if op.kind is Kind.FLOAT:
             self._add_island(op)
             return
@@ -205,9 +209,28 @@ class TfliteWriter(TfliteFile):
         name = f"{op.output}/{op.kind.value.lower()}"
         return self.add_tensor(name, values.shape, values.dtype, values=values)
 
-    def add_result(self, result_type: ResultType) -> int:
-        """Give the output's place, behind what turns int8 codes into another type."""
-        name = self.graph.output
+    def add_results(self, result_type: ResultType) -> list[int]:
+        """Give the outputs' places, behind what turns int8 codes into another type."""
+        found: list[int] = []
+        for name in output_names(self.graph):
+            place = self._add_result(name, result_type)
+            found.append(self._copied(place) if place in found else place)
+        return found
+
+    def _copied(self, place: int) -> int:
+        """Add a copy of a tensor: a file has each output once."""
+        tensor = self.tensors[place]
+        copied = copy(tensor)
+        copied.name = tensor.name + b"/again"
+        self.tensors.append(copied)
+        made = len(self.tensors) - 1
+        sides = np.array(tensor.shape, np.int32)
+        name = f"{copied.name.decode()}/shape"
+        shape = self.add_tensor(name, sides.shape, sides.dtype, values=sides)
+        self.operation("RESHAPE", [place, shape], [made], schema.ReshapeOptionsT(), 1)
+        return made
+
+    def _add_result(self, name: str, result_type: ResultType) -> int:
         codes, shape = self.index[name], self.graph.tensors[name].shape
         if self.graph.is_real(name) or result_type is ResultType.INT8:
             return codes
@@ -219,11 +242,12 @@ class TfliteWriter(TfliteFile):
         self.operation(QUANTIZE, [codes], [result], version=REQUANTIZE_VERSION)
         return result
 
-    def finish(self, image: int, scores: int, names: tuple[str, str]) -> Any:
-        """Return a schema.ModelT of all; `names` are of input and output in the signature."""
-        _name_once(self.tensors, {image: "image", scores: "scores"})
-        model = self.model([image], [scores], "strop int8")
-        model.signatureDefs = [_signature(image, scores, names)]
+    def finish(self, image: int, results: Sequence[int], names: Sequence[str]) -> Any:
+        """Return a schema.ModelT of all; `names` are of input and outputs in the signature."""
+        own = ["scores"] if len(results) == 1 else names[1:]
+        _name_once(self.tensors, {image: "image", **dict(zip(results, own, strict=True))})
+        model = self.model([image], results, "strop int8")
+        model.signatureDefs = [signature((image, *results), names)]
         return model
 
 
@@ -240,21 +264,6 @@ def _name_once(tensors: Sequence[Any], names: Mapping[int, str]) -> None:
             name = f"{tensor.name.decode()}_{count}"
         taken.add(name)
         tensor.name = names.get(index, name).encode()
-
-
-def _signature(image: int, scores: int, names: tuple[str, str]) -> Any:
-    signature = schema.SignatureDefT()
-    signature.signatureKey = SIGNATURE
-    signature.inputs, signature.outputs = (
-        [_tensor_map(name, index)] for name, index in zip(names, (image, scores), strict=True)
-    )
-    return signature
-
-
-def _tensor_map(name: str, index: int) -> Any:
-    tensor_map = schema.TensorMapT()
-    tensor_map.name, tensor_map.tensorIndex = name.encode(), index
-    return tensor_map
 
 
 def _quantization(quant: QuantParams) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from strop.export.emit.tflite import emit_tflite
 from strop.export.emit.tflite_metadata import with_metadata
 from strop.export.frontend.convert import convert
 from strop.export.ir.graph import Graph, Kind, Op, Tensor
+from strop.export.ir.outputs import output_names, with_outputs
 from strop.export.options.choices import FORMATS, OnnxForm, OnnxInput, Precision, ResultType
 from strop.export.options.options import ExportOptions
 from strop.export.passes.scale_sharing import FIXED
@@ -24,7 +26,8 @@ from strop.runtime.artifact.artifact import (
     append_contract,
     seal_onnx,
 )
-from strop.runtime.artifact.contract import Activation, Contract, Layout
+from strop.runtime.artifact.contract import Activation, Contract, Layout, OutputContract
+from strop.runtime.classify.decision import Decision
 from strop.runtime.errors import QuantizationError
 from strop.runtime.records.version import installed_version
 
@@ -39,12 +42,12 @@ class Int8:
     Attributes:
         quantized: The integers, up to the scores.
         contract: For inside the files.
-        ending: What the files apply to the scores themselves.
+        endings: What the files apply to the scores of each output themselves; none for nothing.
     """
 
     quantized: QuantizedGraph
     contract: Contract
-    ending: Activation = Activation.NONE
+    endings: tuple[Activation, ...] = ()
 
 
 def check_islands(graph: Graph, *, full_int8: bool, is_onnx: bool) -> None:
@@ -72,25 +75,49 @@ def check_islands(graph: Graph, *, full_int8: bool, is_onnx: bool) -> None:
             translated(island, layer)
 
 
-def contract_of(source: Source, options: ExportOptions, activation: Activation) -> Contract:
-    """Return the contract of a file whose scores still need `activation`."""
+def contract_of(
+    source: Source, options: ExportOptions, activations: Sequence[Activation] = ()
+) -> Contract:
+    """Return the contract of a file.
+
+    Args:
+        source: The model.
+        options: How images become its input, and what its outputs are.
+        activations: What the scores of each output still need; none for nothing.
+    """
     decision = options.decision
-    limits = () if decision is None else tuple(sorted(set(decision.thresholds)))
+    needed = activations or (Activation.NONE,) * len(source.sizes)
+    outputs = tuple(
+        OutputContract(
+            name=one.name,
+            activation=activation,
+            labels=one.labels,
+            task=one.decision.task,
+            thresholds=_limits(one.decision),
+        )
+        for one, activation in zip(options.outputs, needed, strict=False)
+    )
     return Contract(
         height=source.height,
         width=source.width,
         channels=source.channels,
         resize=options.resize,
         crop_fraction=options.crop_fraction,
-        activation=activation,
+        activation=Activation.NONE if outputs else needed[0],
         labels=options.labels,
         task=None if decision is None else decision.task,
-        # One where all are the same.
-        thresholds=limits if decision is None or len(limits) < 2 else decision.thresholds,
+        thresholds=() if decision is None else _limits(decision),
+        outputs=outputs,
         source=source.name,
         source_sha256=source.sha256,
         strop_version=installed_version(),
     )
+
+
+def _limits(decision: Decision) -> tuple[float, ...]:
+    """Return thresholds for a contract: one where all are the same."""
+    limits = tuple(sorted(set(decision.thresholds)))
+    return limits if len(limits) < 2 else decision.thresholds
 
 
 def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8) -> list[Path]:
@@ -102,13 +129,14 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     paths = []
     for form, path in artifact_paths(folder, source, options, Precision.INT8).items():
         if form is Format.ONNX:
-            quantized = _with_ending(int8.quantized, int8.ending)
+            quantized = _with_endings(int8.quantized, int8.endings)
             metadata = onnx_metadata(replace(int8.contract, layout=_layout(options)))
             emit = EMITTERS[options.onnx_form]
-            path.write_bytes(seal_onnx(emit(quantized, metadata, options.onnx_input)))
+            content = emit(quantized, metadata, options.onnx_input, source.outputs)
+            path.write_bytes(seal_onnx(content))
         else:
             are_codes = options.written_type is not ResultType.FLOAT32
-            quantized = _with_ending(int8.quantized, int8.ending, are_codes=are_codes)
+            quantized = _with_endings(int8.quantized, int8.endings, are_codes=are_codes)
             contract = _tflite_contract(int8)
             content = emit_tflite(
                 quantized,
@@ -123,29 +151,36 @@ def write_int8(folder: Path, source: Source, options: ExportOptions, int8: Int8)
     return paths
 
 
-def _with_ending(
-    quantized: QuantizedGraph, activation: Activation, *, are_codes: bool = False
+def _with_endings(
+    quantized: QuantizedGraph, activations: Sequence[Activation], *, are_codes: bool = False
 ) -> QuantizedGraph:
-    """Append the activation.
+    """Append activations.
 
     Args:
         quantized: A graph that ends in scores.
-        activation: NONE leaves it as it is.
+        activations: Of each output; NONE leaves it as it is, and so do none at all.
         are_codes: Compute it in int8, whose steps of 1/256 make ties of small probabilities.
 
     Returns:
-        A graph whose result is in 0..1.
+        A graph whose results are in 0..1.
     """
-    if activation is Activation.NONE:
+    if set(activations) <= {Activation.NONE}:
         return quantized
     graph = quantized.graph
-    scores = graph.tensors[graph.output]
-    kind = ENDINGS[activation]
-    quant = FIXED[kind] if are_codes else None
-    result = Tensor(name=f"{scores.name}/probabilities", shape=scores.shape, quant=quant)
-    last = Op(kind=kind, inputs=(scores.name,), output=result.name)
-    ends = graph.rewired((*graph.ops, last), added=(result,), output=result.name)
-    return replace(quantized, graph=ends)
+    names = output_names(graph)
+    ops = [op for op in graph.ops if op.kind is not Kind.OUTPUTS]
+    ends, added = [], []
+    for name, activation in zip(names, activations, strict=True):
+        ends.append(name)
+        if activation is not Activation.NONE:
+            kind = ENDINGS[activation]
+            quant = FIXED[kind] if are_codes else None
+            shape = graph.tensors[name].shape
+            added.append(Tensor(name=f"{name}/probabilities", shape=shape, quant=quant))
+            ops.append(Op(kind=kind, inputs=(name,), output=added[-1].name))
+            ends[-1] = added[-1].name
+    ended = graph.rewired(ops, added=added, output=ends[0])
+    return replace(quantized, graph=with_outputs(ended, ends))
 
 
 def _tflite_contract(int8: Int8) -> Contract:
@@ -167,7 +202,7 @@ def write_converted(
     Returns:
         Their paths in `folder`, which exists.
     """
-    contract = contract_of(source, options, Activation.NONE)
+    contract = contract_of(source, options)
     paths = []
     for form, path in artifact_paths(folder, source, options, precision).items():
         if form is Format.ONNX:

@@ -19,6 +19,7 @@ from strop.export.ir.execute import ACTIVATIONS, compute_unfused, execute
 from strop.export.ir.faults import ADVICE
 from strop.export.ir.graph import CONVOLUTIONS, NO_PADS, Array, Graph, Op
 from strop.export.ir.litert_session import LitertSession
+from strop.export.ir.outputs import output_columns
 from strop.export.passes.affine import leading_normalization
 from strop.export.passes.fold import (
     MAX_PIXEL,
@@ -42,6 +43,19 @@ LARGEST_LOGIT = 8.0  # 1 - p = 3e-4, known to 2e-4 of itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class End:
+    """One output of a model, in the row of all.
+
+    Attributes:
+        columns: Where its scores stand.
+        activation: What the model applies to them in the end.
+    """
+
+    columns: slice
+    activation: Activation = Activation.NONE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
     """Images, and the source's own answers to them.
 
@@ -49,45 +63,47 @@ class Probe:
         source: The model.
         images: uint8 [N, H, W, C]; the last one is noise.
         scores: float64 [N, classes], as `comparable` makes them of the source's output.
-        activation: What the source applies to its scores in the end.
+        ends: Its outputs.
     """
 
     source: Source
     images: Array
     scores: Array
-    activation: Activation
+    ends: tuple[End, ...]
 
     @property
     def name(self) -> str:
         """The source's."""
         return self.source.name
 
-    def rounding(self) -> Array:
-        """Measure `rounding_of` the source on the images."""
+    def rounding(self, end: End) -> Array:
+        """Measure `rounding_of` an output of the source on the images."""
 
         def scores(images: Array) -> Array:
             output = self.source.scores(images).astype(np.float64)
-            return of_probabilities(output, self.activation)
+            return of_probabilities(output[:, end.columns], end.activation)
 
         return rounding_of(scores, self.images)
 
 
-def proven_fold(source: Source, graph: Graph, activation: Activation, images: Array) -> DeployGraph:
+def proven_fold(
+    source: Source, graph: Graph, activations: Sequence[Activation], images: Array
+) -> DeployGraph:
     """Fold a float graph, and compare every step with the source.
 
     Cost: a run of the source and three of the graph on five images.
 
     Args:
         source: The model.
-        graph: What was read of it, in front of its last activation.
-        activation: What the source applies to its scores in the end.
+        graph: What was read of it, in front of its last activations.
+        activations: What the source applies to the scores of each output in the end.
         images: uint8 [N, H, W, C], N > 0; some of them are used.
 
     Raises:
         GraphError: The scores differ by more than float rounding.
         SourceError: They do so in the file of TensorFlow's converter already.
     """
-    sample = probe(source, images, activation)
+    sample = probe(source, images, activations)
     try:
         check_graph(sample, graph, step="read")
     except GraphError:
@@ -114,13 +130,13 @@ def input_values(source: Source) -> InputValues:
     return InputValues(zero=round(mean), unit=std)
 
 
-def probe(source: Source, images: Array, activation: Activation) -> Probe:
+def probe(source: Source, images: Array, activations: Sequence[Activation]) -> Probe:
     """Run the source on some of the images and on noise.
 
     Args:
         source: The model.
         images: uint8 [N, H, W, C], N > 0; PROBE_IMAGES of them are taken, evenly spread.
-        activation: What the source applies to its scores in the end.
+        activations: What the source applies to the scores of each output in the end.
 
     Returns:
         The images on which the source's scores are finite, and these scores.
@@ -130,12 +146,12 @@ def probe(source: Source, images: Array, activation: Activation) -> Probe:
     taken = np.concatenate([images[places], noise])
     output = source.scores(taken).astype(np.float64)
     is_finite = np.isfinite(output).all(axis=1)
-    return Probe(
-        source=source,
-        images=taken[is_finite],
-        scores=of_probabilities(output[is_finite], activation),
-        activation=activation,
+    ends = tuple(
+        End(columns=columns, activation=activation)
+        for columns, activation in zip(source.columns, activations, strict=True)
     )
+    scores = _of_each(output[is_finite], ends, of_probabilities)
+    return Probe(source=source, images=taken[is_finite], scores=scores, ends=ends)
 
 
 def check_graph(probe: Probe, graph: Graph, *, step: str) -> None:
@@ -150,8 +166,8 @@ def check_graph(probe: Probe, graph: Graph, *, step: str) -> None:
         GraphError: The scores differ by more than float rounding.
     """
     found = execute(graph, probe.images.astype(np.float32))
-    scores = comparable(found, probe.activation)
-    _compare(probe.name, probe.scores, scores, step, probe.rounding)
+    scores = _of_each(found, probe.ends, comparable)
+    _compare(probe.name, probe.scores, scores, step, probe.ends, probe.rounding)
 
 
 def check_normalization(probe: Probe, graph: Graph, deploy: DeployGraph) -> None:
@@ -172,8 +188,9 @@ def check_normalization(probe: Probe, graph: Graph, deploy: DeployGraph) -> None
         return
     expected = _padded_with_pixel(graph, probe.images, deploy.input_offset)
     found = execute(deploy.graph, deploy.reals(probe.images))
-    before, after = (comparable(values, probe.activation) for values in (expected, found))
-    _compare(probe.name, before, after, "folded the normalization of", probe.rounding)
+    before, after = (_of_each(values, probe.ends, comparable) for values in (expected, found))
+    step = "folded the normalization of"
+    _compare(probe.name, before, after, step, probe.ends, probe.rounding)
 
 
 def check_equalized(before: DeployGraph, after: DeployGraph, batches: Sequence[Array]) -> None:
@@ -192,13 +209,17 @@ def check_equalized(before: DeployGraph, after: DeployGraph, batches: Sequence[A
     places = np.linspace(0, len(seen) - 1, min(len(seen), PROBE_IMAGES)).astype(int)
     images = np.stack([seen[place] for place in places])
 
+    ends = tuple(End(columns=columns) for columns in output_columns(before.graph))
+
     def scores(deploy: DeployGraph, reals: Array) -> Array:
-        return comparable(execute(deploy.graph, reals), Activation.NONE)
+        return _of_each(execute(deploy.graph, reals), ends, comparable)
+
+    def rounding(end: End) -> Array:
+        return rounding_of(lambda moved: scores(before, moved)[:, end.columns], reals)
 
     reals = before.reals(images)
     expected, found = scores(before, reals), scores(after, after.reals(images))
-    rounding = partial(rounding_of, partial(scores, before), reals)
-    _compare(before.graph.output, expected, found, "equalized", rounding)
+    _compare(before.graph.output, expected, found, "equalized", ends, rounding)
 
 
 def check_converter(source: Source, probe: Probe) -> None:
@@ -209,9 +230,10 @@ def check_converter(source: Source, probe: Probe) -> None:
     """
     import tensorflow as tf  # it is the source's library, and loaded
 
-    (output,) = LitertSession(convert(source)).run([probe.images.astype(np.float32)])
-    found = of_probabilities(output.reshape(len(output), -1).astype(np.float64), probe.activation)
-    difference = difference_of(probe.scores, found, probe.rounding)
+    outputs = LitertSession(convert(source)).run([probe.images.astype(np.float32)])
+    row = np.concatenate([each.reshape(len(each), -1) for each in outputs], axis=1)
+    found = _of_each(row.astype(np.float64), probe.ends, of_probabilities)
+    difference = _difference(probe.scores, found, probe.ends, probe.rounding)
     if difference:
         raise SourceError(
             f"{probe.name}: TensorFlow {tf.__version__}'s converter makes another model of this"
@@ -256,10 +278,37 @@ def of_probabilities(output: Array, activation: Activation) -> Array:
     return scores
 
 
+def _of_each(
+    scores: Array, ends: Sequence[End], of_one: Callable[[Array, Activation], Array]
+) -> Array:
+    """Apply a function to the scores of each output, and put them into one row again."""
+    row = scores.reshape(len(scores), -1)
+    found = [of_one(row[:, end.columns], end.activation) for end in ends]
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+
+def _difference(
+    expected: Array, found: Array, ends: Sequence[End], rounding: Callable[[End], Array]
+) -> str:
+    """Describe the first output that differs; numbers of another are no measure for it."""
+    if expected.shape != found.shape:
+        return difference_of(expected, found, lambda: expected)
+    each = (
+        difference_of(expected[:, end.columns], found[:, end.columns], partial(rounding, end))
+        for end in ends
+    )
+    return next(filter(None, each), "")
+
+
 def _compare(
-    name: str, expected: Array, found: Array, step: str, rounding: Callable[[], Array]
+    name: str,
+    expected: Array,
+    found: Array,
+    step: str,
+    ends: Sequence[End],
+    rounding: Callable[[End], Array],
 ) -> None:
-    difference = difference_of(expected, found, rounding)
+    difference = _difference(expected, found, ends, rounding)
     if difference:
         raise GraphError(f"{name}: strop {step} this model wrongly: {difference}; {ADVICE}")
 

@@ -63,12 +63,12 @@ class Flow:
     Attributes:
         operators: In order.
         uncoded: Activations that cannot have int8 codes for one image.
-        output: The model's result.
+        outputs: The model's results.
     """
 
     operators: tuple[Operator, ...]
     uncoded: frozenset[int]
-    output: int
+    outputs: frozenset[int]
 
 
 def find_islands(flow: Flow, marked: set[int]) -> list[tuple[int, ...]]:
@@ -141,14 +141,14 @@ def _tensors(flow: Flow, places: Iterable[int], side: str) -> set[int]:
 
 def _is_carried(flow: Flow, op: Operator, written: set[int], known: set[int]) -> bool:
     """Whether an operation on single values finds all that it reads in float."""
-    is_ending = op.kind in ENDINGS and flow.output in op.writes
+    is_ending = op.kind in ENDINGS and not flow.outputs.isdisjoint(op.writes)
     return op.kind in LIGHT and not is_ending and op.reads <= known and bool(op.reads & written)
 
 
 def _only_floats_read(flow: Flow, op: Operator, marked: set[int]) -> bool:
     """Whether rounding a result to codes would help nobody; a square's lose its small values."""
     readers = {place for place, other in enumerate(flow.operators) if other.reads & op.writes}
-    return bool(readers) and readers <= marked and flow.output not in op.writes
+    return bool(readers) and readers <= marked and flow.outputs.isdisjoint(op.writes)
 
 
 def _between(flow: Flow, known: set[int], marked: set[int]) -> set[int]:
@@ -158,7 +158,7 @@ def _between(flow: Flow, known: set[int], marked: set[int]) -> set[int]:
         place
         for place, op in enumerate(operators)
         if place not in marked and op.kind not in HEAVY and op.reads
-        if flow.output not in op.writes
+        if flow.outputs.isdisjoint(op.writes)
     }
     while True:
         in_reach = known | _tensors(flow, found, "writes")

@@ -69,7 +69,7 @@ def flow_of(reader: Reader) -> Flow:
         uncoded=frozenset(
             index for index in range(len(reader.names)) if not _has_codes(reader, index)
         ),
-        output=int(reader.subgraph.outputs[0]),
+        outputs=frozenset(reader.outputs),
     )
 
 
@@ -101,7 +101,7 @@ def read_island(
     outside = [op for place, op in enumerate(operators) if place not in places]
     made = {int(index) for packed in inside for index in packed.outputs}
     read = {index for packed in outside for index in _activations(reader, packed)}
-    read.add(int(reader.subgraph.outputs[0]))
+    read.update(reader.outputs)
     inputs = sorted({i for packed in inside for i in _activations(reader, packed)} - made)
     outputs = sorted(made & read)
     kinds = tuple(operator_name(reader.model, packed) for packed in inside)

@@ -37,6 +37,7 @@ from strop.export.frontend.simplify import fold_constants, unfuse_limits
 from strop.export.frontend.tflite_tensors import Reader, fused_activation
 from strop.export.ir.channel_shuffle import join_shuffles
 from strop.export.ir.graph import NO_PADS, Graph, Kind, Op, Pads, float_constant, same_pads
+from strop.export.ir.outputs import with_outputs
 from strop.export.ir.tflite_names import operator_name
 
 
@@ -48,7 +49,7 @@ def read_tflite(model: bytes) -> Graph:
 
     Returns:
         The same function; padding is explicit, every linear operation has a bias. What has no
-        int8 form is in FLOAT operations.
+        int8 form is in FLOAT operations. Several outputs are one row, by an OUTPUTS operation.
 
     Raises:
         QuantizationError: An operation that can be neither in int8 nor in float between int8
@@ -67,6 +68,7 @@ def read_tflite(model: bytes) -> Graph:
     )
     ops = _read_operations(reader)
     graph = graph.rewired(ops, added=reader.tensors.values())
+    graph = with_outputs(graph, [reader.names[index] for index in reader.outputs])
     return join_shuffles(batch_first(graph))
 
 
@@ -227,8 +229,9 @@ def _read_pad(reader: Reader, packed: Any, output: str) -> Op:
 
 
 def _read_softmax(reader: Reader, packed: Any, output: str) -> Op:
-    """Read the last one, which the runtime applies: int8 kernels of the engines differ."""
-    if reader.names[reader.subgraph.outputs[0]] != output:
+    """Read one at an end, which the runtime applies: int8 kernels of the engines differ."""
+    result = int(packed.outputs[0])
+    if result not in reader.outputs or any(result in op.inputs for op in reader.subgraph.operators):
         raise NoInt8FormError(
             output, "a SOFTMAX before the end", "the engines' int8 softmaxes are not the same"
         )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from strop.export.ir.tflite_bytes import packed
+from strop.export.ir.tflite_signature import signature
 from strop.export.options.choices import Precision
 from strop.export.source.memory_limits import Frozen
 from strop.export.source.source import Source
@@ -59,6 +64,8 @@ def converted(source: Source, precision: Precision) -> bytes:
             if precision is Precision.FLOAT16:
                 converter.target_spec.supported_types = [tf.float16]
             model: bytes = converter.convert()
+        if len(source.sizes) > 1:
+            model = _named(model, source.names)
     except ConverterError as err:
         raise SourceError(f"{source.name}: {_unconverted(err)}") from err
     except (TypeError, ValueError, RuntimeError, tf.errors.OpError) as err:
@@ -68,6 +75,15 @@ def converted(source: Source, precision: Precision) -> bytes:
             " replace the layer that it names"
         ) from err
     return model
+
+
+def _named(tflite: bytes, names: Sequence[str]) -> bytes:
+    """Call input and outputs as the source does, in a signature: the converter numbers them."""
+    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+    (subgraph,) = model.subgraphs
+    places = [int(place) for place in (*subgraph.inputs, *subgraph.outputs)]
+    model.signatureDefs = [signature(places, names)]
+    return packed(model)
 
 
 def _unconverted(err: ConverterError) -> str:

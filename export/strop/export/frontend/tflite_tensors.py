@@ -55,6 +55,11 @@ class Reader:
         values: Array = np.frombuffer(bytes(data), DTYPES[tensor.type]).reshape(shape)
         return values
 
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Return places of the model's results, in their order."""
+        return tuple(int(index) for index in self.subgraph.outputs)
+
     def is_constant(self, index: int) -> bool:
         """Whether a tensor's values are in the file, of whatever type."""
         data = self.model.buffers[self.subgraph.tensors[index].buffer].data

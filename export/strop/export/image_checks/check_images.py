@@ -14,7 +14,7 @@ from strop.export.image_checks.normalization_check import check_input
 from strop.export.image_checks.range_checks import check_ranges
 from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
-from strop.export.options.options import ExportOptions
+from strop.export.options.options import ExportOptions, OutputOptions
 from strop.export.quantize.tune import Tuned
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Contract
@@ -40,9 +40,7 @@ def check_images(
     Returns:
         What was measured; a check that has too few images is left out.
     """
-    # Whether a model tells images apart better can be said of classes, not of numbers.
-    is_regression = options.decision is not None and not options.decision.has_classes
-    findings = [None if is_regression else _input(source, options, contract)]
+    findings = [_input(source, options, contract)]
     if tuned is not None:
         findings += check_ranges(tuned.folded.graph, tuned.calibration)
         if options.validation:
@@ -52,11 +50,22 @@ def check_images(
 
 
 def _input(source: Source, options: ExportOptions, contract: Contract) -> ImageFinding | None:
-    if options.truth is None:
+    """Check by the first output with classes: of numbers none can say which are better."""
+    outputs: Sequence[ExportOptions | OutputOptions] = options.outputs or (options,)
+    judges = [
+        (one.truth, columns)
+        for one, columns in zip(outputs, source.columns, strict=True)
+        if one.decision is None or one.decision.has_classes
+    ]
+    if not judges:
+        return None
+    classes, columns = judges[0]
+    if classes is None:
         paths = _spread(options.calibration or options.validation, INPUT_IMAGES)
-        return check_input(source, _loaded(paths, contract), None)
-    truth = np.array(_spread(options.truth, INPUT_IMAGES))
-    return check_input(source, _loaded(_spread(options.validation, INPUT_IMAGES), contract), truth)
+        return check_input(source, _loaded(paths, contract), None, columns)
+    truth = np.array(_spread(classes, INPUT_IMAGES))
+    images = _loaded(_spread(options.validation, INPUT_IMAGES), contract)
+    return check_input(source, images, truth, columns)
 
 
 def _spread(items: Sequence[T], most: int) -> Sequence[T]:

@@ -65,7 +65,9 @@ class _Answer:
     is_right: Array | None
 
 
-def check_input(source: Source, images: Array, truth: Array | None) -> ImageFinding | None:
+def check_input(
+    source: Source, images: Array, truth: Array | None, columns: slice = slice(None)
+) -> ImageFinding | None:
     """Say whether the model does better on the images when it is given them in another way.
 
     Cost: seven runs of 32 images; two more of all where something looks better.
@@ -74,6 +76,7 @@ def check_input(source: Source, images: Array, truth: Array | None) -> ImageFind
         source: The float model, as it is given.
         images: uint8 [N, H, W, channels], RGB or grey; some 100 are enough.
         truth: int [N], class of each; None without labels.
+        columns: Of the output with classes, in the row of all outputs.
 
     Returns:
         What was found; None where there are fewer than MIN_IMAGES images, or where the
@@ -84,7 +87,7 @@ def check_input(source: Source, images: Array, truth: Array | None) -> ImageFind
     forward = source.compiled()
 
     def answer(reading: Reading, some: Array) -> _Answer:
-        scores = _scores(forward, reading.pixels_for(source, images[some]))
+        scores = _scores(forward, reading.pixels_for(source, images[some]))[:, columns]
         known = None if truth is None else truth[some]
         return _answer(reading, probabilities(scores), known)
 
@@ -102,7 +105,7 @@ def check_input(source: Source, images: Array, truth: Array | None) -> ImageFind
         others = [one for one in candidates if one != given]
         before = answer(given, every)
         best = max((answer(one, every) for one in others), key=_mean_evidence)
-    return _finding(before, best, classes=source.classes)
+    return _finding(before, best, classes=len(range(source.classes)[columns]))
 
 
 def probabilities(scores: Array) -> Array:

@@ -30,6 +30,7 @@ from strop.export.image_checks.finding import ImageFinding
 from strop.export.ir.graph import Array, Graph
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.calibrate import GROUPS, Calibration
+from strop.export.quantize.quantize import float_results
 
 HALF = GROUPS // 2
 MIN_IMAGES = 2 * GROUPS  # two a group; below that, groups are single images
@@ -108,7 +109,12 @@ def _ends(graph: Graph, calibration: Calibration) -> _Ends:
 
 def chosen_activations(graph: Graph) -> list[str]:
     """The activations whose ranges calibration decides, each of them once."""
-    return [op.output for op in graph.ops if op.kind not in SHARING and op.kind not in FIXED]
+    reals = float_results(graph)
+    return [
+        op.output
+        for op in graph.ops
+        if op.kind not in SHARING and op.kind not in FIXED and op.output not in reals
+    ]
 
 
 def _halves(ends: _Ends) -> ImageFinding:

@@ -138,6 +138,11 @@ def _transpose(op: Op, operands: list[Array], shape: Shape) -> Array:
     return operands[0].transpose(op.order)
 
 
+def _outputs(op: Op, operands: list[Array], shape: Shape) -> Array:
+    del op, shape
+    return np.concatenate([values.reshape(len(values), -1) for values in operands], 1)
+
+
 MOVING: dict[Kind, Callable[[Op, list[Array], Shape], Array]] = {
     Kind.PAD: _pad,
     Kind.RESHAPE: _reshape,
@@ -146,5 +151,6 @@ MOVING: dict[Kind, Callable[[Op, list[Array], Shape], Array]] = {
     Kind.CROP: _crop,
     Kind.SHUFFLE: _shuffle,
     Kind.TRANSPOSE: _transpose,
+    Kind.OUTPUTS: _outputs,
 }
 """What copies numbers, by the operation, its operands and the shape of one image's result."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from strop.export.ir.channel_shuffle import expand_shuffles
 from strop.export.ir.graph import Graph, Kind, Op, conv_groups
 from strop.export.ir.island import Island
+from strop.export.ir.outputs import expand_outputs
 from strop.export.ir.tflite_file import GROUPED, TfliteFile
 from strop.export.ir.tflite_options import (
     operator_of,
@@ -30,7 +31,7 @@ def float_tflite(
     Returns:
         The flatbuffer, its inputs and outputs in the order of the arguments.
     """
-    part = with_tflite_padding(expand_shuffles(graph.rewired(ops)))
+    part = with_tflite_padding(expand_shuffles(expand_outputs(graph.rewired(ops))))
     from_islands = {op.output for op in part.ops if op.kind is Kind.FLOAT}
     file = TfliteFile()
     places = {

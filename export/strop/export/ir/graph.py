@@ -31,7 +31,8 @@ class Kind(str, Enum):
 
     TFLite and ONNX have no SHUFFLE: there it is RESHAPE, TRANSPOSE and RESHAPE. SLICE is of
     channels, CROP of all other dimensions; there both are SLICE. FLOAT is an
-    island: operations that stay in float whatever is around them.
+    island: operations that stay in float whatever is around them. OUTPUTS puts the outputs of a
+    model with several into one row, see `ir/outputs.py`.
     """
 
     CONV = "CONV_2D"
@@ -59,6 +60,7 @@ class Kind(str, Enum):
     ELU = "ELU"
     SOFTMAX = "SOFTMAX"
     FLOAT = "FLOAT"
+    OUTPUTS = "OUTPUTS"
 
 
 class Fused(str, Enum):
@@ -130,7 +132,7 @@ class Op:
         kind: What it computes.
         inputs: Tensor names. CONV: input, weights [out, h, w, in / groups], bias [out].
             DEPTHWISE: input, weights [1, h, w, in * multiplier], bias. DENSE: input,
-            weights [out, in], bias. CONCATENATION: any number. Others: one or two.
+            weights [out, in], bias. CONCATENATION, OUTPUTS: any number. Others: one or two.
         output: Tensor name.
         fused: Activation applied to the result (linear, elementwise and pooling only).
         stride: Rows, columns.
@@ -175,7 +177,7 @@ class Op:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Graph:
-    """Operations in the order they run, one input, one output.
+    """Operations in the order they run, one input, one output; several outputs are one row.
 
     Attributes:
         ops: In topological order; every tensor is written once.

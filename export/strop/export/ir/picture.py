@@ -33,20 +33,20 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureFile(Picture):
-    """A vetted file of another program: one picture in, one result out.
+    """A vetted file of another program: one picture in, one result out, or several.
 
     Attributes:
         path: Where it is.
         content: The file's bytes.
         float32_content: The same in float32, where it keeps weights in fewer bits; what runs.
-        names: Of input and output, as the file has them.
+        names: Of the input and of the outputs that are wanted, as the file has them.
         takes_bytes: Whether its input is uint8, which it casts to float itself.
     """
 
     path: Path
     content: bytes
     float32_content: bytes
-    names: tuple[str, str]
+    names: tuple[str, ...]
     takes_bytes: bool
 
     @property

@@ -1,4 +1,4 @@
-"""Writes a vetted .onnx as a float .tflite: NHWC, batch 1, pixels in, one row of results out."""
+"""Writes a vetted .onnx as a float .tflite: NHWC, batch 1, pixels in, rows of results out."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Written:
     """A model as a float .tflite.
 
     Attributes:
-        tflite: float32 [1, H, W, C], pixels 0..255, to float32 [1, classes].
-        classes: Length of the row of results.
+        tflite: float32 [1, H, W, C], pixels 0..255, to float32 [1, size] for each output.
+        sizes: Of the outputs.
         places: Of the tensors by the .onnx' names of them.
     """
 
     tflite: bytes
-    classes: int
+    sizes: tuple[int, ...]
     places: Mapping[str, int]
 
 
@@ -73,7 +73,7 @@ def as_tflite(
     Raises:
         SourceError: It holds what strop does not read; node, operator and remedy are named.
     """
-    nodes = [Node(proto) for proto in _in_use(file.model.graph, file.names[1])]
+    nodes = [Node(proto) for proto in _in_use(file.model.graph, file.names[1:])]
     constants = {tensor.name: initial(tensor, file.path) for tensor in file.model.graph.initializer}
     known = {**constants, **_given(nodes)}
     nodes = group_norms(gelus(nodes, _numbers(known)), known)
@@ -84,10 +84,10 @@ def as_tflite(
     image = _put_image(reading, mean, std)
     for node in nodes:
         _read(reading, node)
-    result, classes = _row(reading, file.names[1])
+    rows = [_row(reading, name) for name in file.names[1:]]
     return Written(
-        tflite=reading.written.packed([image], [result]),
-        classes=classes,
+        tflite=reading.written.packed([image], [place for place, _ in rows]),
+        sizes=tuple(size for _, size in rows),
         places={name: value.tensor for name, value in reading.values.items()},
     )
 
@@ -110,9 +110,9 @@ def _numbers(known: Mapping[str, Array]) -> dict[str, float]:
     }
 
 
-def _in_use(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
-    """The nodes that the result is computed by, in order."""
-    wanted = {output}
+def _in_use(graph: onnx.GraphProto, outputs: Sequence[str]) -> list[onnx.NodeProto]:
+    """The nodes that the results are computed by, in order."""
+    wanted = set(outputs)
     kept: list[onnx.NodeProto] = []
     for node in reversed(graph.node):
         if not wanted.isdisjoint(node.output):
@@ -188,7 +188,7 @@ def _row(reading: Reading, name: str) -> tuple[int, int]:
         raise SourceError(
             f"{reading.file.path}: output {name} is {value.shape}; needed is one row of scores per"
             " image, (N, classes) or (N, classes, 1, 1); end the model with global pooling and a"
-            " dense layer, or cut off what follows them"
+            " dense layer, or leave the output out with --outputs"
         )
     node = Node(onnx.NodeProto(op_type="Reshape", name=name))
     if value.flattened is not None:

@@ -8,7 +8,7 @@ Source: onnx/onnx.proto; https://onnx.ai/onnx/operators/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError
 from pathlib import Path
@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from strop.export.ir.graph import Array
+from strop.export.ir.output_names import chosen_outputs
 from strop.export.ir.picture import PictureFile
 from strop.export.onnx_files.node_order import put_in_order
 from strop.export.onnx_files.picture_input import (
@@ -64,23 +65,31 @@ class OnnxFile(PictureFile):
     opset: int
 
 
-def open_onnx(path: Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
+def open_onnx(
+    path: Path, *, size: tuple[int, int] | None = None, outputs: Sequence[str] = ()
+) -> OnnxFile:
     """Read an .onnx and check that strop can take it.
 
     Args:
         path: The file.
         size: Height and width in pixels, for a model that leaves them open.
+        outputs: Names of those that are wanted; none for all.
 
     Raises:
         SourceError: It cannot be parsed, keeps tensors elsewhere, holds what no int8 file can,
-            or does not take one picture and return one result.
+            or does not take one picture.
     """
     model, content = parsed(path)
-    return vetted(model, content, path, size=size)
+    return vetted(model, content, path, size=size, outputs=outputs)
 
 
 def vetted(
-    model: onnx.ModelProto, content: bytes, path: Path, *, size: tuple[int, int] | None = None
+    model: onnx.ModelProto,
+    content: bytes,
+    path: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    outputs: Sequence[str] = (),
 ) -> OnnxFile:
     """Check that strop can take a model that was parsed.
 
@@ -89,6 +98,7 @@ def vetted(
         content: The bytes of its file.
         path: The file.
         size: Height and width in pixels, for a model that leaves them open.
+        outputs: Names of those that are wanted; none for all.
 
     Raises:
         SourceError: As `open_onnx`.
@@ -98,7 +108,9 @@ def vetted(
     _put_in_order(model.graph, path)
     model, float32_content = _in_float32(model, content, path)
     _check_finite(model.graph, path)
-    image, result = _single_ends(model.graph, path)
+    image = _single_input(model.graph, path)
+    given = [value.name for value in model.graph.output]
+    places = chosen_outputs(given, outputs, where=str(path))
     picture = input_picture(image, size, path)
     _check_bytes(model.graph, image, path)
     return OnnxFile(
@@ -108,7 +120,7 @@ def vetted(
         float32_content=float32_content,
         takes_bytes=is_bytes(image),
         opset=opset,
-        names=(image.name, result.name),
+        names=(image.name, *(given[place] for place in places)),
         is_nchw=picture.is_nchw,
         height=picture.height,
         width=picture.width,
@@ -259,16 +271,14 @@ def _check_bytes(graph: onnx.GraphProto, image: onnx.ValueInfoProto, path: Path)
         )
 
 
-def _single_ends(
-    graph: onnx.GraphProto, path: Path
-) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+def _single_input(graph: onnx.GraphProto, path: Path) -> onnx.ValueInfoProto:
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
-    for what, found in (("input", inputs), ("output", list(graph.output))):
-        if len(found) != 1:
-            names = ", ".join(value.name for value in found)
-            raise SourceError(
-                f"{path}: {len(found)} {what}s ({names}), needed is one; export the model with a"
-                f" single {what}, or cut the others off with onnx.utils.extract_model"
-            )
-    return inputs[0], graph.output[0]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs)
+        raise SourceError(
+            f"{path}: {len(inputs)} inputs ({names}), needed is one; export the model with a single"
+            " input, or cut the others off with onnx.utils.extract_model"
+        )
+    image: onnx.ValueInfoProto = inputs[0]
+    return image

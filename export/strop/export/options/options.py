@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from strop.export.options.choices import (
     Effort,
@@ -22,12 +21,33 @@ from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.task_words import WORDS
 from strop.runtime.errors import SourceError
 
-if TYPE_CHECKING:
-    from strop.export.source.source import Source
-
 MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
 # Each try looks at the validation images again, and some promise comes true by luck.
 MAX_FLOAT_LAYERS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputOptions:
+    """What one output of a source is, and what is true of it.
+
+    Attributes:
+        name: As the source calls it.
+        decision: How its scores become an answer.
+        labels: As of ExportOptions.
+        truth: Class of each validation image; None without.
+        targets: What is true of each validation image otherwise; None without.
+    """
+
+    name: str
+    decision: Decision
+    labels: tuple[str, ...] = ()
+    truth: tuple[int, ...] | None = None
+    targets: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is known what is true of the validation images."""
+        return self.truth is not None or self.targets is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +65,8 @@ class ExportOptions:
             at or above it; empty if unknown.
         decision: How the model's own output becomes an answer; None for what its ending and
             its number of scores say.
+        outputs: What each output is, of a source with several; then truth, targets, labels and
+            decision are not asked.
         resize: How images become the input's size.
         crop_fraction: For `crop`, see Contract.
         precisions: What to write.
@@ -78,6 +100,7 @@ class ExportOptions:
     targets: tuple[tuple[float, ...], ...] | None = None
     labels: tuple[str, ...] = ()
     decision: Decision | None = None
+    outputs: tuple[OutputOptions, ...] = ()
     resize: ResizeRule = ResizeRule.CROP
     crop_fraction: float = CROP_FRACTION
     precisions: tuple[Precision, ...] = (Precision.INT8,)
@@ -113,26 +136,30 @@ class ExportOptions:
     @property
     def is_labelled(self) -> bool:
         """Whether it is known what is true of the validation images."""
-        return self.truth is not None or self.targets is not None
+        return (
+            self.truth is not None
+            or self.targets is not None
+            or any(output.is_labelled for output in self.outputs)
+        )
 
 
-def check_labels(source: Source, labels: Sequence[str], decision: Decision) -> None:
+def check_labels(where: str, labels: Sequence[str], decision: Decision) -> None:
     """Raise SourceError unless there is one label per class, or per number."""
     if len(labels) == decision.names_needed:
         return
     if decision.task is Task.EMBED:
         raise SourceError(
-            f"{source.name}: gives a vector, whose numbers have no names, and there are"
+            f"{where}: gives a vector, whose numbers have no names, and there are"
             f" {len(labels)} labels; leave out --labels: subfolders of --validation-data are the"
             " classes"
         )
     if decision.task is Task.BINARY:
         raise SourceError(
-            f"{source.name}: has one score, and there are {len(labels)} labels; needed are two:"
+            f"{where}: has one score, and there are {len(labels)} labels; needed are two:"
             " first the class below the threshold, then the one at or above it"
         )
     what = WORDS[decision.task].scores
     raise SourceError(
-        f"{source.name}: has {source.classes} {what}, and there are {len(labels)} labels; needed is"
+        f"{where}: has {decision.scores} {what}, and there are {len(labels)} labels; needed is"
         " one label for each, in the order of the scores"
     )

@@ -1,13 +1,15 @@
-"""Takes the softmax, sigmoid or division by its length off the end of a float graph."""
+"""Takes softmax, sigmoid and division by its length off the ends of a float graph."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Graph, Kind, Op
+from strop.export.ir.outputs import output_names, with_outputs
 from strop.runtime.artifact.contract import Activation
 
 FINAL_ACTIVATIONS = {Kind.SOFTMAX: Activation.SOFTMAX, Kind.LOGISTIC: Activation.SIGMOID}
@@ -33,7 +35,21 @@ def cut_activation(graph: Graph) -> tuple[Graph, Activation]:
     vector = _divided_vector(graph) if last.kind in ENDS_OF_DIVISIONS else None
     if vector is None:
         return graph, Activation.NONE
-    return graph.rewired(_needed(graph, vector), output=vector), Activation.L2
+    return graph.rewired(_needed(graph, {vector}), output=vector), Activation.L2
+
+
+def cut_activations(graph: Graph) -> tuple[Graph, tuple[Activation, ...]]:
+    """Do the same at every output, in their order; one that is read inside the graph stays."""
+    ends, activations = [], []
+    for name in output_names(graph):
+        found = Activation.NONE
+        if all(op.kind is Kind.OUTPUTS for op in graph.consumers(name)):
+            alone, found = cut_activation(graph.rewired(_needed(graph, {name}), output=name))
+            name = alone.output
+        ends.append(name)
+        activations.append(found)
+    needed = graph.rewired(_needed(graph, set(ends)), output=ends[0])
+    return with_outputs(needed, ends), tuple(activations)
 
 
 def _divided_vector(graph: Graph) -> str | None:
@@ -52,7 +68,7 @@ def _divided_vector(graph: Graph) -> str | None:
 
 
 def _divides(graph: Graph, vector: str) -> bool:
-    kept = {op.output for op in _needed(graph, vector)}
+    kept = {op.output for op in _needed(graph, {vector})}
     behind = tuple(op for op in graph.ops if op.output not in kept)
     known = {vector, *(op.output for op in behind)}
     if any(
@@ -66,9 +82,9 @@ def _divides(graph: Graph, vector: str) -> bool:
     return bool(np.allclose(found, expected, rtol=RELATIVE, atol=RELATIVE))
 
 
-def _needed(graph: Graph, name: str) -> tuple[Op, ...]:
-    """Return the operations that a tensor is computed by, in their order."""
-    needed, kept = {name}, []
+def _needed(graph: Graph, names: Collection[str]) -> tuple[Op, ...]:
+    """Return the operations that tensors are computed by, in their order."""
+    needed, kept = set(names), []
     for op in reversed(graph.ops):
         if op.output in needed:
             needed.update(op.inputs)

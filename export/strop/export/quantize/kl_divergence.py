@@ -15,15 +15,37 @@ Mathematical Statistics 22, 1951, section 2.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.contract import Activation, Task
-from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.decision import Decision, of_each
 
 # Of the largest number: below it float32 has no digits, so a spread of that size is rounding.
 LEAST_SPREAD = 1e-6
+
+
+def total_divergence(reference: Array, found: Array, decisions: Sequence[Decision]) -> float:
+    """Add the divergences of a model's outputs, each in its own measure: nats per image.
+
+    Args:
+        reference: float [N, scores], of the float network, the outputs one behind the other.
+        found: Of the same shape.
+        decisions: What each output's scores are.
+    """
+    pairs = zip(of_each(decisions, reference), of_each(decisions, found), strict=True)
+    return sum(
+        divergence(before, after, decision)
+        for decision, (before, after) in zip(decisions, pairs, strict=True)
+    )
+
+
+def total_information(scores: Array, decisions: Sequence[Decision]) -> float:
+    """Add the `information` of a model's outputs, as `total_divergence` takes them."""
+    parts = of_each(decisions, scores)
+    return sum(information(part, decision) for part, decision in zip(parts, decisions, strict=True))
 
 
 def divergence(reference: Array, found: Array, decision: Decision) -> float:

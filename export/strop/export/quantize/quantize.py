@@ -43,6 +43,8 @@ WHOLE = 1e-5  # of a multiple; float32 keeps 6e-8 of it
 # Source: MlasQLinearGlobalAveragePool, "parameter out of computation range"; xnnpack.py.
 MOST_STEPS = 128.0
 RESCALING = frozenset({Kind.MEAN, Kind.ADD, Kind.SUB, Kind.MUL})
+# A row of several outputs is never computed: each has codes of its own.
+ALWAYS_FLOAT = frozenset({Kind.FLOAT, Kind.OUTPUTS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +97,7 @@ def quantize(
     graph = deploy.graph
     snapped = _activation_params(deploy, calibration)
     params = snapped.params
-    islands = frozenset(op.output for op in graph.ops if op.kind is Kind.FLOAT)
+    islands = frozenset(op.output for op in graph.ops if op.kind in ALWAYS_FLOAT)
     kept = islands.union(kept)
     reals = float_results(graph, kept)
     if ends_in_float:
@@ -137,12 +139,13 @@ def quantize(
 
 def float_results(graph: Graph, kept: Collection[str] = ()) -> frozenset[str]:
     """Results of islands and kept operations that no other operation reads: they have no codes."""
-    islands = {op.output for op in graph.ops if op.kind is Kind.FLOAT}
-    kept = islands.union(kept)
+    always = {op.output: op.kind for op in graph.ops if op.kind in ALWAYS_FLOAT}
+    kept = frozenset(always).union(kept)
     return frozenset(
         name
         for name in kept
-        if name != graph.output and all(reader.output in kept for reader in graph.consumers(name))
+        if always.get(name) is Kind.OUTPUTS
+        or (name != graph.output and all(op.output in kept for op in graph.consumers(name)))
     )
 
 

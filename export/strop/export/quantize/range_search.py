@@ -9,15 +9,16 @@ So each candidate is judged by the divergence of the scores, with this one tenso
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from strop.export.ir.graph import Array
+from strop.export.ir.graph import Array, Graph, Kind
+from strop.export.ir.outputs import output_columns, output_names
 from strop.export.ir.partial_execution import Rest, Values, replay
 from strop.export.passes.fold import DeployGraph
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.calibrate import Calibration, Range
 from strop.export.quantize.codes import rounded
-from strop.export.quantize.kl_divergence import divergence, information
+from strop.export.quantize.kl_divergence import total_divergence, total_information
 from strop.export.quantize.quantize import float_results, params_from_range
 from strop.runtime.classify.decision import Decision
 
@@ -39,7 +40,7 @@ def choose_ranges(
     calibration: Calibration,
     images: Array,
     scores: Array,
-    decision: Decision,
+    decisions: Sequence[Decision],
     *,
     rest: Rest,
 ) -> Calibration:
@@ -54,7 +55,7 @@ def choose_ranges(
         scores: float [M, classes] of the float graph, for as many images as there are. They
             judge the range of the scores themselves: an image that is missing there may
             have its best two classes cut off to the same score.
-        decision: What the scores are, and what makes probabilities of them.
+        decisions: What the scores of each output are, and what makes probabilities of them.
         rest: Of the graph.
 
     Returns:
@@ -63,8 +64,8 @@ def choose_ranges(
     graph = deploy.graph
     image = deploy.reals(images)
     reference = rest.scores_from(0, {graph.input: image})
-    negligible = NEGLIGIBLE * information(reference, decision)
-    last = max(index for index, op in enumerate(graph.ops) if op.kind not in SHARING)
+    negligible = NEGLIGIBLE * total_information(reference, decisions)
+    ends = _ends(graph)
     chosen: dict[str, Range] = {}
     reals = float_results(graph)
     for index, values in replay(graph, image):
@@ -74,16 +75,40 @@ def choose_ranges(
 
         def cost(candidate: Range, index: int = index, values: Values = values) -> float:
             quant = params_from_range(candidate, is_symmetric=deploy.is_symmetric)
-            if index == last:
-                return divergence(scores, rounded(scores, quant), decision)
+            if index in ends:
+                changed = scores.copy()
+                for columns in ends[index]:
+                    changed[..., columns] = rounded(scores[..., columns], quant)
+                return total_divergence(scores, changed, decisions)
             name = graph.ops[index].output
             left = {**values, name: rounded(values[name], quant)}
-            return divergence(reference, rest.scores_from(index + 1, left), decision)
+            return total_divergence(reference, rest.scores_from(index + 1, left), decisions)
 
         found = _narrowed(calibration.range(op.output), cost, negligible)
         if found is not None:
             chosen[op.output] = found
     return calibration.limited(chosen)
+
+
+def _ends(graph: Graph) -> dict[int, list[slice]]:
+    """Find the operations whose results are only copied into outputs, and into which columns."""
+    makers = {op.output: index for index, op in enumerate(graph.ops)}
+    found: dict[int, list[slice]] = {}
+    for name, columns in zip(output_names(graph), output_columns(graph), strict=True):
+        at = _last_maker(graph, makers, {name})
+        kinds = {reader.kind for reader in graph.consumers(graph.ops[at].output)}
+        if kinds <= SHARING | {Kind.OUTPUTS}:
+            found.setdefault(at, []).append(columns)
+    return found
+
+
+def _last_maker(graph: Graph, makers: dict[str, int], copied: set[str]) -> int:
+    """Return the last operation that makes what is copied into the tensors."""
+    at = max(makers[name] for name in copied if name in makers)
+    op = graph.ops[at]
+    if op.kind not in SHARING:
+        return at
+    return _last_maker(graph, makers, {*copied, *op.inputs} - {op.output})
 
 
 def _narrowed(full: Range, cost: Callable[[Range], float], negligible: float) -> Range | None:

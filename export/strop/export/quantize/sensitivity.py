@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,17 +13,17 @@ from strop.export.passes.fold import DeployGraph
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.codes import reals_of_codes, rounded
 from strop.export.quantize.costs import Cost
-from strop.export.quantize.kl_divergence import divergence
+from strop.export.quantize.kl_divergence import total_divergence
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.classify.agreement import same
-from strop.runtime.classify.decision import Decision, answers
+from strop.runtime.classify.decision import Decision, answers, of_each
 
 
 def sensitivity(
     deploy: DeployGraph,
     quantized: QuantizedGraph,
     images: Array,
-    decision: Decision,
+    decisions: Sequence[Decision],
     *,
     rest: Rest,
 ) -> tuple[Cost, ...]:
@@ -32,7 +33,7 @@ def sensitivity(
         deploy: The float graph that was quantized.
         quantized: Its integers.
         images: uint8 [N, H, W, C] to judge by.
-        decision: What the scores are, and what makes probabilities of them.
+        decisions: What the scores of each output are, and what makes probabilities of them.
         rest: Of the graph.
 
     Returns:
@@ -46,7 +47,7 @@ def sensitivity(
     def add(index: int, values: Values, part: str, changed: Array) -> None:
         op = graph.ops[index]
         scores = rest.scores_from(index + 1, {**values, op.output: changed})
-        costs.append(_cost(op, part, reference, scores, decision))
+        costs.append(_cost(op, part, reference, scores, decisions))
 
     for index, values in replay(graph, image):
         op = graph.ops[index]
@@ -71,17 +72,20 @@ def _with_rounded_weights(graph: Graph, op: Op, quantized: Graph) -> Graph:
     return replace(graph, tensors={**graph.tensors, weights.name: weights})
 
 
-def _cost(op: Op, part: str, reference: Array, found: Array, decision: Decision) -> Cost:
-    agreement = None
-    if decision.has_classes:
-        kept = same(answers(decision, reference), answers(decision, found))
-        agreement = float(kept.mean())
+def _cost(op: Op, part: str, reference: Array, found: Array, decisions: Sequence[Decision]) -> Cost:
+    kept = [
+        same(answers(decision, before), answers(decision, after))
+        for decision, before, after in zip(
+            decisions, of_each(decisions, reference), of_each(decisions, found), strict=True
+        )
+        if decision.has_classes
+    ]
     power = max(float(reference.var()), float(np.finfo(np.float32).tiny))
     return Cost(
         layer=op.output,
         kind=op.kind.value,
         part=part,
         noise=float(np.square(reference - found).mean()) / power,
-        agreement=agreement,
-        divergence=divergence(reference, found, decision),
+        agreement=float(np.all(kept, axis=0).mean()) if kept else None,
+        divergence=total_divergence(reference, found, decisions),
     )

@@ -18,7 +18,7 @@ from strop.export.quantize.bias_correction import Corrected, correct
 from strop.export.quantize.calibrate import Calibration, calibrate, remeasure
 from strop.export.quantize.costs import Cost, Step
 from strop.export.quantize.equalize import equalize
-from strop.export.quantize.kl_divergence import divergence
+from strop.export.quantize.kl_divergence import total_divergence
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.quantize.range_search import choose_ranges
 from strop.export.quantize.sensitivity import sensitivity
@@ -65,7 +65,7 @@ def tune(
     batches: Iterable[Array],
     sample: Sequence[Array],
     *,
-    decision: Decision,
+    decisions: Sequence[Decision],
     effort: Effort,
 ) -> Tuned:
     """Calibrate, equalize, choose ranges, quantize, round and correct.
@@ -74,14 +74,14 @@ def tune(
         deploy: The folded graph.
         batches: All calibration images, uint8 [N, H, W, C] each; read once.
         sample: Some of them, held in memory, for the steps that need several passes.
-        decision: What the scores are, and what makes probabilities of them.
+        decisions: What the scores of each output are, and what makes probabilities of them.
         effort: Which steps to try.
 
     Returns:
         The integers after the steps that brought the probabilities nearer to the float
         graph's.
     """
-    run = _Run(deploy, sample, decision)
+    run = _Run(deploy, sample, decisions)
     calibration = calibrate(deploy, batches)
     if calibration.images > sum(map(len, sample)):
         # Biases are corrected on the sample, so the means to correct to are the sample's.
@@ -96,12 +96,12 @@ def tune(
         judges = _evenly(np.concatenate(list(sample)), most_pixels=JUDGE_PIXELS[effort])
         rest = Rest(run.deploy.graph)  # both need it compiled, which takes as long as they do
         narrowed = choose_ranges(
-            run.deploy, run.calibration, judges, run.reference, decision, rest=rest
+            run.deploy, run.calibration, judges, run.reference, decisions, rest=rest
         )
         remeasured = remeasure(run.deploy, narrowed, sample)
         run.consider("ranges", run.deploy, remeasured)
         run.consider("rounding", run.deploy, run.calibration, patches=PATCHES[effort])
-        costs = sensitivity(run.deploy, run.best.quantized, judges, decision, rest=rest)
+        costs = sensitivity(run.deploy, run.best.quantized, judges, decisions, rest=rest)
     return Tuned(
         quantized=run.best.quantized,
         steps=tuple(run.steps),
@@ -127,11 +127,13 @@ class _Run:
 
     best: Corrected
 
-    def __init__(self, deploy: DeployGraph, sample: Sequence[Array], decision: Decision) -> None:
+    def __init__(
+        self, deploy: DeployGraph, sample: Sequence[Array], decisions: Sequence[Decision]
+    ) -> None:
         self.patches = 0
         self.moves_biases = False
         self.sample = sample
-        self.decision = decision
+        self.decisions = decisions
         self.reference = np.concatenate(
             [execute(deploy.graph, deploy.reals(batch)) for batch in sample]
         )
@@ -156,7 +158,7 @@ class _Run:
             patches=patches,
             moves_biases=moves_biases,
         )
-        found = divergence(self.reference, made.scores, self.decision)
+        found = total_divergence(self.reference, made.scores, self.decisions)
         is_kept = all(found < step.divergence for step in self.steps)
         step = Step(
             name=name,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from strop.export.ir.graph import Array
+from strop.export.ir.output_names import distinct
 from strop.export.ir.picture import PictureFile
 from strop.export.source.normalization import is_identity
 from strop.export.source.source import Source, sanitized
@@ -16,25 +17,25 @@ Means = tuple[float, ...]
 
 def file_source(
     file: PictureFile,
-    run: Callable[[Array], Array],
+    run: Callable[[Array], Sequence[Array]],
     *,
     name: str,
     normalization: tuple[Means, Means],
-    written: tuple[bytes, int],
+    written: tuple[bytes, tuple[int, ...]],
     engine: str,
 ) -> Source:
     """Put a normalization in front of what runs a file.
 
     Args:
         file: The user's.
-        run: Its own program: float32 [1, C, H, W] or [1, H, W, C], normalized, to one row.
+        run: Its own program: float32 [1, C, H, W] or [1, H, W, C], normalized, to its outputs.
         name: What the artifacts are called.
         normalization: Mean and standard deviation per channel, in 0..255 units.
-        written: The same function as a float32 .tflite of pixels, and the row's length.
+        written: The same function as a float32 .tflite of pixels, and its outputs' sizes.
         engine: What runs it.
     """
     mean, std = normalization
-    tflite, classes = written
+    tflite, sizes = written
 
     def forward(images: Array) -> Array:
         values: Array = np.asarray(images, np.float32)
@@ -43,16 +44,16 @@ def file_source(
         if file.is_nchw:
             values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
         # One by one: a batch that the file leaves open may be fixed further in.
-        rows = [run(values[at : at + 1]).reshape(classes) for at in range(len(values))]
-        return np.stack(rows) if rows else np.empty((0, classes), np.float32)
+        rows = [_row(run(values[at : at + 1]), sizes) for at in range(len(values))]
+        return np.stack(rows) if rows else np.empty((0, sum(sizes)), np.float32)
 
     return Source(
         name=sanitized(name),
         height=file.height,
         width=file.width,
         channels=file.channels,
-        classes=classes,
-        names=file.names,
+        sizes=sizes,
+        names=(file.names[0], *distinct(file.names[1:])),
         mean=mean,
         std=std,
         sha256=file.sha256,
@@ -62,3 +63,9 @@ def file_source(
         tflite=tflite,
         engine=engine,
     )
+
+
+def _row(outputs: Sequence[Array], sizes: Sequence[int]) -> Array:
+    """Put the outputs for one picture one behind the other."""
+    parts = [found.reshape(size) for found, size in zip(outputs, sizes, strict=True)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -45,12 +45,13 @@ class InputResize:
     Attributes:
         rule: How the contract says it.
         crop_fraction: For the rule.
-        whole: The whole model: float32 [1, H, W, C] of any size to its own output.
+        whole: The whole model: float32 [1, H, W, C] of any size to its own outputs; of a Source,
+            to one row of them.
     """
 
     rule: ResizeRule
     crop_fraction: float
-    whole: Callable[[tf.Tensor], tf.Tensor]
+    whole: Callable[[tf.Tensor], Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,13 +61,13 @@ class BehindResize:
     Attributes:
         height: Of its input.
         width: Of its input.
-        call: The rest of the model, float32 [N, height, width, C] to its output.
+        call: The rest of the model, float32 [N, height, width, C] to its outputs.
         rule: STRETCH, or CROP for a layer that keeps the image's aspect.
     """
 
     height: int
     width: int
-    call: Callable[[tf.Tensor], tf.Tensor]
+    call: Callable[[tf.Tensor], list[tf.Tensor]]
     rule: ResizeRule
 
 
@@ -96,11 +97,13 @@ def behind_resize(model: Any, *, where: str) -> BehindResize | None:
         return None
     rest = [one for one in chain if one is not layer]
 
-    def call(images: tf.Tensor) -> tf.Tensor:
+    def call(images: tf.Tensor) -> list[tf.Tensor]:
         values = images
         for one in rest:
             values = one(values, training=False)
-        return values if tail is None else tail(values, training=False)
+        found = values if tail is None else tail(values, training=False)
+        outputs: list[tf.Tensor] = keras.tree.flatten(found)
+        return outputs
 
     keeps_aspect = getattr(layer, "crop_to_aspect_ratio", False)
     return BehindResize(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.utils.naming import to_snake_case
 from numpy.typing import NDArray
 
+from strop.export.ir.output_names import chosen_outputs, distinct
 from strop.export.source.input_layers import BehindResize, InputResize, behind_resize
 from strop.export.source.keras_files import HALF_PRECISION
 from strop.export.source.memory_limits import check_sizes
@@ -23,25 +26,25 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Network:
-    """One model with one input and one output.
+    """One model with one input and one output, or several.
 
     Attributes:
-        call: The model in inference; takes `input_shape` in `input_dtype`.
+        call: The model in inference; takes `input_shape` in `input_dtype`, and gives a list.
         input_shape: With the batch; None where it is free.
         input_dtype: TensorFlow's name of it.
-        output_shape: With the batch; None where it is free.
-        names: Of input and output, as who made the model calls them.
+        output_shapes: Of each output, with the batch; None where it is free.
+        names: Of the input and of each output, as who made the model calls them.
         weights: Path and value of each variable, in the model's order.
         content: Hashed instead of weights where there are none (a frozen SavedModel).
         resize: What the model does to an image of any size in front of `call`; None for nothing.
         model: The Keras model; None of a SavedModel.
     """
 
-    call: Callable[[tf.Tensor], tf.Tensor]
+    call: Callable[[tf.Tensor], list[tf.Tensor]]
     input_shape: Shape
     input_dtype: str
-    output_shape: Shape
-    names: tuple[str, str]
+    output_shapes: tuple[Shape, ...]
+    names: tuple[str, ...]
     weights: Callable[[], Iterator[tuple[str, Array]]]
     content: bytes = b""
     resize: InputResize | None = None
@@ -57,7 +60,7 @@ def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
         is_sized: The user names the size of an open input, so that the layer stays.
 
     Raises:
-        SourceError: Not built, not one input and one output, or layers that compute in
+        SourceError: Not built, not one input, or layers that compute in
             half precision.
     """
     inputs = getattr(model, "inputs", None)
@@ -68,16 +71,16 @@ def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
             " keras.Input((H, W, 3)) as its first layer, or wrap it in a functional model"
         )
     check_single(where, "input", {tensor.name: tensor.shape for tensor in inputs})
-    check_single(where, "output", {tensor.name: tensor.shape for tensor in outputs})
     _check_float32(model, where)
     check_sizes(_results(model), where)
 
     # The structure that the model was made with; Keras warns of any other.
     structure = None if isinstance(model, keras.Sequential) else model.input
 
-    def call(images: tf.Tensor) -> tf.Tensor:
+    def call(images: tf.Tensor) -> list[tf.Tensor]:
         packed = keras.tree.pack_sequence_as(structure, [images])
-        return keras.tree.flatten(model(packed, training=False))[0]
+        found: list[tf.Tensor] = keras.tree.flatten(model(packed, training=False))
+        return found
 
     def weights() -> Iterator[tuple[str, Array]]:
         # Not `variables`: random seeds and metrics are no part of the function.
@@ -88,7 +91,7 @@ def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
         call=call,
         input_shape=tuple(inputs[0].shape),
         input_dtype=str(inputs[0].dtype),
-        output_shape=tuple(outputs[0].shape),
+        output_shapes=tuple(tuple(tensor.shape) for tensor in outputs),
         names=_names(model),
         weights=weights,
         model=model,
@@ -97,14 +100,30 @@ def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
     return network if behind is None else _behind(network, behind)
 
 
-def _names(model: Any) -> tuple[str, str]:
-    """Of input and output; Keras names an output by the layer that makes it.
+def _names(model: Any) -> tuple[str, ...]:
+    """Of input and outputs; Keras names an output by the layer that makes it.
 
-    What Keras counts up in a process for inputs without a name is none.
+    What Keras counts up in a process for inputs without a name is none. Of several outputs, those
+    of a dict are called by its keys, and those of layers that nobody named by their places.
     """
     name = model.inputs[0].name
     image = "image" if name.startswith("keras_tensor") else name
-    return image, (getattr(model, "output_names", None) or [model.layers[-1].name])[0]
+    made_by = getattr(model, "output_names", None) or [model.layers[-1].name]
+    if len(model.outputs) == 1:
+        return image, made_by[0]
+    if isinstance(model.output, dict):
+        return image, *map(str, sorted(model.output))
+    named = zip(made_by, model.outputs, strict=True)
+    return image, *distinct(
+        [_output_name(name, tensor, place) for place, (name, tensor) in enumerate(named)]
+    )
+
+
+def _output_name(name: str, tensor: Any, place: int) -> str:
+    """The layer's name; of one that Keras named itself, which counts up in a process, a place."""
+    layer = getattr(getattr(tensor, "_keras_history", None), "operation", None)
+    usual = to_snake_case(type(layer).__name__)
+    return f"output_{place}" if re.fullmatch(rf"{usual}(_\d+)?", name) else name
 
 
 def _behind(network: Network, behind: BehindResize) -> Network:
@@ -175,3 +194,30 @@ def _check_float32(layer: Any, where: str) -> None:
         )
     for inner in getattr(layer, "layers", ()):
         _check_float32(inner, where)
+
+
+def with_outputs(network: Network, wanted: Sequence[str], *, where: str) -> Network:
+    """Return the network with some of its outputs only.
+
+    Raises:
+        SourceError: It has no output of such a name.
+    """
+    places = chosen_outputs(network.names[1:], wanted, where=where)
+    if len(places) == len(network.output_shapes):
+        return network
+    call, resize = network.call, network.resize
+
+    def some(images: tf.Tensor) -> list[tf.Tensor]:
+        found = call(images)
+        return [found[place] for place in places]
+
+    if resize is not None:
+        whole = resize.whole
+        resize = replace(resize, whole=lambda images: [whole(images)[place] for place in places])
+    return replace(
+        network,
+        call=some,
+        output_shapes=tuple(network.output_shapes[place] for place in places),
+        names=(network.names[0], *(network.names[1 + place] for place in places)),
+        resize=resize,
+    )

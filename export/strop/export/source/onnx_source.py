@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def onnx_source(
     mean: Normalization,
     std: Normalization,
     size: tuple[int, int] | None,
+    outputs: Sequence[str] = (),
 ) -> Source:
     """Take an .onnx with a normalization in front of it.
 
@@ -37,26 +39,28 @@ def onnx_source(
         mean: What to subtract from the pixels in front of the model.
         std: What to divide by after that.
         size: Height and width in pixels, for a model that leaves them open.
+        outputs: Which ones; none for all.
 
     Raises:
         SourceError: strop cannot read it, or a setting does not fit.
     """
-    file = open_onnx(path, size=size)
+    file = open_onnx(path, size=size, outputs=outputs)
     means, stds = of_picture(file, mean, std)
     written = as_tflite(file, mean=means, std=stds)
     session = _session(file)
     dtype = np.uint8 if file.takes_bytes else np.float32
 
-    def run(images: Array) -> Array:
-        row: Array = session.run(None, {file.names[0]: images.astype(dtype)})[0]
-        return row
+    def run(images: Array) -> list[Array]:
+        given = {file.names[0]: images.astype(dtype)}
+        found: list[Array] = session.run(list(file.names[1:]), given)
+        return found
 
     source = file_source(
         file,
         run,
         name=name,
         normalization=(means, stds),
-        written=(written.tflite, written.classes),
+        written=(written.tflite, written.sizes),
         engine="onnxruntime",
     )
     return replace(source, facts=with_notes(source.facts, *_notes(file)))

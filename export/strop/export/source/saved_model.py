@@ -33,14 +33,16 @@ def saved_model_network(folder: Path) -> Network:
 
     Raises:
         SourceError: Not a SavedModel, an operation in it that strop does not run, TensorFlow
-            cannot load it, no such signature, or not one input and one output.
+            cannot load it, no such signature, or not one input.
     """
     file = read_saved_model(folder)
     inputs, outputs = dict(file.signature.inputs), dict(file.signature.outputs)
     check_single(str(folder), "input", {name: _shape(info) for name, info in inputs.items()})
-    check_single(str(folder), "output", {name: _shape(info) for name, info in outputs.items()})
-    ((image, taken),), ((scores, returned),) = inputs.items(), outputs.items()
-    serving = _vetted(file, returned.name)
+    if not outputs:
+        raise SourceError(f"{folder}: no output; needed is a function that returns scores")
+    ((image, taken),) = inputs.items()
+    returned = [outputs[name] for name in sorted(outputs)]  # a signature has no order of its own
+    serving = _vetted(file, [info.name for info in returned])
     try:
         with native_stderr_dropped():  # what is wrong, the exception says in one line
             variables = _restored(file, serving)
@@ -53,10 +55,14 @@ def saved_model_network(folder: Path) -> Network:
     input_shape = _shape(taken)
     is_batch_fixed = bool(input_shape) and input_shape[0] is not None
 
-    def call(images: tf.Tensor) -> tf.Tensor:
+    def call(images: tf.Tensor) -> list[tf.Tensor]:
         if is_batch_fixed and images.shape[0] != input_shape[0]:
-            spec = tf.TensorSpec(None, _dtype(returned))
-            return tf.map_fn(lambda image: serve(image[None])[0], images, fn_output_signature=spec)
+            specs = [tf.TensorSpec(None, _dtype(info)) for info in returned]
+            return tf.map_fn(  # type: ignore[no-any-return]
+                lambda image: [found[0] for found in serve(image[None])],
+                images,
+                fn_output_signature=specs,
+            )
         return serve(images)
 
     def weights() -> Iterator[tuple[str, Array]]:
@@ -67,17 +73,17 @@ def saved_model_network(folder: Path) -> Network:
         call=call,
         input_shape=input_shape,
         input_dtype=_dtype(taken).name,
-        output_shape=_shape(returned),
-        names=(image, scores),
+        output_shapes=tuple(map(_shape, returned)),
+        names=(image, *sorted(outputs)),
         weights=weights,
         content=b"" if variables else file.path.read_bytes(),
     )
 
 
-def _vetted(file: SavedModelFile, output: str) -> Reached:
+def _vetted(file: SavedModelFile, outputs: list[str]) -> Reached:
     """Check what serving runs, and the initializers, though strop does not run these."""
     where = str(file.folder)
-    serving = reach(file.graph_def, [output], where=where)
+    serving = reach(file.graph_def, outputs, where=where)
     check_operations(serving, SERVING, where=where, part=SIGNATURE)
     check_constants(serving, size_bytes=file.size_bytes, where=where)
     initializing = reach(file.graph_def, list(file.initializers), where=where)
@@ -146,8 +152,9 @@ def _read(graph: tf.Graph, node: Any) -> tf.Tensor:
 
 def _function(
     file: SavedModelFile, serving: Reached, variables: dict[str, tf.Variable]
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    (taken,), (returned,) = file.signature.inputs.values(), file.signature.outputs.values()
+) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    (taken,) = file.signature.inputs.values()
+    returned = [info.name for _, info in sorted(file.signature.outputs.items())]
     graph_def = _widen_half(pruned(file.graph_def, serving))
     for function in graph_def.library.function:
         context.context().add_function_def(function)
@@ -160,19 +167,19 @@ def _function(
         },
     )
 
-    def serve(images: tf.Tensor) -> tf.Tensor:
+    def serve(images: tf.Tensor) -> list[tf.Tensor]:
         feeds = {taken.name: images}
         for name, variable in variables.items():
             value = variable.read_value()  # also where unused: it makes the variable known
             feeds[f"{name}:0"] = variable.handle if name in by_handle else value
         feeds = {name: tf.convert_to_tensor(value) for name, value in feeds.items()}
-        (scores,) = tf.graph_util.import_graph_def(graph_def, feeds, [returned.name], name="")
-        return scores
+        found: list[tf.Tensor] = tf.graph_util.import_graph_def(graph_def, feeds, returned, name="")
+        return found
 
     spec = tf.TensorSpec(_shape(taken) or None, _dtype(taken))
     traced = tf.function(serve, autograph=False, input_signature=[spec])
     traced.get_concrete_function()  # or the first call would find what is wrong with the graph
-    called: Callable[[tf.Tensor], tf.Tensor] = traced
+    called: Callable[[tf.Tensor], list[tf.Tensor]] = traced
     return called
 
 

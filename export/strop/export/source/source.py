@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A model with one image in and one row of scores out.
+    """A model with one image in and one row of scores out, or several.
 
     Attributes:
         name: What its artifacts are called; letters, digits, ".", "_" and "-" only.
         height: Input height in pixels.
         width: Input width in pixels.
         channels: 3 (RGB) or 1 (grey).
-        classes: Length of a row of scores.
-        names: Of input and output, as who made the model calls them.
+        sizes: How many scores each output has; in a row they stand one behind the other.
+        names: Of the input and of each output, as who made the model calls them.
         mean: Per channel, in 0..255 units; subtracted in front of the model.
         std: Per channel, in 0..255 units, > 0; divided by in front of the model.
         sha256: Of the weights, in hex, see `strop.export.source.loaded_network.weights_sha256`;
@@ -40,9 +40,11 @@ class Source:
         takes_pixels: Whether the model is fed with pixels 0..255 elsewhere too; else with
             (pixel - mean) / std.
         forward: float32 [N, height, width, channels], pixels 0..255, to float32
-            [N, classes]: the model's own output, `mean` and `std` applied inside. TensorFlow's
+            [N, classes]: the model's own outputs, `mean` and `std` applied inside. TensorFlow's
             tensors, which run eagerly; of an .onnx and a .tflite NumPy arrays. `scores` and
             `compiled` run either on arrays, once and often.
+        apart: `forward` with a tuple of float32 [N, size], one per output; None of one output, and
+            of an .onnx and a .tflite.
         resize: What the model itself does to an image of any size before that, `whole`
             [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
         model: The Keras model that it is, without `mean` and `std`; None of all others.
@@ -60,13 +62,14 @@ class Source:
     height: int
     width: int
     channels: int
-    classes: int
-    names: tuple[str, str]
+    sizes: tuple[int, ...]
+    names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     sha256: str
     takes_pixels: bool
     forward: Callable[[Any], Any]
+    apart: Callable[[Any], Any] | None = None
     resize: InputResize | None = None
     model: Any = None
     file: Path | None = None
@@ -76,6 +79,22 @@ class Source:
     facts: FileFacts = NO_FACTS
     # Not taken over by `replace`: another `forward` has other graphs.
     graphs: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
+
+    @property
+    def classes(self) -> int:
+        """Length of a row of scores."""
+        return sum(self.sizes)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.names[1:]
+
+    @property
+    def columns(self) -> tuple[slice, ...]:
+        """Where in a row of scores each output stands."""
+        ends = [sum(self.sizes[: at + 1]) for at in range(len(self.sizes))]
+        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
 
     def scores(self, images: Array) -> Array:
         """Run the model once: [N, height, width, channels], pixels, to float32 [N, classes]."""
@@ -114,14 +133,17 @@ class Source:
 
         if "batch_of_one" not in self.graphs:
             shape = (1, self.height, self.width, self.channels)
+            run = self.apart or self.forward
             variables = () if self.model is None else self.model.variables
-            self.graphs["batch_of_one"] = frozen(
-                self.forward, shape, where=self.name, variables=variables
-            )
+            self.graphs["batch_of_one"] = frozen(run, shape, where=self.name, variables=variables)
         return self.graphs["batch_of_one"]
 
     def __repr__(self) -> str:
         sides = f"{self.height}x{self.width}x{self.channels}"
+        if len(self.sizes) > 1:
+            named = zip(self.outputs, self.sizes, strict=True)
+            listed = ", ".join(f"{name} {size}" for name, size in named)
+            return f"<Source {self.name}: {sides}, outputs {listed}>"
         return f"<Source {self.name}: {sides}, {self.classes} classes>"
 
 
@@ -132,6 +154,7 @@ def load_model_file(
     mean: Normalization = None,
     std: Normalization = None,
     size: tuple[int, int] | None = None,
+    outputs: Sequence[str] = (),
 ) -> Source:
     """Load a model from a .keras or HDF5 file, an .onnx, a float .tflite or a SavedModel folder.
 
@@ -142,10 +165,11 @@ def load_model_file(
             says itself, or 0.
         std: What to divide by after that; None likewise, or 1.
         size: Height and width in pixels, for a model that leaves them open.
+        outputs: Names of those that are wanted; none for all.
 
     Raises:
-        SourceError: It cannot be read, holds code, or is not one image in and one row of
-            scores out; or the settings do not fit it.
+        SourceError: It cannot be read, holds code, or is not one image in and rows of scores
+            out; or the settings do not fit it.
     """
     path = Path(path)
     if not path.exists():
@@ -158,14 +182,14 @@ def load_model_file(
     if kind is FileKind.ONNX:
         from strop.export.source.onnx_source import onnx_source
 
-        return onnx_source(path, name=name, mean=mean, std=std, size=size)
+        return onnx_source(path, name=name, mean=mean, std=std, size=size, outputs=outputs)
     if kind is FileKind.TFLITE:
         from strop.export.source.tflite_source import tflite_source
 
-        return tflite_source(path, name=name, mean=mean, std=std, size=size)
+        return tflite_source(path, name=name, mean=mean, std=std, size=size, outputs=outputs)
     quiet_tensorflow()  # before anything imports it in its own, loud way
     from strop.export.source.keras_files import open_keras
-    from strop.export.source.loaded_network import keras_network
+    from strop.export.source.loaded_network import keras_network, with_outputs
     from strop.export.source.saved_model import saved_model_network
     from strop.export.source.tensorflow_source import tensorflow_source
 
@@ -173,6 +197,7 @@ def load_model_file(
         network = saved_model_network(path)
     else:
         network = keras_network(open_keras(path), where=str(path), is_sized=size is not None)
+    network = with_outputs(network, outputs, where=str(path))
     found = tensorflow_source(network, where=str(path), name=name, mean=mean, std=std, size=size)
     return replace(found, file=path)
 
@@ -184,6 +209,7 @@ def from_keras_model(
     mean: Normalization = None,
     std: Normalization = None,
     size: tuple[int, int] | None = None,
+    outputs: Sequence[str] = (),
     takes_pixels: bool | None = None,
 ) -> Source:
     """Take a Keras model that is in memory; it is neither copied nor changed.
@@ -194,6 +220,7 @@ def from_keras_model(
         mean: What to subtract from the pixels in front of the model.
         std: What to divide by after that.
         size: Height and width in pixels, for a model that leaves them open.
+        outputs: Names of those that are wanted; none for all.
         takes_pixels: Whether `mean` and `std` belong to the model, for those who use it; None
             where it takes what they make of the pixels, if they are given.
 
@@ -201,10 +228,11 @@ def from_keras_model(
         SourceError: As `load_model_file`.
     """
     quiet_tensorflow()
-    from strop.export.source.loaded_network import keras_network
+    from strop.export.source.loaded_network import keras_network, with_outputs
     from strop.export.source.tensorflow_source import tensorflow_source
 
     network = keras_network(model, where=name, is_sized=size is not None)
+    network = with_outputs(network, outputs, where=name)
     source = tensorflow_source(network, where=name, name=name, mean=mean, std=std, size=size)
     return source if takes_pixels is None else replace(source, takes_pixels=takes_pixels)
 

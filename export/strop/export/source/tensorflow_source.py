@@ -39,7 +39,7 @@ def tensorflow_source(
         size: Height and width in pixels, for a model that leaves them open.
 
     Raises:
-        SourceError: It is not one image in and one row of scores out, or a setting does not fit.
+        SourceError: It is not one image in and rows of scores out, or a setting does not fit.
     """
     height, width, channels = _input_size(network, size, where)
     means, stds = per_channel(mean, std, channels, where=where)
@@ -55,7 +55,7 @@ def tensorflow_source(
         values = images if takes_pixels else (images - means) / stds
         return tf.cast(values, network.input_dtype)
 
-    def run(images: tf.Tensor) -> tf.Tensor:
+    def run(images: tf.Tensor) -> list[tf.Tensor]:
         try:
             return network.call(normalized(images))
         except LOAD_ERRORS as err:
@@ -64,33 +64,38 @@ def tensorflow_source(
                 " pass the --size that it was trained for, or save it again"
             ) from err
 
-    output_shape = network.output_shape
-    if None in output_shape[1:] or not output_shape:
-        output_shape = _probe(run, (1, height, width, channels), where)
-    classes = _classes(output_shape, where)
+    shapes = network.output_shapes
+    if any(None in shape[1:] or not shape for shape in shapes):
+        shapes = _probe(run, (1, height, width, channels), where)
+    named = zip(network.names[1:], shapes, strict=True)
+    sizes = tuple(_classes(shape, where, name, len(shapes)) for name, shape in named)
+
+    def apart(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return _rows(run(images), sizes)
 
     def forward(images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.reshape(run(images), (-1, classes)), tf.float32)
+        return _joined(apart(images))
 
     return Source(
         name=sanitized(name),
         height=height,
         width=width,
         channels=channels,
-        classes=classes,
+        sizes=sizes,
         names=network.names,
         mean=means,
         std=stds,
         sha256=sha256,
         takes_pixels=takes_pixels,
         forward=forward,
-        resize=_on_pixels(network.resize, normalized, classes),
+        apart=apart if len(sizes) > 1 else None,
+        resize=_on_pixels(network.resize, normalized, sizes),
         model=network.model,
     )
 
 
 def _on_pixels(
-    resize: InputResize | None, normalized: Callable[[tf.Tensor], tf.Tensor], classes: int
+    resize: InputResize | None, normalized: Callable[[tf.Tensor], tf.Tensor], sizes: tuple[int, ...]
 ) -> InputResize | None:
     """Let the whole model take pixels and give one row of scores per image."""
     if resize is None:
@@ -98,9 +103,20 @@ def _on_pixels(
     model = resize.whole
 
     def whole(images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.reshape(model(normalized(images)), (-1, classes)), tf.float32)
+        return _joined(_rows(model(normalized(images)), sizes))
 
     return replace(resize, whole=whole)
+
+
+def _rows(outputs: list[tf.Tensor], sizes: tuple[int, ...]) -> tuple[tf.Tensor, ...]:
+    """Give each output one row of scores per image."""
+    pairs = zip(outputs, sizes, strict=True)
+    return tuple(tf.cast(tf.reshape(found, (-1, size)), tf.float32) for found, size in pairs)
+
+
+def _joined(rows: tuple[tf.Tensor, ...]) -> tf.Tensor:
+    """Put the outputs one behind the other."""
+    return rows[0] if len(rows) == 1 else tf.concat(rows, 1)
 
 
 def _input_size(network: Network, size: tuple[int, int] | None, where: str) -> tuple[int, int, int]:
@@ -142,20 +158,25 @@ def _input_size(network: Network, size: tuple[int, int] | None, where: str) -> t
     return height, width, channels
 
 
-def _probe(run: Callable[[tf.Tensor], tf.Tensor], shape: Shape, where: str) -> Shape:
-    """Find the output's shape at this input size by running the model once."""
+def _probe(
+    run: Callable[[tf.Tensor], list[tf.Tensor]], shape: Shape, where: str
+) -> tuple[Shape, ...]:
+    """Find the outputs' shapes at this input size by running the model once."""
     frozen(run, shape, where=where)  # checks the results' sizes
-    return tuple(run(tf.zeros(shape)).shape)
+    return tuple(tuple(found.shape) for found in run(tf.zeros(shape)))
 
 
-def _classes(shape: Shape, where: str) -> int:
+def _classes(shape: Shape, where: str, name: str, outputs: int) -> int:
     """Read the length of a row of scores: [N, classes], or a convolution's [N, 1, 1, classes]."""
     classes = shape[-1] if shape else None
     is_row = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
     if not is_row or not classes:
+        which, cut = "the output", ", or cut off what follows them"
+        if outputs > 1:
+            which, cut = f"output {name!r}", ", or leave it out with --outputs"
         raise SourceError(
-            f"{where}: the output is {shape}; needed is one row of scores per image, (None,"
+            f"{where}: {which} is {shape}; needed is one row of scores per image, (None,"
             " classes) or (None, 1, 1, classes); end the model with GlobalAveragePooling2D and"
-            " Dense, or cut off what follows them"
+            f" Dense{cut}"
         )
     return classes

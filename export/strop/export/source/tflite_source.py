@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -31,6 +32,7 @@ def tflite_source(
     mean: Normalization,
     std: Normalization,
     size: tuple[int, int] | None,
+    outputs: Sequence[str] = (),
 ) -> Source:
     """Take a float .tflite with a normalization in front of it.
 
@@ -41,11 +43,12 @@ def tflite_source(
             itself, or 0.
         std: What to divide by after that; None likewise, or 1.
         size: Height and width in pixels, for a model that leaves them open.
+        outputs: Which ones; none for all.
 
     Raises:
         SourceError: strop cannot start from it, or a setting does not fit.
     """
-    file = open_tflite(path, size=size)
+    file = open_tflite(path, size=size, outputs=outputs)
     facts = facts_of_tflite(path)
     mean = facts.mean if mean is None else mean
     std = facts.std if std is None else std
@@ -90,15 +93,15 @@ class _Opened:
                     f"{file.path}: LiteRT does not take it ({in_one_line(err)}); convert it again"
                 ) from err
         (self._image,) = self._interpreter.get_input_details()
-        (self._result,) = self._interpreter.get_output_details()
+        details = self._interpreter.get_output_details()
+        self._results = [details[place] for place in file.outputs]
 
-    def run(self, images: Array) -> Array:
+    def run(self, images: Array) -> list[Array]:
         with self._lock, self._at_work:
             given: Any = images.astype(self._image["dtype"])
             self._interpreter.set_tensor(self._image["index"], given)
             self._interpreter.invoke()
-            row: Array = self._interpreter.get_tensor(self._result["index"])
-        return row
+            return [self._interpreter.get_tensor(each["index"]) for each in self._results]
 
 
 def _interpreter(file: FloatTflite, resolver: OpResolverType) -> Interpreter:

@@ -78,6 +78,11 @@ def make(job: Job) -> Made:
         count = _count(source, Path(scratch))
         folder = Path(scratch, "export")
         options = resolve(replace(job.request, output=folder), source)
+        if options.outputs:
+            raise SourceError(
+                f"{source.name}: has several outputs ({', '.join(source.outputs)}), and a sweep"
+                " compares by one; choose it with --outputs"
+            )
         certificate = export(source, options).certificate
         results = tuple(_result(folder, each, certificate.images) for each in certificate.verdicts)
         files = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))

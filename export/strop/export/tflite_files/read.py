@@ -1,4 +1,4 @@
-"""Writes a vetted .tflite anew: batch 1, NHWC, pixels in, one row of results out."""
+"""Writes a vetted .tflite anew: batch 1, NHWC, pixels in, rows of results out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VALUE_BYTES = {
 
 def as_tflite(
     file: FloatTflite, *, mean: Sequence[float], std: Sequence[float]
-) -> tuple[bytes, int]:
+) -> tuple[bytes, tuple[int, ...]]:
     """Write a model with a normalization of the pixels in front.
 
     Args:
@@ -39,31 +39,35 @@ def as_tflite(
         std: Per channel, what they are divided by after that.
 
     Returns:
-        A .tflite, float32 [1, H, W, C], pixels 0..255, to float32 [1, classes]; and classes.
+        A .tflite, float32 [1, H, W, C], pixels 0..255, to float32 [1, size] for each output; and
+        their sizes.
 
     Raises:
-        SourceError: LiteRT does not run it, or its result is no row of scores.
+        SourceError: LiteRT does not run it, or a result is no row of scores.
     """
     model = pinned(file)
     (subgraph,) = model.subgraphs
-    own, result = int(subgraph.inputs[0]), int(subgraph.outputs[0])
-    classes = _classes(file, model, result)
+    own = int(subgraph.inputs[0])
+    results = [int(subgraph.outputs[place]) for place in file.outputs]
+    named = zip(file.names[1:], results, strict=True)
+    sizes = tuple(_size(file, model, name, result) for name, result in named)
     rewrite = _Rewrite(model)
     if file.takes_bytes:
         rewrite.drop_casts(own)
     image = rewrite.put_pixels(file, own, mean, std)
     rewrite.cancel_transposes()
-    result = rewrite.flatten(result, (1, classes))
+    pairs = zip(results, sizes, strict=True)
+    rows = [rewrite.flatten(result, (1, size)) for result, size in pairs]
     tensors = subgraph.tensors
     names = unique_names(tensors, {at for at in range(len(tensors)) if is_constant(model, at)})
-    operators = _in_use(subgraph.operators, result)
+    operators = _in_use(subgraph.operators, rows)
     _check_constants(file, model, operators)
-    return cut_out(model, operators, names, (image,), (result,)), classes
+    return cut_out(model, operators, names, (image,), rows), sizes
 
 
-def _in_use(operators: Sequence[Any], result: int) -> list[Any]:
-    """The operators that the result is computed by, in order."""
-    wanted = {result}
+def _in_use(operators: Sequence[Any], results: Sequence[int]) -> list[Any]:
+    """The operators that the results are computed by, in order."""
+    wanted = set(results)
     kept = []
     for operator in reversed(operators):
         if not wanted.isdisjoint(indices_of(operator.outputs)):
@@ -87,16 +91,17 @@ def _check_constants(file: FloatTflite, model: Any, operators: Sequence[Any]) ->
             )
 
 
-def _classes(file: FloatTflite, model: Any, result: int) -> int:
+def _size(file: FloatTflite, model: Any, name: str, result: int) -> int:
     (subgraph,) = model.subgraphs
-    where = f"{file.path}: output {file.names[1]}"
+    where = f"{file.path}: output {name}"
     if not any(result in indices_of(operator.outputs) for operator in subgraph.operators):
         raise SourceError(f"{where} does not depend on the picture")
     shape = indices_of(subgraph.tensors[result].shape)
     if len(shape) < 2 or shape[0] != 1 or max(shape) != prod(shape):
         raise SourceError(
             f"{where} is {tuple(shape)}; needed is one row of scores per image, (N, classes) or (N,"
-            " 1, 1, classes); convert the model with global pooling and a dense layer at its end"
+            " 1, 1, classes); convert the model with global pooling and a dense layer at its end,"
+            " or leave the output out with --outputs"
         )
     return prod(shape)
 

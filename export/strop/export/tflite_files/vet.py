@@ -10,6 +10,7 @@ https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_traini
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from ai_edge_litert.interpreter import Interpreter
 
 from strop.engine_watch import EngineAtWork
+from strop.export.ir.output_names import chosen_outputs, distinct
 from strop.export.ir.picture import PictureFile, picture_of
 from strop.export.ir.tflite_bytes import packed, unpacked
 from strop.export.ir.tflite_names import layer_name
@@ -48,7 +50,13 @@ FLATBUFFER_ERRORS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FloatTflite(PictureFile):
-    """A vetted .tflite: float32 between picture and result; its names are the signature's."""
+    """A vetted .tflite: float32 between picture and result; its names are the signature's.
+
+    Attributes:
+        outputs: Places of the outputs that are wanted among those that the file has.
+    """
+
+    outputs: tuple[int, ...] = (0,)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -58,29 +66,36 @@ class FloatTflite(PictureFile):
         return 1, self.height, self.width, self.channels
 
 
-def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTflite:
+def open_tflite(
+    path: Path, *, size: tuple[int, int] | None = None, outputs: Sequence[str] = ()
+) -> FloatTflite:
     """Read a .tflite and check that strop can start from it.
 
     Args:
         path: The file.
         size: Height and width in pixels, for a model that leaves them open.
+        outputs: Names of those that are wanted; none for all.
 
     Raises:
         SourceError: It is damaged, quantized, holds what no int8 file can, or does not take one
-            picture and return one result.
+            picture and return such results.
     """
     content = _checked(path)
     refused = _refused_by_litert(content, path)
     try:
         model = unpacked(content)
         subgraph = _only_graph(model, path)
-        image, result = _single_ends(model, subgraph, path)
+        image = _single_input(subgraph, path)
+        results = indices_of(subgraph.outputs)
         check_operators(model, subgraph, path)
         check_order(model, subgraph, image, path)
         takes_bytes = _takes_bytes(model, subgraph, image, path)
-        _check_result(subgraph.tensors[result], path)
+        taken, *given = _names(model, subgraph, image, results)
+        places = chosen_outputs(given, outputs, where=str(path))
+        for place in places:
+            _check_result(subgraph.tensors[results[place]], path)
         float32_content = packed(model) if widen_weights(model, path) else content
-        names = _names(model, subgraph, image, result)
+        names = (taken, *(given[place] for place in places))
         picture = picture_of(
             sides_of(subgraph.tensors[image]),
             size,
@@ -97,6 +112,7 @@ def open_tflite(path: Path, *, size: tuple[int, int] | None = None) -> FloatTfli
         float32_content=float32_content,
         names=names,
         takes_bytes=takes_bytes,
+        outputs=places,
         is_nchw=picture.is_nchw,
         height=picture.height,
         width=picture.width,
@@ -145,15 +161,14 @@ def _only_graph(model: Any, path: Path) -> Any:
     return subgraph
 
 
-def _single_ends(model: Any, subgraph: Any, path: Path) -> tuple[int, int]:
-    for what, found in (("input", subgraph.inputs), ("output", subgraph.outputs)):
-        if len(found) != 1:
-            listed = ", ".join(described(subgraph.tensors[index]) for index in found)
-            raise SourceError(
-                f"{path}: {len(found)} {what}s ({listed[:300]}), needed is one; convert a model"
-                f" with a single {what}"
-            )
-    return int(subgraph.inputs[0]), int(subgraph.outputs[0])
+def _single_input(subgraph: Any, path: Path) -> int:
+    if len(subgraph.inputs) != 1:
+        listed = ", ".join(described(subgraph.tensors[index]) for index in subgraph.inputs)
+        raise SourceError(
+            f"{path}: {len(subgraph.inputs)} inputs ({listed[:300]}), needed is one; convert a"
+            " model with a single input"
+        )
+    return int(subgraph.inputs[0])
 
 
 def _takes_bytes(model: Any, subgraph: Any, image: int, path: Path) -> bool:
@@ -178,11 +193,14 @@ def _check_result(tensor: Any, path: Path) -> None:
         )
 
 
-def _names(model: Any, subgraph: Any, image: int, result: int) -> tuple[str, str]:
-    """Input's and output's, of the signature if there is one."""
+def _names(model: Any, subgraph: Any, image: int, results: Sequence[int]) -> tuple[str, ...]:
+    """Input's and outputs', of the signature if there is one."""
     signatures = [each for each in model.signatureDefs or () if not each.subgraphIndex]
     names = []
-    for index, maps, default in ((image, "inputs", "image"), (result, "outputs", "scores")):
+    ends = [(image, "inputs", "image")]
+    for place, result in enumerate(results):
+        ends.append((result, "outputs", "scores" if len(results) == 1 else f"output_{place}"))
+    for index, maps, default in ends:
         signed = [
             entry.name
             for each in signatures
@@ -191,7 +209,7 @@ def _names(model: Any, subgraph: Any, image: int, result: int) -> tuple[str, str
         ]
         own = text_of(signed[0]) if signed else layer_name(name_of(subgraph.tensors[index]))
         names.append(own or default)
-    return names[0], names[1]
+    return names[0], *distinct(names[1:])
 
 
 def _line(err: BaseException) -> str:

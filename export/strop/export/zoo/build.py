@@ -68,7 +68,12 @@ def _whole_model(spec: ModelSpec) -> Source:
     member = spec.architecture
     if member is None:
         return load_model_file(
-            spec.model, name=spec.name, mean=spec.mean, std=spec.std, size=spec.size
+            spec.model,
+            name=spec.name,
+            mean=spec.mean,
+            std=spec.std,
+            size=spec.size,
+            outputs=spec.outputs,
         )
     model = with_fresh_names(lambda: keras_model(spec))
     mean: float | Sequence[float] = member.mean

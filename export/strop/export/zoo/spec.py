@@ -41,6 +41,7 @@ class ModelSpec:
         mean: File, or weights of PyTorch: subtracted from the pixels, in 0..255 units; one
             number, or one per channel.
         std: File, or weights of PyTorch: what they are divided by after that.
+        outputs: File: names of the outputs that are wanted; none for all.
 
     Raises:
         SourceError: A setting of the zoo is given for a file, or one of a file for the zoo.
@@ -56,6 +57,7 @@ class ModelSpec:
     is_headless: bool = False
     mean: float | Sequence[float] | None = None
     std: float | Sequence[float] | None = None
+    outputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         unfit: tuple[str, ...] = OF_ZOO
@@ -64,6 +66,10 @@ class ModelSpec:
             # timm has trained some networks on images that it normalized in another way.
             unfit = () if self.is_torch else OF_FILES
             reason = "a network of the zoo, whose input is known"
+            if self.outputs:
+                raise SourceError(
+                    f"{self.model}: a network of the zoo has one output; leave out --outputs"
+                )
         given = [f"--{name}" for name in unfit if getattr(self, name) is not None]
         if given:
             raise SourceError(f"{self.model}: {', '.join(given)} given for {reason}")

@@ -14,6 +14,7 @@ from strop.runtime.records.typed_json import fields_of
 
 MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts memory
 MAX_CLASSES = 1_000_000
+MAX_OUTPUTS = 1_000
 CROP_FRACTION = 0.875  # 224 of 256, the usual evaluation of ImageNet models
 
 
@@ -62,6 +63,25 @@ class Task(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OutputContract:
+    """What one of several outputs is.
+
+    Attributes:
+        name: As who made the model calls it.
+        activation: What turns its scores into probabilities.
+        labels: As of a Contract.
+        task: What its scores are.
+        thresholds: As of a Contract.
+    """
+
+    name: str
+    activation: Activation = Activation.NONE
+    labels: tuple[str, ...] = ()
+    task: Task | None = None
+    thresholds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Contract:
     """What goes into an artifact and what comes out of it.
 
@@ -84,6 +104,8 @@ class Contract:
         task: What the scores are; None where it follows from them, see `decision_of`.
         thresholds: Of a BINARY or MULTILABEL task, in the unit of the scores after
             `activation`: one number, or one per score; empty for the usual one.
+        outputs: What each output is, in the artifact's order, where there are several; then
+            activation, labels, task and thresholds say nothing.
         source: Name of the model that the artifact was made from.
         source_sha256: Hash of the model's weights, hex; empty if unknown.
         strop_version: Version that wrote the artifact; empty if strop did not.
@@ -103,6 +125,7 @@ class Contract:
     labels: tuple[str, ...] = ()
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
+    outputs: tuple[OutputContract, ...] = ()
     source: str = ""
     source_sha256: str = ""
     strop_version: str = ""
@@ -118,13 +141,30 @@ class Contract:
                 )
         if min(self.std) <= 0:
             raise ContractError(f"std is {list(self.std)}; every value must be > 0")
-        if len(self.labels) > MAX_CLASSES:
-            raise ContractError(f"{len(self.labels)} labels, more than {MAX_CLASSES}")
-        if not all(map(math.isfinite, self.thresholds)):
-            raise ContractError(
-                f"thresholds are {list(self.thresholds)}; needed are finite numbers"
-            )
+        for each in self.outputs or (self,):
+            _check_output(each)
+        _check_outputs(self)
         _check_texts(self)
+
+    @property
+    def each_output(self) -> "tuple[Contract, ...]":
+        """A contract for each output alone, in their order; itself where there is one."""
+        if not self.outputs:
+            return (self,)
+        own = {name: getattr(self, name) for name in self.__slots__}
+        return tuple(
+            Contract(
+                **own
+                | {
+                    "activation": one.activation,
+                    "labels": one.labels,
+                    "task": one.task,
+                    "thresholds": one.thresholds,
+                    "outputs": (),
+                }
+            )
+            for one in self.outputs
+        )
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -144,9 +184,25 @@ def _check_image(contract: Contract) -> None:
         raise ContractError(f"crop_fraction is {contract.crop_fraction}, not in (0, 1]")
 
 
+def _check_output(found: "Contract | OutputContract") -> None:
+    if len(found.labels) > MAX_CLASSES:
+        raise ContractError(f"{len(found.labels)} labels, more than {MAX_CLASSES}")
+    if not all(map(math.isfinite, found.thresholds)):
+        raise ContractError(f"thresholds are {list(found.thresholds)}; needed are finite numbers")
+
+
+def _check_outputs(contract: Contract) -> None:
+    names = [one.name for one in contract.outputs]
+    if len(names) == 1 or len(names) > MAX_OUTPUTS:
+        raise ContractError(f"outputs lists {len(names)}; needed are 2 to {MAX_OUTPUTS}, or none")
+    if len(set(names)) != len(names) or not all(names):
+        raise ContractError(f"outputs are called {names}; needed is a name of its own for each")
+
+
 def _check_texts(contract: Contract) -> None:
     """Refuse names of files that are not UTF-8: they cannot be written into a contract."""
-    texts = "\n".join((*contract.labels, contract.source))
+    of_outputs = [text for one in contract.outputs for text in (one.name, *one.labels)]
+    texts = "\n".join((*contract.labels, *of_outputs, contract.source))
     try:
         texts.encode()
     except UnicodeEncodeError as err:
@@ -158,15 +214,16 @@ def _check_texts(contract: Contract) -> None:
 
 # History: 1, the first; 2 has task, thresholds and checksum: in 1 the first two follow from the
 # scores, and the content is not verified. 3 has layout; before, inputs are NHWC. 4 has the task
-# embed, and the activation l2.
+# embed, and the activation l2. 5 has several outputs.
 CONTRACT = RecordFormat(
     Contract,
     writer="strop export",
-    version=4,
+    version=5,
     upgrades={
         1: adding(task=None, thresholds=[], checksum=""),
         2: adding(layout=Layout.NHWC.value),
         3: adding(),
+        4: adding(outputs=[]),
     },
     error=ContractError,
     remedy="export it again",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.errors import ArtifactError
 from strop.runtime.records.npz_arrays import UNREADABLE, read_arrays, require_names
-from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.record_format import Fields, RecordFormat
 from strop.runtime.records.user_files import read_file
 
 SUFFIX = ".golden.npz"
@@ -36,7 +36,7 @@ class Golden:
     Attributes:
         images: uint8 [K, height, width, channels], as the contract prepares them.
         codes: int16 [K, classes], scores in steps from the zero point.
-        step: Real size of one code of the scores, > 0.
+        steps: Real size of one code, > 0: one for all scores, or of several outputs one per score.
         bound: Largest difference in codes between the artifacts themselves, >= 0.
         kernels: What computed, for each artifact by its SHA-256 in hex.
         strop_version: Version that wrote it.
@@ -44,7 +44,7 @@ class Golden:
 
     images: NDArray[np.uint8]
     codes: NDArray[np.int16]
-    step: float
+    steps: tuple[float, ...]
     bound: int
     kernels: Mapping[str, str]
     strop_version: str
@@ -53,7 +53,7 @@ class Golden:
         """Write the file's content; the same values give the same bytes."""
         facts = GoldenFacts(
             strop_version=self.strop_version,
-            step=self.step,
+            steps=self.steps,
             bound=self.bound,
             kernels=dict(self.kernels),
         )
@@ -68,20 +68,34 @@ class GoldenFacts:
     """The fields of `Golden` that are not arrays, as the file has them."""
 
     strop_version: str
-    step: float
+    steps: tuple[float, ...]
     bound: int
     kernels: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        if self.step <= 0 or self.bound < 0:
+        if min(self.steps, default=0) <= 0 or self.bound < 0:
             raise ArtifactError(
-                f"step {self.step}, bound {self.bound}; needed are > 0 and >= 0. Export them again"
+                f"steps {list(self.steps)}, bound {self.bound}; needed are > 0 and >= 0. Export"
+                " them again"
             )
 
 
-# History: 1, the first.
+def _steps(fields: Fields) -> Fields:
+    """Version 1 has one step for all scores."""
+    if "step" not in fields or "steps" in fields:
+        raise ValueError("has no step")
+    kept = {name: value for name, value in fields.items() if name != "step"}
+    return {**kept, "steps": [fields["step"]]}
+
+
+# History: 1, the first; 2 has a step for each score of several outputs.
 GOLDEN_FACTS = RecordFormat(
-    GoldenFacts, writer="strop export", version=1, error=ArtifactError, remedy=AGAIN
+    GoldenFacts,
+    writer="strop export",
+    version=2,
+    upgrades={1: _steps},
+    error=ArtifactError,
+    remedy=AGAIN,
 )
 
 
@@ -115,6 +129,7 @@ def read_golden(path: Path) -> Golden:
         and codes.ndim == 2
         and 0 < len(images) == len(codes)
         and codes.shape[1] > 0
+        and len(found.steps) in (1, codes.shape[1])
     )
     if not is_whole:
         raise ArtifactError(
@@ -125,7 +140,7 @@ def read_golden(path: Path) -> Golden:
     return Golden(
         images=images,
         codes=codes,
-        step=found.step,
+        steps=found.steps,
         bound=found.bound,
         kernels=found.kernels,
         strop_version=found.strop_version,

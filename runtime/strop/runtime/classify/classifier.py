@@ -11,7 +11,8 @@ import numpy as np
 from strop.engine_watch import EngineAtWork
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Contract, Layout, Task
-from strop.runtime.classify.decision import Decision, decision_of
+from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.head import Head, heads_of
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.classify.scores import activate, dequantize
@@ -22,6 +23,8 @@ from strop.runtime.images.frames import check_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from strop.runtime.classify.result import Result
 
 DEFAULT_TOP = 5
 DTYPES = ("uint8", "int8", "float32")
@@ -37,11 +40,10 @@ class Classifier:
 
     Attributes:
         contract: What goes in and what comes out.
-        decision: How scores become an answer; None where the contract leaves it open, see
-            `decision_of`.
+        heads: The outputs, one or several.
         facts: What runs it.
         input: The input tensor.
-        output: The output tensor.
+        output: The first output tensor.
         remark: Why it runs otherwise than such files do; "" where it does not.
     """
 
@@ -54,13 +56,14 @@ class Classifier:
             where: The artifact, for errors.
 
         Raises:
-            ArtifactError: No classifier: several inputs or outputs, or another dtype.
+            ArtifactError: No classifier: several inputs, more outputs than the contract has, or
+                another dtype.
             ContractError: The contract does not fit the engine's tensors.
         """
         _check_fit(engine, contract, where=where)
         self.contract = contract
         self._where = where
-        self.decision: Decision | None = decision_of(contract, engine.output, where=where)
+        self.heads: tuple[Head, ...] = heads_of(contract, engine.outputs, where=where)
         self.facts: EngineFacts = engine.facts
         self.input: TensorInfo = engine.input
         self.output: TensorInfo = engine.output
@@ -76,7 +79,9 @@ class Classifier:
     def classify(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP
     ) -> tuple[Prediction, ...]:
-        """The answer: the `top` likeliest classes, best first; of equal scores the lower index.
+        """The answer of the only output: the `top` likeliest classes, best first.
+
+        Of equal scores the lower index comes first. See `answer` for several outputs.
 
         Of a BINARY task it is one class. Of a MULTILABEL task the labels at or above their
         thresholds come first, then the likeliest others. Of a REGRESS task it is all numbers,
@@ -88,7 +93,7 @@ class Classifier:
 
         Raises:
             ImageError: The image cannot be used.
-            ContractError: `top` is below 1, or the artifact gives a vector.
+            ContractError: `top` is below 1, or the artifact gives a vector, or has several outputs.
             ArtifactError: The engine fails, or a score is not finite.
         """
         if top < 1:
@@ -98,13 +103,63 @@ class Classifier:
                 f"{self._where}: the answer to an image is a vector and no class; ask for it with"
                 " Classifier.vector"
             )
-        scores = self.scores(image)
-        return predictions(scores, self.decision, self.contract, top=top)
+        head = self.only_head()
+        return predictions(self.scores(image), head.decision, head.contract, top=top)
+
+    def answer(
+        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP
+    ) -> Result:
+        """The answer of every output, by its name.
+
+        Args:
+            image: As for `classify`.
+            top: Most classes or labels of one output, at least 1.
+
+        Raises:
+            ImageError: The image cannot be used, or a vector is all zeros.
+            ContractError: `top` is below 1.
+            ArtifactError: The engine fails, or a score is not finite.
+        """
+        from strop.runtime.classify.result import result_of  # not for `classify` to wait for
+
+        if top < 1:
+            raise ContractError(f"top is {top}; needed is 1 or more")
+        return result_of(self.heads, self.scores(image), top=top, where=_named(image))
+
+    @property
+    def decision(self) -> Decision | None:
+        """How scores become an answer; None where it is open, see `decision_of`.
+
+        Raises:
+            ContractError: There are several outputs.
+        """
+        return self.only_head().decision
+
+    @property
+    def has_several_outputs(self) -> bool:
+        """Whether an image has more than one answer."""
+        return len(self.heads) > 1
+
+    def only_head(self) -> Head:
+        """The only output.
+
+        Raises:
+            ContractError: There are several.
+        """
+        if self.has_several_outputs:
+            names = ", ".join(head.name for head in self.heads)
+            raise ContractError(
+                f"{self._where}: has {len(self.heads)} outputs ({names}), needed is an artifact"
+                " with one; ask for all with Classifier.answer, strop run and strop evaluate, or"
+                " export it with --outputs NAME"
+            )
+        return self.heads[0]
 
     @property
     def gives_vectors(self) -> bool:
-        """Whether the answer to an image is a vector (an EMBED task)."""
-        return self.decision is not None and self.decision.task is Task.EMBED
+        """Whether the answer to an image is a vector (an EMBED task), and nothing else."""
+        decision = None if self.has_several_outputs else self.heads[0].decision
+        return decision is not None and decision.task is Task.EMBED
 
     def vector(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
@@ -122,26 +177,30 @@ class Classifier:
 
         Raises:
             ImageError: The image cannot be used, or its vector is all zeros.
+            ContractError: There are several outputs.
             ArtifactError: The engine fails, or a number is not finite.
         """
+        head = self.only_head()
         scores = self.scores(image)
         if self.gives_vectors and not scores.any():
             raise ImageError(
                 f"{_named(image)}its vector is all zeros, so that it is like no other image; is it"
                 " blank?"
             )
-        return activate(scores, self.contract.activation)
+        return activate(scores, head.contract.activation)
 
     def scores(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
     ) -> NDArray[np.float32]:
         """The artifact's scores, dequantized, before the contract's activation.
 
+        Those of several outputs stand one behind the other; `heads` says where.
+
         Args:
             image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
 
         Returns:
-            float32 [classes].
+            float32 [scores].
 
         Raises:
             ImageError: The image cannot be used.
@@ -157,25 +216,31 @@ class Classifier:
         self._preparation.fill(pixels, self._engine.input_view())
         with self._at_work:
             self._engine.invoke()
-            raw = self._engine.read()
+            raw = [self._engine.read(place) for place in range(len(self.heads))]
         try:
-            return dequantize(raw, self.output).reshape(-1)
+            rows = [
+                dequantize(each, head.info).reshape(-1)
+                for each, head in zip(raw, self.heads, strict=True)
+            ]
         except ArtifactError as err:
             raise ArtifactError(f"{self._where}: {_named(image)}{err}") from err
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def known_decision(self) -> Decision:
         """How scores become an answer.
 
         Raises:
-            ContractError: The contract leaves it open.
+            ContractError: The contract leaves it open, or there are several outputs.
         """
-        if self.decision is None:
-            raise ContractError(
-                f"{self._where}: what its scores decide is unknown: they may be probabilities or"
-                " logits; give --threshold 0.5 for probabilities, --threshold 0 for logits, or"
-                " --task regress for numbers"
-            )
-        return self.decision
+        return self.only_head().known_decision(self._where)
+
+    def known_decisions(self) -> tuple[Decision, ...]:
+        """How the scores of each output become an answer.
+
+        Raises:
+            ContractError: The contract leaves one open.
+        """
+        return tuple(head.known_decision(self._where) for head in self.heads)
 
     def close(self) -> None:
         """Free the engine; the object is of no use afterwards."""
@@ -250,37 +315,53 @@ def _foreign_contract(engine: Engine, where: str) -> Contract:
     )
 
 
-def check_tensors(engine: Engine, *, where: str) -> None:
-    """Pass an engine with one input and one output, of the dtypes that a classifier has.
+def check_tensors(engine: Engine, *, where: str, outputs: int = 1) -> None:
+    """Pass an engine with one input and so many outputs, of the dtypes that a classifier has.
 
     Raises:
-        ArtifactError: Several of them, or another dtype.
+        ArtifactError: More or fewer of them, or another dtype.
     """
-    for what, infos in (("input", engine.inputs), ("output", engine.outputs)):
-        if len(infos) != 1:
+    for what, infos, needed in (
+        ("input", engine.inputs, 1),
+        ("output", engine.outputs, outputs),
+    ):
+        if len(infos) != needed:
+            said = "a classifier has one" if needed == 1 else f"its contract says {needed}"
             raise ArtifactError(
-                f"{where}: {len(infos)} {what}s; a classifier has one. Export the model with a"
-                f" single {what}; bench and inspect take it as it is"
+                f"{where}: {len(infos)} {what}s; {said}. Export the model with a single {what};"
+                " bench and inspect take it as it is"
             )
-        if infos[0].dtype not in DTYPES:
+        other = next((info.dtype for info in infos if info.dtype not in DTYPES), None)
+        if other is not None:
             raise ArtifactError(
-                f"{where}: its {what} is {infos[0].dtype}; a classifier's is one of"
+                f"{where}: its {what} is {other}; a classifier's is one of"
                 f" {', '.join(DTYPES)}; bench and inspect take it as it is"
             )
 
 
 def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
-    check_tensors(engine, where=where)
+    check_tensors(engine, where=where, outputs=len(contract.outputs) or 1)
     if engine.input.shape != contract.input_shape:
         raise ContractError(
             f"{where}: its input is {list(engine.input.shape)}, its contract says"
             f" {list(contract.input_shape)} ({AXES[contract.layout]}); give the contract of this"
             " artifact, or export it again"
         )
-    classes = engine.output.size
-    if classes < 1 or max(engine.output.shape, default=0) != classes:
+    named = [one.name for one in contract.outputs] or [""]
+    for name, alone, info in zip(named, contract.each_output, engine.outputs, strict=True):
+        _check_output_fit(info, alone, where=f"{where}: output {name}" if name else where)
+    if not contract.strop_version:
+        # Only here: what strop wrote shall not wait for it.
+        from strop.runtime.classify.input_fit import check_input_fit
+
+        check_input_fit(contract, engine.input, where=where)
+
+
+def _check_output_fit(output: TensorInfo, contract: Contract, *, where: str) -> None:
+    classes = output.size
+    if classes < 1 or max(output.shape, default=0) != classes:
         raise ContractError(
-            f"{where}: its output is {list(engine.output.shape)}; needed is one score per class,"
+            f"{where}: its output is {list(output.shape)}; needed is one score per class,"
             " [1, classes] or [1, classes, 1, 1]. Is it a classifier?"
         )
     found = len(contract.labels)
@@ -295,8 +376,3 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
             f"{where}: {classes} classes, but {found} labels; give the labels that"
             " the model was trained with, one per class"
         )
-    if not contract.strop_version:
-        # Only here: what strop wrote shall not wait for it.
-        from strop.runtime.classify.input_fit import check_input_fit
-
-        check_input_fit(contract, engine.input, where=where)

@@ -162,6 +162,15 @@ def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decisi
     return None if is_open else found
 
 
+def of_each(decisions: Sequence[Decision], scores: Scores) -> list[Scores]:
+    """Take a row apart: the scores of each output, [..., scores] with as many as it has."""
+    found, first = [], 0
+    for decision in decisions:
+        found.append(scores[..., first : first + decision.scores])
+        first += decision.scores
+    return found
+
+
 def outputs(decision: Decision, scores: Scores) -> NDArray[np.float64]:
     """Activate scores, [..., scores]: thresholds and errors have the unit of the result."""
     return activate(scores, decision.activation)

@@ -24,6 +24,7 @@ from strop.runtime.classify.comparison import (
     model_answers,
 )
 from strop.runtime.classify.decision import Decision, answer_names, answers, classes_in
+from strop.runtime.classify.head import Head
 from strop.runtime.classify.scores import top_k
 from strop.runtime.errors import ArtifactError, ContractError, ImageError, MeasurementError
 from strop.runtime.images.dataset import LabelledImage, pixels_in_order
@@ -171,45 +172,100 @@ def evaluate(
 
     Raises:
         ImageError: No images, or one that cannot be used.
-        ContractError: The two artifacts have different tasks or classes, or what the scores
-            of one decide is unknown.
+        ContractError: An artifact has several outputs, the two have different tasks or classes,
+            or what the scores of one decide is unknown.
         ArtifactError: An engine fails, or a score is not finite.
     """
-    if not images:
-        raise ImageError("no images to evaluate; needed is one or more")
-    decision = classifier.known_decision()
-    if against is not None:
-        _check_same_classes(classifier, against)
-    own, other = (
-        _AnswersSoFar(decision),
-        _AnswersSoFar(decision if against is None else against.known_decision()),
+    only = OutputTruth(
+        name=classifier.only_head().name,
+        classes=tuple(image.class_index for image in images),
+        targets=targets,
     )
+    paths = [image.path for image in images]
+    (found,) = evaluate_outputs(classifier, paths, [only], against=against, progress=progress)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputTruth:
+    """What is true of the images in the sense of one output.
+
+    Attributes:
+        name: Of the output.
+        classes: Class of each image; None where unknown.
+        targets: As of an Evaluation.
+    """
+
+    name: str
+    classes: tuple[int | None, ...]
+    targets: tuple[tuple[float, ...], ...] | None = None
+
+
+def evaluate_outputs(
+    classifier: Classifier,
+    paths: Sequence[Path],
+    truths: Sequence[OutputTruth],
+    *,
+    against: Classifier | None = None,
+    progress: Progress = unwatched,
+) -> tuple[Evaluation, ...]:
+    """Classify every image, with one artifact or with two, and keep the answers of each output.
+
+    Args:
+        classifier: The artifact.
+        paths: The images.
+        truths: For each output, in the artifact's order.
+        against: The reference, with the same outputs.
+        progress: Passes on one step per image.
+
+    Returns:
+        One evaluation per output.
+
+    Raises:
+        StropError: As `evaluate`.
+    """
+    if not paths:
+        raise ImageError("no images to evaluate; needed is one or more")
+    decisions = classifier.known_decisions()
+    if against is not None:
+        _check_same_outputs(classifier, against)
+    own = [_AnswersSoFar(decision) for decision in decisions]
+    other = [_AnswersSoFar(each) for each in against.known_decisions()] if against else []
 
     def steps() -> Iterator[None]:
-        paths = [image.path for image in images]
         pairs = _pixel_pairs(paths, classifier, against)
         for path, (pixels, reference_pixels) in zip(paths, pairs, strict=True):
             with _naming(path):
-                own.add(classifier.scores(pixels))
+                _add(own, classifier, pixels)
                 if against is not None:
-                    other.add(against.scores(reference_pixels))
+                    _add(other, against, reference_pixels)
             yield
 
-    for _ in progress(steps(), len(images), "classifying"):
+    for _ in progress(steps(), len(paths), "classifying"):
         pass
-    return Evaluation(
-        truth=tuple(image.class_index for image in images),
-        ranked=tuple(own.ranked),
-        against=None if against is None else tuple(other.ranked),
-        task=decision.task,
-        outputs=own.kept,
-        against_outputs=None if against is None else other.kept,
-        targets=targets,
-        thresholds=decision.thresholds,
-        names=()
-        if decision.task is Task.CLASSIFY
-        else answer_names(decision, classifier.contract.labels),
+    return tuple(
+        Evaluation(
+            truth=truth.classes,
+            ranked=tuple(own[at].ranked),
+            against=tuple(other[at].ranked) if other else None,
+            task=head.task,
+            outputs=own[at].kept,
+            against_outputs=other[at].kept if other else None,
+            targets=truth.targets,
+            thresholds=head.thresholds,
+            names=()
+            if head.task is Task.CLASSIFY
+            else answer_names(head, classifier.heads[at].contract.labels),
+        )
+        for at, (head, truth) in enumerate(zip(decisions, truths, strict=True))
     )
+
+
+def _add(kept: Sequence[_AnswersSoFar], classifier: Classifier, pixels: NDArray[np.uint8]) -> None:
+    """Answer one image."""
+    scores = classifier.scores(pixels)
+    for each, head in zip(kept, classifier.heads, strict=True):
+        each.add(scores[head.columns])
 
 
 @contextmanager
@@ -273,16 +329,27 @@ def _geometry(contract: Contract) -> tuple[object, ...]:
     )
 
 
-def _check_same_classes(classifier: Classifier, against: Classifier) -> None:
-    own, other = classifier.contract.labels, against.contract.labels
-    sizes = [each.output.size for each in (classifier, against)]
+def _check_same_outputs(classifier: Classifier, against: Classifier) -> None:
+    names = [[head.name for head in each.heads] for each in (classifier, against)]
+    if names[0] != names[1] and max(map(len, names)) > 1:
+        raise ContractError(
+            f"the artifacts have different outputs: {', '.join(names[0])} and"
+            f" {', '.join(names[1])}; needed are two artifacts of the same"
+        )
+    for first, second in zip(classifier.heads, against.heads, strict=True):
+        _check_same_classes(first, second)
+
+
+def _check_same_classes(first: Head, second: Head) -> None:
+    own, other = first.contract.labels, second.contract.labels
+    sizes = [first.info.size, second.info.size]
     if sizes[0] != sizes[1] or (own and other and own != other):
         raise ContractError(
             f"the artifacts have different classes: {sizes[0]} and {sizes[1]}, labels"
             f" {list(own[:3])} and {list(other[:3])}, ...; needed are two artifacts of the same"
             " classes"
         )
-    tasks = [each.known_decision().task.value for each in (classifier, against)]
+    tasks = [each.known_decision(each.name).task.value for each in (first, second)]
     if tasks[0] != tasks[1]:
         raise ContractError(
             f"the artifacts have different tasks: {tasks[0]} and {tasks[1]}; give --task, which"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from strop.runtime.artifact.golden import Golden
 from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.decision import Decision, answers, classes_in
+from strop.runtime.classify.decision import answers, classes_in
+from strop.runtime.classify.head import Head
 from strop.runtime.errors import ArtifactError
 
 
@@ -86,27 +88,32 @@ def selftest(classifier: Classifier, golden: Golden, *, sha256: str) -> SelfTest
             f"{scores.shape[1]} scores, but {golden.codes.shape[1]} golden codes; copy the artifact"
             " and its golden vectors from one export"
         )
-    codes = np.rint(scores / golden.step).astype(np.int64)
+    steps = np.array(golden.steps)
+    codes = np.rint(scores / steps).astype(np.int64)
     gaps = np.abs(codes - golden.codes).max(axis=1)
-    decision = classifier.decision
-    if decision is not None and not decision.has_classes:
-        decision = None
+    # Of several outputs those with classes are compared.
+    heads = [head for head in classifier.heads if head.decision and head.decision.has_classes]
     return SelfTest(
         kernels=classifier.facts.kernels,
         certified_kernels=certified,
         differences=tuple(gaps.tolist()),
         bound=golden.bound,
-        expected=_answers(decision, golden.codes, golden.step),
-        found=_answers(decision, codes, golden.step),
-        decided=decision is not None,
+        expected=_answers(heads, golden.codes * steps),
+        found=_answers(heads, codes * steps),
+        decided=bool(heads),
     )
 
 
-def _answers(
-    decision: Decision | None, codes: NDArray[np.integer[Any]], step: float
-) -> tuple[tuple[int, ...], ...]:
-    if decision is None:
-        return ((),) * len(codes)
-    # Whole codes on both sides: what is below a step is not certified.
-    rows = answers(decision, codes * step)
-    return tuple(classes_in(decision, row) for row in rows)
+def _answers(heads: Sequence[Head], scores: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+    """Return the classes of each image, those of several outputs one behind the other.
+
+    The scores are of whole codes: what is below a step is not certified.
+    """
+    found: list[tuple[int, ...]] = [()] * len(scores)
+    for head in heads:
+        decision = head.decision
+        if decision is not None:
+            rows = answers(decision, scores[:, head.columns])
+            pairs = zip(found, rows, strict=True)
+            found = [(*before, *classes_in(decision, row)) for before, row in pairs]
+    return tuple(found)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.classify.predictions import Prediction
+from strop.runtime.classify.result import NumbersAnswer, OutputAnswer, VectorAnswer
 from strop.runtime.engines import EngineFacts
 from strop.runtime.errors import ImageError
 from strop.runtime.images.camera import Camera
@@ -36,6 +37,21 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NamedAnswer:
+    """The answer of one of several outputs.
+
+    Attributes:
+        name: Of the output.
+        predictions: As of an Answer.
+        vector: As of an Answer.
+    """
+
+    name: str
+    predictions: tuple[Prediction, ...] = ()
+    vector: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """The outcome of one item of a stream.
 
@@ -46,6 +62,7 @@ class Answer:
         latency_ns: From the file or frame to the labels; None where there is an error.
         error: What is wrong with the image, and what to do; None where nothing is.
         engine: What computed; None where there is an error.
+        outputs: The answers of several outputs, in the artifact's order; empty of an only one.
     """
 
     source: str | int
@@ -54,6 +71,7 @@ class Answer:
     error: str | None = None
     engine: EngineFacts | None = None
     vector: tuple[float, ...] = ()
+    outputs: tuple[NamedAnswer, ...] = ()
 
 
 def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
@@ -97,7 +115,7 @@ def classify_each(
 
 
 def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_TOP) -> Answer:
-    """Answer one image, by classes or by a vector.
+    """Answer one image, by classes, by a vector, or by what each output gives.
 
     Raises:
         ImageError: It cannot be used.
@@ -107,7 +125,11 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
     image = _image(item, classifier)
     predictions: tuple[Prediction, ...] = ()
     vector: tuple[float, ...] = ()
-    if classifier.gives_vectors:
+    outputs: tuple[NamedAnswer, ...] = ()
+    if classifier.has_several_outputs:
+        found = classifier.answer(image, top=top).outputs
+        outputs = tuple(_named(name, each) for name, each in found.items())
+    elif classifier.gives_vectors:
         vector = tuple(classifier.vector(image).tolist())
     else:
         predictions = classifier.classify(image, top=top)
@@ -117,7 +139,18 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
         latency_ns=time.perf_counter_ns() - started_ns,
         engine=classifier.facts,
         vector=vector,
+        outputs=outputs,
     )
+
+
+def _named(name: str, answer: OutputAnswer) -> NamedAnswer:
+    if isinstance(answer, VectorAnswer):
+        return NamedAnswer(name=name, vector=tuple(answer.vector.tolist()))
+    if isinstance(answer, NumbersAnswer):
+        values = enumerate(answer.values.items())
+        numbers = (Prediction(label=label, index=at, score=each) for at, (label, each) in values)
+        return NamedAnswer(name=name, predictions=tuple(numbers))
+    return NamedAnswer(name=name, predictions=answer.ranked)
 
 
 def _source(item: str | Frame) -> str | int:

@@ -51,6 +51,19 @@ class KnownImages:
         pairs = zip(self.paths, classes, strict=True)
         return tuple(LabelledImage(path=path, class_index=index) for path, index in pairs)
 
+    def in_order(self, paths: Sequence[Path]) -> KnownImages:
+        """The same in the order of `paths`, which are the same files."""
+        places = {path: at for at, path in enumerate(self.paths)}
+        return self._at([places[path] for path in paths])
+
+    def _at(self, places: Sequence[int]) -> KnownImages:
+        return KnownImages(
+            paths=tuple(self.paths[i] for i in places),
+            classes=None if self.classes is None else tuple(self.classes[i] for i in places),
+            targets=None if self.targets is None else tuple(self.targets[i] for i in places),
+            labels=self.labels,
+        )
+
     def spread(self, limit: int | None) -> KnownImages:
         """At most `limit` of them, evenly; the first ones would be of the first classes only.
 
@@ -59,13 +72,7 @@ class KnownImages:
         """
         if limit is None or limit >= len(self.paths):
             return self
-        chosen = evenly(range(len(self.paths)), limit)
-        return KnownImages(
-            paths=tuple(self.paths[i] for i in chosen),
-            classes=None if self.classes is None else tuple(self.classes[i] for i in chosen),
-            targets=None if self.targets is None else tuple(self.targets[i] for i in chosen),
-            labels=self.labels,
-        )
+        return self._at(evenly(range(len(self.paths)), limit))
 
 
 def images_with_truth(

@@ -28,16 +28,30 @@ def note_remark(opened: Classifier | Engine) -> None:
 
 def settings(classifier: Classifier) -> dict[str, object]:
     """What a command echoes of an opened artifact."""
-    contract, facts, decision = classifier.contract, classifier.facts, classifier.decision
+    contract, facts = classifier.contract, classifier.facts
     return {
         "engine": f"{facts.engine} {facts.version}, {facts.kernels_in_words}",
         "threads": facts.num_threads,
         "input": f"{classifier.input.dtype} {list(classifier.input.shape)}",
         "resize": f"{contract.resize.value}, crop fraction {contract.crop_fraction}",
         "mean, std": f"{list(contract.mean)}, {list(contract.std)}",
-        "activation": contract.activation.value,
-        "answer": in_words(decision, contract.labels),
-        "labels": len(contract.labels) or None,
+        **_answers(classifier),
+    }
+
+
+def _answers(classifier: Classifier) -> dict[str, object]:
+    """What is echoed of an artifact's outputs."""
+    if classifier.has_several_outputs:
+        return {
+            f"output {head.name}": in_words(head.decision, head.contract.labels)
+            for head in classifier.heads
+        }
+    (head,) = classifier.heads
+    labels = head.contract.labels
+    return {
+        "activation": head.contract.activation.value,
+        "answer": in_words(head.decision, labels),
+        "labels": len(labels) or None,
     }
 
 

@@ -17,6 +17,7 @@ from strop.export.commands.flags import (
     refuse_older,
     weights,
 )
+from strop.export.commands.of_outputs import add_output_choice
 from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.presence import environment_of, why_not_here
 from strop.export.options.choices import Input, OnnxForm, OnnxInput, Result, ResultType
@@ -75,6 +76,7 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         " torchvision or timm (.pth, .safetensors)",
     )
     add_normalization_flags(group)
+    add_output_choice(group)
     group.add_argument(
         "--no-top",
         action="store_true",
@@ -207,14 +209,11 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
     resize = options.resize.value
     if options.resize is ResizeRule.CROP:
         resize += f", fraction {options.crop_fraction:g}"
-    task = Task.CLASSIFY if options.decision is None else options.decision.task
-    words = WORDS[task]
-    limit = "not limited" if options.max_drop is None else f"{options.max_drop:g} {words.unit}"
+    limit = "not limited" if options.max_drop is None else f"{options.max_drop:g} {_unit(options)}"
     return {
         "input": f"{source.height}x{source.width}x{source.channels}",
         "normalization": _normalization(source),
-        words.scores: source.classes,
-        "task": in_words(options.decision, options.labels),
+        **_answers(source, options),
         "resize": resize,
         "precision": ", ".join(precision.value for precision in options.precisions),
         "format": ", ".join(form.value for form in options.formats),
@@ -230,6 +229,21 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "for": _consumer(options),
         "output": options.output,
     }
+
+
+def _answers(source: Source, options: ExportOptions) -> dict[str, object]:
+    """Say what comes out, and how it becomes an answer."""
+    if options.outputs:
+        return {f"output {one.name}": in_words(one.decision, one.labels) for one in options.outputs}
+    task = Task.CLASSIFY if options.decision is None else options.decision.task
+    return {WORDS[task].scores: source.classes, "task": in_words(options.decision, options.labels)}
+
+
+def _unit(options: ExportOptions) -> str:
+    """Name what a drop is counted in; of several outputs each has its own."""
+    every = options.outputs or (options,)
+    tasks = [Task.CLASSIFY if one.decision is None else one.decision.task for one in every]
+    return " or ".join(dict.fromkeys(WORDS[task].unit for task in tasks))
 
 
 def _consumer(options: ExportOptions) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from strop import console
-from strop.export.bundle.certificate_text import certificate_table, notes
+from strop.export.bundle.certificate_text import certificate_tables, notes
 from strop.export.bundle.tables import splits_table, steps_table
 from strop.export.commands.explain import print_float_layers
 
@@ -39,8 +39,9 @@ def show(made: Export) -> None:
     """Print the certificate, the steps, and what there is to know about both."""
     manifest = made.manifest
     certificate = manifest.certificate
-    console.table(*certificate_table(manifest, "artifact"))
-    for table in (splits_table(manifest.artifacts), steps_table(manifest.int8_steps)):
+    first, *others = certificate_tables(manifest, "artifact")
+    console.table(*first)
+    for table in (*others, splits_table(manifest.artifacts), steps_table(manifest.int8_steps)):
         if table.rows:
             console.gap()
             console.table(*table)

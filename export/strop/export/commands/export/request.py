@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop.export.commands.flags import formats_of, precisions_of, size_of
+from strop.export.commands.of_outputs import asked_of_outputs
 from strop.export.options.choices import Input, OnnxForm, OnnxInput, Result
 from strop.export.options.options import ExportOptions
-from strop.export.request import ExportRequest, with_consumer
+from strop.export.request import ExportRequest, OutputRequest, with_consumer
 from strop.export.training.record import as_trained
 from strop.export.zoo.shipped import (
     SHIPPED_CALIBRATION,
@@ -22,7 +23,7 @@ from strop.runtime.artifact.contract import ResizeRule, Task
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
 
-MODEL_FLAGS = ("size", "rho", "alpha", "classes", "weights", "mean", "std")
+MODEL_FLAGS = ("size", "rho", "alpha", "classes", "weights", "mean", "std", "outputs")
 
 
 def model_spec(options: argparse.Namespace) -> ModelSpec:
@@ -32,7 +33,7 @@ def model_spec(options: argparse.Namespace) -> ModelSpec:
         SourceError: A flag was given that does not belong to it.
     """
     if options.source is None:
-        given = [f"--{flag}" for flag in MODEL_FLAGS if getattr(options, flag) is not None]
+        given = [f"--{flag}" for flag in MODEL_FLAGS if getattr(options, flag) not in (None, ())]
         if given:
             raise SourceError(f"{', '.join(given)} given for the shipped default; name a source")
         return replace(shipped_spec(), is_headless=options.no_top)
@@ -46,6 +47,7 @@ def model_spec(options: argparse.Namespace) -> ModelSpec:
             is_headless=options.no_top,
             mean=options.mean,
             std=options.std,
+            outputs=options.outputs,
         )
     )
 
@@ -102,6 +104,8 @@ def shared_request(options: argparse.Namespace, spec: ModelSpec) -> ExportReques
     Raises:
         ContractError: The labels cannot be read.
     """
+    asked = asked_of_outputs(options)
+    only = asked.pop("", OutputRequest())
     return ExportRequest(
         spec=spec,
         settings=ExportOptions(
@@ -115,10 +119,11 @@ def shared_request(options: argparse.Namespace, spec: ModelSpec) -> ExportReques
         output=options.output,
         calibration_data=options.calibration_data,
         validation_data=options.validation_data,
-        truth=options.truth,
-        labels=None if options.labels is None else read_labels(options.labels),
+        truth=only.truth,
+        labels=only.labels or None,
         resize=options.resize,
         crop_fraction=options.crop_fraction,
-        task=None if options.task is None else Task(options.task),
-        thresholds=tuple(options.threshold or ()),
+        task=only.task,
+        thresholds=only.thresholds,
+        outputs=asked,
     )

@@ -18,9 +18,10 @@ from strop.export.commands.flags import (
     precisions_of,
     refuse_older,
 )
+from strop.export.commands.of_outputs import asked_of_only_output
 from strop.export.commands.sweep.flags import add_member_flags, add_work_flags
 from strop.export.commands.sweep.table import print_sweep
-from strop.export.request import ExportRequest
+from strop.export.request import ExportRequest, OutputRequest
 from strop.export.sweep.choose import Limits, best, excess
 from strop.export.sweep.executors import cluster_workers, local_processes
 from strop.export.sweep.images import SweepImages, look_through
@@ -39,7 +40,6 @@ from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.errors import PlanError
-from strop.runtime.images.dataset import read_labels
 from strop.runtime.records.version import installed_version
 
 NOT_DONE = 3
@@ -94,14 +94,15 @@ def run(options: argparse.Namespace) -> int:
     open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
     plan = _plan(options)
+    only = asked_of_only_output(options)
     settings = training_settings(
         found,
-        labels=None if options.labels is None else read_labels(options.labels),
+        labels=only.labels or None,
         resize=options.resize,
         crop_fraction=options.crop_fraction,
     )
-    images = _images(options, settings.labels)
-    asked = _asked(options, settings, images)
+    images = _images(options, only, settings.labels)
+    asked = _asked(options, only, settings, images)
     jobs = _jobs(options, found, settings, asked)
     for each in left_out:
         console.note(f"left out: {each.name}: {each.reason}")
@@ -158,14 +159,16 @@ def _plan(options: argparse.Namespace) -> BenchPlan:
     )
 
 
-def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> SweepImages:
+def _images(
+    options: argparse.Namespace, only: OutputRequest, labels: tuple[str, ...]
+) -> SweepImages:
     """Count and hash the images.
 
     Raises:
         ImageError, SourceError: They cannot be used.
         PlanError: A limit of the accuracy is given, and no true answers.
     """
-    images = look_through(options.calibration_data, options.validation_data, options.truth, labels)
+    images = look_through(options.calibration_data, options.validation_data, only.truth, labels)
     if options.min_accuracy is not None and not images.is_labelled:
         raise PlanError(
             "--min-accuracy needs labelled images; give --validation-data with one subfolder per"
@@ -174,7 +177,12 @@ def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> SweepImages
     return images
 
 
-def _asked(options: argparse.Namespace, settings: TrainingSettings, images: SweepImages) -> Asked:
+def _asked(
+    options: argparse.Namespace,
+    only: OutputRequest,
+    settings: TrainingSettings,
+    images: SweepImages,
+) -> Asked:
     classes = options.classes or len(settings.labels) or IMAGENET_CLASSES
     return Asked(
         strop_version=installed_version(),
@@ -183,8 +191,8 @@ def _asked(options: argparse.Namespace, settings: TrainingSettings, images: Swee
         formats=tuple(form.value for form in formats_of(options)),
         resize=(settings.resize or ResizeRule.CROP).value,
         crop_fraction=CROP_FRACTION if settings.crop_fraction is None else settings.crop_fraction,
-        task=options.task,
-        thresholds=tuple(options.threshold or ()),
+        task=None if only.task is None else only.task.value,
+        thresholds=only.thresholds,
         effort=options.effort.value,
         min_images=options.min_images,
         full_int8=options.full_int8,

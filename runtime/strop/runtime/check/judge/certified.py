@@ -32,7 +32,7 @@ class Certified:
 
     Attributes:
         drop: As measured on the validation images; through the program that the file is for, where
-            that is worse.
+            that is worse; of several outputs that of the worst.
         high: Upper end of its 95 % interval.
         images: How many.
         not_certified: Why that proves nothing; empty where it does.
@@ -70,8 +70,9 @@ def certified(artifact: Path, sha256: str) -> Certified:
             )
         names = {each["file"] for each in record["artifacts"] if each["sha256"] == sha256}
         certificate = record["certificate"]
-        # Before version 7 no other program was asked.
-        every = [*certificate["verdicts"], *certificate.get("through", ())]
+        # Before version 7 no other program was asked, before 9 there was one output.
+        outputs = [certificate, *certificate.get("beside", ())]
+        every = [each for one in outputs for each in (*one["verdicts"], *one.get("through", ()))]
         verdicts = [each for each in every if each["artifact"] in names]
         if not verdicts:
             raise ContractError(
@@ -104,7 +105,9 @@ def _not_certified(record: Mapping[str, Any], verdict: Mapping[str, Any]) -> str
 def _one_answer_drop(record: Mapping[str, Any]) -> float | None:
     if record["format_version"] < FIRST_WITH_TASK:
         return None
-    return float(record["certificate"]["one_answer"]["drop"])
+    certificate = record["certificate"]
+    outputs = (certificate, *certificate.get("beside", ()))
+    return min(float(one["one_answer"]["drop"]) for one in outputs)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

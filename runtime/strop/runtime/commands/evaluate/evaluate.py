@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.evaluate import evaluate
-from strop.runtime.classify.truth import evenly, images_with_truth, require_truth
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.evaluate import Evaluation, OutputTruth, evaluate_outputs
+from strop.runtime.classify.head import Head
+from strop.runtime.classify.truth import KnownImages, evenly, images_with_truth, require_truth
 from strop.runtime.commands.evaluate import table as report
 from strop.runtime.commands.evaluate.on_board import (
     EVALUATE,
     Evaluated,
     EvaluateRequest,
+    TruthTable,
     evaluate_on_board,
 )
 from strop.runtime.commands.flags.contract import (
@@ -28,6 +32,7 @@ from strop.runtime.commands.flags.contract import (
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.engines import engine_that_fits
+from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.remote.command import Work
 
@@ -51,10 +56,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument(
         "--truth",
-        type=Path,
-        metavar="FILE",
+        action="append",
+        metavar="[NAME=]FILE",
         help="CSV with what is true of each image: its path below the folder, then a column per"
-        " label (1 or 0), or per number of a regression; the first line names the columns",
+        " label (1 or 0), or per number of a regression; the first line names the columns. Of"
+        " several outputs one for each, by name",
     )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="only N images, spread evenly over the folder"
@@ -79,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         opening=opening_from_flags(options),
         folder=options.folder,
         against=options.against,
-        truth=options.truth,
+        truth=tuple(map(_truth_table, options.truth or ())),
         limit=options.limit,
     )
     target = target_of(options)
@@ -88,18 +94,29 @@ def run(options: argparse.Namespace) -> int:
     else:
         images = evenly(list_images(options.folder), options.limit)
         evaluated = evaluate_on_board(target, request, images)
-    result = evaluated.result
     if options.json:
-        record = report.record(options, evaluated.engine, evaluated.against_engine, result)
-        console.json(record)
+        console.json(report.record(options, evaluated))
         return 0
-    if result.task is Task.REGRESS:
-        console.table(*report.error_table(result))
-    else:
-        console.table(report.COLUMNS, report.rows(result))
-    for note in report.notes(result):
-        console.note(note)
+    for at, (name, result) in enumerate(zip(evaluated.outputs, evaluated.results, strict=True)):
+        if at:
+            console.gap()
+        _show(result, name if len(evaluated.results) > 1 else "")
     return 0
+
+
+def _show(result: Evaluation, output: str) -> None:
+    """Print the table and the notes of one output; it is named where there are several."""
+    (first, *columns), rows = report.table(result)
+    console.table((f"{output}: {first}" if output else first, *columns), rows)
+    for note in report.notes(result):
+        console.note(f"{output}: {note}" if output else note)
+
+
+def _truth_table(text: str) -> TruthTable:
+    output, _, file = text.rpartition("=")
+    if Path(text).exists():
+        output, file = "", text
+    return TruthTable(output=output, file=Path(file))
 
 
 def _evaluate(request: EvaluateRequest) -> Evaluated:
@@ -111,35 +128,75 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
             engine = engine_that_fits(opening.engine, request.against)
             reference = replace(opening, artifact=request.against, engine=engine)
             against = stack.enter_context(open_as_given(reference))
-        decision, labels = classifier.known_decision(), classifier.contract.labels
-        found = images_with_truth(request.folder, request.truth, decision=decision, labels=labels)
+        known = [_known(request, classifier, head) for head in classifier.heads]
+        # In subfolders of classes they stand in the order of the labels.
+        known = [found.in_order(known[0].paths).spread(request.limit) for found in known]
         if against is None:
-            require_truth(found, request.folder, decision, labels)
-        found = found.spread(request.limit)
-        echoed = {**settings(classifier), "images": len(found.paths), "folder": request.folder}
-        if decision.task is Task.BINARY and found.classes is not None:
-            below, above = found.labels
-            echoed["subfolders"] = f"{below} below the threshold, {above} at or above it"
-        if request.truth is not None:
-            echoed["truth"] = request.truth
+            _require_truth(known, classifier, request)
+        paths = known[0].paths
+        echoed = {**settings(classifier), "images": len(paths), "folder": request.folder}
+        for head, found in zip(classifier.heads, known, strict=True):
+            if head.decision and head.decision.task is Task.BINARY and found.classes is not None:
+                below, above = found.labels
+                echoed["subfolders"] = f"{below} below the threshold, {above} at or above it"
+        if request.truth:
+            echoed["truth"] = ", ".join(str(table.file) for table in request.truth)
         if against is not None:
             echoed["against"] = request.against
             echoed["its engine"] = settings(against)["engine"]
         console.settings(f"evaluate {opening.artifact}", echoed)
         for opened in filter(None, (classifier, against)):
             note_remark(opened)
-        result = evaluate(
-            classifier,
-            found.images,
-            targets=found.targets,
-            against=against,
-            progress=console.progress,
+        truths = [
+            OutputTruth(
+                name=head.name,
+                classes=found.classes or (None,) * len(paths),
+                targets=found.targets,
+            )
+            for head, found in zip(classifier.heads, known, strict=True)
+        ]
+        results = evaluate_outputs(
+            classifier, paths, truths, against=against, progress=console.progress
         )
         return Evaluated(
             engine=classifier.facts,
             against_engine=None if against is None else against.facts,
-            result=result,
+            outputs=tuple(head.name for head in classifier.heads),
+            results=results,
         )
+
+
+def _known(request: EvaluateRequest, classifier: Classifier, head: Head) -> KnownImages:
+    """List the images with what is true of them in the sense of one output.
+
+    Raises:
+        ImageError: The folder or the table cannot be used, or the table is for no output.
+    """
+    names = {each.name for each in classifier.heads}
+    if not classifier.has_several_outputs:
+        names.add("")
+    for table in request.truth:
+        if table.output not in names:
+            raise ImageError(
+                f"--truth {table.file}: for the output {table.output!r}, and the artifact has"
+                f" {', '.join(each.name for each in classifier.heads)}; give --truth NAME=FILE"
+            )
+    tables = {table.output: table.file for table in request.truth}
+    file = tables.get(head.name) or tables.get("")
+    decision = head.known_decision(str(request.opening.artifact))
+    labels = head.contract.labels
+    return images_with_truth(request.folder, file, decision=decision, labels=labels)
+
+
+def _require_truth(
+    known: Sequence[KnownImages], classifier: Classifier, request: EvaluateRequest
+) -> None:
+    """Refuse images of which nothing is known to be true in the sense of any output."""
+    if any(found.is_labelled for found in known):
+        return
+    head = classifier.heads[0]
+    decision = head.known_decision(str(request.opening.artifact))
+    require_truth(known[0], request.folder, decision, head.contract.labels)
 
 
 ON_BOARD = (Work(command=EVALUATE, perform=lambda request: [_evaluate(request)]),)

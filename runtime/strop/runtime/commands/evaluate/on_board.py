@@ -16,6 +16,14 @@ from strop.runtime.remote.command import Command
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TruthTable:
+    """A table with what is true of each image in the sense of one output; "" of an only one."""
+
+    output: str
+    file: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluateRequest:
     """Which artifacts are evaluated, on what.
 
@@ -23,14 +31,14 @@ class EvaluateRequest:
         opening: The artifact, and how it is opened.
         folder: Of images.
         against: The reference to compare with; None for none.
-        truth: Table with what is true of each image; None asks the subfolders.
+        truth: Tables; an output without one asks the subfolders.
         limit: So many images, spread evenly over the folder; None for all.
     """
 
     opening: Opening
     folder: Path
     against: Path | None = None
-    truth: Path | None = None
+    truth: tuple[TruthTable, ...] = ()
     limit: int | None = None
 
 
@@ -41,12 +49,14 @@ class Evaluated:
     Attributes:
         engine: What ran the artifact.
         against_engine: What ran the reference; None without one.
-        result: What they said of each image.
+        outputs: Names of the outputs.
+        results: What was said of each image, by each output.
     """
 
     engine: EngineFacts
     against_engine: EngineFacts | None
-    result: Evaluation
+    outputs: tuple[str, ...]
+    results: tuple[Evaluation, ...]
 
 
 EVALUATE = Command(name="evaluate", request=EvaluateRequest, record=Evaluated)
@@ -79,10 +89,15 @@ def evaluate_on_board(
         contents={request.folder: images},
     ) as running:
         found = running.record()
-    has_reference = found.against_engine is not None and found.result.against is not None
-    if found.result.n != len(images) or has_reference != (request.against is not None):
+    has_reference = found.against_engine is not None
+    is_whole = len(found.results) == len(found.outputs) > 0 and all(
+        each.n == len(images) and (each.against is not None) == (request.against is not None)
+        for each in found.results
+    )
+    if not is_whole or has_reference != (request.against is not None):
+        numbers = ", ".join(map(str, sorted({each.n for each in found.results}))) or "no"
         raise MeasurementError(
-            f"{target}: the record is of {found.result.n} images, sent were {len(images)} for"
+            f"{target}: the record is of {numbers} images, sent were {len(images)} for"
             f" {len(artifacts)} artifacts; is that board yours?"
         )
     return found

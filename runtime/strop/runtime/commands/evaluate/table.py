@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from strop.runtime.artifact.artifact import sha256_file
@@ -12,13 +13,14 @@ from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.classify.task_words import WORDS
-from strop.runtime.engines import EngineFacts
+from strop.runtime.commands.evaluate.on_board import Evaluated
 from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import PERCENT
 
-# History: 2 has the task, and what is said of others than classify; 3 has embeddings.
-FORMAT_VERSION = 3
+# History: 2 has the task, and what is said of others than classify; 3 has embeddings; 4 has several
+# outputs.
+FORMAT_VERSION = 4
 COLUMNS = ("", "share", "95 % interval", "images")
 ERROR_COLUMNS = (
     "output",
@@ -31,6 +33,13 @@ ERROR_COLUMNS = (
 )
 # With a truth and a reference.
 TRUTH_COLUMNS = ("off the truth", "the reference", "drop, % of spread", "95 % interval")
+
+
+def table(result: Evaluation) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
+    """Name the columns of a task's figures, and make their rows."""
+    if WORDS[result.task].is_error:
+        return error_table(result)
+    return COLUMNS, rows(result)
 
 
 def rows(result: Evaluation) -> list[tuple[str, str, str, str]]:
@@ -142,20 +151,31 @@ def _interval(interval: Interval, form: str = ".4f") -> str:
     return f"{interval.low:{form}} to {interval.high:{form}}"
 
 
-def record(
-    options: argparse.Namespace,
-    facts: EngineFacts,
-    against_facts: EngineFacts | None,
-    result: Evaluation,
-) -> dict[str, object]:
-    """Make the record that --json prints."""
-    compared = result.comparison
+def record(options: argparse.Namespace, evaluated: Evaluated) -> dict[str, object]:
+    """Make the record that --json prints; of several outputs by their names."""
     found: dict[str, object] = {
         "format_version": FORMAT_VERSION,
         "strop_version": installed_version(),
         "artifact": options.artifact.name,
         "sha256": sha256_file(options.artifact),
-        "engine": asdict(facts),
+        "engine": asdict(evaluated.engine),
+    }
+    reference: dict[str, object] | None = None
+    if evaluated.against_engine is not None:
+        reference = {
+            "artifact": options.against.name,
+            "sha256": sha256_file(options.against),
+            "engine": asdict(evaluated.against_engine),
+        }
+    said = [_of_output(result, reference) for result in evaluated.results]
+    if len(said) == 1:
+        return found | said[0]
+    return found | {"outputs": dict(zip(evaluated.outputs, said, strict=True))}
+
+
+def _of_output(result: Evaluation, reference: dict[str, object] | None) -> dict[str, object]:
+    compared = result.comparison
+    found: dict[str, object] = {
         "task": result.task.value,
         "thresholds": result.thresholds,
         "names": result.names,
@@ -171,12 +191,10 @@ def record(
         "ranked": result.ranked,
         "outputs": result.outputs,
     }
-    if against_facts is not None:
+    if reference is not None:
         drop = compared.drop
         found["against"] = {
-            "artifact": options.against.name,
-            "sha256": sha256_file(options.against),
-            "engine": asdict(against_facts),
+            **reference,
             "top1": _counted(compared.reference.top1),
             "agreed": _counted(compared.agreement),
             "label_agreement": compared.label_agreement,

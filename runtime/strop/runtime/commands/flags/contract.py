@@ -77,6 +77,14 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
+OF_OUTPUTS = {
+    "labels": "--labels",
+    "activation": "--activation",
+    "task": "--task",
+    "thresholds": "--threshold",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GivenContract:
     """What the flags say of an artifact; None where they say nothing.
@@ -173,6 +181,12 @@ def _contract(values: GivenContract, path: Path) -> Contract | None:
         return _foreign(path, given)
     if not given:
         return carried
+    unfit = [flag for name, flag in OF_OUTPUTS.items() if name in given]
+    if carried.outputs and unfit:
+        raise ContractError(
+            f"{path}: has several outputs, and its contract says what each is; leave out"
+            f" {', '.join(unfit)}"
+        )
     if carried.strop_version and given.keys() & {"mean", "std"}:
         raise ContractError(
             f"{path}: normalizes its input itself, so --mean and --std would change nothing; leave"

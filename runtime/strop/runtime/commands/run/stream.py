@@ -15,7 +15,7 @@ from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.stream import Answer, Frame, classify_each, frames
 from strop.runtime.commands.flags.numbers import positive
 from strop.runtime.commands.run.stop_signals import StopSignals
-from strop.runtime.commands.run.table import answer_record, begin
+from strop.runtime.commands.run.table import answer_record, in_one_line
 from strop.runtime.commands.run.vectors import KeptVectors
 from strop.runtime.errors import ImageError, StropError
 from strop.runtime.images.camera import open_camera
@@ -146,15 +146,9 @@ def _show_line(answer: Answer) -> None:
         console.error(answer.error)
         return
     source = f"frame {answer.source}" if isinstance(answer.source, int) else answer.source
-    classes = (
-        f"{each.score:.4f} {each.label}"
-        if each.is_set is not False
-        else f"({each.score:.4f} {each.label})"
-        for each in answer.predictions
-    )
-    shown = (begin(answer.vector),) if answer.vector else tuple(classes)
+    shown = [f"{each.name}: {in_one_line(each)}" for each in answer.outputs]
     latency = f"{(answer.latency_ns or 0) / NS_PER_MS:.2f} ms"
-    console.line(console.COLUMN_GAP.join((source, latency, *shown)))
+    console.line(console.COLUMN_GAP.join((source, latency, *(shown or [in_one_line(answer)]))))
 
 
 def _show_json(answer: Answer) -> None:

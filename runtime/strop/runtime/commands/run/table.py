@@ -9,14 +9,14 @@ from pathlib import Path
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.classify.selftest import SelfTest
-from strop.runtime.classify.stream import Answer
+from strop.runtime.classify.stream import Answer, NamedAnswer
 from strop.runtime.commands.run.on_board import SelfTested
 from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 
 # History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes; 3
-# has vectors.
-FORMAT_VERSION = 3
+# has vectors; 4 has several outputs.
+FORMAT_VERSION = 4
 SHOWN = 4  # numbers of a vector
 
 
@@ -39,6 +39,16 @@ def print_images(
         images = [{"path": str(path), **answer_record(found)} for path, found in results]
         console.json(_header(artifact, facts) | {"images": images})
         return
+    if any(found.outputs for _, found in results):
+        console.table(
+            ("image", "output", "answer"),
+            [
+                (str(path), output.name, in_one_line(output))
+                for path, found in results
+                for output in found.outputs
+            ],
+        )
+        return
     if any(found.vector for _, found in results):
         console.table(
             ("image", "numbers", "vector"),
@@ -57,11 +67,25 @@ def print_images(
     )
 
 
-def answer_record(found: Answer) -> dict[str, object]:
-    """Make the fields of an answer: its predictions, or its vector."""
+def answer_record(found: Answer | NamedAnswer) -> dict[str, object]:
+    """Make the fields of an answer: its predictions, its vector, or each output's."""
+    if isinstance(found, Answer) and found.outputs:
+        return {"outputs": {output.name: answer_record(output) for output in found.outputs}}
     if found.vector:
         return {"vector": found.vector}
     return {"predictions": [asdict(each) for each in found.predictions]}
+
+
+def in_one_line(found: Answer | NamedAnswer) -> str:
+    """Write an answer's classes, labels, numbers, or the first numbers of its vector."""
+    if found.vector:
+        return begin(found.vector)
+    return console.COLUMN_GAP.join(
+        f"{each.score:.4f} {each.label}"
+        if each.is_set is not False
+        else f"({each.score:.4f} {each.label})"
+        for each in found.predictions
+    )
 
 
 def begin(vector: Sequence[float]) -> str:

@@ -1,0 +1,140 @@
+"""The flags that may name an output: --task age=regress; of an only output, --task regress."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from strop.export.request import OutputRequest
+from strop.runtime.artifact.contract import Task
+from strop.runtime.commands.flags.numbers import numbers
+from strop.runtime.errors import SourceError
+from strop.runtime.images.dataset import read_labels
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfOutput(Generic[T]):
+    """A value of a flag, and the output that it is for: "" where none is named."""
+
+    output: str
+    value: T
+
+
+def add_output_choice(group: argparse._ArgumentGroup) -> None:
+    """Add --outputs."""
+    group.add_argument(
+        "--outputs",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        metavar="NAME[,NAME]",
+        help="of a model with several outputs only these, by their names (default: all)",
+    )
+
+
+def add_task_flags(group: argparse._ArgumentGroup) -> None:
+    """Add --truth, --labels, --task and --threshold."""
+    group.add_argument(
+        "--truth",
+        type=_of_output(Path),
+        action="append",
+        metavar="[NAME=]FILE",
+        help="CSV with the true answer for each validation image, instead of subfolders: its path"
+        " below the folder, then one column per label (1 or 0), or per number of a regression",
+    )
+    group.add_argument(
+        "--labels",
+        type=_of_output(Path),
+        action="append",
+        metavar="[NAME=]FILE",
+        help="text file with one label per line, in the order of the scores (default: of the"
+        " training by strop train)",
+    )
+    group.add_argument(
+        "--task",
+        type=_of_output(_task),
+        action="append",
+        metavar="[NAME=]TASK",
+        help=f"what the scores are: {', '.join(task.value for task in Task)} (default: binary for"
+        " one score, multilabel for several behind a sigmoid, embed for a vector divided by its"
+        " length, and classify for others); of a model with several outputs one for each, by name",
+    )
+    group.add_argument(
+        "--threshold",
+        type=_of_output(numbers),
+        action="append",
+        metavar="[NAME=]T[,T...]",
+        help="binary: at or above it the answer is the second label; multilabel: the label is set;"
+        " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
+    )
+
+
+def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
+    """Return what the flags ask for, by output; "" for what names none.
+
+    Raises:
+        SourceError: A flag is given twice for one output.
+        ContractError: The labels cannot be read.
+    """
+    tasks = _by_output("--task", options.task)
+    thresholds = _by_output("--threshold", options.threshold)
+    labels = _by_output("--labels", options.labels)
+    truth = _by_output("--truth", options.truth)
+    names = dict.fromkeys((*tasks, *thresholds, *labels, *truth))
+    return {
+        name: OutputRequest(
+            task=tasks.get(name),
+            thresholds=thresholds.get(name, ()),
+            labels=read_labels(labels[name]) if name in labels else (),
+            truth=truth.get(name),
+        )
+        for name in names
+    }
+
+
+def _by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for each in given or ():
+        if each.output in found:
+            which = f"for output {each.output}" if each.output else "without an output's name"
+            raise SourceError(f"{flag}: given twice {which}; leave one out")
+        found[each.output] = each.value
+    return found
+
+
+def _of_output(read: Callable[[str], T]) -> Callable[[str], OfOutput[T]]:
+    def value(text: str) -> OfOutput[T]:
+        output, _, rest = text.rpartition("=")
+        if output and read is Path and Path(text).exists():
+            output, rest = "", text
+        return OfOutput(output=output, value=read(rest))
+
+    return value
+
+
+def _task(text: str) -> Task:
+    try:
+        return Task(text)
+    except ValueError as err:
+        listed = ", ".join(task.value for task in Task)
+        raise argparse.ArgumentTypeError(f"{text!r}: needed is one of {listed}") from err
+
+
+def asked_of_only_output(options: argparse.Namespace) -> OutputRequest:
+    """Return what the flags ask for where models have one output.
+
+    Raises:
+        SourceError: A flag names an output.
+    """
+    asked = asked_of_outputs(options)
+    only = asked.pop("", OutputRequest())
+    if asked:
+        raise SourceError(
+            f"a flag names the output {next(iter(asked))!r}, and files are compared by one output"
+            " here; leave the name out"
+        )
+    return only

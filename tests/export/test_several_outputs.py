@@ -1,0 +1,284 @@
+"""A model with several outputs, from each kind of source, through export, run and evaluate."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+from tests.export.graphs import CLASSES, images_for, mobile_block
+
+import strop.runtime
+from strop.cli import main
+from strop.export.options.choices import Effort, Precision
+from strop.export.options.options import ExportOptions
+from strop.export.pipeline import Export, export
+from strop.export.source.source import Source, from_keras_model, load_model_file
+from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.artifact.contract import Activation, Task
+from strop.runtime.artifact.golden import read_golden
+from strop.runtime.classify.result import ClassAnswer, LabelsAnswer, NumbersAnswer, VectorAnswer
+from strop.runtime.errors import ContractError, SourceError
+
+LOOK = ("bright", "wide")
+KEYS = ("age", "kind", "look", "map")  # of a dict, in the order of its keys
+PER_CLASS = 4
+
+
+def four_heads() -> keras.Model:
+    """A class, labels, two numbers that are read inside the model too, and a vector."""
+    body = mobile_block()
+    features = body.layers[-2].output
+    keras.utils.set_random_seed(5)
+    dense = keras.layers.Dense
+    age = dense(2, name="numbers")(features)
+    look = dense(len(LOOK), activation="sigmoid")(keras.layers.Concatenate()([features, age]))
+    vector = keras.layers.UnitNormalization()(dense(6)(features))
+    outputs = {"kind": body.output, "look": look, "age": age, "map": vector}
+    return keras.Model(body.inputs, outputs)
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    return four_heads()
+
+
+@pytest.fixture(scope="module")
+def photos(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    images = images_for(from_keras_model(model, name="four"), count=PER_CLASS * CLASSES)
+    for at, pixels in enumerate(images):
+        path = folder / "images" / f"c{at % CLASSES}" / f"{at:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    model.save(folder / "four.keras")
+    (folder / "kinds.txt").write_text("".join(f"c{at}\n" for at in range(CLASSES)))
+    names = sorted(path.relative_to(folder / "images") for path in folder.glob("images/*/*.png"))
+    write_table(folder / "look.csv", LOOK, [(name, at % 2, 1) for at, name in enumerate(names)])
+    numbers = [(name, at / 10, -at) for at, name in enumerate(names)]
+    write_table(folder / "age.csv", ("years", "months"), numbers)
+    return folder
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("image", *columns), *rows])
+
+
+def flags(photos: Path) -> list[str]:
+    return [
+        *("--calibration-data", str(photos / "images")),
+        *("--validation-data", str(photos / "images")),
+        *("--effort", "fast", "--task", "age=regress"),
+        *("--labels", f"kind={photos / 'kinds.txt'}"),
+        *("--truth", f"look={photos / 'look.csv'}", "--truth", f"age={photos / 'age.csv'}"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def bundle(photos: Path) -> Path:
+    """What `strop export` makes of the model, with what is true of each output."""
+    folder = photos / "bundle"
+    assert main(["export", str(photos / "four.keras"), *flags(photos), "-o", str(folder)]) == 0
+    return folder
+
+
+def files(bundle: Path) -> list[Path]:
+    return sorted(bundle.glob("four.int8.*"))
+
+
+def test_both_files_have_the_outputs_by_the_models_names(bundle: Path) -> None:
+    path, tflite = files(bundle)
+    interpreter = Interpreter(model_path=str(tflite))
+    (signature,) = interpreter.get_signature_list().values()
+    assert sorted(signature["outputs"]) == sorted(KEYS)
+    sizes = [int(each["shape"][-1]) for each in interpreter.get_output_details()]
+    assert sizes == [2, CLASSES, len(LOOK), 6]
+    outputs = onnx.load(path).graph.output
+    assert [value.name for value in outputs] == list(KEYS)
+    assert [value.type.tensor_type.shape.dim[-1].dim_value for value in outputs] == sizes
+
+
+def test_the_contract_says_what_each_output_is(bundle: Path) -> None:
+    for path in files(bundle):
+        contract = read_contract(path)
+        assert contract is not None
+        found = {one.name: (one.task, one.activation) for one in contract.outputs}
+        assert found == {
+            "age": (Task.REGRESS, Activation.NONE),
+            "kind": (Task.CLASSIFY, Activation.SOFTMAX),
+            "look": (Task.MULTILABEL, Activation.SIGMOID),
+            "map": (Task.EMBED, Activation.L2),
+        }
+        # Columns of the tables, where no labels are given.
+        assert [one.labels for one in contract.outputs[::2]] == [("years", "months"), LOOK]
+
+
+def test_the_codes_of_all_outputs_are_the_same_in_both_files(bundle: Path, photos: Path) -> None:
+    golden = read_golden(bundle / "four.golden.npz")
+    assert golden.bound == 0
+    assert len(set(golden.steps)) == len(KEYS)
+    for path in files(bundle):
+        assert main(["run", str(path), "--selftest"]) == 0
+    rows = []
+    for path in files(bundle):
+        with strop.runtime.open(path) as classifier:
+            images = sorted(photos.glob("images/*/*.png"))
+            rows.append(np.stack([classifier.scores(image) for image in images]))
+    np.testing.assert_allclose(rows[0], rows[1], rtol=1e-6)
+
+
+def test_each_output_has_a_certificate_in_its_own_measure(bundle: Path) -> None:
+    first = json.loads((bundle / "manifest.json").read_text())["certificate"]
+    every = {each["output"]: each for each in (first, *first["beside"])}
+    assert list(every) == list(KEYS)
+    assert len(every["age"]["verdicts"][0]["errors"]) == 2
+    assert every["kind"]["float_top1"] is not None
+    assert every["look"]["verdicts"][0]["label_agreement"]
+    assert every["map"]["verdicts"][0]["embedding"]["cosine_low"] > 0.9
+    page = (bundle / "report.html").read_text()
+    assert all(f"{name}: file" in page for name in KEYS)
+
+
+def test_in_python_the_answer_of_each_output_has_the_type_of_its_task(
+    bundle: Path, photos: Path, model: keras.Model
+) -> None:
+    image = next(photos.glob("images/c1/*.png"))
+    pixels = np.asarray(Image.open(image), np.float32)[None]
+    floats = {name: values.numpy()[0] for name, values in model([pixels]).items()}
+    with strop.runtime.open(files(bundle)[0]) as classifier:
+        found = classifier.answer(image).outputs
+        with pytest.raises(ContractError, match=r"4 outputs \(age, kind, look, map\)"):
+            classifier.classify(image)
+    assert list(found) == list(KEYS)
+    kind, look, age, vector = (found[name] for name in ("kind", "look", "age", "map"))
+    assert isinstance(kind, ClassAnswer)
+    assert kind.label == f"c{floats['kind'].argmax()}"
+    assert isinstance(look, LabelsAnswer)
+    assert {one.label for one in look.ranked} == set(LOOK)
+    assert isinstance(age, NumbersAnswer)
+    assert list(age.values.values()) == pytest.approx(floats["age"], abs=0.05)
+    assert isinstance(vector, VectorAnswer)
+    assert float(vector.vector @ floats["map"]) > 0.99
+
+
+def test_run_prints_every_output(
+    bundle: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = str(next(photos.glob("images/c1/*.png")))
+    assert main(["run", str(files(bundle)[1]), image, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["images"]
+    assert list(found["outputs"]) == list(KEYS)
+    assert len(found["outputs"]["map"]["vector"]) == 6
+    assert main(["run", str(files(bundle)[1]), image, "--jsonl"]) == 0
+    assert json.loads(capsys.readouterr().out)["outputs"] == found["outputs"]
+    assert main(["run", str(files(bundle)[1]), str(photos / "images")]) == 0
+    assert "  look: " in capsys.readouterr().out
+
+
+def test_evaluate_says_the_figures_of_each_output(
+    bundle: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx_path, tflite = map(str, files(bundle))
+    truth = [f"--truth=look={photos / 'look.csv'}", f"--truth=age={photos / 'age.csv'}"]
+    command = ["evaluate", tflite, str(photos / "images"), "--against", onnx_path, *truth]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["outputs"]
+    assert [found[name]["task"] for name in KEYS] == ["regress", "classify", "multilabel", "embed"]
+    images = PER_CLASS * CLASSES
+    assert found["kind"]["against"]["agreed"]["hits"] == images
+    certified = json.loads((bundle / "manifest.json").read_text())["certificate"]["beside"]
+    assert found["kind"]["top1"]["share"] == pytest.approx(certified[0]["verdicts"][0]["top1"])
+    assert main(command) == 0
+    assert "kind: " in capsys.readouterr().out
+
+
+def exported(source: Source, photos: Path, folder: Path, **settings: Any) -> Export:
+    images = tuple(sorted(photos.glob("images/*/*.png")))
+    options = ExportOptions(output=folder, calibration=images, effort=Effort.FAST, **settings)
+    return export(source, options)
+
+
+def test_files_of_other_programs_are_sources_with_the_same_outputs(
+    model: keras.Model, photos: Path, tmp_path: Path
+) -> None:
+    source = from_keras_model(model, name="four")
+    images = images_for(source, count=3)
+    expected = source.scores(images)
+    made = exported(source, photos, tmp_path / "float", precisions=(Precision.FLOAT32,))
+    for path in made.paths:
+        again = load_model_file(path)
+        assert again.sizes == source.sizes
+        assert again.outputs == source.outputs
+        np.testing.assert_allclose(again.scores(images), expected, rtol=1e-3, atol=1e-4)
+        folder = tmp_path / path.suffix[1:]
+        certificate = exported(again, photos, folder).certificate
+        assert [one.output for one in certificate.each_output] == list(again.outputs)
+
+
+def test_one_output_of_several_can_be_chosen(model: keras.Model, photos: Path) -> None:
+    every = from_keras_model(model, name="four")
+    images = images_for(every, count=2)
+    some = load_model_file(photos / "four.keras", outputs=("look", "age"))
+    assert some.outputs == ("age", "look")
+    kept = [every.columns[at] for at in (0, 2)]
+    expected = np.concatenate([every.scores(images)[:, columns] for columns in kept], axis=1)
+    np.testing.assert_allclose(some.scores(images), expected, rtol=1e-5)
+    with pytest.raises(SourceError, match=r"no output is called 'ages'; it has age, kind"):
+        load_model_file(photos / "four.keras", outputs=("ages",))
+
+
+def test_scores_and_their_probabilities_are_two_outputs(photos: Path, tmp_path: Path) -> None:
+    body = mobile_block()
+    dense = body.layers[-1]
+    dense.activation = keras.activations.linear
+    logits = dense(body.layers[-2].output)
+    both = keras.Model(body.inputs, [logits, keras.layers.Softmax(name="shares")(logits)])
+    source = from_keras_model(both, name="both")
+    assert source.outputs == ("output_0", "shares")
+    made = exported(source, photos, tmp_path / "both")
+    assert [one.output for one in made.certificate.each_output] == ["output_0", "shares"]
+    with strop.runtime.open(made.paths[0]) as tflite, strop.runtime.open(made.paths[1]) as other:
+        for image in sorted(photos.glob("images/c0/*.png")):
+            scores = tflite.scores(image)
+            np.testing.assert_allclose(scores, other.scores(image), rtol=1e-6)
+            np.testing.assert_array_equal(scores[:CLASSES], scores[CLASSES:])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--task", "regress"], r"has 4 outputs .*--task does not say of which"),
+        (["--task", "ages=regress"], r"no output is called 'ages'; it has age, kind, look, map"),
+        (["--task", "age=binary"], r"output age: the task is binary, which takes one score"),
+        (["--task", "age=regress", "--task", "age=embed"], r"--task: given twice for output age"),
+        (["--labels", "age={kinds}"], r"output age: has 2 classes, and there are 7 labels"),
+        (["--truth", "kind={look}"], r"a table of truth, and the task is classify"),
+        (["--for", "frigate"], r"has several outputs \(age, kind, look, map\)"),
+    ],
+)
+def test_what_does_not_fit_the_outputs_is_one_line(
+    given: list[str],
+    reason: str,
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    paths = {"kinds": photos / "kinds.txt", "look": photos / "look.csv"}
+    named = [word.format(**paths) for word in given]
+    images = ["--calibration-data", str(photos / "images")] * 2
+    images[2] = "--validation-data"
+    command = ["export", str(photos / "four.keras"), *images, *named, "-o", str(tmp_path / "x")]
+    assert main(command) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search(reason, error), error
+    assert not (tmp_path / "x").exists()
