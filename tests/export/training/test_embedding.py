@@ -8,21 +8,22 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from tests.export.training.test_train import LABELS, RECIPE, found, photos, run
+from tests.export.training.test_train import LABELS, RECIPE, found, photos, recipe, run
 
 from strop.export.source.keras_files import open_keras
 from strop.export.training.margin import CosineMarginLoss
 from strop.export.training.network import build_network
+from strop.export.training.recipe import Recipe
 from strop.export.training.record import training_record
 
-__all__ = ["photos"]  # the fixture
+__all__ = ["photos", "recipe"]  # fixtures
 
 
 def test_an_embedding_is_trained_by_cosines_and_written_without_its_classes(
-    photos: Path, tmp_path: Path
+    photos: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
     output = tmp_path / "vectors.keras"
-    recipe = replace(RECIPE, embedding=8, margin=0.2, epochs=1)
+    recipe = replace(recipe, embedding=8, margin=0.2, epochs=1)
     run(found(photos), output, recipe)
     model = open_keras(output)
     vectors = np.asarray(model(np.random.default_rng(0).uniform(0, 255, (5, 32, 32, 3))))
