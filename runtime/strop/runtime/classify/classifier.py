@@ -362,7 +362,8 @@ def _check_output_fit(output: TensorInfo, contract: Contract, *, where: str) -> 
     if classes < 1 or max(output.shape, default=0) != classes:
         raise ContractError(
             f"{where}: its output is {list(output.shape)}; needed is one score per class,"
-            " [1, classes] or [1, classes, 1, 1]. Is it a classifier?"
+            " [1, classes] or [1, classes, 1, 1]. Is it a classifier? A map of classes is for strop"
+            " run --masks DIR"
         )
     found = len(contract.labels)
     if classes == 1 and contract.task is not Task.REGRESS:

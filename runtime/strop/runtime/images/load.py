@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,11 +95,18 @@ def load_image(
     """
     if isinstance(source, Image.Image):
         return _pixels(source, contract, is_ours=False, where="the image given")
+    with opened_image(source) as image:
+        return _pixels(image, contract, is_ours=True, where=str(source))
+
+
+@contextmanager
+def opened_image(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """Open an image file; what goes wrong while it is open is an ImageError that names it."""
     where = str(source)
     require_file(source, error=ImageError, remedy="check the path, needed is an image")
     try:
         with Image.open(source, formats=FORMATS) as image:
-            return _pixels(image, contract, is_ours=True, where=where)
+            yield image
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as err:
@@ -110,6 +118,21 @@ def load_image(
         ) from err
     except _DECODE_ERRORS as err:
         raise ImageError(f"{where}: cannot be decoded ({err}); replace or remove it") from err
+
+
+def upright_picture(source: str | os.PathLike[str]) -> Image.Image:
+    """An image file's own pixels, RGB, by its EXIF orientation.
+
+    Raises:
+        ImageError: As `load_image`.
+    """
+    with opened_image(source) as image:
+        _check_pixels(image, where=str(source))
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        picture = flat(image, "RGB")
+        way = _TRANSPOSE.get(orientation)
+        # A copy: the file is about to be closed.
+        return picture.copy() if way is None else picture.transpose(way)
 
 
 def resize_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uint8]:
@@ -124,19 +147,14 @@ def resize_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uin
     """
     plane = array[..., 0] if contract.channels == 1 else array
     image = Image.fromarray(plane)
-    return _resized(image, contract, _box(image.size, contract))
+    return _resized(image, contract, seen_box(image.size, contract))
 
 
 def _pixels(
     image: Image.Image, contract: Contract, *, is_ours: bool, where: str
 ) -> NDArray[np.uint8]:
     """The image's pixels; only one that is ours may be decoded smaller, which changes it."""
-    width, height = image.size
-    if not 0 < width * height <= MAX_PIXELS:
-        raise ImageError(
-            f"{where}: {width} x {height} pixels, at most {MAX_PIXELS} in all are decoded; scale"
-            " the image down first"
-        )
+    _check_pixels(image, where=where)
     is_large = _decoded_pixels(image, contract, is_ours=is_ours) > LARGE_PIXELS
     with _one_large if is_large else nullcontext():
         try:
@@ -145,12 +163,21 @@ def _pixels(
             raise ImageError(f"{where}: cannot be decoded ({err}); replace or remove it") from err
 
 
+def _check_pixels(image: Image.Image, *, where: str) -> None:
+    width, height = image.size
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(
+            f"{where}: {width} x {height} pixels, at most {MAX_PIXELS} in all are decoded; scale"
+            " the image down first"
+        )
+
+
 def _decoded(image: Image.Image, contract: Contract, *, is_ours: bool) -> NDArray[np.uint8]:
     width, height = image.size
     mode = "L" if contract.channels == 1 else "RGB"
     orientation = image.getexif().get(_ORIENTATION, 1)  # decodes a PNG, whose EXIF may be last
     upright = (height, width) if orientation in _SIDES_SWAPPED else (width, height)
-    box = _box(upright, contract)
+    box = seen_box(upright, contract)
     scale = _decode_smaller(image, mode, _ratio(box, contract)) if is_ours else 1.0
     image = flat(image, flat_mode(image, mode))
     if orientation in _TRANSPOSE:
@@ -166,7 +193,7 @@ def _decoded_pixels(image: Image.Image, contract: Contract, *, is_ours: bool) ->
     """How many pixels decoding makes."""
     width, height = image.size
     is_jpeg = is_ours and image.format == "JPEG"
-    scale = _dct_scale(_ratio(_box(image.size, contract), contract)) if is_jpeg else 1
+    scale = _dct_scale(_ratio(seen_box(image.size, contract), contract)) if is_jpeg else 1
     return width * height // scale**2
 
 
@@ -206,7 +233,7 @@ def _ratio(box: Box, contract: Contract) -> float:
     return min((right - left) / contract.width, (bottom - top) / contract.height)
 
 
-def _box(size: tuple[int, int], contract: Contract) -> Box:
+def seen_box(size: tuple[int, int], contract: Contract) -> Box:
     """The part of the image that becomes the contract's."""
     if contract.resize is ResizeRule.STRETCH:
         return (0.0, 0.0, float(size[0]), float(size[1]))

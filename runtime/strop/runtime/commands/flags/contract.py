@@ -172,13 +172,31 @@ def open_as_given(opening: Opening) -> Classifier:
     )
 
 
-def _contract(values: GivenContract, path: Path) -> Contract | None:
-    given: dict[str, Any] = {
-        name: value for name, value in fields_of(values).items() if value is not None
-    }
+def contract_of_map(opening: Opening) -> Contract:
+    """Return the contract of an artifact that gives a map; its scores need no activation.
+
+    Raises:
+        ContractError: As `open_as_given`.
+    """
+    path, given = opening.artifact, _values(opening.given)
     carried = read_contract(path)
     if carried is None:
-        return _foreign(path, given)
+        return _foreign(path, {"activation": Activation.NONE} | given, is_map=True)
+    return _carried(carried, given, path)
+
+
+def _values(given: GivenContract) -> dict[str, Any]:
+    return {name: value for name, value in fields_of(given).items() if value is not None}
+
+
+def _contract(values: GivenContract, path: Path) -> Contract | None:
+    given = _values(values)
+    carried = read_contract(path)
+    return _foreign(path, given) if carried is None else _carried(carried, given, path)
+
+
+def _carried(carried: Contract, given: Mapping[str, Any], path: Path) -> Contract:
+    """Put what is given in the place of what an artifact says of itself."""
     if not given:
         return carried
     unfit = [flag for name, flag in OF_OUTPUTS.items() if name in given]
@@ -197,13 +215,14 @@ def _contract(values: GivenContract, path: Path) -> Contract | None:
     return replace(carried, **given)
 
 
-def _foreign(path: Path, given: Mapping[str, Any]) -> Contract:
+def _foreign(path: Path, given: Mapping[str, Any], *, is_map: bool = False) -> Contract:
     # Only here: what strop wrote shall not wait for it.
     from strop.runtime.classify.foreign import foreign_facts
     from strop.runtime.classify.input_fit import input_fit_note
 
     with open_engine(path) as engine:
-        check_tensors(engine, where=str(path))
+        if not is_map:
+            check_tensors(engine, where=str(path))
         image, scores = engine.input, engine.output
     facts = foreign_facts(path, image, scores, given)
     contract = facts.whole_contract(

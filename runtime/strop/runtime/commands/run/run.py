@@ -23,6 +23,7 @@ from strop.runtime.commands.flags.contract import (
 )
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
+from strop.runtime.commands.run.masks import add_masks_flag, run_masks
 from strop.runtime.commands.run.on_board import (
     SELFTEST,
     STREAM,
@@ -100,6 +101,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="one record per line on stdout for every image, as soon as it is known",
     )
     add_vectors_flag(parser)
+    add_masks_flag(parser)
     add_stream_flags(parser)
     add_engine_flags(parser)
     add_contract_flags(parser)
@@ -119,6 +121,8 @@ def run(options: argparse.Namespace) -> int:
             those on a board; or flags that contradict each other.
     """
     _check_subject(options)
+    if options.masks is not None:
+        return run_masks(options, is_stream=is_stream(options))
     if options.selftest:
         note_manifest(options.artifact)
     opening, streams = opening_from_flags(options), is_stream(options)

@@ -37,7 +37,7 @@ def print_images(
     """
     if as_json:
         images = [{"path": str(path), **answer_record(found)} for path, found in results]
-        console.json(_header(artifact, facts) | {"images": images})
+        console.json(header(artifact, facts) | {"images": images})
         return
     if any(found.outputs for _, found in results):
         console.table(
@@ -106,7 +106,7 @@ def print_selftest(artifact: Path, tried: SelfTested, *, as_json: bool) -> None:
     if as_json:
         verdict = {"is_certified": result.is_certified, "is_passed": result.is_passed}
         answers = verdict | asdict(result)
-        console.json(_header(artifact, tried.engine) | {"selftest": answers})
+        console.json(header(artifact, tried.engine) | {"selftest": answers})
     else:
         images = zip(result.expected, result.found, result.differences, strict=True)
         rows = [
@@ -149,7 +149,8 @@ def _verdict(result: SelfTest) -> str:
     )
 
 
-def _header(artifact: Path, facts: EngineFacts) -> dict[str, object]:
+def header(artifact: Path, facts: EngineFacts) -> dict[str, object]:
+    """Return the fields that every record of `strop run` begins with."""
     return {
         "format_version": FORMAT_VERSION,
         "strop_version": installed_version(),

@@ -1,0 +1,95 @@
+"""Makes a map of classes of what a segmentation model returns for an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from strop.runtime.artifact.contract import Activation, Contract, Layout
+from strop.runtime.classify.scores import dequantize
+from strop.runtime.engines.engine import Array, TensorInfo
+from strop.runtime.errors import ArtifactError, ContractError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_MAP_CLASSES = 255  # what a PNG's palette holds beside UNSEEN
+UNSEEN = 255  # in a map: outside of what the model saw
+PROBABILITY_SCALE = 1 / 256  # of a sigmoid in int8, by TFLite's specification
+WHOLE_NUMBERS = ("int32", "int64", "uint32", "uint64", "int16", "uint16")
+
+
+def class_map(raw: Array, info: TensorInfo, contract: Contract, *, where: str) -> NDArray[np.uint8]:
+    """Find the class of each pixel.
+
+    Args:
+        raw: [1, H, W, C] or, of an artifact with channels first, [1, C, H, W]: a score per class,
+            of which the highest wins (of equal ones the first); with one score, class 1 is where
+            it reaches the contract's threshold. Or classes, [1, H, W], [1, H, W, 1] or
+            [1, 1, H, W] of whole numbers.
+        info: Of the output.
+        contract: Of the artifact.
+        where: Named in errors.
+
+    Returns:
+        uint8 [H, W].
+
+    Raises:
+        ArtifactError: Another shape, more than MAX_MAP_CLASSES, or a score that is not finite.
+        ContractError: One score whose threshold is unknown.
+    """
+    if raw.ndim == 4 and raw.shape[0] == 1 and contract.layout is Layout.NCHW:
+        raw = raw.transpose(0, 2, 3, 1)
+    if info.dtype in WHOLE_NUMBERS and (raw.ndim == 3 or (raw.ndim == 4 and raw.shape[3] == 1)):
+        return _classes(raw.reshape(raw.shape[:3]), where=where)
+    if raw.ndim != 4 or raw.shape[0] != 1 or min(raw.shape) < 1:
+        raise ArtifactError(
+            f"{where}: its output is {list(raw.shape)}; needed is a map of scores, [1, height,"
+            " width, classes], or of classes, [1, height, width]. Is it a segmentation model?"
+        )
+    _check_count(raw.shape[3], where=where)
+    if raw.shape[3] == 1:
+        return _above(raw[0, :, :, 0], info, contract, where=where)
+    if raw.dtype.kind == "f" and not np.isfinite(raw).all():
+        raise ArtifactError(f"{where}: a score is NaN or infinite; export the model again")
+    # Codes are in the order of the scores.
+    found: NDArray[np.uint8] = raw[0].argmax(axis=2).astype(np.uint8)
+    return found
+
+
+def _classes(raw: Array, *, where: str) -> NDArray[np.uint8]:
+    if raw.shape[0] != 1 or not raw.size:
+        raise ArtifactError(f"{where}: its output is {list(raw.shape)}; needed is one image's map")
+    low, high = int(raw.min()), int(raw.max())
+    if low < 0 or high >= MAX_MAP_CLASSES:
+        raise ArtifactError(
+            f"{where}: classes {low} to {high}; needed are 0 to {MAX_MAP_CLASSES - 1}"
+        )
+    found: NDArray[np.uint8] = raw[0].astype(np.uint8)
+    return found
+
+
+def _check_count(classes: int, *, where: str) -> None:
+    if classes > MAX_MAP_CLASSES:
+        raise ArtifactError(
+            f"{where}: {classes} classes; a mask's palette holds {MAX_MAP_CLASSES}. Are the"
+            " channels in the last place?"
+        )
+
+
+def _above(raw: Array, info: TensorInfo, contract: Contract, *, where: str) -> NDArray[np.uint8]:
+    """Return 1 where a single score reaches its threshold."""
+    scores = dequantize(raw, info)
+    is_known = contract.activation is Activation.SIGMOID or info.scale == PROBABILITY_SCALE
+    if not contract.thresholds and not is_known:
+        raise ContractError(
+            f"{where}: one score per pixel, whose threshold is unknown; give --threshold 0.5 for"
+            " probabilities, --threshold 0 for logits, or --activation sigmoid for logits too"
+        )
+    limit = contract.thresholds[0] if contract.thresholds else 0.5
+    if contract.activation is Activation.SIGMOID:
+        with np.errstate(divide="ignore"):
+            limit = float(np.log(limit) - np.log1p(-limit))
+    found: NDArray[np.uint8] = (scores >= limit).astype(np.uint8)
+    return found
