@@ -68,13 +68,13 @@ def write_targets(images: Path, output: Path) -> None:
         write_table(output / f"{part}.look.csv", LABELS, labels)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("images", type=Path, help="what fashion_mnist.py wrote")
     parser.add_argument("output", type=Path, help="folder to write into")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     write_targets(options.images, options.output)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.settings import settled
 from strop.export.options.options import ExportOptions, OutputOptions, check_labels
-from strop.export.training.record import TrainingRecord, training_record
+from strop.export.training.record import TrainedOutput, training_record
 from strop.export.zoo.spec import ModelSpec
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
@@ -242,7 +242,8 @@ def _with_output(settings: ExportOptions, request: ExportRequest, source: Source
     """Decide what the only output is, and what is true of the images."""
     from strop.export.frontend.source_decision import source_decision  # loads TensorFlow
 
-    trained = None if source.file is None else training_record(source.file)
+    record = None if source.file is None else training_record(source.file)
+    trained = None if record is None else record.output(*source.outputs)
     labels = request.labels
     if labels is None:
         labels = source.facts.labels if trained is None else trained.labels
@@ -268,7 +269,7 @@ def _with_output(settings: ExportOptions, request: ExportRequest, source: Source
     )
 
 
-def _task(request: ExportRequest, trained: TrainingRecord | None) -> Task | None:
+def _task(request: ExportRequest, trained: TrainedOutput | None) -> Task | None:
     """Return the task asked for, or else that of the training; features have neither."""
     if request.task is not None or trained is None or request.spec.is_headless:
         return request.task

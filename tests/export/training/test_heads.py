@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
+import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import image_targets
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 from tests.export.model_fixtures import saved, small_model
-from tests.export.training.test_train import LABELS, RECIPE, photos
+from tests.export.training.test_train import RECIPE, photos
 
 from strop.cli import main
 from strop.export.commands import train as command
@@ -25,9 +28,11 @@ from strop.export.training.network import build_network, give_units
 from strop.export.training.objective import HalfSquaredError
 from strop.export.training.record import training_record
 from strop.export.training.targets import Table, Targets, read_targets, standardized
+from strop.export.zoo.shipped import SHIPPED_CALIBRATION
 from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import ImageError
 
+ROOT = Path(__file__).parents[3]
 __all__ = ["photos"]  # the fixture
 NUMBERS, MARKS = ("grey", "share"), ("bright", "red")
 
@@ -62,63 +67,83 @@ def argv(photos: Path, output: Path, *words: object) -> list[str]:
     return [*map(str, ("train", photos, *small, *brief, *words, "-o", output))]
 
 
-def heads(tables: Path) -> tuple[object, ...]:
-    """Of three outputs, whose names are in no order of the alphabet."""
-    tasks = ("--task", "size=regress", "--task", "kind=classify", "--task", "look=multilabel")
-    truth = ("--truth", f"size={tables / 'numbers.csv'}", "--truth", f"look={tables / 'marks.csv'}")
-    return (*tasks, *truth, "--loss-weight", "look=0.5")
+def documented() -> list[list[str]]:
+    """The commands of the example in docs/train.md, but the one that needs the data set."""
+    page = (ROOT / "docs/train.md").read_text().split("### An example, from images to answers")[1]
+    text = page.split("```sh\n")[1].split("```")[0].replace("\\\n", " ")
+    return [shlex.split(line) for line in text.splitlines()[1:]]
 
 
 @pytest.fixture(scope="module")
-def three(photos: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ended after its epoch, and gone on with to its end."""
-
-    def ended(*_: object) -> str:
-        raise KeyboardInterrupt
-
-    folder = tmp_path_factory.mktemp("three")
-    small = saved(small_model((32, 32, 3)), folder / "small.keras")
-    output = folder / "three.keras"
-    words = argv(photos, output, "--weights", small, *heads(tables))
+def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of one who follows the example in small, and whose training was ended once."""
+    folder = tmp_path_factory.mktemp("example")
+    for at, part in ((slice(0, 4), "train"), (slice(4, 6), "test")):
+        for kind in SHIPPED_CALIBRATION.iterdir():
+            images = folder / "build/fashion_mnist" / part / kind.name
+            images.mkdir(parents=True)
+            for image in sorted(kind.iterdir())[at]:
+                shutil.copy(image, images)
+    (folder / "calibration_data").symlink_to(SHIPPED_CALIBRATION.parent)
+    saved(small_model((48, 48, 3)), folder / "small.keras")
+    measure, training, *rest = documented()
+    assert [words[2] for words in (measure, training)] == ["python", "strop"]
+    words = [*training[3:], "--weights", "small.keras", "--epochs", "1", "--batch-size", "8"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "epoch_in_words", ended)
-        assert main(words) == 130
-    assert main([*words, "--loss-weight", "kind=2"]) == 2  # another training
-    assert main(words) == 0
-    return output
+        patch.chdir(folder)
+        image_targets.main(measure[4:])
+        with pytest.MonkeyPatch.context() as end:
+            end.setattr(command, "epoch_in_words", ended)
+            assert main(words) == 130
+        assert main([*words, "--loss-weight", "kind=2"]) == 2  # another training
+        assert main(words) == 0
+        assert main([*rest[0][3:], "--effort", "fast", "--format", "tflite"]) == 0
+        yield folder
 
 
-def test_several_outputs_keep_their_names_order_and_units(three: Path, photos: Path) -> None:
-    model, record = open_keras(three), training_record(three)
+def ended(*_: object) -> str:
+    raise KeyboardInterrupt
+
+
+def test_several_outputs_keep_their_names_order_and_units(example: Path) -> None:
+    path = example / "build/three.keras"
+    model, record = open_keras(path), training_record(path)
     assert record is not None
-    assert [tensor.shape for tensor in model.outputs] == [(None, 2), (None, 3), (None, 2)]
-    named = [(each.name, each.task, each.labels) for each in record.outputs]
-    assert named == [
-        ("size", Task.REGRESS, NUMBERS),
-        ("kind", Task.CLASSIFY, LABELS),
-        ("look", Task.MULTILABEL, MARKS),
+    assert [tensor.shape for tensor in model.outputs] == [(None, 10), (None, 3), (None, 3)]
+    kinds = tuple(sorted(kind.name for kind in SHIPPED_CALIBRATION.iterdir()))
+    assert [(each.name, each.task, each.labels) for each in record.outputs] == [
+        ("kind", Task.CLASSIFY, kinds),
+        ("size", Task.REGRESS, image_targets.NUMBERS),
+        ("look", Task.MULTILABEL, image_targets.LABELS),
     ]
     assert [tensor._keras_history.operation.name for tensor in model.outputs] == [
         each.name for each in record.outputs
     ]
-    assert record.recipe.heads[2].loss_weight == 0.5
-    _, kind, look = (np.asarray(each) for each in model(pixels_of(photos)))
+    folder = example / "build/fashion_mnist/train"
+    pixels = [
+        np.asarray(Image.open(path).convert("RGB").resize((48, 48)), np.float32)
+        for path in sorted(folder.rglob("*.png"))
+    ]
+    kind, _, look = (np.asarray(each) for each in model(np.stack(pixels)))
     np.testing.assert_allclose(kind.sum(axis=1), 1, atol=1e-5)
     assert 0 <= look.min() <= look.max() <= 1
-    spread = np.std([means(path).mean() for path in photos.rglob("*.png")])
-    grey, share = record.outputs[0].errors  # of the same number, in two units
-    in_spreads = (grey / spread + share * 255e6 / spread) / 2
-    # The spread is over all images here, and over those that are learned from there.
-    assert record.outputs[0].validation == pytest.approx(in_spreads, rel=0.2)
+    # The errors have the numbers' units, the figure has their spreads over what was learned from.
+    spreads = np.std(list(image_targets.measured(folder).values()), axis=0)
+    size = record.outputs[1]
+    assert np.mean(size.errors / spreads) == pytest.approx(size.validation, rel=0.2)
 
 
-def pixels_of(photos: Path) -> np.ndarray:
-    return np.stack(
-        [
-            np.asarray(Image.open(path).resize((32, 32)), np.float32)
-            for path in sorted(photos.rglob("*.png"))
-        ]
-    )
+def test_the_example_of_the_page_ends_in_answers_of_every_output(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    *_, running = documented()
+    assert main([*running[3:], "--json"]) == 0
+    (image,) = json.loads(capsys.readouterr().out)["images"]
+    outputs = image["outputs"]
+    found = {name: [each["label"] for each in outputs[name]["predictions"]] for name in outputs}
+    assert list(found) == ["kind", "size", "look"]
+    assert found["size"] == list(image_targets.NUMBERS)
+    assert sorted(found["look"]) == sorted(image_targets.LABELS)
 
 
 def test_numbers_that_were_given_units_are_those_of_the_targets() -> None:
@@ -251,15 +276,17 @@ def test_a_spread_that_float32_cannot_tell_is_refused(photos: Path, tmp_path: Pa
         ("--task a=regress --task b=classify", "give --truth a=FILE"),
         ("--truth x.csv", "the task is classify, whose answers are the subfolders; leave it out"),
         ("--task regress --task b=classify", "--task regress: one of several; needed is a name"),
-        ("--task ages=age", "no task of strop train; needed is classify, multilabel, regress"),
-        ("--task embed", "(an embedding: --embedding N)"),
+        ("--task embed", "trained are classify, multilabel, regress, and --embedding N"),
         ("--task a=classify --task b=classify", "a and b: both classify, and the subfolders"),
         ("--task a=regress --task a=classify", "two outputs are called 'a'"),
         ("--task 1a=classify", "an output is called '1a'; needed are up to 64 letters"),
         ("--task backbone=classify", "none of backbone, dropout, image"),
         ("--task a=regress --task b=classify --truth c=x.csv", "the names are a, b"),
-        ("--task regress --truth x.csv --truth y.csv", "the second for scores; give one"),
-        ("--loss-weight much", "--loss-weight much: needed is a number"),
+        (
+            "--task regress --truth x.csv --truth y.csv",
+            "given twice for output scores; leave one out",
+        ),
+        ("--task regress --truth x.csv --truth scores=y.csv", "given twice for output scores"),
         ("--loss-weight 0", "the weight of its loss is 0; needed is above 0"),
         ("--task regress --truth x.csv --embedding 8", "trained by classes alone"),
         ("--task regress --truth x.csv --label-smoothing 0.1", "numbers have no labels"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from strop.export.commands.of_outputs import OfOutput, by_output, of_output, task_named
 from strop.export.training.heads import CLASSES_ALONE, SCORES, TRAINED_TASKS, Head
 from strop.export.training.targets import Table, read_targets
 from strop.runtime.artifact.contract import Task
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from strop.export.training.images import Images
     from strop.export.training.recipe import Recipe
 
+T = TypeVar("T")
 TASKS = ", ".join(task.value for task in TRAINED_TASKS)
 
 
@@ -25,6 +27,7 @@ def add_head_flags(group: argparse._ArgumentGroup) -> None:
     """Add the flags of what is learned, and from which tables."""
     group.add_argument(
         "--task",
+        type=of_output(task_named),
         action="append",
         metavar="[NAME=]TASK",
         help=f"what the network gives: {TASKS} (default classify); several times, each with a name,"
@@ -32,6 +35,7 @@ def add_head_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--truth",
+        type=of_output(Path),
         action="append",
         metavar="[NAME=]FILE",
         help="CSV with the answers of a multilabel or regress output, as strop evaluate takes it:"
@@ -39,12 +43,14 @@ def add_head_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--validation-truth",
+        type=of_output(Path),
         action="append",
         metavar="[NAME=]FILE",
         help="the same for the images of --validation-data",
     )
     group.add_argument(
         "--loss-weight",
+        type=of_output(float),
         action="append",
         metavar="NAME=F",
         help="of several outputs: what the loss of one counts in the sum (default 1 for each)",
@@ -57,12 +63,18 @@ def heads_of(options: argparse.Namespace) -> tuple[Head, ...]:
     Raises:
         SourceError: A name, a task or a weight cannot be used.
     """
-    given: Sequence[str] = options.task or (CLASSES_ALONE[0].task.value,)
-    heads = tuple(_head(each, is_only=len(given) == 1) for each in given)
-    weights = _by_head("--loss-weight", options.loss_weight, heads)
+    given: Sequence[OfOutput[Task]] = options.task or ()
+    for each in given:
+        if not each.output and len(given) > 1:
+            raise SourceError(
+                f"--task {each.value.value}: one of several; needed is a name for each,"
+                f" NAME={each.value.value}"
+            )
+    heads = tuple(Head(name=each.output or SCORES, task=each.value) for each in given)
+    heads = heads or CLASSES_ALONE
+    weights = _of_heads("--loss-weight", options.loss_weight, heads)
     return tuple(
-        replace(head, loss_weight=_number(weights[head.name])) if head.name in weights else head
-        for head in heads
+        replace(head, loss_weight=weights.get(head.name, head.loss_weight)) for head in heads
     )
 
 
@@ -111,18 +123,6 @@ def images_of(options: argparse.Namespace, recipe: Recipe) -> Images:
     return replace(images, targets=targets)
 
 
-def _head(given: str, *, is_only: bool) -> Head:
-    name, sign, task = given.rpartition("=")
-    if not sign and not is_only:
-        raise SourceError(
-            f"--task {given}: one of several; needed is a name for each, NAME={given}"
-        )
-    if task not in [each.value for each in TRAINED_TASKS]:
-        vector = " (an embedding: --embedding N)" if task == Task.EMBED.value else ""
-        raise SourceError(f"--task {given}: no task of strop train{vector}; needed is {TASKS}")
-    return Head(name=name if sign else SCORES, task=Task(task))
-
-
 def _tables(
     options: argparse.Namespace, heads: Sequence[Head]
 ) -> tuple[tuple[Head, Path, Path], ...]:
@@ -131,8 +131,8 @@ def _tables(
     if options.validation_data is None:
         if options.validation_truth:
             raise SourceError(
-                f"--validation-truth {options.validation_truth[0]} given without --validation-data;"
-                " give both"
+                f"--validation-truth {options.validation_truth[0].value} given without"
+                " --validation-data; give both"
             )
         validation = training
     else:
@@ -143,9 +143,9 @@ def _tables(
 
 
 def _of_tables(
-    flag: str, values: Sequence[str] | None, heads: Sequence[Head]
-) -> Mapping[str, Path]:
-    found = _by_head(flag, values, heads)
+    flag: str, given: Sequence[OfOutput[Path]] | None, heads: Sequence[Head]
+) -> dict[str, Path]:
+    found = _of_heads(flag, given, heads)
     for head in heads:
         if head.is_of_table and head.name not in found:
             name = "" if len(heads) == 1 else f"{head.name}="
@@ -158,30 +158,21 @@ def _of_tables(
                 f"{flag} {found[head.name]}: the task is classify, whose answers are the"
                 f" subfolders; leave it out, or give --task multilabel or regress"
             )
-    return {name: Path(path) for name, path in found.items()}
-
-
-def _by_head(flag: str, values: Sequence[str] | None, heads: Sequence[Head]) -> dict[str, str]:
-    """Tell values by the name in front of them; of one head it may be left out."""
-    names = [head.name for head in heads]
-    found: dict[str, str] = {}
-    for value in values or ():
-        name, sign, rest = value.partition("=")
-        if not sign or name not in names:
-            if len(names) > 1:
-                raise SourceError(
-                    f"{flag} {value}: of no output; needed is NAME=..., and the names are"
-                    f" {', '.join(names)}"
-                )
-            name, rest = names[0], value
-        if name in found:
-            raise SourceError(f"{flag} {value}: the second for {name}; give one")
-        found[name] = rest
     return found
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as err:
-        raise SourceError(f"--loss-weight {text}: needed is a number") from err
+def _of_heads(
+    flag: str, given: Sequence[OfOutput[T]] | None, heads: Sequence[Head]
+) -> dict[str, T]:
+    """Return a flag's values by head; of one head its name may be left out."""
+    names = [head.name for head in heads]
+    if len(names) == 1:
+        given = [replace(each, output=each.output or names[0]) for each in given or ()]
+    found = by_output(flag, given)
+    unknown = [name for name in found if name not in names]
+    if unknown:
+        raise SourceError(
+            f"{flag} {f'{unknown[0]}=' if unknown[0] else ''}{found[unknown[0]]}: of no output;"
+            f" needed is NAME=..., and the names are {', '.join(names)}"
+        )
+    return found

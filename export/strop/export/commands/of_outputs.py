@@ -40,7 +40,7 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     """Add --truth, --labels, --task and --threshold."""
     group.add_argument(
         "--truth",
-        type=_of_output(Path),
+        type=of_output(Path),
         action="append",
         metavar="[NAME=]FILE",
         help="CSV with the true answer for each validation image, instead of subfolders: its path"
@@ -48,7 +48,7 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--labels",
-        type=_of_output(Path),
+        type=of_output(Path),
         action="append",
         metavar="[NAME=]FILE",
         help="text file with one label per line, in the order of the scores (default: of the"
@@ -56,7 +56,7 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--task",
-        type=_of_output(_task),
+        type=of_output(task_named),
         action="append",
         metavar="[NAME=]TASK",
         help=f"what the scores are: {', '.join(task.value for task in Task)} (default: binary for"
@@ -65,7 +65,7 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--threshold",
-        type=_of_output(numbers),
+        type=of_output(numbers),
         action="append",
         metavar="[NAME=]T[,T...]",
         help="binary: at or above it the answer is the second label; multilabel: the label is set;"
@@ -80,10 +80,10 @@ def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
         SourceError: A flag is given twice for one output.
         ContractError: The labels cannot be read.
     """
-    tasks = _by_output("--task", options.task)
-    thresholds = _by_output("--threshold", options.threshold)
-    labels = _by_output("--labels", options.labels)
-    truth = _by_output("--truth", options.truth)
+    tasks = by_output("--task", options.task)
+    thresholds = by_output("--threshold", options.threshold)
+    labels = by_output("--labels", options.labels)
+    truth = by_output("--truth", options.truth)
     names = dict.fromkeys((*tasks, *thresholds, *labels, *truth))
     return {
         name: OutputRequest(
@@ -96,7 +96,12 @@ def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
     }
 
 
-def _by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:
+def by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:
+    """Return the values of a flag by output; "" for one that names none.
+
+    Raises:
+        SourceError: Two are for the same.
+    """
     found: dict[str, T] = {}
     for each in given or ():
         if each.output in found:
@@ -106,7 +111,9 @@ def _by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:
     return found
 
 
-def _of_output(read: Callable[[str], T]) -> Callable[[str], OfOutput[T]]:
+def of_output(read: Callable[[str], T]) -> Callable[[str], OfOutput[T]]:
+    """Make the reader of a flag that may name an output in front of its value."""
+
     def value(text: str) -> OfOutput[T]:
         output, _, rest = text.rpartition("=")
         if output and read is Path and Path(text).exists():
@@ -116,7 +123,8 @@ def _of_output(read: Callable[[str], T]) -> Callable[[str], OfOutput[T]]:
     return value
 
 
-def _task(text: str) -> Task:
+def task_named(text: str) -> Task:
+    """Read a task of the command line."""
     try:
         return Task(text)
     except ValueError as err:

@@ -80,10 +80,11 @@ class TrainingRecord:
         """Of the only output; empty where there are several."""
         return self.outputs[0].labels if len(self.outputs) == 1 else ()
 
-    @property
-    def task(self) -> Task | None:
-        """Of the only output; None where there are several."""
-        return self.outputs[0].task if len(self.outputs) == 1 else None
+    def output(self, name: str) -> TrainedOutput | None:
+        """Return the only output, whatever name a converter gave it, or the one of this name."""
+        if len(self.outputs) == 1:
+            return self.outputs[0]
+        return next((output for output in self.outputs if output.name == name), None)
 
 
 def _from_version_1(fields: Fields) -> Fields:
