@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from strop.engine_watch import EngineAtWork
-from strop.runtime.artifact.contract import Contract
-from strop.runtime.classify.class_map import UNSEEN, class_map
+from strop.runtime.artifact.contract import Contract, Layout
+from strop.runtime.classify.class_map import UNSEEN, WHOLE_NUMBERS, class_map
 from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.engines import Engine, EngineFacts
 from strop.runtime.errors import ArtifactError, ContractError
@@ -113,6 +113,16 @@ class Segmenter:
         window = classes[top : top + size[1], left : left + size[0]]
         window[...] = large[: window.shape[0], : window.shape[1]]
         return Segmentation(picture=picture, classes=classes)
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes there are; None where neither the output nor labels say it."""
+        shape = self._engine.output.shape
+        named = len(self.labels) or None
+        if named is not None or len(shape) != 4 or self._engine.output.dtype in WHOLE_NUMBERS:
+            return named
+        found = shape[1] if self.contract.layout is Layout.NCHW else shape[3]
+        return max(found, 2) if found > 0 else None
 
     @property
     def labels(self) -> tuple[str, ...]:

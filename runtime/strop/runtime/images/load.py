@@ -127,7 +127,7 @@ def upright_picture(source: str | os.PathLike[str]) -> Image.Image:
         ImageError: As `load_image`.
     """
     with opened_image(source) as image:
-        _check_pixels(image, where=str(source))
+        check_pixels(image, where=str(source))
         orientation = image.getexif().get(_ORIENTATION, 1)
         picture = flat(image, "RGB")
         way = _TRANSPOSE.get(orientation)
@@ -154,7 +154,7 @@ def _pixels(
     image: Image.Image, contract: Contract, *, is_ours: bool, where: str
 ) -> NDArray[np.uint8]:
     """The image's pixels; only one that is ours may be decoded smaller, which changes it."""
-    _check_pixels(image, where=where)
+    check_pixels(image, where=where)
     is_large = _decoded_pixels(image, contract, is_ours=is_ours) > LARGE_PIXELS
     with _one_large if is_large else nullcontext():
         try:
@@ -163,7 +163,12 @@ def _pixels(
             raise ImageError(f"{where}: cannot be decoded ({err}); replace or remove it") from err
 
 
-def _check_pixels(image: Image.Image, *, where: str) -> None:
+def check_pixels(image: Image.Image, *, where: str) -> None:
+    """Refuse an image that is too large to decode, or empty.
+
+    Raises:
+        ImageError: It has more than MAX_PIXELS, or none.
+    """
     width, height = image.size
     if not 0 < width * height <= MAX_PIXELS:
         raise ImageError(

@@ -1,4 +1,4 @@
-"""Writes maps of classes as PNG files with a palette, and pictures with their colours as JPEG."""
+"""Reads and writes maps of classes as PNG files, and lays their colours over pictures."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from strop.runtime.errors import ImageError
+from strop.runtime.images.load import check_pixels, opened_image
 from strop.runtime.records.user_files import write_whole_bytes
 
 COLOURS = 256
 BITS = 8
+MASK_MODES = ("P", "L")
 JPEG_QUALITY = 90  # a PNG of 12 megapixels takes seconds
 OVERLAY_SHARE = 0.6  # of the colour of a class; of class 0 nothing
 
@@ -32,6 +35,22 @@ def _colour(number: int) -> tuple[int, int, int]:
             channels[channel] |= (number >> channel & 1) << (BITS - 1 - place)
         number >>= 3
     return channels[0], channels[1], channels[2]
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """Read the classes [H, W] of a PNG with a palette, or of grey values.
+
+    Raises:
+        ImageError: There is none, it is damaged or too large, or its pixels are colours.
+    """
+    with opened_image(path) as image:
+        check_pixels(image, where=str(path))
+        if image.mode not in MASK_MODES:
+            raise ImageError(
+                f"{path}: a mask of mode {image.mode}; needed is a PNG with a palette, or grey of 8"
+                " bits, whose pixels are classes"
+            )
+        return np.array(image)
 
 
 def write_mask(classes: NDArray[np.uint8], path: Path) -> None:

@@ -16,6 +16,7 @@ from strop.runtime.classify.evaluate import Evaluation, OutputTruth, evaluate_ou
 from strop.runtime.classify.head import Head
 from strop.runtime.classify.truth import KnownImages, evenly, images_with_truth, require_truth
 from strop.runtime.commands.evaluate import table as report
+from strop.runtime.commands.evaluate.masks import evaluate_masks, gives_map
 from strop.runtime.commands.evaluate.on_board import (
     EVALUATE,
     Evaluated,
@@ -63,6 +64,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         " several outputs one for each, by name",
     )
     parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="of a segmentation model: what is true of each pixel, a PNG for each image under its"
+        " path below the folder, whose pixels are classes; 255 is not counted",
+    )
+    parser.add_argument(
         "--limit", type=int, metavar="N", help="only N images, spread evenly over the folder"
     )
     parser.add_argument("--json", action="store_true", help="a record on stdout, not a table")
@@ -81,8 +89,12 @@ def run(options: argparse.Namespace) -> int:
     """
     for path in filter(None, (options.artifact, options.against)):
         note_manifest(path)
+    opening = opening_from_flags(options)
+    # On a board nothing but a board may have an engine.
+    if options.masks is not None or (options.target is None and gives_map(opening)):
+        return evaluate_masks(options)
     request = EvaluateRequest(
-        opening=opening_from_flags(options),
+        opening=opening,
         folder=options.folder,
         against=options.against,
         truth=tuple(map(_truth_table, options.truth or ())),

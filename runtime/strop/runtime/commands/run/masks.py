@@ -59,7 +59,7 @@ def run_masks(options: argparse.Namespace, *, is_stream: bool) -> int:
     """
     images = _images(options, is_stream=is_stream)
     opening = opening_from_flags(options)
-    with _opened(opening) as segmenter:
+    with open_segmenter(opening) as segmenter:
         written = [_write(segmenter, path, options.masks) for path in images]
         _print(segmenter, opening.artifact, written, as_json=options.json)
     return 0
@@ -86,7 +86,12 @@ def _images(options: argparse.Namespace, *, is_stream: bool) -> tuple[Path, ...]
     return images
 
 
-def _opened(opening: Opening) -> Segmenter:
+def open_segmenter(opening: Opening) -> Segmenter:
+    """Open an artifact as flags say, and show what it expects.
+
+    Raises:
+        StropError: As `Segmenter`, or flags and file leave gaps.
+    """
     where = str(opening.artifact)
     contract = contract_of_map(opening)
     engine = open_engine(where, engine=opening.engine, num_threads=opening.num_threads)
