@@ -18,17 +18,18 @@ from strop.runtime import StropError
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPORT = """
-    Certificate ConsumerError ContractError Effort Export ExportOptions Format GateError GraphError
-    ImageError Input ModelSpec OutputError Precision QuantizationError ResizeRule Result Source
-    SourceError StropError Task Verdict export from_keras_model list_images load_model open_model
-    options_for read_labels show_progress
+    Certificate ConsumerError ContractError Effort Export ExportOptions Format GateError
+    GraphError ImageError Input ModelSpec OutputError OutputRequest Precision QuantizationError
+    ResizeRule Result Source SourceError StropError Task Verdict export from_keras_model
+    list_images load_model open_model options_for read_labels show_progress
 """
 RUNTIME = """
     Activation ArtifactError BaselineError BenchRecord CameraError CheckPlan CheckReport Checked
-    Classifier Comparison Contract ContractError Diagnosis EngineError EngineFacts Evaluation
-    Figures GateOptions ImageError MeasurePlan MeasurementError OutputError PlanError Prediction
-    RecordError ResizeRule StropError TargetError Task TensorInfo Verdict bench check compare
-    doctor evaluate figures open show_progress
+    ClassAnswer Classifier Comparison Contract ContractError Diagnosis EngineError EngineFacts
+    Evaluation Figures GateOptions ImageError LabelsAnswer MeasurePlan MeasurementError
+    NumbersAnswer OutputContract OutputError PlanError Prediction RecordError ResizeRule Result
+    StropError TargetError Task TensorInfo VectorAnswer Verdict bench check compare doctor
+    evaluate evaluate_outputs figures open show_progress
 """
 NAMES = {"strop.export": EXPORT.split(), "strop.runtime": RUNTIME.split()}
 FACES = {"strop.export": strop.export, "strop.runtime": strop.runtime}

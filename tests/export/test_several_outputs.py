@@ -19,15 +19,17 @@ from tests.export.graphs import CLASSES, images_for, mobile_block
 
 import strop.runtime
 from strop.cli import main
+from strop.export.library import options_for
 from strop.export.options.choices import Effort, Precision
 from strop.export.options.options import ExportOptions
 from strop.export.pipeline import Export, export
+from strop.export.request import OutputRequest
 from strop.export.source.source import Source, from_keras_model, load_model_file
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.artifact.golden import read_golden
 from strop.runtime.classify.result import ClassAnswer, LabelsAnswer, NumbersAnswer, VectorAnswer
-from strop.runtime.errors import ContractError, SourceError
+from strop.runtime.errors import ContractError, ImageError, SourceError
 
 LOOK = ("bright", "wide")
 KEYS = ("age", "kind", "look", "map")  # of a dict, in the order of its keys
@@ -200,6 +202,26 @@ def test_evaluate_says_the_figures_of_each_output(
     assert found["kind"]["top1"]["share"] == pytest.approx(certified[0]["verdicts"][0]["top1"])
     assert main(command) == 0
     assert "kind: " in capsys.readouterr().out
+
+
+def test_the_library_says_the_same(bundle: Path, photos: Path) -> None:
+    tables = {name: photos / f"{name}.csv" for name in ("look", "age")}
+    asked = {
+        "age": OutputRequest(task=Task.REGRESS, truth=tables["age"]),
+        "kind": OutputRequest(labels=tuple(f"c{at}" for at in range(CLASSES))),
+        "look": OutputRequest(truth=tables["look"]),
+    }
+    source = load_model_file(photos / "four.keras")
+    folder = photos / "images"
+    options = options_for(source, "x", calibration=folder, validation=folder, outputs=asked)
+    assert [one.labels for one in options.outputs[::2]] == [("years", "months"), LOOK]
+    found = strop.runtime.evaluate_outputs(files(bundle)[1], folder, truth=tables)
+    first = json.loads((bundle / "manifest.json").read_text())["certificate"]
+    shares = [one["verdicts"][0]["top1"] for one in first["beside"][:2]]
+    counted = [found[name].comparison.found.top1 for name in ("kind", "look")]
+    assert [one and one.share for one in counted] == pytest.approx(shares)
+    with pytest.raises(ImageError, match="for the output 'ages', and the artifact has age, kind"):
+        strop.runtime.evaluate_outputs(files(bundle)[1], folder, truth={"ages": tables["age"]})
 
 
 def exported(source: Source, photos: Path, folder: Path, **settings: Any) -> Export:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from strop.export.options.options import ExportOptions as ExportOptions
     from strop.export.pipeline import Export as Export
     from strop.export.pipeline import export as export
+    from strop.export.request import OutputRequest as OutputRequest
     from strop.export.source.source import Source as Source
     from strop.export.source.source import from_keras_model as from_keras_model
     from strop.export.zoo.build import open_model as open_model
@@ -50,6 +51,7 @@ else:
             "strop.export.pipeline": "Export export",
             "strop.export.source.source": "Source from_keras_model",
             "strop.export.zoo.build": "open_model",
+            "strop.export.request": "OutputRequest",
             "strop.export.zoo.spec": "ModelSpec",
             "strop.runtime.artifact.artifact": "Format",
             "strop.runtime.artifact.contract": "ResizeRule Task",

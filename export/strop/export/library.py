@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from strop.export.options.options import ExportOptions
-from strop.export.request import ExportRequest, resolve, with_consumer
+from strop.export.request import ExportRequest, OutputRequest, resolve, with_consumer
 from strop.export.source.source import Source
 from strop.export.source.source import load_model_file as load_model
 from strop.export.zoo.spec import ModelSpec
@@ -30,6 +30,7 @@ def options_for(
     labels: Sequence[str] | StrPath | None = None,
     task: Task | None = None,
     thresholds: Sequence[float] = (),
+    outputs: Mapping[str, OutputRequest] | None = None,
     consumer: str = "",
 ) -> ExportOptions:
     """Options of an export from folders of images; the rest as `strop export` has it.
@@ -46,6 +47,7 @@ def options_for(
         labels: One per class, or a file with one per line.
         task: What the scores are; None for what their number and the model's end say.
         thresholds: In the unit of the scores; empty for even odds.
+        outputs: The four above for each output by its name, of a model with several.
         consumer: The program that the files are for, by its name of `strop consumers`; empty
             where they are for any.
 
@@ -66,5 +68,6 @@ def options_for(
         labels=None if names is None else tuple(names),
         task=task,
         thresholds=tuple(thresholds),
+        outputs=outputs or {},
     )
     return resolve(with_consumer(request, consumer, {}) if consumer else request, source)

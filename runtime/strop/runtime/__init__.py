@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # typing's own takes longer to import than this module
 if TYPE_CHECKING:
     from strop.runtime.artifact.contract import Activation as Activation
     from strop.runtime.artifact.contract import Contract as Contract
+    from strop.runtime.artifact.contract import OutputContract as OutputContract
     from strop.runtime.artifact.contract import ResizeRule as ResizeRule
     from strop.runtime.artifact.contract import Task as Task
     from strop.runtime.bench.figures import Figures as Figures
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from strop.runtime.classify.comparison import Comparison as Comparison
     from strop.runtime.classify.evaluate import Evaluation as Evaluation
     from strop.runtime.classify.predictions import Prediction as Prediction
+    from strop.runtime.classify.result import ClassAnswer as ClassAnswer
+    from strop.runtime.classify.result import LabelsAnswer as LabelsAnswer
+    from strop.runtime.classify.result import NumbersAnswer as NumbersAnswer
+    from strop.runtime.classify.result import Result as Result
+    from strop.runtime.classify.result import VectorAnswer as VectorAnswer
     from strop.runtime.engines.engine import EngineFacts as EngineFacts
     from strop.runtime.engines.engine import TensorInfo as TensorInfo
     from strop.runtime.errors import ArtifactError as ArtifactError
@@ -50,6 +56,7 @@ if TYPE_CHECKING:
     from strop.runtime.library import compare as compare
     from strop.runtime.library import doctor as doctor
     from strop.runtime.library import evaluate as evaluate
+    from strop.runtime.library import evaluate_outputs as evaluate_outputs
     from strop.runtime.machine.doctor import Diagnosis as Diagnosis
     from strop.runtime.progress import show_progress as show_progress
 else:
@@ -58,7 +65,7 @@ else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
-            "strop.runtime.artifact.contract": "Activation Contract ResizeRule Task",
+            "strop.runtime.artifact.contract": "Activation Contract OutputContract ResizeRule Task",
             "strop.runtime.bench.figures": "Figures figures",
             "strop.runtime.bench.latency": "MeasurePlan",
             "strop.runtime.bench.record": "BenchRecord",
@@ -70,11 +77,13 @@ else:
             "strop.runtime.classify.comparison": "Comparison",
             "strop.runtime.classify.evaluate": "Evaluation",
             "strop.runtime.classify.predictions": "Prediction",
+            "strop.runtime.classify.result": "ClassAnswer LabelsAnswer NumbersAnswer Result"
+            " VectorAnswer",
             "strop.runtime.engines.engine": "EngineFacts TensorInfo",
             "strop.runtime.errors": "ArtifactError BaselineError CameraError ContractError"
             " EngineError ImageError MeasurementError OutputError PlanError RecordError StropError"
             " TargetError",
-            "strop.runtime.library": "bench check compare doctor evaluate",
+            "strop.runtime.library": "bench check compare doctor evaluate evaluate_outputs",
             "strop.runtime.machine.doctor": "Diagnosis",
             "strop.runtime.progress": "show_progress",
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
@@ -24,6 +24,8 @@ from strop.runtime.classify.classifier import open as open_classifier
 from strop.runtime.classify.comparison import Comparison
 from strop.runtime.classify.evaluate import Evaluation
 from strop.runtime.classify.evaluate import evaluate as evaluate_images
+from strop.runtime.classify.evaluate import evaluate_outputs as evaluate_each
+from strop.runtime.classify.output_truth import known_images, require_any_truth, truth_of
 from strop.runtime.classify.truth import images_with_truth, require_truth
 from strop.runtime.engines import engine_that_fits
 from strop.runtime.errors import PlanError
@@ -155,16 +157,7 @@ def evaluate(
         ImageError: The images cannot be used, or nothing is known to be true of them.
     """
     with ExitStack() as stack:
-
-        def opened(path: StrPath, engine: str | None) -> Classifier:
-            return stack.enter_context(
-                open_classifier(path, engine=engine, num_threads=num_threads, contract=contract)
-            )
-
-        classifier = opened(artifact, engine)
-        reference = None
-        if against is not None:
-            reference = opened(against, engine_that_fits(engine, against))
+        classifier, reference = _opened(stack, artifact, against, engine, num_threads, contract)
         decision, labels = classifier.known_decision(), classifier.contract.labels
         table = None if truth is None else Path(truth)
         found = images_with_truth(folder, table, decision=decision, labels=labels)
@@ -178,6 +171,69 @@ def evaluate(
             against=reference,
             progress=progress,
         )
+
+
+def evaluate_outputs(
+    artifact: StrPath,
+    folder: StrPath,
+    *,
+    against: StrPath | None = None,
+    truth: Mapping[str, StrPath] | None = None,
+    limit: int | None = None,
+    engine: str | None = None,
+    num_threads: int = 1,
+    progress: Progress = unwatched,
+) -> dict[str, Evaluation]:
+    """Do the same for an artifact with several outputs: an evaluation of each, by its name.
+
+    Args:
+        artifact: .tflite or .onnx.
+        folder: Images.
+        against: A reference with the same outputs.
+        truth: By the output's name, CSV for `read_truth`; others ask the subfolders.
+        limit: As for `evaluate`.
+        engine: As for `evaluate`.
+        num_threads: Within one inference.
+        progress: Passes on one step per image.
+
+    Raises:
+        StropError: As `evaluate`; or `truth` names an output that is not there.
+    """
+    with ExitStack() as stack:
+        classifier, reference = _opened(stack, artifact, against, engine, num_threads, None)
+        tables = {name: Path(table) for name, table in (truth or {}).items()}
+        known = known_images(classifier, folder, tables)
+        if reference is None:
+            require_any_truth(classifier, known, folder)
+        found = [each.spread(limit) for each in known]
+        results = evaluate_each(
+            classifier,
+            found[0].paths,
+            [truth_of(head, each) for head, each in zip(classifier.heads, found, strict=True)],
+            against=reference,
+            progress=progress,
+        )
+    names = [head.name for head in classifier.heads]
+    return dict(zip(names, results, strict=True))
+
+
+def _opened(
+    stack: ExitStack,
+    artifact: StrPath,
+    against: StrPath | None,
+    engine: str | None,
+    num_threads: int,
+    contract: Contract | None,
+) -> tuple[Classifier, Classifier | None]:
+    """Open an artifact and a reference, which has an engine that fits it."""
+
+    def opened(path: StrPath, engine: str | None) -> Classifier:
+        return stack.enter_context(
+            open_classifier(path, engine=engine, num_threads=num_threads, contract=contract)
+        )
+
+    reference = None if against is None else opened(against, engine_that_fits(engine, against))
+    return opened(artifact, engine), reference
 
 
 def compare(

@@ -51,8 +51,10 @@ def export_html(manifest: Manifest) -> str:
         add_chart(body, picture)
     add_line(body, certificate_sentence(manifest.certificate))
     add_line(body, latency_sentence(manifest))
-    for table in certificate_tables(manifest, "file"):
-        _add_part(body, "Certificate", table)
+    for one, table in zip(
+        manifest.certificate.each_output, certificate_tables(manifest, "file"), strict=True
+    ):
+        _add_part(body, f"Certificate of {one.output}" if one.output else "Certificate", table)
     for note in notes(manifest):
         add_line(body, note)
     _add_remedies(body, [each.remedy for each in manifest.calibration_checks if each.remedy])

@@ -12,7 +12,8 @@ class Step:
     Attributes:
         name: What was tried.
         divergence: Of the probabilities from the float network's, in nats per image.
-        signal_to_noise_db: Of the scores, against the float network's.
+        signal_to_noise_db: Of the scores, against the float network's; of several outputs the
+            least.
         is_kept: Whether the divergence fell.
     """
 
@@ -30,7 +31,7 @@ class Cost:
         layer: Name of its result.
         kind: Operation.
         part: "activation" (its result is rounded) or "weights".
-        noise: Mean squared error of the scores over their variance.
+        noise: Mean squared error of the scores over their variance; of several outputs the most.
         agreement: Share of images that keep their answer; None of a REGRESS task.
         divergence: Of the probabilities from the float network's, in nats per image.
     """

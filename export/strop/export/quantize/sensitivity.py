@@ -80,12 +80,18 @@ def _cost(op: Op, part: str, reference: Array, found: Array, decisions: Sequence
         )
         if decision.has_classes
     ]
-    power = max(float(reference.var()), float(np.finfo(np.float32).tiny))
     return Cost(
         layer=op.output,
         kind=op.kind.value,
         part=part,
-        noise=float(np.square(reference - found).mean()) / power,
+        noise=max(
+            map(_noise, of_each(decisions, reference), of_each(decisions, found)),
+        ),
         agreement=float(np.all(kept, axis=0).mean()) if kept else None,
         divergence=total_divergence(reference, found, decisions),
     )
+
+
+def _noise(reference: Array, found: Array) -> float:
+    power = max(float(reference.var()), float(np.finfo(np.float32).tiny))
+    return float(np.square(reference - found).mean()) / power

@@ -22,7 +22,7 @@ from strop.export.quantize.kl_divergence import total_divergence
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.quantize.range_search import choose_ranges
 from strop.export.quantize.sensitivity import sensitivity
-from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.decision import Decision, of_each
 
 # Pixels that ranges are chosen by: 32 images of 224 x 224, four times as many with high
 # effort. Of 64 x 64 they are all that there are in memory, and worth it: chosen by 100 instead
@@ -163,13 +163,20 @@ class _Run:
         step = Step(
             name=name,
             divergence=found,
-            signal_to_noise_db=signal_to_noise_db(self.reference, made.scores),
+            signal_to_noise_db=self._signal_to_noise_db(made.scores),
             is_kept=is_kept,
         )
         self.steps.append(step)
         if is_kept:
             self.best, self.deploy, self.calibration = made, deploy, calibration
             self.patches, self.moves_biases = patches, moves_biases
+
+    def _signal_to_noise_db(self, scores: Array) -> float:
+        """Of the output that is worst off: each has a unit of its own."""
+        pairs = zip(
+            of_each(self.decisions, self.reference), of_each(self.decisions, scores), strict=True
+        )
+        return min(signal_to_noise_db(reference, found) for reference, found in pairs)
 
 
 def signal_to_noise_db(reference: Array, found: Array) -> float:

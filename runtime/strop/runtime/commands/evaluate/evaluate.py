@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.evaluate import Evaluation, OutputTruth, evaluate_outputs
-from strop.runtime.classify.head import Head
-from strop.runtime.classify.truth import KnownImages, evenly, images_with_truth, require_truth
+from strop.runtime.classify.evaluate import Evaluation, evaluate_outputs
+from strop.runtime.classify.output_truth import known_images, require_any_truth, truth_of
+from strop.runtime.classify.truth import evenly
 from strop.runtime.commands.evaluate import table as report
 from strop.runtime.commands.evaluate.masks import evaluate_masks, gives_map
 from strop.runtime.commands.evaluate.on_board import (
@@ -33,7 +31,6 @@ from strop.runtime.commands.flags.contract import (
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.engines import engine_that_fits
-from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.remote.command import Work
 
@@ -140,11 +137,11 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
             engine = engine_that_fits(opening.engine, request.against)
             reference = replace(opening, artifact=request.against, engine=engine)
             against = stack.enter_context(open_as_given(reference))
-        known = [_known(request, classifier, head) for head in classifier.heads]
-        # In subfolders of classes they stand in the order of the labels.
-        known = [found.in_order(known[0].paths).spread(request.limit) for found in known]
+        tables = {table.output: table.file for table in request.truth}
+        known = known_images(classifier, request.folder, tables)
         if against is None:
-            _require_truth(known, classifier, request)
+            require_any_truth(classifier, known, request.folder)
+        known = [found.spread(request.limit) for found in known]
         paths = known[0].paths
         echoed = {**settings(classifier), "images": len(paths), "folder": request.folder}
         for head, found in zip(classifier.heads, known, strict=True):
@@ -159,14 +156,7 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
         console.settings(f"evaluate {opening.artifact}", echoed)
         for opened in filter(None, (classifier, against)):
             note_remark(opened)
-        truths = [
-            OutputTruth(
-                name=head.name,
-                classes=found.classes or (None,) * len(paths),
-                targets=found.targets,
-            )
-            for head, found in zip(classifier.heads, known, strict=True)
-        ]
+        truths = [truth_of(*each) for each in zip(classifier.heads, known, strict=True)]
         results = evaluate_outputs(
             classifier, paths, truths, against=against, progress=console.progress
         )
@@ -176,39 +166,6 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
             outputs=tuple(head.name for head in classifier.heads),
             results=results,
         )
-
-
-def _known(request: EvaluateRequest, classifier: Classifier, head: Head) -> KnownImages:
-    """List the images with what is true of them in the sense of one output.
-
-    Raises:
-        ImageError: The folder or the table cannot be used, or the table is for no output.
-    """
-    names = {each.name for each in classifier.heads}
-    if not classifier.has_several_outputs:
-        names.add("")
-    for table in request.truth:
-        if table.output not in names:
-            raise ImageError(
-                f"--truth {table.file}: for the output {table.output!r}, and the artifact has"
-                f" {', '.join(each.name for each in classifier.heads)}; give --truth NAME=FILE"
-            )
-    tables = {table.output: table.file for table in request.truth}
-    file = tables.get(head.name) or tables.get("")
-    decision = head.known_decision(str(request.opening.artifact))
-    labels = head.contract.labels
-    return images_with_truth(request.folder, file, decision=decision, labels=labels)
-
-
-def _require_truth(
-    known: Sequence[KnownImages], classifier: Classifier, request: EvaluateRequest
-) -> None:
-    """Refuse images of which nothing is known to be true in the sense of any output."""
-    if any(found.is_labelled for found in known):
-        return
-    head = classifier.heads[0]
-    decision = head.known_decision(str(request.opening.artifact))
-    require_truth(known[0], request.folder, decision, head.contract.labels)
 
 
 ON_BOARD = (Work(command=EVALUATE, perform=lambda request: [_evaluate(request)]),)
