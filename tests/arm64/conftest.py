@@ -14,7 +14,7 @@ from tests.arm64.emulated_boards import write_board
 from tests.arm64.environment import Environment, make, obstacle
 from tests.arm64.root_filesystem import site_packages
 
-from strop.export.zoo.shipped import MODEL_NAME
+from strop.export.zoo.shipped import MODEL_NAME, SHIPPED_CALIBRATION
 
 Board = Callable[..., Environment]
 
@@ -29,11 +29,37 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return make(tmp_path_factory.mktemp("arm64"))
 
 
+# Exports the shipped model, and a vector and two numbers of the mean colour of 16 x 16 pixels.
+EXPORTS = """
+import sys
+from pathlib import Path
+from strop.cli import main
+import keras
+layers, home, data = keras.layers, Path(sys.argv[1]), sys.argv[2]
+def export(*words):
+    if main(["export", *words, "--effort", "fast"]):
+        sys.exit(1)
+export("-o", str(home / "made"))
+for name, width, end in (("vector", 8, layers.UnitNormalization()), ("numbers", 2, None)):
+    keras.utils.set_random_seed(1)
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, activation="relu")(layers.Rescaling(1 / 255)(image))
+    x = layers.Dense(width)(layers.GlobalAveragePooling2D()(x))
+    keras.Model(image, x if end is None else end(x)).save(home / f"{name}.keras")
+    task = "regress" if end is None else "embed"
+    export(str(home / f"{name}.keras"), "--task", task, "--calibration-data", data, "-o",
+           str(home / name))
+"""
+
+
 @pytest.fixture(scope="session")
 def artifacts(emulated: Environment) -> dict[str, Path]:
-    """The shipped model's int8 files by their suffix, on this host; also in the board's home."""
+    """The shipped model's int8 files by their suffix, on this host; also in the board's home.
+
+    Beside them, in folders of their names, are those of a vector and of numbers.
+    """
     exported = subprocess.run(
-        [sys.executable, "-m", "strop", "export", "--effort", "fast", "-o", emulated.home / "made"],
+        [sys.executable, "-c", EXPORTS, emulated.home, SHIPPED_CALIBRATION],
         capture_output=True,
         text=True,
         check=False,

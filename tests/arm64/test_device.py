@@ -28,20 +28,34 @@ KINDS = {  # what has to run each of them: engine, kernels, partitions
     "onnx": ("onnxruntime", "mlas", None),
 }
 IMAGES = 20
-# Everything that an answer is made of, bit for bit.
+# Everything that an answer is made of, bit for bit; vectors and numbers, with their self-test.
 ANSWERS = """
-import json, sys
+import contextlib, io, json, sys
 from dataclasses import asdict
+from pathlib import Path
 import strop.runtime
+from strop.cli import main
 from strop.runtime.artifact.contract import CONTRACT
 from strop.runtime.images.load import load_image
-artifact, *images = sys.argv[1:]
+artifact, others, *images = sys.argv[1:]
+def printed(*words):
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        assert main(list(words)) == 0
+    return json.loads(text.getvalue())
+numbers = {}
+for name in others.split():
+    path = f"{name}/{name}.int8{Path(artifact).suffix}"
+    tested = printed("run", path, "--selftest", "--json")["selftest"]
+    answered = printed("run", path, *images[:3], "--json")["images"]
+    numbers[name] = {"is_certified": tested["is_certified"], "answers": [
+        each.get("vector") or [one["score"] for one in each["predictions"]] for each in answered
+    ]}
 with strop.runtime.open(artifact) as classifier:
     contract = classifier.contract
     scores = [classifier.scores(load_image(image, contract)).tolist() for image in images]
     pixels = [load_image(image, contract).tobytes().hex() for image in images]
     answers = {"facts": asdict(classifier.facts), "contract": CONTRACT.dumps(contract)}
-print(json.dumps({**answers, "pixels": pixels, "scores": scores}))
+print(json.dumps({**answers, "pixels": pixels, "scores": scores, "numbers": numbers}))
 """
 
 
@@ -113,12 +127,21 @@ def test_pixels_contract_and_scores_are_this_host_s_bit_for_bit(
     board: Board, artifacts: dict[str, Path], images: list[str], cpu: str, kind: str
 ) -> None:
     pi = board(cpu)
-    words = ("-c", ANSWERS, name(pi, artifacts[kind]), *images)
+    others = "vector numbers" if cpu == "cortex-a53" else ""
+    words = ("-c", ANSWERS, name(pi, artifacts[kind]), others, *images)
     expected, found = here(pi, *words), there(pi, *words)
     assert found["contract"] == expected["contract"]
     assert found["pixels"] == expected["pixels"]
     assert found["facts"] == expected["facts"]
     assert found["scores"] == expected["scores"]
+    for task in others.split():
+        assert found["numbers"][task]["is_certified"]
+        # Ends in float add up in another order there.
+        expected_numbers = np.array(expected["numbers"][task]["answers"])
+        np.testing.assert_allclose(
+            found["numbers"][task]["answers"], expected_numbers, rtol=1e-4, atol=1e-5
+        )
+        assert np.ptp(expected_numbers, axis=0).max() > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

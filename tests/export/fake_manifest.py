@@ -156,6 +156,7 @@ def float_layers() -> FloatLayers:
             ops=2,
             figure="1st percentile of the cosine to float",
             limit=0.995,
+            is_missed=False,
             images=72,
             is_held_out=True,
             files=(

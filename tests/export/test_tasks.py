@@ -186,7 +186,7 @@ def test_numbers_are_certified_by_their_error(
     floats = np.array(keras.models.load_model(model)(np.array(images, np.float32)), np.float64)
     for found, form in zip(certificate["verdicts"], FORMATS, strict=True):
         made = scores(tmp_path, form)
-        assert [error["output"] for error in found["errors"]] == ["0", "1"]
+        assert [error["output"] for error in found["errors"]] == ["angle", "size"]
         for i, error in enumerate(found["errors"]):
             from_float, off = (np.abs(made[:, i] - each[:, i]) for each in (floats, numbers))
             assert error["mean"] == pytest.approx(from_float.mean(), rel=1e-4)

@@ -266,7 +266,7 @@ def _write_golden(
         for name, ending in zip_longest(output_names(graph), endings, fillvalue=Activation.NONE)
     ]
     images = options.validation or options.calibration
-    golden = make_golden(paths, images, steps=steps)
+    golden = make_golden(paths, images, steps=steps, least_bound=int(bool(quantized.kept)))
     path = folder / f"{source.name}{SUFFIX}"
     path.write_bytes(golden.to_bytes())
     return path

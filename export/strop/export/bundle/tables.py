@@ -104,10 +104,13 @@ def end_sentence(end: FloatEnd | None) -> str:
         images += " that the int8 steps were not judged by"
     if not end.ops:
         figures = ", ".join(f"{each.int8:.5f}" for each in end.files)
-        return f"the end is in int8: {end.figure} {figures} on {images}, the limit is {end.limit:g}"
+        missed = ", which in float it would miss as well" if end.is_missed else ""
+        limit = f"the limit is {end.limit:g}{missed}"
+        return f"the end is in int8: {end.figure} {figures} on {images}, {limit}"
     return (
         f"the end is in float, {end.ops} operations, and the scores are float32: decided on"
-        f" {images}; --max-float-layers 0 keeps it in int8"
+        f" {images}{'; the limit is missed all the same' if end.is_missed else ''};"
+        " --max-float-layers 0 keeps it in int8"
     )
 
 

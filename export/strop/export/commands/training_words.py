@@ -39,8 +39,10 @@ def heads_in_words(recipe: Recipe, images: Images) -> str:
 def epoch_in_words(recipe: Recipe, epoch: Epoch) -> str:
     """Say each output's figure of an epoch: on what was learned from, and on other images."""
     figures = zip(recipe.heads, epoch.training, epoch.validation, strict=True)
+    is_vector = recipe.embedding is not None
     return "; ".join(
-        f"{'' if len(recipe.heads) == 1 else f'{head.name} '}{FIGURES[head.task]} {one:.4f},"
+        f"{'' if len(recipe.heads) == 1 else f'{head.name} '}"
+        f"{RESULTS[Task.EMBED] if is_vector else FIGURES[head.task]} {one:.4f},"
         f" validation {other:.4f}"
         for head, one, other in figures
     )

@@ -92,6 +92,7 @@ def settle_end(
             limit=rule.limit,
             images=len(images),
             is_held_out=bool(quantized.held_out),
+            is_missed=not all(map(rule.is_kept, best.figures)),
             ops=len(best.kept),
         )
         end_record = decided(layer=_first(quantized, best), files=_figures(whole, best))

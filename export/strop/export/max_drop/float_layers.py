@@ -113,6 +113,7 @@ class FloatEnd:
         limit: The least that was needed of it, or the most of an error.
         images: How many calibration images it was measured on.
         is_held_out: Whether no step of the quantization was judged by them.
+        is_missed: Whether a file misses the limit as it is.
         files: One per int8 file.
     """
 
@@ -120,6 +121,7 @@ class FloatEnd:
     ops: int
     figure: str
     limit: float
+    is_missed: bool
     images: int
     is_held_out: bool
     files: tuple[EndFigures, ...]
