@@ -27,7 +27,8 @@ INT8 = ("int8.tflite", "int8.onnx")
 def net() -> keras.Model:
     """Convolutions of every role, one of them grouped, batch norm and a dense layer."""
     image = keras.Input((SIZE, SIZE, 3))
-    x = keras.layers.Conv2D(8, 5, strides=2, padding="same", use_bias=False)(image)
+    # 16 channels: the .onnx fills others up to that in front of a depthwise convolution.
+    x = keras.layers.Conv2D(16, 5, strides=2, padding="same", use_bias=False)(image)
     x = keras.layers.ReLU(6)(keras.layers.BatchNormalization()(x))
     x = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     x = keras.layers.ReLU(6)(keras.layers.BatchNormalization()(x))
@@ -79,12 +80,12 @@ def test_an_export_multiplies_as_often_as_its_model(
 
 @pytest.mark.parametrize("name", INT8)
 def test_of_a_batch_norm_a_bias_is_left(net: keras.Model, exported: Path, name: str) -> None:
-    """Of the depthwise convolution: scale and shift of 8 channels, and a bias of 8 then."""
+    """Of the depthwise convolution: scale and shift of 16 channels, and a bias of 16 then."""
     (before,) = count_keras(net).of(Role.DEPTHWISE).layers
     count = count_artifact(exported / f"net.{name}")
     assert count is not None
     (after,) = count.of(Role.DEPTHWISE).layers
-    assert (before.parameters, after.parameters) == (72, 80)
+    assert (before.parameters, after.parameters) == (144, 160)
 
 
 def test_inspect_prints_the_counts_and_every_layer(
@@ -93,14 +94,14 @@ def test_inspect_prints_the_counts_and_every_layer(
     path = exported / "net.int8.tflite"
     assert main(["inspect", str(path), "--layers"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert any(line.startswith("depthwise 1 80 ") for line in lines)
-    assert any("depthwise 3x3 16x16x8 80 0.018" in line for line in lines)
+    assert any(line.startswith("depthwise 1 160 ") for line in lines)
+    assert any("depthwise 3x3 16x16x16 160 0.037" in line for line in lines)
     assert main(["inspect", str(path), "--json"]) == 0
     counts = json.loads(capsys.readouterr().out)["counts"]
     found = count_artifact(path)
     assert found is not None
     assert counts["multiply_adds"] == found.multiply_adds
-    assert counts["roles"]["depthwise"]["parameters"] == 80
+    assert counts["roles"]["depthwise"]["parameters"] == 160
 
 
 def test_what_the_file_does_not_tell_is_not_counted(

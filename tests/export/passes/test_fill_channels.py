@@ -9,7 +9,7 @@ from tests.export.emit.test_emitters import onnx_scores, tflite_scores
 from tests.export.graphs import Steps, steps
 
 from strop.export.ir.graph import Graph
-from strop.export.passes.fill_channels import fill_channels
+from strop.export.passes.fill_channels import VECTOR, fill_channels
 
 layers = keras.layers
 WIDE, FILLED = 20, 32
@@ -57,3 +57,15 @@ def test_the_filled_file_has_the_scores_of_the_other(made: Steps) -> None:
 def test_what_others_read_as_well_stays() -> None:
     graph = squeezed(joined=True).quantized.graph
     assert fill_channels(graph) is graph
+
+
+def test_few_channels_are_filled_too() -> None:
+    keras.utils.set_random_seed(4)
+    image = keras.Input((12, 12, 3))
+    x = layers.DepthwiseConv2D(3)(layers.Conv2D(5, 3, strides=2, activation="relu")(image))
+    made = steps(keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Conv2D(2, 1)(x)))))
+    filled = fill_channels(made.quantized.graph)
+    assert VECTOR in widths(filled)
+    assert 5 not in widths(filled)
+    found, step = tflite_scores(made)
+    np.testing.assert_array_equal(np.rint(onnx_scores(made) / step), np.rint(found / step))

@@ -1,8 +1,10 @@
 """Fills the channels around depthwise convolutions up to whole vectors of ONNX Runtime's kernel.
 
-It computes 16 channels at a time and the rest one by one, so that 88 channels take 1.8 times as
-long as 96 (x86). The layers in front give channels of zeros in addition, and the layers behind
-multiply them by zeros: all other results stay the same, to the code.
+It computes 16 channels at a time, then 8, and the rest one by one. A 3x3 between convolutions of
+1x1 to and from 32 channels takes, with all three filled up to 16 (x86), 0.30 to 0.41 of what it
+takes with 11 channels, 0.85 of 8, 0.57 of 4 and 0.56 of 2. The layers in front give channels of
+zeros in addition, and the layers behind multiply them by zeros: all other results stay the same, to
+the code.
 
 Source: onnxruntime/core/mlas/lib/qdwconv.cpp, MlasConvDepthwiseKernel.
 """
@@ -18,8 +20,6 @@ from strop.export.ir.graph import ELEMENTWISE, Graph, Kind, Op, QuantParams, Ten
 from strop.export.passes.channel_readers import CHANNELS, image_of, is_channelwise
 
 VECTOR = 16
-# Fewer are no vector at all, and filling them would double the work of the layers around.
-FEWEST = 16
 
 
 def fill_channels(graph: Graph) -> Graph:
@@ -62,7 +62,7 @@ def _carried(graph: Graph, op: Op) -> tuple[str, ...]:
 def _missing(graph: Graph, group: list[str]) -> int:
     """How many channels a group of tensors lacks; 0 where it is to stay as it is."""
     shape = graph.tensors[group[0]].shape
-    if len(shape) != CHANNELS + 1 or shape[CHANNELS] < FEWEST:
+    if len(shape) != CHANNELS + 1:
         return 0
     if not {graph.input, graph.output}.isdisjoint(group):
         return 0
