@@ -161,10 +161,11 @@ def test_calibration_images_among_the_validation_images_are_told(
 def test_a_wrong_input_range_is_told_and_recorded_but_stops_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    calibration = some_of(SHIPPED_CALIBRATION, tmp_path / "calibration", 4)
     validation = some_of(SHIPPED_VALIDATION, tmp_path / "validation", 2)
     code = export(
         *(SHIPPED_MODEL, "--mean", "127.5", "--std", "127.5", "--resize", "stretch"),
-        *("--calibration-data", SHIPPED_CALIBRATION, "--validation-data", validation),
+        *("--calibration-data", calibration, "--validation-data", validation),
         *("--labels", SHIPPED_LABELS, "--effort", "fast", "-o", tmp_path / "out"),
     )
     assert code == 0

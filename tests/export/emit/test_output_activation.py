@@ -11,7 +11,7 @@ from PIL import Image
 from tests.export.graphs import images_for, mobile_block
 
 import strop.runtime
-from strop.export.options.choices import Result
+from strop.export.options.choices import Effort, Result
 from strop.export.options.options import ExportOptions
 from strop.export.pipeline import export
 from strop.export.source.source import Source, from_keras_model
@@ -25,22 +25,25 @@ def source(activation: str | None) -> Source:
     return from_keras_model(keras.models.clone_model(model), name="small")
 
 
-def options(folder: Path, result: Result) -> ExportOptions:
+def options(folder: Path, model: Source, result: Result) -> ExportOptions:
     paths = []
-    for at, pixels in enumerate(images_for(source("softmax"), count=24)):
+    for at, pixels in enumerate(images_for(model, count=24)):
         paths.append(folder / f"{at:02}.png")
         Image.fromarray(pixels).save(paths[-1])
     return ExportOptions(
-        output=folder / result.value, calibration=tuple(paths), result=result, force=True
+        output=folder / result.value,
+        calibration=tuple(paths),
+        result=result,
+        effort=Effort.FAST,
+        force=True,
     )
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_the_file_gives_what_the_runtime_makes_of_scores(activation: str, tmp_path: Path) -> None:
-    given = {
-        result: export(source(activation), options(tmp_path, result)).paths for result in Result
-    }
-    image = images_for(source(activation), count=1)[0]
+    model = source(activation)
+    given = {result: export(model, options(tmp_path, model, result)).paths for result in Result}
+    image = images_for(model, count=1)[0]
     for scores, probabilities in zip(
         given[Result.SCORES], given[Result.PROBABILITIES], strict=True
     ):
@@ -60,5 +63,6 @@ def test_the_file_gives_what_the_runtime_makes_of_scores(activation: str, tmp_pa
 
 
 def test_scores_that_are_final_are_no_probabilities(tmp_path: Path) -> None:
+    model = source(None)
     with pytest.raises(SourceError, match=r"no softmax or sigmoid.*--result scores"):
-        export(source(None), options(tmp_path, Result.PROBABILITIES))
+        export(model, options(tmp_path, model, Result.PROBABILITIES))

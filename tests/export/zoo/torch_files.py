@@ -11,6 +11,7 @@ import types
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,11 @@ def module_of(layer: Any) -> str:
 
 def arrays_of(name: str, **settings: Any) -> dict[str, np.ndarray]:
     """What a checkpoint of a network has, drawn; in torch's names and order of dimensions."""
+    return dict(_drawn(name, **settings))
+
+
+@lru_cache(maxsize=2)  # many tests take the same small one
+def _drawn(name: str, **settings: Any) -> Mapping[str, np.ndarray]:
     draw = np.random.default_rng(0)
     found: dict[str, np.ndarray] = {}
     # Weights that nobody draws: their shapes are all that is asked.

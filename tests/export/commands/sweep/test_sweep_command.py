@@ -27,8 +27,8 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
     validation = some_of(SHIPPED_VALIDATION, tmp_path / "validation", 2)
     out = tmp_path / "sweep"
     arguments = [
-        *("sweep", "mobilenet_v2", "efficientnet_b0", "--alpha", "0.35"),
-        *("--size", "48,64", "--weights", "random", "--format", "tflite"),
+        *("sweep", "mobilenet_v1", "efficientnet_b0", "--alpha", "0.25"),
+        *("--size", "32,48", "--weights", "random", "--format", "tflite"),
         *("--labels", str(SHIPPED_LABELS), "--resize", "stretch", "--effort", "fast"),
         *("--calibration-data", str(calibration), "--validation-data", str(validation)),
         *("--duration", "0.01", "--output", str(out)),
@@ -36,12 +36,12 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
     assert main([*arguments, "--max-latency", "10s"]) == 0
     shown = capsys.readouterr()
     assert "2 members, 2 combinations left out" in shown.err
-    assert "left out: efficientnet_b0_0.35_48: alpha is 0.35, and there is no width" in shown.err
-    assert "fits best: mobilenet_v2_0.35_" in shown.err
+    assert "left out: efficientnet_b0_0.25_32: alpha is 0.25, and there is no width" in shown.err
+    assert "fits best: mobilenet_v1_0.25_" in shown.err
     record = sweep_json(out)
     assert [entry["result"]["file"] for entry in record["entries"]] == [
-        "mobilenet_v2_0.35_48.int8.tflite",
-        "mobilenet_v2_0.35_64.int8.tflite",
+        "mobilenet_v1_0.25_32.int8.tflite",
+        "mobilenet_v1_0.25_48.int8.tflite",
     ]
     for entry in record["entries"]:
         place = out / entry["member"]
@@ -56,7 +56,7 @@ def test_two_networks_are_made_measured_and_held_against_the_limits(
     assert small["counts"]["multiply_adds"] < large["counts"]["multiply_adds"]
     assert len(record["left_out"]) == 2
     assert all(made["seconds"] > 0 for made in record["made"])
-    assert "mobilenet_v2_0.35_48.int8.tflite" in (out / "report.html").read_text()
+    assert "mobilenet_v1_0.25_32.int8.tflite" in (out / "report.html").read_text()
 
     # All is there: only the limits are new, and nothing meets them.
     assert main([*arguments, "--max-latency", "0.001us", "--json"]) == 1
