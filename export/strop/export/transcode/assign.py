@@ -236,7 +236,8 @@ def _refuse_unknown(graph: Graph, params: Params, names: Collection[str], where:
         if unknown[0] in names:
             raise ArtifactError(
                 f"{where}: {op.output}: {op.kind.value} computes in float; transcode takes int8"
-                " from the image to the scores: quantize it statically, activations too"
+                " from the image to the scores: quantize it statically, activations too, as strop"
+                " export does"
             )
         raise ArtifactError(
             f"{where}: {op.output}: the other format has it as several operations, of which the"
