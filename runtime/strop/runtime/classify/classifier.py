@@ -11,8 +11,7 @@ import numpy as np
 from strop.engine_watch import EngineAtWork
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Contract, Layout, Task
-from strop.runtime.classify.decision import Decision
-from strop.runtime.classify.head import Head, heads_of
+from strop.runtime.classify.decision import Decision, Head, heads_of
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.classify.scores import activate, dequantize

@@ -23,8 +23,7 @@ from strop.runtime.classify.comparison import (
     compare,
     model_answers,
 )
-from strop.runtime.classify.decision import Decision, answer_names, answers, classes_in
-from strop.runtime.classify.head import Head
+from strop.runtime.classify.decision import Decision, Head, answer_names, answers, classes_in
 from strop.runtime.classify.scores import top_k
 from strop.runtime.errors import ArtifactError, ContractError, ImageError, MeasurementError
 from strop.runtime.images.dataset import LabelledImage, pixels_in_order

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.head import Head
+from strop.runtime.classify.decision import Head
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.scores import activate
 from strop.runtime.errors import ImageError

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.artifact.golden import Golden
 from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.decision import answers, classes_in
-from strop.runtime.classify.head import Head
+from strop.runtime.classify.decision import Head, answers, classes_in
 from strop.runtime.errors import ArtifactError
 
 
