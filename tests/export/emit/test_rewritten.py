@@ -94,16 +94,6 @@ class Aligned(keras.layers.Layer):  # type: ignore[misc]
         return (shape[0], 45, 23, shape[3])
 
 
-def gated(x: Any) -> Any:
-    """As in R-ASPP: channels weighed by what a large window says of its surroundings."""
-    gate = layers.Conv2D(8, 1, activation="sigmoid")(layers.AveragePooling2D(4)(x))
-    small = layers.Conv2D(8, 1, activation="relu")(layers.AveragePooling2D(12)(x))
-    # A single pixel becomes any size, others a multiple of a power of two.
-    wide = layers.UpSampling2D(12, interpolation="bilinear")(small)
-    gate = layers.UpSampling2D(4, interpolation="bilinear")(gate)
-    return layers.Concatenate()([x * gate, wide])
-
-
 def dilated(x: Any) -> Any:
     """Windows beyond the picture, of all channels and of each by itself."""
     wide = layers.DepthwiseConv2D(3, dilation_rate=8, padding="same", activation="relu")(x)
@@ -160,7 +150,6 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "bilinear of a hard-swish": lambda x: layers.Conv2D(4, 1)(
         layers.UpSampling2D(4, interpolation="bilinear")(layers.Activation("hard_silu")(x))
     ),
-    "a gate that is enlarged": gated,
     "dilated as in ASPP": dilated,
     "nearest": lambda x: ops.image.resize(x, (24, 36), interpolation="nearest"),
     "repeated": lambda x: ops.tile(x, (1, 1, 2, 3)),
