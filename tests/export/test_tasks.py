@@ -170,7 +170,7 @@ def test_numbers_are_certified_by_their_error(
     assert "regress: the scores are the answer" in printed.err
     assert len(printed.out.splitlines()[1:][:5]) == 5
     # Both numbers share int8's one scale, of which the smaller one takes a twentieth.
-    end = manifest(tmp_path)["float_layers"]["end"]
+    (end,) = manifest(tmp_path)["float_layers"]["ends"]
     assert (end["images"], end["is_held_out"]) == (24, False)
     assert end["ops"] > 0
     for each, made in zip(end["files"], manifest(tmp_path)["artifacts"], strict=True):

@@ -33,7 +33,7 @@ from strop.export.image_checks.check_images import check_images
 from strop.export.ir.execute import batch_size
 from strop.export.ir.faults import named_faults
 from strop.export.ir.outputs import output_names
-from strop.export.max_drop.float_end import settle_end
+from strop.export.max_drop.float_end import settle_ends
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
@@ -210,7 +210,7 @@ def _with_int8(
     """Make int8 files of strop's own integers, and the converters' of other precisions."""
     on_step("convert, fold, calibrate, tune")
     quantized = _quantize(source, options, progress)
-    quantized = settle_end(
+    quantized = settle_ends(
         source,
         options,
         quantized,
@@ -241,10 +241,11 @@ def _with_int8(
         certificate=kept.certificate,
         findings=findings,
         steps=quantized.tuned.steps,
-        costs=quantized.tuned.costs,
+        # What is in float at the ends is not rounded in these files.
+        costs=tuple(cost for cost in quantized.tuned.costs if cost.layer not in quantized.kept),
         near_ties=graph.near_ties,
         float_layers=replace(
-            kept.float_layers, islands=price_islands(graph, int8_paths), end=quantized.end
+            kept.float_layers, islands=price_islands(graph, int8_paths), ends=quantized.ends
         ),
         golden=_write_golden(folder, source, options, quantized, int8_paths),
         float_tflite=quantized.float_tflite,

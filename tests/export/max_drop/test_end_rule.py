@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from strop.export.max_drop.end_rule import end_rule
+from strop.export.max_drop.end_rule import EndRule, end_rules
 from strop.export.options.choices import OnnxForm, Result, ResultType
 from strop.export.options.options import ExportOptions
 from strop.runtime.artifact.contract import Activation, Task
@@ -18,6 +18,11 @@ def options(task: Task) -> ExportOptions:
     scores = 1 if task is Task.BINARY else 3
     decision = decide(scores, Activation.NONE, task=task, where="m")
     return ExportOptions(output=Path("out"), decision=decision)
+
+
+def end_rule(asked: ExportOptions) -> EndRule | None:
+    (rule,) = end_rules(asked)
+    return rule
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -47,9 +52,9 @@ def test_the_limit_is_the_figures_own_or_that_of_max_drop() -> None:
     assert vectors is not None
     assert numbers is not None
     assert [vectors.is_kept(value) for value in (0.994, 0.995)] == [False, True]
-    assert vectors.is_better(0.99, 0.98)
+    assert vectors.loss([0.99, 0.98]) < vectors.loss([0.999, 0.97])
     assert [numbers.is_kept(value) for value in (0.02, 0.03)] == [True, False]
-    assert numbers.is_better(0.01, 0.02)
+    assert numbers.loss([0.01, 0.02]) < numbers.loss([0.0, 0.03])
     strict = end_rule(replace(options(Task.REGRESS), max_drop=0.5))
     assert strict is not None
     assert strict.limit == 0.005

@@ -62,7 +62,7 @@ def test_the_scores_stay_codes(tuned: Tuned) -> None:
 
 def test_an_end_in_float_gives_real_scores_and_is_nearer(made: Steps, tuned: Tuned) -> None:
     graph = tuned.deploy.graph
-    dense, pooled = float_ends(graph)
+    dense, pooled = float_ends(graph, graph.output)
     assert graph.output in dense < pooled
     assert {op.kind for op in graph.ops if op.output in dense} == {Kind.CONV, Kind.RESHAPE}
     assert {op.kind for op in graph.ops if op.output in pooled - dense} == {Kind.MEAN}
@@ -94,8 +94,8 @@ def _real_scores(quantized: QuantizedGraph, images: Array) -> Array:
 
 
 def test_the_rounding_of_the_scores_is_a_candidate_where_they_may_be_real(tuned: Tuned) -> None:
-    (dense, _) = float_ends(tuned.deploy.graph)
-    candidates = list(float_candidates(tuned, can_end_in_float=True))
+    (dense, _) = float_ends(tuned.deploy.graph, tuned.deploy.graph.output)
+    candidates = list(float_candidates(tuned, ends=[dense]))
     ends = [one for one in candidates if one.ends_in_float]
     assert ends
     assert all(dense <= one.kept for one in ends)
@@ -112,9 +112,8 @@ def test_branches_that_come_together_behind_the_weights_have_no_end_in_float() -
         "one": keras.layers.Rescaling(2.0)(two[0]),
         "mean": x,
     }
-    found = {
-        name: float_ends(steps(keras.Model(image, end)).deploy.graph) for name, end in ends.items()
-    }
+    graphs = {name: steps(keras.Model(image, end)).deploy.graph for name, end in ends.items()}
+    found = {name: float_ends(graph, graph.output) for name, graph in graphs.items()}
     assert found["sum"] == found["both"] == ()
     assert len(found["one"]) == 2
     assert [len(end) for end in found["mean"]] == [1]

@@ -17,7 +17,7 @@ from strop.export.bundle.tables import (
     costs_table,
     counts_table,
     end_sentence,
-    end_table,
+    ends_table,
     islands_table,
     latency_sentence,
     machine_table,
@@ -62,9 +62,9 @@ def export_html(manifest: Manifest) -> str:
     _add_part(body, "Counts, for one image", counts_table(manifest.artifacts))
     _add_part(body, "Steps of the quantization", steps_table(manifest.int8_steps))
     _add_part(body, "Kept in float", islands_table(layers.islands))
-    _add_part(body, "The end in float", end_table(layers.end))
-    if layers.end is not None:
-        add_line(body, end_sentence(layers.end))
+    _add_part(body, "The end in float", ends_table(layers.ends))
+    for end in layers.ends:
+        add_line(body, end_sentence(end))
     tried = f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop"
     _add_part(body, tried, tried_table(layers, WORDS[manifest.certificate.task].unit))
     _add_costs(body, manifest.sensitivity)

@@ -285,7 +285,7 @@ def _from_8(record: dict[str, object]) -> dict[str, object]:
     return {
         **record,
         "certificate": _filled(record.get("certificate"), new),
-        "float_layers": _filled(record.get("float_layers"), {"end": None}),
+        "float_layers": _filled(record.get("float_layers"), {"ends": []}),
     }
 
 

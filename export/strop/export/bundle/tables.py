@@ -78,27 +78,27 @@ def islands_table(islands: Sequence[FloatIsland]) -> Table:
     return Table(("kept in float", "operations", "in", "p50, ms", "int8 would need"), rows)
 
 
-def end_table(end: FloatEnd | None) -> Table:
-    """List what the end of the model in float was worth in each file; no rows where it is int8."""
-    if end is None or not end.ops:
-        return Table((), ())
+def ends_table(ends: Sequence[FloatEnd]) -> Table:
+    """List what the ends in float are worth in each file; no rows where all are int8."""
     rows = [
         (
             f"{end.layer} and what follows",
             each.artifact,
+            end.figure,
             f"{each.int8:.5f} -> {each.float_end:.5f}",
             f"{end.limit:g}",
             f"{each.ms_int8:.3f} -> {each.ms:.3f}",
         )
+        for end in ends
+        if end.ops
         for each in end.files
     ]
-    return Table(("end in float", "in", end.figure, "limit", "p50, ms"), rows)
+    return Table(("end in float", "in", "decided by", "int8 -> float", "limit", "p50, ms"), rows)
 
 
-def end_sentence(end: FloatEnd | None) -> str:
-    """Say by which images the end of the model was decided, and how; empty where it was not."""
-    if end is None:
-        return ""
+def end_sentence(end: FloatEnd) -> str:
+    """Say by which images an end of the model was decided, and how."""
+    which = f"the end of {end.output}" if end.output else "the end"
     images = f"{end.images} calibration images"
     if end.is_held_out:
         images += " that the int8 steps were not judged by"
@@ -106,9 +106,9 @@ def end_sentence(end: FloatEnd | None) -> str:
         figures = ", ".join(f"{each.int8:.5f}" for each in end.files)
         missed = ", which in float it would miss as well" if end.is_missed else ""
         limit = f"the limit is {end.limit:g}{missed}"
-        return f"the end is in int8: {end.figure} {figures} on {images}, {limit}"
+        return f"{which} is in int8: {end.figure} {figures} on {images}, {limit}"
     return (
-        f"the end is in float, {end.ops} operations, and the scores are float32: decided on"
+        f"{which} is in float, {end.ops} operations, and its scores are float32: decided on"
         f" {images}{'; the limit is missed all the same' if end.is_missed else ''};"
         " --max-float-layers 0 keeps it in int8"
     )

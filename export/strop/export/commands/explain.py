@@ -12,7 +12,7 @@ from strop.export.bundle.manifest import Manifest, read_manifest
 from strop.export.bundle.tables import (
     costs_table,
     end_sentence,
-    end_table,
+    ends_table,
     islands_table,
     steps_table,
     time_summary,
@@ -93,12 +93,12 @@ def _show(manifest: Manifest, top: int) -> None:
 def print_float_layers(manifest: Manifest) -> None:
     """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
     layers, unit = manifest.float_layers, WORDS[manifest.certificate.task].unit
-    tables = (islands_table(layers.islands), end_table(layers.end), tried_table(layers, unit))
+    tables = (islands_table(layers.islands), ends_table(layers.ends), tried_table(layers, unit))
     for table in tables:
         if table.rows:
             console.gap()
             console.table(*table)
-    if layers.end is not None:
-        console.note(end_sentence(layers.end))
+    for end in layers.ends:
+        console.note(end_sentence(end))
     if layers.tried and not layers.kept:
         console.note("the promise was not reached with these either; the files are without them")

@@ -153,8 +153,8 @@ def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
     """Reshape codes or reals; through NHWC only where the order of the values depends on it."""
     source = writer.graph.tensors[op.inputs[0]].shape
     target = writer.graph.tensors[op.output].shape
-    is_real = writer.graph.is_real(op.output)
-    values = writer.real(op.inputs[0], op) if is_real else codes_of(op.inputs[0])
+    is_float = writer.graph.is_float(op)
+    values = writer.real(op.inputs[0], op) if is_float else codes_of(op.inputs[0])
     if len(source) == 4 and source[1:3] != (1, 1):
         values = writer.node("Transpose", [values], f"{op.output}:nhwc", perm=TO_NHWC)
     needs_nchw = len(target) == 4 and target[1:3] != (1, 1)
@@ -164,13 +164,13 @@ def _emit_reshape(writer: OnnxWriter, op: Op) -> None:
     # A channel shuffle has the pixels of all images in front.
     batch = SAME if source[0] == target[0] else REST
     amounts = writer.constant(f"{op.output}:shape", np.array((batch, *shape[1:]), np.int64))
-    output = f"{op.output}:result" if is_real else codes_of(op.output)
+    output = f"{op.output}:result" if is_float else codes_of(op.output)
     reshaped = f"{op.output}:reshaped" if needs_nchw else output
     writer.node("Reshape", [values, amounts], reshaped)
     if needs_nchw:
         writer.node("Transpose", [reshaped], output, perm=TO_NCHW)
-    if is_real:
-        writer.reals[op.output] = output
+    if is_float:
+        writer.coded(output, op)
 
 
 def _emit_concatenation(writer: OnnxWriter, op: Op) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from strop.export.certify.certificate import Verdict
@@ -35,9 +35,9 @@ class EndRule:
         """Whether a file is near enough to float."""
         return value <= self.limit if self.is_error else value >= self.limit
 
-    def is_better(self, value: float, other: float) -> bool:
-        """Whether a file is nearer to float than another."""
-        return value < other if self.is_error else value > other
+    def loss(self, values: Sequence[float]) -> float:
+        """Return what is less where the worst of several files is nearer to float."""
+        return max(values) if self.is_error else -min(values)
 
 
 # Outputs that need more than int8's 256 values.
@@ -51,13 +51,12 @@ RULES: Mapping[Task, EndRule] = {
 }
 
 
-def end_rule(options: ExportOptions) -> EndRule | None:
-    """Return the rule of an export's task; None where its files have to end in int8.
+def end_rules(options: ExportOptions) -> tuple[EndRule | None, ...]:
+    """Return the rule of each output's task; None where it has to end in int8.
 
     That is so of tasks with classes, where an int8 result was asked for, of files for another
     program, and where nothing may stay in float. `--max-drop` of a regression is its limit.
     """
-    task = None if options.decision is None else options.decision.task
     may_end = (
         options.result is Result.SCORES
         and options.result_type is None
@@ -65,7 +64,13 @@ def end_rule(options: ExportOptions) -> EndRule | None:
         and options.max_float_layers > 0
         and not (options.symmetric or options.full_int8 or options.consumer)
     )
-    rule = RULES.get(task) if may_end and task is not None else None
-    if rule is not None and rule.is_error and options.max_drop is not None:
-        return replace(rule, limit=options.max_drop / 100)
+    decisions = [options.decision, *(output.decision for output in options.outputs)]
+    tasks = [decision.task for decision in decisions if decision is not None]
+    return tuple(_rule(task, options.max_drop) if may_end else None for task in tasks)
+
+
+def _rule(task: Task, max_drop: float | None) -> EndRule | None:
+    rule = RULES.get(task)
+    if rule is not None and rule.is_error and max_drop is not None:
+        return replace(rule, limit=max_drop / 100)
     return rule

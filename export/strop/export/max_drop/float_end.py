@@ -16,7 +16,8 @@ from typing import TypeAlias
 from strop.export.certify.certificate import Certificate
 from strop.export.emit.write import Int8, write_int8
 from strop.export.inspect.latencies import latencies
-from strop.export.max_drop.end_rule import EndRule, end_rule
+from strop.export.ir.outputs import output_names
+from strop.export.max_drop.end_rule import EndRule, end_rules
 from strop.export.max_drop.float_layers import EndFigures, FloatEnd
 from strop.export.max_drop.search import Quantized
 from strop.export.options.options import ExportOptions
@@ -34,15 +35,23 @@ Certify: TypeAlias = Callable[[Source, Sequence[Path], ExportOptions], Certifica
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Tried:
-    """Files with one end, and their figures in the same order."""
+    """Files with some ends in float, and what they are worth."""
 
     kept: frozenset[str]
     int8: Int8
     paths: Sequence[Path]
-    figures: Sequence[float]
+    certificate: Certificate
+
+    def figures(self, output: int, rule: EndRule) -> list[float]:
+        """Return an output's figure of each file."""
+        return list(map(rule.of, self.certificate.each_output[output].verdicts))
+
+    def is_enough(self, output: int, rule: EndRule) -> bool:
+        """Whether an output of every file keeps its limit."""
+        return all(map(rule.is_kept, self.figures(output, rule)))
 
 
-def settle_end(
+def settle_ends(
     source: Source,
     options: ExportOptions,
     quantized: Quantized,
@@ -50,7 +59,7 @@ def settle_end(
     certify: Certify,
     on_step: Callable[[str], None],
 ) -> Quantized:
-    """Keep the end in float, if int8 loses more there than the task allows and float less.
+    """Keep an output's end in float, if int8 loses more there than its task allows and float less.
 
     Args:
         source: The float model.
@@ -60,70 +69,81 @@ def settle_end(
         on_step: Called with the name of each step as it begins.
 
     Returns:
-        The same with the decision, and with other integers if the end is in float.
+        The same with the decisions, and with other integers if an end is in float.
     """
-    rule = end_rule(options)
-    ends = float_ends(quantized.tuned.deploy.graph)
+    graph = quantized.tuned.deploy.graph
     images = evenly(quantized.held_out or options.calibration, MAX_IMAGES)
-    if rule is None or not ends or len(images) < MIN_IMAGES:
+    open_ends = [
+        (output, rule, ends)
+        for output, (name, rule) in enumerate(
+            zip(output_names(graph), end_rules(options), strict=True)
+        )
+        if rule is not None and (ends := float_ends(graph, name))
+    ]
+    if not open_ends or len(images) < MIN_IMAGES:
         return quantized
     on_step("decide by calibration images whether the end is in int8")
-    asked = replace(options, validation=images, truth=None, targets=None)
+    bare = [replace(output, truth=None, targets=None) for output in options.outputs]
+    asked = replace(options, validation=images, truth=None, targets=None, outputs=tuple(bare))
+    decided = []
     with tempfile.TemporaryDirectory() as name:
 
         def tried(kept: frozenset[str], int8: Int8) -> _Tried:
-            folder = Path(name, str(len(kept)))
-            folder.mkdir()
+            folder = Path(tempfile.mkdtemp(dir=name))
             paths = write_int8(folder, source, asked, int8)
-            verdicts = certify(source, paths, asked).verdicts
-            return _Tried(kept=kept, int8=int8, paths=paths, figures=list(map(rule.of, verdicts)))
+            return _Tried(
+                kept=kept, int8=int8, paths=paths, certificate=certify(source, paths, asked)
+            )
 
-        whole = best = tried(frozenset(), quantized.int8)
-        for end in ends:
-            if all(map(rule.is_kept, best.figures)):
-                break
-            graph = keep_float(quantized.tuned, end, quantized.sample, ends_in_float=True)
-            found = tried(end, replace(quantized.int8, quantized=graph))
-            if rule.is_better(_worst(rule, found.figures), _worst(rule, best.figures)):
-                best = found
-        decided = partial(
-            FloatEnd,
-            figure=rule.figure,
-            limit=rule.limit,
-            images=len(images),
-            is_held_out=bool(quantized.held_out),
-            is_missed=not all(map(rule.is_kept, best.figures)),
-            ops=len(best.kept),
-        )
-        end_record = decided(layer=_first(quantized, best), files=_figures(whole, best))
-    return replace(quantized, int8=best.int8, kept=best.kept, end=end_record)
+        now = tried(frozenset(), quantized.int8)
+        for output, rule, ends in open_ends:
+            best = now
+            for end in ends:
+                if best.is_enough(output, rule):
+                    break
+                kept = now.kept | end
+                made = keep_float(
+                    quantized.tuned, kept, quantized.sample, ends_in_float=graph.output in kept
+                )
+                found = tried(kept, replace(quantized.int8, quantized=made))
+                best = min(found, best, key=lambda each: rule.loss(each.figures(output, rule)))
+            record = partial(
+                FloatEnd,
+                output=best.certificate.each_output[output].output,
+                figure=rule.figure,
+                limit=rule.limit,
+                images=len(images),
+                is_held_out=bool(quantized.held_out),
+                is_missed=not best.is_enough(output, rule),
+            )
+            added = [op.output for op in graph.ops if op.output in best.kept - now.kept]
+            decided.append(
+                record(
+                    layer=next(iter(added), ""),
+                    ops=len(added),
+                    files=_figures(now, best, output, rule),
+                )
+            )
+            now = best
+    return replace(quantized, int8=now.int8, kept=now.kept, ends=tuple(decided))
 
 
-def _worst(rule: EndRule, figures: Sequence[float]) -> float:
-    return max(figures) if rule.is_error else min(figures)
-
-
-def _first(quantized: Quantized, best: _Tried) -> str:
-    """Name the first operation in float; empty where there is none."""
-    ops = quantized.tuned.deploy.graph.ops
-    return next((op.output for op in ops if op.output in best.kept), "")
-
-
-def _figures(whole: _Tried, best: _Tried) -> tuple[EndFigures, ...]:
+def _figures(whole: _Tried, best: _Tried, output: int, rule: EndRule) -> tuple[EndFigures, ...]:
     """Set the files beside each other, and their latencies if they differ."""
+    before, after = (each.figures(output, rule) for each in (whole, best))
     if best is whole:
         return tuple(
             EndFigures(artifact=path.name, int8=figure)
-            for path, figure in zip(whole.paths, whole.figures, strict=True)
+            for path, figure in zip(whole.paths, before, strict=True)
         )
     found = []
-    for i, (before, after) in enumerate(zip(whole.paths, best.paths, strict=True)):
-        was, now = latencies((before, after), plan=PLAN)
+    for i, pair in enumerate(zip(whole.paths, best.paths, strict=True)):
+        was, now = latencies(pair, plan=PLAN)
         found.append(
             EndFigures(
-                artifact=after.name,
-                int8=whole.figures[i],
-                float_end=best.figures[i],
+                artifact=pair[1].name,
+                int8=before[i],
+                float_end=after[i],
                 ms_int8=was.p50_ms,
                 ms=now.p50_ms,
             )

@@ -104,9 +104,10 @@ class EndFigures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FloatEnd:
-    """Whether the last layers are in float, so that the scores are real numbers, and why.
+    """Whether the last layers of an output are in float, so that its scores are real, and why.
 
     Attributes:
+        output: Its name; empty of an only one.
         layer: The first of them; empty where the end is in int8.
         ops: How many operations compute in float for it; 0 likewise.
         figure: What decided, in words.
@@ -117,6 +118,7 @@ class FloatEnd:
         files: One per int8 file.
     """
 
+    output: str
     layer: str
     ops: int
     figure: str
@@ -129,19 +131,19 @@ class FloatEnd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FloatLayers:
-    """The roundings that were tried, in order, the islands, and the end.
+    """The roundings that were tried, in order, the islands, and the ends.
 
     Attributes:
         kept: Whether the files have those that were tried in float.
         tried: Each on top of those before it; empty where it was not needed, or not worth it.
         islands: Those of the files.
-        end: How it was decided; None where the task has classes, or nothing was to be decided.
+        ends: How they were decided, of outputs without classes.
     """
 
     kept: bool = False
     tried: tuple[FloatLayer, ...] = ()
     islands: tuple[FloatIsland, ...] = ()
-    end: FloatEnd | None = None
+    ends: tuple[FloatEnd, ...] = ()
 
 
 NO_FLOAT_LAYERS = FloatLayers()

@@ -14,7 +14,8 @@ from strop.export.certify.drop_limit import broken_promises, can_promise
 from strop.export.emit.write import Int8, artifact_paths, write_int8
 from strop.export.inspect.latencies import latencies
 from strop.export.ir.graph import Array
-from strop.export.max_drop.end_rule import end_rule
+from strop.export.ir.outputs import output_names
+from strop.export.max_drop.end_rule import end_rules
 from strop.export.max_drop.float_layers import (
     NO_FLOAT_LAYERS,
     FloatEnd,
@@ -24,7 +25,12 @@ from strop.export.max_drop.float_layers import (
 )
 from strop.export.options.choices import Precision
 from strop.export.options.options import ExportOptions
-from strop.export.quantize.mixed_precision import FloatCandidate, float_candidates, keep_float
+from strop.export.quantize.mixed_precision import (
+    FloatCandidate,
+    float_candidates,
+    float_ends,
+    keep_float,
+)
 from strop.export.quantize.tune import Tuned
 from strop.export.source.source import Source
 from strop.runtime.bench.latency import MeasurePlan
@@ -45,8 +51,8 @@ class Quantized:
         sample: uint8 [N, H, W, C] each, as `tune` was given.
         float_tflite: The model as TensorFlow's converter wrote it.
         held_out: Calibration images that are not in the sample.
-        kept: Results of operations at the end that compute in float, see `settle_end`.
-        end: How that was decided; None where nothing was to be decided.
+        kept: Results of operations at the ends that compute in float, see `settle_ends`.
+        ends: How that was decided.
     """
 
     tuned: Tuned
@@ -55,7 +61,7 @@ class Quantized:
     float_tflite: bytes
     held_out: tuple[Path, ...] = ()
     kept: frozenset[str] = frozenset()
-    end: FloatEnd | None = None
+    ends: tuple[FloatEnd, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +127,7 @@ def _search(
     with tempfile.TemporaryDirectory() as name:
         before, last = _written(Path(name, "int8"), source, options, quantized.int8), certificate
         candidates = float_candidates(
-            quantized.tuned, quantized.kept, can_end_in_float=end_rule(options) is not None
+            quantized.tuned, quantized.kept, ends=_ends(quantized.tuned, options)
         )
         for candidate in islice(candidates, options.max_float_layers):
             on_step(f"keep {candidate.cost.layer} ({candidate.cost.part}) in float")
@@ -143,6 +149,14 @@ def _search(
             before, last = after, found
     tried = FloatLayers(tried=tuple(layers))
     return Attempt(int8=quantized.int8, certificate=certificate, float_layers=tried)
+
+
+def _ends(tuned: Tuned, options: ExportOptions) -> list[frozenset[str]]:
+    """Return the least ends of the outputs that may be in float."""
+    graph = tuned.deploy.graph
+    allowed = zip(output_names(graph), end_rules(options), strict=True)
+    found = [float_ends(graph, name) for name, rule in allowed if rule is not None]
+    return [ends[0] for ends in found if ends]
 
 
 def explain_failure(layers: Sequence[FloatLayer], unit: str) -> str:

@@ -26,7 +26,7 @@ class FloatCandidate:
         cost: What it cost the scores.
         kept: Results of the operations that compute in float for it and for all that were
             candidate before it.
-        ends_in_float: Whether the scores are among them, and are not rounded either.
+        ends_in_float: Whether the only output's scores are among them, and are not rounded either.
     """
 
     cost: Cost
@@ -34,17 +34,22 @@ class FloatCandidate:
     ends_in_float: bool = False
 
 
-def float_ends(graph: Graph) -> tuple[frozenset[str], ...]:
-    """Find what can compute in float at the end of a graph, so that the scores are real numbers.
+def float_ends(graph: Graph, output: str) -> tuple[frozenset[str], ...]:
+    """Find what can compute in float in front of an output, so that its scores are real numbers.
+
+    Args:
+        graph: The folded graph.
+        output: Name of the tensor, one of `output_names`.
 
     Returns:
         Results of operations: of the last layer with weights and of all behind it; then of these
         and of the mean in front of them, if there is one. Where a mean comes last, of this and of
         what follows, for weights in front of it are applied to every pixel. Empty where several
-        branches come together there, or where codes are moved otherwise than by a RESHAPE.
+        branches come together there, where codes are moved otherwise than by a RESHAPE, or where
+        the model itself reads the scores.
     """
-    chain = _last_operations(graph)
-    if not chain:
+    chain = _last_operations(graph, output)
+    if not chain or any(op.kind is not Kind.OUTPUTS for op in graph.consumers(output)):
         return ()
     end = frozenset(op.output for op in chain)
     if chain[-1].kind is Kind.MEAN:
@@ -61,10 +66,9 @@ def float_ends(graph: Graph) -> tuple[frozenset[str], ...]:
     return (end,)
 
 
-def _last_operations(graph: Graph) -> list[Op]:
-    """Return the operations from the scores back to the last weights or mean, in that order."""
+def _last_operations(graph: Graph, name: str) -> list[Op]:
+    """Return the operations from scores back to the last weights or mean, in that order."""
     found: list[Op] = []
-    name = graph.output
     while (op := graph.producer(name)) is not None:
         found.append(op)
         if op.kind in LINEAR or op.kind is Kind.MEAN:
@@ -79,7 +83,7 @@ def _last_operations(graph: Graph) -> list[Op]:
 
 
 def float_candidates(
-    tuned: Tuned, kept: frozenset[str] = frozenset(), *, can_end_in_float: bool = False
+    tuned: Tuned, kept: frozenset[str] = frozenset(), *, ends: Sequence[frozenset[str]] = ()
 ) -> Iterator[FloatCandidate]:
     """Return the roundings that can be left out, the costliest first, each with those before it.
 
@@ -89,16 +93,17 @@ def float_candidates(
     Args:
         tuned: Its costs and its float graph.
         kept: Results of operations that compute in float already.
-        can_end_in_float: Whether the rounding of the scores may be left out as well.
+        ends: Those of `float_ends` that may be in float, so that scores are not rounded.
     """
-    end = next(iter(float_ends(tuned.deploy.graph)), None) if can_end_in_float else None
-    weighted = {op.output for op in tuned.deploy.graph.ops if op.kind in LINEAR}
+    graph = tuned.deploy.graph
+    weighted = {op.output for op in graph.ops if op.kind in LINEAR}
     for cost in tuned.costs:
-        needed = _needed(tuned.deploy.graph, cost, end or frozenset())
+        needed = _needed(graph, cost, ends)
         if needed is None or needed <= kept or weighted <= kept | needed:
             continue
         kept |= needed
-        yield FloatCandidate(cost=cost, kept=kept, ends_in_float=end is not None and end <= kept)
+        is_end = any(graph.output in end and end <= kept for end in ends)
+        yield FloatCandidate(cost=cost, kept=kept, ends_in_float=is_end)
 
 
 def keep_float(
@@ -110,7 +115,8 @@ def keep_float(
         tuned: What was decided without them.
         kept: Results of the operations that compute in float.
         sample: uint8 [N, H, W, C] each, as `tune` was given.
-        ends_in_float: Whether the scores are real numbers; one of `float_ends` is in `kept`.
+        ends_in_float: Whether the only output's scores are real numbers; one of its `float_ends` is
+            in `kept`. Of several outputs those are real whose end is in `kept`.
     """
     quantized = quantize(tuned.deploy, tuned.calibration, kept=kept, ends_in_float=ends_in_float)
     made = correct(
@@ -124,12 +130,13 @@ def keep_float(
     return made.quantized
 
 
-def _needed(graph: Graph, cost: Cost, end: frozenset[str]) -> frozenset[str] | None:
+def _needed(graph: Graph, cost: Cost, ends: Sequence[frozenset[str]]) -> frozenset[str] | None:
     """Return results of the operations that must be in float for a cost to go; None if none can."""
     if cost.part == "weights":
         return frozenset({cost.layer})
-    if cost.layer in end:
-        return end
+    for end in ends:
+        if cost.layer in end:
+            return end
     readers = graph.consumers(cost.layer)
     if graph.producer(cost.layer) is None or cost.layer == graph.output:
         return None

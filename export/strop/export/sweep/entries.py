@@ -15,6 +15,9 @@ from strop.runtime.classify.task_words import WORDS, TaskWords
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import NS_PER_MS
 
+# Behind the point: sums in float differ between engines in the digits behind them.
+ERROR_DIGITS = 4
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Latency:
@@ -78,12 +81,21 @@ class Entry:
     @property
     def measure(self) -> float | None:
         """Return the task's own figure, a share: of right answers, or an error of the spread."""
-        return self.result.error if self.words.is_error else self.result.top1
+        if not self.words.is_error or self.result.error is None:
+            return self.result.top1
+        return round(self.result.error, ERROR_DIGITS)
 
 
 def measures(entries: Sequence[Entry]) -> str:
     """Name the figures of all files, each once: of a folder of models they may be several."""
-    return " / ".join(dict.fromkeys(entry.words.measure for entry in entries))
+    return " / ".join(
+        dict.fromkeys(
+            f"{entry.words.measure}, share of spread"
+            if entry.words.is_error
+            else entry.words.measure
+            for entry in entries
+        )
+    )
 
 
 def entries(
