@@ -25,9 +25,14 @@ SLOW = (
 )
 # Files that share what takes long to make: they go to one process, together.
 TOGETHER = "tests/arm64/"
-SLOW_FILES = ("tests/test_readme.py", "tests/fuzz/test_fuzz.py")
+SLOW_FILES = (
+    "tests/test_readme.py",
+    "tests/fuzz/test_fuzz.py",
+    "tests/test_tooling.py",
+    "tests/test_library.py",
+)
 MARKED = {
-    "slow": (*SLOW, *SLOW_FILES, "tests/test_library.py::test_the_code_of_the_page"),
+    "slow": (*SLOW, *SLOW_FILES[:2], "tests/test_library.py::test_the_code_of_the_page"),
     "board": (TOGETHER,),
     "browser": ("tests/test_pages.py", "tests/export/consumers/test_in_browser.py"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from tests.arm64.root_filesystem import site_packages
 from strop.export.zoo.shipped import MODEL_NAME, SHIPPED_CALIBRATION
 
 Board = Callable[..., Environment]
+DEFAULT_CPU = "cortex-a72"
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +31,8 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return make(tmp_path_factory.mktemp("arm64"))
 
 
-# Exports the shipped model, and a vector and two numbers of the mean colour of 16 x 16 pixels.
+# Exports the shipped model if it is not there, and a vector and two numbers of the mean colour of
+# 16 x 16 pixels.
 EXPORTS = """
 import sys
 from pathlib import Path
@@ -39,7 +42,8 @@ layers, home, data = keras.layers, Path(sys.argv[1]), sys.argv[2]
 def export(*words):
     if main(["export", *words, "--effort", "fast"]):
         sys.exit(1)
-export("-o", str(home / "made"))
+if not (home / "made").exists():
+    export("-o", str(home / "made"))
 for name, width, end in (("vector", 8, layers.UnitNormalization()), ("numbers", 2, None)):
     keras.utils.set_random_seed(1)
     image = keras.Input((16, 16, 3))
@@ -56,8 +60,11 @@ for name, width, end in (("vector", 8, layers.UnitNormalization()), ("numbers", 
 def artifacts(emulated: Environment) -> dict[str, Path]:
     """The shipped model's int8 files by their suffix, on this host; also in the board's home.
 
-    Beside them, in folders of their names, are those of a vector and of numbers.
+    Beside them, in folders of their names, are those of a vector and of numbers. `.ci/run` has
+    exported the shipped model for its gate, and says where that is.
     """
+    if "STROP_EXPORTED" in os.environ:
+        shutil.copytree(os.environ["STROP_EXPORTED"], emulated.home / "made")
     exported = subprocess.run(
         [sys.executable, "-c", EXPORTS, emulated.home, SHIPPED_CALIBRATION],
         capture_output=True,
@@ -73,7 +80,7 @@ def artifacts(emulated: Environment) -> dict[str, Path]:
 def board(emulated: Environment) -> Board:
     """board(cpu, engines=...): a Raspberry Pi with this processor and these engines."""
 
-    def switch_on(cpu: str = "cortex-a72", *, engines: str = "both") -> Environment:
+    def switch_on(cpu: str = DEFAULT_CPU, *, engines: str = "both") -> Environment:
         write_board(cpu, emulated.folder / "board")
         return replace(emulated, cpu=cpu, site=site_packages(emulated.system, engines))
 

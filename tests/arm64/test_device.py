@@ -9,13 +9,15 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.arm64.conftest import Board
+from tests.arm64.conftest import DEFAULT_CPU, Board
 from tests.arm64.emulated_boards import BOARDS, BOARDS_64, hide_board
 from tests.arm64.environment import Environment, make
 from tests.arm64.root_filesystem import SYSTEMS
@@ -28,35 +30,37 @@ KINDS = {  # what has to run each of them: engine, kernels, partitions
     "onnx": ("onnxruntime", "mlas", None),
 }
 IMAGES = 20
-# Everything that an answer is made of, bit for bit; vectors and numbers, with their self-test.
+COMPARED = ("cortex-a53", "cortex-a76")  # pixel by pixel with this host
+OTHERS = ("vector", "numbers")
+# Commands as `strop` runs them, and everything that an answer is made of, bit for bit. All in one
+# process: to start one with NumPy and an engine takes the emulator seconds.
 ANSWERS = """
 import contextlib, io, json, sys
 from dataclasses import asdict
-from pathlib import Path
 import strop.runtime
 from strop.cli import main
 from strop.runtime.artifact.contract import CONTRACT
 from strop.runtime.images.load import load_image
-artifact, others, *images = sys.argv[1:]
-def printed(*words):
+asked = json.loads(sys.argv[1])
+def printed(words):
     with contextlib.redirect_stdout(io.StringIO()) as text:
-        assert main(list(words)) == 0
+        assert main(words) == 0
     return json.loads(text.getvalue())
-numbers = {}
-for name in others.split():
-    path = f"{name}/{name}.int8{Path(artifact).suffix}"
-    tested = printed("run", path, "--selftest", "--json")["selftest"]
-    answered = printed("run", path, *images[:3], "--json")["images"]
-    numbers[name] = {"is_certified": tested["is_certified"], "answers": [
-        each.get("vector") or [one["score"] for one in each["predictions"]] for each in answered
-    ]}
-with strop.runtime.open(artifact) as classifier:
-    contract = classifier.contract
-    scores = [classifier.scores(load_image(image, contract)).tolist() for image in images]
-    pixels = [load_image(image, contract).tobytes().hex() for image in images]
-    answers = {"facts": asdict(classifier.facts), "contract": CONTRACT.dumps(contract)}
-print(json.dumps({**answers, "pixels": pixels, "scores": scores, "numbers": numbers}))
+answers = {}
+for path in asked["compared"]:
+    with strop.runtime.open(path) as classifier:
+        contract = classifier.contract
+        images = [load_image(image, contract) for image in asked["images"]]
+        answers[path] = {
+            "facts": asdict(classifier.facts),
+            "contract": CONTRACT.dumps(contract),
+            "pixels": [image.tobytes().hex() for image in images],
+            "scores": [classifier.scores(image).tolist() for image in images],
+        }
+commands = {name: printed(words) for name, words in asked["commands"].items()}
+print(json.dumps({"answers": answers, **commands}))
 """
+Answers = Callable[[str], tuple[dict[str, Any], dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +100,36 @@ def name(board: Environment, artifact: Path) -> str:
     return str(artifact.relative_to(board.home))
 
 
+@pytest.fixture(scope="session")
+def answers(board: Board, artifacts: dict[str, Path], images: list[str]) -> Answers:
+    """answers(cpu): what this host says, and what a board with this processor does."""
+
+    @cache
+    def of(cpu: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        pi = board(cpu)
+        commands: dict[str, tuple[str, ...]] = {}
+        for kind in KINDS:
+            file = name(pi, artifacts[kind])
+            commands[f"selftest {kind}"] = ("run", file, "--selftest")
+            if cpu == DEFAULT_CPU:
+                commands[f"run {kind}"] = ("run", file, *images[:3])
+                commands[f"evaluate {kind}"] = ("evaluate", file, "labelled", "--limit", "20")
+            for other in OTHERS if cpu == COMPARED[0] else ():
+                file = f"{other}/{other}.int8.{kind}"
+                commands[f"selftest {other} {kind}"] = ("run", file, "--selftest")
+                commands[f"run {other} {kind}"] = ("run", file, *images[:3])
+        asked = {
+            "commands": {key: (*words, "--json") for key, words in commands.items()},
+            "compared": [name(pi, artifacts[kind]) for kind in KINDS if cpu in COMPARED],
+            "images": images,
+        }
+        words = ("-c", ANSWERS, json.dumps(asked))
+        return here(pi, *words), there(pi, *words)
+
+    shutil.copytree(SHIPPED_VALIDATION, board().home / "labelled")
+    return of
+
+
 def predictions(record: Any) -> list[tuple[str, str, object]]:
     """Of `strop run --json`; numpy's exponential may differ in its last bit."""
     return [
@@ -105,60 +139,63 @@ def predictions(record: Any) -> list[tuple[str, str, object]]:
     ]
 
 
+def numbers(record: Any) -> np.ndarray:
+    """Of the vectors or numbers in `strop run --json`, one row an image."""
+    return np.array(
+        [
+            each.get("vector") or [one["score"] for one in each["predictions"]]
+            for each in record["images"]
+        ]
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cpu", BOARDS_64)
-def test_a_board_gives_the_certified_codes(
-    board: Board, artifacts: dict[str, Path], cpu: str, kind: str
-) -> None:
-    pi = board(cpu)
-    words = ("run", name(pi, artifacts[kind]), "--selftest", "--json")
-    record = there(pi, "-m", "strop", *words)
+def test_a_board_gives_the_certified_codes(answers: Answers, cpu: str, kind: str) -> None:
+    _, found = answers(cpu)
+    record = found[f"selftest {kind}"]
     facts = record["engine"]
     assert (facts["engine"], facts["kernels"], facts["partitions"]) == KINDS[kind]
-    found = record["selftest"]
-    assert found["is_certified"]
-    assert found["kernels"] == found["certified_kernels"]
-    assert set(found["differences"]) == {0}
+    tested = record["selftest"]
+    assert tested["is_certified"]
+    assert tested["kernels"] == tested["certified_kernels"]
+    assert set(tested["differences"]) == {0}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a76"])
+@pytest.mark.parametrize("cpu", COMPARED)
 def test_pixels_contract_and_scores_are_this_host_s_bit_for_bit(
-    board: Board, artifacts: dict[str, Path], images: list[str], cpu: str, kind: str
+    answers: Answers, artifacts: dict[str, Path], emulated: Environment, cpu: str, kind: str
 ) -> None:
-    pi = board(cpu)
-    others = "vector numbers" if cpu == "cortex-a53" else ""
-    words = ("-c", ANSWERS, name(pi, artifacts[kind]), others, *images)
-    expected, found = here(pi, *words), there(pi, *words)
+    file = name(emulated, artifacts[kind])
+    expected, found = (each["answers"][file] for each in answers(cpu))
+    assert len(found["pixels"]) == len(found["scores"]) == IMAGES
     assert found["contract"] == expected["contract"]
     assert found["pixels"] == expected["pixels"]
     assert found["facts"] == expected["facts"]
     assert found["scores"] == expected["scores"]
-    for task in others.split():
-        assert found["numbers"][task]["is_certified"]
-        # Ends in float add up in another order there.
-        expected_numbers = np.array(expected["numbers"][task]["answers"])
-        np.testing.assert_allclose(
-            found["numbers"][task]["answers"], expected_numbers, rtol=1e-4, atol=1e-5
-        )
-        assert np.ptp(expected_numbers, axis=0).max() > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_classify_and_evaluate_print_what_they_print_here(
-    board: Board, artifacts: dict[str, Path], images: list[str], kind: str
+@pytest.mark.parametrize("other", OTHERS)
+def test_vectors_and_numbers_are_certified_and_this_host_s(
+    answers: Answers, other: str, kind: str
 ) -> None:
-    pi = board()
-    artifact = name(pi, artifacts[kind])
-    words = ("-m", "strop", "run", artifact, *images[:3], "--json")
-    expected, found = here(pi, *words), there(pi, *words)
+    expected, found = answers(COMPARED[0])
+    assert found[f"selftest {other} {kind}"]["selftest"]["is_certified"]
+    # Ends in float add up in another order there.
+    rows, own = (numbers(record[f"run {other} {kind}"]) for record in (found, expected))
+    np.testing.assert_allclose(rows, own, rtol=1e-4, atol=1e-5)
+    assert np.ptp(own, axis=0).max() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_classify_and_evaluate_print_what_they_print_here(answers: Answers, kind: str) -> None:
+    all_expected, all_found = answers(DEFAULT_CPU)
+    expected, found = all_expected[f"run {kind}"], all_found[f"run {kind}"]
     assert found["engine"] == expected["engine"]
     assert predictions(found) == predictions(expected)
-    labelled = pi.home / "labelled"
-    if not labelled.is_dir():
-        shutil.copytree(SHIPPED_VALIDATION, labelled)
-    words = ("-m", "strop", "evaluate", artifact, "labelled", "--limit", "20", "--json")
-    expected, found = here(pi, *words), there(pi, *words)
+    expected, found = all_expected[f"evaluate {kind}"], all_found[f"evaluate {kind}"]
     assert found["n"] == 20
     assert [found[key] for key in ("truth", "ranked")] == [expected["truth"], expected["ranked"]]
 
