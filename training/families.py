@@ -66,7 +66,7 @@ MEMBERS = (
     Member(model="mobilenet_v2", alpha=0.35, epochs=6),
     Member(model="mobilenet_v3_small", alpha=0.5, epochs=6, recipe=()),
     Member(model="mobilenet_v3_large", alpha=0.35, recipe=()),
-    Member(model="mobilenet_v4_conv_small", alpha=0.5),
+    Member(model="mobilenet_v4_conv_small", alpha=0.5, recipe=CLIPPED),
     Member(model="shufflenet_v2", alpha=1.0),
     Member(model="shufflenet_v1_g1", size=64, recipe=CLIPPED),
     Member(model="efficientnet_b0"),
