@@ -26,11 +26,13 @@ from strop.export.source.keras_files import open_keras
 from strop.export.training.heads import Head
 from strop.export.training.network import build_network, give_units
 from strop.export.training.objective import HalfSquaredError
+from strop.export.training.recipe import Recipe
 from strop.export.training.record import training_record
+from strop.export.training.state import LATEST, SETTINGS, Epoch, load, open_state
 from strop.export.training.targets import Table, Targets, read_targets, standardized
 from strop.export.zoo.shipped import SHIPPED_CALIBRATION
 from strop.runtime.artifact.contract import Task
-from strop.runtime.errors import ImageError
+from strop.runtime.errors import ImageError, SourceError
 
 ROOT = Path(__file__).parents[3]
 __all__ = ["photos"]  # the fixture
@@ -146,12 +148,39 @@ def test_the_example_of_the_page_ends_in_answers_of_every_output(
     assert sorted(found["look"]) == sorted(image_targets.LABELS)
 
 
-def test_numbers_that_were_given_units_are_those_of_the_targets() -> None:
-    recipe = replace(RECIPE, heads=(Head(name="size", task=Task.REGRESS),))
+def test_all_outputs_are_replaced_by_those_of_the_next_training(example: Path) -> None:
+    recipe = replace(RECIPE, size=48, weights=str(example / "build/three.keras"))
+    network = build_network(recipe, widths=(4,), batch_norm_momentum=0.9)
+    heads = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    assert ([layer.name for layer in heads], network.output_shape) == (["scores"], (None, 4))
+
+
+def test_a_state_from_before_there_were_heads_is_gone_on_with(tmp_path: Path) -> None:
+    open_state(tmp_path, RECIPE, "images")
+    settings = json.loads((tmp_path / SETTINGS).read_text())
+    del settings["heads"], settings["embedding"], settings["margin"]
+    (tmp_path / SETTINGS).write_text(json.dumps(settings | {"format_version": 1}))
+    open_state(tmp_path, RECIPE, "images")
+    other = replace(RECIPE, heads=(Head(name="other"),))
+    with pytest.raises(SourceError, match="of a training with another heads"):
+        open_state(tmp_path, other, "images")
+    epoch = {"loss": 1.5, "accuracy": 0.5, "validation_accuracy": 0.4, "seconds": 2.0}
+    history = np.frombuffer(json.dumps([epoch]).encode(), np.uint8)
+    np.savez(tmp_path / LATEST, weight0=np.zeros(3), optimizer0=np.zeros(3), history=history)
+    *_, epochs = load(tmp_path / LATEST)
+    assert epochs == (Epoch(loss=1.5, training=(0.5,), validation=(0.4,), seconds=2.0),)
+
+
+def small(example: Path, *heads: Head) -> Recipe:
+    return replace(RECIPE, size=48, weights=str(example / "small.keras"), heads=heads)
+
+
+def test_numbers_that_were_given_units_are_those_of_the_targets(example: Path) -> None:
+    recipe = small(example, Head(name="size", task=Task.REGRESS))
     model = build_network(recipe, widths=(2,), batch_norm_momentum=0.9)
     rows = ((0.0, 1e-6), (10.0, 3e-6), (5.0, 5e-6))
     targets = Targets(head="size", names=NUMBERS, training=rows, validation=rows)
-    pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 48, 48, 3)).astype(np.float32)
     before = np.asarray(model(pixels))
     give_units(model, targets)
     after = np.asarray(model(pixels), np.float64)
@@ -311,9 +340,9 @@ def test_outputs_that_cannot_be_trained_are_refused_in_a_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_both_heads_learn_from_the_features(photos: Path) -> None:
-    recipe = replace(RECIPE, heads=(Head(name="b"), Head(name="a", task=Task.REGRESS)))
+def test_both_heads_learn_from_the_features(example: Path) -> None:
+    recipe = small(example, Head(name="b"), Head(name="a", task=Task.REGRESS))
     model = build_network(recipe, widths=(3, 1), batch_norm_momentum=0.9)
     heads = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     assert [layer.name for layer in heads] == ["b", "a"]
-    assert {layer.kernel.shape[0] for layer in heads} == {256}
+    assert {layer.kernel.shape[0] for layer in heads} == {4}
