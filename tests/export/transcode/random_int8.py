@@ -31,7 +31,10 @@ from strop.export.quantize.quantize import QuantizedGraph
 
 SPREAD = 40.0  # of codes, in steps
 # Both engines compute these with the same integers.
-EXACT = ("conv", "depthwise", "max_pool", "average_pool", "pad", "concat", "relu", "add_up")
+EXACT = (
+    *("conv", "depthwise", "max_pool", "average_pool", "pad", "concat", "relu", "add_up"),
+    "bilinear",
+)
 # These they round apart where what they round is next to a tie.
 ROUNDED = ("multiply", "mean", "hard_swish", "logistic")
 
@@ -172,6 +175,11 @@ class RandomNetwork:
 
     def average_pool(self, x: str) -> str:
         return self.pooled(x, Kind.AVERAGE_POOL)
+
+    def bilinear(self, x: str) -> str:
+        _, rows, columns, channels = self.tensors[x].shape
+        op = Op(kind=Kind.BILINEAR, inputs=(x,), output="")
+        return self.put(op, (1, 2 * rows, 4 * columns, channels), self.quant(x))
 
     def pad(self, x: str) -> str:
         _, rows, columns, channels = self.tensors[x].shape
