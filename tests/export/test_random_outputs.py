@@ -6,10 +6,10 @@ import keras
 import pytest
 from tests.export.random_outputs import failure
 
-SEEDS = 6
+SEEDS = (*range(5), 73)  # 73 has an output that only an island makes
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_every_output_of_a_random_network_is_the_same_in_both_files(seed: int) -> None:
     keras.utils.clear_session()
     assert not failure(seed)

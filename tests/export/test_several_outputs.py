@@ -282,16 +282,19 @@ def test_scores_and_their_probabilities_are_two_outputs(photos: Path, tmp_path: 
     dense = body.layers[-1]
     dense.activation = keras.activations.linear
     logits = dense(body.layers[-2].output)
-    both = keras.Model(body.inputs, [logits, keras.layers.Softmax(name="shares")(logits)])
+    shares = keras.layers.Softmax(name="shares")(logits)
+    wave = keras.ops.sin(logits)  # has no int8 form
+    both = keras.Model(body.inputs, [logits, shares, wave])
     source = from_keras_model(both, name="both")
-    assert source.outputs == ("output_0", "shares")
+    assert source.outputs == ("output_0", "shares", "output_2")
     made = exported(source, photos, tmp_path / "both")
-    assert [one.output for one in made.certificate.each_output] == ["output_0", "shares"]
+    assert [one.output for one in made.certificate.each_output] == list(source.outputs)
     with strop.runtime.open(made.paths[0]) as tflite, strop.runtime.open(made.paths[1]) as other:
         for image in sorted(photos.glob("images/c0/*.png")):
             scores = tflite.scores(image)
             np.testing.assert_allclose(scores, other.scores(image), rtol=1e-6)
-            np.testing.assert_array_equal(scores[:CLASSES], scores[CLASSES:])
+            np.testing.assert_array_equal(scores[:CLASSES], scores[CLASSES : 2 * CLASSES])
+            np.testing.assert_allclose(scores[2 * CLASSES :], np.sin(scores[:CLASSES]), atol=1e-3)
 
 
 @pytest.mark.parametrize(

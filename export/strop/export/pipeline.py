@@ -39,7 +39,8 @@ from strop.export.max_drop.search import Quantized, explain_failure, keep_promis
 from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.options import ExportOptions, OutputOptions, check_labels
 from strop.export.passes.cut_activation import cut_activations
-from strop.export.quantize.tune import tune
+from strop.export.quantize.quantize import params_from_range
+from strop.export.quantize.tune import Tuned, tune
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Activation
@@ -263,7 +264,7 @@ def _write_golden(
     graph = quantized.tuned.quantized.graph
     endings = quantized.int8.endings
     steps = [
-        PROBABILITY_STEP if ending is not Activation.NONE else graph.quant(name).scale
+        PROBABILITY_STEP if ending is not Activation.NONE else _step(quantized.tuned, name)
         for name, ending in zip_longest(output_names(graph), endings, fillvalue=Activation.NONE)
     ]
     images = options.validation or options.calibration
@@ -271,6 +272,12 @@ def _write_golden(
     path = folder / f"{source.name}{SUFFIX}"
     path.write_bytes(golden.to_bytes())
     return path
+
+
+def _step(tuned: Tuned, name: str) -> float:
+    """Return what one code of an output stands for; of what an island makes, what it would."""
+    quant = tuned.quantized.graph.tensors[name].quant
+    return (quant or params_from_range(tuned.calibration.range(name))).scale
 
 
 def _broken(made: Made, options: ExportOptions) -> tuple[str, ...]:

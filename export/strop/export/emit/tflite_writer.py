@@ -186,10 +186,11 @@ class TfliteWriter(TfliteFile):
         if key not in self.islands:
             inputs = [self.real(name) for name in op.inputs]
             self.islands[key] = self.island(op.floats().model, inputs, f"{op.output}/float/")
-        found, result = self.islands[key][op.result], self.index[op.output]
+        found = self.islands[key][op.result]
         if self.graph.is_real(op.output):
             self.index[op.output] = found
         else:
+            result = self.index[op.output]
             self.operation(QUANTIZE, [found], [result], version=QUANTIZE_VERSION)
 
     def real(self, name: str) -> int:
