@@ -28,7 +28,7 @@ from strop.export.emit.tflite import emit_tflite
 from strop.export.ir.float_tflite import float_tflite
 from strop.export.ir.graph import Graph, Kind, Op, QuantParams, Tensor, same_pads
 from strop.export.options.choices import Input
-from strop.export.passes.group_windows import group_size, group_windows
+from strop.export.passes.group_windows import group_windows, merged_groups
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.units import NS_PER_US
@@ -141,7 +141,7 @@ def row(case: Case, us: Mapping[str, float]) -> str:
     graph = layers_of(case)
     cells = (
         *(f"{case.window}x{case.window}", str(case.stride), f"{case.side}x{case.side}"),
-        *(str(case.channels), str(group_size(graph, graph.ops[0], 0))),
+        *(str(case.channels), str(merged_groups(graph, graph.ops[0], 0))),
         f"{us['depthwise']:.0f}",
         f"{us['depthwise'] / us['float']:.2f}",
         f"{us['groups'] / us['depthwise']:.2f}",

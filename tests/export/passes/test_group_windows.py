@@ -1,4 +1,4 @@
-"""Depthwise convolutions that XNNPACK has no kernel for, in groups: the same codes."""
+"""Convolutions in groups that are smaller than XNNPACK's kernels: the same codes merged."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from strop.export.passes.group_windows import group_windows
 layers = keras.layers
 SIDE = 20
 IMAGES = 3
+GROUPS = [(40, 10, 20, 2), (56, 4, 28, 1), (64, 32, 64, 4)]  # channels, groups, results; merged
 # Channels, rows and columns of the window, stride, dilation, padding; and the group's channels, 1
 # where it stays depthwise.
 WINDOWS = [
@@ -43,6 +44,15 @@ def windows() -> Steps:
         x = layers.Conv2D(channels, 1, activation="relu")(image)
         x = layers.DepthwiseConv2D(window, bias_initializer="normal", **settings)(x)
         found.append(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
+    for channels, groups, results, _ in GROUPS:
+        x = layers.Conv2D(channels, 1, activation="relu")(image)
+        x = layers.Conv2D(results, 3, groups=groups, strides=2, padding="same")(x)
+        found.append(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
+    # As Keras' ConvNeXt and MobileNet's multiplier have them.
+    x = layers.Conv2D(72, 7, groups=72, padding="same")(layers.Conv2D(72, 1)(image))
+    found.append(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2)(layers.Conv2D(96, 1)(image))
+    found.append(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
     return steps(keras.Model(image, layers.Dense(5)(layers.Concatenate()(found))))
 
 
@@ -64,6 +74,8 @@ def groups_of(graph: Graph) -> dict[int, int]:
 
 def test_windows_without_a_kernel_are_computed_in_groups(made: Steps) -> None:
     expected = {channels: group for channels, *_, group in WINDOWS}
+    expected |= {channels: channels // groups * merged for channels, groups, _, merged in GROUPS}
+    expected |= {72: 8, 96: 8}
     assert groups_of(group_windows(made.quantized.graph)) == expected
 
 
@@ -89,7 +101,8 @@ def test_a_program_without_xnnpack_gets_them_as_they_are(made: Steps) -> None:
         model = schema.ModelT.InitFromPackedBuf(content, 0)
         kinds = [operator_name(model, op) for op in model.subgraphs[0].operators]
         counts.append(kinds.count("DEPTHWISE_CONV_2D"))
-    assert counts == [2, len(WINDOWS)]
+    # TensorFlow writes the 72 groups of one channel as a CONV_2D.
+    assert counts == [2, len(WINDOWS) + 1]
 
 
 @pytest.mark.parametrize("name", ["coral", "ethos-u", "tflite-micro"])
@@ -97,6 +110,6 @@ def test_consumers_without_xnnpack_ask_for_that(name: str) -> None:
     assert CONSUMERS[name].settings["wide_in_groups"] == (False,)
 
 
-def test_a_graph_without_wide_windows_stays(made: Steps) -> None:
-    graph = made.quantized.graph
-    assert group_windows(graph, most_taps=100) is graph
+def test_what_is_merged_is_not_merged_again(made: Steps) -> None:
+    merged = group_windows(made.quantized.graph)
+    assert group_windows(merged) is merged

@@ -83,8 +83,8 @@ class ExportOptions:
         symmetric: Zero points are 0, as TensorRT needs them in the .onnx.
         result: What an int8 file gives.
         result_type: In what numbers an int8 .tflite gives it; None for the result's usual type.
-        wide_in_groups: Write depthwise windows that XNNPACK has no kernel for as convolutions in
-            groups, in the .tflite; what computes without XNNPACK has more work by it.
+        wide_in_groups: Merge groups of channels that are smaller than XNNPACK's kernels, in
+            the .tflite; what computes without XNNPACK has more work by it.
         max_float_layers: How many layers may stay in float to meet `max_drop`.
         full_int8: Refuse a model of which an operation has no int8 form.
         consumer: The program that the files are for, by its name of `strop consumers`; empty
