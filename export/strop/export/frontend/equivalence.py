@@ -80,7 +80,7 @@ class Probe:
         """Measure `rounding_of` an output of the source on the images."""
 
         def scores(images: Array) -> Array:
-            output = self.source.scores(images).astype(np.float64)
+            output = self.source.compiled()(images).astype(np.float64)
             return of_probabilities(output[:, end.columns], end.activation)
 
         return rounding_of(scores, self.images)
@@ -144,7 +144,7 @@ def probe(source: Source, images: Array, activations: Sequence[Activation]) -> P
     places = np.linspace(0, len(images) - 1, min(len(images), PROBE_IMAGES)).astype(int)
     noise = np.random.default_rng(NOISE_SEED).integers(0, 256, images[:1].shape, np.uint8)
     taken = np.concatenate([images[places], noise])
-    output = source.scores(taken).astype(np.float64)
+    output = source.compiled()(taken).astype(np.float64)
     is_finite = np.isfinite(output).all(axis=1)
     ends = tuple(
         End(columns=columns, activation=activation)
