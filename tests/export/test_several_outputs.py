@@ -205,6 +205,19 @@ def test_run_prints_every_output(
     assert "  look: " in capsys.readouterr().out
 
 
+def test_the_vectors_of_one_output_are_written(
+    bundle: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", str(files(bundle)[0]), *map(str, sorted(photos.glob("images/c1/*.png")))]
+    for name in ("", "map="):
+        path = tmp_path / f"vectors{len(name)}.npy"
+        assert main([*words, "--vectors", f"{name}{path}"]) == 0
+        assert np.load(path).shape == (PER_CLASS, VECTOR)
+    assert main([*words, "--vectors", f"kind={tmp_path / 'no.npy'}"]) == 2
+    assert "no output kind gives vectors" in capsys.readouterr().err
+    assert not (tmp_path / "no.npy").exists()
+
+
 def test_evaluate_says_the_figures_of_each_output(
     bundle: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

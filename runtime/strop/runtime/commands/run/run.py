@@ -140,7 +140,8 @@ def run(options: argparse.Namespace) -> int:
         camera=options.camera,
         frames=options.frames,
     )
-    kept = KeptVectors(path=options.vectors, artifact=options.artifact)
+    output, path = options.vectors or ("", None)
+    kept = KeptVectors(path=path, artifact=options.artifact, output=output)
     code = 0
     if streams:
         code = _show_stream(options, asked, target, kept)

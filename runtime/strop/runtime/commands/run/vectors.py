@@ -26,11 +26,18 @@ def add_vectors_flag(parser: argparse.ArgumentParser) -> None:
     """Add --vectors."""
     parser.add_argument(
         "--vectors",
-        type=Path,
-        metavar="FILE",
+        type=_named_file,
+        metavar="[NAME=]FILE",
         help="write the images' vectors, of an artifact that gives them: .npz, an index for strop"
-        " search, or .npy, float32 [images, numbers]",
+        " search, or .npy, float32 [images, numbers]; of several outputs the only one with vectors,"
+        " or the one of this name",
     )
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, _, file = text.rpartition("=")
+    # A path may have the sign below a folder, a name has no folder.
+    return ("", Path(text)) if "/" in name else (name, Path(file))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +47,14 @@ class KeptVectors:
     Attributes:
         path: Where they are to be written; None keeps none.
         artifact: What makes them.
+        output: Of these outputs; empty for the only one with vectors.
         images: Their paths, or numbers of frames.
         vectors: Of these.
     """
 
     path: Path | None
     artifact: Path
+    output: str = ""
     images: list[str] = field(default_factory=list)
     vectors: list[tuple[float, ...]] = field(default_factory=list)
 
@@ -57,7 +66,7 @@ class KeptVectors:
         """Pass answers on, and keep their vectors.
 
         Raises:
-            ContractError: An answer has none.
+            ContractError: An answer has none, or several.
         """
         for answer in answers:
             if self.path is not None and answer.error is None:
@@ -65,13 +74,24 @@ class KeptVectors:
             yield answer
 
     def _add(self, answer: Answer) -> None:
-        if not answer.vector:
+        found = {each.name: each.vector for each in answer.outputs if each.vector}
+        if answer.vector:
+            found[""] = answer.vector
+        if self.output:
+            found = {name: vector for name, vector in found.items() if name == self.output}
+        if len(found) > 1:
             raise ContractError(
-                f"{self.artifact}: gives classes or numbers, and --vectors needs vectors; export it"
+                f"{self.artifact}: the outputs {', '.join(found)} give vectors; choose one,"
+                f" --vectors {next(iter(found))}={self.path}"
+            )
+        if not found:
+            which = f"output {self.output}" if self.output else "output"
+            raise ContractError(
+                f"{self.artifact}: no {which} gives vectors, as --vectors needs them; export it"
                 " with --no-top, or give --task embed"
             )
         self.images.append(str(answer.source))
-        self.vectors.append(answer.vector)
+        self.vectors.extend(found.values())
 
     def write(self) -> None:
         """Write what was kept; nothing where there is none.
