@@ -231,12 +231,16 @@ def test_inputs_that_are_not_one_image_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["two.keras", "two"])
-def test_two_outputs_are_refused(name: str, tmp_path: Path) -> None:
+def test_two_outputs_stand_in_one_row(name: str, tmp_path: Path) -> None:
     model = small_model()
     double = keras.Model(model.inputs, [model.outputs[0], keras.layers.Softmax()(model.outputs[0])])
-    path = saved(double, tmp_path / name)
-    with pytest.raises(SourceError, match=r"2 outputs .*a single output"):
-        load_model_file(path)
+    source = load_model_file(saved(double, tmp_path / name))
+    assert source.sizes == (CLASSES, CLASSES)
+    assert source.outputs == ("output_0", "output_1")
+    images = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
+    first, second = (source.scores(images)[:, columns] for columns in source.columns)
+    np.testing.assert_allclose(first, model.predict(images, verbose=0), rtol=1e-5)
+    np.testing.assert_allclose(second, keras.ops.softmax(first), rtol=1e-5)
 
 
 def test_an_output_that_is_not_a_row_is_refused_with_its_shape() -> None:
