@@ -213,8 +213,9 @@ def test_the_vectors_of_one_output_are_written(
         path = tmp_path / f"vectors{len(name)}.npy"
         assert main([*words, "--vectors", f"{name}{path}"]) == 0
         assert np.load(path).shape == (PER_CLASS, VECTOR)
-    assert main([*words, "--vectors", f"kind={tmp_path / 'no.npy'}"]) == 2
-    assert "no output kind gives vectors" in capsys.readouterr().err
+    for name in ("kind", "net/face"):
+        assert main([*words, "--vectors", f"{name}={tmp_path / 'no.npy'}"]) == 2
+        assert f"no output {name} gives vectors" in capsys.readouterr().err
     assert not (tmp_path / "no.npy").exists()
 
 

@@ -35,9 +35,9 @@ def add_vectors_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def _named_file(text: str) -> tuple[str, Path]:
+    # Names of other programs' outputs have slashes, and may have the sign.
     name, _, file = text.rpartition("=")
-    # A path may have the sign below a folder, a name has no folder.
-    return ("", Path(text)) if "/" in name else (name, Path(file))
+    return name, Path(file)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
