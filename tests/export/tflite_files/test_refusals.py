@@ -99,6 +99,10 @@ def two_outputs(model: Any) -> None:
     model.subgraphs[0].outputs = [*model.subgraphs[0].outputs, 1]
 
 
+def output_of_no_tensor(model: Any) -> None:
+    model.subgraphs[0].outputs = [*model.subgraphs[0].outputs, -1]
+
+
 def second_graph(model: Any) -> None:
     model.subgraphs.append(model.subgraphs[0])
 
@@ -136,6 +140,10 @@ CASES: dict[str, tuple[Change, str]] = {
     "two outputs, one of maps": (
         two_outputs,
         r"output features is \(1, 12, 12, 4\); needed is one row.*leave the output out with",
+    ),
+    "an output that is no tensor": (
+        output_of_no_tensor,
+        "an output is tensor -1 of 9; it is damaged",
     ),
     "two graphs": (second_graph, r"2 graphs \(main, main\), needed is one"),
     "operators out of order": (out_of_order, "scores is FULLY_CONNECTED; the operators are out of"),

@@ -86,7 +86,7 @@ def open_tflite(
         model = unpacked(content)
         subgraph = _only_graph(model, path)
         image = _single_input(subgraph, path)
-        results = indices_of(subgraph.outputs)
+        results = _results(subgraph, path)
         check_operators(model, subgraph, path)
         check_order(model, subgraph, image, path)
         takes_bytes = _takes_bytes(model, subgraph, image, path)
@@ -159,6 +159,19 @@ def _only_graph(model: Any, path: Path) -> Any:
     if count > MAX_OPERATORS:
         raise SourceError(f"{path}: {count} operators; strop reads up to {MAX_OPERATORS}")
     return subgraph
+
+
+def _results(subgraph: Any, path: Path) -> list[int]:
+    """Places of the outputs; LiteRT reads beyond its tensors where there is none."""
+    results = indices_of(subgraph.outputs)
+    count = len(subgraph.tensors)
+    odd = [index for index in results if not 0 <= index < count]
+    if odd:
+        raise SourceError(
+            f"{path}: an output is tensor {odd[0]} of {count}; it is damaged: copy or convert it"
+            " again"
+        )
+    return results
 
 
 def _single_input(subgraph: Any, path: Path) -> int:
