@@ -20,12 +20,16 @@ from strop.export.quantize.calibrate import Calibration, Range
 from strop.export.quantize.codes import rounded
 from strop.export.quantize.kl_divergence import total_divergence, total_information
 from strop.export.quantize.quantize import float_results, params_from_range
+from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Decision
 
 # Shares of the calibrated range that are tried, widest first.
 SHARES = (0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1)
 # Which ends move: both, then the lower one and the upper one by themselves.
 ENDS = ((True, True), (True, False), (False, True))
+# Of scores of which the highest is the answer: where the upper end is cut off, the two best tie,
+# and images that a network has learned have them higher than others.
+LOWER_END = ((True, False),)
 # Of what the scores say about the images. A tensor whose rounding costs less is left as it
 # is: sixty such tensors together are a fifth of what int8 costs MobileNetV2.
 NEGLIGIBLE = 5e-6
@@ -84,7 +88,11 @@ def choose_ranges(
             left = {**values, name: rounded(values[name], quant)}
             return total_divergence(reference, rest.scores_from(index + 1, left), decisions)
 
-        found = _narrowed(calibration.range(op.output), cost, negligible)
+        full = calibration.range(op.output)
+        ways = ENDS if full.low < 0 < full.high else ENDS[:1]
+        if index in ends and _has_best_class(graph, ends[index], decisions):
+            ways = LOWER_END
+        found = _narrowed(full, cost, negligible, ways)
         if found is not None:
             chosen[op.output] = found
     return calibration.limited(chosen)
@@ -111,13 +119,31 @@ def _last_maker(graph: Graph, makers: dict[str, int], copied: set[str]) -> int:
     return _last_maker(graph, makers, {*copied, *op.inputs} - {op.output})
 
 
-def _narrowed(full: Range, cost: Callable[[Range], float], negligible: float) -> Range | None:
-    """Return the range that costs the least; None to leave it."""
+def _has_best_class(graph: Graph, columns: Sequence[slice], decisions: Sequence[Decision]) -> bool:
+    """Whether the answer of an output in these columns is the highest score."""
+    pairs = zip(output_columns(graph), decisions, strict=True)
+    return any(place in columns and each.task is Task.CLASSIFY for place, each in pairs)
+
+
+def _narrowed(
+    full: Range,
+    cost: Callable[[Range], float],
+    negligible: float,
+    ways: Sequence[tuple[bool, bool]],
+) -> Range | None:
+    """Return the range that costs the least; None to leave it.
+
+    Args:
+        full: What the calibration images showed.
+        cost: Of a range, in nats.
+        negligible: What costs less is left as it is.
+        ways: Which ends may move, the lower and the upper one, one after the other.
+    """
     least = cost(full)
     if least < negligible:
         return None
     best = full
-    for lower, upper in ENDS if full.low < 0 < full.high else ENDS[:1]:
+    for lower, upper in ways:
         start = best
         for share in SHARES:
             candidate = Range(
