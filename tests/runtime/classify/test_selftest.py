@@ -196,10 +196,10 @@ def test_another_artifacts_vectors_are_refused(
 
 def test_another_format_version_is_refused_by_name(golden: Golden, tmp_path: Path) -> None:
     arrays = arrays_of(golden)
-    arrays["facts"] = np.array(str(arrays["facts"]).replace('version": 1,', 'version": 7,', 1))
+    arrays["facts"] = np.array(str(arrays["facts"]).replace('version": 2,', 'version": 7,', 1))
     path = tmp_path / "newer.golden.npz"
     np.savez(path, **arrays)
-    with pytest.raises(ArtifactError, match=r"format_version is 7, this strop reads 1"):
+    with pytest.raises(ArtifactError, match=r"format_version is 7, this strop reads 1, 2"):
         read_golden(path)
 
 

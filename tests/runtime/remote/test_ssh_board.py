@@ -141,7 +141,7 @@ def test_a_stream_there_is_the_one_here_with_its_bad_images(
     assert (
         there.err.splitlines()[-1] == here.err.splitlines()[-1] == ("6 images answered, 2 failed")
     )
-    assert there.err.count("classified") == 1
+    assert there.err.count("answered") == 1
 
 
 @pytest.fixture

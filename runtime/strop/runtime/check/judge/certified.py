@@ -89,7 +89,7 @@ def certified(artifact: Path, sha256: str) -> Certified:
             # Before version 5 every model was taken for a classifier.
             unit=WORDS[Task(certificate.get("task", Task.CLASSIFY))].unit,
         )
-    except (KeyError, TypeError, ValueError) as err:
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise ContractError(f"{path}: damaged ({err!r:.200}); {REMEDY}") from err
 
 
