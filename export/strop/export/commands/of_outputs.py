@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from strop.export.request import OutputRequest
 from strop.runtime.artifact.contract import Task
 from strop.runtime.commands.flags.numbers import numbers
+from strop.runtime.commands.flags.of_output import OfOutput, of_output
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OfOutput(Generic[T]):
-    """A value of a flag, and the output that it is for: "" where none is named."""
-
-    output: str
-    value: T
 
 
 def add_output_choice(group: argparse._ArgumentGroup) -> None:
@@ -109,18 +101,6 @@ def by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:
             raise SourceError(f"{flag}: given twice {which}; leave one out")
         found[each.output] = each.value
     return found
-
-
-def of_output(read: Callable[[str], T]) -> Callable[[str], OfOutput[T]]:
-    """Make the reader of a flag that may name an output in front of its value."""
-
-    def value(text: str) -> OfOutput[T]:
-        output, _, rest = text.rpartition("=")
-        if output and read is Path and Path(text).exists():
-            output, rest = "", text
-        return OfOutput(output=output, value=read(rest))
-
-    return value
 
 
 def task_named(text: str) -> Task:

@@ -28,6 +28,7 @@ from strop.runtime.commands.flags.contract import (
     open_as_given,
     opening_from_flags,
 )
+from strop.runtime.commands.flags.of_output import of_output
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.engines import engine_that_fits
@@ -54,6 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument(
         "--truth",
+        type=of_output(Path),
         action="append",
         metavar="[NAME=]FILE",
         help="CSV with what is true of each image: its path below the folder, then a column per"
@@ -94,7 +96,9 @@ def run(options: argparse.Namespace) -> int:
         opening=opening,
         folder=options.folder,
         against=options.against,
-        truth=tuple(map(_truth_table, options.truth or ())),
+        truth=tuple(
+            TruthTable(output=each.output, file=each.value) for each in options.truth or ()
+        ),
         limit=options.limit,
     )
     target = target_of(options)
@@ -119,13 +123,6 @@ def _show(result: Evaluation, output: str) -> None:
     console.table((f"{output}: {first}" if output else first, *columns), rows)
     for note in report.notes(result):
         console.note(f"{output}: {note}" if output else note)
-
-
-def _truth_table(text: str) -> TruthTable:
-    output, _, file = text.rpartition("=")
-    if Path(text).exists():
-        output, file = "", text
-    return TruthTable(output=output, file=Path(file))
 
 
 def _evaluate(request: EvaluateRequest) -> Evaluated:

@@ -21,6 +21,7 @@ from strop.runtime.commands.flags.contract import (
     open_as_given,
     opening_from_flags,
 )
+from strop.runtime.commands.flags.of_output import OfOutput
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.commands.run.masks import add_masks_flag, run_masks
@@ -140,8 +141,8 @@ def run(options: argparse.Namespace) -> int:
         camera=options.camera,
         frames=options.frames,
     )
-    output, path = options.vectors or ("", None)
-    kept = KeptVectors(path=path, artifact=options.artifact, output=output)
+    asked_for = options.vectors or OfOutput(output="", value=None)
+    kept = KeptVectors(path=asked_for.value, artifact=options.artifact, output=asked_for.output)
     code = 0
     if streams:
         code = _show_stream(options, asked, target, kept)

@@ -18,6 +18,7 @@ from strop.runtime.classify.vector_index import (
     require_suffix,
     write_vectors,
 )
+from strop.runtime.commands.flags.of_output import of_output
 from strop.runtime.errors import ContractError
 from strop.runtime.records.version import installed_version
 
@@ -26,18 +27,12 @@ def add_vectors_flag(parser: argparse.ArgumentParser) -> None:
     """Add --vectors."""
     parser.add_argument(
         "--vectors",
-        type=_named_file,
+        type=of_output(Path),
         metavar="[NAME=]FILE",
         help="write the images' vectors, of an artifact that gives them: .npz, an index for strop"
         " search, or .npy, float32 [images, numbers]; of several outputs the only one with vectors,"
         " or the one of this name",
     )
-
-
-def _named_file(text: str) -> tuple[str, Path]:
-    # Names of other programs' outputs have slashes, and may have the sign.
-    name, _, file = text.rpartition("=")
-    return name, Path(file)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
