@@ -339,3 +339,13 @@ def test_what_does_not_fit_the_outputs_is_one_line(
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert re.search(reason, error), error
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("outputs", [(), ("age",)], ids=["several", "an only one"])
+def test_a_table_needs_images_whatever_output_it_is_for(
+    outputs: tuple[str, ...], photos: Path
+) -> None:
+    source = load_model_file(photos / "four.keras", outputs=outputs)
+    asked = {"age": OutputRequest(task=Task.REGRESS, truth=photos / "age.csv")}
+    with pytest.raises(SourceError, match=r"age\.csv given without --validation-data; give both"):
+        options_for(source, "x", calibration=photos / "images", outputs=asked)

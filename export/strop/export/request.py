@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.settings import settled
 from strop.export.options.options import ExportOptions, OutputOptions, check_labels
-from strop.export.training.record import TrainedOutput, training_record
+from strop.export.training.record import TrainedOutput, TrainingRecord, training_record
 from strop.export.zoo.spec import ModelSpec
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.classify.decision import Decision
@@ -101,7 +101,8 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
         SourceError, MeasurementError: The labels do not fit, or the record of the model's
             training cannot be used.
     """
-    resize, fraction = _geometry(request, source)
+    trained = None if source.file is None else training_record(source.file)
+    resize, fraction = _geometry(request, source, trained)
     data = request.calibration_data
     settings = replace(
         request.settings,
@@ -110,16 +111,19 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
         resize=resize,
         crop_fraction=fraction,
     )
-    if request.truth is not None and request.validation_data is None:
-        raise SourceError(f"--truth {request.truth} given without --validation-data; give both")
+    tables = [request.truth, *(one.truth for one in request.outputs.values())]
+    table = next((each for each in tables if each is not None), None)
+    if table is not None and request.validation_data is None:
+        raise SourceError(f"--truth {table} given without --validation-data; give both")
     if len(source.sizes) > 1:
-        return _with_outputs(settings, request, source)
-    return _with_output(settings, _of_only_output(request, source), source)
+        return _with_outputs(settings, request, source, trained)
+    return _with_output(settings, _of_only_output(request, source), source, trained)
 
 
-def _geometry(request: ExportRequest, source: Source) -> tuple[ResizeRule, float]:
+def _geometry(
+    request: ExportRequest, source: Source, trained: TrainingRecord | None
+) -> tuple[ResizeRule, float]:
     """How images become the input: as asked for, or else as the model itself says."""
-    trained = None if source.file is None else training_record(source.file)
     resize = source.facts.resize or ResizeRule.CROP
     fraction = source.facts.crop_fraction or CROP_FRACTION
     if source.resize is not None:
@@ -130,11 +134,16 @@ def _geometry(request: ExportRequest, source: Source) -> tuple[ResizeRule, float
     return request.resize or resize, fraction if asked is None else asked
 
 
-def _with_outputs(settings: ExportOptions, request: ExportRequest, source: Source) -> ExportOptions:
+def _with_outputs(
+    settings: ExportOptions,
+    request: ExportRequest,
+    source: Source,
+    trained: TrainingRecord | None,
+) -> ExportOptions:
     """Decide what each of several outputs is, and what is true of the images."""
     from strop.export.frontend.source_decision import source_decisions  # loads TensorFlow
 
-    asked = _with_training(_asked_of_outputs(request, source), source)
+    asked = _with_training(_asked_of_outputs(request, source), trained)
     decisions = source_decisions(
         source,
         tasks={name: one.task for name, one in asked.items() if one.task is not None},
@@ -156,8 +165,6 @@ def _with_outputs(settings: ExportOptions, request: ExportRequest, source: Sourc
             # In subfolders of classes they stand in the order of the labels.
             paths = paths or known.paths
             known = known.in_order(paths)
-        elif one.truth is not None:
-            raise SourceError(f"--truth {one.truth} given without --validation-data; give both")
         outputs.append(
             OutputOptions(
                 name=name,
@@ -204,10 +211,9 @@ def _asked_of_outputs(request: ExportRequest, source: Source) -> Mapping[str, Ou
 
 
 def _with_training(
-    asked: Mapping[str, OutputRequest], source: Source
+    asked: Mapping[str, OutputRequest], trained: TrainingRecord | None
 ) -> Mapping[str, OutputRequest]:
     """Take from the record of the training what is not asked for: tasks, and labels."""
-    trained = None if source.file is None else training_record(source.file)
     if trained is None:
         return asked
     found = dict(asked)
@@ -238,11 +244,15 @@ def _of_only_output(request: ExportRequest, source: Source) -> ExportRequest:
     return request
 
 
-def _with_output(settings: ExportOptions, request: ExportRequest, source: Source) -> ExportOptions:
+def _with_output(
+    settings: ExportOptions,
+    request: ExportRequest,
+    source: Source,
+    record: TrainingRecord | None,
+) -> ExportOptions:
     """Decide what the only output is, and what is true of the images."""
     from strop.export.frontend.source_decision import source_decision  # loads TensorFlow
 
-    record = None if source.file is None else training_record(source.file)
     trained = None if record is None else record.output(*source.outputs)
     labels = request.labels
     if labels is None:

@@ -20,7 +20,7 @@ from strop.export.training.network import (
     give_units,
     set_frozen,
 )
-from strop.export.training.objective import answers_of, names_of
+from strop.export.training.objective import answers_of, widths_of
 from strop.export.training.outputs import of_numbers, trained_outputs
 from strop.export.training.recipe import Recipe, batch_norm_momentum
 from strop.export.training.record import (
@@ -127,7 +127,7 @@ def _train(
     steps = max(1, len(images.training) // recipe.batch_size)
     model = build_network(
         recipe,
-        widths=[len(names_of(head, images)) for head in recipe.heads],
+        widths=widths_of(recipe, images),
         batch_norm_momentum=batch_norm_momentum(steps),
     )
     run = Run(model, recipe, steps=steps)
