@@ -17,7 +17,8 @@ from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.classify.scores import activate, dequantize
 from strop.runtime.engines import Engine, EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ArtifactError, ContractError, ImageError, StropError
-from strop.runtime.images.frames import check_array
+from strop.runtime.images.frames import seen_array
+from strop.runtime.images.seen import Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -205,14 +206,21 @@ class Classifier:
             ImageError: The image cannot be used.
             ArtifactError: The engine fails, or a score is not finite.
         """
-        if isinstance(image, np.ndarray):
-            pixels = check_array(image, self.contract)
-        else:
-            # Pillow is not needed to import strop.runtime, nor for frames that fit.
-            from strop.runtime.images.load import load_image
+        return self._scores(self._seen(image), image)
 
-            pixels = load_image(image, self.contract)
-        self._preparation.fill(pixels, self._engine.input_view())
+    def _seen(self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> Seen:
+        """Bring an image to the input's size."""
+        if isinstance(image, np.ndarray):
+            return seen_array(image, self.contract)
+        # Pillow is not needed to import strop.runtime, nor for frames that fit.
+        from strop.runtime.images.load import load_seen
+
+        return load_seen(image, self.contract)
+
+    def _scores(
+        self, seen: Seen, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        self._preparation.fill(seen.pixels, self._engine.input_view())
         with self._at_work:
             self._engine.invoke()
             raw = [self._engine.read(place) for place in range(len(self.heads))]

@@ -8,12 +8,18 @@ import numpy as np
 
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ImageError
+from strop.runtime.images.seen import Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def check_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uint8]:
+    """The pixels of `seen_array`."""
+    return seen_array(array, contract).pixels
+
+
+def seen_array(array: NDArray[np.uint8], contract: Contract) -> Seen:
     """The array as the contract's pixels, by the same resize rule as for files.
 
     Args:
@@ -21,7 +27,7 @@ def check_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uint
         contract: Gives size, channels and resize rule.
 
     Returns:
-        uint8 [height, width, channels]; the array itself, not a copy, where the size fits.
+        Its pixels are the array itself, not a copy, where the size fits; all of it is seen then.
 
     Raises:
         ImageError: Another dtype or shape, or no pixels at all.
@@ -39,8 +45,9 @@ def check_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uint
             f"the array given: shape {list(array.shape)}, needed is {needed}: one image, channels"
             " last, no batch"
         )
-    if array.shape[:2] == (contract.height, contract.width):
-        return array
+    height, width = array.shape[:2]
+    if (height, width) == (contract.height, contract.width):
+        return Seen(pixels=array, size=(width, height), box=(0.0, 0.0, float(width), float(height)))
     # Pillow takes as long to import as all of strop, and 5 MiB; frames that fit need none.
     from strop.runtime.images.load import resize_array
 

@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from strop.runtime.artifact.contract import Contract, ResizeRule
 from strop.runtime.errors import ImageError
 from strop.runtime.images.flat_image import flat, flat_mode
+from strop.runtime.images.seen import Box, Seen
 from strop.runtime.records.user_files import require_file
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
@@ -36,8 +37,6 @@ LARGE_PIXELS = 16_000_000
 DCT_RATIO = 2.0
 AVERAGING_RATIO = 3.0
 DCT_SCALES = (8, 4, 2)  # Source: libjpeg.txt, scale_num and scale_denom, as Pillow sets them
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom, in the image's own pixels
 
 _ORIENTATION = 0x0112  # Source: EXIF 2.32, 4.6.4 A, tag Orientation, values 1 to 8
 _TRANSPOSE = {
@@ -93,10 +92,19 @@ def load_image(
         ImageError: Missing, not an image of these formats, damaged, or more than
             MAX_PIXELS or the memory large.
     """
+    return load_seen(source, contract).pixels
+
+
+def load_seen(source: str | os.PathLike[str] | Image.Image, contract: Contract) -> Seen:
+    """Load an image as `load_image`, and say which part of it the pixels show.
+
+    Raises:
+        ImageError: As `load_image`.
+    """
     if isinstance(source, Image.Image):
-        return _pixels(source, contract, is_ours=False, where="the image given")
+        return _seen(source, contract, is_ours=False, where="the image given")
     with opened_image(source) as image:
-        return _pixels(image, contract, is_ours=True, where=str(source))
+        return _seen(image, contract, is_ours=True, where=str(source))
 
 
 @contextmanager
@@ -135,24 +143,20 @@ def upright_picture(source: str | os.PathLike[str]) -> Image.Image:
         return picture.copy() if way is None else picture.transpose(way)
 
 
-def resize_array(array: NDArray[np.uint8], contract: Contract) -> NDArray[np.uint8]:
-    """The pixels of an image in memory at the contract's size.
+def resize_array(array: NDArray[np.uint8], contract: Contract) -> Seen:
+    """An image in memory at the contract's size.
 
     Args:
         array: uint8 [H, W, channels], the contract's channels, any size.
         contract: Gives size, channels and resize rule.
-
-    Returns:
-        uint8 [height, width, channels].
     """
     plane = array[..., 0] if contract.channels == 1 else array
     image = Image.fromarray(plane)
-    return _resized(image, contract, seen_box(image.size, contract))
+    box = seen_box(image.size, contract)
+    return Seen(pixels=_resized(image, contract, box), size=image.size, box=box)
 
 
-def _pixels(
-    image: Image.Image, contract: Contract, *, is_ours: bool, where: str
-) -> NDArray[np.uint8]:
+def _seen(image: Image.Image, contract: Contract, *, is_ours: bool, where: str) -> Seen:
     """The image's pixels; only one that is ours may be decoded smaller, which changes it."""
     check_pixels(image, where=where)
     is_large = _decoded_pixels(image, contract, is_ours=is_ours) > LARGE_PIXELS
@@ -177,7 +181,7 @@ def check_pixels(image: Image.Image, *, where: str) -> None:
         )
 
 
-def _decoded(image: Image.Image, contract: Contract, *, is_ours: bool) -> NDArray[np.uint8]:
+def _decoded(image: Image.Image, contract: Contract, *, is_ours: bool) -> Seen:
     width, height = image.size
     mode = "L" if contract.channels == 1 else "RGB"
     orientation = image.getexif().get(_ORIENTATION, 1)  # decodes a PNG, whose EXIF may be last
@@ -191,7 +195,8 @@ def _decoded(image: Image.Image, contract: Contract, *, is_ours: bool) -> NDArra
     left = image.width - upright[0] / scale if orientation in _LEFT_IS_FAR_END else 0.0
     top = image.height - upright[1] / scale if orientation in _TOP_IS_FAR_END else 0.0
     x0, y0, x1, y1 = (side / scale for side in box)
-    return _resized(image, contract, (left + x0, top + y0, left + x1, top + y1))
+    pixels = _resized(image, contract, (left + x0, top + y0, left + x1, top + y1))
+    return Seen(pixels=pixels, size=upright, box=box)
 
 
 def _decoded_pixels(image: Image.Image, contract: Contract, *, is_ours: bool) -> int:
