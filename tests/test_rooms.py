@@ -49,6 +49,7 @@ RUNTIME_ROOMS = (
     ("remote",),
     ("bench",),
     ("machine", "classify"),
+    ("detect",),
     ("engines", "images"),
     ("artifact",),
     ("statistics", "records"),

@@ -1,0 +1,1 @@
+"""From a detector's numbers to boxes, and what is true of them."""
