@@ -15,6 +15,7 @@ from strop.runtime.records.typed_json import fields_of
 MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts memory
 MAX_CLASSES = 1_000_000
 MAX_OUTPUTS = 1_000
+MAX_POINT_NUMBERS = 16  # MediaPipe's pose has 5: x, y, z, visibility, presence
 CROP_FRACTION = 0.875  # 224 of 256, the usual evaluation of ImageNet models
 
 
@@ -60,6 +61,34 @@ class Task(str, Enum):
     """Numbers, which are the answer themselves."""
     EMBED = "embed"
     """A vector; images are alike where the angle between their vectors is small."""
+
+
+class PointUnit(str, Enum):
+    """In what the numbers of a LANDMARKS task have x and y."""
+
+    SHARE = "share"
+    """Shares of the input's sides, 0..1."""
+    PIXELS = "pixels"
+    """Pixels of the input."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Points:
+    """How the numbers of a LANDMARKS task are points.
+
+    Attributes:
+        unit: Of x and y.
+        numbers: Of each point, 2 to MAX_POINT_NUMBERS; the first two are x and y.
+    """
+
+    unit: PointUnit = PointUnit.SHARE
+    numbers: int = 2
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.numbers <= MAX_POINT_NUMBERS:
+            raise ContractError(
+                f"{self.numbers} numbers for a point; needed are 2, x and y, to {MAX_POINT_NUMBERS}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,168 @@
+"""Makes points of an output's numbers or heat maps: x and y in shares of the input's sides."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from strop.runtime.artifact.contract import Points, PointUnit
+from strop.runtime.errors import ContractError
+from strop.runtime.records.light_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_POINTS = 10_000
+MAP_SIDES = 3  # height, width, points
+# Of a map's pixel, towards the higher neighbour.
+# Source: A. Newell et al., Stacked Hourglass Networks for Human Pose Estimation, ECCV 2016,
+# section 3.2.
+QUARTER = 0.25
+MIDDLE = 0.5  # of a pixel
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointLayout:
+    """How the numbers of an image are points.
+
+    Attributes:
+        height: Of the input, in pixels.
+        width: Of the input, in pixels.
+        points: How many points there are.
+        unit: Of x and y; of heat maps it is not asked.
+        numbers: For each point, of which the first two are x and y; 1 of heat maps, the score.
+        maps: Height and width of each point's heat map; empty of numbers.
+    """
+
+    height: int
+    width: int
+    points: int
+    unit: PointUnit = PointUnit.SHARE
+    numbers: int = 2
+    maps: tuple[int, ...] = ()
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Width and height of the input in shares of its longer side."""
+        longer = max(self.height, self.width)
+        return self.width / longer, self.height / longer
+
+
+class Located(NamedTuple):
+    """The points of N images.
+
+    Attributes:
+        places: float64 [N, points, 2], x and y in shares of the input's sides.
+        others: float64 [N, points, others]: what else an output says of each point, or the score
+            of its heat map's highest pixel.
+    """
+
+    places: NDArray[np.float64]
+    others: NDArray[np.float64]
+
+
+def point_layout(
+    shape: tuple[int, ...], given: Points | None, *, size: tuple[int, int], where: str
+) -> PointLayout:
+    """Find out how an output's numbers are points.
+
+    Args:
+        shape: Of the output for one image, without the batch: of heat maps [height, width, points].
+        given: The unit and the numbers of each point; None for x and y in shares of the input.
+        size: Height and width of the input in pixels.
+        where: Named in errors.
+
+    Raises:
+        ContractError: The shape is neither rows of so many numbers nor heat maps.
+    """
+    height, width = size
+    total = prod(shape)
+    if max(shape, default=0) != total:
+        return _of_maps(shape, given, size=size, where=where)
+    asked = given or Points()
+    if total % asked.numbers or not 0 < total // asked.numbers <= MAX_POINTS:
+        raise ContractError(
+            f"{where}: {total} numbers are no points of {asked.numbers} numbers each; give --points"
+            f" {asked.unit.value},N with the numbers of a point, of which x and y are the first"
+        )
+    return PointLayout(
+        height=height,
+        width=width,
+        points=total // asked.numbers,
+        unit=asked.unit,
+        numbers=asked.numbers,
+    )
+
+
+def _of_maps(
+    shape: tuple[int, ...], given: Points | None, *, size: tuple[int, int], where: str
+) -> PointLayout:
+    if len(shape) != MAP_SIDES or not 0 < shape[2] <= MAX_POINTS:
+        raise ContractError(
+            f"{where}: an output of {list(shape)} for an image has no points; needed are x and y of"
+            " each, [2 K], or a heat map for each, [height, width, K]"
+        )
+    if given is not None:
+        raise ContractError(
+            f"{where}: its points are the highest pixels of heat maps {list(shape)}, which have no"
+            " unit; leave out --points"
+        )
+    return PointLayout(
+        height=size[0], width=size[1], points=shape[2], numbers=1, maps=(shape[0], shape[1])
+    )
+
+
+def located(layout: PointLayout, scores: NDArray[np.floating[Any]]) -> Located:
+    """Find the points of images.
+
+    Args:
+        layout: Of the output.
+        scores: float [N, scores], behind the output's activation.
+    """
+    if layout.maps:
+        return highest(scores.reshape(len(scores), *layout.maps, layout.points))
+    rows = scores.astype(np.float64).reshape(len(scores), layout.points, layout.numbers)
+    places = rows[..., :2]
+    if layout.unit is PointUnit.PIXELS:
+        places = places / (layout.width, layout.height)
+    return Located(places=places, others=rows[..., 2:])
+
+
+def highest(maps: NDArray[np.floating[Any]]) -> Located:
+    """Find the middle of each map's highest pixel, moved by a quarter to its higher neighbour.
+
+    Of equal pixels the first one counts; at an edge, and between equal neighbours, it is not moved.
+
+    Args:
+        maps: float [N, height, width, points].
+    """
+    images, height, width, points = maps.shape
+    flat = maps.reshape(images, height * width, points)
+    at = flat.argmax(axis=1)
+    rows, columns = at // width, at % width
+    places = np.stack(
+        [
+            (columns + MIDDLE + QUARTER * _slope(flat, at, columns, width, 1)) / width,
+            (rows + MIDDLE + QUARTER * _slope(flat, at, rows, height, width)) / height,
+        ],
+        axis=-1,
+    )
+    scores = np.take_along_axis(flat, at[:, None], axis=1)[:, 0]
+    return Located(places=places, others=scores[..., None].astype(np.float64))
+
+
+def _slope(
+    flat: NDArray[np.floating[Any]],
+    at: NDArray[np.intp],
+    place: NDArray[np.intp],
+    side: int,
+    step: int,
+) -> NDArray[np.float64]:
+    """Return 1 where the next pixel is higher than the one before, -1 where it is lower."""
+    is_inside = (place > 0) & (place < side - 1)
+    after = np.take_along_axis(flat, np.where(is_inside, at + step, at)[:, None], axis=1)[:, 0]
+    before = np.take_along_axis(flat, np.where(is_inside, at - step, at)[:, None], axis=1)[:, 0]
+    found: NDArray[np.float64] = np.sign(after.astype(np.float64) - before.astype(np.float64))
+    return found
