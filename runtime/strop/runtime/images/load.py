@@ -143,6 +143,18 @@ def upright_picture(source: str | os.PathLike[str]) -> Image.Image:
         return picture.copy() if way is None else picture.transpose(way)
 
 
+def upright_size(source: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height of an image file by its EXIF orientation, without decoding most of them.
+
+    Raises:
+        ImageError: As `load_image`.
+    """
+    with opened_image(source) as image:
+        width, height = image.size
+        is_turned = image.getexif().get(_ORIENTATION, 1) in _SIDES_SWAPPED
+        return (height, width) if is_turned else (width, height)
+
+
 def resize_array(array: NDArray[np.uint8], contract: Contract) -> Seen:
     """An image in memory at the contract's size.
 
