@@ -35,7 +35,7 @@ def source(channels: int = 3, classes: int = 3) -> Source:
         height=8,
         width=8,
         channels=channels,
-        sizes=(classes,),
+        shapes=((classes,),),
         names=("image", "scores"),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,

@@ -243,11 +243,11 @@ def test_two_outputs_stand_in_one_row(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(second, keras.ops.softmax(first), rtol=1e-5)
 
 
-def test_an_output_that_is_not_a_row_is_refused_with_its_shape() -> None:
+def test_an_output_without_scores_is_refused_with_its_shape() -> None:
     image = keras.Input((SIDE, SIDE, 3))
-    model = keras.Model(image, keras.layers.Conv2D(4, 3)(image))
-    with pytest.raises(SourceError, match=r"output is \(None, 14, 14, 4\).*GlobalAveragePooling2D"):
-        from_keras_model(model, name="map")
+    model = keras.Model(image, keras.ops.sum(image, axis=(1, 2, 3)))
+    with pytest.raises(SourceError, match=r"output 'sum' is \(None,\); needed is a batch"):
+        from_keras_model(model, name="sum")
 
 
 def test_normalization_that_does_not_fit_is_refused() -> None:

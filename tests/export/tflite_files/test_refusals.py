@@ -95,10 +95,6 @@ int4_weights = dense_as(schema.TensorType.INT4, CLASSES * WIDTH // 2)
 cut_weights = dense_as(schema.TensorType.INT8, CLASSES * WIDTH + 1)
 
 
-def two_outputs(model: Any) -> None:
-    model.subgraphs[0].outputs = [*model.subgraphs[0].outputs, 1]
-
-
 def output_of_no_tensor(model: Any) -> None:
     model.subgraphs[0].outputs = [*model.subgraphs[0].outputs, -1]
 
@@ -109,10 +105,6 @@ def second_graph(model: Any) -> None:
 
 def out_of_order(model: Any) -> None:
     model.subgraphs[0].operators.reverse()
-
-
-def no_row(model: Any) -> None:
-    model.subgraphs[0].outputs = [1]
 
 
 CODES = schema.TensorType.INT8
@@ -137,20 +129,12 @@ CASES: dict[str, tuple[Change, str]] = {
         end("outputs", of_type(schema.TensorType.INT64)),
         r"output scores int64 \(1, 5\); needed are float32 scores",
     ),
-    "two outputs, one of maps": (
-        two_outputs,
-        r"output features is \(1, 12, 12, 4\); needed is one row.*leave the output out with",
-    ),
     "an output that is no tensor": (
         output_of_no_tensor,
         "an output is tensor -1 of 9; it is damaged",
     ),
     "two graphs": (second_graph, r"2 graphs \(main, main\), needed is one"),
     "operators out of order": (out_of_order, "scores is FULLY_CONNECTED; the operators are out of"),
-    "more than a row": (
-        no_row,
-        r"output features is \(1, 12, 12, 4\); needed is one row of scores",
-    ),
     "no picture": (end("inputs", of_shape(1, SIDE, SIDE, 7)), r"\(1, 12, 12, 7\); pictures have 1"),
     "a fixed batch": (end("inputs", of_shape(8, SIDE, SIDE, 3)), "batch fixed to 8 images"),
     "shapes that do not fit": (

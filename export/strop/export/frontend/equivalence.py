@@ -49,10 +49,18 @@ class End:
     Attributes:
         columns: Where its scores stand.
         activation: What the model applies to them in the end.
+        classes: How many of them, side by side, it is applied to: of a map those of a pixel; 0
+            for all.
     """
 
     columns: slice
     activation: Activation = Activation.NONE
+    classes: int = 0
+
+    def of(self, row: Array) -> Array:
+        """Its scores in the row of all outputs, [N, classes] or of a map [N * pixels, classes]."""
+        own: Array = row[:, self.columns]
+        return own.reshape(-1, self.classes) if self.classes else own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +89,7 @@ class Probe:
 
         def scores(images: Array) -> Array:
             output = self.source.compiled()(images).astype(np.float64)
-            return of_probabilities(output[:, end.columns], end.activation)
+            return of_probabilities(end.of(output), end.activation).reshape(len(output), -1)
 
         return rounding_of(scores, self.images)
 
@@ -147,8 +155,14 @@ def probe(source: Source, images: Array, activations: Sequence[Activation]) -> P
     output = source.compiled()(taken).astype(np.float64)
     is_finite = np.isfinite(output).all(axis=1)
     ends = tuple(
-        End(columns=columns, activation=activation)
-        for columns, activation in zip(source.columns, activations, strict=True)
+        End(
+            columns=columns,
+            activation=activation,
+            classes=shape[-1] if len(shape) > 1 else 0,
+        )
+        for columns, activation, shape in zip(
+            source.columns, activations, source.shapes, strict=True
+        )
     )
     scores = _of_each(output[is_finite], ends, of_probabilities)
     return Probe(source=source, images=taken[is_finite], scores=scores, ends=ends)
@@ -283,7 +297,7 @@ def _of_each(
 ) -> Array:
     """Apply a function to the scores of each output, and put them into one row again."""
     row = scores.reshape(len(scores), -1)
-    found = [of_one(row[:, end.columns], end.activation) for end in ends]
+    found = [of_one(end.of(row), end.activation).reshape(len(row), -1) for end in ends]
     return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from strop.export.frontend.convert import convert
@@ -55,13 +56,14 @@ def source_decisions(
         ContractError: The task, the scores and the thresholds of an output contradict each other.
     """
     found = []
-    for name, size, ending in zip(source.outputs, source.sizes, endings(source), strict=True):
+    for name, shape, ending in zip(source.outputs, source.shapes, endings(source), strict=True):
         where = source.name if len(source.sizes) == 1 else f"{source.name}: output {name}"
         decision = decide(
-            size,
+            prod(shape),
             ending,
             task=tasks.get(name) or source.task,
             thresholds=thresholds.get(name, ()),
+            shape=shape,
             where=where,
         )
         found.append(replace(decision, activation=Activation.NONE))

@@ -1,7 +1,8 @@
 """Several outputs of a graph, side by side in one row: an operation that no file has.
 
-A graph has one output for all steps between model and files. Of a model with several, it is the
-row that OUTPUTS makes of them, each flattened, in their order; the files have them apart.
+A graph has one output for all steps between model and files. Of a model with several, or with a
+map, it is the row that OUTPUTS makes of them, each flattened, in their order; the files have them
+apart, in their own shapes.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from dataclasses import replace
 from math import prod
 
 from strop.export.ir.graph import Graph, Kind, Op, Tensor
+from strop.runtime.classify.decision import is_row
 
 ROW = "outputs"  # name of the tensor that OUTPUTS makes
 
 
 def with_outputs(graph: Graph, names: Sequence[str]) -> Graph:
-    """Return the graph with these tensors for its outputs; of several, behind an OUTPUTS."""
+    """Return the graph with these tensors for its outputs; of several, or a map, behind OUTPUTS."""
     bare = tuple(op for op in graph.ops if op.kind is not Kind.OUTPUTS)
-    if len(names) == 1:
+    if len(names) == 1 and is_row(graph.tensors[names[0]].shape[1:]):
         return graph.rewired(bare, output=names[0])
     size = sum(prod(graph.tensors[name].shape[1:]) for name in names)
     row = Tensor(name=ROW, shape=(1, size))

@@ -21,8 +21,16 @@ from strop.export.onnx_files.pools import POOLS
 from strop.export.onnx_files.products import PRODUCTS
 from strop.export.onnx_files.reading import Node, Reading
 from strop.export.onnx_files.transposed import read_transposed
-from strop.export.onnx_files.values import NHWC, Value, own_order
+from strop.export.onnx_files.values import (
+    NHWC,
+    Order,
+    Shape,
+    Value,
+    in_order,
+    own_order,
+)
 from strop.export.onnx_files.vet import OnnxFile, initial
+from strop.runtime.classify.decision import is_row
 from strop.runtime.errors import SourceError
 
 READERS: dict[str, Callable[[Reading, Node], None]] = {
@@ -43,13 +51,14 @@ class Written:
     """A model as a float .tflite.
 
     Attributes:
-        tflite: float32 [1, H, W, C], pixels 0..255, to float32 [1, size] for each output.
-        sizes: Of the outputs.
+        tflite: float32 [1, H, W, C], pixels 0..255, to float32 [1, size] for each output, or to a
+            map [1, height, width, channels].
+        shapes: Of the outputs, without the batch.
         places: Of the tensors by the .onnx' names of them.
     """
 
     tflite: bytes
-    sizes: tuple[int, ...]
+    shapes: tuple[Shape, ...]
     places: Mapping[str, int]
 
 
@@ -87,7 +96,7 @@ def as_tflite(
     rows = [_row(reading, name) for name in file.names[1:]]
     return Written(
         tflite=reading.written.packed([image], [place for place, _ in rows]),
-        sizes=tuple(size for _, size in rows),
+        shapes=tuple(shape for _, shape in rows),
         places={name: value.tensor for name, value in reading.values.items()},
     )
 
@@ -178,22 +187,31 @@ def _folded(reading: Reading, node: Node) -> bool:
     return True
 
 
-def _row(reading: Reading, name: str) -> tuple[int, int]:
-    """The result's tensor as [1, classes], and its length."""
+def _row(reading: Reading, name: str) -> tuple[int, Shape]:
+    """Place a result, a row as [1, classes], a map with its channels last; and give its shape."""
     if name not in reading.values:
         raise SourceError(f"{reading.file.path}: output {name} does not depend on the picture")
     value = reading.values[name]
-    classes = prod(value.shape)
-    if max(value.shape, default=0) != classes or value.shape[0] != 1 or len(value.shape) < 2:
+    if len(value.shape) < 2 or value.shape[0] != 1 or not prod(value.shape):
         raise SourceError(
             f"{reading.file.path}: output {name} is {value.shape}; needed is one row of scores per"
-            " image, (N, classes) or (N, classes, 1, 1); end the model with global pooling and a"
-            " dense layer, or leave the output out with --outputs"
+            " image, (N, classes) or (N, classes, 1, 1), or a map; export the model with a batch of"
+            " one picture, or leave the output out with --outputs"
         )
     node = Node(onnx.NodeProto(op_type="Reshape", name=name))
     if value.flattened is not None:
         value = reading.unflattened(value)
-    return reading.reshaped_tensor(node, value.tensor, value.stored, (1, classes)), classes
+    if is_row(value.shape):
+        classes = prod(value.shape)
+        place = reading.reshaped_tensor(node, value.tensor, value.stored, (1, classes))
+        return place, (classes,)
+    order = output_order(value.shape)
+    return reading.moved(node, value, order), in_order(value.shape, order)[1:]
+
+
+def output_order(shape: Sequence[int]) -> Order:
+    """In which order a result's dimensions are given out: of four, channels last."""
+    return NHWC if len(shape) == len(NHWC) else own_order(tuple(shape))
 
 
 def _line(err: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from strop.export.source.normalization import is_identity
 from strop.export.source.source import Source, sanitized
 
 Means = tuple[float, ...]
+Shape = tuple[int, ...]
 
 
 def file_source(
@@ -21,21 +23,24 @@ def file_source(
     *,
     name: str,
     normalization: tuple[Means, Means],
-    written: tuple[bytes, tuple[int, ...]],
+    written: tuple[bytes, tuple[Shape, ...]],
     engine: str,
 ) -> Source:
     """Put a normalization in front of what runs a file.
 
     Args:
         file: The user's.
-        run: Its own program: float32 [1, C, H, W] or [1, H, W, C], normalized, to its outputs.
+        run: Its own program: float32 [1, C, H, W] or [1, H, W, C], normalized, to its outputs, maps
+            with their channels last.
         name: What the artifacts are called.
         normalization: Mean and standard deviation per channel, in 0..255 units.
-        written: The same function as a float32 .tflite of pixels, and its outputs' sizes.
+        written: The same function as a float32 .tflite of pixels, and its outputs' shapes without
+            the batch.
         engine: What runs it.
     """
     mean, std = normalization
-    tflite, sizes = written
+    tflite, shapes = written
+    sizes = tuple(map(prod, shapes))
 
     def forward(images: Array) -> Array:
         values: Array = np.asarray(images, np.float32)
@@ -52,7 +57,7 @@ def file_source(
         height=file.height,
         width=file.width,
         channels=file.channels,
-        sizes=sizes,
+        shapes=shapes,
         names=(file.names[0], *distinct(file.names[1:])),
         mean=mean,
         std=std,

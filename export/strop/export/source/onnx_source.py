@@ -10,12 +10,13 @@ import numpy as np
 
 from strop.export.ir.graph import Array
 from strop.export.ir.quiet_session import quiet_options
-from strop.export.onnx_files.read import as_tflite
+from strop.export.onnx_files.read import as_tflite, output_order
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.file_facts import with_notes
 from strop.export.source.file_source import file_source
 from strop.export.source.normalization import Normalization, of_picture
 from strop.export.source.source import Source
+from strop.runtime.classify.decision import is_row
 from strop.runtime.engines.silent_onnxruntime import onnxruntime
 from strop.runtime.errors import SourceError
 
@@ -53,14 +54,17 @@ def onnx_source(
     def run(images: Array) -> list[Array]:
         given = {file.names[0]: images.astype(dtype)}
         found: list[Array] = session.run(list(file.names[1:]), given)
-        return found
+        return [
+            each if is_row(each.shape) else each.transpose(output_order(each.shape))
+            for each in found
+        ]
 
     source = file_source(
         file,
         run,
         name=name,
         normalization=(means, stds),
-        written=(written.tflite, written.sizes),
+        written=(written.tflite, written.shapes),
         engine="onnxruntime",
     )
     return replace(source, facts=with_notes(source.facts, *_notes(file)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A model with one image in and one row of scores out, or several.
+    """A model with one image in and one output, or several.
 
     Attributes:
         name: What its artifacts are called; letters, digits, ".", "_" and "-" only.
         height: Input height in pixels.
         width: Input width in pixels.
         channels: 3 (RGB) or 1 (grey).
-        sizes: How many scores each output has; in a row they stand one behind the other.
+        shapes: Of each output for one image, without the batch; maps have their channels last.
+            In a row of scores the outputs are flat, one behind the other.
         names: Of the input and of each output, as who made the model calls them.
         mean: Per channel, in 0..255 units; subtracted in front of the model.
         std: Per channel, in 0..255 units, > 0; divided by in front of the model.
@@ -43,8 +45,8 @@ class Source:
             [N, classes]: the model's own outputs, `mean` and `std` applied inside. TensorFlow's
             tensors, which run eagerly; of an .onnx and a .tflite NumPy arrays. `scores` and
             `compiled` run either on arrays, once and often.
-        apart: `forward` with a tuple of float32 [N, size], one per output; None of one output, and
-            of an .onnx and a .tflite.
+        apart: `forward` with a tuple of float32 [N, *shape], one per output; None of one row of
+            scores, and of an .onnx and a .tflite.
         resize: What the model itself does to an image of any size before that, `whole`
             [1, H, W, channels], pixels 0..255, to float32 [1, classes]; None for nothing.
         model: The Keras model that it is, without `mean` and `std`; None of all others.
@@ -62,7 +64,7 @@ class Source:
     height: int
     width: int
     channels: int
-    sizes: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
     names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -79,6 +81,11 @@ class Source:
     facts: FileFacts = NO_FACTS
     # Not taken over by `replace`: another `forward` has other graphs.
     graphs: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many scores each output has."""
+        return tuple(map(prod, self.shapes))
 
     @property
     def classes(self) -> int:

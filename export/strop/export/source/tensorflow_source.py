@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 
 import tensorflow as tf
 
@@ -14,6 +15,7 @@ from strop.export.source.memory_limits import frozen
 from strop.export.source.normalization import Normalization, is_identity, per_channel
 from strop.export.source.source import Source, sanitized
 from strop.runtime.artifact.contract import MAX_SIDE
+from strop.runtime.classify.decision import is_row
 from strop.runtime.errors import SourceError
 
 INPUT_DTYPES = ("float32", "float16", "bfloat16", "uint8", "int32")
@@ -64,38 +66,40 @@ def tensorflow_source(
                 " pass the --size that it was trained for, or save it again"
             ) from err
 
-    shapes = network.output_shapes
-    if any(None in shape[1:] or not shape for shape in shapes):
-        shapes = _probe(run, (1, height, width, channels), where)
-    named = zip(network.names[1:], shapes, strict=True)
-    sizes = tuple(_classes(shape, where, name, len(shapes)) for name, shape in named)
+    found = network.output_shapes
+    if any(None in shape[1:] or not shape for shape in found):
+        found = _probe(run, (1, height, width, channels), where)
+    named = zip(network.names[1:], found, strict=True)
+    shapes = tuple(_without_batch(shape, where, name) for name, shape in named)
 
     def apart(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _rows(run(images), sizes)
+        return _shaped(run(images), shapes)
 
     def forward(images: tf.Tensor) -> tf.Tensor:
-        return _joined(apart(images))
+        return _row(apart(images))
 
     return Source(
         name=sanitized(name),
         height=height,
         width=width,
         channels=channels,
-        sizes=sizes,
+        shapes=shapes,
         names=network.names,
         mean=means,
         std=stds,
         sha256=sha256,
         takes_pixels=takes_pixels,
         forward=forward,
-        apart=apart if len(sizes) > 1 else None,
-        resize=_on_pixels(network.resize, normalized, sizes),
+        apart=None if len(shapes) == 1 and is_row(shapes[0]) else apart,
+        resize=_on_pixels(network.resize, normalized, shapes),
         model=network.model,
     )
 
 
 def _on_pixels(
-    resize: InputResize | None, normalized: Callable[[tf.Tensor], tf.Tensor], sizes: tuple[int, ...]
+    resize: InputResize | None,
+    normalized: Callable[[tf.Tensor], tf.Tensor],
+    shapes: tuple[tuple[int, ...], ...],
 ) -> InputResize | None:
     """Let the whole model take pixels and give one row of scores per image."""
     if resize is None:
@@ -103,19 +107,20 @@ def _on_pixels(
     model = resize.whole
 
     def whole(images: tf.Tensor) -> tf.Tensor:
-        return _joined(_rows(model(normalized(images)), sizes))
+        return _row(_shaped(model(normalized(images)), shapes))
 
     return replace(resize, whole=whole)
 
 
-def _rows(outputs: list[tf.Tensor], sizes: tuple[int, ...]) -> tuple[tf.Tensor, ...]:
-    """Give each output one row of scores per image."""
-    pairs = zip(outputs, sizes, strict=True)
-    return tuple(tf.cast(tf.reshape(found, (-1, size)), tf.float32) for found, size in pairs)
+def _shaped(outputs: list[tf.Tensor], shapes: tuple[tuple[int, ...], ...]) -> tuple[tf.Tensor, ...]:
+    """Give each output its shape, rows of scores without sides of 1."""
+    pairs = zip(outputs, shapes, strict=True)
+    return tuple(tf.cast(tf.reshape(found, (-1, *shape)), tf.float32) for found, shape in pairs)
 
 
-def _joined(rows: tuple[tf.Tensor, ...]) -> tf.Tensor:
-    """Put the outputs one behind the other."""
+def _row(outputs: tuple[tf.Tensor, ...]) -> tf.Tensor:
+    """Make each output flat, and put them one behind the other."""
+    rows = [tf.reshape(found, (-1, prod(found.shape[1:]))) for found in outputs]
     return rows[0] if len(rows) == 1 else tf.concat(rows, 1)
 
 
@@ -166,17 +171,12 @@ def _probe(
     return tuple(tuple(found.shape) for found in run(tf.zeros(shape)))
 
 
-def _classes(shape: Shape, where: str, name: str, outputs: int) -> int:
-    """Read the length of a row of scores: [N, classes], or a convolution's [N, 1, 1, classes]."""
-    classes = shape[-1] if shape else None
-    is_row = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
-    if not is_row or not classes:
-        which, cut = "the output", ", or cut off what follows them"
-        if outputs > 1:
-            which, cut = f"output {name!r}", ", or leave it out with --outputs"
+def _without_batch(shape: Shape, where: str, name: str) -> tuple[int, ...]:
+    """Return what one image has: [classes], also of a convolution's [1, 1, classes], or a map."""
+    sides = [side for side in shape[1:] if side]
+    if len(sides) < max(len(shape) - 1, 1):
         raise SourceError(
-            f"{where}: {which} is {shape}; needed is one row of scores per image, (None,"
-            " classes) or (None, 1, 1, classes); end the model with GlobalAveragePooling2D and"
-            f" Dense{cut}"
+            f"{where}: output {name!r} is {shape}; needed is a batch of scores or maps, as (None,"
+            " classes) or (None, height, width, classes), or leave it out with --outputs"
         )
-    return classes
+    return (prod(sides),) if is_row(sides) else tuple(sides)

@@ -17,8 +17,10 @@ from strop.export.ir.tflite_names import unique_names
 from strop.export.tflite_files.pin import pinned
 from strop.export.tflite_files.tensors import indices_of, is_constant, kind_of, name_of
 from strop.export.tflite_files.vet import FloatTflite
+from strop.runtime.classify.decision import is_row
 from strop.runtime.errors import SourceError
 
+Shape = tuple[int, ...]
 TO_NCHW = (0, 3, 1, 2)
 # Of what the graph is read from; float16 and others are float32 by then.
 VALUE_BYTES = {
@@ -30,7 +32,7 @@ VALUE_BYTES = {
 
 def as_tflite(
     file: FloatTflite, *, mean: Sequence[float], std: Sequence[float]
-) -> tuple[bytes, tuple[int, ...]]:
+) -> tuple[bytes, tuple[Shape, ...]]:
     """Write a model with a normalization of the pixels in front.
 
     Args:
@@ -39,8 +41,8 @@ def as_tflite(
         std: Per channel, what they are divided by after that.
 
     Returns:
-        A .tflite, float32 [1, H, W, C], pixels 0..255, to float32 [1, size] for each output; and
-        their sizes.
+        A .tflite, float32 [1, H, W, C], pixels 0..255, to float32 [1, size] for each output, or to
+        a map as it is; and their shapes without the batch.
 
     Raises:
         SourceError: LiteRT does not run it, or a result is no row of scores.
@@ -50,19 +52,19 @@ def as_tflite(
     own = int(subgraph.inputs[0])
     results = [int(subgraph.outputs[place]) for place in file.outputs]
     named = zip(file.names[1:], results, strict=True)
-    sizes = tuple(_size(file, model, name, result) for name, result in named)
+    shapes = tuple(_shape(file, model, name, result) for name, result in named)
     rewrite = _Rewrite(model)
     if file.takes_bytes:
         rewrite.drop_casts(own)
     image = rewrite.put_pixels(file, own, mean, std)
     rewrite.cancel_transposes()
-    pairs = zip(results, sizes, strict=True)
-    rows = [rewrite.flatten(result, (1, size)) for result, size in pairs]
+    pairs = zip(results, shapes, strict=True)
+    rows = [rewrite.reshape(result, (1, *shape)) for result, shape in pairs]
     tensors = subgraph.tensors
     names = unique_names(tensors, {at for at in range(len(tensors)) if is_constant(model, at)})
     operators = _in_use(subgraph.operators, rows)
     _check_constants(file, model, operators)
-    return cut_out(model, operators, names, (image,), rows), sizes
+    return cut_out(model, operators, names, (image,), rows), shapes
 
 
 def _in_use(operators: Sequence[Any], results: Sequence[int]) -> list[Any]:
@@ -91,19 +93,19 @@ def _check_constants(file: FloatTflite, model: Any, operators: Sequence[Any]) ->
             )
 
 
-def _size(file: FloatTflite, model: Any, name: str, result: int) -> int:
+def _shape(file: FloatTflite, model: Any, name: str, result: int) -> Shape:
     (subgraph,) = model.subgraphs
     where = f"{file.path}: output {name}"
     if not any(result in indices_of(operator.outputs) for operator in subgraph.operators):
         raise SourceError(f"{where} does not depend on the picture")
-    shape = indices_of(subgraph.tensors[result].shape)
-    if len(shape) < 2 or shape[0] != 1 or max(shape) != prod(shape):
+    shape = tuple(indices_of(subgraph.tensors[result].shape))
+    if len(shape) < 2 or shape[0] != 1 or not prod(shape):
         raise SourceError(
-            f"{where} is {tuple(shape)}; needed is one row of scores per image, (N, classes) or (N,"
-            " 1, 1, classes); convert the model with global pooling and a dense layer at its end,"
-            " or leave the output out with --outputs"
+            f"{where} is {shape}; needed is one row of scores per image, (N, classes) or (N, 1, 1,"
+            " classes), or a map; convert the model with a batch of one picture, or leave the"
+            " output out with --outputs"
         )
-    return prod(shape)
+    return (prod(shape),) if is_row(shape) else shape[1:]
 
 
 class _Rewrite:
@@ -157,7 +159,7 @@ class _Rewrite:
         if set(same).isdisjoint(indices_of(self.subgraph.outputs)):
             self._replace(same)
 
-    def flatten(self, result: int, shape: tuple[int, int]) -> int:
+    def reshape(self, result: int, shape: Shape) -> int:
         """Reshape a result, unless it has the shape already; return its place."""
         if tuple(indices_of(self.subgraph.tensors[result].shape)) == shape:
             return result

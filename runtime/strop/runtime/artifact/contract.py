@@ -61,6 +61,12 @@ class Task(str, Enum):
     """Numbers, which are the answer themselves."""
     EMBED = "embed"
     """A vector; images are alike where the angle between their vectors is small."""
+    SEGMENT = "segment"
+    """A map of classes, or of a score for each class, over the image."""
+    LANDMARKS = "landmarks"
+    """Points in the image, as numbers or as a map of scores for each point."""
+    DETECT = "detect"
+    """Boxes around what is in the image, with scores for the classes."""
 
 
 class PointUnit(str, Enum):
@@ -243,16 +249,18 @@ def _check_texts(contract: Contract) -> None:
 
 # History: 1, the first; 2 has task, thresholds and checksum: in 1 the first two follow from the
 # scores, and the content is not verified. 3 has layout; before, inputs are NHWC. 4 has the task
-# embed, and the activation l2. 5 has several outputs.
+# embed, and the activation l2. 5 has several outputs. 6 has the tasks segment, landmarks and
+# detect.
 CONTRACT = RecordFormat(
     Contract,
     writer="strop export",
-    version=5,
+    version=6,
     upgrades={
         1: adding(task=None, thresholds=[], checksum=""),
         2: adding(layout=Layout.NHWC.value),
         3: adding(),
         4: adding(outputs=[]),
+        5: adding(),
     },
     error=ContractError,
     remedy="export it again",

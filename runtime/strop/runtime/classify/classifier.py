@@ -11,7 +11,7 @@ import numpy as np
 from strop.engine_watch import EngineAtWork
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Contract, Layout, Task
-from strop.runtime.classify.decision import Decision, Head, heads_of
+from strop.runtime.classify.decision import PICTURE_TASKS, Decision, Head, heads_of, is_row
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.classify.scores import activate, dequantize
@@ -366,7 +366,9 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
 
 def _check_output_fit(output: TensorInfo, contract: Contract, *, where: str) -> None:
     classes = output.size
-    if classes < 1 or max(output.shape, default=0) != classes:
+    if contract.task in PICTURE_TASKS:
+        return
+    if classes < 1 or not is_row(output.shape):
         raise ContractError(
             f"{where}: its output is {list(output.shape)}; needed is one score per class,"
             " [1, classes] or [1, classes, 1, 1]. Is it a classifier? A map of classes is for strop"

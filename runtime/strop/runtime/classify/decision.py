@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Scores: TypeAlias = "NDArray[np.floating[Any]]"
 THRESHOLD_TASKS = (Task.BINARY, Task.MULTILABEL)
 NUMBER_TASKS = (Task.REGRESS, Task.EMBED)
+# Tasks whose outputs may have any shape.
+PICTURE_TASKS = (Task.SEGMENT, Task.LANDMARKS, Task.DETECT)
 SEVERAL_SCORES = (Task.CLASSIFY, Task.EMBED)
 # What an activation makes of a single number.
 SAME_FOR_ALL = {
@@ -45,17 +47,20 @@ class Decision:
         activation: What is applied to them before anything else.
         thresholds: In the unit of the activated scores: one for BINARY, one per score for
             MULTILABEL, none for the others.
+        shape: Of the output for one image, without the batch, channels last: [height, width,
+            classes] of a map. Empty of a row. The scores are flat all the same.
     """
 
     task: Task
     scores: int
     activation: Activation
     thresholds: tuple[float, ...] = ()
+    shape: tuple[int, ...] = ()
 
     @property
     def has_classes(self) -> bool:
-        """Whether answers are classes or labels; of REGRESS and EMBED tasks they are numbers."""
-        return self.task not in NUMBER_TASKS
+        """Whether answers are classes or labels of an image, and not numbers, points or maps."""
+        return self.task not in NUMBER_TASKS and self.task not in PICTURE_TASKS
 
     @property
     def names_needed(self) -> int:
@@ -69,6 +74,7 @@ def decide(
     *,
     task: Task | None = None,
     thresholds: Sequence[float] = (),
+    shape: Sequence[int] = (),
     where: str,
 ) -> Decision:
     """Fill in a decision from what is known; a task that is given wins.
@@ -82,32 +88,18 @@ def decide(
         activation: That the scores go through, inside the artifact or behind it.
         task: None for what the scores look like.
         thresholds: One, or one per score; empty for the usual one.
+        shape: Of the output for one image, without the batch; empty for a row.
         where: Named in errors.
 
     Raises:
         ContractError: The task, the scores and the thresholds contradict each other.
     """
-    if scores == 1 and activation in SAME_FOR_ALL:
-        raise ContractError(
-            f"{where}: one score behind {SAME_FOR_ALL[activation]} for every image; end the model"
-            " in a sigmoid or in the number itself, or in several scores"
-        )
+    _check_single(scores, activation, where)
+    if task in PICTURE_TASKS:
+        return Decision(task=task, scores=scores, activation=activation, shape=_map(shape))
+    _check_row(shape, task, where)
     found = task or _usual_task(scores, activation)
-    if found is Task.BINARY and scores != 1:
-        raise ContractError(
-            f"{where}: the task is binary, which takes one score, and there are {scores}; with two"
-            " scores it is classify"
-        )
-    if found in SEVERAL_SCORES and scores == 1:
-        raise ContractError(
-            f"{where}: the task is {found.value}, which takes several scores, and there is one;"
-            " with one score it is binary or regress"
-        )
-    if found in THRESHOLD_TASKS and activation is Activation.L2:
-        raise ContractError(
-            f"{where}: the task is {found.value}, and the model divides its vector by its length,"
-            " so that no score stands alone; give --task embed"
-        )
+    _check_task(found, scores, activation, where)
     if found not in THRESHOLD_TASKS:
         if thresholds:
             raise ContractError(
@@ -127,6 +119,57 @@ def decide(
         scores=scores,
         activation=activation,
         thresholds=given if len(given) == scores else given * scores,
+    )
+
+
+def _check_single(scores: int, activation: Activation, where: str) -> None:
+    if scores == 1 and activation in SAME_FOR_ALL:
+        raise ContractError(
+            f"{where}: one score behind {SAME_FOR_ALL[activation]} for every image; end the model"
+            " in a sigmoid or in the number itself, or in several scores"
+        )
+
+
+def _check_task(found: Task, scores: int, activation: Activation, where: str) -> None:
+    if found is Task.BINARY and scores != 1:
+        raise ContractError(
+            f"{where}: the task is binary, which takes one score, and there are {scores}; with two"
+            " scores it is classify"
+        )
+    if found in SEVERAL_SCORES and scores == 1:
+        raise ContractError(
+            f"{where}: the task is {found.value}, which takes several scores, and there is one;"
+            " with one score it is binary or regress"
+        )
+    if found in THRESHOLD_TASKS and activation is Activation.L2:
+        raise ContractError(
+            f"{where}: the task is {found.value}, and the model divides its vector by its length,"
+            " so that no score stands alone; give --task embed"
+        )
+
+
+def _map(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of a map; of a row an empty one."""
+    return () if is_row(shape) else tuple(shape)
+
+
+def is_row(shape: Sequence[int]) -> bool:
+    """Whether only one side of a shape, the batch left out, is longer than 1."""
+    return max(shape, default=0) == math.prod(shape)
+
+
+def _check_row(shape: Sequence[int], task: Task | None, where: str) -> None:
+    if not shape or is_row(shape):
+        return
+    found = f"{where}: an image has {list(shape)} numbers"
+    if task is None:
+        raise ContractError(
+            f"{found}, no row of scores; give --task segment for a map of classes, landmarks for"
+            " points, or detect for boxes; or end the model with global pooling and a dense layer"
+        )
+    raise ContractError(
+        f"{found}, and the task is {task.value}, which takes one row of scores, [classes]; end the"
+        " model with global pooling and a dense layer, or leave the output out with --outputs"
     )
 
 
@@ -152,6 +195,7 @@ def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decisi
         contract.activation,
         task=contract.task,
         thresholds=contract.thresholds,
+        shape=output.shape[1:],
         where=where,
     )
     is_open = (
@@ -268,7 +312,7 @@ def answers_of_classes(decision: Decision, classes: Sequence[int]) -> NDArray[np
 def margins(decision: Decision, scores: Scores) -> NDArray[np.float64]:
     """Return how far each image's scores are from another answer, float64 [N], in units of a score.
 
-    0 for REGRESS and EMBED tasks, which have no other answer.
+    0 for tasks that have no other answer, see `Decision.has_classes`.
     """
     wide = scores.astype(np.float64)
     if not decision.has_classes:

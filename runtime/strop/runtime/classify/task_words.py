@@ -51,4 +51,14 @@ WORDS: Mapping[Task, TaskWords] = {
     Task.EMBED: TaskWords(
         measure="recall@1", lost="recall@1", answer="nearest image", scores="numbers"
     ),
+    Task.SEGMENT: TaskWords(measure="mIoU", lost="mIoU", answer="pixels", scores="scores"),
+    Task.LANDMARKS: TaskWords(
+        measure="mean error",
+        lost="nearness",
+        answer="",
+        scores="numbers",
+        unit="% of the float model's error",
+        is_error=True,
+    ),
+    Task.DETECT: TaskWords(measure="mAP", lost="mAP", answer="boxes", scores="numbers"),
 }
