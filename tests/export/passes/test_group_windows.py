@@ -1,4 +1,4 @@
-"""Convolutions in groups that are smaller than XNNPACK's kernels: the same codes merged."""
+"""Convolutions in groups that are smaller than an engine's kernels: the same codes merged."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from strop.export.consumers.catalogue import CONSUMERS
 from strop.export.emit.tflite import emit_tflite
 from strop.export.ir.graph import CONVOLUTIONS, Graph, Kind, conv_groups
 from strop.export.ir.tflite_names import operator_name
-from strop.export.passes.group_windows import group_windows
+from strop.export.passes.group_windows import ONNXRUNTIME, XNNPACK, GroupKernels, group_windows
+from strop.export.passes.split_windows import split_windows
 
 layers = keras.layers
 SIDE = 20
 IMAGES = 3
-GROUPS = [(40, 10, 20, 2), (56, 4, 28, 1), (64, 32, 64, 4)]  # channels, groups, results; merged
+# Channels, groups, results; merged for XNNPACK, for ONNX Runtime.
+GROUPS = [(40, 10, 20, 2, 5), (56, 4, 28, 1, 2), (64, 32, 64, 4, 8)]
 # Channels, rows and columns of the window, stride, dilation, padding; and the group's channels, 1
 # where it stays depthwise.
 WINDOWS = [
@@ -44,7 +46,7 @@ def windows() -> Steps:
         x = layers.Conv2D(channels, 1, activation="relu")(image)
         x = layers.DepthwiseConv2D(window, bias_initializer="normal", **settings)(x)
         found.append(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
-    for channels, groups, results, _ in GROUPS:
+    for channels, groups, results, *_ in GROUPS:
         x = layers.Conv2D(channels, 1, activation="relu")(image)
         x = layers.Conv2D(results, 3, groups=groups, strides=2, padding="same")(x)
         found.append(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
@@ -74,24 +76,42 @@ def groups_of(graph: Graph) -> dict[int, int]:
 
 def test_windows_without_a_kernel_are_computed_in_groups(made: Steps) -> None:
     expected = {channels: group for channels, *_, group in WINDOWS}
-    expected |= {channels: channels // groups * merged for channels, groups, _, merged in GROUPS}
+    expected |= {channels: channels // groups * merged for channels, groups, _, merged, _ in GROUPS}
     expected |= {72: 8, 96: 8}
-    assert groups_of(group_windows(made.quantized.graph)) == expected
+    assert groups_of(group_windows(made.quantized.graph, XNNPACK)) == expected
+
+
+def test_onnx_runtime_has_a_kernel_for_every_depthwise_window(made: Steps) -> None:
+    expected = {channels: 1 for channels, *_ in WINDOWS}
+    expected |= {channels: channels // groups * merged for channels, groups, *_, merged in GROUPS}
+    expected |= {72: 1, 96: 12}
+    assert groups_of(group_windows(made.quantized.graph, ONNXRUNTIME)) == expected
 
 
 def test_every_tensor_has_the_same_codes_in_both_files_and_in_the_reference(made: Steps) -> None:
     graph, images = made.quantized.graph, made.images[:IMAGES]
     of_litert = by_litert(made.quantized, images)
     of_onnx = by_onnxruntime(made.quantized, images)
-    grouped = group_windows(graph)
+    for_xnnpack = group_windows(graph, XNNPACK)
+    others = [for_xnnpack, group_windows(graph, ONNXRUNTIME), split_windows(for_xnnpack)]
     for found, other in zip(of_litert, of_onnx, strict=True):
-        for before, after in zip(graph.ops, grouped.ops, strict=True):
-            expected = integer_reference.run_op(graph, before, found)
-            np.testing.assert_array_equal(found[before.output], expected, before.output)
-            np.testing.assert_array_equal(other[before.output], expected, before.output)
-            np.testing.assert_array_equal(
-                integer_reference.run_op(grouped, after, found), expected, before.output
-            )
+        for at, op in enumerate(graph.ops):
+            expected = integer_reference.run_op(graph, op, found)
+            np.testing.assert_array_equal(found[op.output], expected, op.output)
+            np.testing.assert_array_equal(other[op.output], expected, op.output)
+            for form in others:
+                np.testing.assert_array_equal(
+                    integer_reference.run_op(form, form.ops[at], found), expected, op.output
+                )
+
+
+def test_depthwise_windows_are_taken_apart_again(made: Steps) -> None:
+    graph = made.quantized.graph
+    split = split_windows(group_windows(graph, XNNPACK))
+    ones = {channels: 1 for channels, *_ in WINDOWS} | {72: 1}
+    assert ones.items() <= groups_of(split).items()
+    assert groups_of(group_windows(split, XNNPACK)) == groups_of(group_windows(graph, XNNPACK))
+    assert split_windows(split) is split
 
 
 def test_a_program_without_xnnpack_gets_them_as_they_are(made: Steps) -> None:
@@ -110,6 +130,7 @@ def test_consumers_without_xnnpack_ask_for_that(name: str) -> None:
     assert CONSUMERS[name].settings["wide_in_groups"] == (False,)
 
 
-def test_what_is_merged_is_not_merged_again(made: Steps) -> None:
-    merged = group_windows(made.quantized.graph)
-    assert group_windows(merged) is merged
+@pytest.mark.parametrize("kernels", [XNNPACK, ONNXRUNTIME], ids=["xnnpack", "onnxruntime"])
+def test_what_is_merged_is_not_merged_again(made: Steps, kernels: GroupKernels) -> None:
+    merged = group_windows(made.quantized.graph, kernels)
+    assert group_windows(merged, kernels) is merged

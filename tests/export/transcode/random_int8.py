@@ -33,7 +33,7 @@ SPREAD = 40.0  # of codes, in steps
 # Both engines compute these with the same integers.
 EXACT = (
     *("conv", "depthwise", "max_pool", "average_pool", "pad", "concat", "relu", "add_up"),
-    "bilinear",
+    *("bilinear", "wide"),
 )
 # These they round apart where what they round is next to a tie.
 ROUNDED = ("multiply", "mean", "hard_swish", "logistic")
@@ -126,7 +126,7 @@ class RandomNetwork:
         steps = not keeps_shape and min(rows, columns) > 4 and self.random.random() < 0.3
         stride = (2, 2) if steps else (1, 1)
         pads: Pads = ((0, 0), (0, 0))
-        if self.random.random() < 0.6 or min(rows, columns) < 4:
+        if self.random.random() < 0.6 or min(rows, columns) < max(4, *window):
             pads = same_pads((rows, columns), window, stride, (1, 1))
         sides = [
             (side + sum(pad) - taps) // step + 1
@@ -152,9 +152,17 @@ class RandomNetwork:
         return self.put(op, (1, *sides, outputs), self.params(scale))
 
     def depthwise(self, x: str) -> str:
+        return self.grouped(x, (3, 3))
+
+    def wide(self, x: str) -> str:
+        """A window that the .tflite has in merged groups."""
+        return self.grouped(x, (5, 6))
+
+    def grouped(self, x: str, window: tuple[int, int]) -> str:
         channels = self.tensors[x].shape[3]
-        weights, bias, scale = self.constants((1, 3, 3, channels), 3, channels, self.quant(x).scale)
-        stride, pads, sides = self.windowed(x, (3, 3))
+        shape = (1, *window, channels)
+        weights, bias, scale = self.constants(shape, 3, channels, self.quant(x).scale)
+        stride, pads, sides = self.windowed(x, window)
         op = Op(
             kind=Kind.DEPTHWISE,
             inputs=(x, weights, bias),

@@ -32,6 +32,7 @@ from strop.export.ir.graph import (
 )
 from strop.export.options.choices import OnnxInput
 from strop.export.passes.fill_channels import fill_channels
+from strop.export.passes.group_windows import ONNXRUNTIME, GroupKernels, group_windows
 from strop.export.passes.width_to_channels import merge_columns
 from strop.export.quantize.quantize import QuantizedGraph
 
@@ -49,6 +50,7 @@ def emit_onnx(
     *,
     sums_as_xnnpack: bool = False,
     averages_from: int = 0,
+    kernels: GroupKernels = ONNXRUNTIME,
 ) -> bytes:
     """Write a .onnx: image in, float scores out, int8 in between.
 
@@ -62,6 +64,7 @@ def emit_onnx(
             whose scales keep no distance from rounding ties.
         averages_from: int8 code from which averages are rounded away at ties: -128 is the 0 of
             uint8, whose averages are rounded up.
+        kernels: For which small groups of channels are merged, where activations are uint8.
 
     Returns:
         The serialized ModelProto; the same graph gives the same bytes.
@@ -69,7 +72,8 @@ def emit_onnx(
     if quantized.is_symmetric:
         writer: OnnxWriter = SymmetricOnnxWriter(expand_shuffles(quantized.graph), image)
     else:
-        merged = merge_columns(fill_channels(quantized.graph), COLUMNS)
+        grouped = group_windows(quantized.graph, kernels)
+        merged = merge_columns(fill_channels(grouped), COLUMNS)
         writer = OnnxWriter(expand_shuffles(merged), image)
     writer.sums_as_xnnpack, writer.averages_from = sums_as_xnnpack, averages_from
     writer.add_image()

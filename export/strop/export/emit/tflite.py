@@ -17,7 +17,7 @@ from strop.export.ir.tflite_bytes import packed
 from strop.export.ir.tflite_options import with_tflite_padding
 from strop.export.kernels.xnnpack import MOST_CONCATENATED
 from strop.export.options.choices import Input, ResultType
-from strop.export.passes.group_windows import group_windows
+from strop.export.passes.group_windows import XNNPACK, group_windows
 from strop.export.passes.width_to_channels import merge_columns
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.runtime.artifact.contract import Contract
@@ -52,7 +52,7 @@ def emit_tflite(
     Returns:
         The flatbuffer; the same graph gives the same bytes.
     """
-    graph = group_windows(quantized.graph) if wide_in_groups else quantized.graph
+    graph = group_windows(quantized.graph, XNNPACK) if wide_in_groups else quantized.graph
     graph = expand_shuffles(merge_columns(graph, COLUMNS))
     graph = _with_small_concatenations(with_tflite_padding(graph))
     writer = TfliteWriter(graph)

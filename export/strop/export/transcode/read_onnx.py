@@ -27,6 +27,8 @@ from strop.runtime.errors import ArtifactError, SourceError
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
 ON_INTEGERS = ("QLinear", "QGemm", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear")
+AVERAGING = frozenset({"AveragePool", "Resize"})
+UPPER = 2  # of Clip's inputs
 SAME_SCALE = 2e-4  # relative; emit/onnx.py makes averages larger by up to half of it
 SAME_SUMMAND = 2e-6  # relative; XNNPACK's scales of summands have 21 bits
 
@@ -146,7 +148,7 @@ class _Reading:
             if node.op_type == "Constant":
                 self._take_constant(node)
             pool = makers.get(node.input[0]) if node.op_type == QUANTIZE else None
-            before = makers.get(pool.input[0]) if pool and pool.op_type == "AveragePool" else None
+            before = makers.get(pool.input[0]) if pool and pool.op_type in AVERAGING else None
             if before is None or before.op_type != DEQUANTIZE:
                 continue
             (given, _), (found, _) = self._params(before), self._params(node)
@@ -257,7 +259,7 @@ class _Reading:
         if node.op_type == "Pad" and len(inputs) > 2 and inputs[2] in self.constants:
             inputs[2] = self._padding(node, inputs[2])
         if node.op_type == "Clip" and inputs[0] in self.activations:
-            inputs[1:] = [self._limit(node, name) for name in inputs[1:]]
+            inputs[1:] = [self._limit(node, place) for place in range(1, len(inputs))]
         if node.op_type in WEIGHTED and len(inputs) > 1 and inputs[1] in self.coded:
             self._take_weights(node.output[0], inputs)
         else:
@@ -281,8 +283,9 @@ class _Reading:
             self.added.append(numpy_helper.from_array(self.constants[real], real))
         return real
 
-    def _limit(self, node: onnx.NodeProto, name: str) -> str:
-        """The real value of a limit; 6 of the code that is nearest to it."""
+    def _limit(self, node: onnx.NodeProto, place: int) -> str:
+        """The real value of a limit; 6 of an upper one whose code is nearest to it."""
+        name = self._name(node.input[place])
         code = self.constants.get(name)
         if code is None or code.dtype.kind == "f":
             return name
@@ -294,8 +297,9 @@ class _Reading:
             CODE_MAX,
         )
         found = int(code.item()) + shift
-        value = RELU6_LIMIT if found == six else (found - params.zero_point) * params.scale
-        real = f"{node.output[0]}/{name}"
+        is_six = place == UPPER and found == six
+        value = RELU6_LIMIT if is_six else (found - params.zero_point) * params.scale
+        real = f"{node.output[0]}/limit{place}"
         self.constants[real] = np.array(value, np.float32)
         self.added.append(numpy_helper.from_array(self.constants[real], real))
         return real

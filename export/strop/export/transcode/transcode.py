@@ -16,6 +16,7 @@ from strop.export.inspect.audit import UNREADABLE
 from strop.export.ir.graph import CODE_MIN, LINEAR, Graph, QuantParams
 from strop.export.options.choices import Input, OnnxInput, ResultType
 from strop.export.passes.fold import InputValues
+from strop.export.passes.split_windows import split_windows
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.export.transcode.assign import quantized_graph
 from strop.export.transcode.coded_model import FLOAT32, INT8, CodedModel
@@ -82,7 +83,7 @@ def _written(
 ) -> tuple[Graph, bytes]:
     """The graph, and the file in the other format."""
     try:
-        graph = quantized_graph(model)
+        graph = split_windows(quantized_graph(model))
         write = _onnx if is_tflite else _tflite
         return graph, write(_quantized(graph), model, contract)
     except CONTRADICTIONS as err:
