@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = {
     "artifact.contract CONTRACT": "contract, inside artifacts",
     "bundle.manifest MANIFEST_FORMAT": "manifest.json",
+    "detect.detection_file DETECTION": "detection.json",
     "artifact.golden GOLDEN_FACTS": "golden vectors",
     "bench.record BENCH_RECORD": "bench record",
     "check.judge.report CHECK_REPORT": "check report",

@@ -91,12 +91,13 @@ def test_outputs_have_names_of_their_own(names: tuple[str, ...]) -> None:
         replace(drawn(0), outputs=tuple(OutputContract(name=name) for name in names))
 
 
+IN_6 = {"detection", "pad_value", "pad_place"}
 ADDED: dict[int, set[str]] = {
-    5: set(),
-    4: {"outputs"},
-    3: {"outputs"},
-    2: {"outputs", "layout"},
-    1: {"outputs", "layout", "task", "thresholds", "checksum"},
+    5: IN_6,
+    4: IN_6 | {"outputs"},
+    3: IN_6 | {"outputs"},
+    2: IN_6 | {"outputs", "layout"},
+    1: IN_6 | {"outputs", "layout", "task", "thresholds", "checksum"},
 }
 
 

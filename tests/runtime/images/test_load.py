@@ -15,7 +15,8 @@ from strop.runtime.errors import ImageError
 from strop.runtime.images import flat_image
 from strop.runtime.images.flat_image import BACKGROUND, flat
 from strop.runtime.images.frames import check_array
-from strop.runtime.images.load import MAX_PIXELS, _crop_box, load_image
+from strop.runtime.images.load import MAX_PIXELS, load_image
+from strop.runtime.images.seen import crop_box
 
 RGB = Contract(height=8, width=8)
 GREY = Contract(height=8, width=8, channels=1)
@@ -58,7 +59,7 @@ def decoded_in_full(path: Path, contract: Contract) -> NDArray[np.uint8]:
 
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("L" if contract.channels == 1 else "RGB")
-    box = _crop_box(upright.size, contract)
+    box = crop_box(upright.size, contract)
     size = (contract.width, contract.height)
     pixels = np.asarray(upright.resize(size, Image.Resampling.BILINEAR, box=box))
     return pixels if contract.channels == 3 else pixels[..., np.newaxis]

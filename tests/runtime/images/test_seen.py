@@ -9,14 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from strop.runtime.artifact.contract import Contract, ResizeRule
+from strop.runtime.artifact.contract import Contract, PadPlace, ResizeRule
 from strop.runtime.images.frames import seen_array
 from strop.runtime.images.load import load_seen
 from strop.runtime.images.seen import Seen, to_input, to_picture
 
 ORIENTATION = 0x0112
 SIDE = 64  # of the input
-RULES = (ResizeRule.CROP, ResizeRule.STRETCH)
 
 
 def spotted(size: tuple[int, int], place: tuple[float, float]) -> Image.Image:
@@ -36,7 +35,7 @@ def middle_of_light(seen: Seen) -> NDArray[np.float64]:
     return found
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ResizeRule)
 @pytest.mark.parametrize("seed", range(8))
 def test_a_spot_is_where_its_place_says(rule: ResizeRule, seed: int, tmp_path: Path) -> None:
     """Of any size and EXIF orientation, decoded at once or smaller, as a file and as an array."""
@@ -44,7 +43,11 @@ def test_a_spot_is_where_its_place_says(rule: ResizeRule, seed: int, tmp_path: P
     width, height = (int(each) for each in random.integers(300, 700, 2))
     middle = random.uniform(0.45, 0.55, 2) * (width, height)
     contract = Contract(
-        height=SIDE, width=int(random.integers(32, 100)), resize=rule, crop_fraction=0.9
+        height=SIDE,
+        width=int(random.integers(32, 100)),
+        resize=rule,
+        crop_fraction=0.9,
+        pad_place=list(PadPlace)[seed % 2],
     )
     orientation = int(random.integers(1, 9))
     exif = Image.Exif()
@@ -59,7 +62,7 @@ def test_a_spot_is_where_its_place_says(rule: ResizeRule, seed: int, tmp_path: P
     for seen in (load_seen(path, contract), seen_array(upright, contract)):
         assert seen.size == (upright.shape[1], upright.shape[0])
         # A spot's edge is a pixel, of the picture or of the input.
-        near = 1.0 * max(1, (seen.box[2] - seen.box[0]) / SIDE)
+        near = max(1.0, (seen.box[2] - seen.box[0]) / min(SIDE, contract.width))
         assert np.abs(to_picture(middle_of_light(seen), seen.box) - place).max() < near
         assert np.allclose(to_picture(to_input(place, seen.box), seen.box), place)
 
@@ -67,6 +70,35 @@ def test_a_spot_is_where_its_place_says(rule: ResizeRule, seed: int, tmp_path: P
 def test_an_array_of_the_inputs_size_is_seen_wholly() -> None:
     seen = seen_array(np.zeros((SIDE, SIDE, 3), np.uint8), Contract(height=SIDE, width=SIDE))
     assert seen.box == (0, 0, SIDE, SIDE)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("size", "place", "columns"),
+    [
+        ((300, 100), PadPlace.CENTRE, (0, 64)),
+        ((100, 300), PadPlace.CENTRE, (21, 42)),
+        ((100, 300), PadPlace.CORNER, (0, 21)),
+        ((30, 10), PadPlace.CENTRE, (0, 64)),
+    ],
+)
+def test_what_is_beside_a_whole_picture_is_grey(
+    size: tuple[int, int], place: PadPlace, columns: tuple[int, int], channels: int
+) -> None:
+    contract = Contract(
+        height=SIDE,
+        width=SIDE,
+        channels=channels,
+        resize=ResizeRule.LETTERBOX,
+        pad_value=114,
+        pad_place=place,
+    )
+    seen = load_seen(Image.new("RGB", size, "white"), contract)
+    assert seen.pixels.shape == (SIDE, SIDE, channels)
+    is_white = (seen.pixels == 255).all(axis=2)
+    assert np.flatnonzero(is_white.any(axis=0)).tolist() == list(range(*columns))
+    assert (seen.pixels[~is_white] == 114).all()
+    assert is_white.sum() == SIDE * (21 if place is PadPlace.CENTRE or size[0] < size[1] else 64)
 
 
 def test_a_box_may_be_larger_than_the_picture() -> None:

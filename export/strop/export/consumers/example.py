@@ -20,7 +20,7 @@ BY_INDEX = "print(scores.argmax())"
 
 
 def write_example(delivery: Delivery, template: str, **facts: str) -> tuple[Path, ...]:
-    """Write the labels and the program; no program where there is more than one artifact.
+    """Write the labels and the program; no program for several artifacts or a letterbox.
 
     Args:
         delivery: Of a model with several classes.
@@ -29,9 +29,10 @@ def write_example(delivery: Delivery, template: str, **facts: str) -> tuple[Path
         facts: What else stands in it in braces.
     """
     labels = write_labels(delivery)
-    if len(delivery.paths) != 1 or delivery.source.classes == 1:
-        return labels
     options, source = delivery.options, delivery.source
+    is_padded = options.resize is ResizeRule.LETTERBOX
+    if len(delivery.paths) != 1 or source.classes == 1 or is_padded:
+        return labels
     window = CENTRE if options.resize is ResizeRule.CROP else WHOLE
     sides = {"height": source.height, "width": source.width}
     text = template.format(

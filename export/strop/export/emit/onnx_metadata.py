@@ -15,7 +15,11 @@ from __future__ import annotations
 from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY, onnx_contract_json
 from strop.runtime.artifact.contract import Contract, Layout, ResizeRule, Task
 
-RESIZE_TYPES = {ResizeRule.CROP: "crop", ResizeRule.STRETCH: "standard"}
+RESIZE_TYPES = {
+    ResizeRule.CROP: "crop",
+    ResizeRule.STRETCH: "standard",
+    ResizeRule.LETTERBOX: "fit_to_window_letterbox",
+}
 
 
 def onnx_metadata(contract: Contract) -> dict[str, str]:

@@ -7,6 +7,7 @@ import json
 import math
 from enum import Enum
 
+from strop.runtime.artifact.detection import Detection
 from strop.runtime.errors import ContractError
 from strop.runtime.records.light_dataclass import dataclass, field
 from strop.runtime.records.record_format import RecordFormat, adding
@@ -16,6 +17,7 @@ MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts mem
 MAX_CLASSES = 1_000_000
 MAX_OUTPUTS = 1_000
 MAX_POINT_NUMBERS = 16  # MediaPipe's pose has 5: x, y, z, visibility, presence
+BRIGHTEST = 255
 CROP_FRACTION = 0.875  # 224 of 256, the usual evaluation of ImageNet models
 
 
@@ -26,6 +28,16 @@ class ResizeRule(str, Enum):
     """Shorter side to size / crop_fraction, then the centre of it."""
     STRETCH = "stretch"
     """Both sides to the input's, whatever the aspect."""
+    LETTERBOX = "letterbox"
+    """All of it at its own aspect, with grey beside it or above and below."""
+
+
+class PadPlace(str, Enum):
+    """Where LETTERBOX puts the image."""
+
+    CENTRE = "centre"
+    CORNER = "corner"
+    """The upper left one."""
 
 
 class Layout(str, Enum):
@@ -131,6 +143,8 @@ class Contract:
         layout: In which order the input has them.
         resize: How an image is brought to height x width.
         crop_fraction: For `crop`: input size over the resized shorter side, in (0, 1].
+        pad_value: For `letterbox`: the grey beside the image, 0..255.
+        pad_place: For `letterbox`: where the image is.
         mean: Per channel, in 0..255 units; subtracted first.
         std: Per channel, in 0..255 units, > 0; divided by second.
         activation: What turns the scores into probabilities.
@@ -141,6 +155,7 @@ class Contract:
             `activation`: one number, or one per score; empty for the usual one.
         outputs: What each output is, in the artifact's order, where there are several; then
             activation, labels, task and thresholds say nothing.
+        detection: Of a DETECT task: how boxes are read out of the outputs.
         source: Name of the model that the artifact was made from.
         source_sha256: Hash of the model's weights, hex; empty if unknown.
         strop_version: Version that wrote the artifact; empty if strop did not.
@@ -154,6 +169,8 @@ class Contract:
     layout: Layout = Layout.NHWC
     resize: ResizeRule = ResizeRule.CROP
     crop_fraction: float = CROP_FRACTION
+    pad_value: int = 0
+    pad_place: PadPlace = PadPlace.CENTRE
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     activation: Activation = Activation.NONE
@@ -161,6 +178,7 @@ class Contract:
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
     outputs: tuple[OutputContract, ...] = ()
+    detection: Detection | None = None
     source: str = ""
     source_sha256: str = ""
     strop_version: str = ""
@@ -179,6 +197,7 @@ class Contract:
         for each in self.outputs or (self,):
             _check_output(each)
         _check_outputs(self)
+        _check_detection(self)
         _check_texts(self)
 
     @property
@@ -196,6 +215,7 @@ class Contract:
                     "task": one.task,
                     "thresholds": one.thresholds,
                     "outputs": (),
+                    "detection": None,
                 }
             )
             for one in self.outputs
@@ -217,6 +237,8 @@ def _check_image(contract: Contract) -> None:
         raise ContractError(f"{contract.channels} channels; images have 1 or 3")
     if not 0 < contract.crop_fraction <= 1:
         raise ContractError(f"crop_fraction is {contract.crop_fraction}, not in (0, 1]")
+    if not 0 <= contract.pad_value <= BRIGHTEST:
+        raise ContractError(f"pad_value is {contract.pad_value}; needed is 0 to {BRIGHTEST}")
 
 
 def _check_output(found: "Contract | OutputContract") -> None:
@@ -234,6 +256,15 @@ def _check_outputs(contract: Contract) -> None:
         raise ContractError(f"outputs are called {names}; needed is a name of its own for each")
 
 
+def _check_detection(contract: Contract) -> None:
+    outputs = len(contract.outputs) or 1
+    if contract.detection is not None and max(contract.detection.places) >= outputs:
+        raise ContractError(
+            f"detection reads outputs {list(contract.detection.places)}, and there are {outputs};"
+            " they are counted from 0"
+        )
+
+
 def _check_texts(contract: Contract) -> None:
     """Refuse names of files that are not UTF-8: they cannot be written into a contract."""
     of_outputs = [text for one in contract.outputs for text in (one.name, *one.labels)]
@@ -249,8 +280,8 @@ def _check_texts(contract: Contract) -> None:
 
 # History: 1, the first; 2 has task, thresholds and checksum: in 1 the first two follow from the
 # scores, and the content is not verified. 3 has layout; before, inputs are NHWC. 4 has the task
-# embed, and the activation l2. 5 has several outputs. 6 has the tasks segment, landmarks and
-# detect.
+# embed, and the activation l2. 5 has several outputs. 6 has the tasks segment, landmarks,
+# detect, the rule letterbox and what it pads with, and a detector's detection.
 CONTRACT = RecordFormat(
     Contract,
     writer="strop export",
@@ -260,7 +291,7 @@ CONTRACT = RecordFormat(
         2: adding(layout=Layout.NHWC.value),
         3: adding(),
         4: adding(outputs=[]),
-        5: adding(),
+        5: adding(pad_value=0, pad_place=PadPlace.CENTRE.value, detection=None),
     },
     error=ContractError,
     remedy="export it again",

@@ -2,14 +2,11 @@
 
 # Without "from __future__ import annotations", as in contract.py: the types would be evaluated.
 
-import json
 import math
 from enum import Enum
 
 from strop.runtime.errors import ContractError
 from strop.runtime.records.light_dataclass import dataclass
-from strop.runtime.records.record_format import RecordFormat
-from strop.runtime.records.typed_json import fields_of
 
 MAX_ANCHORS = 200_000  # RetinaNet has 76,725 at 640 x 640
 MAX_MAPS = 32
@@ -219,19 +216,3 @@ def _check_places(found: Detection) -> None:
         )
     if found.channels_first and not joins and found.coding is not BoxCoding.CENTRES:
         raise ContractError("channels_first is for one output with boxes and scores, and for maps")
-
-
-# What fields a file may leave out, and their values then.
-_DEFAULTS = fields_of(Detection(coding=BoxCoding.BOXES))
-del _DEFAULTS["coding"]
-
-# History: 1, the first; a field that is not there has its default.
-DETECTION = RecordFormat(
-    Detection,
-    writer="strop train, or a person by docs/detect.md,",
-    version=1,
-    ignorable=json.loads(json.dumps(_DEFAULTS)),
-    error=ContractError,
-    remedy="write it by docs/detect.md",
-    encoder=json.JSONEncoder(default=fields_of, indent=1),
-)

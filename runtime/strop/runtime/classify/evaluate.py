@@ -325,6 +325,8 @@ def _geometry(contract: Contract) -> tuple[object, ...]:
         contract.channels,
         contract.resize,
         contract.crop_fraction,
+        contract.pad_value,
+        contract.pad_place,
     )
 
 

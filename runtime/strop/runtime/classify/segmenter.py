@@ -97,7 +97,8 @@ class Segmenter:
         # strop.runtime is imported without Pillow.
         import PIL.Image
 
-        from strop.runtime.images.load import load_image, seen_box, upright_picture
+        from strop.runtime.images.load import load_image, upright_picture
+        from strop.runtime.images.seen import seen_box
 
         picture = upright_picture(image)
         self._preparation.fill(load_image(image, self.contract), self._engine.input_view())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from strop import console
+from strop.runtime.artifact.contract import Contract, ResizeRule
 from strop.runtime.check.judge.certified import difference_from_manifest
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.decision import in_words
@@ -26,6 +27,15 @@ def note_remark(opened: Classifier | Engine) -> None:
         console.note(opened.remark)
 
 
+def resize_in_words(contract: Contract) -> str:
+    """Say how an image of any size becomes the input."""
+    if contract.resize is ResizeRule.CROP:
+        return f"crop, crop fraction {contract.crop_fraction}"
+    if contract.resize is ResizeRule.LETTERBOX:
+        return f"letterbox, {contract.pad_place.value}, grey {contract.pad_value}"
+    return ResizeRule.STRETCH.value
+
+
 def settings(classifier: Classifier) -> dict[str, object]:
     """What a command echoes of an opened artifact."""
     contract, facts = classifier.contract, classifier.facts
@@ -33,7 +43,7 @@ def settings(classifier: Classifier) -> dict[str, object]:
         "engine": f"{facts.engine} {facts.version}, {facts.kernels_in_words}",
         "threads": facts.num_threads,
         "input": f"{classifier.input.dtype} {list(classifier.input.shape)}",
-        "resize": f"{contract.resize.value}, crop fraction {contract.crop_fraction}",
+        "resize": resize_in_words(contract),
         "mean, std": f"{list(contract.mean)}, {list(contract.std)}",
         **_answers(classifier),
     }

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from strop.runtime.artifact.contract import Contract, ResizeRule
+from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ImageError
 from strop.runtime.images.flat_image import flat, flat_mode
-from strop.runtime.images.seen import Box, Seen
+from strop.runtime.images.seen import Box, Inside, Seen, place_inside, seen_box
 from strop.runtime.records.user_files import require_file
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
@@ -164,8 +164,8 @@ def resize_array(array: NDArray[np.uint8], contract: Contract) -> Seen:
     """
     plane = array[..., 0] if contract.channels == 1 else array
     image = Image.fromarray(plane)
-    box = seen_box(image.size, contract)
-    return Seen(pixels=_resized(image, contract, box), size=image.size, box=box)
+    box, inside = seen_box(image.size, contract), place_inside(image.size, contract)
+    return Seen(pixels=_resized(image, contract, box, inside), size=image.size, box=box)
 
 
 def _seen(image: Image.Image, contract: Contract, *, is_ours: bool, where: str) -> Seen:
@@ -207,7 +207,8 @@ def _decoded(image: Image.Image, contract: Contract, *, is_ours: bool) -> Seen:
     left = image.width - upright[0] / scale if orientation in _LEFT_IS_FAR_END else 0.0
     top = image.height - upright[1] / scale if orientation in _TOP_IS_FAR_END else 0.0
     x0, y0, x1, y1 = (side / scale for side in box)
-    pixels = _resized(image, contract, (left + x0, top + y0, left + x1, top + y1))
+    shown = (left + x0, top + y0, left + x1, top + y1)
+    pixels = _resized(image, contract, shown, place_inside(upright, contract))
     return Seen(pixels=pixels, size=upright, box=box)
 
 
@@ -236,12 +237,17 @@ def _dct_scale(ratio: float) -> int:
     return next((scale for scale in DCT_SCALES if ratio >= DCT_RATIO * scale), 1)
 
 
-def _resized(image: Image.Image, contract: Contract, box: Box) -> NDArray[np.uint8]:
+def _resized(
+    image: Image.Image, contract: Contract, box: Box, inside: Inside | None
+) -> NDArray[np.uint8]:
     """The box, bilinear with antialiasing, as uint8 [height, width, channels]."""
     size = (contract.width, contract.height)
-    # Resizing the box alone reads the same source pixels with the same weights as
-    # resizing all of the image, and stays small for a 1 x 80,000,000 image.
-    image = image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=AVERAGING_RATIO)
+    if inside is not None:
+        image = _padded(image, contract, box, inside)
+    else:
+        # Resizing the box alone reads the same source pixels with the same weights as
+        # resizing all of the image, and stays small for a 1 x 80,000,000 image.
+        image = image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=AVERAGING_RATIO)
     # A grey image has the same values in all channels; here there are few pixels.
     if contract.channels == 3 and image.mode != "RGB":
         image = image.convert("RGB")
@@ -249,37 +255,27 @@ def _resized(image: Image.Image, contract: Contract, box: Box) -> NDArray[np.uin
     return pixels if contract.channels == 3 else pixels[..., np.newaxis]
 
 
+def _padded(image: Image.Image, contract: Contract, box: Box, inside: Inside) -> Image.Image:
+    """The image at its place in the input, with the contract's grey around it."""
+    left, top, right, bottom = inside
+    # A mode other than "L" has three bands: flat_image leaves no other.
+    grey = contract.pad_value if image.mode == "L" else (contract.pad_value,) * 3
+    whole = Image.new(image.mode, (contract.width, contract.height), grey)
+    x = (box[2] - box[0]) / contract.width
+    y = (box[3] - box[1]) / contract.height
+    part = (
+        max(0.0, box[0] + left * x),
+        max(0.0, box[1] + top * y),
+        min(float(image.width), box[0] + right * x),
+        min(float(image.height), box[1] + bottom * y),
+    )
+    size = (right - left, bottom - top)
+    small = image.resize(size, Image.Resampling.BILINEAR, box=part, reducing_gap=AVERAGING_RATIO)
+    whole.paste(small, (left, top))
+    return whole
+
+
 def _ratio(box: Box, contract: Contract) -> float:
     """How many pixels of the box become one of the contract's, along the axis with fewer."""
     left, top, right, bottom = box
     return min((right - left) / contract.width, (bottom - top) / contract.height)
-
-
-def seen_box(size: tuple[int, int], contract: Contract) -> Box:
-    """The part of the image that becomes the contract's."""
-    if contract.resize is ResizeRule.STRETCH:
-        return (0.0, 0.0, float(size[0]), float(size[1]))
-    return _crop_box(size, contract)
-
-
-def _crop_box(size: tuple[int, int], contract: Contract) -> Box:
-    """The part of the image that the resized crop shows.
-
-    Source: torchvision.transforms.Resize and CenterCrop, whose rounding this repeats.
-    """
-    width, height = size
-    fit_width = max(contract.width, round(contract.width / contract.crop_fraction))
-    fit_height = max(contract.height, round(contract.height / contract.crop_fraction))
-    if width * fit_height <= height * fit_width:
-        to_width, to_height = fit_width, max(fit_height, fit_width * height // width)
-    else:
-        to_width, to_height = max(fit_width, fit_height * width // height), fit_height
-    left = round((to_width - contract.width) / 2)
-    top = round((to_height - contract.height) / 2)
-    x, y = width / to_width, height / to_height
-    return (
-        left * x,
-        top * y,
-        min(width, (left + contract.width) * x),
-        min(height, (top + contract.height) * y),
-    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
-from strop.runtime.artifact.contract import Activation, Contract, ResizeRule, Task
+from strop.runtime.artifact.contract import Activation, Contract, PadPlace, ResizeRule, Task
 from strop.runtime.classify import classifier as classifiers
 from strop.runtime.classify.classifier import Classifier, check_tensors
 from strop.runtime.commands.flags.numbers import numbers
@@ -55,6 +55,12 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--crop-fraction", type=float, metavar="F", help="input size over shorter side, for crop"
     )
+    group.add_argument(
+        "--pad", type=int, metavar="V", help="grey beside the image, 0 to 255, for letterbox"
+    )
+    group.add_argument(
+        "--pad-place", choices=[place.value for place in PadPlace], help="of it, for letterbox"
+    )
     group.add_argument("--activation", choices=[activation.value for activation in Activation])
     add_task_flags(group)
 
@@ -98,6 +104,8 @@ class GivenContract:
     std: tuple[float, ...] | None = None
     resize: ResizeRule | None = None
     crop_fraction: float | None = None
+    pad_value: int | None = None
+    pad_place: PadPlace | None = None
     activation: Activation | None = None
     task: Task | None = None
     thresholds: tuple[float, ...] | None = None
@@ -146,6 +154,8 @@ def given_contract(options: argparse.Namespace) -> GivenContract:
         std=options.std,
         resize=None if options.resize is None else ResizeRule(options.resize),
         crop_fraction=options.crop_fraction,
+        pad_value=options.pad,
+        pad_place=None if options.pad_place is None else PadPlace(options.pad_place),
         activation=None if options.activation is None else Activation(options.activation),
         task=None if options.task is None else Task(options.task),
         thresholds=None if options.threshold is None else tuple(options.threshold),
