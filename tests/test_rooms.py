@@ -43,7 +43,7 @@ RUNTIME_ROOMS = (
     ("library",),
     ("check.modes",),
     ("reporting",),
-    ("history", "baseline"),
+    ("history", "baseline", "evidence"),
     ("check.judge",),
     ("check.measure",),
     ("remote",),

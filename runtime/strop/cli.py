@@ -74,6 +74,10 @@ COMMANDS = {
         module="strop.runtime.commands.baseline",
         help="record, promote and show the baselines that a repository keeps",
     ),
+    "verify": Command(
+        module="strop.runtime.commands.verify",
+        help="who vouches for the files of an export, and whether they hold here",
+    ),
     "doctor": Command(
         module="strop.runtime.commands.doctor",
         help="what of strop runs on this machine, and what would spoil a measurement",

@@ -23,9 +23,11 @@ from strop.export.consumers.presence import environment_of, why_not_here
 from strop.export.options.choices import Input, OnnxForm, OnnxInput, Result, ResultType
 from strop.export.options.options import MAX_FLOAT_LAYERS
 from strop.runtime.artifact.contract import ResizeRule, Task
+from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.classify.decision import in_words
 from strop.runtime.classify.task_words import WORDS
 from strop.runtime.commands.flags.numbers import count
+from strop.runtime.commands.flags.sign import add_sign_flag, require_signable, sign_written
 
 if TYPE_CHECKING:
     from strop.export.options.options import ExportOptions
@@ -167,6 +169,7 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         help="write the files even if they miss a limit; the exit code is still 1",
     )
     group.add_argument("--force", action="store_true", help="replace an earlier export")
+    add_sign_flag(group, "the manifest")
     group.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -180,6 +183,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.output is not None:
         check_replaceable(options.output, force=options.force)
+    require_signable(options)
     request = export_request(options)
     source = open_model(request.spec)
     resolved = resolve(request, source)
@@ -193,6 +197,7 @@ def run(options: argparse.Namespace) -> int:
         on_step=lambda step: console.note(f"  {step} ..."),
         progress=console.progress,
     )
+    sign_written(options, made.folder / MANIFEST)
     if options.json:
         console.json(outcome.record(made))
     else:

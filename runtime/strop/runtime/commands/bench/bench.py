@@ -22,6 +22,7 @@ from strop.runtime.commands.flags.export import (
     write_exports,
 )
 from strop.runtime.commands.flags.numbers import count, fitting, numbers, positive, seconds
+from strop.runtime.commands.flags.sign import add_sign_flag, require_signable, sign_written
 from strop.runtime.commands.flags.target import (
     add_target_flags,
     target_of,
@@ -112,6 +113,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--force", action="store_true", help="overwrite the files of --output and --export"
     )
+    add_sign_flag(parser, "the record of --output")
     add_export_flag(parser)
     add_target_flags(parser)
 
@@ -126,6 +128,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.output is not None:
         require_writable(options.output, force=options.force)
+    require_signable(options, is_written=options.output is not None)
     require_exports_writable(options)
     request = _request(options)  # what is wrong in it shall not wait for a board
     target = target_of(options)
@@ -137,6 +140,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         BENCH_RECORD.write(record, options.output)
         console.note(f"raw samples: {options.output}")
+        sign_written(options, options.output)
     write_exports(options, measured_by_bench(record))
     return 0
 

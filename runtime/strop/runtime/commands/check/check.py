@@ -18,6 +18,7 @@ from strop.runtime.commands.check.on_board import CHECK, QUALIFY, check_on_board
 from strop.runtime.commands.check.outputs import check_outputs
 from strop.runtime.commands.check.question import plan_of, question_of, question_of_merge
 from strop.runtime.commands.check.self_test import qualify, run_self_test
+from strop.runtime.commands.flags.sign import require_signable, sign_written
 from strop.runtime.commands.flags.target import target_of
 from strop.runtime.commands.notes import cool_board, note_manifest
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
@@ -61,6 +62,8 @@ def _check(
 ) -> int:
     if options.output is not None:
         require_writable(options.output, force=options.force)
+    is_written = options.output is not None and mode.FORMAT is not None
+    require_signable(options, is_written=is_written)
     if mode.COMPARES_FILES and question.mode is None and target is None:
         question = replace(question, mode=paired.mode_by_memory(question))
     settings = mode.settings(question)
@@ -83,6 +86,7 @@ def _check(
     if options.output is not None and mode.FORMAT is not None:
         mode.FORMAT.write(report, options.output)
         console.note(f"{mode.KEPT}: {options.output}")
+        sign_written(options, options.output)
     write_outputs(check)
     return check.exit_code
 

@@ -13,6 +13,7 @@ from strop.runtime.commands.check.outputs import add_output_flags
 from strop.runtime.commands.check.self_test import DEFAULT_MINUTES
 from strop.runtime.commands.flags.contract import add_engine_flags
 from strop.runtime.commands.flags.numbers import percent
+from strop.runtime.commands.flags.sign import add_sign_flag
 from strop.runtime.commands.flags.target import add_target_flags
 from strop.runtime.errors import PlanError
 from strop.runtime.units import PERCENT
@@ -112,6 +113,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--force", action="store_true", help="overwrite the files of --output and --export"
     )
     add_target_flags(parser)
+    add_sign_flag(parser, "the report of --output")
     add_output_flags(parser)
 
 
