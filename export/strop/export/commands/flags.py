@@ -9,8 +9,7 @@ from pathlib import Path
 from strop.export.commands.of_outputs import add_task_flags
 from strop.export.options.choices import Effort, Precision
 from strop.export.options.options import MIN_CALIBRATION_IMAGES
-from strop.export.zoo.architectures import ARCHITECTURES, side_at
-from strop.export.zoo.spec import IMAGENET_CLASSES
+from strop.export.zoo.architectures import ARCHITECTURES, IMAGENET_CLASSES, side_at
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.numbers import names, numbers, positive

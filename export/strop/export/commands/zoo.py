@@ -14,12 +14,14 @@ from strop.export.options.choices import Precision
 from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture
 from strop.export.zoo.counts import COUNTS
 from strop.export.zoo.shipped import MODEL_NAME
-from strop.export.zoo.spec import IMAGENET_CLASSES, RANDOM, ModelSpec, check_spec, side_of
+from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec, side_of
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 from strop.runtime.units import BYTES_PER_MIB, MILLION
 
 COLUMNS = (
     "name",
+    "task",
     "size px",
     "alpha",
     "parameters, million",
@@ -76,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
 def _count(options: argparse.Namespace) -> int:
     # Before Keras is loaded, which takes seconds.
     member = architecture(options.name)
-    classes = IMAGENET_CLASSES if options.classes is None else options.classes
+    classes = member.classes if options.classes is None else options.classes
     spec = ModelSpec(
         model=member.name,
         size=size_of(options, member.name),
@@ -102,7 +104,7 @@ def _count(options: argparse.Namespace) -> int:
         console.json({**about, **count_record(count), "weight_bytes": weights})
         return 0
     width = f", alpha {alpha:g}" if member.has_alpha else ""
-    console.line(f"{member.title}, {size}x{size}x3{width}, {classes} classes")
+    console.line(f"{member.title}, {size}x{size}x3{width}, {classes} {_counted(member)}")
     console.line(f"  {member.source}")
     _print_count(count, has_layers=options.layers)
     return 0
@@ -128,6 +130,7 @@ def _row(member: Architecture) -> tuple[object, ...]:
     parameters, multiply_adds = COUNTS[member.name]
     return (
         member.name,
+        member.task.value,
         member.default_size,
         _alphas(member),
         f"{parameters / MILLION:.2f}",
@@ -136,6 +139,10 @@ def _row(member: Architecture) -> tuple[object, ...]:
         member.imagenet_sizes,
         member.source,
     )
+
+
+def _counted(member: Architecture) -> str:
+    return "points" if member.task is Task.LANDMARKS else "classes"
 
 
 def _alphas(member: Architecture) -> object:

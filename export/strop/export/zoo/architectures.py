@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from strop.runtime.artifact.contract import MAX_SIDE
+from strop.runtime.artifact.contract import MAX_SIDE, Task
 from strop.runtime.errors import SourceError
 
 SIZE_STEP = 32  # pixels; what the architectures' strides multiply to
+IMAGENET_CLASSES = 1000
+VOC_CLASSES = 21  # with the background
+COCO_CLASSES = 90  # its numbers go so far; without the background
+FACE_POINTS = 68  # of 300-W
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +26,9 @@ class Architecture:
         title: The name in its paper.
         function: What builds it, in `module`.
         module: keras.applications, or one of `strop.export.zoo.networks`.
+        task: What it gives.
+        classes: Of a row of scores; SEGMENT: with the background; DETECT: without it; LANDMARKS:
+            how many points; where nothing else is asked for.
         default_size: Side of the input in pixels at a resolution multiplier of 1.
         imagenet_alphas: Width multipliers that Keras publishes ImageNet weights for; none
             where it has none of this architecture.
@@ -40,6 +47,8 @@ class Architecture:
     title: str
     function: str
     module: str = "keras.applications"
+    task: Task = Task.CLASSIFY
+    classes: int = IMAGENET_CLASSES
     default_size: int = 224
     imagenet_alphas: tuple[float, ...] = (1.0,)
     imagenet_sizes: tuple[int, ...] = (224,)
@@ -62,6 +71,9 @@ _LITE = "R. Liu, EfficientNet-Lite, TensorFlow blog, 2020"
 _SHUFFLENET_V1 = "X. Zhang et al., ShuffleNet, arXiv:1707.01083"
 _SHUFFLENET_V2 = "N. Ma et al., ShuffleNet V2, arXiv:1807.11164"
 
+_DEEPLAB_V3 = "L.-C. Chen et al., DeepLabV3, arXiv:1706.05587"
+_DEEPLAB_V3_PLUS = "L.-C. Chen et al., DeepLabV3+, arXiv:1802.02611"
+
 _NETWORKS = "strop.export.zoo.networks"
 # Sides in pixels that the compound scaling gives, by the network's number.
 _EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
@@ -73,6 +85,31 @@ _V4_SIZES = {
     "conv_large": 384,
     "hybrid_medium": 256,
     "hybrid_large": 384,
+}
+
+
+def _of_pictures(name: str, title: str, function: str, task: Task, source: str) -> Architecture:
+    """Describe a network of `_PICTURES`, which takes pixels and normalizes them by itself."""
+    module, classes, size = _PICTURES[task]
+    return Architecture(
+        name=name,
+        title=title,
+        function=function,
+        module=f"{_NETWORKS}.{module}",
+        task=task,
+        classes=classes,
+        default_size=size,
+        imagenet_alphas=(),
+        imagenet_sizes=(),
+        source=source,
+    )
+
+
+# Module, classes and side in pixels of networks that give more than a row of scores.
+_PICTURES = {
+    Task.SEGMENT: ("segmentation", VOC_CLASSES, 512),
+    Task.DETECT: ("detection", COCO_CLASSES, 320),
+    Task.LANDMARKS: ("landmarks", FACE_POINTS, 224),
 }
 
 _MEMBERS = (
@@ -205,6 +242,44 @@ _MEMBERS = (
         std=127.5,
         alphas=(0.5, 1.0, 1.5, 2.0),
         source=_SHUFFLENET_V2,
+    ),
+    _of_pictures(
+        "deeplab_v3_mobilenet_v2",
+        "DeepLabV3 on MobileNetV2",
+        "deeplab_v3",
+        Task.SEGMENT,
+        _DEEPLAB_V3,
+    ),
+    _of_pictures(
+        "deeplab_v3_plus_mobilenet_v2",
+        "DeepLabV3+ on MobileNetV2",
+        "deeplab_v3_plus",
+        Task.SEGMENT,
+        _DEEPLAB_V3_PLUS,
+    ),
+    *(
+        _of_pictures(
+            f"lr_aspp_mobilenet_v3_{size}",
+            f"LR-ASPP on MobileNetV3-{size.title()}",
+            f"lr_aspp_v3_{size}",
+            Task.SEGMENT,
+            _V3,
+        )
+        for size in ("small", "large")
+    ),
+    *(
+        _of_pictures(
+            f"{head}_mobilenet_{backbone}",
+            f"{title} on MobileNet{network}",
+            f"{head}_{backbone}",
+            task,
+            source,
+        )
+        for head, title, task in (
+            ("ssdlite", "SSDLite", Task.DETECT),
+            ("landmarks", "Landmarks", Task.LANDMARKS),
+        )
+        for backbone, network, source in (("v2", "V2", _V2), ("v3_large", "V3-Large", _V3))
     ),
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from strop.export.tensorflow_logs import quiet_tensorflow
 from strop.export.zoo.architectures import Architecture, architecture
 from strop.export.zoo.fresh_names import with_fresh_names
-from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES, ModelSpec, check_spec, side_of
+from strop.export.zoo.spec import IMAGENET, ModelSpec, check_spec, side_of
 from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 
@@ -150,7 +150,7 @@ def _built(spec: ModelSpec, member: Architecture, weights: str | None) -> Any:
     side = side_of(spec)
     # Always with its shape: without one, MobileNetV3 gets an input of any size.
     settings: dict[str, Any] = {"input_shape": (side, side, 3)}
-    settings["classes"] = IMAGENET_CLASSES if spec.classes is None else spec.classes
+    settings["classes"] = member.classes if spec.classes is None else spec.classes
     if member.has_alpha:
         settings["alpha"] = spec.width
     if member.is_minimalistic:

@@ -41,5 +41,13 @@ COUNTS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "shufflenet_v1_g4": (1968344, 134339776),
         "shufflenet_v1_g8": (2434768, 138365952),
         "shufflenet_v2": (2278604, 144907992),
+        "deeplab_v3_mobilenet_v2": (2113557, 2603958272),
+        "deeplab_v3_plus_mobilenet_v2": (2271109, 5231165440),
+        "lr_aspp_mobilenet_v3_small": (1077954, 634732544),
+        "lr_aspp_mobilenet_v3_large": (3221538, 1974665088),
+        "ssdlite_mobilenet_v2": (4500543, 804397504),
+        "ssdlite_mobilenet_v3_large": (5006735, 613143104),
+        "landmarks_mobilenet_v2": (2398088, 299668352),
+        "landmarks_mobilenet_v3_large": (3102648, 214211520),
     }
 )

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from strop.export.zoo.architectures import ARCHITECTURES, Architecture, architecture
+from strop.export.zoo.architectures import (
+    ARCHITECTURES,
+    IMAGENET_CLASSES,
+    Architecture,
+    architecture,
+)
 from strop.runtime.artifact.contract import MAX_SIDE
 from strop.runtime.errors import SourceError
 
 IMAGENET = "imagenet"
 RANDOM = "random"
-IMAGENET_CLASSES = 1000
 MAX_ALPHA = 16.0
 MIN_SIDE = 32  # pixels; keras.applications has nothing smaller
 TORCH_SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
@@ -31,7 +35,7 @@ class ModelSpec:
         size: Height and width of the input in pixels. Zoo: equal ones; None for the
             architecture's own. File: for a model that takes any.
         alpha: Zoo: width multiplier; None for 1.
-        classes: Zoo: length of a row of scores; None for that of the weights, or 1000.
+        classes: Zoo: as of an Architecture, which None stands for.
         weights: Zoo: "imagenet" (Keras downloads them, or has them in its cache), which None
             stands for; "random"; or the path of a .keras, .h5 or .weights.h5 file of this very
             network, or of a .pth or .safetensors of torchvision's or timm's: then padding and

@@ -35,7 +35,8 @@ from strop.export.sweep.timing import BenchPlan
 from strop.export.sweep.training_settings import TrainingSettings, training_settings
 from strop.export.sweep.work import OpenExecutor
 from strop.export.training.record import as_trained
-from strop.export.zoo.spec import IMAGENET, IMAGENET_CLASSES
+from strop.export.zoo.architectures import IMAGENET_CLASSES
+from strop.export.zoo.spec import IMAGENET
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.target import add_target_flags, target_of
