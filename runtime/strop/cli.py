@@ -78,6 +78,9 @@ COMMANDS = {
         module="strop.runtime.commands.verify",
         help="who vouches for the files of an export, and whether they hold here",
     ),
+    "boards": Command(
+        module="strop.runtime.commands.boards", help="bench records of many machines as one table"
+    ),
     "doctor": Command(
         module="strop.runtime.commands.doctor",
         help="what of strop runs on this machine, and what would spoil a measurement",
@@ -93,6 +96,10 @@ COMMANDS = {
     "explain": Command(
         module="strop.export.commands.explain",
         help="what each layer's rounding costs, from an export's manifest",
+    ),
+    "card": Command(
+        module="strop.export.commands.card",
+        help="the model card of an export, with its certificate and its times",
     ),
     "consumers": Command(
         module="strop.export.commands.consumers",

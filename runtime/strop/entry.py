@@ -16,7 +16,7 @@ from strop.supervised import PARENT, end_with_parent, supervised
 # They run artifacts that strop may not have written. train and sweep run their own.
 SUPERVISED = (
     *("run", "compare", "search", "evaluate", "bench", "check", "baseline", "inspect", "explain"),
-    *("transcode", "verify"),
+    *("transcode", "verify", "card"),
 )
 # How files begin that export gives to an engine as they are: a .tflite at byte 4; an .onnx, as
 # few other files do. Sources: tensorflow/lite schema.fbs, file_identifier; onnx.proto, ir_version.

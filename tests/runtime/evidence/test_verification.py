@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.runtime.bench_records import record_maker
+from tests.runtime.evidence.keys import make_keys
 from tests.runtime.tiny_artifacts import onnx_bytes
 
 from strop import cli
@@ -28,17 +28,7 @@ STEP = 1 / 256
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keys of alice and mallory, and files that allow alice: now, and until 2020."""
-    folder = tmp_path_factory.mktemp("keys")
-    for name in ("alice", "mallory"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)],
-            check=True,
-        )
-    public = (folder / "alice.pub").read_text()
-    (folder / "signers").write_text(f"alice@example.org {public}")
-    (folder / "late").write_text(f'alice@example.org valid-before="20200101" {public}')
-    return folder
+    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,97 @@
+"""Bench records of many machines as one table, and those that do not count."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.runtime.bench_records import record_maker
+from tests.runtime.evidence.keys import make_keys
+
+from strop import cli
+from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
+from strop.runtime.errors import RecordError
+from strop.runtime.evidence.board_page import boards_markdown
+from strop.runtime.evidence.board_rows import read_boards
+from strop.runtime.evidence.ssh_signature import sign
+
+SHA256 = "ab" * 32
+
+
+def on(record: BenchRecord, board: str) -> BenchRecord:
+    return replace(record, machine=replace(record.machine, board=board))
+
+
+def disturbed(record: BenchRecord) -> BenchRecord:
+    states = tuple(replace(state, throttled=0x4) for state in record.block_states)
+    return replace(record, block_states=states)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two boards, one of them disturbed as well, and a manifest beside the fast one."""
+    make = record_maker(tmp_path / ".board")
+    found = tmp_path / "records"
+    for name in ("fast", "slow"):
+        (found / name).mkdir(parents=True)
+    BENCH_RECORD.write(on(make(12.5), "Pi 5 | new"), found / "fast" / "m.json")
+    BENCH_RECORD.write(on(make(40.0), "Pi 4"), found / "slow" / "m.json")
+    BENCH_RECORD.write(disturbed(on(make(39.0), "Pi 4")), found / "slow" / "hot.json")
+    manifest = {
+        "artifacts": [{"file": "m.tflite", "sha256": SHA256}],
+        "certificate": {"verdicts": [{"artifact": "m.tflite", "agreement": 0.987}]},
+    }
+    (found / "fast" / "manifest.json").write_text(json.dumps(manifest))
+    return found
+
+
+def test_the_fastest_board_comes_first_and_what_was_disturbed_is_named(folder: Path) -> None:
+    found = read_boards(folder)
+    assert [(row.machine, row.p50_ns, row.agreement, row.day) for row in found.rows] == [
+        ("Pi 5 | new", 12_500_000, 0.987, "2026-01-31"),
+        ("Pi 4", 40_000_000, None, "2026-01-31"),
+    ]
+    (refused,) = found.refused
+    assert refused.path == "slow/hot.json"
+    assert refused.reason.startswith("was disturbed (")
+    page = boards_markdown(found)
+    assert "| Pi 5 \\| new | " in page
+    assert "| 12.5 \\[12.5, 12.5\\] |" in page
+    assert "98.70 %" in page
+    assert "- <code>slow/hot.json</code>" in page
+
+
+def test_with_signers_a_record_needs_one_of_them(folder: Path, tmp_path: Path) -> None:
+    keys = make_keys(tmp_path)
+    sign(folder / "fast" / "m.json", keys / "alice")
+    sign(folder / "slow" / "m.json", keys / "mallory")
+    found = read_boards(folder, signers=keys / "signers")
+    assert [row.signer for row in found.rows] == ["alice@example.org"]
+    reasons = {each.path: each.reason for each in found.refused}
+    assert reasons["slow/m.json"].endswith("signers does not list it")
+    assert reasons["slow/hot.json"].startswith("not signed; strop bench")
+    unsigned = read_boards(folder)
+    assert all(row.signer.startswith("ED25519 SHA256:") for row in unsigned.rows)
+
+
+def test_the_command_writes_the_tables_and_ends_with_1_where_a_record_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "boards.md"
+    assert cli.main(["boards", str(folder), "--output", str(page)]) == 1
+    captured = capsys.readouterr()
+    assert "error: slow/hot.json: was disturbed" in captured.err
+    assert page.read_text().startswith("# Measured on boards\n")
+    (folder / "slow" / "hot.json").unlink()
+    assert cli.main(["boards", str(folder), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rows"]) == 2
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(RecordError, match="no bench record; needed is what strop bench --output"):
+        read_boards(tmp_path)
+    with pytest.raises(RecordError, match="needed is a folder of records"):
+        read_boards(tmp_path / "none")
