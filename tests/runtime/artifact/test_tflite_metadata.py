@@ -42,6 +42,7 @@ def test_what_a_writer_wrote_is_read(path: Path) -> None:
         version="",
         labels_file="labels.txt",
         calibrates_scores=False,
+        outputs=("",),
     )
     assert read_tflite_labels(path, "labels.txt") == ("cat", "1", "dog")
 

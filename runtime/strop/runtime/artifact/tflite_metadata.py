@@ -48,12 +48,12 @@ MEAN, STD = 0, 1
 FILE_NAME, FILE_TYPE, FILE_LOCALE = 0, 2, 3
 # Values of the enumerations ProcessUnitOptions and AssociatedFileType.
 NORMALIZATION, SCORE_CALIBRATION = 1, 2
-TENSOR_AXIS_LABELS = 2
+TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS = 2, 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TfliteMetadata:
-    """What the metadata says of a classifier: its first input and its first output.
+    """What the metadata says of a model: its first input and its outputs.
 
     Attributes:
         name: Of the model; empty if it has none, as the texts below.
@@ -64,6 +64,7 @@ class TfliteMetadata:
         std: Divided by second.
         labels_file: Name of the file with the labels, in the zip behind the flatbuffer.
         calibrates_scores: Whether the scores are to be calibrated by a table; strop does not.
+        outputs: Names of all outputs; empty ones where they have none.
     """
 
     name: str
@@ -73,6 +74,7 @@ class TfliteMetadata:
     std: tuple[float, ...]
     labels_file: str
     calibrates_scores: bool
+    outputs: tuple[str, ...] = ()
 
 
 def read_tflite_metadata(path: str | os.PathLike[str]) -> TfliteMetadata | None:
@@ -145,7 +147,8 @@ def _parse(content: bytes) -> TfliteMetadata:
     model = root(content)
     subgraph = next(tables(content, field(content, model, SUBGRAPHS)), 0)
     source = _first(content, subgraph, INPUT_TENSORS)
-    result = _first(content, subgraph, OUTPUT_TENSORS)
+    results = list(tables(content, field(content, subgraph, OUTPUT_TENSORS) if subgraph else 0))
+    result = next(iter(results), 0)
     mean, std = _normalization(content, source)
     return TfliteMetadata(
         name=_text(content, model, NAME) or (_text(content, subgraph, NAME) if subgraph else ""),
@@ -153,8 +156,10 @@ def _parse(content: bytes) -> TfliteMetadata:
         version=_text(content, model, VERSION),
         mean=mean,
         std=std,
-        labels_file=_labels_file(content, result),
+        # Of a detector the labels belong to a later output, as the names of its values.
+        labels_file=next(filter(None, (_labels_file(content, each) for each in results)), ""),
         calibrates_scores=any(kind == SCORE_CALIBRATION for kind, _ in _units(content, result)),
+        outputs=tuple(_text(content, each, NAME) for each in results),
     )
 
 
@@ -186,7 +191,7 @@ def _labels_file(content: bytes, tensor: int) -> str:
     files = [
         each
         for each in tables(content, field(content, tensor, ASSOCIATED_FILES) if tensor else 0)
-        if byte(content, each, FILE_TYPE) == TENSOR_AXIS_LABELS
+        if byte(content, each, FILE_TYPE) in (TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS)
     ]
     files.sort(key=lambda each: bool(data(content, each, FILE_LOCALE)))
     return _text(content, files[0], FILE_NAME) if files else ""

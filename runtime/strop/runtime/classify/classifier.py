@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from strop.runtime.classify.detect_answer import DetectAnswer
     from strop.runtime.classify.result import Result
+    from strop.runtime.detect.read_boxes import Boxes
+    from strop.runtime.engines.engine import Array
 
 DEFAULT_TOP = 5
 DTYPES = ("uint8", "int8", "float32")
@@ -32,6 +35,7 @@ AXES = {
     Layout.NHWC: "batch, height, width, channels",
     Layout.NCHW: "batch, channels, height, width",
 }
+BOXES = "boxes"  # what the answer of a detector's outputs together is called
 BINARY_LABELS = 2  # of one score; or one, which names the second
 
 
@@ -120,10 +124,13 @@ class Classifier:
             ContractError: `top` is below 1.
             ArtifactError: The engine fails, or a score is not finite.
         """
-        from strop.runtime.classify.result import result_of  # not for `classify` to wait for
+        # Not for `classify` to wait for.
+        from strop.runtime.classify.result import only_result, result_of
 
         if top < 1:
             raise ContractError(f"top is {top}; needed is 1 or more")
+        if self.gives_boxes:
+            return only_result(BOXES, self.boxes(image))
         return result_of(self.heads, self.scores(image), top=top, where=_named(image))
 
     @property
@@ -160,6 +167,58 @@ class Classifier:
         """Whether the answer to an image is a vector (an EMBED task), and nothing else."""
         decision = None if self.has_several_outputs else self.heads[0].decision
         return decision is not None and decision.task is Task.EMBED
+
+    @property
+    def gives_boxes(self) -> bool:
+        """Whether the answer to an image is boxes (a DETECT task), and nothing else."""
+        return self.contract.detection is not None
+
+    def boxes(self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> DetectAnswer:
+        """Find boxes in an image, of a DETECT task; there may be none.
+
+        Args:
+            image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
+
+        Raises:
+            ImageError: The image cannot be used.
+            ContractError: The artifact gives no boxes.
+            ArtifactError: The engine fails.
+        """
+        from strop.runtime.classify.detect_answer import answer_of_boxes
+
+        return answer_of_boxes(self.raw_boxes(image), self.box_labels)
+
+    @property
+    def box_labels(self) -> tuple[str, ...]:
+        """Of the classes of boxes, without the background.
+
+        Raises:
+            ContractError: The artifact gives no boxes.
+        """
+        if self.contract.detection is None:
+            raise ContractError(f"{self._where}: gives no boxes; its contract has no detection")
+        return self.contract.each_output[self.contract.detection.scores].labels
+
+    def raw_boxes(
+        self,
+        image: str | os.PathLike[str] | Image | NDArray[np.uint8],
+        *,
+        score_threshold: float | None = None,
+    ) -> Boxes:
+        """Find boxes as numbers, in the image's own pixels.
+
+        Args:
+            image: As for `boxes`.
+            score_threshold: In place of the contract's.
+
+        Raises:
+            StropError: As `boxes`.
+        """
+        from strop.runtime.classify.detect_answer import boxes_in_picture
+
+        seen = self._seen(image)
+        raw, infos = self._raw(seen), [head.info for head in self.heads]
+        return boxes_in_picture(raw, infos, self.contract, seen, score_threshold=score_threshold)
 
     def vector(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
@@ -217,13 +276,17 @@ class Classifier:
 
         return load_seen(image, self.contract)
 
-    def _scores(
-        self, seen: Seen, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
-    ) -> NDArray[np.float32]:
+    def _raw(self, seen: Seen) -> list[Array]:
+        """Run the artifact; return its outputs as they are."""
         self._preparation.fill(seen.pixels, self._engine.input_view())
         with self._at_work:
             self._engine.invoke()
-            raw = [self._engine.read(place) for place in range(len(self.heads))]
+            return [self._engine.read(place) for place in range(len(self.heads))]
+
+    def _scores(
+        self, seen: Seen, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        raw = self._raw(seen)
         try:
             rows = [
                 dequantize(each, head.info).reshape(-1)
@@ -357,6 +420,12 @@ def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
     named = [one.name for one in contract.outputs] or [""]
     for name, alone, info in zip(named, contract.each_output, engine.outputs, strict=True):
         _check_output_fit(info, alone, where=f"{where}: output {name}" if name else where)
+    if contract.detection is not None:
+        from strop.runtime.detect.check_outputs import check_outputs
+
+        shapes = [info.shape for info in engine.outputs]
+        labels = len(contract.each_output[contract.detection.scores].labels)
+        check_outputs(shapes, contract.detection, labels=labels, where=where)
     if not contract.strop_version:
         # Only here: what strop wrote shall not wait for it.
         from strop.runtime.classify.input_fit import check_input_fit

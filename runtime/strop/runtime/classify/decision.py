@@ -383,6 +383,8 @@ def in_words(decision: Decision | None, labels: Sequence[str]) -> str:
         return "regress: the scores are the answer"
     if task is Task.EMBED:
         return f"embed: a vector of {decision.scores} numbers"
+    if task is Task.DETECT:
+        return f"detect: {decision.scores} numbers of boxes"
     limits = sorted(set(decision.thresholds))
     limit = f"{limits[0]:g}" if len(limits) == 1 else "its threshold"
     if task is Task.MULTILABEL:

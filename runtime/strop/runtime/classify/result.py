@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Head
+from strop.runtime.classify.detect_answer import DetectAnswer
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.scores import activate
 from strop.runtime.errors import ImageError
@@ -79,7 +80,7 @@ class VectorAnswer:
     vector: NDArray[np.float64]
 
 
-OutputAnswer: TypeAlias = ClassAnswer | LabelsAnswer | NumbersAnswer | VectorAnswer
+OutputAnswer: TypeAlias = ClassAnswer | LabelsAnswer | NumbersAnswer | VectorAnswer | DetectAnswer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -104,7 +105,14 @@ def _in_words(named: tuple[str, OutputAnswer]) -> str:
         return f"{name} {' + '.join(answer.labels) or 'no label'}"
     if isinstance(answer, NumbersAnswer):
         return f"{name} {' '.join(f'{value:.4g}' for value in answer.values.values())}"
+    if isinstance(answer, DetectAnswer):
+        return f"{name} {len(answer.boxes)}"
     return f"{name} a vector of {len(answer.vector)}"
+
+
+def only_result(name: str, answer: OutputAnswer) -> Result:
+    """Make a result of the only answer that there is."""
+    return Result(outputs=MappingProxyType({name: answer}))
 
 
 def result_of(

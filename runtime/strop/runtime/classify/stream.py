@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
+from strop.runtime.classify.detect_answer import DetectAnswer, FoundBox
 from strop.runtime.classify.predictions import Prediction
 from strop.runtime.classify.result import NumbersAnswer, OutputAnswer, VectorAnswer
 from strop.runtime.engines import EngineFacts
@@ -44,11 +45,13 @@ class NamedAnswer:
         name: Of the output.
         predictions: As of an Answer.
         vector: As of an Answer.
+        boxes: As of an Answer.
     """
 
     name: str
     predictions: tuple[Prediction, ...] = ()
     vector: tuple[float, ...] = ()
+    boxes: tuple[FoundBox, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +66,7 @@ class Answer:
         error: What is wrong with the image, and what to do; None where nothing is.
         engine: What computed; None where there is an error.
         outputs: The answers of several outputs, in the artifact's order; empty of an only one.
+        boxes: The answer of a DETECT task, which may be none; None of others.
     """
 
     source: str | int
@@ -72,6 +76,7 @@ class Answer:
     engine: EngineFacts | None = None
     vector: tuple[float, ...] = ()
     outputs: tuple[NamedAnswer, ...] = ()
+    boxes: tuple[FoundBox, ...] | None = None
 
 
 def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
@@ -126,7 +131,10 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
     predictions: tuple[Prediction, ...] = ()
     vector: tuple[float, ...] = ()
     outputs: tuple[NamedAnswer, ...] = ()
-    if classifier.has_several_outputs:
+    boxes: tuple[FoundBox, ...] | None = None
+    if classifier.gives_boxes:
+        boxes = classifier.boxes(image).boxes
+    elif classifier.has_several_outputs:
         found = classifier.answer(image, top=top).outputs
         outputs = tuple(_named(name, each) for name, each in found.items())
     elif classifier.gives_vectors:
@@ -140,10 +148,13 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
         engine=classifier.facts,
         vector=vector,
         outputs=outputs,
+        boxes=boxes,
     )
 
 
 def _named(name: str, answer: OutputAnswer) -> NamedAnswer:
+    if isinstance(answer, DetectAnswer):
+        return NamedAnswer(name=name, boxes=answer.boxes)
     if isinstance(answer, VectorAnswer):
         return NamedAnswer(name=name, vector=tuple(answer.vector.tolist()))
     if isinstance(answer, NumbersAnswer):

@@ -51,6 +51,13 @@ def settings(classifier: Classifier) -> dict[str, object]:
 
 def _answers(classifier: Classifier) -> dict[str, object]:
     """What is echoed of an artifact's outputs."""
+    detection = classifier.contract.detection
+    if detection is not None:
+        return {
+            "answer": f"detect: boxes by {detection.coding.value}, a score of"
+            f" {detection.score_threshold:g} or more, at most {detection.most_boxes}",
+            "labels": len(classifier.box_labels) or None,
+        }
     if classifier.has_several_outputs:
         return {
             f"output {head.name}": in_words(head.decision, head.contract.labels)

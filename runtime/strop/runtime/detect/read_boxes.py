@@ -36,7 +36,7 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def chosen(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Boxes:
+    def chosen(self, places: NDArray[np.int64]) -> Boxes:
         """Return some of them."""
         return Boxes(
             corners=self.corners[places], classes=self.classes[places], scores=self.scores[places]

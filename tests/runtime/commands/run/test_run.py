@@ -40,7 +40,7 @@ def test_run_gives_json_alone_on_stdout(
     images = [str(image_folder / name / "a.png") for name in ("n1", "n2")]
     assert main(["run", str(tiny_onnx), *images, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert record["format_version"] == 4
+    assert record["format_version"] == 5
     assert record["engine"]["kernels"] == "mlas"
     assert [image["path"] for image in record["images"]] == images
     assert [image["predictions"][0]["index"] for image in record["images"]] == [0, 1]

@@ -11,9 +11,11 @@ from typing import Any
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Activation, Contract, PadPlace, ResizeRule, Task
+from strop.runtime.artifact.detection import Detection
 from strop.runtime.classify import classifier as classifiers
 from strop.runtime.classify.classifier import Classifier, check_tensors
 from strop.runtime.commands.flags.numbers import numbers
+from strop.runtime.detect.detection_file import DETECTION
 from strop.runtime.engines import ENGINES, open_engine
 from strop.runtime.errors import ContractError
 from strop.runtime.images.dataset import read_labels
@@ -63,6 +65,17 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--activation", choices=[activation.value for activation in Activation])
     add_task_flags(group)
+    add_detection_flag(group)
+
+
+def add_detection_flag(group: argparse._ArgumentGroup) -> None:
+    """Add --detection."""
+    group.add_argument(
+        "--detection",
+        type=Path,
+        metavar="FILE",
+        help="of a detector: JSON with how boxes are read out of its outputs (docs/detect.md)",
+    )
 
 
 def add_task_flags(group: argparse._ArgumentGroup) -> None:
@@ -109,6 +122,7 @@ class GivenContract:
     activation: Activation | None = None
     task: Task | None = None
     thresholds: tuple[float, ...] | None = None
+    detection: Detection | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +173,7 @@ def given_contract(options: argparse.Namespace) -> GivenContract:
         activation=None if options.activation is None else Activation(options.activation),
         task=None if options.task is None else Task(options.task),
         thresholds=None if options.threshold is None else tuple(options.threshold),
+        detection=None if options.detection is None else DETECTION.read(options.detection),
     )
 
 
@@ -231,6 +246,12 @@ def _foreign(path: Path, given: Mapping[str, Any], *, is_map: bool = False) -> C
     from strop.runtime.classify.input_fit import input_fit_note
 
     with open_engine(path) as engine:
+        if given.keys() & {"detection"} or given.get("task") is Task.DETECT:
+            from strop.runtime.commands.flags.detection import detector_contract
+
+            own = {name: value for name, value in given.items() if name != "detection"}
+            detection = given.get("detection")
+            return detector_contract(path, engine.input, engine.outputs, detection, own)
         if not is_map:
             check_tensors(engine, where=str(path))
         image, scores = engine.input, engine.output

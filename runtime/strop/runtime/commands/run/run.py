@@ -24,6 +24,7 @@ from strop.runtime.commands.flags.contract import (
 from strop.runtime.commands.flags.of_output import OfOutput
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
+from strop.runtime.commands.run.drawn import Drawn, add_draw_flag
 from strop.runtime.commands.run.masks import add_masks_flag, run_masks
 from strop.runtime.commands.run.on_board import (
     SELFTEST,
@@ -36,6 +37,7 @@ from strop.runtime.commands.run.on_board import (
     stream_on_board,
 )
 from strop.runtime.commands.run.stream import (
+    Keep,
     add_stream_flags,
     camera_frames,
     is_stream,
@@ -103,6 +105,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     add_vectors_flag(parser)
     add_masks_flag(parser)
+    add_draw_flag(parser)
     add_stream_flags(parser)
     add_engine_flags(parser)
     add_contract_flags(parser)
@@ -143,27 +146,26 @@ def run(options: argparse.Namespace) -> int:
     )
     asked_for = options.vectors or OfOutput(output="", value=None)
     kept = KeptVectors(path=asked_for.value, artifact=options.artifact, output=asked_for.output)
+    drawn = Drawn(folder=options.draw)
     code = 0
     if streams:
-        code = _show_stream(options, asked, target, kept)
+        code = _show_stream(options, asked, target, lambda found: kept.keep(drawn.keep(found)))
     else:
         facts, answered = _answered(asked, target)
-        results = list(zip(images, kept.keep(answered), strict=True))
+        results = list(zip(images, kept.keep(drawn.keep(answered)), strict=True))
         print_images(options.artifact, facts, results, as_json=options.json)
     kept.write()
     return code
 
 
 def _show_stream(
-    options: argparse.Namespace, asked: StreamRequest, target: Target | None, kept: KeptVectors
+    options: argparse.Namespace, asked: StreamRequest, target: Target | None, keep: Keep
 ) -> int:
     if target is None:
         with _opened(asked.opening) as classifier:
-            return stream(options, classifier, kept)
+            return stream(options, classifier, keep)
     with stream_on_board(target, asked, options.images or ()) as answers:
-        return show_answers(
-            lambda stop: kept.keep(stop.until_stopped(answers)), as_json=options.jsonl
-        )
+        return show_answers(lambda stop: keep(stop.until_stopped(answers)), as_json=options.jsonl)
 
 
 def _answered(

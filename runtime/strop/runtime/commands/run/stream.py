@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from signal import Signals
+from typing import TypeAlias
 
 from strop import console
 from strop.runtime.classify.classifier import Classifier
@@ -16,12 +17,12 @@ from strop.runtime.classify.stream import Answer, Frame, classify_each, frames
 from strop.runtime.commands.flags.numbers import positive
 from strop.runtime.commands.run.stop_signals import StopSignals
 from strop.runtime.commands.run.table import answer_record, in_one_line
-from strop.runtime.commands.run.vectors import KeptVectors
 from strop.runtime.errors import ImageError, StropError
 from strop.runtime.images.camera import open_camera
 from strop.runtime.images.find import Unusable, find_images, names_many
 from strop.runtime.units import NS_PER_MS
 
+Keep: TypeAlias = Callable[[Iterator[Answer]], Iterator[Answer]]
 IMAGES_FAILED = 2  # the exit code
 SIGNAL_EXIT = 128  # plus the signal's number, as shells report it
 
@@ -64,7 +65,7 @@ def is_stream(options: argparse.Namespace) -> bool:
     return many is not None or bool(options.jsonl)
 
 
-def stream(options: argparse.Namespace, classifier: Classifier, kept: KeptVectors) -> int:
+def stream(options: argparse.Namespace, classifier: Classifier, keep: Keep) -> int:
     """Print an answer for every image as soon as it is known, and at the end how many.
 
     SIGINT and SIGTERM end the stream after the line that is being worked on.
@@ -72,7 +73,7 @@ def stream(options: argparse.Namespace, classifier: Classifier, kept: KeptVector
     Args:
         options: Of `strop run`.
         classifier: Opened.
-        kept: Takes the vectors.
+        keep: Passes answers on, and keeps of them what was asked for.
 
     Returns:
         As `show_answers`.
@@ -86,7 +87,7 @@ def stream(options: argparse.Namespace, classifier: Classifier, kept: KeptVector
 
         def answers(stop: StopSignals) -> Iterator[Answer]:
             found = classify_each(classifier, stop.until_stopped(items), top=options.top)
-            return kept.keep(found)
+            return keep(found)
 
         return show_answers(answers, as_json=options.jsonl)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.classify.detect_answer import FoundBox
 from strop.runtime.classify.selftest import SelfTest
 from strop.runtime.classify.stream import Answer, NamedAnswer
 from strop.runtime.commands.run.on_board import SelfTested
@@ -15,8 +16,10 @@ from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 
 # History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes; 3
-# has vectors; 4 has several outputs.
-FORMAT_VERSION = 4
+# has vectors; 4 has several outputs; 5 has boxes.
+FORMAT_VERSION = 5
+BOX_COLUMNS = ("image", "score", "label", "x", "y", "width", "height")
+NOTHING = "nothing found"
 SHOWN = 4  # numbers of a vector
 
 
@@ -49,6 +52,9 @@ def print_images(
             ],
         )
         return
+    if any(found.boxes is not None for _, found in results):
+        console.table(BOX_COLUMNS, [row for each in results for row in _box_rows(*each)])
+        return
     if any(found.vector for _, found in results):
         console.table(
             ("image", "numbers", "vector"),
@@ -71,6 +77,8 @@ def answer_record(found: Answer | NamedAnswer) -> dict[str, object]:
     """Make the fields of an answer: its predictions, its vector, or each output's."""
     if isinstance(found, Answer) and found.outputs:
         return {"outputs": {output.name: answer_record(output) for output in found.outputs}}
+    if found.boxes is not None:
+        return {"boxes": [asdict(each) for each in found.boxes]}
     if found.vector:
         return {"vector": found.vector}
     return {"predictions": [asdict(each) for each in found.predictions]}
@@ -78,6 +86,8 @@ def answer_record(found: Answer | NamedAnswer) -> dict[str, object]:
 
 def in_one_line(found: Answer | NamedAnswer) -> str:
     """Write an answer's classes, labels, numbers, or the first numbers of its vector."""
+    if found.boxes is not None:
+        return console.COLUMN_GAP.join(map(_box, found.boxes)) or NOTHING
     if found.vector:
         return begin(found.vector)
     return console.COLUMN_GAP.join(
@@ -86,6 +96,24 @@ def in_one_line(found: Answer | NamedAnswer) -> str:
         else f"({each.score:.4f} {each.label})"
         for each in found.predictions
     )
+
+
+def _box_rows(path: Path, found: Answer) -> list[tuple[str, ...]]:
+    rows = [
+        (
+            str(path),
+            f"{each.score:.4f}",
+            each.label,
+            *(f"{side:.1f}" for side in (each.x, each.y, each.width, each.height)),
+        )
+        for each in found.boxes or ()
+    ]
+    return rows or [(str(path), "", NOTHING, "", "", "", "")]
+
+
+def _box(found: FoundBox) -> str:
+    sides = ",".join(f"{side:.0f}" for side in (found.x, found.y, found.width, found.height))
+    return f"{found.score:.4f} {found.label} {sides}"
 
 
 def begin(vector: Sequence[float]) -> str:

@@ -1,0 +1,113 @@
+"""The answer of a DETECT task: boxes in an image, in its own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from strop.runtime.artifact.contract import Contract
+from strop.runtime.detect.read_boxes import Boxes, read_boxes
+from strop.runtime.engines.engine import Array, TensorInfo
+from strop.runtime.images.seen import to_picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from strop.runtime.images.seen import Seen
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundBox:
+    """A box around something.
+
+    Attributes:
+        x: Of its left edge, in pixels of the upright image.
+        y: Of its upper edge.
+        width: > 0; the box does not reach out of the image.
+        height: > 0.
+        label: Of its class; the index in words where the contract has no labels.
+        index: Of the class in the labels.
+        score: How likely, after the contract's activation.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    index: int
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectAnswer:
+    """Boxes, of a DETECT task.
+
+    Attributes:
+        boxes: The highest score first; empty where nothing was found.
+    """
+
+    boxes: tuple[FoundBox, ...]
+
+
+def boxes_in_picture(
+    outputs: Sequence[Array],
+    infos: Sequence[TensorInfo],
+    contract: Contract,
+    seen: Seen,
+    *,
+    score_threshold: float | None = None,
+) -> Boxes:
+    """Read boxes in the image's own pixels, cut off at its edges.
+
+    Args:
+        outputs: Of the artifact for one image.
+        infos: Of them.
+        contract: Of the artifact, with a detection.
+        seen: Which part of the image the artifact saw.
+        score_threshold: In place of the contract's.
+    """
+    detection = contract.detection
+    if detection is None:
+        raise TypeError("the contract has no detection")
+    if score_threshold is not None:
+        detection = replace(detection, score_threshold=score_threshold)
+    found = read_boxes(
+        outputs,
+        infos,
+        detection,
+        activation=contract.each_output[detection.scores].activation,
+        size=(contract.height, contract.width),
+    )
+    places = to_picture(found.corners.reshape(-1, 2, 2)[..., ::-1], seen.box)
+    inside = places.clip(0, np.array(seen.size, np.float64))[..., ::-1]
+    corners: NDArray[np.float64] = inside.reshape(-1, 4)
+    has_area = np.flatnonzero((corners[:, 2:] > corners[:, :2]).all(axis=1))
+    return Boxes(corners=corners, classes=found.classes, scores=found.scores).chosen(has_area)
+
+
+def answer_of_boxes(boxes: Boxes, labels: Sequence[str]) -> DetectAnswer:
+    """Name the boxes of an image.
+
+    Args:
+        boxes: In pixels.
+        labels: Of the classes without the background; a class beyond them is named by its index.
+    """
+    rows = zip(boxes.corners.tolist(), boxes.classes.tolist(), boxes.scores.tolist(), strict=True)
+    return DetectAnswer(
+        boxes=tuple(
+            FoundBox(
+                x=left,
+                y=top,
+                width=right - left,
+                height=bottom - top,
+                label=labels[index] if index < len(labels) else str(index),
+                index=index,
+                score=score,
+            )
+            for (top, left, bottom, right), index, score in rows
+        )
+    )
