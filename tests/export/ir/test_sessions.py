@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -111,6 +113,23 @@ def test_the_rest_gives_the_same_scores_from_every_operation() -> None:
         for start in (index, index + 1):
             # Probabilities; sums of some ten products in another order.
             np.testing.assert_allclose(rest.scores_from(start, values), expected, atol=1e-5)
+
+
+def test_the_rest_of_a_deep_graph_holds_few_values_at_once() -> None:
+    names = ["image", *(f"x{index}" for index in range(8 * PIECE))]
+    places = pairwise(names)
+    graph = in_a_row(
+        *((Op(kind=Kind.RELU, inputs=(name,), output=result), SHAPE) for name, result in places)
+    )
+    images = drawn(300, *SHAPE[1:])
+    rest = Rest(graph)
+    rest.scores_from(0, {"image": images})  # which opens its sessions
+    tracemalloc.start()
+    rest.scores_from(0, {"image": images})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # What a piece reads and writes, of eight pieces.
+    assert peak < 3.5 * images.nbytes
 
 
 def test_an_image_gives_the_same_alone_and_among_others() -> None:

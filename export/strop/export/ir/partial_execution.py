@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from strop.export.ir.execute import (
@@ -56,28 +57,43 @@ class Rest:
         self._opened = lru_cache(maxsize=len(self._ends) + 1)(self._open)
 
     def scores_from(self, start: int, values: Values) -> Array:
-        """Compute the scores from the values that are known before operation `start`."""
+        """Compute the scores from the values that are known before operation `start`.
+
+        Memory holds what is still to be read.
+        """
         known = dict(values)
         for place in (start, *(end for end in self._ends if start < end < len(self._graph.ops))):
-            known |= self._opened(place)(known)
+            piece = self._opened(place)
+            known |= piece.run(known)
+            for name in known.keys() - piece.read_later:
+                del known[name]
         return known[self._graph.output]
 
-    def _open(self, start: int) -> Callable[[Values], Values]:
+    def _open(self, start: int) -> _Piece:
         """Make the session of one piece, or of what is left of it from `start` on."""
         end = next((end for end in self._ends if end > start), start)
         ops, later = self._graph.ops[start:end], self._graph.ops[end:]
         made = {op.output for op in ops}
         read = sorted(_read_by(self._graph, ops) - made)
-        wanted = sorted(made & (_read_by(self._graph, later) | {self._graph.output}))
+        read_later = _read_by(self._graph, later) | {self._graph.output}
+        wanted = sorted(made & read_later)
         if not wanted:
-            return lambda known: {}
+            return _Piece(run=lambda known: {}, read_later=read_later)
         session = LitertSession(float_tflite(self._graph, ops, read, wanted))
 
         def run(known: Values) -> Values:
             found = session.run([known[name] for name in read])
             return dict(zip(wanted, found, strict=True))
 
-        return run
+        return _Piece(run=run, read_later=read_later)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Piece:
+    """Some operations of a graph, and which values are read behind them."""
+
+    run: Callable[[Values], Values]
+    read_later: set[str]
 
 
 def _read_by(graph: Graph, ops: Sequence[Op]) -> set[str]:
