@@ -115,6 +115,10 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     ),
     "prelu": layers.PReLU(shared_axes=[1, 2], alpha_initializer=slopes(-0.5, 0.5)),
     "steep prelu": layers.PReLU(shared_axes=[1, 2], alpha_initializer=slopes(0.5, 2)),
+    "prelu of all slopes": layers.PReLU(shared_axes=[1, 2], alpha_initializer=slopes(-2, 2)),
+    "prelu of all slopes of a pool": lambda x: layers.PReLU(
+        shared_axes=[1, 2], alpha_initializer=slopes(-2, 2)
+    )(layers.MaxPooling2D(2)(x)),
     "elu": layers.ELU(),
     "absolute": ops.abs,
     "square": ops.square,

@@ -1,4 +1,4 @@
-"""Factors of channels behind a convolution, which then has them in its weights."""
+"""Factors of channels beside a convolution, which then has them in its weights."""
 
 from __future__ import annotations
 
@@ -48,18 +48,25 @@ def of_every_second_pixel(x: Any) -> Any:
     return layers.DepthwiseConv2D(1, strides=2)(layers.Conv2D(6, 1)(x))
 
 
+def in_front_of_convolutions(x: Any) -> Any:
+    x = layers.DepthwiseConv2D(1, use_bias=False)(layers.ReLU()(layers.Conv2D(6, 1)(x)))
+    padded = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(x)
+    return layers.Concatenate()([padded, layers.Conv2D(4, 1, groups=2)(x)])
+
+
 @pytest.mark.parametrize(
     ("build", "convolutions"),
     [
         (behind_a_convolution, 1),
         (behind_groups_and_again, 1),
         (behind_a_depthwise_one, 1),
+        (in_front_of_convolutions, 3),
         (behind_an_activation, 2),
         (of_what_others_read, 2),
         (of_every_second_pixel, 2),
     ],
 )
-def test_factors_go_into_the_convolution_alone_in_front_of_them(
+def test_factors_go_into_the_convolutions_around_them(
     build: Callable[[Any], Any], convolutions: int
 ) -> None:
     keras.utils.set_random_seed(2)

@@ -94,13 +94,32 @@ def _leaky_image(reader: Reader, image: str, output: str, slopes: Array) -> list
         below = _scaled(reader, image, output, "below", slopes - 1)
         return [below, Op(kind=Kind.ADD, inputs=(image, below.output), output=output)]
     if np.any(slopes < 0):
-        raise NoInt8FormError(output, "PRELU with slopes below 0 and above 1", "use LeakyReLU")
+        return _mirrored(reader, image, output, slopes)
     above = _scaled(reader, image, output, "above", np.ones_like(slopes))
     below = _scaled(reader, image, output, "below", -slopes)
     return [
         above,
         below,
         Op(kind=Kind.SUB, inputs=(above.output, below.output), output=output),
+    ]
+
+
+def _mirrored(reader: Reader, image: str, output: str, slopes: Array) -> list[Op]:
+    """Write m * y with y = m * x + relu((a - 1) * m * x), where m is -1 for a slope a above 1.
+
+    Such a channel bends down, and its mirror image up, as the others do. Layers before and behind
+    take the signs into their weights, see `passes/merge_factors.py`.
+    """
+    names = [_beside(reader, output, ending) for ending in ("mirrored", "sum")]
+    mirrored, total = names
+    signs = float_constant(f"{output}/signs", np.where(slopes > 1, -1.0, 1.0))
+    reader.tensors[signs.name] = signs
+    below = _scaled(reader, mirrored, output, "below", slopes - 1)
+    return [
+        Op(kind=Kind.MUL, inputs=(image, signs.name), output=mirrored),
+        below,
+        Op(kind=Kind.ADD, inputs=(mirrored, below.output), output=total),
+        Op(kind=Kind.MUL, inputs=(total, signs.name), output=output),
     ]
 
 

@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.frontend.batch_first import batch_first
 from strop.export.frontend.find_islands import find_islands, in_float, needs_float
+from strop.export.frontend.find_slopes import join_slopes
 from strop.export.frontend.no_int8_form import NoInt8FormError, no_int8_kernel
 from strop.export.frontend.read_casts import read_cast
 from strop.export.frontend.read_channel_picks import CHANNEL_PICKS
@@ -58,6 +59,7 @@ def read_tflite(model: bytes) -> Graph:
     packed = schema.ModelT.InitFromPackedBuf(model, 0)
     fold_constants(packed)
     unfuse_limits(packed)
+    join_slopes(packed)
     reader = Reader(packed)
     refuse_what_cannot_stay(reader)
     graph = Graph(

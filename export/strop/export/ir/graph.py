@@ -279,6 +279,28 @@ def conv_groups(graph: Graph, conv: Op) -> int:
     return image.shape[3] // weights.shape[3]
 
 
+def at_inputs(graph: Graph, op: Op, values: Array) -> Array:
+    """Shape a value for each channel that a convolution reads to go with its weights.
+
+    Args:
+        graph: Has the shapes.
+        op: CONV or DEPTHWISE.
+        values: [channels of its input].
+
+    Returns:
+        What broadcasts with its weights.
+    """
+    weights = graph.tensors[op.inputs[1]].shape
+    if op.kind is Kind.DEPTHWISE:
+        # Output channel o reads input channel o // multiplier.
+        repeated: Array = np.repeat(values, weights[3] // len(values))
+        return repeated
+    # Every output channel reads its group's channels.
+    groups = conv_groups(graph, op)
+    found: Array = np.repeat(values.reshape(groups, 1, 1, -1), weights[0] // groups, axis=0)
+    return found
+
+
 def same_pads(
     size: tuple[int, int],
     window: tuple[int, int],

@@ -19,7 +19,7 @@ from strop.export.ir.graph import (
     Kind,
     Op,
     Tensor,
-    conv_groups,
+    at_inputs,
     float_constant,
     renamed,
 )
@@ -262,20 +262,9 @@ def _normalized_weights(graph: Graph, op: Op, scale: Array, offset: Array) -> tu
     """Weights and bias that do x * scale + offset as well, in float64 until the end."""
     weights = graph.data(op.inputs[1]).astype(np.float64)
     bias = graph.data(op.inputs[2]).astype(np.float64)
-    if op.kind is Kind.DEPTHWISE:
-        # Output channel o reads input channel o // multiplier.
-        multiplier = weights.shape[3] // len(scale)
-        scaled = weights * np.repeat(scale, multiplier)
-        shift = (weights * np.repeat(offset, multiplier)).sum((0, 1, 2))
-    else:
-        # Every output channel reads its group's channels.
-        groups = conv_groups(graph, op)
-        read = [
-            np.repeat(values.reshape(groups, 1, 1, -1), len(weights) // groups, axis=0)
-            for values in (scale, offset)
-        ]
-        scaled = weights * read[0]
-        shift = (weights * read[1]).sum((1, 2, 3))
+    factors, terms = (at_inputs(graph, op, values) for values in (scale, offset))
+    axes = (0, 1, 2) if op.kind is Kind.DEPTHWISE else (1, 2, 3)
+    scaled, shift = weights * factors, (weights * terms).sum(axes)
     return (
         float_constant(f"{op.inputs[1]}/normalized", scaled),
         float_constant(f"{op.inputs[2]}/normalized", bias + shift),

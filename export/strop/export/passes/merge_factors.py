@@ -1,20 +1,33 @@
-"""Multiplies factors of channels into the convolution or dense layer that they follow.
+"""Multiplies factors of channels into the linear layer in front of them, or those behind them.
 
-Layer scales are such factors: depthwise kernels of one pixel behind a convolution. In int8 each of
-them would read and write all values again, and round them a second time.
+Layer scales are such factors, and the signs of a PReLU: depthwise kernels of one pixel beside a
+convolution. In int8 each of them would read and write all values again, and round them a second
+time.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from strop.export.ir.graph import LINEAR, NO_PADS, Fused, Graph, Kind, Op, float_constant
+from strop.export.ir.graph import (
+    CONVOLUTIONS,
+    LINEAR,
+    NO_PADS,
+    Fused,
+    Graph,
+    Kind,
+    Op,
+    at_inputs,
+    float_constant,
+)
 
 ONE = (1, 1)
 
 
 def merge_factors(graph: Graph) -> Graph:
     """Merge every depthwise convolution of one pixel with the linear layer whose result it reads.
+
+    One without terms, that reads another result, is merged with the convolutions that read its own.
 
     Args:
         graph: A float graph.
@@ -23,9 +36,13 @@ def merge_factors(graph: Graph) -> Graph:
         The same function; what others read, or an activation bends, is left as it is.
     """
     for op in graph.ops:
-        source = host_of_factors(graph, op.inputs[0]) if _is_factors(graph, op) else None
+        if not _is_factors(graph, op):
+            continue
+        source = host_of_factors(graph, op.inputs[0])
         if source is not None:
             return merge_factors(_merged(graph, source, op))
+        if _goes_behind(graph, op):
+            return merge_factors(_merged_behind(graph, op))
     return graph
 
 
@@ -62,4 +79,27 @@ def _merged(graph: Graph, source: Op, op: Op) -> Graph:
         fused=op.fused,
     )
     ops = [merged if each is source else each for each in graph.ops if each is not op]
+    return graph.rewired(ops, added=added)
+
+
+def _goes_behind(graph: Graph, op: Op) -> bool:
+    """Whether factors, without terms, are read by nothing but convolutions, which take them up."""
+    readers = graph.consumers(op.output)
+    is_linear = op.fused is Fused.NONE and not graph.data(op.inputs[2]).any()
+    are_convolutions = all(reader.kind in CONVOLUTIONS for reader in readers)
+    return is_linear and bool(readers) and are_convolutions and op.output != graph.output
+
+
+def _merged_behind(graph: Graph, op: Op) -> Graph:
+    factors = graph.data(op.inputs[1]).reshape(-1)
+    ops, added = [], []
+    for each in graph.ops:
+        if each is op:
+            continue
+        if op.output in each.inputs:
+            weights = graph.data(each.inputs[1]) * at_inputs(graph, each, factors)
+            scaled = float_constant(f"{each.inputs[1]}/merged_factors", weights)
+            added.append(scaled)
+            each = replace(each, inputs=(op.inputs[0], scaled.name, each.inputs[2]))
+        ops.append(each)
     return graph.rewired(ops, added=added)

@@ -28,7 +28,7 @@ from strop.export.ir.graph import (
     Kind,
     Op,
     Tensor,
-    conv_groups,
+    at_inputs,
     float_constant,
 )
 from strop.export.passes.fold import DeployGraph
@@ -121,7 +121,7 @@ def _factors(graph: Graph, chain: list[str], calibration: Calibration) -> Array 
     target = RELU6_LIMIT if is_clipped else widest
     narrow = np.maximum(extremes, target / LARGEST_FACTOR)
     full = np.maximum(target / narrow, 1.0)
-    absorbed = all(op.kind is Kind.DEPTHWISE for op in consumers)
+    absorbed = all(op.kind is Kind.DEPTHWISE for op in consumers if op.output not in chain)
     factors: Array = full if absorbed else full**CHAIN_EXPONENT
     return factors
 
@@ -140,16 +140,13 @@ def _scaled_constants(graph: Graph, op: Op, factors: dict[str, Array]) -> tuple[
     """Return weights and bias that divide by the input's factors and multiply by the output's."""
     weights = graph.data(op.inputs[1]).astype(np.float64)
     bias = graph.data(op.inputs[2]).astype(np.float64)
-    before = factors.get(op.inputs[0], np.ones(1))
+    channels = graph.tensors[op.inputs[0]].shape[3]
+    before = at_inputs(graph, op, factors.get(op.inputs[0], np.ones(channels)))
     after = factors.get(op.output, np.ones(1))
     if op.kind is Kind.DEPTHWISE:
-        multiplier = weights.shape[3] // graph.tensors[op.inputs[0]].shape[3]
-        scaled = weights * after / np.repeat(before, multiplier if len(before) > 1 else 1)
+        scaled = weights * after / before
     else:
-        groups = conv_groups(graph, op) if len(before) > 1 else 1
-        # Every output channel reads its group's factors.
-        read = np.repeat(before.reshape(groups, 1, 1, -1), len(weights) // groups, axis=0)
-        scaled = weights / read * after.reshape(-1, 1, 1, 1)
+        scaled = weights / before * after.reshape(-1, 1, 1, 1)
     return (
         float_constant(f"{op.output}/weights", scaled),
         float_constant(f"{op.output}/bias", bias * after),
