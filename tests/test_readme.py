@@ -22,14 +22,14 @@ README = PAGES[0].read_text()
 MINUTES_10 = 600  # in seconds
 
 
-def commands() -> list[str]:
-    """Every `uv run strop` command of the console blocks, in order, continuation lines joined."""
+def commands() -> dict[str, str]:
+    """Every `uv run strop` command of the console blocks, in order, with what is shown below it."""
     text = "".join(page.read_text() for page in PAGES)
-    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    blocks = "".join(re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    parts = re.findall(r"^\$ (.*\n)((?:(?!\$ ).*\n)*)", blocks.replace("\\\n", " "), re.MULTILINE)
     # "pip install uv && uv run ...": what is behind the &&.
-    found = [line[2:].split("&& ")[-1] for line in lines if line.startswith("$ ")]
-    return [command for command in found if command.startswith("uv run strop ")]
+    found = {line.strip().split("&& ")[-1]: shown for line, shown in parts}
+    return {line: shown for line, shown in found.items() if line.startswith("uv run strop ")}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,9 @@ def test_a_command_of_the_readme_runs(command: str, folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+    shown = commands()[command]
+    if words[0] in ("run", "evaluate"):  # all others print times as well
+        assert done.stdout.startswith(shown)
 
 
 def test_the_shipped_default_keeps_its_accuracy_and_comes_out_the_same_again(

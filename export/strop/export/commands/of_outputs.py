@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from strop.export.request import OutputRequest
 from strop.runtime.artifact.contract import Task
 from strop.runtime.commands.flags.numbers import numbers
-from strop.runtime.commands.flags.of_output import OfOutput, of_output
+from strop.runtime.commands.flags.of_output import by_output, of_output
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
-
-T = TypeVar("T")
 
 
 def add_output_choice(group: argparse._ArgumentGroup) -> None:
@@ -69,8 +65,7 @@ def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
     """Return what the flags ask for, by output; "" for what names none.
 
     Raises:
-        SourceError: A flag is given twice for one output.
-        ContractError: The labels cannot be read.
+        ContractError: A flag is given twice for one output; the labels cannot be read.
     """
     tasks = by_output("--task", options.task)
     thresholds = by_output("--threshold", options.threshold)
@@ -86,21 +81,6 @@ def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
         )
         for name in names
     }
-
-
-def by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:
-    """Return the values of a flag by output; "" for one that names none.
-
-    Raises:
-        SourceError: Two are for the same.
-    """
-    found: dict[str, T] = {}
-    for each in given or ():
-        if each.output in found:
-            which = f"for output {each.output}" if each.output else "without an output's name"
-            raise SourceError(f"{flag}: given twice {which}; leave one out")
-        found[each.output] = each.value
-    return found
 
 
 def task_named(text: str) -> Task:

@@ -14,7 +14,7 @@ from strop.export.image_checks.normalization_check import check_input
 from strop.export.image_checks.range_checks import check_ranges
 from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
-from strop.export.options.options import ExportOptions, OutputOptions
+from strop.export.options.options import ExportOptions
 from strop.export.quantize.tune import Tuned
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Contract
@@ -51,10 +51,9 @@ def check_images(
 
 def _input(source: Source, options: ExportOptions, contract: Contract) -> ImageFinding | None:
     """Check by the first output with classes: of numbers none can say which are better."""
-    outputs: Sequence[ExportOptions | OutputOptions] = options.outputs or (options,)
     judges = [
         (one.truth, columns)
-        for one, columns in zip(outputs, source.columns, strict=True)
+        for one, columns in zip(options.each_output, source.columns, strict=True)
         if one.decision is None or one.decision.has_classes
     ]
     if not judges:

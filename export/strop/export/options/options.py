@@ -129,6 +129,11 @@ class ExportOptions:
             object.__setattr__(self, name, tuple(map(Path, getattr(self, name))))
 
     @property
+    def each_output(self) -> tuple[OutputOptions | ExportOptions, ...]:
+        """What each output is: of an only one these options themselves say it."""
+        return self.outputs or (self,)
+
+    @property
     def written_type(self) -> ResultType:
         """In what numbers an int8 .tflite gives its result."""
         return self.result_type or self.result.usual_type

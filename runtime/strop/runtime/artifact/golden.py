@@ -6,7 +6,6 @@ without pickle; reading takes no more memory than the file has bytes.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.errors import ArtifactError
-from strop.runtime.records.npz_arrays import UNREADABLE, read_arrays, require_names
+from strop.runtime.records.npz_arrays import UNREADABLE, read_with_facts, with_facts
 from strop.runtime.records.record_format import Fields, RecordFormat
 from strop.runtime.records.user_files import read_file
 
 SUFFIX = ".golden.npz"
 MAX_FILE_BYTES = 64 << 20  # a hundred images of 448 x 448; read as a whole
-NAMES = ("facts", "images", "codes")
+NAMES = ("images", "codes")
 AGAIN = "copy or export them again"
 REMEDY = (
     "needed are the golden vectors that strop export wrote beside the artifact, a few images: copy"
@@ -58,9 +57,7 @@ class Golden:
             kernels=dict(self.kernels),
         )
         text = GOLDEN_FACTS.dumps(facts).rstrip()
-        content = io.BytesIO()
-        np.savez(content, facts=np.array(text), images=self.images, codes=self.codes)
-        return content.getvalue()
+        return with_facts(text, {"images": self.images, "codes": self.codes})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,10 +110,7 @@ def read_golden(path: Path) -> Golden:
     """
     content = read_file(path, max_bytes=MAX_FILE_BYTES, error=ArtifactError, remedy=REMEDY)
     try:
-        arrays = read_arrays(content)
-        require_names(arrays, NAMES)
-        facts, images, codes = (arrays[name] for name in NAMES)
-        text = str(facts[()])
+        text, (images, codes) = read_with_facts(content, NAMES)
     except UNREADABLE as err:
         raise ArtifactError(
             f"{path}: no golden vectors of strop, or damaged ({err}); {AGAIN}"

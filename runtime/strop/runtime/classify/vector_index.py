@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.errors import ImageError, OutputError
-from strop.runtime.records.npz_arrays import UNREADABLE, read_arrays, require_names
+from strop.runtime.records.npz_arrays import UNREADABLE, read_with_facts, with_facts
 from strop.runtime.records.record_format import RecordFormat
 from strop.runtime.records.user_files import read_file, write_whole_bytes
 
 ARRAY_SUFFIX, INDEX_SUFFIX = ".npy", ".npz"
 MAX_FILE_BYTES = 1 << 30  # 200,000 vectors of 1280 numbers; read as a whole
-NAMES = ("facts", "vectors")
+NAMES = ("vectors",)
 AGAIN = "write it again, with strop run ARTIFACT IMAGES --vectors INDEX.npz"
 
 
@@ -94,13 +94,13 @@ def write_vectors(index: VectorIndex, path: Path) -> None:
         OutputError: The file cannot be written, or has another suffix.
     """
     require_suffix(path)
-    content = io.BytesIO()
-    if path.suffix == ARRAY_SUFFIX:
-        np.save(content, index.vectors)
+    if path.suffix == INDEX_SUFFIX:
+        content = with_facts(INDEX_FACTS.dumps(index.facts).rstrip(), {"vectors": index.vectors})
     else:
-        text = INDEX_FACTS.dumps(index.facts).rstrip()
-        np.savez(content, facts=np.array(text), vectors=index.vectors)
-    write_whole_bytes(content.getvalue(), path)
+        array = io.BytesIO()
+        np.save(array, index.vectors)
+        content = array.getvalue()
+    write_whole_bytes(content, path)
 
 
 def read_index(path: Path) -> VectorIndex:
@@ -113,9 +113,7 @@ def read_index(path: Path) -> VectorIndex:
         path, max_bytes=MAX_FILE_BYTES, error=ImageError, remedy=f"needed is an index; {AGAIN}"
     )
     try:
-        arrays = read_arrays(content)
-        require_names(arrays, NAMES)
-        text, vectors = str(arrays["facts"][()]), arrays["vectors"]
+        text, (vectors,) = read_with_facts(content, NAMES)
     except UNREADABLE as err:
         raise ImageError(f"{path}: no index of vectors, or damaged ({err}); {AGAIN}") from err
     facts = INDEX_FACTS.loads(text, where=str(path))

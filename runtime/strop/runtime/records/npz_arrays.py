@@ -12,7 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ UNREADABLE = (
 )
 MAX_ARRAYS = 10_000
 SUFFIX = ".npy"
+FACTS = "facts"  # the array that is a text about the others
 # Source: numpy.lib.format, version 1.0; the header as NumPy itself writes it.
 HEAD = re.compile(
     rb"\x93NUMPY\x01\x00(?s:..)\{'descr': '([<|][biufU][0-9]{1,9})', 'fortran_order': False,"
@@ -58,14 +59,31 @@ def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
         }
 
 
-def require_names(found: Collection[str], needed: Collection[str]) -> None:
-    """Refuse arrays of other names than these.
+def read_with_facts(content: bytes, names: Sequence[str]) -> tuple[str, list[NDArray[Any]]]:
+    """Read arrays beside a text about them.
+
+    Args:
+        content: As of `read_arrays`.
+        names: Of the arrays; nothing else may be there but these and `FACTS`.
+
+    Returns:
+        The text, and the arrays in the order of their names.
 
     Raises:
-        ValueError: There are others.
+        ValueError, or another of `UNREADABLE`: As `read_arrays`; other arrays are there.
     """
-    if sorted(found) != sorted(needed):
-        raise ValueError(f"it holds {', '.join(sorted(found)):.80}")
+    arrays = read_arrays(content)
+    if sorted(arrays) != sorted((FACTS, *names)):
+        raise ValueError(f"it holds {', '.join(sorted(arrays)):.80}")
+    return str(arrays[FACTS][()]), [arrays[name] for name in names]
+
+
+def with_facts(text: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return what `read_with_facts` reads; the same values give the same bytes."""
+    content = io.BytesIO()
+    every = {FACTS: np.array(text), **arrays}
+    np.savez(content, **every)  # type: ignore[arg-type]  # its stub takes them for a flag
+    return content.getvalue()
 
 
 def read_array(content: bytes) -> NDArray[Any]:

@@ -246,8 +246,8 @@ def _answers(source: Source, options: ExportOptions) -> dict[str, object]:
 
 def _unit(options: ExportOptions) -> str:
     """Name what a drop is counted in; of several outputs each has its own."""
-    every = options.outputs or (options,)
-    tasks = [Task.CLASSIFY if one.decision is None else one.decision.task for one in every]
+    decisions = [one.decision for one in options.each_output]
+    tasks = [Task.CLASSIFY if one is None else one.task for one in decisions]
     return " or ".join(dict.fromkeys(WORDS[task].unit for task in tasks))
 
 

@@ -28,7 +28,7 @@ from strop.runtime.commands.flags.contract import (
     open_as_given,
     opening_from_flags,
 )
-from strop.runtime.commands.flags.of_output import of_output
+from strop.runtime.commands.flags.of_output import by_output, of_output
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.engines import engine_that_fits
@@ -84,8 +84,9 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         StropError: As `strop.runtime.open`, `labelled_images`, `evaluate` and
-            `evaluate_on_board`.
+            `evaluate_on_board`; two tables are for one output.
     """
+    tables = by_output("--truth", options.truth)
     for path in filter(None, (options.artifact, options.against)):
         note_manifest(path)
     opening = opening_from_flags(options)
@@ -96,9 +97,7 @@ def run(options: argparse.Namespace) -> int:
         opening=opening,
         folder=options.folder,
         against=options.against,
-        truth=tuple(
-            TruthTable(output=each.output, file=each.value) for each in options.truth or ()
-        ),
+        truth=tuple(TruthTable(output=name, file=file) for name, file in tables.items()),
         limit=options.limit,
     )
     target = target_of(options)

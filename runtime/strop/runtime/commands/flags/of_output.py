@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from strop.runtime.errors import ContractError
 
 T = TypeVar("T")
 
@@ -28,3 +30,18 @@ def of_output(read: Callable[[str], T]) -> Callable[[str], OfOutput[T]]:
         return OfOutput(output=output, value=read(rest))
 
     return value
+
+
+def by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:
+    """Return the values of a flag by output; "" for one that names none.
+
+    Raises:
+        ContractError: Two are for the same.
+    """
+    found: dict[str, T] = {}
+    for each in given or ():
+        if each.output in found:
+            which = f"for output {each.output}" if each.output else "without an output's name"
+            raise ContractError(f"{flag}: given twice {which}; leave one out")
+        found[each.output] = each.value
+    return found
