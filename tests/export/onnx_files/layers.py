@@ -122,6 +122,24 @@ def padded(net: Net, x: str) -> tuple[str, int]:
     return net.conv(wide, WIDTH, WIDTH, pads=[0, 0, 0, 0]), WIDTH
 
 
+def padded_with_a_number(net: Net, x: str) -> tuple[str, int]:
+    x = net.add("Relu", x)
+    if net.opset < 11:
+        wide = net.add("Pad", x, pads=[0, 0, 0, 1, 0, 0, 2, 0], value=-0.5)
+    else:
+        wide = net.add("Pad", x, net.integers(0, 0, 0, 1, 0, 0, 2, 0), net.constant(-0.5))
+    return net.add("Relu", wide), WIDTH
+
+
+def places_counted(net: Net, x: str) -> tuple[str, int]:
+    """As EdgeNeXt encodes positions: sums of ones, known before any picture is."""
+    ones = net.constant(np.full((1, 1, SIDE, SIDE), 0.125))
+    places = net.add("CumSum", ones, net.constant(2, np.int64), exclusive=1)
+    return net.add(
+        "Add", x, net.add("CumSum", places, net.constant(-1, np.int64), reverse=1)
+    ), WIDTH
+
+
 def flattened(net: Net, x: str) -> tuple[str, int]:
     """A dense layer of all pixels, as in VGG, made a picture again."""
     small = net.add("MaxPool", x, kernel_shape=[4, 4], strides=[4, 4])
@@ -327,6 +345,8 @@ LAYERS: dict[str, Layer] = {
     "every other": every_other,
     "channels in another order": bgr,
     "padded": padded,
+    "padded with a number": padded_with_a_number,
+    "places counted": places_counted,
     "strided": strided,
     "flattened": flattened,
     "flattened by shape": flattened_by_shape,
@@ -353,6 +373,7 @@ LAYERS: dict[str, Layer] = {
 # Opsets that have the operator, or a form of it.
 SINCE = {
     "max pool with a rest": 10,
+    "places counted": 11,
     "celu": 12,
     "hard-swish": 14,
     "layer norm": 17,

@@ -186,6 +186,16 @@ CASES: dict[str, tuple[onnx.ModelProto, str]] = {
         ),
         r"pads \(0, 0, 0, 0\) and output_padding \(1, 1\); the padding at the end has to be",
     ),
+    "windows in the batch": (
+        ending(
+            lambda net, x: net.conv(net.add("Reshape", "image", net.integers(4, 3, 6, 6)), 3, 3)
+        ),
+        r"is Conv: its input has 4 pictures, \(4, 3, 6, 6\); strop computes one at a time",
+    ),
+    "padding with -inf": (
+        ending(lambda net, x: net.add("Pad", x, net.integers(0, 1, 0, 0), net.constant(-np.inf))),
+        "is Pad: padding with -inf; strop pads with finite numbers",
+    ),
     "weights that are missing": (
         changed(lost_weights),
         "layer/0 is Conv: nothing in the file gives its input 1; export the model again",

@@ -218,6 +218,16 @@ def _reduced(reduce: Any) -> Compute:
     return compute
 
 
+def _accumulated(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    values, axis = inputs[0], int(inputs[1].item())
+    if attributes.get("reverse", 0):
+        return np.flip(
+            _accumulated([np.flip(values, axis), inputs[1]], {**attributes, "reverse": 0}), axis
+        )
+    found = np.cumsum(values, axis, dtype=values.dtype)
+    return found - values if attributes.get("exclusive", 0) else found
+
+
 def _plain(function: Callable[..., Any]) -> Compute:
     """Of a function of the inputs alone, which keeps the first one's type."""
 
@@ -276,6 +286,7 @@ FOLDS: dict[str, Compute] = {
     "Sqrt": _plain(np.sqrt),
     "Reciprocal": _plain(np.reciprocal),
     "Exp": _plain(np.exp),
+    "CumSum": _accumulated,
     "ReduceProd": _reduced(np.prod),
     "ReduceSum": _reduced(np.sum),
     "ReduceMean": _reduced(np.mean),

@@ -180,16 +180,14 @@ def read_gather(reading: Reading, node: Node) -> None:
 
 
 def read_pad(reading: Reading, node: Node) -> None:
-    """Read Pad by a constant amount, with 0, or reflecting."""
+    """Read Pad by a constant amount, with a constant number, or reflecting."""
     value = reading.value(node)
     rank = len(value.shape)
     amounts = _amounts(reading, node, rank)
     mode = node.attributes.get("mode", "constant")
-    filled = reading.constant(node, 2)
-    number = node.attributes.get("value", 0.0) if filled is None else float(filled.item())
-    if mode not in ("constant", "reflect") or (mode == "constant" and number):
-        found = f"mode {mode}" + (f" with {number:g}" if mode == "constant" else "")
-        raise reading.refusal(node, found, "strop reads padding with 0 and reflecting")
+    if mode not in ("constant", "reflect"):
+        raise reading.refusal(node, f"mode {mode}", "strop reads constant and reflect")
+    number = _padded_with(reading, node) if mode == "constant" else 0.0
     before, after = amounts[:rank], amounts[rank:]
     if min(amounts) < 0:
         cut = [
@@ -201,13 +199,26 @@ def read_pad(reading: Reading, node: Node) -> None:
     shape = tuple(side + sum(pad) for side, pad in zip(value.shape, pads, strict=True))
     if shape != value.shape:
         stored = np.array([pads[axis] for axis in value.order], np.int32)
-        reflects = mode == "reflect"
-        options = schema.MirrorPadOptionsT() if reflects else schema.PadOptionsT()
-        kind = "MIRROR_PAD" if reflects else "PAD"
         inputs = [value.tensor, reading.number(node, stored)]
+        kind, options = "PAD", schema.PadOptionsT()
+        if mode == "reflect":
+            kind, options = "MIRROR_PAD", schema.MirrorPadOptionsT()
+        elif number:
+            kind, options = "PADV2", schema.PadV2OptionsT()
+            inputs.append(reading.number(node, np.array(number)))
         tensor = reading.add(node, kind, inputs, in_order(shape, value.order), options)
-        value = replace(value, shape=shape, tensor=tensor)
+        is_positive = value.is_positive and number >= 0
+        value = replace(value, shape=shape, tensor=tensor, is_positive=is_positive)
     reading.put(node, value)
+
+
+def _padded_with(reading: Reading, node: Node) -> float:
+    """What a Pad puts around."""
+    filled = reading.constant(node, 2)
+    number = node.attributes.get("value", 0.0) if filled is None else filled.item()
+    if not np.isfinite(number):
+        raise reading.refusal(node, f"padding with {number}", "strop pads with finite numbers")
+    return float(number)
 
 
 def _amounts(reading: Reading, node: Node, rank: int) -> list[int]:

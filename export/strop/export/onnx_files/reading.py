@@ -188,9 +188,15 @@ class Reading:
         """An input of four dimensions, stored as NHWC.
 
         Raises:
-            SourceError: It has another number of dimensions.
+            SourceError: It has another number of dimensions, or several pictures.
         """
         value = self.value(node, place)
+        if len(value.shape) == len(NHWC) and value.shape[0] != 1:
+            raise self.refusal(
+                node,
+                f"its input has {value.shape[0]} pictures, {value.shape}",
+                "strop computes one at a time: leave windows beside each other, not in the batch",
+            )
         if len(value.shape) != len(NHWC):
             raise self.refusal(
                 node,
