@@ -40,6 +40,7 @@ ROWS = {
     "classify.vector_index INDEX_FACTS": "index of vectors",
     "commands.evaluate.table FORMAT_VERSION": "evaluate --json",
     "commands.evaluate.masks FORMAT_VERSION": "evaluate --json, of maps",
+    "commands.evaluate.boxes FORMAT_VERSION": "evaluate --json, of boxes",
     "commands.doctor FORMAT_VERSION": "doctor --json",
     "commands.consumers FORMAT_VERSION": "consumers --json",
     "commands.transcode FORMAT_VERSION": "transcode --json",

@@ -14,6 +14,7 @@ from strop.runtime.classify.evaluate import Evaluation, evaluate_outputs
 from strop.runtime.classify.output_truth import known_images, require_any_truth, truth_of
 from strop.runtime.classify.truth import evenly
 from strop.runtime.commands.evaluate import table as report
+from strop.runtime.commands.evaluate.boxes import evaluate_boxes, gives_boxes
 from strop.runtime.commands.evaluate.masks import evaluate_masks, gives_map
 from strop.runtime.commands.evaluate.on_board import (
     EVALUATE,
@@ -60,7 +61,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="[NAME=]FILE",
         help="CSV with what is true of each image: its path below the folder, then a column per"
         " label (1 or 0), or per number of a regression; the first line names the columns. Of"
-        " several outputs one for each, by name",
+        " several outputs one for each, by name. Of a detector a COCO file (.json), or a folder"
+        " with a VOC file (.xml) for each image",
     )
     parser.add_argument(
         "--masks",
@@ -90,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
     for path in filter(None, (options.artifact, options.against)):
         note_manifest(path)
     opening = opening_from_flags(options)
+    if gives_boxes(opening):
+        return evaluate_boxes(options)
     # On a board nothing but a board may have an engine.
     if options.masks is not None or (options.target is None and gives_map(opening)):
         return evaluate_masks(options)
