@@ -32,6 +32,7 @@ from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.artifact.golden import read_golden
 from strop.runtime.classify.result import ClassAnswer, LabelsAnswer, NumbersAnswer, VectorAnswer
+from strop.runtime.classify.vector_index import read_index
 from strop.runtime.errors import ContractError, ImageError, SourceError
 
 LOOK = ("bright", "wide")
@@ -217,6 +218,31 @@ def test_the_vectors_of_one_output_are_written(
         assert main([*words, "--vectors", f"{name}={tmp_path / 'no.npy'}"]) == 2
         assert f"no output {name} gives vectors" in capsys.readouterr().err
     assert not (tmp_path / "no.npy").exists()
+
+
+def test_search_and_compare_take_the_vectors_of_one_output(
+    bundle: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tflite = str(files(bundle)[1])
+    first, second, *_ = images = [str(path) for path in sorted(photos.glob("images/c1/*.png"))]
+    index = tmp_path / "index.npz"
+    assert main(["run", tflite, *images, "--vectors", str(index)]) == 0
+    assert read_index(index).facts.output == "map"
+    capsys.readouterr()
+    for chosen in ([], ["--output", "map"]):
+        assert main(["search", tflite, str(index), first, "--top", "1", *chosen, "--json"]) == 0
+        told = capsys.readouterr()
+        ((best,),) = [each["matches"] for each in json.loads(told.out)]
+        assert best["image"] == first
+        assert "another" not in told.err
+    assert main(["compare", tflite, first, second, "--output", "map", "--json"]) == 0
+    with strop.runtime.open(tflite) as classifier:
+        vectors = [classifier.answer(path).outputs["map"] for path in (first, second)]
+    one, other = (each.vector for each in vectors if isinstance(each, VectorAnswer))
+    assert json.loads(capsys.readouterr().out)["cosine"] == pytest.approx(one @ other)
+    for name, said in (("kind", "needed is a vector"), ("no", "has no output no; its outputs are")):
+        assert main(["compare", tflite, first, second, "--output", name]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_evaluate_says_the_figures_of_each_output(

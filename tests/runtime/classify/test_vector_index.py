@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from strop.runtime.classify.vector_index import (
+    INDEX_FACTS,
     IndexFacts,
     VectorIndex,
     cosine_of,
@@ -17,6 +20,7 @@ from strop.runtime.classify.vector_index import (
     write_vectors,
 )
 from strop.runtime.errors import ImageError, OutputError
+from strop.runtime.records.npz_arrays import with_facts
 
 
 def drawn(images: int = 7) -> VectorIndex:
@@ -36,6 +40,15 @@ def test_an_index_reads_back_unchanged(tmp_path: Path) -> None:
     assert np.array_equal(np.load(tmp_path / "v.npy", allow_pickle=False), index.vectors)
     with pytest.raises(OutputError, match=r"v\.txt: vectors are written to \.npz"):
         write_vectors(index, tmp_path / "v.txt")
+
+
+def test_an_index_of_version_1_is_of_an_only_output(tmp_path: Path) -> None:
+    index = drawn()
+    facts = json.loads(INDEX_FACTS.dumps(replace(index.facts, output="face")))
+    assert facts.pop("output") == "face"
+    text = json.dumps({**facts, "format_version": 1})
+    (tmp_path / "i.npz").write_bytes(with_facts(text, {"vectors": index.vectors}))
+    assert read_index(tmp_path / "i.npz").facts == index.facts
 
 
 def test_the_nearest_image_comes_first() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.errors import ImageError, OutputError
 from strop.runtime.records.npz_arrays import UNREADABLE, read_with_facts, with_facts
-from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.record_format import RecordFormat, adding
 from strop.runtime.records.user_files import read_file, write_whole_bytes
 
 ARRAY_SUFFIX, INDEX_SUFFIX = ".npy", ".npz"
@@ -34,12 +34,15 @@ class IndexFacts:
         sha256: Of the artifact that made the vectors, hex.
         source_sha256: Of the model that the artifact was made from, as its contract has it.
         images: Paths of the images, in the order of the vectors.
+        output: Which of the artifact's outputs gave them; "" of an only one, and of indexes of
+            version 1.
     """
 
     strop_version: str
     sha256: str
     source_sha256: str
     images: tuple[str, ...]
+    output: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,9 +71,14 @@ class Match:
     cosine: float
 
 
-# History: 1, the first.
+# History: 1, the first; 2 says which output of several it is of.
 INDEX_FACTS = RecordFormat(
-    IndexFacts, writer="strop run --vectors", version=1, error=ImageError, remedy=AGAIN
+    IndexFacts,
+    writer="strop run --vectors",
+    version=2,
+    upgrades={1: adding(output="")},
+    error=ImageError,
+    remedy=AGAIN,
 )
 
 

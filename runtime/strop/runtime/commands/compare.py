@@ -8,11 +8,7 @@ from typing import Any
 
 from strop import console
 from strop.runtime.classify.vector_index import cosine_of
-from strop.runtime.commands.flags.contract import (
-    add_contract_flags,
-    add_engine_flags,
-)
-from strop.runtime.commands.vector_artifact import opened_for_vectors
+from strop.runtime.commands.vector_artifact import add_vector_flags, opened_for_vectors
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -28,8 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("first", type=Path, metavar="IMAGE")
     parser.add_argument("second", type=Path, metavar="IMAGE")
     parser.add_argument("--json", action="store_true", help="a record on stdout, not a line")
-    add_engine_flags(parser)
-    add_contract_flags(parser)
+    add_vector_flags(parser)
     parser.set_defaults(run=run)
 
 
@@ -37,10 +32,10 @@ def run(options: argparse.Namespace) -> int:
     """Print the cosine.
 
     Raises:
-        StropError: As `strop.runtime.open` and `Classifier.vector`; the artifact gives none.
+        StropError: As `strop.runtime.open` and `Classifier.answer`; the artifact gives none.
     """
-    with opened_for_vectors(options, "compare", {}) as classifier:
-        vectors = [classifier.vector(path).tolist() for path in (options.first, options.second)]
+    with opened_for_vectors(options, "compare", {}) as opened:
+        vectors = [opened.vector(path) for path in (options.first, options.second)]
     cosine = cosine_of(*vectors)
     if options.json:
         images = [str(options.first), str(options.second)]

@@ -9,14 +9,13 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.vector_index import IndexFacts, matches, read_index
-from strop.runtime.commands.flags.contract import (
-    add_contract_flags,
-    add_engine_flags,
-)
 from strop.runtime.commands.flags.numbers import positive
-from strop.runtime.commands.vector_artifact import opened_for_vectors
+from strop.runtime.commands.vector_artifact import (
+    VectorArtifact,
+    add_vector_flags,
+    opened_for_vectors,
+)
 
 DEFAULT_TOP = 5
 
@@ -40,8 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help=f"images per photo (default: {DEFAULT_TOP})",
     )
     parser.add_argument("--json", action="store_true", help="a record on stdout, not a table")
-    add_engine_flags(parser)
-    add_contract_flags(parser)
+    add_vector_flags(parser)
     parser.set_defaults(run=run)
 
 
@@ -49,20 +47,20 @@ def run(options: argparse.Namespace) -> int:
     """Print what is found for each photo.
 
     Raises:
-        StropError: As `strop.runtime.open`, `read_index` and `Classifier.vector`; the artifact
+        StropError: As `strop.runtime.open`, `read_index` and `Classifier.answer`; the artifact
             gives no vectors.
     """
     index = read_index(options.index)
     echoed = {"index": f"{options.index}, {len(index.vectors)} images"}
-    with opened_for_vectors(options, "search", echoed) as classifier:
-        if not _is_of_same_model(index.facts, classifier, options.artifact):
+    with opened_for_vectors(options, "search", echoed) as opened:
+        other = _other(index.facts, opened, options.artifact)
+        if other:
             console.note(
-                f"{options.index}: is of another model than {options.artifact}, so that the cosines"
-                " mean nothing; write it again with this one"
+                f"{options.index}: is of another {other}, so that the cosines mean nothing; write"
+                " it again with this one"
             )
         found = [
-            (path, matches(index, classifier.vector(path).tolist(), top=options.top))
-            for path in options.images
+            (path, matches(index, opened.vector(path), top=options.top)) for path in options.images
         ]
     if options.json:
         console.json(
@@ -76,6 +74,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _is_of_same_model(facts: IndexFacts, classifier: Classifier, artifact: Path) -> bool:
-    source = classifier.contract.source_sha256
-    return facts.sha256 == sha256_file(artifact) or (source != "" and source == facts.source_sha256)
+def _other(facts: IndexFacts, opened: VectorArtifact, artifact: Path) -> str:
+    """Say what an index is of in place of what is asked; "" where it is the same."""
+    source = opened.classifier.contract.source_sha256
+    if facts.sha256 != sha256_file(artifact) and (not source or source != facts.source_sha256):
+        return f"model than {artifact}"
+    if facts.output and facts.output != opened.output:
+        return f"output, {facts.output}, than {opened.output or 'the only one'}"
+    return ""

@@ -45,6 +45,7 @@ class KeptVectors:
         output: Of these outputs; empty for the only one with vectors.
         images: Their paths, or numbers of frames.
         vectors: Of these.
+        outputs: Which output gave each of these; empty of an only one.
     """
 
     path: Path | None
@@ -52,6 +53,7 @@ class KeptVectors:
     output: str = ""
     images: list[str] = field(default_factory=list)
     vectors: list[tuple[float, ...]] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.path is not None:
@@ -87,6 +89,7 @@ class KeptVectors:
             )
         self.images.append(str(answer.source))
         self.vectors.extend(found.values())
+        self.outputs.extend(found)
 
     def write(self) -> None:
         """Write what was kept; nothing where there is none.
@@ -102,6 +105,7 @@ class KeptVectors:
             sha256=sha256_file(self.artifact),
             source_sha256="" if contract is None else contract.source_sha256,
             images=tuple(self.images),
+            output=self.outputs[0],
         )
         vectors = np.array(self.vectors, np.float32)
         write_vectors(VectorIndex(facts=facts, vectors=vectors), self.path)
