@@ -30,6 +30,7 @@ from strop.export.training.recipe import Recipe
 from strop.export.training.record import training_record
 from strop.export.training.state import LATEST, SETTINGS, Epoch, load, open_state
 from strop.export.training.targets import Table, Targets, read_targets, standardized
+from strop.export.zoo.architectures import architecture
 from strop.export.zoo.shipped import SHIPPED_CALIBRATION
 from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import ImageError, SourceError
@@ -212,7 +213,8 @@ def test_one_output_of_a_table_needs_no_name_and_no_subfolders(
     others = ("--validation-data", photos, "--validation-truth", tables / file)
     for more, counts in (((), (16, 2)), (others, (18, 36))):
         options = parsed(argv(flat, tmp_path / "m.keras", *words, *more))
-        images = images_of(options, replace(RECIPE, heads=heads_of(options)))
+        heads = heads_of(options, architecture(RECIPE.model))
+        images = images_of(options, replace(RECIPE, heads=heads))
         (targets,) = images.targets
         assert (targets.head, targets.names, images.labels) == ("scores", names, ())
         assert images.counts() == (counts[0],)
@@ -305,7 +307,10 @@ def test_a_spread_that_float32_cannot_tell_is_refused(photos: Path, tmp_path: Pa
         ("--task a=regress --task b=classify", "give --truth a=FILE"),
         ("--truth x.csv", "the task is classify, whose answers are the subfolders; leave it out"),
         ("--task regress --task b=classify", "--task regress: one of several; needed is a name"),
-        ("--task embed", "trained are classify, multilabel, regress, and --embedding N"),
+        (
+            "--task embed",
+            "trained are classify, multilabel, regress, segment, detect, landmarks, and --emb",
+        ),
         ("--task a=classify --task b=classify", "a and b: both classify, and the subfolders"),
         ("--task a=regress --task a=classify", "two outputs are called 'a'"),
         ("--task 1a=classify", "an output is called '1a'; needed are up to 64 letters"),

@@ -35,6 +35,7 @@ from strop.export.training.record import (
     training_record,
 )
 from strop.export.training.state import Epoch, save
+from strop.export.training.truths import Rows
 from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.export.zoo.torch_weights import MEAN, STD
 from strop.runtime.artifact.contract import Contract, ResizeRule
@@ -277,7 +278,7 @@ def test_an_epoch_draws_every_image_once_and_the_same_ones_each_time() -> None:
 
     def drawn(epoch: int, augment: Augment) -> list[np.ndarray]:
         recipe = replace(RECIPE, augment=augment)
-        batches = Batches(pixels, (answers,), recipe, epoch=epoch)
+        batches = Batches(pixels, (Rows(values=answers),), recipe, epoch=epoch)
         return [batches[i][0] for i in range(len(batches))]
 
     plain = np.concatenate(drawn(0, Augment.NONE))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from strop.export.commands.of_outputs import task_named
-from strop.export.training.heads import CLASSES_ALONE, SCORES, TRAINED_TASKS, Head
+from strop.export.training.heads import SCORES, TRAINED_TASKS, Head
 from strop.export.training.targets import Table, read_targets
+from strop.export.zoo.architectures import Architecture
 from strop.runtime.artifact.contract import Task
 from strop.runtime.commands.flags.of_output import OfOutput, by_output, of_output
 from strop.runtime.errors import SourceError
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from strop.export.training.recipe import Recipe
 
 T = TypeVar("T")
+TABLE = "a table"
+ANSWERS = {
+    Task.SEGMENT: "a folder of masks",
+    Task.DETECT: "a COCO .json or a folder of VOC .xml",
+}
 TASKS = ", ".join(task.value for task in TRAINED_TASKS)
 
 
@@ -31,8 +37,8 @@ def add_head_flags(group: argparse._ArgumentGroup) -> None:
         type=of_output(task_named),
         action="append",
         metavar="[NAME=]TASK",
-        help=f"what the network gives: {TASKS} (default classify); several times, each with a name,"
-        " for several outputs",
+        help=f"what the network gives: {TASKS} (default: what the network is for, such as"
+        " classify); several times, each with a name, for several outputs",
     )
     group.add_argument(
         "--truth",
@@ -40,7 +46,9 @@ def add_head_flags(group: argparse._ArgumentGroup) -> None:
         action="append",
         metavar="[NAME=]FILE",
         help="CSV with the answers of a multilabel or regress output, as strop evaluate takes it:"
-        " each image's path below the folder, then one column per label (1 or 0) or number",
+        " each image's path below the folder, then one column per label (1 or 0) or number; of"
+        " landmarks two columns per point, NAME_x and NAME_y, in pixels; of detect a COCO .json"
+        " or a folder of VOC .xml; of segment a folder of masks",
     )
     group.add_argument(
         "--validation-truth",
@@ -58,8 +66,8 @@ def add_head_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def heads_of(options: argparse.Namespace) -> tuple[Head, ...]:
-    """Make the network's outputs of --task and --loss-weight.
+def heads_of(options: argparse.Namespace, member: Architecture) -> tuple[Head, ...]:
+    """Make the network's outputs of --task and --loss-weight, or what a network is for.
 
     Raises:
         SourceError: A name, a task or a weight cannot be used.
@@ -72,7 +80,7 @@ def heads_of(options: argparse.Namespace) -> tuple[Head, ...]:
                 f" NAME={each.value.value}"
             )
     heads = tuple(Head(name=each.output or SCORES, task=each.value) for each in given)
-    heads = heads or CLASSES_ALONE
+    heads = heads or (Head(task=member.task),)
     weights = _of_heads("--loss-weight", options.loss_weight, heads)
     return tuple(
         replace(head, loss_weight=weights.get(head.name, head.loss_weight)) for head in heads
@@ -89,9 +97,11 @@ def images_of(options: argparse.Namespace, recipe: Recipe) -> Images:
     tables = _tables(options, recipe.heads)  # what lacks shall not wait for TensorFlow
 
     from strop.export.training.images import find_images, find_images_without_classes
+    from strop.export.training.picture_truth import with_pictures
+    from strop.export.training.points import read_points
 
     if all(head.is_of_table for head in recipe.heads):
-        if options.labels is not None:
+        if options.labels is not None and not recipe.heads[0].is_whole_network:
             raise SourceError(
                 f"--labels {options.labels}: no output classifies, and labels of a table are its"
                 " columns' names; leave it out"
@@ -113,15 +123,25 @@ def images_of(options: argparse.Namespace, recipe: Recipe) -> Images:
     training = tuple(image.path for image in images.training)
     validation = tuple(image.path for image in images.validation)
     tested = options.validation_data or options.folder
-    targets = tuple(
-        read_targets(
+    pairs = [
+        (
             head,
             Table(path=one, folder=options.folder, images=training),
             Table(path=other, folder=tested, images=validation),
         )
         for head, one, other in tables
+    ]
+    if recipe.heads[0].is_whole_network:
+        return with_pictures(images, *pairs[0], labels=options.labels)
+    return replace(
+        images,
+        targets=tuple(
+            read_points(*pair, recipe.contract())
+            if pair[0].task is Task.LANDMARKS
+            else read_targets(*pair)
+            for pair in pairs
+        ),
     )
-    return replace(images, targets=targets)
 
 
 def _tables(
@@ -151,8 +171,8 @@ def _of_tables(
         if head.is_of_table and head.name not in found:
             name = "" if len(heads) == 1 else f"{head.name}="
             raise SourceError(
-                f"{head.name}: the task is {head.task.value}, whose answers are in a table; give"
-                f" {flag} {name}FILE"
+                f"{head.name}: the task is {head.task.value}, whose answers are in"
+                f" {ANSWERS.get(head.task, TABLE)}; give {flag} {name}FILE"
             )
         if not head.is_of_table and head.name in found:
             raise SourceError(

@@ -15,7 +15,7 @@ from strop.export.commands.training_words import epoch_in_words, heads_in_words,
 from strop.export.training.recipe import Augment, Recipe
 from strop.export.zoo.architectures import architecture
 from strop.export.zoo.spec import RANDOM
-from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
 from strop.runtime.commands.flags.numbers import count, positive
 from strop.runtime.errors import OutputError, SourceError
 from strop.runtime.records.user_files import require_writable
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_SHARE = 0.1
 DEFAULT_MARGIN = 0.2
 FINE_TUNING_RATE = 0.01
+# What lies outside of a crop cannot be found.
+PLACES = (Task.SEGMENT, Task.DETECT, Task.LANDMARKS)
 EPILOG = """\
 examples:
   strop train photos/ --model mobilenet_v2 --alpha 0.35 --size 96 -o mine.keras
@@ -34,6 +36,10 @@ examples:
   strop train photos/ --model mobilenet_v2 --task regress --truth ages.csv -o ages.keras
   strop train photos/ --model mobilenet_v2 --task who=classify --task age=regress \\
     --truth age=ages.csv -o both.keras
+  strop train images/ --model deeplab_v3_plus_mobilenet_v2 --truth masks/ --labels labels.txt \\
+    -o map.keras
+  strop train images/ --model ssdlite_mobilenet_v2 --truth boxes.json -o boxes.keras
+  strop train faces/ --model mobilenet_v2 --task landmarks --truth points.csv -o points.keras
   strop export mine.keras --calibration-data photos/
 """
 
@@ -44,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "train",
         help="train a model of the zoo on labelled images",
         description="Train a network of the zoo on a folder with one subfolder per class, or with"
-        "\ntables of labels and numbers, from random or given weights, with new outputs at its end."
+        "\ntables of labels, numbers and points, masks or boxes, from random or given weights."
         "\nAn interrupted training continues when the same command is given again.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -75,7 +81,7 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         metavar="W",
         help="to start with: random (default), imagenet (Keras downloads them), a .keras or .h5"
         " file of a model, or a .pth or .safetensors of torchvision or timm; the last layer is"
-        " replaced",
+        " replaced, and a network for maps or boxes takes the backbone",
     )
     group.add_argument(
         "--frozen-epochs",
@@ -118,7 +124,6 @@ def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
         ("epochs", positive, "times that every image is learned from"),
         ("batch_size", positive, "images per step"),
         ("weight_decay", float, "of the kernels of convolutions and dense layers"),
-        ("dropout", float, "share of the features that is dropped in front of the outputs"),
         ("label_smoothing", float, "share of each label that is spread over all classes"),
         ("seed", int, "of the weights, the order of the images and their augmentation"),
     ):
@@ -129,6 +134,13 @@ def _add_recipe_flags(group: argparse._ArgumentGroup) -> None:
             metavar="F" if read is float else "N",
             help=f"{about} (default %(default)s)",
         )
+    group.add_argument(
+        "--dropout",
+        type=float,
+        metavar="F",
+        help="share of the features that is dropped in front of the outputs (default"
+        f" {defaults.dropout:g}, of maps and boxes 0)",
+    )
     group.add_argument(
         "--learning-rate",
         type=float,
@@ -239,6 +251,10 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         raise SourceError(
             f"--validation-share is {options.validation_share:g}; needed is above 0, below 1"
         )
+    heads = heads_of(options, member)
+    is_whole = heads[0].is_whole_network
+    dropout = 0.0 if is_whole else Recipe(model="").dropout
+    resize = ResizeRule.STRETCH if heads[0].task in PLACES else ResizeRule.CROP
     return Recipe(
         model=options.model,
         alpha=1.0 if options.alpha is None else options.alpha,
@@ -250,14 +266,14 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         learning_rate=rate if options.learning_rate is None else options.learning_rate,
         clip_norm=options.clip_norm,
         weight_decay=options.weight_decay,
-        dropout=options.dropout,
+        dropout=dropout if options.dropout is None else options.dropout,
         label_smoothing=options.label_smoothing,
-        heads=heads_of(options),
+        heads=heads,
         embedding=options.embedding,
         margin=_margin(options),
         augment=options.augment,
         seed=options.seed,
-        resize=options.resize or ResizeRule.CROP,
+        resize=options.resize or resize,
         crop_fraction=CROP_FRACTION if options.crop_fraction is None else options.crop_fraction,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from strop.export.training.recipe import Recipe
+from strop.export.training.recipe import NUMBERS, Recipe
 from strop.export.training.record import TrainedOutput, TrainingRecord
 from strop.runtime.artifact.contract import Task
 
@@ -16,11 +16,16 @@ FIGURES = {
     Task.CLASSIFY: "accuracy",
     Task.MULTILABEL: "labels right",
     Task.REGRESS: "error in spreads",
+    Task.SEGMENT: "mean IoU",
+    Task.LANDMARKS: "error in spreads",
+    Task.DETECT: "loss",
 }
 RESULTS = {
     Task.CLASSIFY: "class right",
     Task.MULTILABEL: "labels right",
     Task.EMBED: "nearest to its class",
+    Task.SEGMENT: "mean IoU",
+    Task.DETECT: "loss",
 }
 
 
@@ -28,6 +33,9 @@ def heads_in_words(recipe: Recipe, images: Images) -> str:
     """List the outputs with their tasks, widths and weights."""
     if recipe.embedding is not None:
         return f"a vector of {recipe.embedding} numbers, by {len(images.labels)} classes"
+    if recipe.heads[0].is_whole_network:
+        found = images.boxes or images.masks
+        return f"{recipe.heads[0].task.value} ({0 if found is None else len(found.labels)} classes)"
     widths = {targets.head: len(targets.names) for targets in images.targets}
     return ", ".join(
         f"{head.name}={head.task.value} ({widths.get(head.name, len(images.labels))})"
@@ -59,9 +67,10 @@ def result_in_words(record: TrainingRecord) -> str:
 
 
 def _result(output: TrainedOutput) -> str:
-    if output.task is not Task.REGRESS:
+    if output.task not in NUMBERS:
         return f"{output.validation:.4f} {RESULTS[output.task]}"
     each = ", ".join(
         f"{name} {error:.3g}" for name, error in zip(output.labels, output.errors, strict=True)
     )
-    return f"mean error {output.validation:.4f} spreads ({each})"
+    shares = " in shares of the image" if output.task is Task.LANDMARKS else ""
+    return f"mean error {output.validation:.4f} spreads ({each}{shares})"

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from strop.export.training.answers import truths_of
 from strop.export.training.batches import Batches
 from strop.export.training.heads import error_of
 from strop.export.training.images import Images, Progress, decode
@@ -20,12 +21,13 @@ from strop.export.training.network import (
     give_units,
     set_frozen,
 )
-from strop.export.training.objective import answers_of, widths_of
+from strop.export.training.objective import widths_of
 from strop.export.training.outputs import of_numbers, trained_outputs
 from strop.export.training.recipe import Recipe, batch_norm_momentum
 from strop.export.training.record import (
     TRAINING_RECORD,
     TrainingRecord,
+    detection_path,
     record_path,
 )
 from strop.export.training.run import Run, assign
@@ -41,8 +43,10 @@ from strop.export.training.state import (
     open_state,
     save,
 )
+from strop.export.zoo.ssd import ssd_detection
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import Task
+from strop.runtime.detect.detection_file import DETECTION
 from strop.runtime.errors import OutputError, StropError
 from strop.runtime.records.folder_lock import alone
 from strop.runtime.records.version import installed_version
@@ -65,8 +69,9 @@ def train(
 ) -> TrainingRecord:
     """Train, and write the weights of the epoch that is best on the validation images.
 
-    That is the one with the highest accuracy; of other tasks, with the fewest wrong labels or the
-    smallest mean error; of several heads, with the lowest sum of these, each times its weight.
+    That is the one with the highest accuracy; of other tasks, with the fewest wrong labels, the
+    smallest mean error, the highest mean IoU or the lowest loss; of several heads, with the lowest
+    sum of these, each times its weight.
 
     After each epoch the state is kept in `state_folder(output)`; called again with the same
     arguments it goes on behind the last one, and ends with the weights of a training that was
@@ -75,7 +80,8 @@ def train(
     Args:
         recipe: How.
         images: On what.
-        output: The .keras file; beside it comes NAME.training.json.
+        output: The .keras file; beside it comes NAME.training.json, and of a detector
+            NAME.detection.json.
         force: Whether to start again, and to overwrite.
         on_epoch: Called with each epoch's number, from 1, and the epoch; also for those done
             before.
@@ -116,12 +122,7 @@ def _train(
     open_state(folder, recipe, fingerprint)
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    contract = Contract(
-        height=recipe.size,
-        width=recipe.size,
-        resize=recipe.resize,
-        crop_fraction=recipe.crop_fraction,
-    )
+    contract = recipe.contract()
     pixels = decode(images.training, contract, folder / TRAINING_PIXELS, progress)
     tested = decode(images.validation, contract, folder / VALIDATION_PIXELS, progress)
     steps = max(1, len(images.training) // recipe.batch_size)
@@ -131,12 +132,12 @@ def _train(
         batch_norm_momentum=batch_norm_momentum(steps),
     )
     run = Run(model, recipe, steps=steps)
-    answers, true = answers_of(recipe, images)
+    truths, true = truths_of(recipe, images, contract, folder, progress)
     history = list(run.restore(folder / LATEST))
     for number, epoch in enumerate(history, start=1):
         on_epoch(number, epoch)
     for number in range(len(history), recipe.epochs):
-        batches = Batches(pixels, answers, recipe, epoch=number)
+        batches = Batches(pixels, truths, recipe, epoch=number)
         epoch = run.epoch(number, batches, (tested, true), verbose=verbose)
         errors = [_error(recipe, each) for each in history]
         history.append(epoch)
@@ -165,6 +166,8 @@ def _train(
         epochs=tuple(history),
         seconds=time.monotonic() - began,
     )
+    if recipe.heads[0].task is Task.DETECT:
+        DETECTION.write(ssd_detection(recipe.size), detection_path(output))
     TRAINING_RECORD.write(record, record_path(output))
     shutil.rmtree(folder)
     return record

@@ -13,7 +13,13 @@ from strop.runtime.errors import SourceError
 
 SCORES = "scores"  # the output of a network that has one, where it is given no name
 VECTOR_OUTPUT = "unit_vector"  # that of an embedding
-TRAINED_TASKS = (Task.CLASSIFY, Task.MULTILABEL, Task.REGRESS)
+TRAINED_TASKS = (
+    *(Task.CLASSIFY, Task.MULTILABEL, Task.REGRESS),
+    *(Task.SEGMENT, Task.DETECT, Task.LANDMARKS),
+)
+# Given by networks of their own, whose only task it is.
+WHOLE_NETWORKS = (Task.SEGMENT, Task.DETECT)
+LOWER_IS_BETTER = (Task.REGRESS, Task.DETECT, Task.LANDMARKS)
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 # Other layers of the network have these names.
 TAKEN = frozenset({"image", "rescaling", "backbone", "dropout", "vector", VECTOR_OUTPUT})
@@ -25,7 +31,7 @@ class Head:
 
     Attributes:
         name: Of the output, and of the dense layer that gives it.
-        task: CLASSIFY, MULTILABEL or REGRESS.
+        task: One of TRAINED_TASKS.
         loss_weight: What its loss is multiplied by in the sum of all, above 0.
 
     Raises:
@@ -54,8 +60,13 @@ class Head:
 
     @property
     def is_of_table(self) -> bool:
-        """Whether its answers come from a table; those of classes come from subfolders."""
+        """Whether its answers come from a file; those of classes come from subfolders."""
         return self.task is not Task.CLASSIFY
+
+    @property
+    def is_whole_network(self) -> bool:
+        """Whether a network of its own gives it, without another output."""
+        return self.task in WHOLE_NETWORKS
 
 
 CLASSES_ALONE = (Head(),)
@@ -68,6 +79,12 @@ def check_heads(heads: Sequence[Head]) -> None:
     twice = [name for name, count in Counter(head.name for head in heads).items() if count > 1]
     if twice:
         raise SourceError(f"two outputs are called {twice[0]!r}; give each a name of its own")
+    alone = [head for head in heads if head.is_whole_network]
+    if alone and len(heads) > 1:
+        raise SourceError(
+            f"{alone[0].name}: {alone[0].task.value} is learned by a network of its own; leave out"
+            " the other outputs"
+        )
     of_classes = [head.name for head in heads if not head.is_of_table]
     if len(of_classes) > 1:
         raise SourceError(
@@ -81,6 +98,6 @@ def error_of(head: Head, figure: float) -> float:
 
     Args:
         head: Whose figure it is.
-        figure: Share of right answers; of a REGRESS head the mean error in spreads.
+        figure: As `figures_of` of objective.py has it.
     """
-    return figure if head.task is Task.REGRESS else 1 - figure
+    return figure if head.task in LOWER_IS_BETTER else 1 - figure

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from strop.export.training.boxes import BoxLists
+from strop.export.training.masks import MaskFiles
 from strop.export.training.targets import Targets
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ImageError, OutputError, SourceError
@@ -37,12 +39,16 @@ class Images:
         training: What is learned from.
         validation: What is never learned from; it chooses the best epoch.
         targets: For the heads that take labels or numbers from a table.
+        masks: For a network that gives maps of classes.
+        boxes: For a detector.
     """
 
     labels: tuple[str, ...]
     training: tuple[LabelledImage, ...]
     validation: tuple[LabelledImage, ...]
     targets: tuple[Targets, ...] = ()
+    masks: MaskFiles | None = None
+    boxes: BoxLists | None = None
 
     def counts(self) -> tuple[int, ...]:
         """Training images of each class; of all images where classes are not learned."""
@@ -59,6 +65,10 @@ class Images:
             digest.update(repr(about).encode())
         for targets in self.targets:
             digest.update(repr(targets).encode())
+        if self.masks is not None:
+            digest.update(self.masks.fingerprint())
+        if self.boxes is not None:
+            digest.update(self.boxes.fingerprint())
         return digest.hexdigest()
 
 
@@ -172,9 +182,24 @@ def decode(
         SourceError: The file that is there has another size.
     """
     shape = (len(images), contract.height, contract.width, contract.channels)
+    decoded = pixels_in_order((image.path for image in images), contract)
+    return kept(path, shape, progress(decoded, len(images), "decode"))
+
+
+def kept(path: Path, shape: tuple[int, ...], arrays: Iterable[Bytes]) -> Bytes:
+    """Write arrays of bytes into a file that is read as memory, unless it is there already.
+
+    Args:
+        path: Of the file; written whole or not at all.
+        shape: Of all of them together.
+        arrays: One after the other.
+
+    Raises:
+        OutputError: There is no room for the file.
+        SourceError: The file that is there has another size.
+    """
     if not path.exists():
-        decoded = pixels_in_order((image.path for image in images), contract)
-        _write_pixels(path, progress(decoded, len(images), "decode"), shape)
+        _write_pixels(path, arrays, shape)
     if path.stat().st_size != math.prod(shape):
         raise SourceError(f"{path}: not these images; give --force to begin anew")
     return np.memmap(path, np.uint8, "r", shape=shape)

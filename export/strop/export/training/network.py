@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,13 +13,21 @@ from strop.export.source.headless import headless
 from strop.export.training.heads import SCORES, VECTOR_OUTPUT
 from strop.export.training.recipe import Recipe
 from strop.export.training.targets import Targets
-from strop.export.zoo.build import open_model
+from strop.export.zoo.backbone_weights import take_backbone
+from strop.export.zoo.build import keras_model, open_model
+from strop.export.zoo.fresh_names import with_fresh_names
+from strop.export.zoo.spec import RANDOM
 from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 
 BACKBONE, VECTOR = "backbone", "vector"
 CHANNELS = 3
-ACTIVATIONS = {Task.CLASSIFY: "softmax", Task.MULTILABEL: "sigmoid", Task.REGRESS: "linear"}
+ACTIVATIONS = {
+    Task.CLASSIFY: "softmax",
+    Task.MULTILABEL: "sigmoid",
+    Task.REGRESS: "linear",
+    Task.LANDMARKS: "linear",
+}
 NORMALIZES = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
@@ -34,11 +43,14 @@ def build_network(recipe: Recipe, *, widths: Sequence[int], batch_norm_momentum:
     Returns:
         A keras.Model, not compiled, with the heads' names and order. Classes and labels have
         probabilities; numbers are standardized, see `give_units`. Of an embedding it gives the
-        cosines between an image's vector and each class.
+        cosines between an image's vector and each class. A network of its own for maps or boxes
+        gives what the zoo says.
 
     Raises:
         SourceError: No such member, or weights that cannot be had or do not fit.
     """
+    if recipe.heads[0].is_whole_network:
+        return _with_momentum(_whole_network(recipe, *widths), batch_norm_momentum)
     shape = (recipe.size, recipe.size, CHANNELS)
     original = open_model(recipe.original(), is_to_train=True)
     backbone = headless(original.model, where=recipe.weights, name=BACKBONE)
@@ -64,9 +76,22 @@ def build_network(recipe: Recipe, *, widths: Sequence[int], batch_norm_momentum:
     else:
         outputs = [_cosines(features, recipe.embedding, *widths)]
     model = keras.Model(image, _of_one(outputs), name=recipe.model)
+    return _with_momentum(model, batch_norm_momentum)
+
+
+def _whole_network(recipe: Recipe, classes: int) -> Any:
+    given = recipe.original()
+    spec = replace(given, classes=classes, weights=RANDOM)
+    model = with_fresh_names(lambda: keras_model(spec))
+    if given.weights_file is not None:
+        take_backbone(model, given.weights_file)
+    return model
+
+
+def _with_momentum(model: Any, momentum: float) -> Any:
     for layer in _every_layer(model):
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = batch_norm_momentum
+            layer.momentum = momentum
     return model
 
 
@@ -110,7 +135,9 @@ def for_inference(model: Any, recipe: Recipe) -> Any:
 
 def set_frozen(model: Any, *, is_frozen: bool) -> None:
     """Choose whether only the heads of a `build_network` are trained."""
-    model.get_layer(BACKBONE).trainable = not is_frozen
+    for layer in model.layers:
+        if layer.name == BACKBONE:
+            layer.trainable = not is_frozen
 
 
 def kernels_without_decay(model: Any) -> list[Any]:

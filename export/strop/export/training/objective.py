@@ -1,23 +1,37 @@
-"""Says what a head's training makes small, and how good it is on the validation images."""
+"""Says what a head's training makes small, and what is true of the images."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from strop.export.training.batches import Answers
 from strop.export.training.heads import Head
 from strop.export.training.images import Images
 from strop.export.training.margin import CosineMarginLoss
+from strop.export.training.picture_losses import (
+    BoxLoss,
+    MinedCrossEntropy,
+    PixelCrossEntropy,
+    PointDistance,
+)
 from strop.export.training.recipe import Recipe
 from strop.export.training.targets import Targets, standardized
+from strop.export.training.truths import Points, Rows, Truth
 from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.class_map import UNSEEN
 
-METRICS = {Task.CLASSIFY: "accuracy", Task.MULTILABEL: "binary_accuracy", Task.REGRESS: "mae"}
-EVEN_ODDS = 0.5
+METRICS = {
+    Task.CLASSIFY: "accuracy",
+    Task.MULTILABEL: "binary_accuracy",
+    Task.REGRESS: "mae",
+    Task.SEGMENT: "mean_iou",
+    Task.LANDMARKS: "loss",
+    Task.DETECT: "loss",
+}
+"""Keras' names of the figures of a training's batches; a loss is no metric of its own."""
 
 
 class HalfSquaredError(keras.losses.Loss):  # type: ignore[misc]  # keras has no stubs
@@ -38,9 +52,41 @@ def loss_of(head: Head, recipe: Recipe) -> Any:
         return CosineMarginLoss(recipe.margin, recipe.label_smoothing)
     if head.task is Task.REGRESS:
         return HalfSquaredError(name="half_squared_error")
+    if head.task is Task.LANDMARKS:
+        return PointDistance(name="point_distance")
     if head.task is Task.MULTILABEL:
         return keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
     return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+
+
+def losses_of(recipe: Recipe) -> tuple[list[Any], list[float]]:
+    """Make the loss of each of a network's outputs, and what it counts in the sum."""
+    task = recipe.heads[0].task
+    if task is Task.DETECT:
+        losses = [BoxLoss(name="boxes"), MinedCrossEntropy(name="scores")]
+    elif task is Task.SEGMENT:
+        losses = [PixelCrossEntropy(name="pixel_cross_entropy")]
+    else:
+        losses = [loss_of(head, recipe) for head in recipe.heads]
+    heads = recipe.heads if len(recipe.heads) == len(losses) else recipe.heads * len(losses)
+    return losses, [head.loss_weight for head in heads]
+
+
+def metrics_of(recipe: Recipe, model: Any) -> list[list[Any]]:
+    """Make what Keras measures of each output over a training's batches."""
+    task = recipe.heads[0].task
+    if task is Task.SEGMENT:
+        found = keras.metrics.MeanIoU(
+            int(model.output.shape[-1]),
+            name=METRICS[task],
+            ignore_class=UNSEEN,
+            sparse_y_pred=False,
+        )
+        return [[found]]
+    names = [
+        METRICS[head.task] for head in recipe.heads for _ in model.outputs[:: len(recipe.heads)]
+    ]
+    return [[] if name == "loss" else [name] for name in names]
 
 
 def widths_of(recipe: Recipe, images: Images) -> tuple[int, ...]:
@@ -50,6 +96,10 @@ def widths_of(recipe: Recipe, images: Images) -> tuple[int, ...]:
 
 def names_of(head: Head, images: Images) -> tuple[str, ...]:
     """Return the labels of a head, or what its numbers are called."""
+    if head.task is Task.SEGMENT and images.masks is not None:
+        return images.masks.labels
+    if head.task is Task.DETECT and images.boxes is not None:
+        return images.boxes.labels
     targets = targets_of(head, images)
     return images.labels if targets is None else targets.names
 
@@ -59,49 +109,25 @@ def targets_of(head: Head, images: Images) -> Targets | None:
     return next((each for each in images.targets if each.head == head.name), None)
 
 
-def answers_of(recipe: Recipe, images: Images) -> tuple[list[Answers], list[Answers]]:
-    """Make what each head shall give, for the images of the training and of the validation.
+def rows_of(head: Head, images: Images) -> tuple[Truth, Truth]:
+    """Make what a head of numbers shall give, for the images of the training and of the validation.
 
-    Returns:
-        Per head float32 [N, width]: 1 for the class or the labels of an image and 0 for others, or
-        standardized numbers.
+    Those are 1 for the class or the labels of an image and 0 for others, or standardized numbers.
     """
-    pairs = [_answers(head, images) for head in recipe.heads]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-
-
-def _answers(head: Head, images: Images) -> tuple[Answers, Answers]:
     targets = targets_of(head, images)
     if targets is None:
         one_hot = np.eye(len(images.labels), dtype=np.float32)
         parts = (images.training, images.validation)
         classes = (np.array([image.class_index for image in part], np.intp) for part in parts)
-        training, validation = (one_hot[each] for each in classes)
+        training, validation = (Rows(values=one_hot[each]) for each in classes)
         return training, validation
+    return _of_table(head, targets, targets.training), _of_table(head, targets, targets.validation)
+
+
+def _of_table(head: Head, targets: Targets, rows: Sequence[Sequence[float]]) -> Truth:
+    if head.task is Task.LANDMARKS:
+        shares = np.asarray(rows, np.float64)
+        return Points(shares=shares, mean=targets.mean(), spread=targets.spread())
     if head.task is Task.REGRESS:
-        return standardized(targets, targets.training), standardized(targets, targets.validation)
-    return np.asarray(targets.training, np.float32), np.asarray(targets.validation, np.float32)
-
-
-def figure_of(head: Head, outputs: Answers, answers: Answers) -> float:
-    """Measure a head: the share of images, or of labels, that it has right, or its mean error.
-
-    Args:
-        head: Whose outputs these are.
-        outputs: Of the network, float32 [N, width].
-        answers: Of `answers_of`.
-
-    Returns:
-        Of a REGRESS head the mean distance, in spreads of the images that are learned from.
-    """
-    if head.task is Task.REGRESS:
-        return float(mean_errors(outputs, answers).mean())
-    if head.task is Task.MULTILABEL:
-        return float(np.mean((outputs >= EVEN_ODDS) == (answers >= EVEN_ODDS)))
-    return float(np.mean(outputs.argmax(axis=1) == answers.argmax(axis=1)))
-
-
-def mean_errors(outputs: Answers, answers: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the mean distance of each number, over the images, from what is true."""
-    found: NDArray[np.float64] = np.mean(np.abs(outputs.astype(np.float64) - answers), axis=0)
-    return found
+        return Rows(values=standardized(targets, rows))
+    return Rows(values=np.asarray(rows, np.float32))

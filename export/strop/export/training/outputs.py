@@ -6,20 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from strop.export.training.heads import VECTOR_OUTPUT
+from strop.export.training.figures import mean_errors, outputs_of
+from strop.export.training.heads import VECTOR_OUTPUT, Head
 from strop.export.training.images import Bytes, Images
-from strop.export.training.objective import mean_errors, names_of
-from strop.export.training.recipe import Recipe
+from strop.export.training.objective import names_of
+from strop.export.training.points import point_names
+from strop.export.training.recipe import NUMBERS, Recipe
 from strop.export.training.record import TrainedOutput
-from strop.export.training.run import outputs_of
 from strop.export.training.state import Epoch
 from strop.export.training.targets import Targets
+from strop.export.training.truths import Answers, point_distances
+from strop.export.zoo.networks.detection import BOXES, SCORES
 from strop.runtime.artifact.contract import Task
 
 
 def of_numbers(recipe: Recipe, images: Images) -> tuple[Targets, ...]:
-    """List the answers of the heads that give numbers."""
-    names = {head.name for head in recipe.heads if head.task is Task.REGRESS}
+    """List the answers of the heads that give numbers, or points."""
+    names = {head.name for head in recipe.heads if head.task in NUMBERS}
     return tuple(targets for targets in images.targets if targets.head in names)
 
 
@@ -44,17 +47,30 @@ def trained_outputs(
                 validation=best.validation[0],
             ),
         )
+    if recipe.heads[0].task is Task.DETECT:
+        labels = {BOXES: (), SCORES: names_of(recipe.heads[0], images)}
+        return tuple(
+            TrainedOutput(
+                name=name, task=Task.DETECT, labels=labels[name], validation=best.validation[0]
+            )
+            for name in model.output_names
+        )
     errors = _errors(model, recipe, images, tested)
     return tuple(
         TrainedOutput(
             name=head.name,
             task=head.task,
-            labels=names_of(head, images),
+            labels=_labels(head, images),
             validation=figure,
             errors=errors.get(head.name, ()),
         )
         for head, figure in zip(recipe.heads, best.validation, strict=True)
     )
+
+
+def _labels(head: Head, images: Images) -> tuple[str, ...]:
+    names = names_of(head, images)
+    return point_names(names) if head.task is Task.LANDMARKS else names
 
 
 def _errors(
@@ -64,8 +80,16 @@ def _errors(
     known = {targets.head: targets for targets in of_numbers(recipe, images)}
     if not known:
         return {}
-    found = dict(zip((head.name for head in recipe.heads), outputs_of(model, tested), strict=True))
+    outputs = outputs_of(model, tested)
     return {
-        name: tuple(mean_errors(found[name], np.asarray(targets.validation)).tolist())
-        for name, targets in known.items()
+        head.name: _error(head, found, known[head.name])
+        for head, found in zip(recipe.heads, outputs, strict=True)
+        if head.name in known
     }
+
+
+def _error(head: Head, found: Answers, targets: Targets) -> tuple[float, ...]:
+    true = np.asarray(targets.validation, np.float64)
+    if head.task is Task.LANDMARKS:
+        return tuple(np.nanmean(point_distances(found, true), axis=0).tolist())
+    return tuple(mean_errors(found, true).tolist())

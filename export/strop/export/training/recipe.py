@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from strop.export.training.heads import CLASSES_ALONE, Head, check_heads
-from strop.export.zoo.architectures import architecture
+from strop.export.training.heads import CLASSES_ALONE, WHOLE_NETWORKS, Head, check_heads
+from strop.export.zoo.architectures import ARCHITECTURES, architecture
 from strop.export.zoo.spec import RANDOM, ModelSpec, check_spec, no_weights
-from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.artifact.contract import CROP_FRACTION, Contract, ResizeRule, Task
 from strop.runtime.errors import SourceError
 
 MOMENTUM = 0.9
+NUMBERS = (Task.REGRESS, Task.LANDMARKS)
 MIN_EMBEDDING = 2  # numbers; one has no direction
 WARMUP_SHARE = 0.05  # of all steps
 # keras.applications has 0.99 and 0.999: after few steps the statistics are still those of no
@@ -102,8 +103,26 @@ class Recipe:
         if self.frozen_epochs and self.weights == RANDOM:
             raise SourceError("frozen_epochs is for given weights; random ones have to be trained")
 
+    def _check_network(self) -> None:
+        task, head = architecture(self.model).task, self.heads[0]
+        gives_rows = task not in WHOLE_NETWORKS
+        if (gives_rows and head.is_whole_network) or (not gives_rows and head.task is not task):
+            fitting = [one.name for one in ARCHITECTURES.values() if one.task is head.task]
+            raise SourceError(
+                f"{self.model}: is a network to {task.value}, and the task is {head.task.value};"
+                f" give one of {', '.join(fitting)}"
+            )
+        if not head.is_whole_network:
+            return
+        for name in ("dropout", "label_smoothing", "frozen_epochs", "embedding"):
+            if getattr(self, name):
+                raise SourceError(
+                    f"{name} is {getattr(self, name):g}, and {self.model} is trained as a whole"
+                    " without it; leave it out"
+                )
+
     def _check_labels(self) -> None:
-        if self.label_smoothing and all(head.task is Task.REGRESS for head in self.heads):
+        if self.label_smoothing and all(head.task in NUMBERS for head in self.heads):
             raise SourceError(
                 f"label_smoothing is {self.label_smoothing:g}, and numbers have no labels; leave"
                 " it out"
@@ -123,8 +142,9 @@ class Recipe:
         """Name the model whose last layer is replaced: a network of the zoo, or a whole model.
 
         Raises:
-            SourceError: There is no such network, or no such file.
+            SourceError: There is no such network, it is for another task, or no such file.
         """
+        self._check_network()
         spec = ModelSpec(
             model=self.model,
             alpha=self.alpha,
@@ -133,13 +153,22 @@ class Recipe:
             seed=None,
         )
         member, file = architecture(self.model), spec.weights_file
-        if file is None or spec.is_torch:
+        if file is None or spec.is_torch or member.task in WHOLE_NETWORKS:
             check_spec(spec)
             return spec
         if not file.is_file():
             raise SourceError(no_weights(file))
         # It has a size and a last layer of its own, and normalizes as the network does.
         return ModelSpec(model=self.weights, mean=member.mean, std=member.std)
+
+    def contract(self) -> Contract:
+        """Describe the input: size and resize rule."""
+        return Contract(
+            height=self.size,
+            width=self.size,
+            resize=self.resize,
+            crop_fraction=self.crop_fraction,
+        )
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Compute the learning rate of a step, counted from 0.

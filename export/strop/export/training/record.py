@@ -12,7 +12,7 @@ from strop.export.zoo.spec import RANDOM, ModelSpec, side_of
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
-from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat
+from strop.runtime.records.record_format import INDENTED, Fields, RecordFormat, adding
 
 MAX_BYTES = 64 << 20
 
@@ -24,12 +24,13 @@ class TrainedOutput:
     Attributes:
         name: Of the output.
         task: What it gives.
-        labels: Of the classes, or what its columns are called; of a vector those of the classes
-            that it was trained with.
+        labels: Of the classes, or what its columns are called; of LANDMARKS, of the points; of a
+            vector those of the classes that it was trained with.
         validation: Of the best epoch: accuracy, share of the labels that are right, or mean error
             in spreads of the images that were learned from; of a vector the share that is nearest
-            to its class's direction.
-        errors: Of REGRESS: mean error of each number in its own unit; empty for others.
+            to its class's direction. Of SEGMENT the mean IoU, of DETECT the loss.
+        errors: Of REGRESS: mean error of each number in its own unit; of LANDMARKS: mean distance
+            of each point, in shares of the input; empty for others.
     """
 
     name: str
@@ -130,12 +131,18 @@ def _from_version_4(fields: Fields) -> Fields:
 
 
 # History: 1, the first; 2, the recipe has clip_norm; 3 calls random weights so; 4 has embeddings;
-# 5 has outputs, each with its task.
+# 5 has outputs, each with its task. 6 has the tasks segment, detect and landmarks.
 TRAINING_RECORD = RecordFormat(
     TrainingRecord,
     writer="strop train",
-    version=5,
-    upgrades={1: _from_version_1, 2: _from_version_2, 3: _from_version_3, 4: _from_version_4},
+    version=6,
+    upgrades={
+        1: _from_version_1,
+        2: _from_version_2,
+        3: _from_version_3,
+        4: _from_version_4,
+        5: adding(),
+    },
     error=SourceError,
     remedy="train again",
     encoder=INDENTED,
@@ -145,6 +152,11 @@ TRAINING_RECORD = RecordFormat(
 def record_path(model: Path) -> Path:
     """Name the record of a model's file."""
     return model.with_name(f"{model.stem}.training.json")
+
+
+def detection_path(model: Path) -> Path:
+    """Name the file that says how boxes are read out of a detector's file."""
+    return model.with_name(f"{model.stem}.detection.json")
 
 
 def training_record(model: Path) -> TrainingRecord | None:

@@ -12,15 +12,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.training.batches import Answers, Batches
+from strop.export.training.batches import Batches
+from strop.export.training.figures import figures_of
 from strop.export.training.images import Bytes
 from strop.export.training.network import kernels_without_decay, seed_dropout, set_frozen
-from strop.export.training.objective import METRICS, figure_of, loss_of
+from strop.export.training.objective import METRICS, losses_of, metrics_of
 from strop.export.training.recipe import MOMENTUM, Recipe
 from strop.export.training.state import Epoch, load
+from strop.export.training.truths import Truth
 from strop.runtime.errors import SourceError
-
-EVALUATED_AT_ONCE = 250  # images
 
 
 class Run:
@@ -45,7 +45,7 @@ class Run:
         self,
         number: int,
         batches: Batches,
-        tested: tuple[Bytes, Sequence[Answers]],
+        tested: tuple[Bytes, Sequence[Truth]],
         *,
         verbose: int,
     ) -> Epoch:
@@ -54,7 +54,7 @@ class Run:
         Args:
             number: Of the epoch, from 0.
             batches: Of the epoch.
-            tested: Pixels of the validation images, and their answers for each head.
+            tested: Pixels of the validation images, and what is true of them for each head.
             verbose: Keras'.
 
         Raises:
@@ -77,13 +77,11 @@ class Run:
                 f"the loss of epoch {number + 1} is {loss}; give a lower --learning-rate than"
                 f" {self._recipe.learning_rate:g}, and --force to begin anew"
             )
-        pixels, true = tested
-        outputs = outputs_of(self.model, pixels)
-        heads = self._recipe.heads
+        pixels, truths = tested
         return Epoch(
             loss=loss,
             training=tuple(float(found[name][0]) for name in self._metrics()),
-            validation=tuple(map(figure_of, heads, outputs, true)),
+            validation=figures_of(self._recipe, self.model, pixels, truths),
             seconds=time.monotonic() - begun,
         )
 
@@ -115,12 +113,12 @@ class Run:
             global_clipnorm=self._recipe.clip_norm,
         )
         optimizer.exclude_from_weight_decay(var_list=kernels_without_decay(self.model))
-        heads = self._recipe.heads
+        losses, weights = losses_of(self._recipe)
         self.model.compile(
             optimizer,
-            loss=_of_one([loss_of(head, self._recipe) for head in heads]),
-            loss_weights=[head.loss_weight for head in heads],
-            metrics=_of_one([[METRICS[head.task]] for head in heads]),
+            loss=_of_one(losses),
+            loss_weights=weights,
+            metrics=_of_one(metrics_of(self._recipe, self.model)),
         )
         optimizer.build(self.model.trainable_variables)
 
@@ -137,12 +135,6 @@ class Run:
 def _of_one(of_heads: list[Any]) -> Any:
     """Return the only head's by itself, as Keras takes it of a model with one output."""
     return of_heads[0] if len(of_heads) == 1 else of_heads
-
-
-def outputs_of(model: Any, pixels: Bytes) -> list[Answers]:
-    """Run a model over images, and return what each of its outputs gives."""
-    found = model.predict(pixels, batch_size=EVALUATED_AT_ONCE, verbose=0)
-    return found if isinstance(found, list) else [found]
 
 
 def assign(variables: Any, values: Any, path: Path) -> None:

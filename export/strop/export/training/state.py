@@ -26,7 +26,10 @@ Arrays = Sequence[NDArray[Any]]
 FORMAT_VERSION = 2
 SETTINGS, LATEST, BEST = "settings.json", "latest.npz", "best.npz"
 TRAINING_PIXELS, VALIDATION_PIXELS = "training.u8", "validation.u8"
-FILES = frozenset({SETTINGS, LATEST, BEST, TRAINING_PIXELS, VALIDATION_PIXELS})
+TRAINING_MASKS, VALIDATION_MASKS = "training.masks.u8", "validation.masks.u8"
+FILES = frozenset(
+    {SETTINGS, LATEST, BEST, TRAINING_PIXELS, VALIDATION_PIXELS, TRAINING_MASKS, VALIDATION_MASKS}
+)
 HISTORY = "history"
 _BEFORE_HEADS = {
     "heads": [asdict(head) for head in CLASSES_ALONE],
@@ -43,8 +46,8 @@ class Epoch:
 
     Attributes:
         loss: Mean over its batches, of all heads together.
-        training: Of each head: accuracy, share of the labels that are right, or mean error in
-            spreads, of its batches, as they were trained on.
+        training: Of each head: accuracy, share of the labels that are right, mean error in
+            spreads, mean IoU, or loss, of its batches, as they were trained on.
         validation: The same after it, of images that are not learned from.
         seconds: What it took.
     """

@@ -53,12 +53,12 @@ class Targets:
 
     def mean(self) -> Rows:
         """Of each number, over the images that are learned from."""
-        found: Rows = np.mean(np.asarray(self.training, np.float64), axis=0)
+        found: Rows = np.nanmean(np.asarray(self.training, np.float64), axis=0)
         return found
 
     def spread(self) -> Rows:
         """Standard deviation of each number, over the same."""
-        found: Rows = np.std(np.asarray(self.training, np.float64), axis=0)
+        found: Rows = np.nanstd(np.asarray(self.training, np.float64), axis=0)
         return found
 
 
@@ -66,7 +66,7 @@ def read_targets(head: Head, training: Table, validation: Table) -> Targets:
     """Read the tables of a head; the columns of the training's are its labels.
 
     Args:
-        head: Whose answers these are, of MULTILABEL or REGRESS.
+        head: Whose answers these are, of MULTILABEL, REGRESS or LANDMARKS.
         training: Of the images that are learned from.
         validation: Of the others; may be the same file.
 
@@ -75,7 +75,8 @@ def read_targets(head: Head, training: Table, validation: Table) -> Targets:
             answer for all images that are learned from.
     """
     names = truth_columns(training.path)
-    decision = Decision(task=head.task, scores=len(names), activation=Activation.NONE)
+    task = Task.REGRESS if head.task is Task.LANDMARKS else head.task
+    decision = Decision(task=task, scores=len(names), activation=Activation.NONE)
     rows = [
         read_truth(table.path, table.folder, table.images, decision=decision, labels=names)
         for table in (training, validation)
