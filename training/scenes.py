@@ -11,6 +11,7 @@ It writes, for train/ (2,000 pictures, of the training items) and test/ (500, of
     boxes.json              COCO: images, annotations with bbox and area, categories
     annotations/NNNNN.xml   the same in VOC's form
     centres.csv             image,label,x,y, in pixels: the middle of each box
+    points.csv              with --most-items 1: image, then x and y of five points of its item
 
 An item has 24 to 56 pixels, a colour of its own and any place where it hides less than a fifth of
 another; boxes are of what is seen of it. The same arguments and seed give the same files.
@@ -38,6 +39,7 @@ PARTS = {"train": ("train", 2000), "test": ("t10k", 500)}
 SIZE = 128  # pixels
 ITEM_SIDES = (24, 57)
 MOST_ITEMS = 4
+POINTS = ("top", "right", "bottom", "left", "middle")
 TRIES = 20  # for a place that hides less than this of another item:
 MOST_HIDDEN = 0.2
 BACKGROUND = 20  # an item's pixel up to this is none of it
@@ -55,11 +57,14 @@ class Item:
         label: Its place in LABELS.
         box: Left, top, width and height in pixels.
         area: Pixels.
+        points: x and y in pixels of POINTS: the middles of its first and last row and column, and
+            of all of it.
     """
 
     label: int
     box: tuple[int, int, int, int]
     area: int
+    points: tuple[float, ...]
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -82,8 +87,10 @@ def texture(random: Random) -> NDArray[np.float32]:
     return (picture + random.uniform(70, 180, 3)).clip(0, 255).astype(np.float32)
 
 
-def draw(random: Random, images: Bytes, labels: Bytes) -> tuple[Bytes, Bytes, list[Item]]:
-    """Draw a picture.
+def draw(
+    random: Random, images: Bytes, labels: Bytes, *, most_items: int = MOST_ITEMS
+) -> tuple[Bytes, Bytes, list[Item]]:
+    """Draw a picture of up to `most_items` of these items [N, 28, 28].
 
     Returns:
         The picture [SIZE, SIZE, 3], the mask [SIZE, SIZE] and its items.
@@ -91,7 +98,7 @@ def draw(random: Random, images: Bytes, labels: Bytes) -> tuple[Bytes, Bytes, li
     picture = texture(random)
     numbers = np.zeros((SIZE, SIZE), np.int64)  # of the items, from 1
     found: list[int] = []
-    for _ in range(int(random.integers(1, MOST_ITEMS + 1))):
+    for _ in range(int(random.integers(1, most_items + 1))):
         chosen = int(random.integers(len(images)))
         side = int(random.integers(*ITEM_SIDES))
         item = np.asarray(Image.fromarray(images[chosen]).resize((side, side)), np.float32)
@@ -129,7 +136,22 @@ def _item(seen: NDArray[np.bool_], label: int) -> Item:
     rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
     left, top = int(columns[0]), int(rows[0])
     box = (left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
-    return Item(label=label, box=box, area=int(seen.sum()))
+    return Item(label=label, box=box, area=int(seen.sum()), points=_points(seen, rows, columns))
+
+
+def _points(
+    seen: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[float, ...]:
+    """Find POINTS of what is seen; the middle of the first pixel is at 0.5."""
+    inside = np.argwhere(seen)
+    places = (
+        inside[inside[:, 0] == rows[0]],
+        inside[inside[:, 1] == columns[-1]],
+        inside[inside[:, 0] == rows[-1]],
+        inside[inside[:, 1] == columns[0]],
+        inside,
+    )
+    return tuple(float(side) + 0.5 for each in places for side in each.mean(axis=0)[::-1])
 
 
 def write_mask(path: Path, mask: Bytes) -> None:
@@ -180,7 +202,26 @@ def coco(scenes: Sequence[Sequence[Item]]) -> dict[str, object]:
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def write_scenes(folder: Path, images: Bytes, labels: Bytes, *, count: int, seed: int) -> None:
+def write_points(path: Path, items: Sequence[Item]) -> None:
+    """Write the points of the only item of each picture, as `strop train` takes them."""
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("image", *(f"{name}_{axis}" for name in POINTS for axis in "xy")))
+        table.writerows(
+            (f"{number:05}.png", *(f"{side:.2f}" for side in item.points))
+            for number, item in enumerate(items)
+        )
+
+
+def write_scenes(
+    folder: Path,
+    images: Bytes,
+    labels: Bytes,
+    *,
+    count: int,
+    seed: int,
+    most_items: int = MOST_ITEMS,
+) -> None:
     """Write `count` pictures of these items [N, 28, 28] with all that is known of them."""
     for name in ("images", "masks", "annotations"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -189,13 +230,17 @@ def write_scenes(folder: Path, images: Bytes, labels: Bytes, *, count: int, seed
         centres = csv.writer(file, lineterminator="\n")
         centres.writerow(("image", "label", "x", "y"))
         for number in range(count):
-            picture, mask, items = draw(np.random.default_rng((seed, number)), images, labels)
+            picture, mask, items = draw(
+                np.random.default_rng((seed, number)), images, labels, most_items=most_items
+            )
             name = f"{number:05}.png"
             Image.fromarray(picture).save(folder / "images" / name)
             write_mask(folder / "masks" / name, mask)
             write_voc((folder / "annotations" / name).with_suffix(".xml"), name, items)
             centres.writerows((name, LABELS[item.label], *item.centre) for item in items)
             scenes.append(items)
+    if most_items == 1:
+        write_points(folder / "points.csv", [items[0] for items in scenes])
     (folder / "boxes.json").write_text(json.dumps(coco(scenes)) + "\n")
 
 
@@ -206,6 +251,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="folder to write into")
     parser.add_argument("--dataset", type=Path, default=DATASET)
     parser.add_argument("--share", type=float, default=1.0, help="of the pictures (default: all)")
+    parser.add_argument("--most-items", type=int, default=MOST_ITEMS, help="of a picture")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -218,6 +264,7 @@ def main() -> None:
             read_idx(options.dataset / f"{prefix}-labels-idx1-ubyte.gz"),
             count=max(1, round(count * options.share)),
             seed=2 * options.seed + place,
+            most_items=options.most_items,
         )
 
 
