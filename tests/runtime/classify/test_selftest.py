@@ -147,7 +147,7 @@ def test_the_command_exits_with_1_where_codes_differ(
     assert main(["run", str(tiny_tflite), "--selftest", "--golden", path, "--json"]) == 1
     printed = capsys.readouterr()
     record = json.loads(printed.out)
-    assert record["format_version"] == 4
+    assert record["format_version"] == 5
     assert record["selftest"]["differences"] == [0, 3, 0]
     assert record["selftest"]["is_passed"] is False
     assert "self-test FAILED: largest code difference 3, at most 0" in printed.err

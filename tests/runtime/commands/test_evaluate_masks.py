@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
-from tests.runtime.classify.test_segmenter import GREEN, RED, write
+from tests.runtime.classify.test_map_answer import GREEN, RED, write
 
 from strop.cli import main
-from strop.runtime.images.masks import write_mask
 
 FLAGS = ("--resize", "stretch", "--mean", "0", "--std", "1")
 COUNT = 4
+
+
+def write_mask(classes: NDArray[np.uint8], path: Path) -> None:
+    Image.fromarray(classes).save(path)
 
 
 @pytest.fixture

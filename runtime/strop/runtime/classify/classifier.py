@@ -11,7 +11,8 @@ import numpy as np
 from strop.engine_watch import EngineAtWork
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Contract, Layout, Task
-from strop.runtime.classify.decision import PICTURE_TASKS, Decision, Head, heads_of, is_row
+from strop.runtime.classify.decision import ONLY, PICTURE_TASKS, Decision, Head, heads_of, is_row
+from strop.runtime.classify.map_rule import WHOLE_NUMBERS
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.classify.scores import activate, dequantize
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from strop.runtime.classify.detect_answer import DetectAnswer
+    from strop.runtime.classify.map_answer import MapAnswer
     from strop.runtime.classify.result import Result
     from strop.runtime.detect.read_boxes import Boxes
     from strop.runtime.engines.engine import Array
@@ -107,6 +109,11 @@ class Classifier:
                 f"{self._where}: the answer to an image is a vector and no class; ask for it with"
                 " Classifier.vector"
             )
+        if self.gives_map:
+            raise ContractError(
+                f"{self._where}: the answer to an image is a map of classes; ask for it with"
+                " Classifier.class_map"
+            )
         head = self.only_head()
         return predictions(self.scores(image), head.decision, head.contract, top=top)
 
@@ -131,6 +138,8 @@ class Classifier:
             raise ContractError(f"top is {top}; needed is 1 or more")
         if self.gives_boxes:
             return only_result(BOXES, self.boxes(image))
+        if self.gives_map:
+            return only_result(ONLY, self.class_map(image))
         return result_of(self.heads, self.scores(image), top=top, where=_named(image))
 
     @property
@@ -161,6 +170,34 @@ class Classifier:
                 " export it with --outputs NAME"
             )
         return self.heads[0]
+
+    @property
+    def gives_map(self) -> bool:
+        """Whether the answer to an image is a map of classes (a SEGMENT task)."""
+        return not self.has_several_outputs and self.heads[0].contract.task is Task.SEGMENT
+
+    def class_map(self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> MapAnswer:
+        """The class of each pixel, of a SEGMENT task.
+
+        Args:
+            image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
+
+        Raises:
+            ImageError: The image cannot be used.
+            ContractError: The answer is no map, or what its scores decide is unknown.
+            ArtifactError: The engine fails, or returns no map.
+        """
+        from strop.runtime.classify.map_answer import map_answer  # not for `classify` to wait for
+
+        if not self.gives_map:
+            raise ContractError(
+                f"{self._where}: the answer to an image is no map of classes; give --task segment"
+                " if it is one"
+            )
+        head = self.only_head()
+        seen = self._seen(image)
+        (raw,) = self._raw(seen)
+        return map_answer(raw, head.info, head.contract, seen, where=self._where)
 
     @property
     def gives_vectors(self) -> bool:
@@ -385,7 +422,7 @@ def _foreign_contract(engine: Engine, where: str) -> Contract:
     )
 
 
-def check_tensors(engine: Engine, *, where: str, outputs: int = 1) -> None:
+def check_tensors(engine: Engine, *, where: str, outputs: int = 1, gives_map: bool = False) -> None:
     """Pass an engine with one input and so many outputs, of the dtypes that a classifier has.
 
     Raises:
@@ -401,7 +438,8 @@ def check_tensors(engine: Engine, *, where: str, outputs: int = 1) -> None:
                 f"{where}: {len(infos)} {what}s; {said}. Export the model with a single {what};"
                 " bench and inspect take it as it is"
             )
-        other = next((info.dtype for info in infos if info.dtype not in DTYPES), None)
+        taken = (*DTYPES, *WHOLE_NUMBERS) if gives_map and what == "output" else DTYPES
+        other = next((info.dtype for info in infos if info.dtype not in taken), None)
         if other is not None:
             raise ArtifactError(
                 f"{where}: its {what} is {other}; a classifier's is one of"
@@ -410,7 +448,8 @@ def check_tensors(engine: Engine, *, where: str, outputs: int = 1) -> None:
 
 
 def _check_fit(engine: Engine, contract: Contract, *, where: str) -> None:
-    check_tensors(engine, where=where, outputs=len(contract.outputs) or 1)
+    gives_map = contract.task is Task.SEGMENT
+    check_tensors(engine, where=where, outputs=len(contract.outputs) or 1, gives_map=gives_map)
     if engine.input.shape != contract.input_shape:
         raise ContractError(
             f"{where}: its input is {list(engine.input.shape)}, its contract says"

@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from strop.runtime.artifact.contract import Activation, Contract, Task
+from strop.runtime.classify.map_rule import (
+    LOGIT,
+    PROBABILITY,
+    WHOLE_NUMBERS,
+    map_classes,
+    map_in_words,
+    map_shape,
+    map_thresholds,
+)
 from strop.runtime.classify.scores import activate
 from strop.runtime.engines.engine import TensorInfo
 from strop.runtime.errors import ContractError
@@ -34,7 +43,6 @@ SAME_FOR_ALL = {
 }
 MAX_NAMED = 5  # labels of one answer
 ONLY = "scores"  # the name of an only output
-PROBABILITY, LOGIT = 0.5, 0.0  # the usual thresholds: even odds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +73,25 @@ class Decision:
     @property
     def names_needed(self) -> int:
         """How many labels name the answers; 0 of an EMBED task, whose numbers have no names."""
+        if self.task is Task.SEGMENT:
+            return max(map_classes(self.shape), 2)
         return {Task.BINARY: 2, Task.EMBED: 0}.get(self.task, self.scores)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether each pixel of a map has an answer."""
+        return self.task is Task.SEGMENT
+
+    @property
+    def of_pixel(self) -> Decision:
+        """What the scores of one pixel of a map are: a class's each, or one alone."""
+        classes = map_classes(self.shape)
+        return Decision(
+            task=Task.BINARY if classes == 1 else Task.CLASSIFY,
+            scores=classes,
+            activation=self.activation,
+            thresholds=self.thresholds,
+        )
 
 
 def decide(
@@ -95,6 +121,15 @@ def decide(
         ContractError: The task, the scores and the thresholds contradict each other.
     """
     _check_single(scores, activation, where)
+    if task is Task.SEGMENT:
+        limits = map_thresholds(shape, activation, thresholds, where=where)
+        return Decision(
+            task=task,
+            scores=scores,
+            activation=activation,
+            thresholds=limits,
+            shape=tuple(shape),
+        )
     if task in PICTURE_TASKS:
         return Decision(task=task, scores=scores, activation=activation, shape=_map(shape))
     _check_row(shape, task, where)
@@ -190,16 +225,22 @@ def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decisi
     Raises:
         ContractError: As `decide`.
     """
+    shape = output.shape[1:]
+    if contract.task is Task.SEGMENT:
+        # What another program wrote may be of classes, or say its size with the map only.
+        if output.dtype in WHOLE_NUMBERS or min(output.shape, default=0) < 1:
+            return None
+        shape = map_shape(contract, output.shape)[1:]
     found = decide(
         output.size,
         contract.activation,
         task=contract.task,
         thresholds=contract.thresholds,
-        shape=output.shape[1:],
+        shape=shape,
         where=where,
     )
     is_open = (
-        found.task in THRESHOLD_TASKS
+        (found.task in THRESHOLD_TASKS or bool(found.is_map and found.thresholds))
         and not contract.thresholds
         and contract.activation is Activation.NONE
         and output.scale <= 0
@@ -266,6 +307,11 @@ def heads_of(contract: Contract, outputs: Sequence[TensorInfo], *, where: str) -
     return tuple(found)
 
 
+def pixels_of(decision: Decision, scores: Scores) -> Scores:
+    """Return the scores of all pixels of maps: [N, scores] as [N * pixels, classes]."""
+    return scores.reshape(-1, map_classes(decision.shape))
+
+
 def of_each(decisions: Sequence[Decision], scores: Scores) -> list[Scores]:
     """Take a row apart: the scores of each output, [..., scores] with as many as it has."""
     found, first = [], 0
@@ -284,13 +330,17 @@ def answers(decision: Decision, scores: Scores) -> NDArray[np.int64]:
     """Return the answer to each image, as a row; equal rows are the same answer.
 
     Args:
-        decision: The rule; of a task whose answers are classes or labels.
+        decision: The rule; of a task whose answers are classes, labels or maps of classes.
         scores: float [N, scores], before the activation.
 
     Returns:
         [N, 1], the class, for CLASSIFY (of equal scores the lower index) and BINARY;
-        [N, scores], 1 for each label that is in the answer, for MULTILABEL.
+        [N, scores], 1 for each label that is in the answer, for MULTILABEL; [N, pixels], the class
+        of each, for SEGMENT.
     """
+    if decision.is_map:
+        of_pixels = answers(decision.of_pixel, pixels_of(decision, scores))
+        return of_pixels.reshape(len(scores), -1)
     if not decision.has_classes:
         raise TypeError(f"{decision.task.value}: numbers are not the same answer or another")
     if decision.task is Task.CLASSIFY:
@@ -312,8 +362,13 @@ def answers_of_classes(decision: Decision, classes: Sequence[int]) -> NDArray[np
 def margins(decision: Decision, scores: Scores) -> NDArray[np.float64]:
     """Return how far each image's scores are from another answer, float64 [N], in units of a score.
 
-    0 for tasks that have no other answer, see `Decision.has_classes`.
+    0 for tasks that have no other answer, see `Decision.has_classes`; of a map the mean of its
+    pixels.
     """
+    if decision.is_map:
+        of_pixels = margins(decision.of_pixel, pixels_of(decision, scores))
+        mean: NDArray[np.float64] = of_pixels.reshape(len(scores), -1).mean(axis=1)
+        return mean
     wide = scores.astype(np.float64)
     if not decision.has_classes:
         return np.zeros(len(scores))
@@ -385,6 +440,8 @@ def in_words(decision: Decision | None, labels: Sequence[str]) -> str:
         return f"embed: a vector of {decision.scores} numbers"
     if task is Task.DETECT:
         return f"detect: {decision.scores} numbers of boxes"
+    if decision.is_map:
+        return map_in_words(decision.shape, decision.thresholds)
     limits = sorted(set(decision.thresholds))
     limit = f"{limits[0]:g}" if len(limits) == 1 else "its threshold"
     if task is Task.MULTILABEL:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.runtime.classify.class_map import MAX_MAP_CLASSES, UNSEEN
+from strop.runtime.classify.class_map import UNSEEN
+from strop.runtime.classify.map_rule import MAX_MAP_CLASSES
 from strop.runtime.statistics.bootstrap import bootstrap_interval
 from strop.runtime.statistics.intervals import Interval
 
@@ -75,6 +76,20 @@ def compare_maps(found: Map, expected: Map) -> PixelCounts:
     )
 
 
+def constant_counts(own: PixelCounts, always: int) -> PixelCounts:
+    """Count what a map of one class for all pixels has in common with another one.
+
+    Args:
+        own: The other map against itself.
+        always: The one class.
+    """
+    both = np.zeros_like(own.both)
+    both[always] = own.both[always]
+    either = own.either.copy()
+    either[always] = own.pixels
+    return PixelCounts(both=both, either=either, pixels=own.pixels)
+
+
 def _counts(classes: Map) -> NDArray[np.int64]:
     found: NDArray[np.int64] = np.bincount(classes, minlength=MAX_MAP_CLASSES)
     return found
@@ -108,6 +123,57 @@ def iou_drop(reference: Sequence[PixelCounts], found: Sequence[PixelCounts]) -> 
         return None
     before, after = (_Sums(side) for side in zip(*pairs, strict=True))
     return _figure(lambda weights: before.mean_iou(weights) - after.mean_iou(weights), len(pairs))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapComparison:
+    """Maps over all images; None where there are no masks, or no reference.
+
+    Attributes:
+        found: The artifact's maps against the masks.
+        reference: The reference's against the masks.
+        between: The artifact's against the reference's.
+        drop: Of the mean IoU, from the reference's to the artifact's.
+    """
+
+    found: MapAgreement | None
+    reference: MapAgreement | None
+    between: MapAgreement | None
+    drop: Figure | None
+
+
+@dataclass(kw_only=True, slots=True)
+class MapCounts:
+    """What is counted so far: a few numbers per image, and none of its pixels.
+
+    Attributes:
+        found: The artifact's maps against the masks.
+        reference: The reference's against the masks.
+        between: The artifact's against the reference's.
+    """
+
+    found: list[PixelCounts] = field(default_factory=list)
+    reference: list[PixelCounts] = field(default_factory=list)
+    between: list[PixelCounts] = field(default_factory=list)
+
+    def add(self, found: Map, reference: Map | None, mask: Map | None) -> None:
+        """Count an image: three maps of one size, of which some may be unknown."""
+        if mask is not None:
+            self.found.append(compare_maps(found, mask))
+        if reference is not None:
+            self.between.append(compare_maps(found, reference))
+        if reference is not None and mask is not None:
+            self.reference.append(compare_maps(reference, mask))
+
+    @property
+    def comparison(self) -> MapComparison:
+        """The figures."""
+        return MapComparison(
+            found=agreement(self.found),
+            reference=agreement(self.reference),
+            between=agreement(self.between),
+            drop=iou_drop(self.reference, self.found) if self.reference else None,
+        )
 
 
 class _Sums:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Head
 from strop.runtime.classify.detect_answer import DetectAnswer
+from strop.runtime.classify.map_answer import MapAnswer
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.scores import activate
 from strop.runtime.errors import ImageError
@@ -80,7 +81,9 @@ class VectorAnswer:
     vector: NDArray[np.float64]
 
 
-OutputAnswer: TypeAlias = ClassAnswer | LabelsAnswer | NumbersAnswer | VectorAnswer | DetectAnswer
+OutputAnswer: TypeAlias = (
+    ClassAnswer | LabelsAnswer | NumbersAnswer | VectorAnswer | MapAnswer | DetectAnswer
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -107,6 +110,10 @@ def _in_words(named: tuple[str, OutputAnswer]) -> str:
         return f"{name} {' '.join(f'{value:.4g}' for value in answer.values.values())}"
     if isinstance(answer, DetectAnswer):
         return f"{name} {len(answer.boxes)}"
+    if isinstance(answer, MapAnswer):
+        return (
+            f"{name} {' '.join(f'{each} {share:.2f}' for each, share in answer.shares().items())}"
+        )
     return f"{name} a vector of {len(answer.vector)}"
 
 

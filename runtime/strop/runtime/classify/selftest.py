@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.artifact.golden import Golden
 from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.decision import Head, answers, classes_in
+from strop.runtime.classify.decision import Decision, Head, answers, classes_in, margins
+from strop.runtime.classify.golden_columns import golden_columns, golden_decision
 from strop.runtime.errors import ArtifactError
+
+Answers: TypeAlias = "tuple[tuple[int, ...], ...]"
+CLEAR_CODES = 8  # by which a pixel's class is ahead of any other, for other kernels to find it too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,8 +28,8 @@ class SelfTest:
         certified_kernels: What computed when the artifact was certified.
         differences: For each image the largest difference in codes.
         bound: Largest difference that is still the certified answer.
-        expected: For each image the classes or labels of the certified answer; empty where
-            there are none, see `decided`.
+        expected: For each image the classes or labels of the certified answer, of a map those of
+            the clear ones of some pixels; empty where there are none, see `decided`.
         found: For each image those of the answer here.
         decided: Whether answers were compared; not those of a regression, or where it is open
             what the scores decide.
@@ -81,7 +85,10 @@ def selftest(classifier: Classifier, golden: Golden, *, sha256: str) -> SelfTest
             f" artifact's SHA-256, {sha256[:16]}...; copy the artifact and its golden vectors from"
             " one export"
         )
-    scores = np.stack([classifier.scores(image) for image in golden.images])
+    columns: Any = slice(None)
+    if classifier.gives_map:
+        columns = golden_columns(classifier.known_decisions())
+    scores = np.stack([classifier.scores(image)[columns] for image in golden.images])
     if scores.shape != golden.codes.shape:
         raise ArtifactError(
             f"{scores.shape[1]} scores, but {golden.codes.shape[1]} golden codes; copy the artifact"
@@ -90,20 +97,48 @@ def selftest(classifier: Classifier, golden: Golden, *, sha256: str) -> SelfTest
     steps = np.array(golden.steps)
     codes = np.rint(scores / steps).astype(np.int64)
     gaps = np.abs(codes - golden.codes).max(axis=1)
-    # Of several outputs those with classes are compared.
-    heads = [head for head in classifier.heads if head.decision and head.decision.has_classes]
+    if classifier.gives_map:
+        rule = golden_decision(classifier.known_decision())
+        expected, found = _clear_pixels(rule, golden.codes, codes, golden.steps[0])
+    else:
+        # Of several outputs those with classes are compared.
+        heads = [head for head in classifier.heads if head.decision and head.decision.has_classes]
+        expected, found = _answers(heads, golden.codes * steps), _answers(heads, codes * steps)
     return SelfTest(
         kernels=classifier.facts.kernels,
         certified_kernels=certified,
         differences=tuple(gaps.tolist()),
         bound=golden.bound,
-        expected=_answers(heads, golden.codes * steps),
-        found=_answers(heads, codes * steps),
-        decided=bool(heads),
+        expected=expected,
+        found=found,
+        decided=any(expected),
     )
 
 
-def _answers(heads: Sequence[Head], scores: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+def _clear_pixels(
+    rule: Decision, certified: NDArray[Any], codes: NDArray[Any], step: float
+) -> tuple[Answers, Answers]:
+    """Return the certified classes of the pixels that are clear, and those found here.
+
+    Other kernels round otherwise, so that pixels next to another class are no test.
+    """
+    of_pixel, one = rule.of_pixel, rule.of_pixel.scores
+    before, after = (
+        [answers(of_pixel, row.reshape(-1, one) * step)[:, 0] for row in rows]
+        for rows in (certified, codes)
+    )
+    clear = [
+        np.rint(margins(of_pixel, row.reshape(-1, one) * step) / step) >= CLEAR_CODES
+        for row in certified
+    ]
+    expected, found = (
+        tuple(tuple(row[kept].tolist()) for row, kept in zip(rows, clear, strict=True))
+        for rows in (before, after)
+    )
+    return expected, found
+
+
+def _answers(heads: Sequence[Head], scores: NDArray[Any]) -> Answers:
     """Return the classes of each image, those of several outputs one behind the other.
 
     The scores are of whole codes: what is below a step is not certified.

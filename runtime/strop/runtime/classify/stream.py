@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.classify.detect_answer import DetectAnswer, FoundBox
+from strop.runtime.classify.map_answer import MapAnswer
 from strop.runtime.classify.predictions import Prediction
 from strop.runtime.classify.result import NumbersAnswer, OutputAnswer, VectorAnswer
 from strop.runtime.engines import EngineFacts
@@ -46,12 +47,14 @@ class NamedAnswer:
         predictions: As of an Answer.
         vector: As of an Answer.
         boxes: As of an Answer.
+        shares: As of an Answer.
     """
 
     name: str
     predictions: tuple[Prediction, ...] = ()
     vector: tuple[float, ...] = ()
     boxes: tuple[FoundBox, ...] | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +70,8 @@ class Answer:
         engine: What computed; None where there is an error.
         outputs: The answers of several outputs, in the artifact's order; empty of an only one.
         boxes: The answer of a DETECT task, which may be none; None of others.
+        shares: Of a SEGMENT task, the share of each class of the pixels, by name, the largest
+            first; empty of others.
     """
 
     source: str | int
@@ -77,6 +82,7 @@ class Answer:
     vector: tuple[float, ...] = ()
     outputs: tuple[NamedAnswer, ...] = ()
     boxes: tuple[FoundBox, ...] | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
@@ -132,11 +138,14 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
     vector: tuple[float, ...] = ()
     outputs: tuple[NamedAnswer, ...] = ()
     boxes: tuple[FoundBox, ...] | None = None
+    shares: Mapping[str, float] = {}
     if classifier.gives_boxes:
         boxes = classifier.boxes(image).boxes
     elif classifier.has_several_outputs:
         found = classifier.answer(image, top=top).outputs
         outputs = tuple(_named(name, each) for name, each in found.items())
+    elif classifier.gives_map:
+        shares = classifier.class_map(image).shares()
     elif classifier.gives_vectors:
         vector = tuple(classifier.vector(image).tolist())
     else:
@@ -149,6 +158,7 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
         vector=vector,
         outputs=outputs,
         boxes=boxes,
+        shares=shares,
     )
 
 
@@ -161,6 +171,8 @@ def _named(name: str, answer: OutputAnswer) -> NamedAnswer:
         values = enumerate(answer.values.items())
         numbers = (Prediction(label=label, index=at, score=each) for at, (label, each) in values)
         return NamedAnswer(name=name, predictions=tuple(numbers))
+    if isinstance(answer, MapAnswer):
+        return NamedAnswer(name=name, shares=answer.shares())
     return NamedAnswer(name=name, predictions=answer.ranked)
 
 

@@ -20,6 +20,7 @@ class TaskWords:
         lost: What a drop takes away, in a sentence.
         answer: What two models give alike for an image; empty where numbers only come near.
         scores: What the numbers for an image are called.
+        counted: What agreement is a share of.
         is_error: Whether less of the measure is better.
     """
 
@@ -27,6 +28,7 @@ class TaskWords:
     lost: str
     answer: str
     scores: str = "classes"
+    counted: str = "such images"
     unit: str = POINTS
     is_error: bool = False
 
@@ -51,7 +53,9 @@ WORDS: Mapping[Task, TaskWords] = {
     Task.EMBED: TaskWords(
         measure="recall@1", lost="recall@1", answer="nearest image", scores="numbers"
     ),
-    Task.SEGMENT: TaskWords(measure="mIoU", lost="mIoU", answer="pixels", scores="scores"),
+    Task.SEGMENT: TaskWords(
+        measure="mIoU", lost="mIoU", answer="class", counted="the pixels of such images"
+    ),
     Task.LANDMARKS: TaskWords(
         measure="mean error",
         lost="nearness",

@@ -114,6 +114,7 @@ def images_with_truth(
         return _by_subfolder(folder)
     if (
         decision.task is Task.REGRESS
+        or decision.is_map
         or len(names) != decision.names_needed
         or not is_labelled(folder)
     ):

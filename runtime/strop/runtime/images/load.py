@@ -155,6 +155,27 @@ def upright_size(source: str | os.PathLike[str]) -> tuple[int, int]:
         return (height, width) if is_turned else (width, height)
 
 
+def small_picture(source: str | os.PathLike[str], side: int) -> Image.Image:
+    """An image file's pixels, RGB, upright, made smaller by the least whole number.
+
+    Args:
+        source: The file.
+        side: Most pixels that the longer side shall have.
+
+    Raises:
+        ImageError: As `load_image`.
+    """
+    with opened_image(source) as image:
+        check_pixels(image, where=str(source))
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        times = -(-max(image.size) // side)
+        decoded = next((scale for scale in DCT_SCALES if times % scale == 0), 1)
+        if decoded > 1:
+            image.draft("RGB", (image.width // decoded, image.height // decoded))
+        picture = flat(image, "RGB").reduce(max(-(-max(image.size) // side), 1))
+        return picture.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else picture
+
+
 def resize_array(array: NDArray[np.uint8], contract: Contract) -> Seen:
     """An image in memory at the contract's size.
 

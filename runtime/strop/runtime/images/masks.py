@@ -1,23 +1,22 @@
-"""Reads and writes maps of classes as PNG files, and lays their colours over pictures."""
+"""Reads masks: PNG files whose pixels are classes."""
 
 from __future__ import annotations
 
-from io import BytesIO
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ImageError
 from strop.runtime.images.load import check_pixels, opened_image
-from strop.runtime.records.user_files import write_whole_bytes
+from strop.runtime.images.seen import seen_box
 
 COLOURS = 256
 BITS = 8
 MASK_MODES = ("P", "L")
-JPEG_QUALITY = 90  # a PNG of 12 megapixels takes seconds
-OVERLAY_SHARE = 0.6  # of the colour of a class; of class 0 nothing
+VOID = 255  # a pixel of no class, which is not counted
 
 
 def palette() -> tuple[tuple[int, int, int], ...]:
@@ -37,6 +36,9 @@ def _colour(number: int) -> tuple[int, int, int]:
     return channels[0], channels[1], channels[2]
 
 
+PALETTE = [value for colour in palette() for value in colour]
+
+
 def read_mask(path: Path) -> NDArray[np.uint8]:
     """Read the classes [H, W] of a PNG with a palette, or of grey values.
 
@@ -53,29 +55,64 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         return np.array(image)
 
 
-def write_mask(classes: NDArray[np.uint8], path: Path) -> None:
-    """Write a map of classes [H, W] as a PNG whose pixels are the classes.
+def masks_of(images: Sequence[Path], folder: Path, masks: Path) -> tuple[Path, ...]:
+    """Name the mask of each image: the same path below the other folder, as .png.
 
     Raises:
-        OutputError: The file cannot be written.
+        ImageError: One is missing.
     """
-    image = Image.fromarray(classes)
-    image.putpalette([value for colour in palette() for value in colour])
-    _write(image, path, "PNG")
+    found = tuple(masks / path.relative_to(folder).with_suffix(".png") for path in images)
+    lacking = [path for path in found if not path.is_file()]
+    if lacking:
+        raise ImageError(
+            f"{lacking[0]}: no such file; needed is a mask for each of the {len(images)} images,"
+            f" {len(lacking)} have none"
+        )
+    return found
 
 
-def write_overlay(picture: Image.Image, classes: NDArray[np.uint8], path: Path) -> None:
-    """Write a picture with the colours of its classes [H, W], class 0 as it is, as JPEG.
+def true_classes(path: Path, size: tuple[int, int], classes: int | None) -> NDArray[np.uint8]:
+    """Read the mask of an image.
+
+    Args:
+        path: The mask.
+        size: Width and height of its image, upright.
+        classes: How many the model has; None if that is unknown.
 
     Raises:
-        OutputError: The file cannot be written.
+        ImageError: As `read_mask`, or it has another size or a class that the model has not.
     """
-    colours = Image.fromarray(np.array(palette(), np.uint8)[classes])
-    strength = np.where(classes == 0, 0, round(255 * OVERLAY_SHARE)).astype(np.uint8)
-    _write(Image.composite(colours, picture, Image.fromarray(strength)), path, "JPEG")
+    mask = read_mask(path)
+    (rows, columns), (width, height) = mask.shape, size
+    if (columns, rows) != size:
+        raise ImageError(
+            f"{path}: {columns} x {rows} pixels, and its picture has {width} x {height}; needed is"
+            " a mask of the picture's own size"
+        )
+    highest = int(mask[mask != VOID].max(initial=0))
+    if classes is not None and highest >= classes:
+        raise ImageError(
+            f"{path}: a pixel of class {highest}, and the model has {classes}; needed are"
+            f" the model's classes, and {VOID} for what is not to be counted"
+        )
+    return mask
 
 
-def _write(image: Image.Image, path: Path, kind: str) -> None:
-    content = BytesIO()
-    image.save(content, kind, quality=JPEG_QUALITY)
-    write_whole_bytes(content.getvalue(), path)
+def as_seen(
+    mask: NDArray[np.uint8], contract: Contract, size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Return a mask by the pixels of a model's map: the nearest ones, VOID outside of the image.
+
+    Args:
+        mask: [H, W], of the image's own size.
+        contract: Of the model.
+        size: Width and height of its map.
+    """
+    rows, columns = mask.shape
+    left, top, right, bottom = seen_box((columns, rows), contract)
+    width, height = size
+    x = np.floor(left + (np.arange(width) + 0.5) * (right - left) / width).astype(int)
+    y = np.floor(top + (np.arange(height) + 0.5) * (bottom - top) / height).astype(int)
+    is_inside = ((y >= 0) & (y < rows))[:, None] & (x >= 0) & (x < columns)
+    near = mask[y.clip(0, rows - 1)[:, None], x.clip(0, columns - 1)]
+    return np.where(is_inside, near, np.uint8(VOID))

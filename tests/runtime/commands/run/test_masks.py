@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.runtime.classify.test_segmenter import picture, write
+from tests.runtime.classify.test_map_answer import picture, write
 
 from strop.cli import main
 

@@ -5,31 +5,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from strop import console
 from strop.runtime.artifact.artifact import read_contract, sha256_file
-from strop.runtime.classify.class_map import UNSEEN
-from strop.runtime.classify.mask_agreement import (
-    Figure,
-    MapAgreement,
-    PixelCounts,
-    agreement,
-    compare_maps,
-    iou_drop,
-)
-from strop.runtime.classify.segmenter import Segmenter
+from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.map_answer import known_classes, map_labels
+from strop.runtime.classify.mask_agreement import Figure, MapComparison, MapCounts
 from strop.runtime.classify.truth import evenly
 from strop.runtime.commands.flags.contract import Opening, opening_from_flags
 from strop.runtime.commands.run.masks import open_segmenter
 from strop.runtime.engines import engine_that_fits, open_engine
 from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
-from strop.runtime.images.masks import read_mask
+from strop.runtime.images.masks import masks_of, true_classes
 from strop.runtime.records.version import installed_version
 
 FORMAT_VERSION = 1
@@ -37,27 +28,12 @@ COLUMNS = ("", "value", "95 % interval", "images")
 MAP_RANKS = (3, 4)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compared:
-    """What was found over all images; None where there are no masks, or no reference.
-
-    Attributes:
-        found: The artifact's maps against the masks.
-        reference: The reference's against the masks.
-        between: The artifact's against the reference's.
-        drop: Of the mean IoU, from the reference's to the artifact's.
-    """
-
-    found: MapAgreement | None
-    reference: MapAgreement | None
-    between: MapAgreement | None
-    drop: Figure | None
-
-
 def gives_map(opening: Opening) -> bool:
-    """Whether a file without a contract has an output that is a map, as no classifier's is."""
-    if read_contract(opening.artifact) is not None:
-        return False
+    """Whether the contract says so, or a file without one has a map, as no classifier has."""
+    contract = read_contract(opening.artifact)
+    task = opening.given.task or (contract and contract.task)
+    if task is not None or contract is not None:
+        return task is Task.SEGMENT
     with open_engine(opening.artifact, engine=opening.engine) as engine:
         shape = engine.output.shape
     return len(shape) in MAP_RANKS and len([side for side in shape[1:] if side != 1]) > 1
@@ -71,12 +47,12 @@ def evaluate_masks(options: argparse.Namespace) -> int:
 
     Raises:
         StropError: Flags that do not go together, masks that do not fit, or as
-            `Segmenter.segment`.
+            `Classifier.class_map`.
     """
     _check(options)
     opening = opening_from_flags(options)
     images = evenly(list_images(options.folder), options.limit)
-    masks = None if options.masks is None else _masks(images, options.folder, options.masks)
+    masks = None if options.masks is None else masks_of(images, options.folder, options.masks)
     with ExitStack() as stack:
         segmenter = stack.enter_context(open_segmenter(opening))
         against = None
@@ -99,63 +75,26 @@ def _check(options: argparse.Namespace) -> None:
         )
 
 
-def _masks(images: Sequence[Path], folder: Path, masks: Path) -> tuple[Path, ...]:
-    """Name the mask of each image: the same path below the other folder, as .png."""
-    found = tuple(masks / path.relative_to(folder).with_suffix(".png") for path in images)
-    lacking = [path for path in found if not path.is_file()]
-    if lacking:
-        raise ImageError(
-            f"{lacking[0]}: no such file; needed is a mask for each of the {len(images)} images,"
-            f" {len(lacking)} have none"
-        )
-    return found
-
-
 def _compared(
-    segmenter: Segmenter,
-    against: Segmenter | None,
+    segmenter: Classifier,
+    against: Classifier | None,
     images: Sequence[Path],
     masks: Sequence[Path] | None,
-) -> Compared:
-    counts: dict[str, list[PixelCounts]] = {"found": [], "reference": [], "between": []}
-    work = range(len(images))
-    for at in console.progress(work, len(images), "evaluate"):
-        found = segmenter.segment(images[at]).classes
-        reference = None if against is None else against.segment(images[at]).classes
-        mask = None if masks is None else _mask(masks[at], found, segmenter)
-        for name, (one, other) in {
-            "found": (found, mask),
-            "reference": (reference, mask),
-            "between": (found, reference),
-        }.items():
-            if one is not None and other is not None:
-                counts[name].append(compare_maps(one, other))
-    return Compared(
-        found=agreement(counts["found"]),
-        reference=agreement(counts["reference"]),
-        between=agreement(counts["between"]),
-        drop=iou_drop(counts["reference"], counts["found"]) if counts["reference"] else None,
-    )
-
-
-def _mask(path: Path, found: NDArray[np.uint8], segmenter: Segmenter) -> NDArray[np.uint8]:
-    mask = read_mask(path)
-    if mask.shape != found.shape:
-        (rows, columns), (height, width) = mask.shape, found.shape
-        raise ImageError(
-            f"{path}: {columns} x {rows} pixels, and its picture has {width} x {height}; needed is"
-            " a mask of the picture's own size"
+) -> MapComparison:
+    counted = MapCounts()
+    classes = known_classes(segmenter.contract, segmenter.output)
+    for at in console.progress(range(len(images)), len(images), "evaluate"):
+        answer = segmenter.class_map(images[at])
+        counted.add(
+            answer.in_image(),
+            None if against is None else against.class_map(images[at]).in_image(),
+            None if masks is None else true_classes(masks[at], answer.size, classes),
         )
-    highest = int(mask[mask != UNSEEN].max(initial=0))
-    if segmenter.classes is not None and highest >= segmenter.classes:
-        raise ImageError(
-            f"{path}: a pixel of class {highest}, and the model has {segmenter.classes}; needed are"
-            f" the model's classes, and {UNSEEN} for what is not to be counted"
-        )
-    return mask
+    return counted.comparison
 
 
-def _print(options: argparse.Namespace, segmenter: Segmenter, compared: Compared) -> None:
+def _print(options: argparse.Namespace, segmenter: Classifier, compared: MapComparison) -> None:
+    labels = map_labels(segmenter.contract)
     if options.json:
         console.json(
             {
@@ -164,7 +103,7 @@ def _print(options: argparse.Namespace, segmenter: Segmenter, compared: Compared
                 "artifact": options.artifact.name,
                 "sha256": sha256_file(options.artifact),
                 "engine": asdict(segmenter.facts),
-                "labels": segmenter.labels,
+                "labels": labels,
                 "against": None if options.against is None else sha256_file(options.against),
                 **asdict(compared),
             }
@@ -173,7 +112,6 @@ def _print(options: argparse.Namespace, segmenter: Segmenter, compared: Compared
     console.table(COLUMNS, list(_rows(compared)))
     if compared.found is not None:
         console.gap()
-        labels = segmenter.labels
         console.table(
             ("class", "IoU"),
             [
@@ -183,7 +121,7 @@ def _print(options: argparse.Namespace, segmenter: Segmenter, compared: Compared
         )
 
 
-def _rows(compared: Compared) -> Iterator[tuple[str, str, str, str]]:
+def _rows(compared: MapComparison) -> Iterator[tuple[str, str, str, str]]:
     for found, mean, pixels in (
         (compared.found, "mean IoU", "pixels right"),
         (compared.reference, "mean IoU of the reference", "pixels right of the reference"),

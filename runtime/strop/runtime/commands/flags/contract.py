@@ -203,10 +203,10 @@ def contract_of_map(opening: Opening) -> Contract:
     Raises:
         ContractError: As `open_as_given`.
     """
-    path, given = opening.artifact, _values(opening.given)
+    path, given = opening.artifact, {"task": Task.SEGMENT} | _values(opening.given)
     carried = read_contract(path)
     if carried is None:
-        return _foreign(path, {"activation": Activation.NONE} | given, is_map=True)
+        return _foreign(path, {"activation": Activation.NONE} | given)
     return _carried(carried, given, path)
 
 
@@ -240,7 +240,7 @@ def _carried(carried: Contract, given: Mapping[str, Any], path: Path) -> Contrac
     return replace(carried, **given)
 
 
-def _foreign(path: Path, given: Mapping[str, Any], *, is_map: bool = False) -> Contract:
+def _foreign(path: Path, given: Mapping[str, Any]) -> Contract:
     # Only here: what strop wrote shall not wait for it.
     from strop.runtime.classify.foreign import foreign_facts
     from strop.runtime.classify.input_fit import input_fit_note
@@ -252,8 +252,7 @@ def _foreign(path: Path, given: Mapping[str, Any], *, is_map: bool = False) -> C
             own = {name: value for name, value in given.items() if name != "detection"}
             detection = given.get("detection")
             return detector_contract(path, engine.input, engine.outputs, detection, own)
-        if not is_map:
-            check_tensors(engine, where=str(path))
+        check_tensors(engine, where=str(path), gives_map=given.get("task") is Task.SEGMENT)
         image, scores = engine.input, engine.output
     facts = foreign_facts(path, image, scores, given)
     contract = facts.whole_contract(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from strop import console
-from strop.runtime.classify.segmenter import Segmentation, Segmenter
+from strop.runtime.classify.classifier import Classifier
+from strop.runtime.classify.classifier import open as open_classifier
 from strop.runtime.commands.flags.contract import Opening, contract_of_map, opening_from_flags
+from strop.runtime.commands.notes import settings
 from strop.runtime.commands.run.table import header
-from strop.runtime.engines import open_engine
-from strop.runtime.errors import ImageError, OutputError, StropError
+from strop.runtime.errors import ImageError, OutputError
 
 OTHERS = ("vectors", "camera", "selftest", "jsonl", "golden")
 
@@ -38,13 +39,15 @@ class Written:
         path: Of the image.
         mask: Of its classes.
         overlay: Of the picture with their colours.
-        found: Its classes.
+        shares: Of what the model saw, by class.
+        unseen: Share of the image that it did not see.
     """
 
     path: Path
     mask: Path
     overlay: Path
-    found: Segmentation
+    shares: Mapping[str, float]
+    unseen: float
 
 
 def run_masks(options: argparse.Namespace, *, is_stream: bool) -> int:
@@ -55,7 +58,7 @@ def run_masks(options: argparse.Namespace, *, is_stream: bool) -> int:
 
     Raises:
         StropError: Flags that do not go together, files of the same name, or as
-            `Segmenter.segment`.
+            `Classifier.class_map`.
     """
     images = _images(options, is_stream=is_stream)
     opening = opening_from_flags(options)
@@ -86,59 +89,43 @@ def _images(options: argparse.Namespace, *, is_stream: bool) -> tuple[Path, ...]
     return images
 
 
-def open_segmenter(opening: Opening) -> Segmenter:
-    """Open an artifact as flags say, and show what it expects.
+def open_segmenter(opening: Opening) -> Classifier:
+    """Open an artifact that gives a map as flags say, and show what it expects.
 
     Raises:
-        StropError: As `Segmenter`, or flags and file leave gaps.
+        StropError: As `strop.runtime.open`, or flags and file leave gaps.
     """
     where = str(opening.artifact)
-    contract = contract_of_map(opening)
-    engine = open_engine(where, engine=opening.engine, num_threads=opening.num_threads)
-    try:
-        segmenter = Segmenter(engine, contract, where=where)
-    except StropError:
-        engine.close()
-        raise
-    facts = segmenter.facts
-    console.settings(
-        f"run {where}",
-        {
-            "engine": f"{facts.engine} {facts.version}, {facts.kernels_in_words}",
-            "image": f"{contract.height}x{contract.width}x{contract.channels},"
-            f" {contract.resize.value}",
-            "labels": len(contract.labels),
-        },
+    opened = open_classifier(
+        where,
+        engine=opening.engine,
+        num_threads=opening.num_threads,
+        contract=contract_of_map(opening),
     )
-    return segmenter
+    console.settings(f"run {where}", settings(opened))
+    return opened
 
 
-def _write(segmenter: Segmenter, path: Path, folder: Path) -> Written:
-    from strop.runtime.images.masks import write_mask, write_overlay
+def _write(opened: Classifier, path: Path, folder: Path) -> Written:
+    from strop.runtime.classify.map_drawing import write_mask, write_overlay
 
-    found = segmenter.segment(path)
+    found = opened.class_map(path)
     mask, overlay = (folder / f"{path.stem}.{end}" for end in ("mask.png", "overlay.jpg"))
-    write_mask(found.classes, mask)
-    write_overlay(found.picture, found.classes, overlay)
-    return Written(path=path, mask=mask, overlay=overlay, found=found)
+    write_mask(found, mask)
+    write_overlay(path, found, overlay)
+    return Written(
+        path=path, mask=mask, overlay=overlay, shares=found.shares(), unseen=found.unseen()
+    )
 
 
 def _print(
-    segmenter: Segmenter, artifact: Path, written: Sequence[Written], *, as_json: bool
+    opened: Classifier, artifact: Path, written: Sequence[Written], *, as_json: bool
 ) -> None:
-    labels = segmenter.labels
-    shares = [
-        {
-            labels[place] if labels else str(place): share
-            for place, share in each.found.shares().items()
-        }
-        for each in written
-    ]
     if not as_json:
         rows = [
             (str(each.path), f"{share:.4f}", label)
-            for each, found in zip(written, shares, strict=True)
-            for label, share in sorted(found.items(), key=lambda pair: -pair[1])
+            for each in written
+            for label, share in each.shares.items()
         ]
         console.table(("image", "share", "class"), rows)
         return
@@ -147,9 +134,9 @@ def _print(
             "path": str(each.path),
             "mask": str(each.mask),
             "overlay": str(each.overlay),
-            "unseen": each.found.unseen(),
-            "shares": found,
+            "unseen": each.unseen,
+            "shares": dict(each.shares),
         }
-        for each, found in zip(written, shares, strict=True)
+        for each in written
     ]
-    console.json(header(artifact, segmenter.facts) | {"images": images})
+    console.json(header(artifact, opened.facts) | {"images": images})

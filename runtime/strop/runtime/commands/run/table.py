@@ -16,11 +16,12 @@ from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 
 # History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes; 3
-# has vectors; 4 has several outputs; 5 has boxes.
+# has vectors; 4 has several outputs; 5 has boxes, and shares of classes.
 FORMAT_VERSION = 5
 BOX_COLUMNS = ("image", "score", "label", "x", "y", "width", "height")
 NOTHING = "nothing found"
 SHOWN = 4  # numbers of a vector
+MOST_CLASSES = 100  # of an image in a table; a map's pixels are counted
 
 
 def print_images(
@@ -61,6 +62,16 @@ def print_images(
             [(str(path), len(found.vector), begin(found.vector)) for path, found in results],
         )
         return
+    if any(found.shares for _, found in results):
+        console.table(
+            ("image", "share", "class"),
+            [
+                (str(path), f"{share:.4f}", label)
+                for path, found in results
+                for label, share in found.shares.items()
+            ],
+        )
+        return
     predictions = [(str(path), each) for path, found in results for each in found.predictions]
     rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
     if all(each.is_set is None for _, each in predictions):
@@ -81,6 +92,8 @@ def answer_record(found: Answer | NamedAnswer) -> dict[str, object]:
         return {"boxes": [asdict(each) for each in found.boxes]}
     if found.vector:
         return {"vector": found.vector}
+    if found.shares:
+        return {"shares": dict(found.shares)}
     return {"predictions": [asdict(each) for each in found.predictions]}
 
 
@@ -90,6 +103,10 @@ def in_one_line(found: Answer | NamedAnswer) -> str:
         return console.COLUMN_GAP.join(map(_box, found.boxes)) or NOTHING
     if found.vector:
         return begin(found.vector)
+    if found.shares:
+        return console.COLUMN_GAP.join(
+            f"{share:.4f} {label}" for label, share in found.shares.items()
+        )
     return console.COLUMN_GAP.join(
         f"{each.score:.4f} {each.label}"
         if each.is_set is not False
@@ -138,7 +155,7 @@ def print_selftest(artifact: Path, tried: SelfTested, *, as_json: bool) -> None:
     else:
         images = zip(result.expected, result.found, result.differences, strict=True)
         rows = [
-            (at, _classes(expected), _classes(found), difference)
+            (at, *_classes(expected, found), difference)
             for at, (expected, found, difference) in enumerate(images, 1)
         ]
         columns = ("image", "certified class", "class here", "largest code difference")
@@ -161,8 +178,12 @@ def _what_counts(result: SelfTest) -> str:
     return "the classes must not" if result.decided else f"by {result.bound} at most"
 
 
-def _classes(answer: tuple[int, ...]) -> str:
-    return " ".join(map(str, answer)) or "-"
+def _classes(expected: tuple[int, ...], found: tuple[int, ...]) -> tuple[str, str]:
+    if len(expected) > MOST_CLASSES:
+        same = sum(one == other for one, other in zip(expected, found, strict=True))
+        return f"{len(expected)} pixels", f"the same for {same}"
+    one, other = (" ".join(map(str, each)) or "-" for each in (expected, found))
+    return one, other
 
 
 def _verdict(result: SelfTest) -> str:

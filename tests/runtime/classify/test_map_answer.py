@@ -15,11 +15,11 @@ from tests.export.kernels.test_bilinear import resized
 
 from strop.export.emit.tflite import emit_tflite
 from strop.export.kernels.bilinear import Coordinates
-from strop.runtime.artifact.contract import Activation, Contract, Layout, ResizeRule
-from strop.runtime.classify.class_map import UNSEEN
-from strop.runtime.classify.segmenter import Segmenter
-from strop.runtime.engines import open_engine
-from strop.runtime.errors import ArtifactError, ContractError
+from strop.runtime.artifact.contract import Activation, Contract, Layout, ResizeRule, Task
+from strop.runtime.classify.class_map import UNSEEN, best_class
+from strop.runtime.classify.classifier import open as open_classifier
+from strop.runtime.classify.map_answer import MapAnswer
+from strop.runtime.errors import ContractError
 
 SIDE = 16
 RED, GREEN, BLUE = (200, 10, 10), (10, 200, 10), (10, 10, 200)
@@ -56,13 +56,18 @@ def write(folder: Path, kind: str) -> Path:
 
 
 def contract(**changes: object) -> Contract:
-    given = {"height": SIDE, "width": SIDE, "resize": ResizeRule.STRETCH} | changes
+    usual = {"height": SIDE, "width": SIDE, "resize": ResizeRule.STRETCH, "task": Task.SEGMENT}
+    given = usual | changes
     return Contract(**given)  # type: ignore[arg-type]
 
 
+def answered(artifact: Path, picture: Path, found: Contract) -> MapAnswer:
+    with open_classifier(artifact, contract=found) as opened:
+        return opened.class_map(picture)
+
+
 def segmented(artifact: Path, picture: Path, found: Contract) -> NDArray[np.uint8]:
-    with Segmenter(open_engine(artifact), found, where="m") as segmenter:
-        return segmenter.segment(picture).classes
+    return answered(artifact, picture, found).in_image()
 
 
 @pytest.fixture
@@ -133,14 +138,13 @@ def test_one_score_is_above_its_threshold_or_below(
 
 def test_shares_are_of_what_was_seen(picture: Path, tmp_path: Path) -> None:
     crop = contract(resize=ResizeRule.CROP, crop_fraction=1.0)
-    with Segmenter(open_engine(write(tmp_path, "scores")), crop, where="m") as segmenter:
-        found = segmenter.segment(picture)
-    assert found.shares() == {0: 0.5, 1: 0.5}
+    found = answered(write(tmp_path, "scores"), picture, crop)
+    assert found.shares() == {"0": 0.5, "1": 0.5}
     assert found.unseen() == 0.5
 
 
 def test_what_is_no_map_is_refused(picture: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"its output is \[1, 3\]; needed is a map of scores"):
+    with pytest.raises(ContractError, match=r"an image has \[3\] numbers, .* takes a map"):
         segmented(write(tmp_path, "a row"), picture, contract())
     with pytest.raises(ContractError, match=r"threshold is unknown; give --threshold 0\.5"):
         segmented(write(tmp_path, "one score"), picture, contract())
@@ -152,5 +156,15 @@ def test_what_is_no_map_is_refused(picture: Path, tmp_path: Path) -> None:
 
 def test_an_only_label_is_that_of_what_is_above_the_threshold(tmp_path: Path) -> None:
     found = contract(labels=("person",), thresholds=(0.5,))
-    with Segmenter(open_engine(write(tmp_path, "one score")), found, where="m") as segmenter:
-        assert segmenter.labels == ("not person", "person")
+    black = tmp_path / "black.png"
+    Image.new("RGB", (20, 20)).save(black)
+    assert answered(write(tmp_path, "one score"), black, found).shares() == {"not person": 1.0}
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.float32])
+def test_the_best_class_is_that_of_argmax(dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    for classes in (1, 2, 21, 255):
+        # Few values, so that most pixels have ties.
+        scores = rng.integers(0, 6, (9, 7, classes)).astype(dtype) * dtype(20)
+        np.testing.assert_array_equal(best_class(scores), scores.argmax(axis=2))
