@@ -40,7 +40,7 @@ from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.options import ExportOptions, OutputOptions, check_labels
 from strop.export.passes.cut_activation import cut_activations
 from strop.export.quantize.quantize import params_from_range
-from strop.export.quantize.tune import Tuned, tune
+from strop.export.quantize.tune import Tuned, most_rows, tune
 from strop.export.source.source import Source
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import Activation
@@ -335,7 +335,8 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     contract = contract_of(source, options, () if ends_in_probabilities else activations)
     images = options.calibration
     # Evenly spread: folders are sorted by class.
-    some = images[:: -(-len(images) // MAX_SAMPLE_IMAGES)]
+    most = min(MAX_SAMPLE_IMAGES, most_rows(_decisions(options)))
+    some = images[:: -(-len(images) // most)]
     at_once = batch_size(source.height, source.width)
     sampled = frozenset(some)
     sample = list(batches(some, contract, batch_size=at_once))

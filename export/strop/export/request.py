@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from strop.runtime.classify.truth import KnownImages, images_with_truth
 from strop.runtime.classify.truth_file import truth_columns
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images
+from strop.runtime.images.masks import masks_of
 
 if TYPE_CHECKING:
     from strop.export.source.source import Source
@@ -46,7 +47,8 @@ class ExportRequest:
         output: Folder of the bundle; None for build/NAME.
         calibration_data: Folder of the representative images.
         validation_data: Folder of the images of the certificate.
-        truth: Table of what is true of these, for `read_truth`; None for their subfolders.
+        truth: Table of what is true of these, for `read_truth`; of a SEGMENT task the folder of
+            their masks; None for their subfolders.
         labels: In the order of the scores; None for those of the training or in the file, or none.
         resize: How images become the input; None for the model's own way, that of its training,
             what its file says, or to crop.
@@ -261,6 +263,9 @@ def _with_output(
     decision = source_decision(source, task=task, thresholds=request.thresholds)
     if request.labels is None and decision.task is Task.EMBED:
         labels = ()  # those of the training name what was in front of the vector
+    masks = None
+    if decision.is_map:
+        request, masks = replace(request, truth=None), request.truth
     labels = labels or _named_by_table(request.truth, decision)
     if labels:
         check_labels(source.name, labels, decision)
@@ -274,9 +279,16 @@ def _with_output(
         validation=known.paths,
         truth=known.classes,
         targets=known.targets,
+        masks=_masks(known.paths, request.validation_data, masks),
         labels=known.labels,
         decision=decision,
     )
+
+
+def _masks(
+    images: Sequence[Path], folder: Path | None, masks: Path | None
+) -> tuple[Path, ...] | None:
+    return None if folder is None or masks is None else masks_of(images, folder, masks)
 
 
 def _task(request: ExportRequest, trained: TrainedOutput | None) -> Task | None:

@@ -38,6 +38,15 @@ COLUMNS = {
         "off the truth: float, file",
         KERNELS,
     ),
+    Task.SEGMENT: (
+        "MiB",
+        "mIoU with float [95 %]",
+        "least IoU with float",
+        "same pixels [95 %]",
+        "mIoU",
+        DROP,
+        KERNELS,
+    ),
     Task.EMBED: (
         "MiB",
         "cosine: median",
@@ -96,6 +105,8 @@ def _float_cells(certificate: Certificate, task: Task) -> tuple[str, ...]:
         return ("", top1)
     if task is Task.MULTILABEL:
         return ("", top1, _precision(certificate.float_mean_average_precision))
+    if task is Task.SEGMENT:
+        return ("", "", "", "", top1)
     if task is Task.EMBED:
         checked = certificate.verdicts[0].embedding
         pairs = None if checked is None else checked.verification
@@ -110,6 +121,12 @@ def _cells(found: Verdict, task: Task, size: str) -> list[tuple[str, ...]]:
     drop = _interval(found.drop, found.drop_interval, "+.2f")
     agreed = _interval(found.agreement, found.agreement_interval, ".2f")
     top1 = percent(found.top1)
+    if found.maps is not None:
+        maps = found.maps
+        name, least = min(maps.ious.items(), key=lambda pair: pair[1])
+        mean_iou = _interval(maps.mean_iou, maps.mean_iou_interval, ".2f")
+        worst = f"{PERCENT * least:.2f} ({name})"
+        return [(size, mean_iou, worst, agreed, top1, drop)]
     if task is Task.CLASSIFY:
         return [(size, top1, percent(found.top5), drop, agreed)]
     if task is Task.BINARY:
@@ -180,8 +197,8 @@ def _promise(certificate: Certificate) -> str:
     else:
         same = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
         text = (
-            f"{files} gives the float model's {words.answer} for at least {percent(same)} of such"
-            " images"
+            f"{files} gives the float model's {words.answer} for at least {percent(same)} of"
+            f" {words.counted}"
         )
     if certificate.float_top1 is not None:
         lost = max(found.drop_interval.high for found in verdicts)
@@ -247,6 +264,11 @@ def _certificate_notes(certificate: Certificate) -> list[str]:
             " and that --mean and --std are right"
         )
     notes += [_vectors(each) for each in certificate.verdicts if each.embedding is not None]
+    if certificate.task is Task.SEGMENT and certificate.float_top1 is None:
+        notes.append(
+            "no masks: the drop is what the mean IoU with float's maps lacks to 1, which bounds it;"
+            " give --truth DIR, a PNG for each image, for the mean IoU itself"
+        )
     for found in certificate.verdicts:
         notes += _worst_label(found, certificate.names)
     for error in certificate.verdicts[0].errors[:1]:

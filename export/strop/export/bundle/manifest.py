@@ -289,6 +289,26 @@ def _from_8(record: dict[str, object]) -> dict[str, object]:
     }
 
 
+def _from_9(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 9, which has no maps."""
+    return {**record, "certificate": _with_picture_figures(record.get("certificate"))}
+
+
+def _with_picture_figures(certificate: object) -> object:
+    """Add to a certificate, and to those beside it, what tasks of pictures have."""
+    if not isinstance(certificate, dict):
+        return certificate
+    new = {**certificate, "one_answer": _filled(certificate.get("one_answer"), {"mean_iou": 0.0})}
+    for name in ("verdicts", "through"):
+        verdicts = certificate.get(name)
+        if isinstance(verdicts, list):
+            new[name] = [_filled(each, {"maps": None}) for each in verdicts]
+    beside = certificate.get("beside")
+    if isinstance(beside, list):
+        new["beside"] = [_with_picture_figures(each) for each in beside]
+    return new
+
+
 def _filled(value: object, new: Mapping[str, object]) -> object:
     """Add the fields that an object lacks; leave what is no object for the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
@@ -301,12 +321,12 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
 # the figures of embeddings; 9 has a certificate for each of several outputs, and says whether the
-# end is in float.
+# end is in float; 10 has the figures of maps.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=9,
-    upgrades={4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7, 8: _from_8},
+    version=10,
+    upgrades={4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7, 8: _from_8, 9: _from_9},
     error=ArtifactError,
     remedy="export again",
     encoder=ENCODER,

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.statistics.intervals import Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapFigures:
+    """How alike a file's maps and the float model's are.
+
+    Attributes:
+        mean_iou: Mean over the classes of pixels of the class in both, over pixels of it in
+            either, each summed over all images.
+        mean_iou_interval: 95 % interval of it over the images (bootstrap).
+        ious: Of each class that is there, by its name.
+        true_ious: The same of the file's maps and the masks; empty without masks.
+    """
+
+    mean_iou: float
+    mean_iou_interval: Interval
+    ious: Mapping[str, float]
+    true_ious: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +56,10 @@ class Verdict:
         errors: Of a REGRESS task one for each number; empty of others.
         embedding: Of an EMBED task; None of others.
         not_certified: Why all of this proves nothing; empty where it does.
+        maps: Of a SEGMENT task, whose top1 is the mean IoU with the masks, whose agreement is the
+            share of pixels of the same class as the float model's, and whose drop, without masks,
+            is what its mean IoU with the float model lacks to 1, which bounds it; intervals are
+            over the images (bootstrap). None of others.
     """
 
     artifact: str
@@ -55,6 +77,7 @@ class Verdict:
     errors: tuple[OutputError, ...] = ()
     embedding: EmbeddingError | None = None
     not_certified: str = ""
+    maps: MapFigures | None = None
 
 
 def named(found: Verdict) -> str:
@@ -72,6 +95,7 @@ class OneAnswer:
         agreement_interval: 95 % interval of it.
         drop: As `Verdict.drop` would be.
         is_beatable: Whether a file that does all that float does would be clearly better.
+        mean_iou: Of a SEGMENT task, with the float model; 0 of others.
     """
 
     answer: str
@@ -79,6 +103,7 @@ class OneAnswer:
     agreement_interval: Interval | None
     drop: float
     is_beatable: bool
+    mean_iou: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

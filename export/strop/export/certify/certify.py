@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from strop.export.certify.certificate import Certificate
+from strop.export.certify.certify_maps import certify_maps
+from strop.export.certify.float_scores import float_scores
 from strop.export.certify.program import Program
 from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
@@ -70,6 +72,9 @@ def certify(
     """
     is_validated = bool(options.validation)
     paths = options.validation if is_validated else options.calibration
+    common = len(overlap(options.calibration, paths))
+    if options.decision is not None and options.decision.is_map:
+        return certify_maps(source, artifacts, options, options.decision, progress, overlap=common)
     judged = _judged(source, options, is_validated=is_validated)
     with ExitStack() as stack:
         with native_stderr_held():
@@ -98,7 +103,6 @@ def certify(
         (path.name, program.title, model_answers(of_file, program.scores(path, paths)))
         for path, of_file, program in watched
     ]
-    common = len(overlap(options.calibration, paths))
     first, *others = (
         _certificate(
             each, found, ran, told, images=len(paths), is_validated=is_validated, overlap=common
@@ -217,7 +221,7 @@ def _answers(
     decisions: Sequence[Decision],
 ) -> list[list[ModelAnswers]]:
     """Collect for each output the source's answers, then each artifact's."""
-    forward = source.compiled()
+    forward = float_scores(source)
     collected: list[list[list[ModelAnswers]]] = [
         [[] for _ in range(1 + len(opened))] for _ in decisions
     ]
@@ -231,19 +235,7 @@ def _answers(
     for batch in images:
         files = paths[seen : seen + len(batch)]
         seen += len(batch)
-        if source.resize is None:
-            scores = forward(batch)
-        else:
-            from strop.export.source.whole_images import whole_scores  # loads TensorFlow
-
-            scores = whole_scores(source.resize, files, source.channels)
-        if not np.isfinite(scores).all():
-            first = files[int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])]
-            raise SourceError(
-                f"{source.name}: {first}: the float model itself gives NaN or infinite scores;"
-                " check its weights, and --mean and --std"
-            )
-        add(0, decisions, scores, source.name)
+        add(0, decisions, forward(batch, files), source.name)
         for place, classifier in enumerate(opened, 1):
             codes = np.stack([classifier.scores(image) for image in batch])
             where = f"{source.name} in int8, run by {classifier.facts.engine}"

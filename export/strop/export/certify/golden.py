@@ -14,6 +14,7 @@ from strop.runtime import open as open_artifact
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.golden import Golden
 from strop.runtime.classify.decision import Decision, answers, margins, of_each
+from strop.runtime.classify.golden_columns import golden_columns, golden_decision
 from strop.runtime.images.dataset import batches
 from strop.runtime.records.version import installed_version
 
@@ -41,18 +42,20 @@ def make_golden(
             float 1, since another order of sums rounds some number otherwise.
 
     Returns:
-        The codes of the first artifact; all others are within `bound` of them.
+        The codes of the first artifact, of a map those of some pixels; all others are within
+        `bound` of them.
     """
     some = images[:: -(-len(images) // CANDIDATES)]
     with ExitStack() as stack:
         opened = [stack.enter_context(open_artifact(path)) for path in artifacts]
         (pixels,) = batches(some, opened[0].contract, batch_size=CANDIDATES)
-        heads, decisions = opened[0].heads, opened[0].known_decisions()
+        columns = golden_columns(opened[0].known_decisions())
+        decisions = [golden_decision(each) for each in opened[0].known_decisions()]
         step = np.concatenate(
-            [np.full(head.info.size, each) for head, each in zip(heads, steps, strict=True)]
+            [np.full(one.scores, each) for one, each in zip(decisions, steps, strict=True)]
         )
-        clear = pixels[_clearest(_codes(opened[0], pixels, step), decisions, step)]
-        codes = [_codes(classifier, clear, step) for classifier in opened]
+        clear = pixels[_clearest(_codes(opened[0], pixels, columns, step), decisions, step)]
+        codes = [_codes(classifier, clear, columns, step) for classifier in opened]
         kernels = {
             sha256_file(path): classifier.facts.kernels
             for path, classifier in zip(artifacts, opened, strict=True)
@@ -67,9 +70,9 @@ def make_golden(
     )
 
 
-def _codes(classifier: Classifier, pixels: Array, step: Array) -> Array:
-    """Return the scores in steps from the zero point, int16 [N, classes]."""
-    scores = np.stack([classifier.scores(image) for image in pixels])
+def _codes(classifier: Classifier, pixels: Array, columns: Array, step: Array) -> Array:
+    """Return the scores in these columns in steps from the zero point, int16 [N, columns]."""
+    scores = np.stack([classifier.scores(image)[columns] for image in pixels])
     codes: Array = np.rint(scores / step).astype(np.int16)
     return codes
 
@@ -81,13 +84,13 @@ def _clearest(codes: Array, decisions: Sequence[Decision], step: Array) -> Array
     first ones: any number is as clear as any other.
     """
     parts = zip(decisions, of_each(decisions, codes * step), of_each(decisions, step), strict=True)
-    judged = [each for each in parts if each[0].has_classes]
+    judged = [each for each in parts if each[0].has_classes or each[0].is_map]
     # Whole codes: a product's last digit is no difference.
     clear = [np.rint(margins(decision, scores) / size[0]) for decision, scores, size in judged]
     nearest = np.min(clear, axis=0) if clear else np.zeros(len(codes))
     best = np.argsort(-nearest, kind="stable")
     first: Array = np.zeros(0, np.int64)
-    if judged:
+    if judged and not any(decision.is_map for decision, _, _ in judged):
         rows = np.concatenate([answers(decision, scores) for decision, scores, _ in judged], axis=1)
         _, first = np.unique(rows[best], axis=0, return_index=True)
     of_new_answer = np.isin(np.arange(len(best)), first)

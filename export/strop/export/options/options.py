@@ -61,6 +61,7 @@ class ExportOptions:
             the agreement with float, and the certificate says so.
         truth: Class of each validation image; None without labels.
         targets: What is true of each validation image otherwise, as `read_truth` gives it.
+        masks: Of a SEGMENT task the mask of each validation image; None without.
         labels: One per class; of a BINARY task first the one below the threshold, then the one
             at or above it; empty if unknown.
         decision: How the model's own output becomes an answer; None for what its ending and
@@ -98,6 +99,7 @@ class ExportOptions:
     validation: tuple[Path, ...] = ()
     truth: tuple[int, ...] | None = None
     targets: tuple[tuple[float, ...], ...] | None = None
+    masks: tuple[Path, ...] | None = None
     labels: tuple[str, ...] = ()
     decision: Decision | None = None
     outputs: tuple[OutputOptions, ...] = ()
@@ -144,6 +146,7 @@ class ExportOptions:
         return (
             self.truth is not None
             or self.targets is not None
+            or self.masks is not None
             or any(output.is_labelled for output in self.outputs)
         )
 
@@ -165,6 +168,6 @@ def check_labels(where: str, labels: Sequence[str], decision: Decision) -> None:
         )
     what = WORDS[decision.task].scores
     raise SourceError(
-        f"{where}: has {decision.scores} {what}, and there are {len(labels)} labels; needed is"
-        " one label for each, in the order of the scores"
+        f"{where}: has {decision.names_needed} {what}, and there are {len(labels)} labels; needed"
+        " is one label for each, in the order of the scores"
     )

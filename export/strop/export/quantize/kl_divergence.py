@@ -6,7 +6,8 @@ scores ten times the others', would decide for all. A regression has no probabil
 number stands for a normal distribution around it, as wide as float's numbers are spread over
 the images, so that the squared error relative to that spread counts. So does an embedding's
 unit vector, as wide in all directions: a number that is nearly the same for all images tells
-none of them apart.
+none of them apart. A map is judged by MOST_PIXELS of its pixels, each an answer of its own: what
+is computed with 64-bit numbers then takes as much for a large map as for a small one.
 
 Source: S. Kullback and R. A. Leibler, On Information and Sufficiency, Annals of
 Mathematical Statistics 22, 1951, section 2.
@@ -22,9 +23,11 @@ import numpy as np
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.classify.decision import Decision, of_each
+from strop.runtime.classify.map_rule import spread_pixels
 
 # Of the largest number: below it float32 has no digits, so a spread of that size is rounding.
 LEAST_SPREAD = 1e-6
+MOST_PIXELS = 4096  # of a map, in rows and columns that are evenly spread
 
 
 def total_divergence(reference: Array, found: Array, decisions: Sequence[Decision]) -> float:
@@ -58,11 +61,15 @@ def divergence(reference: Array, found: Array, decision: Decision) -> float:
             one; behind a sigmoid, and of a BINARY task, each is a decision of its own and
             their divergences are added. The numbers of a REGRESS task are normal
             distributions of the variance that the reference has over the images, those of an
-            EMBED task of one variance for all.
+            EMBED task of one variance for all. Each pixel of a SEGMENT task has a softmax, or a
+            decision, of its own.
 
     Returns:
-        Nats per image, >= 0.
+        Nats per image, of a map per pixel, >= 0.
     """
+    if decision.is_map:
+        before, after = (_some_pixels(scores, decision) for scores in (reference, found))
+        return divergence(before, after, decision.of_pixel)
     if not decision.has_classes:
         before, after = _numbers(reference, decision), _numbers(found, decision)
         return _normal_divergence(before, after, _variances(before, decision))
@@ -78,8 +85,11 @@ def information(scores: Array, decision: Decision) -> float:
 
     Returns:
         Mutual information between image and class in nats, 0 to ln(min(N, classes)); for
-        decisions of their own the sum of theirs; for numbers a half each.
+        decisions of their own the sum of theirs; for numbers a half each; of a map that between
+        pixel and class.
     """
+    if decision.is_map:
+        return information(_some_pixels(scores, decision), decision.of_pixel)
     if not decision.has_classes:
         numbers = _numbers(scores, decision)
         variances = _variances(numbers, decision)
@@ -99,6 +109,14 @@ def information_of_each(logarithms: Array) -> Array:
     """
     mean = _log_of_sum(logarithms, 0) - math.log(len(logarithms))
     return _divergences(logarithms, mean)
+
+
+def _some_pixels(scores: Array, decision: Decision) -> Array:
+    """Return scores of evenly spread pixels of each map, [N * pixels, classes]."""
+    pixels = spread_pixels(decision.shape, MOST_PIXELS)
+    of_pixels = scores.reshape(len(scores), -1, decision.of_pixel.scores)
+    some: Array = of_pixels[:, pixels].reshape(-1, decision.of_pixel.scores)
+    return some
 
 
 def _numbers(scores: Array, decision: Decision) -> Array:

@@ -122,7 +122,10 @@ def _last_maker(graph: Graph, makers: dict[str, int], copied: set[str]) -> int:
 def _has_best_class(graph: Graph, columns: Sequence[slice], decisions: Sequence[Decision]) -> bool:
     """Whether the answer of an output in these columns is the highest score."""
     pairs = zip(output_columns(graph), decisions, strict=True)
-    return any(place in columns and each.task is Task.CLASSIFY for place, each in pairs)
+    return any(
+        place in columns and (each.of_pixel if each.is_map else each).task is Task.CLASSIFY
+        for place, each in pairs
+    )
 
 
 def _narrowed(

@@ -74,11 +74,11 @@ def _with_rounded_weights(graph: Graph, op: Op, quantized: Graph) -> Graph:
 
 def _cost(op: Op, part: str, reference: Array, found: Array, decisions: Sequence[Decision]) -> Cost:
     kept = [
-        same(answers(decision, before), answers(decision, after))
+        _kept(decision, before, after)
         for decision, before, after in zip(
             decisions, of_each(decisions, reference), of_each(decisions, found), strict=True
         )
-        if decision.has_classes
+        if decision.has_classes or decision.is_map
     ]
     return Cost(
         layer=op.output,
@@ -87,9 +87,16 @@ def _cost(op: Op, part: str, reference: Array, found: Array, decisions: Sequence
         noise=max(
             map(_noise, of_each(decisions, reference), of_each(decisions, found)),
         ),
-        agreement=float(np.all(kept, axis=0).mean()) if kept else None,
+        agreement=float(np.min(kept, axis=0).mean()) if kept else None,
         divergence=total_divergence(reference, found, decisions),
     )
+
+
+def _kept(decision: Decision, reference: Array, found: Array) -> Array:
+    """Return 1 for each image that keeps its answer, of a map the share of its pixels."""
+    before, after = answers(decision, reference), answers(decision, found)
+    kept: Array = (before == after).mean(axis=1) if decision.is_map else same(before, after)
+    return kept.astype(np.float64)
 
 
 def _noise(reference: Array, found: Array) -> float:

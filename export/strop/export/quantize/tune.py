@@ -31,6 +31,9 @@ JUDGE_PIXELS = {Effort.DEFAULT: 32 * 224 * 224, Effort.HIGH: 128 * 224 * 224}
 # Inputs of a layer that its weights are rounded against: several for each of the widest
 # layers' unknowns.
 PATCHES = {Effort.DEFAULT: 10_000, Effort.HIGH: 40_000}
+# Scores that are held in memory at once for the images that steps are judged by, float32, 256 MB:
+# 63 maps of 224 x 224 pixels with 21 classes, 12 of 513 x 513. Some four such arrays are needed.
+MOST_SCORES = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +96,11 @@ def tune(
     run.consider("equalization", equalized.deploy, equalized.calibration)
     costs: tuple[Cost, ...] = ()
     if effort is not Effort.FAST:
-        judges = _evenly(np.concatenate(list(sample)), most_pixels=JUDGE_PIXELS[effort])
+        judges = _evenly(
+            np.concatenate(list(sample)),
+            most_pixels=JUDGE_PIXELS[effort],
+            most_images=most_rows(decisions),
+        )
         rest = Rest(run.deploy.graph)  # both need it compiled, which takes as long as they do
         narrowed = choose_ranges(
             run.deploy, run.calibration, judges, run.reference, decisions, rest=rest
@@ -115,10 +122,15 @@ def tune(
     )
 
 
-def _evenly(images: Array, *, most_pixels: int) -> Array:
+def most_rows(decisions: Sequence[Decision]) -> int:
+    """Return for how many images the scores may be held at once, one at least."""
+    return max(MOST_SCORES // sum(decision.scores for decision in decisions), 1)
+
+
+def _evenly(images: Array, *, most_pixels: int, most_images: int) -> Array:
     """Take images evenly out of [N, H, W, C], at most so many pixels, but one image at least."""
     height, width = images.shape[1:3]
-    most = max(most_pixels // (height * width), 1)
+    most = min(max(most_pixels // (height * width), 1), most_images)
     return images[:: -(-len(images) // most)]
 
 
