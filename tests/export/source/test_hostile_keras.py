@@ -175,6 +175,18 @@ def test_a_member_compressed_in_an_unusual_way_is_refused(
     refused(lambda: load_model_file(path), "compressed in another way")
 
 
+def test_an_archive_is_read_from_front_to_back(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going back in a member reads it from its beginning: a large model took minutes."""
+
+    def seek(member: zipfile.ZipExtFile, *place: int) -> int:
+        raise AssertionError(f"{member.name} is sought at {place}")
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "seek", seek)
+    assert load_model_file(good / "model.keras").name == "model"
+
+
 def test_two_members_of_one_name_are_refused(good: Path, tmp_path: Path) -> None:
     path = tmp_path / "two.keras"
     shutil.copy(good / "model.keras", path)

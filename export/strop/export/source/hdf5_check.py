@@ -36,8 +36,8 @@ NO_MEMORY = 3  # the probe's exit code
 # Errors are the caller's to find and to name: only a crash, no end, or too much memory is
 # looked for here. RLIMIT_DATA counts what is private and can be written (getrlimit(2)).
 PROBE = """
-import resource, sys, zipfile, h5py
-path, allowance, *member = sys.argv[1:]
+import resource, sys, h5py
+path, allowance = sys.argv[1:]
 def look(name, item):
     dict(item.attrs), getattr(item, "shape", None)
 try:
@@ -48,8 +48,7 @@ try:
 except (OSError, ValueError):
     pass  # not on Linux, or a lower limit stands already
 try:
-    opened = zipfile.ZipFile(path).open(*member) if member else path
-    with h5py.File(opened, "r") as file:
+    with h5py.File(path, "r") as file:
         look("/", file)
         file.visititems(look)
 except Exception as error:
@@ -58,12 +57,12 @@ except Exception as error:
 """.replace("NO_MEMORY", str(NO_MEMORY))
 
 
-def probe_hdf5(path: Path, member: str | None = None) -> None:
+def probe_hdf5(path: Path, *, where: str) -> None:
     """Check that reading an HDF5 file ends, in bounded memory.
 
     Args:
         path: The file; no link in it is followed but hard ones.
-        member: Where the HDF5 file is one of a zip archive, its name there.
+        where: Named in the error, usually the file's path.
 
     Raises:
         SourceError: libhdf5 crashes on it, gives no answer within a minute and a second
@@ -72,30 +71,22 @@ def probe_hdf5(path: Path, member: str | None = None) -> None:
     size_bytes = path.stat().st_size
     limit_s = LIMIT_S + LIMIT_S_PER_MIB * size_bytes / BYTES_PER_MIB
     allowance = ALLOWANCE_BYTES + size_bytes
-    command = [
-        sys.executable,
-        "-I",
-        "-c",
-        PROBE,
-        str(path.resolve()),
-        str(allowance),
-        *([member] if member else []),
-    ]
+    command = [sys.executable, "-I", "-c", PROBE, str(path.resolve()), str(allowance)]
     try:
         ended = subprocess.run(command, capture_output=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired as err:
         raise SourceError(
-            f"{path}: damaged or hostile (reading it took more than {limit_s:.0f} s); copy it"
+            f"{where}: damaged or hostile (reading it took more than {limit_s:.0f} s); copy it"
             " again, or save the model again"
         ) from err
     if ended.returncode == NO_MEMORY:
         raise SourceError(
-            f"{path}: damaged or hostile (its names and attributes take more than"
+            f"{where}: damaged or hostile (its names and attributes take more than"
             f" {allowance // BYTES_PER_MIB} MiB); copy it again, or save the model again"
         )
     if ended.returncode < 0:  # subprocess's sign for "killed by a signal"
         raise SourceError(
-            f"{path}: damaged or hostile (it crashes libhdf5, signal {-ended.returncode}); copy it"
+            f"{where}: damaged or hostile (it crashes libhdf5, signal {-ended.returncode}); copy it"
             " again, or save the model again"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -89,7 +90,7 @@ def check_weights_file(path: Path) -> int:
     Raises:
         SourceError: See `probe_hdf5` and `check_hdf5`.
     """
-    probe_hdf5(path)
+    probe_hdf5(path, where=str(path))
     with h5py.File(path, "r") as file:
         return check_hdf5(file, where=str(path), size_bytes=path.stat().st_size)
 
@@ -128,12 +129,12 @@ def _read_zip(path: Path) -> KerasFile:
         metadata = parse_config(_member(archive, "metadata.json", path), f"{path}: metadata.json")
         if WEIGHTS not in archive.namelist():
             raise SourceError(f"{path}: no {WEIGHTS} in it; save the model again")
-        probe_hdf5(path, WEIGHTS)
-        with archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
-            where = f"{path}: {WEIGHTS}"
-            weights_bytes = check_hdf5(
-                file, where=where, size_bytes=archive.getinfo(WEIGHTS).file_size
-            )
+        with _unpacked(archive, WEIGHTS) as weights:
+            probe_hdf5(weights, where=str(path))
+            with h5py.File(weights, "r") as file:
+                weights_bytes = check_hdf5(
+                    file, where=f"{path}: {WEIGHTS}", size_bytes=weights.stat().st_size
+                )
     return KerasFile(
         path=path,
         suffix=".keras",
@@ -163,6 +164,16 @@ def _check_members(archive: zipfile.ZipFile, path: Path, size_bytes: int) -> Non
         raise SourceError(
             f"{path}: unpacks to {total} bytes from {size_bytes}; no model does. Save it again"
         )
+
+
+@contextmanager
+def _unpacked(archive: zipfile.ZipFile, name: str) -> Iterator[Path]:
+    """Copy a member to a file: going back in an archive reads the member from its beginning."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        with archive.open(name) as member, path.open("wb") as copy:
+            shutil.copyfileobj(member, copy)
+        yield path
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
