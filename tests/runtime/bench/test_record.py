@@ -117,7 +117,7 @@ def test_a_record_is_written_whole_or_not_at_all(record: BenchRecord, tmp_path: 
 def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
     text = changed(record, "format_version", value=BENCH_RECORD.version + 1)
     with pytest.raises(
-        MeasurementError, match=r"r\.json: format_version is 5, this strop reads 2, 3, 4;"
+        MeasurementError, match=r"r\.json: format_version is 6, this strop reads 2, 3, 4, 5;"
     ):
         BENCH_RECORD.loads(text, where="r.json")
 
@@ -125,6 +125,7 @@ def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
 def test_a_record_of_version_2_is_read_as_one_without_what_came_later(record: BenchRecord) -> None:
     old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 2}
     del old["cool_down"], old["block_states"], old["artifacts"][0]["sustained"]
+    del old["artifacts"][0]["energy"]
     del old["created_at"]
     expected = replace(
         record, created_at=None, cool_down=None, block_states=(), artifacts=(ARTIFACT,)
@@ -134,7 +135,7 @@ def test_a_record_of_version_2_is_read_as_one_without_what_came_later(record: Be
 
 def test_a_record_of_version_3_is_read_as_one_without_a_time(record: BenchRecord) -> None:
     old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 3}
-    del old["created_at"]
+    del old["created_at"], old["artifacts"][0]["energy"]
     expected = replace(record, created_at=None)
     assert BENCH_RECORD.loads(json.dumps(old), where="r.json") == expected
 
@@ -180,3 +181,9 @@ def test_a_field_of_the_wrong_type_or_value_is_refused_by_name(
 ) -> None:
     with pytest.raises(MeasurementError, match=message):
         BENCH_RECORD.loads(changed(record, *path, value=value), where="r.json")
+
+
+def test_a_record_of_version_4_is_read_as_one_without_energy(record: BenchRecord) -> None:
+    old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 4}
+    del old["artifacts"][0]["energy"]
+    assert BENCH_RECORD.loads(json.dumps(old), where="r.json") == record

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strop.runtime.bench.coldstart import ColdStart
+from strop.runtime.bench.energy import EnergyFigures, energy_figures
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.sustained import SustainedSamples
 from strop.runtime.bench.validity import throttled_share
@@ -56,6 +57,7 @@ class Figures:
         n: Timed inferences.
         p50_ratio: p50 over the p50 of the record's first artifact; below 1 is faster.
         sustained: After minutes of load; None if that was not measured.
+        energy: Of an inference; None likewise.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Figures:
     n: int
     p50_ratio: float | None
     sustained: SustainedFigures | None
+    energy: EnergyFigures | None = None
 
 
 def figures(record: BenchRecord) -> tuple[Figures, ...]:
@@ -99,6 +102,7 @@ def _figures(artifact: ArtifactRecord, *, record: BenchRecord, first_p50_ns: int
         n=len(samples_ns),
         p50_ratio=_ratio(p50_ns, first_p50_ns),
         sustained=_sustained(artifact.sustained, record=record, burst_p50_ns=p50_ns),
+        energy=None if artifact.energy is None else energy_figures(artifact.energy),
     )
 
 

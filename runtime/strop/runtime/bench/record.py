@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.bench.coldstart import ColdStart
+from strop.runtime.bench.energy import EnergySamples
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
 from strop.runtime.bench.sustained import SustainedSamples
 from strop.runtime.engines.engine import EngineFacts
@@ -30,6 +31,7 @@ class ArtifactRecord:
         cold_start: Load and first inference in a fresh process.
         samples: Warm inference, interleaved with the record's other artifacts.
         sustained: After minutes of load by this artifact alone; None if not asked for.
+        energy: Of an inference, by this artifact alone; None likewise.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ArtifactRecord:
     cold_start: ColdStart
     samples: LatencySamples
     sustained: SustainedSamples | None
+    energy: EnergySamples | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,11 +100,22 @@ def _from_version_2(record: Fields) -> Fields:
     return {**record, "artifacts": artifacts, "block_states": [], "cool_down": None}
 
 
+def _from_version_4(record: Fields) -> Fields:
+    """The fields of version 5, where no energy was measured."""
+    artifacts = record.get("artifacts")
+    if isinstance(artifacts, list):
+        artifacts = [
+            {"energy": None, **artifact} if isinstance(artifact, dict) else artifact
+            for artifact in artifacts
+        ]
+    return {**record, "artifacts": artifacts}
+
+
 # History: 1, the first; 2, the board's state before and after; 3, its state between the
-# blocks, the wait for a cool board, and sustained speed; 4, when it was measured.
+# blocks, the wait for a cool board, and sustained speed; 4, when it was measured; 5, energy.
 BENCH_RECORD = RecordFormat(
     BenchRecord,
     writer="strop bench --output",
-    version=4,
-    upgrades={2: _from_version_2, 3: adding(created_at=None)},
+    version=5,
+    upgrades={2: _from_version_2, 3: adding(created_at=None), 4: _from_version_4},
 )

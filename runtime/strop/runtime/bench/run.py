@@ -12,6 +12,7 @@ from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Activation, ResizeRule
 from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.coldstart import measure_cold_start
+from strop.runtime.bench.energy import measure_energy
 from strop.runtime.bench.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.sustained import measure_sustained
@@ -24,6 +25,7 @@ from strop.runtime.images.load import load_image
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
 from strop.runtime.machine.machine import machine
+from strop.runtime.machine.power_meter import required_meter
 from strop.runtime.progress import Progress, unwatched
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
@@ -46,6 +48,7 @@ class BenchRequest:
         num_threads: Within one inference.
         load_s: Of sustained load of each artifact alone; None for none.
         cool_down_s: For which a hot board may cool down before, at most.
+        energy_s: For which each artifact runs alone beside a power meter; None for no energy.
     """
 
     artifacts: tuple[Path, ...]
@@ -57,6 +60,7 @@ class BenchRequest:
     num_threads: int = 1
     load_s: float | None = None
     cool_down_s: float = DEFAULT_LIMIT_S
+    energy_s: float | None = None
 
     @property
     def used_images(self) -> tuple[Path, ...]:
@@ -85,9 +89,10 @@ def bench(
 
     Raises:
         ArtifactError, EngineError, ImageError, ContractError: What was given cannot be run.
-        MeasurementError: A cold start failed.
+        MeasurementError: A cold start failed, or the machine does not tell its power.
     """
     paths, images = request.artifacts, request.used_images
+    meter = None if request.energy_s is None else required_meter()
     inputs = f"random pixels, seed {INPUT_SEED}"
     if request.images is not None:
         inputs = f"{len(images)} images of {request.images.resolve().name}"
@@ -125,6 +130,14 @@ def bench(
                 )
             ]
         )
+        energies = [
+            None
+            if meter is None or request.energy_s is None
+            else measure_energy(
+                engine, given, meter=meter, duration_s=request.energy_s, watch=BoardWatch()
+            )
+            for engine, given in zip(engines, tensors, strict=True)
+        ]
         facts = [engine.facts for engine in engines]
     return BenchRecord(
         strop_version=installed_version(),
@@ -145,6 +158,7 @@ def bench(
                 cold_start=cold_starts[i],
                 samples=samples[i],
                 sustained=sustained[i],
+                energy=energies[i],
             )
             for i, path in enumerate(paths)
         ),

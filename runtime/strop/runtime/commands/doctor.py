@@ -18,7 +18,7 @@ from strop.runtime.remote.command import Command, Work
 from strop.runtime.units import BYTES_PER_MIB
 
 # History: 1, the first.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # Of INT8_FLAGS, those that multiply and add four or more pairs of int8 at once.
 DOT_PRODUCT = ("asimddp", "i8mm", "sme", "avx_vnni", "avx512_vnni", "amx_int8")
 HZ_PER_MHZ = 1_000_000
@@ -109,6 +109,7 @@ def _facts(diagnosis: Diagnosis) -> dict[str, object]:
         "temperature": _temperature(board),
         "throttled": _throttled(board),
         "memory available": _memory(machine, board),
+        "power": diagnosis.power,
     }
 
 

@@ -39,6 +39,7 @@ class BoardRow:
         p50_ns: Median inference.
         p50_interval_ns: 95 % interval of it; None where the samples are too few.
         first_result_ns: Load and first inference in a fresh process.
+        energy_mj: Of an inference, millijoules; None where it was not measured.
         agreement: Same answer as the float model, a share of the certificate's images; None where
             no manifest beside the record certifies the file.
         day: When, as 2026-11-30; empty where the record does not say.
@@ -54,6 +55,7 @@ class BoardRow:
     p50_ns: int
     p50_interval_ns: Interval | None
     first_result_ns: int
+    energy_mj: float | None
     agreement: float | None
     day: str
     signer: str
@@ -180,6 +182,7 @@ def _row(
         p50_ns=found.p50_ns,
         p50_interval_ns=found.p50_interval_ns,
         first_result_ns=found.cold_start.load_ns + found.cold_start.first_invoke_ns,
+        energy_mj=None if found.energy is None else found.energy.mj,
         agreement=agreement,
         day=(record.created_at or "")[:DAY],
         signer=signer,

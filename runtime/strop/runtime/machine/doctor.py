@@ -17,6 +17,7 @@ from strop.runtime.machine.child_process import failure_reason
 from strop.runtime.machine.disturbance import Disturbance
 from strop.runtime.machine.findings import findings
 from strop.runtime.machine.machine import Machine, machine
+from strop.runtime.machine.power_meter import find_meter
 from strop.runtime.machine.wheels import WHEELS, Userland, fitting_wheel, userland
 
 LOAD_TIMEOUT_S = 120  # ONNX Runtime from a slow card into a Pi Zero 2 takes a tenth
@@ -70,6 +71,7 @@ class Diagnosis:
         board: The state that the computer is in.
         engines: One per engine, in the order of preference.
         findings: What stands in the way of good numbers.
+        power: What tells how much power it takes, or why nothing does.
     """
 
     machine: Machine
@@ -77,6 +79,7 @@ class Diagnosis:
     board: BoardState
     engines: tuple[EngineCheck, ...]
     findings: tuple[Disturbance, ...]
+    power: str
 
     def __repr__(self) -> str:
         running = [each.name for each in self.engines if each.is_running]
@@ -93,12 +96,14 @@ def diagnose(root: Path = Path("/")) -> Diagnosis:
     here = userland()
     computer = machine(root)
     board = board_state(root)
+    meter = find_meter(root)
     return Diagnosis(
         machine=computer,
         python=here,
         board=board,
         engines=tuple(check_engine(name, here) for name in ENGINES),
         findings=findings(computer, here, board),
+        power=meter if isinstance(meter, str) else meter.name,
     )
 
 

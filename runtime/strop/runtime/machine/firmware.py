@@ -22,6 +22,7 @@ VCGENCMD_TIMEOUT_S = 2  # it takes milliseconds; a firmware that hangs must not 
 # The answers "throttled=0x50005" and "frequency(48)=1500345728"; the clock's number in
 # parentheses differs between firmwares.
 THROTTLED_ANSWER = re.compile(r"throttled=(0x[0-9a-fA-F]+)")
+ANY_ANSWER = re.compile(r".+", re.DOTALL)
 CLOCK_ANSWER = re.compile(r"frequency\(\d+\)=(\d+)")
 
 
@@ -72,7 +73,20 @@ def new_throttle_names(before: int, after: int) -> tuple[str, ...]:
 
 
 def _ask(root: Path, *words: str, answer: re.Pattern[str]) -> str | None:
-    """What vcgencmd answers; None where there is none, or it may not ask the firmware."""
+    """The part of vcgencmd's answer that is asked for; None where there is no such answer."""
+    said = ask_firmware(root, *words, answer=answer)
+    found = None if said is None else answer.fullmatch(said)
+    return None if found is None else found.group(1)
+
+
+def ask_firmware(root: Path, *words: str, answer: re.Pattern[str] = ANY_ANSWER) -> str | None:
+    """What vcgencmd answers; None where there is none, or it may not ask the firmware.
+
+    Args:
+        root: Where usr/bin/vcgencmd is.
+        words: Its arguments.
+        answer: What counts as an answer: without one, it says why on the same stream.
+    """
     # Most machines have none: to look costs microseconds, to start what is not there a fork.
     for program in filter(Path.is_file, (root / place for place in VCGENCMD_PLACES)):
         try:
@@ -86,7 +100,6 @@ def _ask(root: Path, *words: str, answer: re.Pattern[str]) -> str | None:
             ).stdout
         except (OSError, subprocess.TimeoutExpired):
             continue
-        found = answer.fullmatch(said.strip())
-        if found:
-            return found.group(1)
+        if answer.fullmatch(said.strip()):
+            return said.strip()
     return None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.bench.energy import DEFAULT_ENERGY_S
 from strop.runtime.bench.latency import MeasurePlan, plan_lasting
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.bench.run import MAX_IMAGES, BenchRequest, bench
@@ -98,6 +99,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " (without SECONDS: %(const)g)",
     )
     parser.add_argument(
+        "--energy",
+        type=_load_seconds,
+        nargs="?",
+        const=DEFAULT_ENERGY_S,
+        metavar="SECONDS",
+        help="afterwards run each artifact alone for this time beside the machine's power meter,"
+        " and report millijoules an inference (without SECONDS: %(const)g); strop doctor says"
+        " whether there is one",
+    )
+    parser.add_argument(
         "--cool-down",
         type=seconds,
         default=DEFAULT_LIMIT_S,
@@ -158,6 +169,7 @@ def _request(options: argparse.Namespace) -> BenchRequest:
         num_threads=options.threads,
         load_s=options.sustained,
         cool_down_s=options.cool_down,
+        energy_s=options.energy,
     )
 
 
@@ -195,6 +207,9 @@ def _settings(request: BenchRequest, engines: Sequence[Engine], inputs: str) -> 
         "warm-up": f"at least {plan.warmup_runs} runs and {plan.warmup_duration_s:g} s",
         "limit": f"{plan.max_duration_s:g} s in all",
         "sustained": None if load_s is None else f"then {load_s:g} s for each artifact, alone",
+        "energy": None
+        if request.energy_s is None
+        else f"then {request.energy_s:g} s for each artifact, alone",
     }
 
 
@@ -202,5 +217,5 @@ ON_BOARD = (Work(command=BENCH, perform=lambda request: [_measure(request)]),)
 
 
 def _load_seconds(text: str) -> float:
-    needed = "a number of seconds above 0; without one, --sustained stands last"
+    needed = "a number of seconds above 0; without one, the flag stands last"
     return fitting(text, lambda value: 0 < value < math.inf, needed)

@@ -24,11 +24,14 @@ def print_record(record: BenchRecord, *, as_json: bool) -> None:
         return
     for row in rows:
         _note_sustained(row)
+        _note_energy(row)
     cells = [_cells(row) for row in rows]
     # A ratio to itself says nothing: that column is for several artifacts.
     left_out = set() if len(rows) > 1 else {"p50 ratio"}
     if all(row.sustained is None for row in rows):
         left_out.add("sustained ms")
+    if all(row.energy is None for row in rows):
+        left_out.add("mJ [95 %]")
     shown = [name for name in cells[0] if name not in left_out]
     console.table(shown, [[row[name] for name in shown] for row in cells])
 
@@ -91,6 +94,24 @@ def _note_sustained(row: Figures) -> None:
     )
 
 
+def _note_energy(row: Figures) -> None:
+    found = row.energy
+    if found is None:
+        return
+    before, after = found.idle_w
+    console.note(
+        f"{row.name}: {found.watts:.2f} W at work, {before:.2f} before and {after:.2f} after, by"
+        f" {found.meter}; {found.above_idle_mj:.3g} mJ an inference above that"
+    )
+
+
+def _energy(row: Figures) -> str | None:
+    found = row.energy
+    if found is None:
+        return None
+    return f"{found.mj:.3g} [{found.interval_mj.low:.3g}, {found.interval_mj.high:.3g}]"
+
+
 def _cells(row: Figures) -> dict[str, object]:
     """The figures by the table's headings, in their units."""
     facts = row.facts
@@ -104,6 +125,7 @@ def _cells(row: Figures) -> dict[str, object]:
         "p90 ms": _milliseconds(row.p90_ns),
         "p99 ms": _milliseconds(row.p99_ns),
         "sustained ms": _milliseconds(row.sustained.p50_ns if row.sustained else None),
+        "mJ [95 %]": _energy(row),
         "1/s": f"{row.throughput_per_s:.1f}",
         "peak MiB": f"{row.cold_start.peak_rss_bytes / BYTES_PER_MIB:.0f}",
         "n": row.n,
