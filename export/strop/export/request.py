@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from strop.export.consumers.catalogue import consumer_named
 from strop.export.consumers.settings import settled
+from strop.export.options.detector import DetectorRequest, detection_of, with_detection
 from strop.export.options.options import ExportOptions, OutputOptions, check_labels
 from strop.export.training.record import TrainedOutput, TrainingRecord, training_record
 from strop.export.zoo.spec import ModelSpec
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.artifact.detection import Detection
 from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.truth import KnownImages, images_with_truth
 from strop.runtime.classify.truth_file import truth_columns
@@ -57,6 +59,8 @@ class ExportRequest:
             model's end say.
         thresholds: In the unit of the scores; empty for even odds.
         outputs: What is asked for of outputs by their names, of a model with several.
+        detection: How boxes are read out of a detector's outputs; None for what
+            NAME.detection.json says beside the model's file, if it is there.
     """
 
     spec: ModelSpec
@@ -71,6 +75,7 @@ class ExportRequest:
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
     outputs: Mapping[str, OutputRequest] = field(default_factory=dict)
+    detection: Detection | None = None
 
 
 def with_consumer(request: ExportRequest, name: str, given: Mapping[str, object]) -> ExportRequest:
@@ -117,9 +122,25 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
     table = next((each for each in tables if each is not None), None)
     if table is not None and request.validation_data is None:
         raise SourceError(f"--truth {table} given without --validation-data; give both")
+    detection = detection_of(request.detection, request.task, source)
+    if detection is not None:
+        asked = _of_detector(request, trained)
+        return with_detection(settings, asked, source, detection)
     if len(source.sizes) > 1:
         return _with_outputs(settings, request, source, trained)
     return _with_output(settings, _of_only_output(request, source), source, trained)
+
+
+def _of_detector(request: ExportRequest, trained: TrainingRecord | None) -> DetectorRequest:
+    """Take what is asked for of a detector, whose outputs are one answer."""
+    learned = () if trained is None else tuple(one.labels for one in trained.outputs)
+    labels = [request.labels or (), *(one.labels for one in request.outputs.values()), *learned]
+    tables = [request.truth, *(one.truth for one in request.outputs.values())]
+    return DetectorRequest(
+        labels=next(filter(None, labels), ()),
+        validation_data=request.validation_data,
+        truth=next((each for each in tables if each is not None), None),
+    )
 
 
 def _geometry(

@@ -47,6 +47,7 @@ COLUMNS = {
         DROP,
         KERNELS,
     ),
+    Task.DETECT: ("MiB", "mAP", "mAP 50", DROP, "mAP with float's boxes [95 %]", KERNELS),
     Task.EMBED: (
         "MiB",
         "cosine: median",
@@ -107,6 +108,8 @@ def _float_cells(certificate: Certificate, task: Task) -> tuple[str, ...]:
         return ("", top1, _precision(certificate.float_mean_average_precision))
     if task is Task.SEGMENT:
         return ("", "", "", "", top1)
+    if task is Task.DETECT:
+        return ("", top1, percent(certificate.float_mean_average_precision))
     if task is Task.EMBED:
         checked = certificate.verdicts[0].embedding
         pairs = None if checked is None else checked.verification
@@ -131,6 +134,9 @@ def _cells(found: Verdict, task: Task, size: str) -> list[tuple[str, ...]]:
         return [(size, top1, percent(found.top5), drop, agreed)]
     if task is Task.BINARY:
         return [(size, top1, drop, agreed)]
+    if task is Task.DETECT:
+        half = percent(found.mean_average_precision) if top1 else ""
+        return [(size, top1, half, drop, agreed)]
     if task is Task.EMBED:
         return [(size, *_embedding_cells(found.embedding, agreed, top1, drop))]
     shares = found.label_agreement
@@ -194,6 +200,9 @@ def _promise(certificate: Certificate) -> str:
     if words.is_error:
         lost = max(found.drop_interval.high for found in verdicts)
         text = f"the error of {files} grows by at most {PERCENT * lost:.2f} {words.unit}"
+    elif certificate.task is Task.DETECT:
+        low = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
+        text = f"{files} finds the float model's boxes with a mAP of at least {percent(low)} %"
     else:
         same = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
         text = (
@@ -268,6 +277,11 @@ def _certificate_notes(certificate: Certificate) -> list[str]:
         notes.append(
             "no masks: the drop is what the mean IoU with float's maps lacks to 1, which bounds it;"
             " give --truth DIR, a PNG for each image, for the mean IoU itself"
+        )
+    if certificate.task is Task.DETECT and certificate.float_top1 is None:
+        notes.append(
+            "no boxes are given, so the drop is what the mAP with float's boxes lacks to 1; give"
+            " --truth, a COCO file or a folder of VOC files, for the mAP itself"
         )
     for found in certificate.verdicts:
         notes += _worst_label(found, certificate.names)

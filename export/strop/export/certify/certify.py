@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from strop.export.certify.certificate import Certificate
+from strop.export.certify.certify_boxes import certify_boxes
 from strop.export.certify.certify_maps import certify_maps
 from strop.export.certify.float_scores import float_scores
 from strop.export.certify.program import Program
@@ -75,6 +76,10 @@ def certify(
     common = len(overlap(options.calibration, paths))
     if options.decision is not None and options.decision.is_map:
         return certify_maps(source, artifacts, options, options.decision, progress, overlap=common)
+    if options.detection is not None:
+        return certify_boxes(
+            source, artifacts, options, options.detection, progress, overlap=common
+        )
     judged = _judged(source, options, is_validated=is_validated)
     with ExitStack() as stack:
         with native_stderr_held():

@@ -52,6 +52,14 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
         " length, and classify for others); of a model with several outputs one for each, by name",
     )
     group.add_argument(
+        "--detection",
+        type=Path,
+        metavar="FILE",
+        help="of a detector: JSON with how boxes are read out of its outputs, docs/detect.md"
+        " (default: NAME.detection.json beside the model, if it is there); --truth is then a COCO"
+        " file, or a folder of VOC files",
+    )
+    group.add_argument(
         "--threshold",
         type=of_output(numbers),
         action="append",

@@ -108,6 +108,7 @@ def contract_of(
         task=None if decision is None else decision.task,
         thresholds=() if decision is None else _limits(decision),
         outputs=outputs,
+        detection=options.detection,
         source=source.name,
         source_sha256=source.sha256,
         strop_version=installed_version(),

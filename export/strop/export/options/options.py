@@ -17,8 +17,10 @@ from strop.export.options.choices import (
 )
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.artifact.detection import Detection
 from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.task_words import WORDS
+from strop.runtime.detect.box_truth import BoxTruth
 from strop.runtime.errors import SourceError
 
 MIN_CALIBRATION_IMAGES = 20  # below this, extremes are an accident of the choice
@@ -66,6 +68,8 @@ class ExportOptions:
             at or above it; empty if unknown.
         decision: How the model's own output becomes an answer; None for what its ending and
             its number of scores say.
+        detection: Of a detector: how boxes are read out of its outputs.
+        boxes: What is in the validation images of a detector; None where it is unknown.
         outputs: What each output is, of a source with several; then truth, targets, labels and
             decision are not asked.
         resize: How images become the input's size.
@@ -102,6 +106,8 @@ class ExportOptions:
     masks: tuple[Path, ...] | None = None
     labels: tuple[str, ...] = ()
     decision: Decision | None = None
+    detection: Detection | None = None
+    boxes: BoxTruth | None = None
     outputs: tuple[OutputOptions, ...] = ()
     resize: ResizeRule = ResizeRule.CROP
     crop_fraction: float = CROP_FRACTION
@@ -153,8 +159,8 @@ class ExportOptions:
 
 def check_labels(where: str, labels: Sequence[str], decision: Decision) -> None:
     """Raise SourceError unless there is one label per class, or per number."""
-    if len(labels) == decision.names_needed:
-        return
+    if len(labels) == decision.names_needed or decision.task is Task.DETECT:
+        return  # of boxes `check_outputs` counts the classes
     if decision.task is Task.EMBED:
         raise SourceError(
             f"{where}: gives a vector, whose numbers have no names, and there are"

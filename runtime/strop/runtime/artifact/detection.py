@@ -57,6 +57,15 @@ class BoxUnit(str, Enum):
     """A cell of the map; of sizes of CENTRES."""
 
 
+class ScoreActivation(str, Enum):
+    """What makes probabilities of a detector's scores where the model itself does not."""
+
+    NONE = "none"
+    SOFTMAX = "softmax"
+    """Over the classes of a box, the background with them."""
+    SIGMOID = "sigmoid"
+
+
 CORNERS = (BoxOrder.YXYX, BoxOrder.XYXY)
 WITH_ANCHORS = (BoxCoding.SSD, BoxCoding.YOLOV5)
 
@@ -99,8 +108,7 @@ class Detection:
     """How boxes are read out of a detector's outputs.
 
     Places are those of the outputs in the file's order, from 0; NO_OUTPUT where there is none. The
-    scores go through the activation that the contract has for them, whose labels are the classes
-    without the background.
+    labels of the scores' output are the classes without the background.
 
     Attributes:
         coding: What its numbers say of a box.
@@ -113,6 +121,8 @@ class Detection:
         channels_first: Whether the one output is [1, 4 + classes, N]; of CENTRES whether the maps
             are [1, channels, H, W].
         objectness: Whether a score between box and classes multiplies those of the classes.
+        activation: What makes probabilities of the scores where the model does not; what strop
+            cuts off the model is in the contract of their output, and goes before.
         order: What the numbers of a box are, in their order.
         unit: What 1 is, of a box that is no offset from an anchor.
         variances: Of SSD: what the numbers are divided by, in their order.
@@ -136,6 +146,7 @@ class Detection:
     count: int = NO_OUTPUT
     channels_first: bool = False
     objectness: bool = False
+    activation: ScoreActivation = ScoreActivation.NONE
     order: BoxOrder = BoxOrder.YXHW
     unit: BoxUnit = BoxUnit.SHARES
     variances: tuple[float, float, float, float] = SSD_VARIANCES

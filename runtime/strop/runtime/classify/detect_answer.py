@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strop.runtime.artifact.contract import Contract
+from strop.runtime.artifact.contract import Activation, Contract
+from strop.runtime.artifact.detection import Detection
 from strop.runtime.detect.read_boxes import Boxes, read_boxes
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.images.seen import to_picture
@@ -79,7 +80,7 @@ def boxes_in_picture(
         outputs,
         infos,
         detection,
-        activation=contract.each_output[detection.scores].activation,
+        activation=score_activation(contract, detection),
         size=(contract.height, contract.width),
     )
     places = to_picture(found.corners.reshape(-1, 2, 2)[..., ::-1], seen.box)
@@ -87,6 +88,12 @@ def boxes_in_picture(
     corners: NDArray[np.float64] = inside.reshape(-1, 4)
     has_area = np.flatnonzero((corners[:, 2:] > corners[:, :2]).all(axis=1))
     return Boxes(corners=corners, classes=found.classes, scores=found.scores).chosen(has_area)
+
+
+def score_activation(contract: Contract, detection: Detection) -> Activation:
+    """Return what makes probabilities of the scores: what was cut off, or what was never there."""
+    cut = contract.each_output[detection.scores].activation
+    return Activation(detection.activation.value) if cut is Activation.NONE else cut
 
 
 def answer_of_boxes(boxes: Boxes, labels: Sequence[str]) -> DetectAnswer:

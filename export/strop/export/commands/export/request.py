@@ -20,6 +20,7 @@ from strop.export.zoo.shipped import (
 )
 from strop.export.zoo.spec import ModelSpec
 from strop.runtime.artifact.contract import ResizeRule, Task
+from strop.runtime.detect.detection_file import DETECTION
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
 
@@ -126,4 +127,5 @@ def shared_request(options: argparse.Namespace, spec: ModelSpec) -> ExportReques
         task=only.task,
         thresholds=only.thresholds,
         outputs=asked,
+        detection=None if options.detection is None else DETECTION.read(options.detection),
     )

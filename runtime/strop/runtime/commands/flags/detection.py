@@ -53,8 +53,7 @@ def detector_contract(
             f" {len(outputs)}; they are counted from 0"
         )
     known = {"task": Task.DETECT} | dict(given)
-    if detection.coding is BoxCoding.LISTED:
-        known.setdefault("activation", Activation.NONE)
+    known.setdefault("activation", Activation.NONE)  # the detection has one of its own
     facts = foreign_facts(path, image, outputs[detection.scores], known)
     whole = facts.whole_contract(
         "carries no contract, nor does it say elsewhere what {flags} would; give {flags}, and"

@@ -1,0 +1,90 @@
+"""Decides the options of a detector: its detection, its classes, and what is in the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+from strop.export.options.options import ExportOptions, OutputOptions
+from strop.export.source.source import Source
+from strop.runtime.artifact.contract import Activation, Task
+from strop.runtime.artifact.detection import Detection
+from strop.runtime.classify.decision import decide
+from strop.runtime.detect.box_truth import read_box_truth
+from strop.runtime.detect.check_outputs import check_outputs
+from strop.runtime.detect.detection_file import DETECTION
+from strop.runtime.errors import SourceError
+from strop.runtime.images.dataset import list_images
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectorRequest:
+    """What is asked for of a detector.
+
+    Attributes:
+        labels: Of the classes without the background; empty for those of the truth.
+        validation_data: Folder of the images of the certificate; None for none.
+        truth: COCO file, or folder of VOC files, of these; None where it is unknown.
+    """
+
+    labels: tuple[str, ...] = ()
+    validation_data: Path | None = None
+    truth: Path | None = None
+
+
+def detection_of(given: Detection | None, task: Task | None, source: Source) -> Detection | None:
+    """Return the detection that is given, or that lies beside the model; None of no detector.
+
+    Raises:
+        SourceError: The task is detect, and there is none.
+        ContractError: The file beside the model cannot be read.
+    """
+    if given is not None or task not in (None, Task.DETECT):
+        return given
+    if source.file is not None:
+        beside = Path(source.file).with_name(f"{Path(source.file).stem}.detection.json")
+        if beside.is_file():
+            return DETECTION.read(beside)
+    if task is Task.DETECT or source.task is Task.DETECT:
+        raise SourceError(
+            f"{source.name}: the task is detect, and nothing says how a box is coded and where its"
+            " anchors are; give --detection FILE.json (docs/detect.md)"
+        )
+    return None
+
+
+def with_detection(
+    settings: ExportOptions, request: DetectorRequest, source: Source, detection: Detection
+) -> ExportOptions:
+    """Decide what each output is, and read what is in the validation images.
+
+    Raises:
+        ContractError: The outputs do not fit the detection, or the labels do not fit the classes.
+        ImageError: A folder or the truth cannot be used.
+    """
+    paths = () if request.validation_data is None else list_images(request.validation_data)
+    labels, boxes = request.labels, None
+    if request.validation_data is not None and request.truth is not None:
+        boxes = read_box_truth(request.truth, request.validation_data, paths, labels=labels)
+        labels = boxes.labels
+    shapes = [(1, *shape) for shape in source.shapes]
+    check_outputs(shapes, detection, labels=len(labels), where=source.name)
+    decisions = [
+        decide(prod(shape), Activation.NONE, task=Task.DETECT, shape=shape, where=source.name)
+        for shape in source.shapes
+    ]
+    settings = replace(settings, validation=paths, detection=detection, boxes=boxes)
+    if len(decisions) == 1:
+        return replace(settings, decision=decisions[0], labels=labels)
+    return replace(
+        settings,
+        outputs=tuple(
+            OutputOptions(
+                name=name,
+                decision=decision,
+                labels=labels if place == detection.scores else (),
+            )
+            for place, (name, decision) in enumerate(zip(source.outputs, decisions, strict=True))
+        ),
+    )
