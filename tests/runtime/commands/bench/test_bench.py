@@ -343,7 +343,7 @@ def test_an_output_without_a_folder_is_refused_before_the_work(
         (("--runs", "0"), "--runs: '0': needed is a whole number, 1 or more"),
         (("--warmup", "-1"), "--warmup: '-1': needed is a whole number, 0 or more"),
         (("--sustained", "0"), "--sustained: '0': needed is a number of seconds above 0"),
-        (("--sustained", "m.onnx"), "without one, --sustained stands last"),
+        (("--sustained", "m.onnx"), "without one, the flag stands last"),
         (("--cool-down", "-1"), "--cool-down: '-1': needed is a number of seconds"),
         (("--duration", "nan"), "--duration: 'nan': needed is a number of seconds"),
         (("--threads", "0"), "num_threads is 0; needed is 1 or more"),
