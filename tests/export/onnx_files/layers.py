@@ -131,6 +131,22 @@ def padded_with_a_number(net: Net, x: str) -> tuple[str, int]:
     return net.add("Relu", wide), WIDTH
 
 
+def gate_of_neighbours(net: Net, x: str) -> tuple[str, int]:
+    """As ECA-Net: a convolution in 1D over the channels' means."""
+    means = net.add("Reshape", net.add("GlobalAveragePool", x), net.integers(1, 1, WIDTH))
+    gate = net.add("Sigmoid", net.add("Conv", means, net.drawn(1, 1, 3), pads=[1, 1]))
+    return net.add("Mul", x, net.add("Reshape", gate, net.integers(1, WIDTH, 1, 1))), WIDTH
+
+
+def in_one_dimension(net: Net, x: str) -> tuple[str, int]:
+    """Of the picture's pixels as one row, with stride, dilation and a normalization."""
+    row = net.add("Reshape", x, net.integers(1, WIDTH, SIDE * SIDE))
+    steps = {"strides": [2], "dilations": [3], "pads": [6, 5]}
+    wide = net.add("Conv", row, net.drawn(6, WIDTH // 2, 5, scale=0.2), group=2, **steps)
+    folded = net.batch_norm(wide, 6)
+    return net.add("Reshape", folded, net.integers(1, 6, SIDE // 2, SIDE)), 6
+
+
 def places_counted(net: Net, x: str) -> tuple[str, int]:
     """As EdgeNeXt encodes positions: sums of ones, known before any picture is."""
     ones = net.constant(np.full((1, 1, SIDE, SIDE), 0.125))
@@ -347,6 +363,8 @@ LAYERS: dict[str, Layer] = {
     "padded": padded,
     "padded with a number": padded_with_a_number,
     "places counted": places_counted,
+    "gate of neighbours": gate_of_neighbours,
+    "in one dimension": in_one_dimension,
     "strided": strided,
     "flattened": flattened,
     "flattened by shape": flattened_by_shape,

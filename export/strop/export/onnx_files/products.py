@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from math import prod
 from typing import Any
 
@@ -15,13 +16,37 @@ from strop.export.onnx_files.reading import Node, Read, Reading
 from strop.export.onnx_files.values import NHWC, Value, in_order, own_order
 from strop.export.onnx_files.windows import pads_of, pair, windowed, with_zeros
 
+ROW = 3  # dimensions of what a convolution in 1D reads
 EPSILON = 1e-5  # the default of BatchNormalization
 
 
 def read_conv(reading: Reading, node: Node) -> None:
-    """Read Conv, with the BatchNormalization that alone reads it."""
-    image = reading.picture(node)
-    weights = reading.fixed(node, 1, "its weights are")
+    """Read Conv, with the BatchNormalization that alone reads it; in 1D as of one row of pixels."""
+    value, weights = reading.value(node), reading.fixed(node, 1, "its weights are")
+    if weights.ndim == len(value.shape) == ROW:
+        wide = reading.reshaped(node, value, (*value.shape[:2], 1, value.shape[2]))
+        last, found = _convolved(reading, _in_2d(node), wide, weights[:, :, np.newaxis])
+        found = reading.reshaped(node, found, (1, found.shape[1], found.shape[3]))
+    else:
+        last, found = _convolved(reading, node, value, weights)
+    reading.put(last, found)
+
+
+def _in_2d(node: Node) -> Node:
+    """A node in 1D with the attributes of one in 2D."""
+    found = copy(node)
+    found.attributes = dict(node.attributes)
+    for name in found.attributes.keys() & {"strides", "dilations"}:
+        found.attributes[name] = [1, *found.attributes[name]]
+    if "pads" in found.attributes:
+        before, after = found.attributes["pads"]
+        found.attributes["pads"] = [0, before, 0, after]
+    return found
+
+
+def _convolved(reading: Reading, node: Node, value: Value, weights: Array) -> tuple[Node, Value]:
+    """Write a convolution, and return the node whose result it gives."""
+    image = reading.as_picture(node, value)
     if weights.ndim != 4:
         raise reading.refusal(node, f"weights {weights.shape}", "strop reads convolutions in 2D")
     bias = reading.fixed(node, 2, "its bias is") if node.has_input(2) else np.zeros(len(weights))
@@ -56,7 +81,7 @@ def read_conv(reading: Reading, node: Node) -> None:
         options,
         version=GROUPED if groups > 1 and not is_depthwise else 1,
     )
-    reading.put(last, Value(shape=shape, order=NHWC, tensor=result))
+    return last, Value(shape=shape, order=NHWC, tensor=result)
 
 
 def _padding(pads: Pads, same: Pads) -> int | None:

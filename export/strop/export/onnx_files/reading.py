@@ -185,23 +185,26 @@ class Reading:
         return replace(value, tensor=self.moved(node, value, order), order=order)
 
     def picture(self, node: Node, place: int = 0) -> Value:
-        """An input of four dimensions, stored as NHWC.
+        """An input of four dimensions, stored as NHWC; see `as_picture`."""
+        return self.as_picture(node, self.value(node, place))
+
+    def as_picture(self, node: Node, value: Value) -> Value:
+        """A value of four dimensions, stored as NHWC.
 
         Raises:
             SourceError: It has another number of dimensions, or several pictures.
         """
-        value = self.value(node, place)
-        if len(value.shape) == len(NHWC) and value.shape[0] != 1:
-            raise self.refusal(
-                node,
-                f"its input has {value.shape[0]} pictures, {value.shape}",
-                "strop computes one at a time: leave windows beside each other, not in the batch",
-            )
         if len(value.shape) != len(NHWC):
             raise self.refusal(
                 node,
                 f"its input has {len(value.shape)} dimensions, {value.shape}",
                 "strop takes pictures, (N, C, H, W), there",
+            )
+        if value.shape[0] != 1:
+            raise self.refusal(
+                node,
+                f"its input has {value.shape[0]} pictures, {value.shape}",
+                "strop computes one at a time: leave windows beside each other, not in the batch",
             )
         return self.in_order_of(node, value, NHWC)
 
