@@ -10,7 +10,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -137,10 +137,10 @@ def drawn(kind: Any, rng: random.Random, name: str = "") -> Any:
     if kind is types.NoneType:
         return None
     if typing.get_origin(kind) is tuple:
-        several = inner[1:] == (...,)
-        return tuple(
-            drawn(each, rng, name) for each in (inner[:1] * rng.randrange(3) if several else inner)
-        )
+        if inner[1:] == (...,):
+            # One that holds others of its own kind would go on without end.
+            inner = inner[:1] * rng.randrange(2 if holds_itself(inner[0]) else 3)
+        return tuple(drawn(each, rng, name) for each in inner)
     if typing.get_origin(kind) is Mapping:
         return {f"é{i}": drawn(inner[1], rng) for i in range(rng.randrange(3))}
     if issubclass(kind, Enum):
@@ -148,6 +148,12 @@ def drawn(kind: Any, rng: random.Random, name: str = "") -> Any:
     if kind is str and name in TEXTS:
         return TEXTS[name]
     return rng.choice(PLAIN[kind]) if kind in PLAIN else drawn_dataclass(kind, rng)
+
+
+def holds_itself(kind: Any) -> bool:
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        return False
+    return any(kind in typing.get_args(each) for each in field_types(kind).values())
 
 
 def drawn_dataclass(kind: Any, rng: random.Random) -> Any:

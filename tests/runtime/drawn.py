@@ -33,7 +33,10 @@ def drawn(kind: Any, rng: random.Random, paths: Sequence[Path] = (Path("a.onnx")
         chosen = rng.choice(arguments)
         return None if chosen is types.NoneType else drawn(chosen, rng, paths)
     if typing.get_origin(kind) is tuple:
-        kinds = arguments if arguments[1:] != (...,) else arguments[:1] * rng.randrange(3)
+        kinds = arguments
+        if arguments[1:] == (...,):
+            # One that holds others of its own kind would go on without end.
+            kinds = arguments[:1] * rng.randrange(2 if _holds_itself(arguments[0]) else 3)
         return tuple(drawn(each, rng, paths) for each in kinds)
     if typing.get_origin(kind) is Mapping:
         return {each: drawn(arguments[1], rng, paths) for each in rng.sample(TEXTS, 2)}
@@ -47,6 +50,12 @@ def drawn(kind: Any, rng: random.Random, paths: Sequence[Path] = (Path("a.onnx")
         Path: lambda: rng.choice(paths),
     }
     return draws[kind]()
+
+
+def _holds_itself(kind: Any) -> bool:
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        return False
+    return any(kind in typing.get_args(each) for each in field_types(kind).values())
 
 
 def _allowed(kind: Any, rng: random.Random, paths: Sequence[Path]) -> Any:

@@ -12,7 +12,7 @@ from strop.export.request import ExportRequest, OutputRequest, resolve, with_con
 from strop.export.source.source import Source
 from strop.export.source.source import load_model_file as load_model
 from strop.export.zoo.spec import ModelSpec
-from strop.runtime.artifact.contract import Task
+from strop.runtime.artifact.contract import Points, Task
 from strop.runtime.images.dataset import read_labels
 
 __all__ = ["load_model", "options_for"]
@@ -30,6 +30,7 @@ def options_for(
     labels: Sequence[str] | StrPath | None = None,
     task: Task | None = None,
     thresholds: Sequence[float] = (),
+    points: Points | None = None,
     outputs: Mapping[str, OutputRequest] | None = None,
     consumer: str = "",
 ) -> ExportOptions:
@@ -47,7 +48,8 @@ def options_for(
         labels: One per class, or a file with one per line.
         task: What the scores are; None for what their number and the model's end say.
         thresholds: In the unit of the scores; empty for even odds.
-        outputs: The four above for each output by its name, of a model with several.
+        points: Of a LANDMARKS task, how its numbers are points; None for shares, or heat maps.
+        outputs: The five above for each output by its name, of a model with several.
         consumer: The program that the files are for, by its name of `strop consumers`; empty
             where they are for any.
 
@@ -68,6 +70,7 @@ def options_for(
         labels=None if names is None else tuple(names),
         task=task,
         thresholds=tuple(thresholds),
+        points=points,
         outputs=outputs or {},
     )
     return resolve(with_consumer(request, consumer, {}) if consumer else request, source)

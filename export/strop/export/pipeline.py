@@ -94,6 +94,8 @@ class Export:
 
 def _in_words(found: Verdict) -> str:
     doubt = ", not certified" if found.not_certified else ""
+    if found.points is not None:
+        return f"{named(found)} is off float by {found.points.found.mean:.2%} of the input{doubt}"
     if found.agreement is None:
         return f"{named(found)} adds {found.drop:.2%} of the spread to the error{doubt}"
     return f"{named(found)} agrees with float on {found.agreement:.2%}{doubt}"

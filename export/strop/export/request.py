@@ -13,11 +13,11 @@ from strop.export.options.detector import DetectorRequest, detection_of, with_de
 from strop.export.options.options import ExportOptions, OutputOptions, check_labels
 from strop.export.training.record import TrainedOutput, TrainingRecord, training_record
 from strop.export.zoo.spec import ModelSpec
-from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule, Task
+from strop.runtime.artifact.contract import CROP_FRACTION, Points, ResizeRule, Task
 from strop.runtime.artifact.detection import Detection
 from strop.runtime.classify.decision import Decision
 from strop.runtime.classify.truth import KnownImages, images_with_truth
-from strop.runtime.classify.truth_file import truth_columns
+from strop.runtime.classify.truth_file import points_named, truth_columns
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.images.masks import masks_of
@@ -36,6 +36,7 @@ class OutputRequest:
     thresholds: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
     truth: Path | None = None
+    points: Points | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +59,7 @@ class ExportRequest:
         task: What the scores are; None for that of the training, or what their number and the
             model's end say.
         thresholds: In the unit of the scores; empty for even odds.
+        points: Of a LANDMARKS task, how its numbers are points; None for shares, or heat maps.
         outputs: What is asked for of outputs by their names, of a model with several.
         detection: How boxes are read out of a detector's outputs; None for what
             NAME.detection.json says beside the model's file, if it is there.
@@ -74,6 +76,7 @@ class ExportRequest:
     crop_fraction: float | None = None
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
+    points: Points | None = None
     outputs: Mapping[str, OutputRequest] = field(default_factory=dict)
     detection: Detection | None = None
 
@@ -171,6 +174,7 @@ def _with_outputs(
         source,
         tasks={name: one.task for name, one in asked.items() if one.task is not None},
         thresholds={name: one.thresholds for name, one in asked.items()},
+        points={name: one.points for name, one in asked.items() if one.points is not None},
     )
     outputs: list[OutputOptions] = []
     paths = settings.validation
@@ -202,9 +206,12 @@ def _with_outputs(
 
 def _named_by_table(table: Path | None, decision: Decision) -> tuple[str, ...]:
     """Return names of labels or numbers from a table of truth, if it has one for each."""
-    if table is None or decision.task not in (Task.MULTILABEL, Task.REGRESS):
+    if table is None or decision.task not in (Task.MULTILABEL, Task.REGRESS, Task.LANDMARKS):
         return ()
     names = truth_columns(table)
+    if decision.points is not None:
+        names = points_named(names)
+        return names if len(names) == decision.names_needed else ()
     return names if len(names) == decision.scores else ()
 
 
@@ -220,6 +227,7 @@ def _asked_of_outputs(request: ExportRequest, source: Source) -> Mapping[str, Ou
         "--threshold": request.thresholds,
         "--labels": request.labels,
         "--truth": request.truth,
+        "--points": request.points,
     }
     given = [flag for flag, value in flags.items() if value]
     if given:
@@ -263,6 +271,7 @@ def _of_only_output(request: ExportRequest, source: Source) -> ExportRequest:
             thresholds=asked.thresholds or request.thresholds,
             labels=asked.labels or request.labels,
             truth=asked.truth or request.truth,
+            points=asked.points or request.points,
         )
     return request
 
@@ -281,7 +290,9 @@ def _with_output(
     if labels is None:
         labels = source.facts.labels if trained is None else trained.labels
     task = _task(request, trained)
-    decision = source_decision(source, task=task, thresholds=request.thresholds)
+    decision = source_decision(
+        source, task=task, thresholds=request.thresholds, points=request.points
+    )
     if request.labels is None and decision.task is Task.EMBED:
         labels = ()  # those of the training name what was in front of the vector
     masks = None

@@ -16,7 +16,8 @@ from strop.runtime.classify.decision import decide
 
 def options(task: Task) -> ExportOptions:
     scores = 1 if task is Task.BINARY else 3
-    decision = decide(scores, Activation.NONE, task=task, where="m")
+    shape = (2, 2, 3) if task is Task.SEGMENT else ()
+    decision = decide(scores, Activation.NONE, task=task, shape=shape, where="m")
     return ExportOptions(output=Path("out"), decision=decision)
 
 
@@ -25,9 +26,12 @@ def end_rule(asked: ExportOptions) -> EndRule | None:
     return rule
 
 
+NUMBERS = (Task.EMBED, Task.REGRESS, Task.LANDMARKS)
+
+
 @pytest.mark.parametrize("task", list(Task))
 def test_only_numbers_need_more_than_256_values(task: Task) -> None:
-    assert (end_rule(options(task)) is not None) == (task in (Task.EMBED, Task.REGRESS))
+    assert (end_rule(options(task)) is not None) == (task in NUMBERS)
 
 
 @pytest.mark.parametrize(

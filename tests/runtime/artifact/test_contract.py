@@ -21,6 +21,8 @@ from strop.runtime.artifact.contract import (
     Contract,
     Layout,
     OutputContract,
+    Points,
+    PointUnit,
     ResizeRule,
     Task,
 )
@@ -68,6 +70,7 @@ def drawn_outputs(seed: int) -> tuple[OutputContract, ...]:
             labels=tuple(f"é{i}" for i in range(draw.randint(0, 3))),
             task=draw.choice([None, *Task]),
             thresholds=tuple(draw.gauss(0, 1) for _ in range(draw.randint(0, 2))),
+            points=draw.choice([None, Points(unit=PointUnit.PIXELS, numbers=draw.randint(2, 5))]),
         )
         for at in range(draw.randint(2, 5))
     )
@@ -91,7 +94,7 @@ def test_outputs_have_names_of_their_own(names: tuple[str, ...]) -> None:
         replace(drawn(0), outputs=tuple(OutputContract(name=name) for name in names))
 
 
-IN_6 = {"detection", "pad_value", "pad_place"}
+IN_6 = {"detection", "pad_value", "pad_place", "points"}
 ADDED: dict[int, set[str]] = {
     5: IN_6,
     4: IN_6 | {"outputs"},
@@ -104,7 +107,16 @@ ADDED: dict[int, set[str]] = {
 def in_version(version: int, contract: Contract) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(CONTRACT.dumps(contract))
     old = {name: value for name, value in record.items() if name not in ADDED[version]}
+    for output in old.get("outputs", []):
+        del output["points"]
     return {**old, "format_version": version}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_version_5_has_several_outputs_without_points(seed: int) -> None:
+    contract = replace(drawn(seed), outputs=drawn_outputs(seed))
+    found = CONTRACT.loads(json.dumps(in_version(5, contract)), where="m")
+    assert found.outputs == tuple(replace(one, points=None) for one in contract.outputs)
 
 
 @pytest.mark.parametrize("seed", range(20))

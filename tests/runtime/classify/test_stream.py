@@ -91,7 +91,7 @@ def test_a_frame_becomes_grey_where_the_artifact_is_grey() -> None:
         facts = EngineFacts(
             engine="fake", version="1", kernels="fake", partitions=None, num_threads=1
         )
-        gives_boxes = gives_vectors = gives_map = has_several_outputs = False
+        gives_boxes = gives_points = gives_vectors = gives_map = has_several_outputs = False
 
         def classify(self, image: object, *, top: int) -> tuple[Prediction, ...]:
             assert isinstance(image, Image.Image)

@@ -10,6 +10,7 @@ from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.runtime.artifact.contract import Task
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.classify.embedding import EmbeddingError
+from strop.runtime.classify.point_error import PointDistance, PointErrors
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.classify.task_words import WORDS
 from strop.runtime.statistics.intervals import Interval
@@ -48,6 +49,16 @@ COLUMNS = {
         KERNELS,
     ),
     Task.DETECT: ("MiB", "mAP", "mAP 50", DROP, "mAP with float's boxes [95 %]", KERNELS),
+    Task.LANDMARKS: (
+        "MiB",
+        "off float, % [95 %]",
+        "95th percentile [95 %]",
+        "within 5 % [95 %]",
+        "off the truth, %",
+        "within 5 % of it",
+        "more error, % [95 %]",
+        KERNELS,
+    ),
     Task.EMBED: (
         "MiB",
         "cosine: median",
@@ -110,6 +121,9 @@ def _float_cells(certificate: Certificate, task: Task) -> tuple[str, ...]:
         return ("", "", "", "", top1)
     if task is Task.DETECT:
         return ("", top1, percent(certificate.float_mean_average_precision))
+    if task is Task.LANDMARKS:
+        errors = certificate.verdicts[0].points
+        return ("", "", "", "", *_truth_cells(None if errors is None else errors.reference_truth))
     if task is Task.EMBED:
         checked = certificate.verdicts[0].embedding
         pairs = None if checked is None else checked.verification
@@ -121,6 +135,8 @@ def _float_cells(certificate: Certificate, task: Task) -> tuple[str, ...]:
 def _cells(found: Verdict, task: Task, size: str) -> list[tuple[str, ...]]:
     if task is Task.REGRESS:
         return [(size, *_error_cells(error)) for error in found.errors]
+    if found.points is not None:
+        return [(size, *_point_cells(found.points))]
     drop = _interval(found.drop, found.drop_interval, "+.2f")
     agreed = _interval(found.agreement, found.agreement_interval, ".2f")
     top1 = percent(found.top1)
@@ -143,6 +159,23 @@ def _cells(found: Verdict, task: Task, size: str) -> list[tuple[str, ...]]:
     by_label = _interval(sum(shares) / len(shares), found.label_agreement_interval, ".2f")
     precision = _precision(found.mean_average_precision)
     return [(size, top1, precision, drop, agreed, by_label)]
+
+
+def _point_cells(errors: PointErrors) -> tuple[str, ...]:
+    own = errors.found
+    return (
+        _interval(own.mean, own.mean_interval, ".3f"),
+        _interval(own.high, own.high_interval, ".3f"),
+        _interval(own.near, own.near_interval, ".2f"),
+        *_truth_cells(errors.truth),
+        _interval(errors.drop, errors.drop_interval, "+.2f"),
+    )
+
+
+def _truth_cells(found: PointDistance | None) -> tuple[str, str]:
+    if found is None:
+        return ("", "")
+    return (f"{PERCENT * found.mean:.3f}", f"{PERCENT * found.near:.2f}")
 
 
 def _embedding_cells(
@@ -285,6 +318,16 @@ def _certificate_notes(certificate: Certificate) -> list[str]:
         )
     for found in certificate.verdicts:
         notes += _worst_label(found, certificate.names)
+    if certificate.task is Task.LANDMARKS:
+        notes.append(
+            "points are off in % of the input's longer side, and within 5 % of it are near;"
+            + (
+                " more error is of the float model's own"
+                if certificate.verdicts[0].points and certificate.verdicts[0].points.truth
+                else " without --truth, more error is the distance from float in % of how far its"
+                " points are spread"
+            )
+        )
     for error in certificate.verdicts[0].errors[:1]:
         notes.append(
             f"errors are distances from the float model; at most {100 * error.beyond:.2f} % of such"

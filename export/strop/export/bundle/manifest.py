@@ -290,7 +290,7 @@ def _from_8(record: dict[str, object]) -> dict[str, object]:
 
 
 def _from_9(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 9, which has no maps."""
+    """Upgrade version 9, which has no maps and no points."""
     return {**record, "certificate": _with_picture_figures(record.get("certificate"))}
 
 
@@ -302,7 +302,7 @@ def _with_picture_figures(certificate: object) -> object:
     for name in ("verdicts", "through"):
         verdicts = certificate.get(name)
         if isinstance(verdicts, list):
-            new[name] = [_filled(each, {"maps": None}) for each in verdicts]
+            new[name] = [_filled(each, {"maps": None, "points": None}) for each in verdicts]
     beside = certificate.get("beside")
     if isinstance(beside, list):
         new["beside"] = [_with_picture_figures(each) for each in beside]
@@ -321,7 +321,7 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
 # the figures of embeddings; 9 has a certificate for each of several outputs, and says whether the
-# end is in float; 10 has the figures of maps.
+# end is in float; 10 has the figures of maps and of points.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",

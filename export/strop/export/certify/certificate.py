@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.embedding import EmbeddingError
+from strop.runtime.classify.point_error import PointErrors
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.statistics.intervals import Interval
 
@@ -44,7 +45,8 @@ class Verdict:
             other tasks than CLASSIFY.
         drop: Float top-1 minus the artifact's, a share; without labels the share of
             images with another answer than float's, which bounds it. Of a REGRESS task that of
-            the number that is worst off, see `OutputError`.
+            the number that is worst off, see `OutputError`; of a LANDMARKS task see
+            `PointErrors`.
         drop_interval: 95 % interval of `drop` (paired, Tango 1998; Wilson without labels).
         agreement: Share of images with the same answer as the float model, of an EMBED task with
             the same nearest other image; None of a REGRESS task.
@@ -55,6 +57,7 @@ class Verdict:
         mean_average_precision: Of a MULTILABEL task; None where what is right is unknown.
         errors: Of a REGRESS task one for each number; empty of others.
         embedding: Of an EMBED task; None of others.
+        points: Of a LANDMARKS task; None of others.
         not_certified: Why all of this proves nothing; empty where it does.
         maps: Of a SEGMENT task, whose top1 is the mean IoU with the masks, whose agreement is the
             share of pixels of the same class as the float model's, and whose drop, without masks,
@@ -76,6 +79,7 @@ class Verdict:
     mean_average_precision: float | None = None
     errors: tuple[OutputError, ...] = ()
     embedding: EmbeddingError | None = None
+    points: PointErrors | None = None
     not_certified: str = ""
     maps: MapFigures | None = None
 

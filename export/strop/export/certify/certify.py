@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from strop.export.certify.certificate import Certificate
 from strop.export.certify.certify_boxes import certify_boxes
@@ -25,7 +27,7 @@ from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
 from strop.runtime import open as open_artifact
 from strop.runtime.artifact.artifact import sha256_file
-from strop.runtime.artifact.contract import Task
+from strop.runtime.artifact.contract import Contract, Task
 from strop.runtime.classify.comparison import (
     ModelAnswers,
     Truth,
@@ -40,6 +42,8 @@ from strop.runtime.classify.decision import (
     answers_of_classes,
     of_each,
 )
+from strop.runtime.classify.point_truth import targets_in_input
+from strop.runtime.classify.truth import UNSORTED_TASKS
 from strop.runtime.errors import ArtifactError, SourceError
 from strop.runtime.images.dataset import batches
 from strop.runtime.progress import Progress, unwatched
@@ -80,13 +84,13 @@ def certify(
         return certify_boxes(
             source, artifacts, options, options.detection, progress, overlap=common
         )
-    judged = _judged(source, options, is_validated=is_validated)
     with ExitStack() as stack:
         with native_stderr_held():
             opened = [
                 stack.enter_context(open_artifact(path, num_threads=NUM_THREADS))
                 for path in artifacts
             ]
+        judged = _judged(source, options, opened[0].contract)
         images = progress(
             batches(paths, opened[0].contract, batch_size=BATCH_SIZE),
             -(-len(paths) // BATCH_SIZE),
@@ -186,30 +190,43 @@ def overlap(calibration: Sequence[Path], validation: Sequence[Path]) -> tuple[Pa
     return tuple(path for path in validation if sha256_file(path) in known)
 
 
-def _judged(source: Source, options: ExportOptions, *, is_validated: bool) -> list[_Judged]:
+def _judged(source: Source, options: ExportOptions, image: Contract) -> list[_Judged]:
     if options.outputs:
         return [
             _Judged(
                 name=one.name,
                 decision=one.decision,
-                truth=_truth(one.decision, one, is_validated=is_validated),
+                truth=_truth(one.decision, one, options.validation, image),
             )
             for one in options.outputs
         ]
     decision = options.decision or source_decision(source)
-    truth = _truth(decision, options, is_validated=is_validated)
+    truth = _truth(decision, options, options.validation, image)
     return [_Judged(name="", decision=decision, truth=truth)]
 
 
 def _truth(
-    decision: Decision, options: ExportOptions | OutputOptions, *, is_validated: bool
+    decision: Decision,
+    options: ExportOptions | OutputOptions,
+    validation: Sequence[Path],
+    image: Contract,
 ) -> Truth:
+    """Say what is true of validation images, if there are some.
+
+    Args:
+        decision: Of the output.
+        options: Of the output.
+        validation: Images.
+        image: How they become the input.
+    """
     is_named = bool(options.labels) or decision.task is not Task.CLASSIFY
-    rows = None
+    rows: NDArray[Any] | None = None
+    is_validated = bool(validation)
     if is_validated and options.targets is not None:
-        rows = np.array(options.targets)
+        known = targets_in_input(options.targets, validation, decision, image)
+        rows = np.array(known, np.float64)
         rows = rows.astype(np.int64) if decision.has_classes else rows
-    elif is_validated and options.truth is not None and decision.task is not Task.REGRESS:
+    elif is_validated and options.truth is not None and decision.task not in UNSORTED_TASKS:
         rows = answers_of_classes(decision, options.truth)
     return Truth(
         task=decision.task,

@@ -71,7 +71,7 @@ def _is_kept_by_one_answer(certificate: Certificate, max_drop: float) -> bool:
 def _best_promise(certificate: Certificate) -> float:
     """Return the points that so many images can promise if no answer changes."""
     n = certificate.images
-    if certificate.task in (Task.REGRESS, Task.SEGMENT, Task.DETECT):
+    if WORDS[certificate.task].is_error or certificate.task in (Task.SEGMENT, Task.DETECT):
         return 0.0  # their intervals are over numbers, which vary within an image
     best = (
         wilson_interval(0, n) if certificate.float_top1 is None else paired_drop_interval(0, 0, n)

@@ -16,8 +16,10 @@ from strop.runtime.classify.comparison import (
 )
 from strop.runtime.classify.decision import answer_in_words
 from strop.runtime.classify.embedding import nearest
+from strop.runtime.classify.point_error import PointErrors
 from strop.runtime.classify.regression_error import OutputError, output_errors
 from strop.runtime.statistics.intervals import Interval, wilson_interval
+from strop.runtime.units import PERCENT
 
 FLOAT = "the float model"
 
@@ -48,6 +50,8 @@ def verdict(
     own, agreed = compared.found, compared.agreement
     drop, drop_interval = _drop(compared)
     reasons = [_why_error_says_nothing(each) for each in compared.errors if not each.is_telling]
+    if compared.points is not None and not compared.points.is_telling:
+        reasons.append(_why_points_say_nothing(compared.points))
     return Verdict(
         artifact=artifact,
         engine=engine,
@@ -63,6 +67,7 @@ def verdict(
         mean_average_precision=own.mean_average_precision,
         errors=compared.errors,
         embedding=compared.embedding,
+        points=compared.points,
         not_certified="; ".join(reasons) or compared.why_it_says_nothing(truth, reference=FLOAT),
     )
 
@@ -74,6 +79,8 @@ def _drop(compared: Comparison) -> tuple[float, Interval]:
     if compared.agreement is not None:
         hits, images = compared.agreement.hits, compared.agreement.images
         return 1 - hits / images, wilson_interval(images - hits, images)
+    if compared.points is not None:
+        return compared.points.drop, compared.points.drop_interval
     worst = max(compared.errors, key=lambda error: error.drop_interval.high)
     return worst.drop, worst.drop_interval
 
@@ -84,6 +91,16 @@ def _why_error_says_nothing(error: OutputError) -> str:
     return (
         f"one number for all images, {FLOAT}'s mean, would be {error.constant:.4g} off from it at"
         f" {error.output}, and {error.mean:.4g} is not clearly less"
+    )
+
+
+def _why_points_say_nothing(errors: PointErrors) -> str:
+    if errors.constant == 0:
+        return f"{FLOAT} gives every image the same points"
+    return (
+        f"each point in one place for all images, {FLOAT}'s mean, would be"
+        f" {PERCENT * errors.constant:.3g} % of the input off from it, and"
+        f" {PERCENT * errors.found.mean:.3g} % is not clearly less"
     )
 
 
@@ -100,6 +117,8 @@ def one_answer(reference: ModelAnswers, truth: Truth) -> OneAnswer:
         )
     if truth.task is Task.EMBED:
         return _one_vector(reference, truth)
+    if truth.task is Task.LANDMARKS:
+        return _one_place(reference, truth)
     always = constant(reference.rows, truth.rows)
     lost = 1 - always.agreement.share
     if truth.rows is not None and always.right is not None:
@@ -110,6 +129,18 @@ def one_answer(reference: ModelAnswers, truth: Truth) -> OneAnswer:
         agreement_interval=always.agreement.interval,
         drop=lost,
         is_beatable=always.is_beatable,
+    )
+
+
+def _one_place(reference: ModelAnswers, truth: Truth) -> OneAnswer:
+    """Return the worth of a file that has each point where the float model has it in the mean."""
+    errors = compare(reference, reference, truth).points
+    return OneAnswer(
+        answer="the mean of float's points",
+        agreement=None,
+        agreement_interval=None,
+        drop=0.0 if errors is None else errors.constant_drop,
+        is_beatable=errors is not None and errors.is_telling,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from strop.export.request import OutputRequest
 from strop.runtime.artifact.contract import Task
+from strop.runtime.commands.flags.contract import POINTS_HELP, points_of
 from strop.runtime.commands.flags.numbers import numbers
 from strop.runtime.commands.flags.of_output import by_output, of_output
 from strop.runtime.errors import SourceError
@@ -25,14 +26,15 @@ def add_output_choice(group: argparse._ArgumentGroup) -> None:
 
 
 def add_task_flags(group: argparse._ArgumentGroup) -> None:
-    """Add --truth, --labels, --task and --threshold."""
+    """Add --truth, --labels, --task, --threshold and --points."""
     group.add_argument(
         "--truth",
         type=of_output(Path),
         action="append",
         metavar="[NAME=]FILE",
         help="CSV with the true answer for each validation image, instead of subfolders: its path"
-        " below the folder, then one column per label (1 or 0), or per number of a regression",
+        " below the folder, then one column per label (1 or 0), or per number of a regression; of"
+        " landmarks NAME_x and NAME_y in the image's pixels, empty where a point is not there",
     )
     group.add_argument(
         "--labels",
@@ -67,6 +69,13 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
         help="binary: at or above it the answer is the second label; multilabel: the label is set;"
         " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
     )
+    group.add_argument(
+        "--points",
+        type=of_output(points_of),
+        action="append",
+        metavar="[NAME=]UNIT[,N]",
+        help=POINTS_HELP,
+    )
 
 
 def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
@@ -79,13 +88,15 @@ def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
     thresholds = by_output("--threshold", options.threshold)
     labels = by_output("--labels", options.labels)
     truth = by_output("--truth", options.truth)
-    names = dict.fromkeys((*tasks, *thresholds, *labels, *truth))
+    points = by_output("--points", options.points)
+    names = dict.fromkeys((*tasks, *thresholds, *labels, *truth, *points))
     return {
         name: OutputRequest(
             task=tasks.get(name),
             thresholds=thresholds.get(name, ()),
             labels=read_labels(labels[name]) if name in labels else (),
             truth=truth.get(name),
+            points=points.get(name),
         )
         for name in names
     }

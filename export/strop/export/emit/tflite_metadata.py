@@ -52,6 +52,7 @@ ANSWERS = {
     Task.MULTILABEL: "a probability or score for each label",
     Task.REGRESS: "numbers",
     Task.EMBED: "a vector",
+    Task.LANDMARKS: "points of the image",
 }
 
 

@@ -26,7 +26,13 @@ from strop.runtime.artifact.artifact import (
     append_contract,
     seal_onnx,
 )
-from strop.runtime.artifact.contract import Activation, Contract, Layout, OutputContract
+from strop.runtime.artifact.contract import (
+    Activation,
+    Contract,
+    Layout,
+    OutputContract,
+    Points,
+)
 from strop.runtime.classify.decision import Decision
 from strop.runtime.errors import QuantizationError
 from strop.runtime.records.version import installed_version
@@ -94,6 +100,7 @@ def contract_of(
             labels=one.labels,
             task=one.decision.task,
             thresholds=_limits(one.decision),
+            points=_points(one.decision),
         )
         for one, activation in zip(options.outputs, needed, strict=False)
     )
@@ -107,12 +114,18 @@ def contract_of(
         labels=options.labels,
         task=None if decision is None else decision.task,
         thresholds=() if decision is None else _limits(decision),
+        points=None if decision is None else _points(decision),
         outputs=outputs,
         detection=options.detection,
         source=source.name,
         source_sha256=source.sha256,
         strop_version=installed_version(),
     )
+
+
+def _points(decision: Decision) -> Points | None:
+    """Return for a contract how an output's numbers are points; None where they are not."""
+    return None if decision.points is None else decision.points.given
 
 
 def _limits(decision: Decision) -> tuple[float, ...]:

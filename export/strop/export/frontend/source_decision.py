@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 from strop.export.frontend.convert import convert
@@ -12,8 +13,10 @@ from strop.export.frontend.read_tflite import read_tflite
 from strop.export.ir.faults import named_faults
 from strop.export.passes.cut_activation import cut_activations
 from strop.export.source.source import Source
-from strop.runtime.artifact.contract import Activation, Task
+from strop.runtime.artifact.contract import Activation, Points, Task
 from strop.runtime.classify.decision import Decision, decide
+from strop.runtime.classify.point_layout import point_layout
+from strop.runtime.errors import ContractError
 
 ENDINGS = {"Softmax": Activation.SOFTMAX, "Sigmoid": Activation.SIGMOID}
 DIVISIONS = ("Mul", "RealDiv", "DivNoNan")
@@ -21,7 +24,11 @@ PASSED_OVER = ("Identity", "Reshape", "Cast", "Squeeze", "StopGradient")
 
 
 def source_decision(
-    source: Source, *, task: Task | None = None, thresholds: Sequence[float] = ()
+    source: Source,
+    *,
+    task: Task | None = None,
+    thresholds: Sequence[float] = (),
+    points: Points | None = None,
 ) -> Decision:
     """Decide how a source's only output becomes an answer.
 
@@ -29,6 +36,7 @@ def source_decision(
         source: The model; TensorFlow traces it, which takes a second or two for a large one.
         task: None for what the source says, or else its ending and its number of scores say.
         thresholds: In the unit of its output; empty for even odds.
+        points: Of a LANDMARKS task, how its numbers are points; None for shares, or heat maps.
 
     Returns:
         For the output itself, so that no activation is left to apply.
@@ -38,12 +46,17 @@ def source_decision(
     """
     (name,) = source.outputs
     tasks = {} if task is None else {name: task}
-    (found,) = source_decisions(source, tasks=tasks, thresholds={name: thresholds})
+    asked = {} if points is None else {name: points}
+    (found,) = source_decisions(source, tasks=tasks, thresholds={name: thresholds}, points=asked)
     return found
 
 
 def source_decisions(
-    source: Source, *, tasks: Mapping[str, Task], thresholds: Mapping[str, Sequence[float]]
+    source: Source,
+    *,
+    tasks: Mapping[str, Task],
+    thresholds: Mapping[str, Sequence[float]],
+    points: Mapping[str, Points] = MappingProxyType({}),
 ) -> tuple[Decision, ...]:
     """Decide how each output of a source becomes an answer.
 
@@ -51,6 +64,7 @@ def source_decisions(
         source: The model.
         tasks: By the output's name; others as of `source_decision`.
         thresholds: By the output's name, likewise.
+        points: By the output's name, likewise.
 
     Raises:
         ContractError: The task, the scores and the thresholds of an output contradict each other.
@@ -58,12 +72,22 @@ def source_decisions(
     found = []
     for name, shape, ending in zip(source.outputs, source.shapes, endings(source), strict=True):
         where = source.name if len(source.sizes) == 1 else f"{source.name}: output {name}"
+        task = tasks.get(name) or source.task
+        layout = None
+        if task is Task.LANDMARKS:
+            size = (source.height, source.width)
+            layout = point_layout(shape, points.get(name), size=size, where=where)
+        elif name in points:
+            raise ContractError(
+                f"{where}: --points given, and the task is not landmarks; give --task landmarks"
+            )
         decision = decide(
             prod(shape),
             ending,
-            task=tasks.get(name) or source.task,
+            task=task,
             thresholds=thresholds.get(name, ()),
             shape=shape,
+            points=layout,
             where=where,
         )
         found.append(replace(decision, activation=Activation.NONE))

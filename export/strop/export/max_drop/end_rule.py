@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from strop.export.certify.certificate import Verdict
 from strop.export.options.choices import OnnxForm, Result
 from strop.export.options.options import ExportOptions
 from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.decision import Decision
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +31,8 @@ class EndRule:
         """Read the figure from a verdict."""
         if verdict.embedding is not None:
             return verdict.embedding.cosine_low
+        if verdict.points is not None:
+            return verdict.points.found.mean / (verdict.points.constant or math.inf)
         return max((each.mean / each.spread for each in verdict.errors if each.spread), default=0.0)
 
     def is_kept(self, value: float) -> bool:
@@ -48,14 +52,17 @@ RULES: Mapping[Task, EndRule] = {
     Task.REGRESS: EndRule(
         figure="mean distance from float, share of its spread", limit=0.02, is_error=True
     ),
+    Task.LANDMARKS: EndRule(
+        figure="mean distance from float, share of its points' spread", limit=0.02, is_error=True
+    ),
 }
 
 
 def end_rules(options: ExportOptions) -> tuple[EndRule | None, ...]:
     """Return the rule of each output's task; None where it has to end in int8.
 
-    That is so of tasks with classes, where an int8 result was asked for, of files for another
-    program, and where nothing may stay in float. `--max-drop` of a regression is its limit.
+    That is so of tasks with classes, of heat maps, where an int8 result was asked for, of files for
+    another program, and where nothing may stay in float. `--max-drop` of a regression is its limit.
     """
     may_end = (
         options.result is Result.SCORES
@@ -65,12 +72,15 @@ def end_rules(options: ExportOptions) -> tuple[EndRule | None, ...]:
         and not (options.symmetric or options.full_int8 or options.consumer)
     )
     decisions = [options.decision, *(output.decision for output in options.outputs)]
-    tasks = [decision.task for decision in decisions if decision is not None]
-    return tuple(_rule(task, options.max_drop) if may_end else None for task in tasks)
+    known = [decision for decision in decisions if decision is not None]
+    return tuple(_rule(decision, options.max_drop) if may_end else None for decision in known)
 
 
-def _rule(task: Task, max_drop: float | None) -> EndRule | None:
+def _rule(decision: Decision, max_drop: float | None) -> EndRule | None:
+    task, points = decision.task, decision.points
+    if points is not None and points.maps:
+        return None  # the highest pixel is found among codes as well
     rule = RULES.get(task)
-    if rule is not None and rule.is_error and max_drop is not None:
+    if rule is not None and task is Task.REGRESS and max_drop is not None:
         return replace(rule, limit=max_drop / 100)
     return rule

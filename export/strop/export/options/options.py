@@ -62,7 +62,8 @@ class ExportOptions:
         validation: Images of the certificate; without any, the calibration images show
             the agreement with float, and the certificate says so.
         truth: Class of each validation image; None without labels.
-        targets: What is true of each validation image otherwise, as `read_truth` gives it.
+        targets: What is true of each validation image otherwise, as `read_truth` gives it; of
+            points x and y in the image's own pixels.
         masks: Of a SEGMENT task the mask of each validation image; None without.
         labels: One per class; of a BINARY task first the one below the threshold, then the one
             at or above it; empty if unknown.

@@ -6,7 +6,8 @@ scores ten times the others', would decide for all. A regression has no probabil
 number stands for a normal distribution around it, as wide as float's numbers are spread over
 the images, so that the squared error relative to that spread counts. So does an embedding's
 unit vector, as wide in all directions: a number that is nearly the same for all images tells
-none of them apart. A map is judged by MOST_PIXELS of its pixels, each an answer of its own: what
+none of them apart. Points are two numbers each, and of a heat map all pixels are as wide. A map of
+classes is judged by MOST_PIXELS of its pixels, each an answer of its own: what
 is computed with 64-bit numbers then takes as much for a large map as for a small one.
 
 Source: S. Kullback and R. A. Leibler, On Information and Sufficiency, Annals of
@@ -22,8 +23,9 @@ import numpy as np
 
 from strop.export.ir.graph import Array
 from strop.runtime.artifact.contract import Activation, Task
-from strop.runtime.classify.decision import Decision, of_each
+from strop.runtime.classify.decision import Decision, of_each, outputs
 from strop.runtime.classify.map_rule import spread_pixels
+from strop.runtime.classify.point_layout import PointLayout
 
 # Of the largest number: below it float32 has no digits, so a spread of that size is rounding.
 LEAST_SPREAD = 1e-6
@@ -120,6 +122,8 @@ def _some_pixels(scores: Array, decision: Decision) -> Array:
 
 
 def _numbers(scores: Array, decision: Decision) -> Array:
+    if decision.points is not None and not decision.points.maps:
+        return outputs(decision, scores)
     numbers: Array = scores.astype(np.float64)
     if decision.activation is Activation.SIGMOID:
         with np.errstate(over="ignore"):  # to 1 / infinity, which is right
@@ -138,8 +142,20 @@ def _variances(reference: Array, decision: Decision) -> Array:
     found = reference.var(axis=0)
     if decision.task is Task.EMBED:
         found = np.full_like(found, found.mean())
+    if decision.points is not None and decision.points.maps:
+        found = _of_maps(found, decision.points)
     variances: Array = np.maximum(found, (LEAST_SPREAD * largest) ** 2)
     return variances
+
+
+def _of_maps(variances: Array, layout: PointLayout) -> Array:
+    """Return for each map's pixels the mean of their variances, times as many as there are.
+
+    A map is one answer, whatever number of pixels it has.
+    """
+    pixels = layout.maps[0] * layout.maps[1]
+    mean = variances.reshape(pixels, layout.points).mean(axis=0)
+    return np.tile(mean * pixels, pixels)
 
 
 def _normal_divergence(reference: Array, found: Array, variances: Array) -> float:

@@ -122,10 +122,14 @@ def _last_maker(graph: Graph, makers: dict[str, int], copied: set[str]) -> int:
 def _has_best_class(graph: Graph, columns: Sequence[slice], decisions: Sequence[Decision]) -> bool:
     """Whether the answer of an output in these columns is the highest score."""
     pairs = zip(output_columns(graph), decisions, strict=True)
-    return any(
-        place in columns and (each.of_pixel if each.is_map else each).task is Task.CLASSIFY
-        for place, each in pairs
-    )
+    return any(place in columns and _takes_highest(each) for place, each in pairs)
+
+
+def _takes_highest(decision: Decision) -> bool:
+    """Whether the highest of several scores is the answer."""
+    if decision.points is not None:
+        return bool(decision.points.maps)
+    return (decision.of_pixel if decision.is_map else decision).task is Task.CLASSIFY
 
 
 def _narrowed(

@@ -10,7 +10,7 @@ from enum import Enum
 from strop.runtime.artifact.detection import Detection
 from strop.runtime.errors import ContractError
 from strop.runtime.records.light_dataclass import dataclass, field
-from strop.runtime.records.record_format import RecordFormat, adding
+from strop.runtime.records.record_format import Fields, RecordFormat, adding
 from strop.runtime.records.typed_json import fields_of
 
 MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts memory
@@ -119,6 +119,7 @@ class OutputContract:
         labels: As of a Contract.
         task: What its scores are.
         thresholds: As of a Contract.
+        points: As of a Contract.
     """
 
     name: str
@@ -126,6 +127,7 @@ class OutputContract:
     labels: tuple[str, ...] = ()
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
+    points: Points | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,8 +155,10 @@ class Contract:
         task: What the scores are; None where it follows from them, see `decision_of`.
         thresholds: Of a BINARY or MULTILABEL task, in the unit of the scores after
             `activation`: one number, or one per score; empty for the usual one.
+        points: Of a LANDMARKS task whose output has numbers; None for x and y in shares, and of
+            heat maps.
         outputs: What each output is, in the artifact's order, where there are several; then
-            activation, labels, task and thresholds say nothing.
+            activation, labels, task, thresholds and points say nothing.
         detection: Of a DETECT task: how boxes are read out of the outputs.
         source: Name of the model that the artifact was made from.
         source_sha256: Hash of the model's weights, hex; empty if unknown.
@@ -177,6 +181,7 @@ class Contract:
     labels: tuple[str, ...] = ()
     task: Task | None = None
     thresholds: tuple[float, ...] = ()
+    points: Points | None = None
     outputs: tuple[OutputContract, ...] = ()
     detection: Detection | None = None
     source: str = ""
@@ -214,6 +219,7 @@ class Contract:
                     "labels": one.labels,
                     "task": one.task,
                     "thresholds": one.thresholds,
+                    "points": one.points,
                     "outputs": (),
                     "detection": None,
                 }
@@ -278,6 +284,15 @@ def _check_texts(contract: Contract) -> None:
         ) from err
 
 
+def _from_5(fields: Fields) -> Fields:
+    """Upgrade version 5, which has no tasks of pictures."""
+    new = adding(pad_value=0, pad_place=PadPlace.CENTRE.value, detection=None, points=None)(fields)
+    outputs = new.get("outputs")
+    if isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs):
+        new["outputs"] = [adding(points=None)(one) for one in outputs]
+    return new
+
+
 # History: 1, the first; 2 has task, thresholds and checksum: in 1 the first two follow from the
 # scores, and the content is not verified. 3 has layout; before, inputs are NHWC. 4 has the task
 # embed, and the activation l2. 5 has several outputs. 6 has the tasks segment, landmarks,
@@ -291,7 +306,7 @@ CONTRACT = RecordFormat(
         2: adding(layout=Layout.NHWC.value),
         3: adding(),
         4: adding(outputs=[]),
-        5: adding(pad_value=0, pad_place=PadPlace.CENTRE.value, detection=None),
+        5: _from_5,
     },
     error=ContractError,
     remedy="export it again",

@@ -115,6 +115,11 @@ class Classifier:
                 " Classifier.class_map"
             )
         head = self.only_head()
+        if head.contract.task in PICTURE_TASKS:
+            raise ContractError(
+                f"{self._where}: the answer to an image is of the task {head.contract.task.value}"
+                " and no class; ask for it with Classifier.answer"
+            )
         return predictions(self.scores(image), head.decision, head.contract, top=top)
 
     def answer(
@@ -140,7 +145,9 @@ class Classifier:
             return only_result(BOXES, self.boxes(image))
         if self.gives_map:
             return only_result(ONLY, self.class_map(image))
-        return result_of(self.heads, self.scores(image), top=top, where=_named(image))
+        seen = self._seen(image)
+        scores = self._scores(seen, image)
+        return result_of(self.heads, scores, seen.box, top=top, where=_named(image))
 
     @property
     def decision(self) -> Decision | None:
@@ -256,6 +263,11 @@ class Classifier:
         seen = self._seen(image)
         raw, infos = self._raw(seen), [head.info for head in self.heads]
         return boxes_in_picture(raw, infos, self.contract, seen, score_threshold=score_threshold)
+
+    @property
+    def gives_points(self) -> bool:
+        """Whether the answer to an image is points (a LANDMARKS task), and nothing else."""
+        return not self.has_several_outputs and self.contract.task is Task.LANDMARKS
 
     def vector(
         self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]

@@ -26,6 +26,13 @@ from strop.runtime.classify.agreement import (
 )
 from strop.runtime.classify.decision import Decision, answer_in_words, answers, outputs
 from strop.runtime.classify.embedding import EmbeddingError, embedding_error, nearest
+from strop.runtime.classify.point_error import (
+    PointDistance,
+    PointErrors,
+    distance,
+    distances,
+    point_errors,
+)
 from strop.runtime.classify.regression_error import OutputError, output_errors
 from strop.runtime.classify.scores import top_k, unit_vectors
 from strop.runtime.classify.task_words import WORDS
@@ -33,7 +40,7 @@ from strop.runtime.statistics.intervals import Interval
 
 TOP = 5  # top-5 is the second number that ImageNet results are reported in
 # An image has several answers, or several numbers.
-TABLE_TASKS = (Task.MULTILABEL, Task.REGRESS, Task.EMBED)
+TABLE_TASKS = (Task.MULTILABEL, Task.REGRESS, Task.EMBED, Task.LANDMARKS)
 Floats: TypeAlias = "NDArray[np.floating[Any]]"
 
 
@@ -42,11 +49,12 @@ class ModelAnswers:
     """The answers of one model to N images.
 
     Attributes:
-        rows: int64 [N, K], as `decision.answers`; no columns of REGRESS and EMBED tasks.
+        rows: int64 [N, K], as `decision.answers`; no columns of tasks without classes.
         best: int64 [N, TOP at most], the best classes of a CLASSIFY task, best first; no
             columns of other tasks.
         outputs: float64 [N, scores], the activated scores of a MULTILABEL or REGRESS task, the
-            unit vectors of an EMBED task; no columns of other tasks.
+            unit vectors of an EMBED task; of a LANDMARKS task [N, 2 points], see `outputs`; no
+            columns of other tasks.
     """
 
     rows: Answers
@@ -62,7 +70,8 @@ class Truth:
         task: What the scores are.
         names: Of classes, labels or numbers; empty where classes have none.
         rows: [N, K], as `ModelAnswers.rows`, of a REGRESS task as `ModelAnswers.outputs`, of an
-            EMBED task [N, 1], the classes of the images; None where they are unknown.
+            EMBED task [N, 1], the classes of the images; of a LANDMARKS task NaN for a point that
+            is not there; None where they are unknown.
     """
 
     task: Task
@@ -80,11 +89,13 @@ class Accuracy:
             theirs with another; None of a REGRESS task.
         top5: Images whose class is among the TOP best; None of other tasks than CLASSIFY.
         mean_average_precision: Of a MULTILABEL task; None of others.
+        points: Of a LANDMARKS task, how far off they are; None of others.
     """
 
     top1: Share | None = None
     top5: Share | None = None
     mean_average_precision: float | None = None
+    points: PointDistance | None = None
 
 
 UNKNOWN = Accuracy()
@@ -107,6 +118,7 @@ class Comparison:
         errors: Of a REGRESS task, one for each number, against the reference or else the truth;
             empty of others, and where neither is known.
         embedding: Of an EMBED task with a reference; None of others.
+        points: Of a LANDMARKS task with a reference; None of others.
     """
 
     task: Task
@@ -118,12 +130,15 @@ class Comparison:
     label_agreement: tuple[float, ...] = ()
     errors: tuple[OutputError, ...] = ()
     embedding: EmbeddingError | None = None
+    points: PointErrors | None = None
 
     def __repr__(self) -> str:
         shares = {WORDS[self.task].measure: self.found.top1, "agreement": self.agreement}
         parts = [f"{name} {each!r}" for name, each in shares.items() if each is not None]
         if self.embedding is not None:
             parts.append(f"cosine {self.embedding.cosine_median:.5f}")
+        if self.points is not None:
+            parts.append(f"points off by {self.points.found.mean:.4f}")
         parts += [f"{each.output} off by {each.mean:.4g}" for each in self.errors]
         return f"<Comparison: {', '.join(parts) or 'nothing known'}>"
 
@@ -185,6 +200,9 @@ def accuracy(found: ModelAnswers, truth: Truth) -> Accuracy:
     """How often a model is right."""
     if truth.rows is None or truth.task is Task.REGRESS:
         return UNKNOWN
+    if truth.task is Task.LANDMARKS:
+        gaps = distances(_places(found.outputs), _places(truth.rows))
+        return Accuracy(points=distance(gaps))
     if truth.task is Task.EMBED:
         return _recall(nearest(found.outputs), truth)
     top5 = precision = None
@@ -215,6 +233,18 @@ def compare(found: ModelAnswers, reference: ModelAnswers | None, truth: Truth) -
         return Comparison(task=truth.task, found=own, errors=_errors(found, reference, truth))
     if reference is None:
         return Comparison(task=truth.task, found=own)
+    if truth.task is Task.LANDMARKS:
+        return Comparison(
+            task=truth.task,
+            found=own,
+            reference=accuracy(reference, truth),
+            points=point_errors(
+                _places(reference.outputs),
+                _places(found.outputs),
+                None if truth.rows is None else _places(truth.rows),
+                truth.names,
+            ),
+        )
     by_label: tuple[float, ...] = ()
     if truth.task is Task.MULTILABEL:
         by_label = label_agreement(reference.rows, found.rows)
@@ -287,6 +317,11 @@ def _errors(
     if truth.rows is None:
         return ()
     return output_errors(truth.rows, found.outputs, None, truth.names)
+
+
+def _places(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take x and y of each point apart."""
+    return rows.reshape(len(rows), -1, 2)
 
 
 def _share_of(is_hit: NDArray[np.bool_]) -> Share:

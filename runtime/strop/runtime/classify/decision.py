@@ -17,6 +17,7 @@ from strop.runtime.classify.map_rule import (
     LOGIT,
     PROBABILITY,
     WHOLE_NUMBERS,
+    has_channels_first,
     map_classes,
     map_in_words,
     map_shape,
@@ -29,6 +30,8 @@ from strop.runtime.records.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from strop.runtime.classify.point_layout import PointLayout
 
 Scores: TypeAlias = "NDArray[np.floating[Any]]"
 THRESHOLD_TASKS = (Task.BINARY, Task.MULTILABEL)
@@ -57,6 +60,7 @@ class Decision:
             MULTILABEL, none for the others.
         shape: Of the output for one image, without the batch, channels last: [height, width,
             classes] of a map. Empty of a row. The scores are flat all the same.
+        points: How the scores are points, of a LANDMARKS task; None of others.
     """
 
     task: Task
@@ -64,6 +68,7 @@ class Decision:
     activation: Activation
     thresholds: tuple[float, ...] = ()
     shape: tuple[int, ...] = ()
+    points: PointLayout | None = None
 
     @property
     def has_classes(self) -> bool:
@@ -75,6 +80,8 @@ class Decision:
         """How many labels name the answers; 0 of an EMBED task, whose numbers have no names."""
         if self.task is Task.SEGMENT:
             return max(map_classes(self.shape), 2)
+        if self.points is not None:
+            return self.points.points
         return {Task.BINARY: 2, Task.EMBED: 0}.get(self.task, self.scores)
 
     @property
@@ -101,6 +108,7 @@ def decide(
     task: Task | None = None,
     thresholds: Sequence[float] = (),
     shape: Sequence[int] = (),
+    points: PointLayout | None = None,
     where: str,
 ) -> Decision:
     """Fill in a decision from what is known; a task that is given wins.
@@ -115,6 +123,7 @@ def decide(
         task: None for what the scores look like.
         thresholds: One, or one per score; empty for the usual one.
         shape: Of the output for one image, without the batch; empty for a row.
+        points: As in a Decision.
         where: Named in errors.
 
     Raises:
@@ -131,7 +140,11 @@ def decide(
             shape=tuple(shape),
         )
     if task in PICTURE_TASKS:
-        return Decision(task=task, scores=scores, activation=activation, shape=_map(shape))
+        if points is not None:
+            _check_points(activation, thresholds, where)
+        return Decision(
+            task=task, scores=scores, activation=activation, shape=_map(shape), points=points
+        )
     _check_row(shape, task, where)
     found = task or _usual_task(scores, activation)
     _check_task(found, scores, activation, where)
@@ -155,6 +168,19 @@ def decide(
         activation=activation,
         thresholds=given if len(given) == scores else given * scores,
     )
+
+
+def _check_points(activation: Activation, thresholds: Sequence[float], where: str) -> None:
+    if activation in SAME_FOR_ALL:
+        raise ContractError(
+            f"{where}: the task is landmarks, and the model ends in a {activation.value} over its"
+            " numbers, so that no point stands alone; end it in the points, or in heat maps"
+        )
+    if thresholds:
+        raise ContractError(
+            f"{where}: a threshold is given, and the task is landmarks, which has none; leave out"
+            " --threshold, or give another --task"
+        )
 
 
 def _check_single(scores: int, activation: Activation, where: str) -> None:
@@ -231,12 +257,24 @@ def decision_of(contract: Contract, output: TensorInfo, *, where: str) -> Decisi
         if output.dtype in WHOLE_NUMBERS or min(output.shape, default=0) < 1:
             return None
         shape = map_shape(contract, output.shape)[1:]
+    points = None
+    if contract.task is Task.LANDMARKS:
+        from strop.runtime.classify.point_layout import point_layout
+
+        points = point_layout(
+            output.shape[1:],
+            contract.points,
+            size=(contract.height, contract.width),
+            is_planar=has_channels_first(contract),
+            where=where,
+        )
     found = decide(
         output.size,
         contract.activation,
         task=contract.task,
         thresholds=contract.thresholds,
         shape=shape,
+        points=points,
         where=where,
     )
     is_open = (
@@ -322,8 +360,19 @@ def of_each(decisions: Sequence[Decision], scores: Scores) -> list[Scores]:
 
 
 def outputs(decision: Decision, scores: Scores) -> NDArray[np.float64]:
-    """Activate scores, [..., scores]: thresholds and errors have the unit of the result."""
-    return activate(scores, decision.activation)
+    """Activate scores, [..., scores]: thresholds and errors have the unit of the result.
+
+    Of a LANDMARKS task they are points, [..., 2 points], x and y of each in shares of the input's
+    longer side.
+    """
+    activated = activate(scores, decision.activation)
+    if decision.points is None:
+        return activated
+    from strop.runtime.classify.point_layout import located  # not for other tasks to wait for
+
+    rows = activated.reshape(-1, decision.scores)
+    places = located(decision.points, rows).places * decision.points.sides
+    return places.reshape(*scores.shape[:-1], 2 * decision.points.points)
 
 
 def answers(decision: Decision, scores: Scores) -> NDArray[np.int64]:
@@ -427,21 +476,26 @@ def answer_in_words(task: Task, names: Sequence[str], answer: Sequence[int]) -> 
     )
 
 
+# Of tasks that are said by the number of their scores.
+OF_SCORES = {
+    Task.CLASSIFY: "classify: the highest of {} scores",
+    Task.REGRESS: "regress: the scores are the answer",
+    Task.EMBED: "embed: a vector of {} numbers",
+    Task.DETECT: "detect: {} numbers of boxes",
+}
+
+
 def in_words(decision: Decision | None, labels: Sequence[str]) -> str:
     """Put the rule into a few words, for settings and pages."""
     if decision is None:
         return "open; give --threshold 0.5 for a probability, 0 for a logit, or --task regress"
     task = decision.task
-    if task is Task.CLASSIFY:
-        return f"classify: the highest of {decision.scores} scores"
-    if task is Task.REGRESS:
-        return "regress: the scores are the answer"
-    if task is Task.EMBED:
-        return f"embed: a vector of {decision.scores} numbers"
-    if task is Task.DETECT:
-        return f"detect: {decision.scores} numbers of boxes"
+    if task in OF_SCORES:
+        return OF_SCORES[task].format(decision.scores)
     if decision.is_map:
         return map_in_words(decision.shape, decision.thresholds)
+    if decision.points is not None:
+        return f"landmarks: {decision.points.in_words}"
     limits = sorted(set(decision.thresholds))
     limit = f"{limits[0]:g}" if len(limits) == 1 else "its threshold"
     if task is Task.MULTILABEL:

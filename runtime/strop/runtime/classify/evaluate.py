@@ -24,7 +24,9 @@ from strop.runtime.classify.comparison import (
     model_answers,
 )
 from strop.runtime.classify.decision import Decision, Head, answer_names, answers, classes_in
+from strop.runtime.classify.point_truth import targets_in_input
 from strop.runtime.classify.scores import top_k
+from strop.runtime.classify.truth import UNSORTED_TASKS
 from strop.runtime.errors import ArtifactError, ContractError, ImageError, MeasurementError
 from strop.runtime.images.dataset import LabelledImage, pixels_in_order
 from strop.runtime.progress import Progress, unwatched
@@ -39,14 +41,15 @@ class Evaluation:
     Attributes:
         truth: Class of each image; None where unknown.
         ranked: For each image the best TOP classes, best first; of a BINARY task the one that
-            is the answer, of a MULTILABEL task all that are in it, of REGRESS and EMBED tasks none.
+            is the answer, of a MULTILABEL task all that are in it, of tasks without classes none.
         against: Those of the reference, the other artifact; None without one.
         task: What the scores are.
         outputs: Of a MULTILABEL or REGRESS task each image's activated scores, of an EMBED task
-            its unit vector; None of others.
+            its unit vector, of a LANDMARKS task x and y of each point; None of others.
         against_outputs: The same of the reference; None without one.
         targets: For each image as many numbers as there are scores, as `read_truth` gives
-            them; None where `truth` has all that is known.
+            them, of points as `outputs`, None in it for one that is not there; None where
+            `truth` has all that is known.
         thresholds: Of the artifact, as in `Decision`.
         names: Of classes, labels or numbers; empty for CLASSIFY and EMBED tasks.
 
@@ -60,7 +63,7 @@ class Evaluation:
     task: Task = Task.CLASSIFY
     outputs: tuple[tuple[float, ...], ...] | None = None
     against_outputs: tuple[tuple[float, ...], ...] | None = None
-    targets: tuple[tuple[float, ...], ...] | None = None
+    targets: tuple[tuple[float | None, ...], ...] | None = None
     thresholds: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
 
@@ -69,7 +72,11 @@ class Evaluation:
         width = len(self.names) if is_table else 1
         if self.task is Task.EMBED and self.outputs:
             width = len(self.outputs[0])
-        tables = [self.outputs] if is_table else []
+        if self.task is Task.LANDMARKS:
+            width *= 2
+        tables: list[Sequence[Sequence[float | None]] | None] = []
+        if is_table:
+            tables.append(self.outputs)
         if is_table and self.against is not None:
             tables.append(self.against_outputs)
         if self.targets is not None:
@@ -124,9 +131,9 @@ class Evaluation:
         """What is right, as far as it is known."""
         rows: NDArray[Any] | None = None
         if self.targets is not None:
-            rows = np.array(self.targets)
-            rows = rows if self.task is Task.REGRESS else rows.astype(np.int64)
-        elif self.is_labelled and self.task is not Task.REGRESS:
+            rows = np.array(self.targets, np.float64)
+            rows = rows if self.task in UNSORTED_TASKS else rows.astype(np.int64)
+        elif self.is_labelled and self.task not in UNSORTED_TASKS:
             classes = [() if index is None else (index,) for index in self.truth]
             rows = self._rows(classes, self.outputs)
         return Truth(task=self.task, names=self.names, rows=rows)
@@ -250,7 +257,7 @@ def evaluate_outputs(
             task=head.task,
             outputs=own[at].kept,
             against_outputs=other[at].kept if other else None,
-            targets=truth.targets,
+            targets=targets_in_input(truth.targets, paths, head, classifier.heads[at].contract),
             thresholds=head.thresholds,
             names=()
             if head.task is Task.CLASSIFY
@@ -276,7 +283,7 @@ def _naming(image: Path) -> Iterator[None]:
         raise ArtifactError(f"{image}: {err}") from err
 
 
-def _is_table(table: Sequence[Sequence[float]] | None, *, rows: int, columns: int) -> bool:
+def _is_table(table: Sequence[Sequence[float | None]] | None, *, rows: int, columns: int) -> bool:
     return table is not None and len(table) == rows and all(len(row) == columns for row in table)
 
 

@@ -34,6 +34,7 @@ class PointLayout:
         unit: Of x and y; of heat maps it is not asked.
         numbers: For each point, of which the first two are x and y; 1 of heat maps, the score.
         maps: Height and width of each point's heat map; empty of numbers.
+        is_planar: Whether heat maps stand one behind the other, and not pixel by pixel.
     """
 
     height: int
@@ -42,6 +43,22 @@ class PointLayout:
     unit: PointUnit = PointUnit.SHARE
     numbers: int = 2
     maps: tuple[int, ...] = ()
+    is_planar: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """A few words for settings and pages."""
+        if self.maps:
+            return f"the highest of {self.points} heat maps of {self.maps[0]} x {self.maps[1]}"
+        unit = "shares" if self.unit is PointUnit.SHARE else "pixels"
+        more = self.numbers - 2
+        others = f", with {more} more number{'s' * (more > 1)} each" if more else ""
+        return f"{self.points} points in {unit} of the input{others}"
+
+    @property
+    def given(self) -> Points | None:
+        """What a contract says of it; None of heat maps."""
+        return None if self.maps else Points(unit=self.unit, numbers=self.numbers)
 
     @property
     def sides(self) -> tuple[float, float]:
@@ -64,7 +81,12 @@ class Located(NamedTuple):
 
 
 def point_layout(
-    shape: tuple[int, ...], given: Points | None, *, size: tuple[int, int], where: str
+    shape: tuple[int, ...],
+    given: Points | None,
+    *,
+    size: tuple[int, int],
+    is_planar: bool = False,
+    where: str,
 ) -> PointLayout:
     """Find out how an output's numbers are points.
 
@@ -72,6 +94,7 @@ def point_layout(
         shape: Of the output for one image, without the batch: of heat maps [height, width, points].
         given: The unit and the numbers of each point; None for x and y in shares of the input.
         size: Height and width of the input in pixels.
+        is_planar: Whether heat maps are [points, height, width].
         where: Named in errors.
 
     Raises:
@@ -80,7 +103,12 @@ def point_layout(
     height, width = size
     total = prod(shape)
     if max(shape, default=0) != total:
-        return _of_maps(shape, given, size=size, where=where)
+        if given is not None:
+            raise ContractError(
+                f"{where}: its points are the highest pixels of heat maps {list(shape)}, which have"
+                " no unit; leave out --points"
+            )
+        return _of_maps(shape, size=size, is_planar=is_planar, where=where)
     asked = given or Points()
     if total % asked.numbers or not 0 < total // asked.numbers <= MAX_POINTS:
         raise ContractError(
@@ -97,20 +125,22 @@ def point_layout(
 
 
 def _of_maps(
-    shape: tuple[int, ...], given: Points | None, *, size: tuple[int, int], where: str
+    shape: tuple[int, ...], *, size: tuple[int, int], is_planar: bool, where: str
 ) -> PointLayout:
+    if is_planar and len(shape) == MAP_SIDES:
+        shape = (*shape[1:], shape[0])
     if len(shape) != MAP_SIDES or not 0 < shape[2] <= MAX_POINTS:
         raise ContractError(
             f"{where}: an output of {list(shape)} for an image has no points; needed are x and y of"
             " each, [2 K], or a heat map for each, [height, width, K]"
         )
-    if given is not None:
-        raise ContractError(
-            f"{where}: its points are the highest pixels of heat maps {list(shape)}, which have no"
-            " unit; leave out --points"
-        )
     return PointLayout(
-        height=size[0], width=size[1], points=shape[2], numbers=1, maps=(shape[0], shape[1])
+        height=size[0],
+        width=size[1],
+        points=shape[2],
+        numbers=1,
+        maps=(shape[0], shape[1]),
+        is_planar=is_planar,
     )
 
 
@@ -121,6 +151,9 @@ def located(layout: PointLayout, scores: NDArray[np.floating[Any]]) -> Located:
         layout: Of the output.
         scores: float [N, scores], behind the output's activation.
     """
+    if layout.maps and layout.is_planar:
+        planes = scores.reshape(len(scores), layout.points, *layout.maps)
+        return highest(np.moveaxis(planes, 1, -1))
     if layout.maps:
         return highest(scores.reshape(len(scores), *layout.maps, layout.points))
     rows = scores.astype(np.float64).reshape(len(scores), layout.points, layout.numbers)

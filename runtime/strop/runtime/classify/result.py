@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Head
 from strop.runtime.classify.detect_answer import DetectAnswer
+from strop.runtime.classify.landmarks import LandmarksAnswer, landmarks_of
 from strop.runtime.classify.map_answer import MapAnswer
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.scores import activate
 from strop.runtime.errors import ImageError
+from strop.runtime.images.seen import Box
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,13 @@ class VectorAnswer:
 
 
 OutputAnswer: TypeAlias = (
-    ClassAnswer | LabelsAnswer | NumbersAnswer | VectorAnswer | MapAnswer | DetectAnswer
+    ClassAnswer
+    | LabelsAnswer
+    | NumbersAnswer
+    | VectorAnswer
+    | MapAnswer
+    | DetectAnswer
+    | LandmarksAnswer
 )
 
 
@@ -114,6 +122,8 @@ def _in_words(named: tuple[str, OutputAnswer]) -> str:
         return (
             f"{name} {' '.join(f'{each} {share:.2f}' for each, share in answer.shares().items())}"
         )
+    if isinstance(answer, LandmarksAnswer):
+        return f"{name} {len(answer.points)} points"
     return f"{name} a vector of {len(answer.vector)}"
 
 
@@ -123,25 +133,30 @@ def only_result(name: str, answer: OutputAnswer) -> Result:
 
 
 def result_of(
-    heads: Sequence[Head], scores: NDArray[np.float32], *, top: int, where: str
+    heads: Sequence[Head], scores: NDArray[np.float32], box: Box, *, top: int, where: str
 ) -> Result:
     """Make the answers of a row of scores.
 
     Args:
         heads: The outputs.
         scores: Of all outputs, one behind the other.
+        box: What of the image the model saw, of a `Seen`.
         top: Most classes or labels of one output, at least 1.
         where: Named in errors, the image.
 
     Raises:
         ImageError: A vector is all zeros, and has no direction.
     """
-    found = {head.name: _answer(head, scores[head.columns], top, where) for head in heads}
+    found = {head.name: _answer(head, scores[head.columns], box, top, where) for head in heads}
     return Result(outputs=MappingProxyType(found))
 
 
-def _answer(head: Head, scores: NDArray[np.float32], top: int, where: str) -> OutputAnswer:
+def _answer(
+    head: Head, scores: NDArray[np.float32], box: Box, top: int, where: str
+) -> OutputAnswer:
     task = None if head.decision is None else head.decision.task
+    if head.decision is not None and head.decision.points is not None:
+        return landmarks_of(head.decision, head.contract.labels, scores, box)
     if task is Task.EMBED:
         if not scores.any():
             raise ImageError(

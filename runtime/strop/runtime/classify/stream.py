@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.classify.classifier import DEFAULT_TOP, Classifier
 from strop.runtime.classify.detect_answer import DetectAnswer, FoundBox
+from strop.runtime.classify.landmarks import Landmark, LandmarksAnswer
 from strop.runtime.classify.map_answer import MapAnswer
 from strop.runtime.classify.predictions import Prediction
 from strop.runtime.classify.result import NumbersAnswer, OutputAnswer, VectorAnswer
@@ -48,6 +49,7 @@ class NamedAnswer:
         vector: As of an Answer.
         boxes: As of an Answer.
         shares: As of an Answer.
+        points: As of an Answer.
     """
 
     name: str
@@ -55,6 +57,7 @@ class NamedAnswer:
     vector: tuple[float, ...] = ()
     boxes: tuple[FoundBox, ...] | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
+    points: tuple[Landmark, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +75,7 @@ class Answer:
         boxes: The answer of a DETECT task, which may be none; None of others.
         shares: Of a SEGMENT task, the share of each class of the pixels, by name, the largest
             first; empty of others.
+        points: The answer of a LANDMARKS task; empty of others.
     """
 
     source: str | int
@@ -83,6 +87,7 @@ class Answer:
     outputs: tuple[NamedAnswer, ...] = ()
     boxes: tuple[FoundBox, ...] | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
+    points: tuple[Landmark, ...] = ()
 
 
 def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
@@ -139,11 +144,14 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
     outputs: tuple[NamedAnswer, ...] = ()
     boxes: tuple[FoundBox, ...] | None = None
     shares: Mapping[str, float] = {}
+    points: tuple[Landmark, ...] = ()
     if classifier.gives_boxes:
         boxes = classifier.boxes(image).boxes
-    elif classifier.has_several_outputs:
+    elif classifier.has_several_outputs or classifier.gives_points:
         found = classifier.answer(image, top=top).outputs
         outputs = tuple(_named(name, each) for name, each in found.items())
+        if classifier.gives_points:
+            points, outputs = outputs[0].points, ()
     elif classifier.gives_map:
         shares = classifier.class_map(image).shares()
     elif classifier.gives_vectors:
@@ -159,12 +167,15 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
         outputs=outputs,
         boxes=boxes,
         shares=shares,
+        points=points,
     )
 
 
 def _named(name: str, answer: OutputAnswer) -> NamedAnswer:
     if isinstance(answer, DetectAnswer):
         return NamedAnswer(name=name, boxes=answer.boxes)
+    if isinstance(answer, LandmarksAnswer):
+        return NamedAnswer(name=name, points=answer.points)
     if isinstance(answer, VectorAnswer):
         return NamedAnswer(name=name, vector=tuple(answer.vector.tolist()))
     if isinstance(answer, NumbersAnswer):

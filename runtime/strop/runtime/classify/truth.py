@@ -21,6 +21,7 @@ from strop.runtime.images.dataset import (
 
 T = TypeVar("T")
 BINARY_FOLDERS = 2
+UNSORTED_TASKS = (Task.REGRESS, Task.LANDMARKS)  # what is true stands in a table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +88,7 @@ def images_with_truth(
     Subfolders name classes where there are labels and no image lies outside of them. Those of
     a BINARY task need no labels: of two subfolders, in the order of their names, the first has
     the images below the threshold. An image of a MULTILABEL task then has that one label. An
-    EMBED task takes subfolders of any names for classes. A REGRESS task has none.
+    EMBED task takes subfolders of any names for classes. REGRESS and LANDMARKS tasks have none.
 
     Args:
         folder: Of the images.
@@ -113,7 +114,7 @@ def images_with_truth(
     if decision.task is Task.EMBED:
         return _by_subfolder(folder)
     if (
-        decision.task is Task.REGRESS
+        decision.task in UNSORTED_TASKS
         or decision.is_map
         or len(names) != decision.names_needed
         or not is_labelled(folder)
@@ -141,8 +142,9 @@ def require_truth(
     """
     if found.is_labelled:
         return
-    if decision.task is Task.REGRESS:
-        what, needed = "numbers without a truth", "give --truth FILE"
+    if decision.task in UNSORTED_TASKS:
+        what = "points" if decision.task is Task.LANDMARKS else "numbers"
+        what, needed = f"{what} without a truth", "give --truth FILE"
     else:
         is_named = labels or decision.task is Task.EMBED
         what = "images outside of subfolders" if is_named else "an artifact without labels"

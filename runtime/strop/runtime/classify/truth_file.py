@@ -21,6 +21,11 @@ NEEDED = (
     "needed is CSV whose first line names its columns: the image's path below the folder, then"
     " one column per score"
 )
+AXES = ("_x", "_y")  # ends of the columns of a point
+NEEDED_OF_POINTS = (
+    "needed is CSV whose first line names its columns: the image's path below the folder, then"
+    " NAME_x and NAME_y of each point, in pixels"
+)
 
 
 def read_truth(
@@ -35,9 +40,11 @@ def read_truth(
 
     The first line names the columns. The first column is the image's path below the folder;
     the others are one per score: 1 where the image has the label and 0 where it has not, or
-    the number that a REGRESS task should give. With labels, columns are found by their names
-    (that of a BINARY task is the second label); without, they stand in the order of the
-    scores. Rows of images that are not in the folder are passed over.
+    the number that a REGRESS task should give. A LANDMARKS task has two per point, its x and y
+    in pixels of the upright image, or two empty cells where it is not there. With labels, columns
+    are found by their names (that of a BINARY task is the second label, those of a point LABEL_x
+    and LABEL_y); without, they stand in the order of the scores. Rows of images that are not in
+    the folder are passed over.
 
     Args:
         path: The file, UTF-8.
@@ -47,7 +54,8 @@ def read_truth(
         labels: Of the contract.
 
     Returns:
-        For each image as many numbers as there are scores.
+        For each image as many numbers as there are scores; of a LANDMARKS task x and y of each
+        point, NaN of one that is not there.
 
     Raises:
         ImageError: The file cannot be read, is no such table, or an image is not in it.
@@ -110,12 +118,17 @@ def _columns(
 ) -> tuple[int, ...]:
     """Find the column of each score."""
     found = len(header) - 1
-    if found != decision.scores:
+    points = decision.points
+    needed = decision.scores if points is None else len(AXES) * points.points
+    if found != needed:
+        what = "scores" if points is None else "numbers, x and y of each point"
         raise ImageError(
-            f"{where}: {max(found, 0)} columns behind the image's, and there are"
-            f" {decision.scores} scores; {NEEDED}"
+            f"{where}: {max(found, 0)} columns behind the image's, and there are {needed} {what};"
+            f" {NEEDED if points is None else NEEDED_OF_POINTS}"
         )
     names = labels[-1:] if decision.task is Task.BINARY else labels
+    if points is not None:
+        names = [f"{label}{axis}" for label in labels for axis in AXES]
     if not names:
         return tuple(range(1, found + 1))
     lacking = [name for name in names if header[1:].count(name) != 1]
@@ -132,12 +145,41 @@ def _numbers(
 ) -> tuple[float, ...]:
     if len(line) != width:
         raise ImageError(f"{where}: {len(line)} columns, the first line has {width}")
+    cells = [line[column] for column in columns]
+    if decision.points is not None:
+        return _places(cells, where=where)
+    numbers = _finite(cells, where=where)
+    if decision.task is not Task.REGRESS and not set(numbers) <= {0.0, 1.0}:
+        raise ImageError(f"{where}: not 0 or 1; needed is 1 for each label that the image has")
+    return numbers
+
+
+def _finite(cells: Sequence[str], *, where: str) -> tuple[float, ...]:
     try:
-        numbers = tuple(float(line[column]) for column in columns)
+        numbers = tuple(map(float, cells))
     except ValueError as err:
         raise ImageError(f"{where}: {str(err)[:MAX_SHOWN]}; needed are numbers") from err
     if not all(map(math.isfinite, numbers)):
         raise ImageError(f"{where}: not finite; needed are numbers")
-    if decision.task is not Task.REGRESS and not set(numbers) <= {0.0, 1.0}:
-        raise ImageError(f"{where}: not 0 or 1; needed is 1 for each label that the image has")
     return numbers
+
+
+def _places(cells: Sequence[str], *, where: str) -> tuple[float, ...]:
+    """Read x and y of points, NaN of those that are not there."""
+    found: list[float] = []
+    for pair in zip(cells[::2], cells[1::2], strict=True):
+        is_empty = [not cell.strip() for cell in pair]
+        if any(is_empty) and not all(is_empty):
+            raise ImageError(
+                f"{where}: a point has one of x and y; needed are both, or two empty cells where it"
+                " is not there"
+            )
+        found += (math.nan, math.nan) if all(is_empty) else _finite(pair, where=where)
+    return tuple(found)
+
+
+def points_named(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return names of points from the columns of a table, NAME_x and NAME_y; empty without such."""
+    names = [column.removesuffix(AXES[0]) for column in columns[::2]]
+    expected = [f"{name}{axis}" for name in names for axis in AXES]
+    return tuple(names) if list(columns) == expected else ()

@@ -241,7 +241,10 @@ def _answers(source: Source, options: ExportOptions) -> dict[str, object]:
     if options.outputs:
         return {f"output {one.name}": in_words(one.decision, one.labels) for one in options.outputs}
     task = Task.CLASSIFY if options.decision is None else options.decision.task
-    return {WORDS[task].scores: source.classes, "task": in_words(options.decision, options.labels)}
+    number = source.classes
+    if options.decision is not None and options.decision.points is not None:
+        number = options.decision.names_needed
+    return {WORDS[task].scores: number, "task": in_words(options.decision, options.labels)}
 
 
 def _unit(options: ExportOptions) -> str:

@@ -126,6 +126,7 @@ def shared_request(options: argparse.Namespace, spec: ModelSpec) -> ExportReques
         crop_fraction=options.crop_fraction,
         task=only.task,
         thresholds=only.thresholds,
+        points=only.points,
         outputs=asked,
         detection=None if options.detection is None else DETECTION.read(options.detection),
     )

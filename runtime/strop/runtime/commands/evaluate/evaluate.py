@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         description="How often the answers are right on a folder with one subfolder per class (of"
         " a binary task: two, first the one below the threshold), or by a table of --truth; with"
         " --against also how often they are the reference's, on any folder of images. Of a"
-        " regression: how far the numbers are off.",
+        " regression and of landmarks: how far they are off.",
     )
     parser.add_argument("artifact", type=Path, help=".tflite or .onnx")
     parser.add_argument(
@@ -60,7 +60,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         action="append",
         metavar="[NAME=]FILE",
         help="CSV with what is true of each image: its path below the folder, then a column per"
-        " label (1 or 0), or per number of a regression; the first line names the columns. Of"
+        " label (1 or 0), or per number of a regression; of landmarks NAME_x and NAME_y in the"
+        " image's pixels, empty where a point is not there; the first line names the columns. Of"
         " several outputs one for each, by name. Of a detector a COCO file (.json), or a folder"
         " with a VOC file (.xml) for each image",
     )

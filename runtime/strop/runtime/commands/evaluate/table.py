@@ -11,16 +11,18 @@ from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.agreement import Share
 from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.evaluate import Evaluation
+from strop.runtime.classify.point_error import PointDistance, PointErrors
 from strop.runtime.classify.regression_error import OutputError
 from strop.runtime.classify.task_words import WORDS
 from strop.runtime.commands.evaluate.on_board import Evaluated
+from strop.runtime.commands.evaluate.point_table import point_notes, point_table
 from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.intervals import Interval
 from strop.runtime.units import PERCENT
 
 # History: 2 has the task, and what is said of others than classify; 3 has embeddings; 4 has several
-# outputs.
-FORMAT_VERSION = 4
+# outputs; 5 has points.
+FORMAT_VERSION = 5
 COLUMNS = ("", "share", "95 % interval", "images")
 ERROR_COLUMNS = (
     "output",
@@ -37,6 +39,8 @@ TRUTH_COLUMNS = ("off the truth", "the reference", "drop, % of spread", "95 % in
 
 def table(result: Evaluation) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
     """Name the columns of a task's figures, and make their rows."""
+    if result.task is Task.LANDMARKS:
+        return point_table(result.comparison)
     if WORDS[result.task].is_error:
         return error_table(result)
     return COLUMNS, rows(result)
@@ -136,6 +140,9 @@ def _of_spread(error: OutputError) -> tuple[str, str, str]:
 
 def notes(result: Evaluation) -> list[str]:
     """Warn where one answer for all images would do as well."""
+    points = result.comparison.points
+    if points is not None:
+        return point_notes(points)
     if result.task is Task.REGRESS:
         return [
             f"{error.output}: one number for all images, the reference's mean, would be about as"
@@ -184,6 +191,7 @@ def _of_output(result: Evaluation, reference: dict[str, object] | None) -> dict[
         "top5": _counted(compared.found.top5),
         "mean_average_precision": compared.found.mean_average_precision,
         "errors": [asdict(error) for error in compared.errors],
+        "points": _fields(compared.found.points),
         "notes": notes(result),
         "against": None,
         "truth": result.truth,
@@ -198,7 +206,8 @@ def _of_output(result: Evaluation, reference: dict[str, object] | None) -> dict[
             "top1": _counted(compared.reference.top1),
             "agreed": _counted(compared.agreement),
             "label_agreement": compared.label_agreement,
-            "embedding": None if compared.embedding is None else asdict(compared.embedding),
+            "embedding": _fields(compared.embedding),
+            "points": _fields(compared.points),
             "drop": None
             if drop is None
             else {
@@ -211,6 +220,10 @@ def _of_output(result: Evaluation, reference: dict[str, object] | None) -> dict[
             "outputs": result.against_outputs,
         }
     return found
+
+
+def _fields(found: EmbeddingError | PointDistance | PointErrors | None) -> dict[str, object] | None:
+    return None if found is None else asdict(found)
 
 
 def _counted(found: Share | None) -> dict[str, object] | None:

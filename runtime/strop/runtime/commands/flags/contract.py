@@ -10,7 +10,15 @@ from typing import Any
 
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
-from strop.runtime.artifact.contract import Activation, Contract, PadPlace, ResizeRule, Task
+from strop.runtime.artifact.contract import (
+    Activation,
+    Contract,
+    PadPlace,
+    Points,
+    PointUnit,
+    ResizeRule,
+    Task,
+)
 from strop.runtime.artifact.detection import Detection
 from strop.runtime.classify import classifier as classifiers
 from strop.runtime.classify.classifier import Classifier, check_tensors
@@ -94,6 +102,25 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
         help="binary: at or above it the answer is the second label; multilabel: the label is set;"
         " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
     )
+    group.add_argument("--points", type=points_of, metavar="UNIT[,N]", help=POINTS_HELP)
+
+
+POINTS_HELP = (
+    "landmarks: share or pixels, of the input, and how many numbers a point has, of which x and y"
+    " are the first two (default: share,2); not of heat maps, [height, width, points]"
+)
+
+
+def points_of(text: str) -> Points:
+    """Read the unit and the numbers of points from the command line."""
+    unit, _, count = text.partition(",")
+    try:
+        return Points(unit=PointUnit(unit), numbers=int(count or 2))
+    except (ValueError, ContractError) as err:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: needed is share or pixels, and behind a comma the numbers of a point, 2 or"
+            " more"
+        ) from err
 
 
 OF_OUTPUTS = {
@@ -101,6 +128,7 @@ OF_OUTPUTS = {
     "activation": "--activation",
     "task": "--task",
     "thresholds": "--threshold",
+    "points": "--points",
 }
 
 
@@ -123,6 +151,7 @@ class GivenContract:
     task: Task | None = None
     thresholds: tuple[float, ...] | None = None
     detection: Detection | None = None
+    points: Points | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,6 +203,7 @@ def given_contract(options: argparse.Namespace) -> GivenContract:
         task=None if options.task is None else Task(options.task),
         thresholds=None if options.threshold is None else tuple(options.threshold),
         detection=None if options.detection is None else DETECTION.read(options.detection),
+        points=options.points,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.classify.detect_answer import FoundBox
+from strop.runtime.classify.landmarks import Landmark
 from strop.runtime.classify.selftest import SelfTest
 from strop.runtime.classify.stream import Answer, NamedAnswer
 from strop.runtime.commands.run.on_board import SelfTested
@@ -16,7 +17,7 @@ from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 
 # History: 2 says of each label of a set whether it is_set, and of the self-test sets of classes; 3
-# has vectors; 4 has several outputs; 5 has boxes, and shares of classes.
+# has vectors; 4 has several outputs; 5 has boxes, shares of classes and points.
 FORMAT_VERSION = 5
 BOX_COLUMNS = ("image", "score", "label", "x", "y", "width", "height")
 NOTHING = "nothing found"
@@ -72,6 +73,16 @@ def print_images(
             ],
         )
         return
+    if any(found.points for _, found in results):
+        console.table(
+            ("image", "point", "x", "y", "others"),
+            [
+                (str(path), each.label, f"{each.x:.1f}", f"{each.y:.1f}", begin(each.others))
+                for path, found in results
+                for each in found.points
+            ],
+        )
+        return
     predictions = [(str(path), each) for path, found in results for each in found.predictions]
     rows = [(path, f"{each.score:.4f}", each.label) for path, each in predictions]
     if all(each.is_set is None for _, each in predictions):
@@ -94,6 +105,8 @@ def answer_record(found: Answer | NamedAnswer) -> dict[str, object]:
         return {"vector": found.vector}
     if found.shares:
         return {"shares": dict(found.shares)}
+    if found.points:
+        return {"points": [asdict(each) for each in found.points]}
     return {"predictions": [asdict(each) for each in found.predictions]}
 
 
@@ -106,6 +119,10 @@ def in_one_line(found: Answer | NamedAnswer) -> str:
     if found.shares:
         return console.COLUMN_GAP.join(
             f"{share:.4f} {label}" for label, share in found.shares.items()
+        )
+    if found.points:
+        return console.COLUMN_GAP.join(map(_point, found.points[:SHOWN])) + (
+            " ..." if len(found.points) > SHOWN else ""
         )
     return console.COLUMN_GAP.join(
         f"{each.score:.4f} {each.label}"
@@ -131,6 +148,10 @@ def _box_rows(path: Path, found: Answer) -> list[tuple[str, ...]]:
 def _box(found: FoundBox) -> str:
     sides = ",".join(f"{side:.0f}" for side in (found.x, found.y, found.width, found.height))
     return f"{found.score:.4f} {found.label} {sides}"
+
+
+def _point(found: Landmark) -> str:
+    return f"{found.label} {found.x:.1f},{found.y:.1f}"
 
 
 def begin(vector: Sequence[float]) -> str:
