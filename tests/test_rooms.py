@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXPORT_ROOMS = (
     ("commands",),
     ("library",),
+    ("rebuild",),
     ("sweep",),
     ("request",),
     ("pipeline",),

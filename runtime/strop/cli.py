@@ -75,7 +75,7 @@ COMMANDS = {
         help="record, promote and show the baselines that a repository keeps",
     ),
     "verify": Command(
-        module="strop.runtime.commands.verify",
+        module="strop.export.commands.verify",
         help="who vouches for the files of an export, and whether they hold here",
     ),
     "boards": Command(

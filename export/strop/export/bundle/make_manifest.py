@@ -146,8 +146,8 @@ def _request(options: ExportOptions) -> Request:
         symmetric=options.symmetric,
         result=options.result,
         result_type=options.result_type,
-        calibration=_image_set(options.calibration),
-        validation=_image_set(options.validation),
+        calibration=image_set(options.calibration),
+        validation=image_set(options.validation),
     )
 
 
@@ -178,7 +178,8 @@ def written_file(path: Path, folder: Path) -> WrittenFile:
     )
 
 
-def _image_set(paths: tuple[Path, ...]) -> ImageSet:
+def image_set(paths: tuple[Path, ...]) -> ImageSet:
+    """Hash images in their order; without any the hash is empty."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(bytes.fromhex(sha256_file(path)))
