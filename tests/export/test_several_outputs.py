@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -20,6 +21,10 @@ from tests.export.graphs import CLASSES, images_for, mobile_block
 
 import strop.runtime
 from strop.cli import main
+from strop.export.consumers.readers import litert as of_litert
+from strop.export.consumers.readers import litert_signature as of_signatures
+from strop.export.consumers.readers import onnxruntime as of_onnxruntime
+from strop.export.consumers.readers.images import Images
 from strop.export.library import options_for
 from strop.export.max_drop import end_rule
 from strop.export.max_drop.end_rule import RULES
@@ -34,6 +39,7 @@ from strop.runtime.artifact.golden import read_golden
 from strop.runtime.classify.result import ClassAnswer, LabelsAnswer, NumbersAnswer, VectorAnswer
 from strop.runtime.classify.vector_index import read_index
 from strop.runtime.errors import ContractError, ImageError, SourceError
+from strop.runtime.images.dataset import pixels_in_order
 
 LOOK = ("bright", "wide")
 KEYS = ("age", "kind", "look", "map")  # of a dict, in the order of its keys
@@ -218,6 +224,23 @@ def test_the_vectors_of_one_output_are_written(
         assert main([*words, "--vectors", f"{name}={tmp_path / 'no.npy'}"]) == 2
         assert f"no output {name} gives vectors" in capsys.readouterr().err
     assert not (tmp_path / "no.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("reader", "place"), [(of_onnxruntime, 0), (of_litert, 1), (of_signatures, 1)]
+)
+def test_programs_that_give_all_outputs_are_read_in_the_files_order(
+    reader: ModuleType, place: int, bundle: Path, photos: Path
+) -> None:
+    path = files(bundle)[place]
+    some = sorted(photos.glob("images/c2/*.png"))
+    with strop.runtime.open(path) as classifier:
+        contract = classifier.contract
+        expected = np.stack([classifier.scores(each) for each in some])
+    pixels = np.stack(list(pixels_in_order(some, contract)))
+    found = reader.scores(path, Images(pixels=pixels, mean=contract.mean, std=contract.std))
+    # Reals of the same codes.
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_search_and_compare_take_the_vectors_of_one_output(

@@ -15,7 +15,7 @@ from strop.export.consumers.catalogue import CONSUMERS, consumer_named
 from strop.export.consumers.consumer import Consumer, Reading
 from strop.export.consumers.settings import check_consumer, in_words, settled
 from strop.export.options.choices import Input, ResultType
-from strop.export.options.options import ExportOptions
+from strop.export.options.options import ExportOptions, OutputOptions
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.classify.decision import decide
@@ -119,6 +119,21 @@ def test_every_other_value_of_a_setting_is_refused_in_one_line(consumer: Consume
             assert f"{in_words(value)} was given" in str(found.value)
             assert in_words(allowed[0]) in str(found.value)
             assert "\n" not in str(found.value)
+
+
+@every_consumer
+def test_several_outputs_are_taken_or_named(consumer: Consumer) -> None:
+    one = options(consumer)
+    assert one.decision is not None
+    heads = [OutputOptions(name=name, decision=one.decision) for name in ("age", "kind")]
+    several = replace(one, decision=None, labels=(), outputs=tuple(heads))
+    if consumer.takes_several_outputs:
+        check_consumer(consumer, source(), several)
+        return
+    with pytest.raises(ConsumerError) as found:
+        check_consumer(consumer, source(), several)
+    needed = f"m: has several outputs (age, kind), and --for {consumer.name} needs one; choose"
+    assert str(found.value).startswith(needed)
 
 
 @pytest.mark.parametrize("name", ["mediapipe", "task-library", "label-image"])

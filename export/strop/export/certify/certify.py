@@ -104,21 +104,33 @@ def certify(
         decisions = [classifier.known_decisions() for classifier in opened]
     asked = [
         (path, of_file, program)
-        for path, (of_file, *_) in zip(artifacts, decisions, strict=True)
+        for path, of_file in zip(artifacts, decisions, strict=True)
         for program in programs
     ]
     watched = progress(asked, len(asked), f"ask {programs[0].title}") if asked else asked
     told = [
-        (path.name, program.title, model_answers(of_file, program.scores(path, paths)))
+        (path.name, program.title, _of_outputs(of_file, program.scores(path, paths)))
         for path, of_file, program in watched
     ]
     first, *others = (
         _certificate(
-            each, found, ran, told, images=len(paths), is_validated=is_validated, overlap=common
+            each,
+            found,
+            ran,
+            [(name, title, of_outputs[place]) for name, title, of_outputs in told],
+            images=len(paths),
+            is_validated=is_validated,
+            overlap=common,
         )
-        for each, found in zip(judged, answers, strict=True)
+        for place, (each, found) in enumerate(zip(judged, answers, strict=True))
     )
     return replace(first, beside=tuple(others))
+
+
+def _of_outputs(decisions: Sequence[Decision], scores: Array) -> list[ModelAnswers]:
+    """Take a program's rows, all outputs one behind the other, apart."""
+    parts = [scores] if len(decisions) == 1 else of_each(decisions, scores)
+    return [model_answers(each, part) for each, part in zip(decisions, parts, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -86,6 +86,8 @@ class Consumer:
             limit.
         npm_packages: What it needs of npm; its Python is then the one that strop runs in.
         programs: Executables that it needs on the PATH; "chromium|chrome" is one of the two.
+        takes_several_outputs: Whether it gives all outputs of a file; its reader then has them one
+            behind the other, in the file's order.
         refuse: Raises ConsumerError for a model or options that it cannot do with.
         reader: Name of the module in `readers/` that answers for a file; empty where nothing
             does.
@@ -104,6 +106,7 @@ class Consumer:
     python: str = ""
     npm_packages: tuple[NpmPackage, ...] = ()
     programs: tuple[str, ...] = ()
+    takes_several_outputs: bool = False
     refuse: Callable[[Source, ExportOptions], None] = takes_everything
     reader: str = ""
     loads_images: bool = False

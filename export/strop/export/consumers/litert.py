@@ -14,4 +14,5 @@ CONSUMER = Consumer(
     settings={"formats": ((Format.TFLITE,),)},
     packages=("ai-edge-litert",),
     reader="litert",
+    takes_several_outputs=True,
 )

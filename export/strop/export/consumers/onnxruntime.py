@@ -19,4 +19,5 @@ CONSUMER = Consumer(
     },
     packages=("onnxruntime",),
     reader="onnxruntime",
+    takes_several_outputs=True,
 )

@@ -24,12 +24,6 @@ def require_colour(source: Source, options: ExportOptions) -> None:
 
 def require_task(source: Source, options: ExportOptions, tasks: Collection[Task]) -> None:
     """Raise ConsumerError for a model of another task than these."""
-    if options.outputs:
-        names = ", ".join(one.name for one in options.outputs)
-        raise ConsumerError(
-            f"{source.name}: has several outputs ({names}), and --for {options.consumer} needs one;"
-            " choose it with --outputs, or export it without --for"
-        )
     task = None if options.decision is None else options.decision.task
     if task is not None and task not in tasks:
         needed = " or ".join(each.value for each in tasks)

@@ -46,6 +46,12 @@ def check_consumer(consumer: Consumer, source: Source, options: ExportOptions) -
         ConsumerError: It is named with what it needs.
     """
     settled(consumer, {field: getattr(options, field) for field in consumer.settings})
+    if options.outputs and not consumer.takes_several_outputs:
+        names = ", ".join(one.name for one in options.outputs)
+        raise ConsumerError(
+            f"{source.name}: has several outputs ({names}), and --for {consumer.name} needs one;"
+            " choose it with --outputs, or export it without --for"
+        )
     consumer.refuse(source, options)
 
 

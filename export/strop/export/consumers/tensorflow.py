@@ -18,4 +18,5 @@ CONSUMER = Consumer(
     settings={"formats": ((Format.TFLITE,),)},
     packages=(PACKAGE,),
     reader="tensorflow",
+    takes_several_outputs=True,
 )

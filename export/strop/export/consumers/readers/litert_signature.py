@@ -13,5 +13,5 @@ from strop.export.consumers.readers.snippet import by_signature
 
 
 def scores(path: Path, images: Images) -> NDArray[np.float32]:
-    """The scores of each image, float32 [N, classes]."""
+    """The scores of each image, float32 [N, scores], of all outputs."""
     return by_signature(Interpreter(model_path=str(path)), images)

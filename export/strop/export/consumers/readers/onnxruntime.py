@@ -12,7 +12,7 @@ from strop.export.consumers.readers.images import Images
 
 
 def scores(path: Path, images: Images) -> NDArray[np.float32]:
-    """The scores of each image, float32 [N, classes]."""
+    """The scores of each image, float32 [N, scores], of all outputs."""
     session = onnxruntime.InferenceSession(str(path))
     (put,) = session.get_inputs()
     is_float = put.type == "tensor(float)"
@@ -21,6 +21,8 @@ def scores(path: Path, images: Images) -> NDArray[np.float32]:
         raise ValueError("takes pixels, and files were given")
     # An input of 1 or 3 channels behind the batch has them first.
     order = (2, 0, 1) if is_float and put.shape[1] in (1, 3) else (0, 1, 2)
-    return np.stack(
-        [session.run(None, {put.name: image.transpose(order)[None]})[0][0] for image in taken]
-    )
+    rows = []
+    for image in taken:
+        results = session.run(None, {put.name: image.transpose(order)[None]})
+        rows.append(np.concatenate([result[0].reshape(-1) for result in results]))
+    return np.stack(rows)

@@ -30,24 +30,31 @@ def real(result: NDArray[Any], details: dict[str, Any]) -> NDArray[np.float32]:
 
 
 def by_index(interpreter: Any, images: Images) -> NDArray[np.float32]:
-    """The scores, by the tensors' indices."""
+    """The scores of all outputs, by the tensors' indices."""
     interpreter.allocate_tensors()
-    (put,), (got,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (put,), got = interpreter.get_input_details(), interpreter.get_output_details()
     rows = []
     for values in images.values():
         interpreter.set_tensor(put["index"], codes(values, put))
         interpreter.invoke()
-        rows.append(real(interpreter.get_tensor(got["index"])[0], got))
+        rows.append(_row([(interpreter.get_tensor(each["index"]), each) for each in got]))
     return np.stack(rows)
 
 
 def by_signature(interpreter: Any, images: Images) -> NDArray[np.float32]:
-    """The scores, through the file's only signature."""
+    """The scores of all outputs, through the file's only signature."""
     runner = interpreter.get_signature_runner()
     ((name, put),) = runner.get_input_details().items()
-    ((_, got),) = runner.get_output_details().items()
+    # A signature has them by name; a row is in the file's order.
+    names = {each["index"]: one for one, each in runner.get_output_details().items()}
+    got = [(names[each["index"]], each) for each in interpreter.get_output_details()]
     rows = []
     for values in images.values():
-        (scores,) = runner(**{name: codes(values, put)}).values()
-        rows.append(real(scores[0], got))
+        found = runner(**{name: codes(values, put)})
+        rows.append(_row([(found[one], each) for one, each in got]))
     return np.stack(rows)
+
+
+def _row(results: list[tuple[NDArray[Any], dict[str, Any]]]) -> NDArray[np.float32]:
+    """One image's results one behind the other."""
+    return np.concatenate([real(result[0], each).reshape(-1) for result, each in results])
