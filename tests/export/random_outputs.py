@@ -26,6 +26,7 @@ from strop.export.frontend.convert import float_graph
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.ir.graph import Array, Kind
 from strop.export.ir.outputs import output_names
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.options.choices import Effort, Input
 from strop.export.passes.cut_activation import cut_activations
 from strop.export.quantize.tune import tune
@@ -108,7 +109,7 @@ def _by_litert(tflite: bytes, images: Array) -> list[tuple[Array, float]]:
 
 
 def _by_onnxruntime(model: bytes, images: Array) -> list[Array]:
-    options = onnxruntime.SessionOptions()
+    options = quiet_options()
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     each = [session.run(None, {"image": pixels[None]}) for pixels in images]

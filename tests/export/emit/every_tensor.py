@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import flatbuffers
 import numpy as np
 import onnx
 import onnxruntime
@@ -15,7 +14,8 @@ from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.onnx_writer import codes_of
 from strop.export.emit.tflite import emit_tflite
 from strop.export.ir.graph import CODE_MIN, Array, Graph
-from strop.export.ir.tflite_bytes import FILE_IDENTIFIER
+from strop.export.ir.quiet_session import quiet_options
+from strop.export.ir.tflite_bytes import packed
 from strop.export.quantize.quantize import QuantizedGraph
 
 TO_NHWC = (0, 2, 3, 1)
@@ -46,9 +46,7 @@ def _with_all_outputs(content: bytes, graph: Graph) -> bytes:
     (scores,) = subgraph.outputs
     index[graph.output] = scores
     subgraph.outputs = [index[op.output] for op in graph.ops]
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def by_onnxruntime(quantized: QuantizedGraph, images: Iterable[Array]) -> list[dict[str, Array]]:
@@ -59,7 +57,7 @@ def by_onnxruntime(quantized: QuantizedGraph, images: Iterable[Array]) -> list[d
     for name in names:
         value = onnx.helper.make_tensor_value_info(codes_of(name), onnx.TensorProto.UINT8, None)
         model.graph.output.append(value)
-    options = onnxruntime.SessionOptions()
+    options = quiet_options()
     # Without VNNI x86 saturates 16-bit sums; strop.runtime sets it where it is needed.
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(

@@ -20,6 +20,7 @@ from strop.export.emit.tflite import emit_tflite
 from strop.export.inspect.delegation import delegation
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.options.choices import Input
 from strop.export.source.source import from_keras_model
 
@@ -43,7 +44,7 @@ def tflite_scores(made: Steps) -> tuple[Array, float]:
 
 
 def onnx_session(made: Steps) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
+    options = quiet_options()
     options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(
         emit_onnx(made.quantized, {}), options, providers=["CPUExecutionProvider"]
@@ -197,7 +198,7 @@ def test_what_keras_makes_of_several_operations_has_a_float_onnx(
 ) -> None:
     source = from_keras_model(model_of(), name="small")
     session = onnxruntime.InferenceSession(
-        emit_float_onnx(source, {}), providers=["CPUExecutionProvider"]
+        emit_float_onnx(source, {}), quiet_options(), providers=["CPUExecutionProvider"]
     )
     pixels = images_for(source, count=1).astype(np.float32)
     (image,) = session.get_inputs()

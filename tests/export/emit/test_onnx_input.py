@@ -16,6 +16,7 @@ import strop.runtime
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.write import Int8, write_int8
 from strop.export.ir.graph import Array
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.options.choices import OnnxForm, OnnxInput
 from strop.export.options.options import ExportOptions
 from strop.export.source.source import from_keras_model
@@ -37,7 +38,9 @@ def read_twice() -> keras.Model:
 
 def session_of(made: Steps, image: OnnxInput) -> onnxruntime.InferenceSession:
     content = emit_onnx(made.quantized, {}, image)
-    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        content, quiet_options(), providers=["CPUExecutionProvider"]
+    )
 
 
 def scores(session: onnxruntime.InferenceSession, images: Array) -> Array:

@@ -12,6 +12,7 @@ from tests.export.graphs import Steps, mobile_block, steps
 
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.onnx_metadata import onnx_metadata
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.options.choices import OnnxInput
 from strop.runtime.artifact.artifact import ONNX_CONTRACT_KEY, read_contract, seal_onnx
 from strop.runtime.artifact.contract import Contract, Layout, ResizeRule, Task
@@ -32,7 +33,9 @@ def test_strop_and_onnxruntime_read_the_same_file(made: Steps, tmp_path: Path) -
     path = tmp_path / "m.onnx"
     path.write_bytes(seal_onnx(content))
     assert read_contract(path) == CONTRACT
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        path, quiet_options(), providers=["CPUExecutionProvider"]
+    )
     found = session.get_modelmeta().custom_metadata_map
     assert found["Image.BitmapPixelFormat"] == "Rgb8"
     assert found["Image.NominalPixelRange"] == "NominalRange_0_255"

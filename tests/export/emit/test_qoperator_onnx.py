@@ -16,6 +16,7 @@ from tests.export.shuffled_nets import passing_by
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.qoperator_onnx import emit_qoperator_onnx
 from strop.export.ir.graph import Array
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.options.choices import OnnxInput
 
 Layer = keras.layers
@@ -33,7 +34,7 @@ def gated() -> keras.Model:
 
 
 def run(content: bytes, images: Array) -> Array:
-    options = onnxruntime.SessionOptions()
+    options = quiet_options()
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     found: Array = session.run(None, {"image": images})[0]

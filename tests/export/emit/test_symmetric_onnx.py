@@ -17,6 +17,7 @@ from tests.export.graphs import Steps, mobile_block, steps
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.onnx_writer import codes_of
 from strop.export.ir.graph import Array, Kind
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.options.choices import OnnxInput
 from strop.export.quantize.calibrate import calibrate
 from strop.export.quantize.quantize import quantize
@@ -57,7 +58,7 @@ def by_onnxruntime(made: Steps, image: OnnxInput) -> list[dict[str, Array]]:
         value = onnx.helper.make_tensor_value_info(codes_of(name), onnx.TensorProto.INT8, None)
         model.graph.output.append(value)
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), quiet_options(), providers=["CPUExecutionProvider"]
     )
     found = []
     for pixels in made.images:

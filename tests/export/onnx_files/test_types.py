@@ -16,6 +16,7 @@ from tests.export.onnx_files.test_layers import ROUNDING, assert_same_function, 
 
 from strop.export.emit.float_onnx import emit_float_onnx
 from strop.export.ir.graph import Array
+from strop.export.ir.quiet_session import quiet_options
 from strop.export.source.source import load_model_file
 from strop.runtime.errors import SourceError
 
@@ -29,7 +30,9 @@ def images() -> Array:
 
 
 def by_onnxruntime(path: Path, given: Array) -> Array:
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        path, quiet_options(), providers=["CPUExecutionProvider"]
+    )
     return np.asarray(session.run(None, {session.get_inputs()[0].name: given})[0], np.float32)
 
 
