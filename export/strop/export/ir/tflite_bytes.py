@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from strop.export.ir.flatbuffer_builder import QuickBuilder
 
 SCHEMA_VERSION = 3
 FILE_IDENTIFIER = b"TFL3"
@@ -16,7 +17,7 @@ SPARE = 1 << 16  # bytes beside the buffers, of a model of some hundred operatio
 def packed(model: Any) -> bytes:
     """Pack a schema.ModelT as a flatbuffer; the same model gives the same bytes."""
     held = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
-    builder = flatbuffers.Builder(held + SPARE)  # a smaller one is copied each time it doubles
+    builder = QuickBuilder(held + SPARE)  # a smaller one is copied each time it doubles
     builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())
 
