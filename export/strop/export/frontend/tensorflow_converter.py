@@ -59,6 +59,8 @@ def converted(source: Source, precision: Precision) -> bytes:
             converter = tf.compat.v1.lite.TFLiteConverter(
                 frozen.graph_def(), [frozen.image], frozen.outputs
             )
+            # Of how it was converted; adding it reads and writes the file twice in Python.
+            converter.exclude_conversion_metadata = True
             if precision is not Precision.FLOAT32:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if precision is Precision.FLOAT16:
