@@ -39,6 +39,8 @@ class LitertSession:
         self.shapes = [tuple(each["shape"].tolist()) for each in inputs]
         self._inputs = [each["index"] for each in inputs]
         self._outputs = self._interpreter.get_output_details()
+        # Views, made anew each time: none may be left when it runs. get_tensor would copy first.
+        self._results = [self._interpreter.tensor(each["index"]) for each in self._outputs]
 
     def run(self, batches: Sequence[Array]) -> list[Array]:
         """Compute all outputs, float32 [N, ...] each, of inputs float32 [N, ...] each.
@@ -53,8 +55,8 @@ class LitertSession:
                 for index, batch in zip(self._inputs, batches, strict=True):
                     self._interpreter.set_tensor(index, batch[at : at + 1])
                 self._interpreter.invoke()
-                for each, result in zip(self._outputs, results, strict=True):
-                    result[at] = self._interpreter.get_tensor(each["index"])
+                for view, result in zip(self._results, results, strict=True):
+                    result[at] = view()
         return [
             result.reshape(-1, *shape[1:]) for result, shape in zip(results, shapes, strict=True)
         ]

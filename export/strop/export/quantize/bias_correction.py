@@ -160,7 +160,7 @@ def _results(graph: Graph, op: Op, codes: dict[str, list[Array]]) -> Iterable[Ar
 
 def _stored(real: Array, quant: QuantParams | None) -> Array:
     """Return int8 codes, or the reals of what is not quantized."""
-    return real if quant is None else codes_of_reals(real, quant).astype(np.int8)
+    return real if quant is None else codes_of_reals(real, quant)
 
 
 def _reals(stored: Array, quant: QuantParams | None) -> Array:
