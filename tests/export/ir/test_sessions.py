@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from strop.export.ir import layer_sessions
+from strop.export.ir import layer_sessions, litert_session
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array, Fused, Graph, Kind, Op, Tensor, float_constant
 from strop.export.ir.layer_sessions import run_layer
@@ -157,3 +157,17 @@ def test_a_session_goes_with_its_weights() -> None:
     weights.clear()
     gc.collect()
     assert len(layer_sessions._opened) == before
+
+
+def test_several_threads_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = 2 + int(np.sqrt(litert_session.LARGE / CHANNELS))
+    shape = (1, side, side, CHANNELS)
+    image = Tensor(name="image", shape=shape)
+    graph = in_a_row((replace(CONV, pads=((1, 1), (1, 0))), shape))
+    graph = replace(graph, tensors={**graph.tensors, "image": image})
+    images, found = drawn(2, *shape[1:]), []
+    for threads in (1, 4):
+        monkeypatch.setattr(litert_session, "MOST_THREADS", threads)
+        layer_sessions._opened.clear()
+        found.append(execute(graph, images))
+    np.testing.assert_array_equal(found[0], found[1])
