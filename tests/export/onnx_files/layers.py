@@ -122,40 +122,6 @@ def padded(net: Net, x: str) -> tuple[str, int]:
     return net.conv(wide, WIDTH, WIDTH, pads=[0, 0, 0, 0]), WIDTH
 
 
-def padded_with_a_number(net: Net, x: str) -> tuple[str, int]:
-    x = net.add("Relu", x)
-    if net.opset < 11:
-        wide = net.add("Pad", x, pads=[0, 0, 0, 1, 0, 0, 2, 0], value=-0.5)
-    else:
-        wide = net.add("Pad", x, net.integers(0, 0, 0, 1, 0, 0, 2, 0), net.constant(-0.5))
-    return net.add("Relu", wide), WIDTH
-
-
-def gate_of_neighbours(net: Net, x: str) -> tuple[str, int]:
-    """As ECA-Net: a convolution in 1D over the channels' means."""
-    means = net.add("Reshape", net.add("GlobalAveragePool", x), net.integers(1, 1, WIDTH))
-    gate = net.add("Sigmoid", net.add("Conv", means, net.drawn(1, 1, 3), pads=[1, 1]))
-    return net.add("Mul", x, net.add("Reshape", gate, net.integers(1, WIDTH, 1, 1))), WIDTH
-
-
-def in_one_dimension(net: Net, x: str) -> tuple[str, int]:
-    """Of the picture's pixels as one row, with stride, dilation and a normalization."""
-    row = net.add("Reshape", x, net.integers(1, WIDTH, SIDE * SIDE))
-    steps = {"strides": [2], "dilations": [3], "pads": [6, 5]}
-    wide = net.add("Conv", row, net.drawn(6, WIDTH // 2, 5, scale=0.2), group=2, **steps)
-    folded = net.batch_norm(wide, 6)
-    return net.add("Reshape", folded, net.integers(1, 6, SIDE // 2, SIDE)), 6
-
-
-def places_counted(net: Net, x: str) -> tuple[str, int]:
-    """As EdgeNeXt encodes positions: sums of ones, known before any picture is."""
-    ones = net.constant(np.full((1, 1, SIDE, SIDE), 0.125))
-    places = net.add("CumSum", ones, net.constant(2, np.int64), exclusive=1)
-    return net.add(
-        "Add", x, net.add("CumSum", places, net.constant(-1, np.int64), reverse=1)
-    ), WIDTH
-
-
 def flattened(net: Net, x: str) -> tuple[str, int]:
     """A dense layer of all pixels, as in VGG, made a picture again."""
     small = net.add("MaxPool", x, kernel_shape=[4, 4], strides=[4, 4])
@@ -361,10 +327,6 @@ LAYERS: dict[str, Layer] = {
     "every other": every_other,
     "channels in another order": bgr,
     "padded": padded,
-    "padded with a number": padded_with_a_number,
-    "places counted": places_counted,
-    "gate of neighbours": gate_of_neighbours,
-    "in one dimension": in_one_dimension,
     "strided": strided,
     "flattened": flattened,
     "flattened by shape": flattened_by_shape,
@@ -390,8 +352,9 @@ LAYERS: dict[str, Layer] = {
 }
 # Opsets that have the operator, or a form of it.
 SINCE = {
-    "max pool with a rest": 10,
     "places counted": 11,
+    "standardized": 15,
+    "max pool with a rest": 10,
     "celu": 12,
     "hard-swish": 14,
     "layer norm": 17,

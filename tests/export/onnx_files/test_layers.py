@@ -11,11 +11,12 @@ from ai_edge_litert.interpreter import Interpreter
 from tests.export.onnx_files.enlarged import ENLARGED
 from tests.export.onnx_files.layers import LAYERS, SINCE, WIDTH
 from tests.export.onnx_files.networks import Net
+from tests.export.onnx_files.timm_layers import TIMM
 
 from strop.export.ir.graph import Array
 from strop.export.source.source import Source, load_model_file
 
-ALL = LAYERS | ENLARGED
+ALL = LAYERS | ENLARGED | TIMM
 OPSETS = (9, 11, 13, 17, 21)
 MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 55.0)
 ROUNDING = 2e-5  # of the largest score; float32's sums of some hundred products

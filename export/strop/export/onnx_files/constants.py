@@ -19,6 +19,7 @@ from onnx import helper, numpy_helper
 
 from strop.export.ir.graph import Array
 
+EPSILON = 1e-5  # the default of BatchNormalization
 MAX_ELEMENTS = 2**26  # of a folded result; the largest weights of EfficientNet-B7 have 1.6 million
 Attributes = dict[str, Any]
 Compute = Callable[[Sequence[Array], Attributes], Array]
@@ -228,6 +229,20 @@ def _accumulated(inputs: Sequence[Array], attributes: Attributes) -> Array:
     return found - values if attributes.get("exclusive", 0) else found
 
 
+def _standardized(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """BatchNormalization; of weights, as Weight Standardization has it, by their own statistics."""
+    values, scale, offset, mean, variance = inputs
+    if attributes.get("training_mode", 0):
+        others = tuple(axis for axis in range(values.ndim) if axis != 1)
+        mean, variance = (
+            np.asarray(found(values, axis=others, dtype=np.float64)) for found in (np.mean, np.var)
+        )
+    factor = scale / np.sqrt(variance + attributes.get("epsilon", EPSILON))
+    shape = (-1, *(1,) * (values.ndim - 2))
+    result = (values - mean.reshape(shape)) * factor.reshape(shape) + offset.reshape(shape)
+    return np.asarray(result, values.dtype)
+
+
 def _plain(function: Callable[..., Any]) -> Compute:
     """Of a function of the inputs alone, which keeps the first one's type."""
 
@@ -287,6 +302,7 @@ FOLDS: dict[str, Compute] = {
     "Reciprocal": _plain(np.reciprocal),
     "Exp": _plain(np.exp),
     "CumSum": _accumulated,
+    "BatchNormalization": _standardized,
     "ReduceProd": _reduced(np.prod),
     "ReduceSum": _reduced(np.sum),
     "ReduceMean": _reduced(np.mean),

@@ -11,13 +11,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 from strop.export.ir.graph import NO_PADS, Array, Pads, same_pads
 from strop.export.ir.tflite_file import GROUPED
+from strop.export.onnx_files.constants import EPSILON
 from strop.export.onnx_files.elementwise import with_number
 from strop.export.onnx_files.reading import Node, Read, Reading
 from strop.export.onnx_files.values import NHWC, Value, in_order, own_order
 from strop.export.onnx_files.windows import pads_of, pair, windowed, with_zeros
 
 ROW = 3  # dimensions of what a convolution in 1D reads
-EPSILON = 1e-5  # the default of BatchNormalization
 
 
 def read_conv(reading: Reading, node: Node) -> None:
