@@ -60,7 +60,11 @@ def write_overlay(image: str | os.PathLike[str], answer: MapAnswer, path: Path) 
 
 def overlay(image: str | os.PathLike[str], answer: MapAnswer) -> Image.Image:
     """Return what `write_overlay` writes."""
-    picture = small_picture(image, OVERLAY_SIDE)
+    return laid_over(small_picture(image, OVERLAY_SIDE), answer)
+
+
+def laid_over(picture: Image.Image, answer: MapAnswer) -> Image.Image:
+    """Lay the colours of classes over an RGB picture of any scale; the picture is changed."""
     scale = picture.width / answer.size[0], picture.height / answer.size[1]
     left, top, right, bottom = (
         round(side * scale[place % 2]) for place, side in enumerate(answer.box)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from strop.runtime.images.find import Unusable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+OnMap: TypeAlias = Callable[[MapAnswer], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +105,11 @@ def frames(camera: Camera, limit: int | None = None) -> Iterator[Frame]:
 
 
 def classify_each(
-    classifier: Classifier, items: Iterable[str | Unusable | Frame], *, top: int = DEFAULT_TOP
+    classifier: Classifier,
+    items: Iterable[str | Unusable | Frame],
+    *,
+    top: int = DEFAULT_TOP,
+    on_map: OnMap | None = None,
 ) -> Iterator[Answer]:
     """Yield an answer for every item, as soon as it is known; nothing is kept.
 
@@ -111,6 +117,7 @@ def classify_each(
         classifier: Opened.
         items: Paths, frames, and what is unusable.
         top: Classes per image, at most.
+        on_map: As of `answer_to`.
 
     Yields:
         In the order of the items. An image that cannot be used has an answer that says
@@ -125,13 +132,25 @@ def classify_each(
             yield Answer(source=item.path, error=item.reason)
             continue
         try:
-            yield answer_to(item, classifier, top=top)
+            yield answer_to(item, classifier, top=top, on_map=on_map)
         except ImageError as err:
             yield Answer(source=_source(item), error=str(err))
 
 
-def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_TOP) -> Answer:
+def answer_to(
+    item: str | Frame,
+    classifier: Classifier,
+    *,
+    top: int = DEFAULT_TOP,
+    on_map: OnMap | None = None,
+) -> Answer:
     """Answer one image, by classes, by a vector, or by what each output gives.
+
+    Args:
+        item: A path or a frame.
+        classifier: Opened.
+        top: Classes, at most.
+        on_map: Takes the map of a SEGMENT task, of which the answer has the shares.
 
     Raises:
         ImageError: It cannot be used.
@@ -153,7 +172,10 @@ def answer_to(item: str | Frame, classifier: Classifier, *, top: int = DEFAULT_T
         if classifier.gives_points:
             points, outputs = outputs[0].points, ()
     elif classifier.gives_map:
-        shares = classifier.class_map(image).shares()
+        found_map = classifier.class_map(image)
+        shares = found_map.shares()
+        if on_map is not None:
+            on_map(found_map)
     elif classifier.gives_vectors:
         vector = tuple(classifier.vector(image).tolist())
     else:

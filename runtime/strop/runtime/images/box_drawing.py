@@ -37,33 +37,39 @@ def draw_boxes(picture: Image.Image, boxes: Sequence[DrawnBox]) -> Image.Image:
     """Draw boxes into a copy of an RGB picture, the last one first."""
     drawn = picture.copy()
     canvas = ImageDraw.Draw(drawn)
-    line = max(1, round(max(drawn.size) * SHARE))
-    # The font of Pillow 10.1 and later has any size.
-    font = ImageFont.load_default()
-    if isinstance(font, ImageFont.FreeTypeFont):
-        font = ImageFont.load_default(max(10, line * TEXT_LINES))
+    line = _line(drawn)
     for box in reversed(boxes):
         colour = COLOURS[box.index % len(COLOURS)]
         left, top, right, bottom = box.corners
         canvas.rectangle(
             (left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=line
         )
-        _write(canvas, font, box, colour)
+        draw_text(drawn, box)
     return drawn
 
 
-def _write(
-    canvas: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    box: DrawnBox,
-    colour: tuple[int, int, int],
-) -> None:
-    """Write a box's text above it, or inside where there is no room."""
+def _line(picture: Image.Image) -> int:
+    """Return how many pixels a line is thick."""
+    return max(1, round(max(picture.size) * SHARE))
+
+
+def draw_text(picture: Image.Image, box: DrawnBox, *, is_inside: bool = False) -> float:
+    """Write a box's text into a picture, above the box, or inside where there is no room.
+
+    Returns:
+        How many pixels the text is high.
+    """
+    canvas, colour = ImageDraw.Draw(picture), COLOURS[box.index % len(COLOURS)]
+    # The font of Pillow 10.1 and later has any size.
+    font = ImageFont.load_default()
+    if isinstance(font, ImageFont.FreeTypeFont):
+        font = ImageFont.load_default(max(10, _line(picture) * TEXT_LINES))
     text = box.text.encode("latin-1", "replace").decode("latin-1")
     _, _, width, height = canvas.textbbox((0, 0), text, font=font)
     left, top = box.corners[0], box.corners[1]
-    above = top - height if top >= height else top
+    above = top - height if top >= height and not is_inside else top
     canvas.rectangle((left, above, left + width + 2, above + height), fill=colour)
     red, green, blue = colour
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     canvas.text((left + 1, above), text, font=font, fill=DARK if luma >= BRIGHT_FROM else BRIGHT)
+    return float(height)

@@ -118,7 +118,8 @@ def test_draw_needs_something_that_has_a_place(
     path = tmp_path / "classifier.onnx"
     contract = Contract(height=16, width=16, labels=LABELS, strop_version="1")
     path.write_bytes(onnx_bytes(contract))
-    assert main(["run", str(path), str(picture), "--draw", str(tmp_path / "drawn")]) == 2
+    asked = ["run", str(path), str(picture), "--draw", str(tmp_path / "drawn")]
+    assert main([*asked, "--task", "embed"]) == 2
     assert "nothing to draw" in capsys.readouterr().err
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from strop.runtime.classify.stream import Answer
+from strop.runtime.classify.map_answer import MapAnswer
+from strop.runtime.classify.stream import Answer, Frame, NamedAnswer
 from strop.runtime.errors import ImageError, OutputError
 from strop.runtime.records.user_files import write_whole_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Item = TypeVar("Item")
 JPEG_QUALITY = 90
 
 
@@ -25,8 +27,9 @@ def add_draw_flag(parser: argparse.ArgumentParser) -> None:
         "--draw",
         type=Path,
         metavar="DIR",
-        help="of a detector: write each image with the boxes that were found into this folder, as"
-        " NAME.drawn.jpg",
+        help="write each image with what was found into this folder, as NAME.drawn.jpg: boxes,"
+        " points, the colours of a map's classes, or classes and numbers in words; of a camera each"
+        " frame, as frame-NUMBER.jpg",
     )
 
 
@@ -37,10 +40,14 @@ class Drawn:
     Attributes:
         folder: Into which; None draws none.
         names: That are taken.
+        frame: The last frame of a camera; none of files.
+        map: The last map of classes; none of other tasks.
     """
 
     folder: Path | None
     names: set[str] = field(default_factory=set)
+    frame: list[Frame] = field(default_factory=list)
+    map: list[MapAnswer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.folder is None:
@@ -49,6 +56,17 @@ class Drawn:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as err:
             raise OutputError(f"{self.folder}: {err.strerror}; give another to --draw") from err
+
+    def watch(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Pass images on, and hold a camera's frame until its answer comes."""
+        for item in items:
+            if isinstance(item, Frame):
+                self.frame[:] = [item]
+            yield item
+
+    def take_map(self, answer: MapAnswer) -> None:
+        """Hold the map of an image until its answer comes."""
+        self.map[:] = [answer]
 
     def keep(self, answers: Iterable[Answer]) -> Iterator[Answer]:
         """Pass answers on, and draw them.
@@ -63,14 +81,17 @@ class Drawn:
             yield answer
 
     def _write(self, folder: Path, answer: Answer) -> None:
-        if not isinstance(answer.source, str):
-            raise ImageError("--draw takes image files; a camera's frames are not kept")
-        from strop.runtime.images.load import upright_picture
-
-        picture = _drawn(answer, upright_picture(answer.source))
+        picture = _picture(answer, self.frame)
+        for one in answer.outputs or (answer,):
+            picture = _drawn(one, picture, self.map, where=str(answer.source))
         content = BytesIO()
         picture.save(content, "JPEG", quality=JPEG_QUALITY)
-        write_whole_bytes(content.getvalue(), folder / self._name(Path(answer.source).stem))
+        write_whole_bytes(content.getvalue(), folder / self._file(answer.source))
+
+    def _file(self, source: str | int) -> str:
+        return (
+            f"frame-{source:06}.jpg" if isinstance(source, int) else self._name(Path(source).stem)
+        )
 
     def _name(self, stem: str) -> str:
         """Return a name for a picture; the second of a name has a number."""
@@ -82,7 +103,37 @@ class Drawn:
         return found
 
 
-def _drawn(answer: Answer, picture: Image) -> Image:
+def _picture(answer: Answer, frame: Sequence[Frame]) -> Image:
+    if isinstance(answer.source, str):
+        from strop.runtime.images.load import upright_picture
+
+        return upright_picture(answer.source)
+    if not frame or frame[0].number != answer.source:
+        raise ImageError(
+            "--draw given for the camera of a board, whose frames stay there; leave it out"
+        )
+    import PIL.Image
+
+    return PIL.Image.fromarray(frame[0].pixels)
+
+
+def _drawn(
+    answer: Answer | NamedAnswer, picture: Image, found: Sequence[MapAnswer], *, where: str
+) -> Image:
+    if answer.points:
+        from strop.runtime.images.point_drawing import DrawnPoint, draw_points
+
+        points = [DrawnPoint(place=(each.x, each.y), text=each.label) for each in answer.points]
+        return draw_points(picture, points)
+    if answer.shares and found:
+        from strop.runtime.classify.map_drawing import laid_over
+
+        return laid_over(picture, found[0])
+    if answer.predictions:
+        from strop.runtime.images.point_drawing import draw_words
+
+        said = [each for each in answer.predictions if each.is_set is not False]
+        return draw_words(picture, [f"{each.label} {each.score:.3g}" for each in said])
     if answer.boxes is not None:
         from strop.runtime.images.box_drawing import DrawnBox, draw_boxes
 
@@ -96,6 +147,6 @@ def _drawn(answer: Answer, picture: Image) -> Image:
         ]
         return draw_boxes(picture, boxes)
     raise ImageError(
-        f"{answer.source}: its answer has no place in the picture, so there is nothing to draw;"
+        f"{where}: its answer has no place in the picture, so there is nothing to draw;"
         " leave out --draw"
     )

@@ -149,33 +149,43 @@ def run(options: argparse.Namespace) -> int:
     drawn = Drawn(folder=options.draw)
     code = 0
     if streams:
-        code = _show_stream(options, asked, target, lambda found: kept.keep(drawn.keep(found)))
+        code = _show_stream(
+            options, asked, target, lambda found: kept.keep(drawn.keep(found)), drawn
+        )
     else:
-        facts, answered = _answered(asked, target)
-        results = list(zip(images, kept.keep(drawn.keep(answered)), strict=True))
+        facts, answered = _answered(asked, target, drawn)
+        results = list(zip(images, kept.keep(answered), strict=True))
         print_images(options.artifact, facts, results, as_json=options.json)
     kept.write()
     return code
 
 
 def _show_stream(
-    options: argparse.Namespace, asked: StreamRequest, target: Target | None, keep: Keep
+    options: argparse.Namespace,
+    asked: StreamRequest,
+    target: Target | None,
+    keep: Keep,
+    drawn: Drawn,
 ) -> int:
     if target is None:
         with _opened(asked.opening) as classifier:
-            return stream(options, classifier, keep)
+            return stream(options, classifier, keep, drawn)
     with stream_on_board(target, asked, options.images or ()) as answers:
         return show_answers(lambda stop: keep(stop.until_stopped(answers)), as_json=options.jsonl)
 
 
 def _answered(
-    asked: StreamRequest, target: Target | None
+    asked: StreamRequest, target: Target | None, drawn: Drawn
 ) -> tuple[EngineFacts, tuple[Answer, ...]]:
     if target is not None:
-        return classify_on_board(target, asked)
+        facts, found = classify_on_board(target, asked)
+        return facts, tuple(drawn.keep(found))
     with _opened(asked.opening) as classifier:
-        answers = (answer_to(str(path), classifier, top=asked.top) for path in asked.images)
-        return classifier.facts, tuple(answers)
+        answers = (
+            answer_to(str(path), classifier, top=asked.top, on_map=drawn.take_map)
+            for path in asked.images
+        )
+        return classifier.facts, tuple(drawn.keep(answers))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from strop import console
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.stream import Answer, Frame, classify_each, frames
 from strop.runtime.commands.flags.numbers import positive
+from strop.runtime.commands.run.drawn import Drawn
 from strop.runtime.commands.run.stop_signals import StopSignals
 from strop.runtime.commands.run.table import answer_record, in_one_line
 from strop.runtime.errors import ImageError, StropError
@@ -65,7 +66,7 @@ def is_stream(options: argparse.Namespace) -> bool:
     return many is not None or bool(options.jsonl)
 
 
-def stream(options: argparse.Namespace, classifier: Classifier, keep: Keep) -> int:
+def stream(options: argparse.Namespace, classifier: Classifier, keep: Keep, drawn: Drawn) -> int:
     """Print an answer for every image as soon as it is known, and at the end how many.
 
     SIGINT and SIGTERM end the stream after the line that is being worked on.
@@ -74,6 +75,7 @@ def stream(options: argparse.Namespace, classifier: Classifier, keep: Keep) -> i
         options: Of `strop run`.
         classifier: Opened.
         keep: Passes answers on, and keeps of them what was asked for.
+        drawn: Draws them.
 
     Returns:
         As `show_answers`.
@@ -86,7 +88,12 @@ def stream(options: argparse.Namespace, classifier: Classifier, keep: Keep) -> i
         items = _items(options, stack)
 
         def answers(stop: StopSignals) -> Iterator[Answer]:
-            found = classify_each(classifier, stop.until_stopped(items), top=options.top)
+            found = classify_each(
+                classifier,
+                drawn.watch(stop.until_stopped(items)),
+                top=options.top,
+                on_map=drawn.take_map,
+            )
             return keep(found)
 
         return show_answers(answers, as_json=options.jsonl)
