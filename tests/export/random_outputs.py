@@ -78,8 +78,8 @@ def failure(seed: int) -> str:
         return ""  # by name; test_random_networks counts these
     quantized = made.quantized
     names = output_names(quantized.graph)
-    tflite = _by_litert(emit_tflite(quantized, Input.UINT8, source.names), images)
-    onnx = _by_onnxruntime(emit_onnx(quantized, {}, outputs=source.outputs), images)
+    tflite = by_litert(emit_tflite(quantized, Input.UINT8, source.names), images)
+    onnx = by_onnxruntime(emit_onnx(quantized, {}, outputs=source.outputs), images)
     kinds = {op.kind for op in quantized.graph.ops}
     is_exact = not quantized.near_ties and kinds.isdisjoint({Kind.FLOAT, Kind.AVERAGE_POOL})
     for name, (own, scale), reals in zip(names, tflite, onnx, strict=True):
@@ -90,7 +90,7 @@ def failure(seed: int) -> str:
     return ""
 
 
-def _by_litert(tflite: bytes, images: Array) -> list[tuple[Array, float]]:
+def by_litert(tflite: bytes, images: Array) -> list[tuple[Array, float]]:
     """Each output's reals [N, ...] and the size of one code, 0 of a float."""
     interpreter = Interpreter(model_content=tflite)
     interpreter.allocate_tensors()
@@ -108,7 +108,7 @@ def _by_litert(tflite: bytes, images: Array) -> list[tuple[Array, float]]:
     return found
 
 
-def _by_onnxruntime(model: bytes, images: Array) -> list[Array]:
+def by_onnxruntime(model: bytes, images: Array) -> list[Array]:
     options = quiet_options()
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
