@@ -8,10 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from strop.cli import main
 from strop.export.bundle.manifest import read_manifest
+from strop.export.frontend.source_decision import source_decision
+from strop.export.source.source import load_model_file
 from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Task
 from strop.runtime.artifact.golden import read_golden
@@ -19,6 +22,7 @@ from strop.runtime.check.judge.certified import certified
 from strop.runtime.classify.classifier import open as open_artifact
 from strop.runtime.classify.golden_columns import MOST_PIXELS
 from strop.runtime.classify.map_answer import MapAnswer
+from strop.runtime.errors import ContractError
 
 SIDE, PICTURE = 48, (80, 60)
 NAMES = ("red", "green", "blue")
@@ -59,7 +63,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels).save(root / "images" / f"{number:02}.png")
         Image.fromarray(mask).save(root / "masks" / f"{number:02}.png")
     (root / "labels.txt").write_text("\n".join(NAMES))
-    network("scores").save(root / "net.keras")
+    scores = network("scores")
+    scores.save(root / "net.keras")
+    chosen = keras.ops.argmax(scores.output, axis=-1)
+    keras.Model(scores.input, chosen).save(root / "classes.keras")
     network("softmax").save(root / "soft.keras")
     return root
 
@@ -159,9 +166,25 @@ def test_the_promise_of_the_certificate_is_checked(
         assert found.high <= 0.01
         assert found.one_answer_drop is not None
         assert found.one_answer_drop > 0.5
-    assert "mIoU with float" in (bundle / "report.html").read_text()
+    page = (bundle / "report.html").read_text()
+    assert "mIoU with float" in page
+    assert page.count("data:image/jpeg;base64,") == 8
+    assert "img-src data:" in page
     assert main(["inspect", str(bundle / "net.int8.tflite")]) == 0
     assert "segment" in capsys.readouterr().out
+
+
+def test_an_argmax_at_the_end_is_left_out(data: Path) -> None:
+    found = load_model_file(data / "classes.keras")
+    assert found.shapes == ((SIDE, SIDE, len(NAMES)),)
+    model = tf.Module()
+    model.serve = tf.function(
+        lambda image: tf.argmax(image, axis=-1),
+        input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)],
+    )
+    tf.saved_model.save(model, str(data / "saved"), signatures=model.serve)
+    with pytest.raises(ContractError, match="the class of each pixel, by an argmax; end the model"):
+        source_decision(load_model_file(data / "saved"), task=Task.SEGMENT)
 
 
 def test_a_softmax_of_each_pixel_is_left_out_of_the_file_or_kept(

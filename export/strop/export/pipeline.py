@@ -14,6 +14,7 @@ from strop.export.bundle.bundle import REPORT, bundle
 from strop.export.bundle.html_report import export_html
 from strop.export.bundle.make_manifest import Made, make_manifest
 from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest
+from strop.export.bundle.map_pictures import Compared, map_pictures
 from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.export.certify.certify import certify
 from strop.export.certify.drop_limit import broken_promises
@@ -92,6 +93,14 @@ class Export:
         return tuple(self.folder / artifact.file for artifact in self.manifest.artifacts)
 
 
+def _pictures(source: Source, options: ExportOptions, made: Made) -> tuple[Compared, ...]:
+    """Draw what is on the page."""
+    decision = options.decision
+    if decision is None or not decision.is_map:
+        return ()
+    return map_pictures(source, next(iter(made.artifacts)), options, decision)
+
+
 def _in_words(found: Verdict) -> str:
     doubt = ", not certified" if found.not_certified else ""
     if found.points is not None:
@@ -143,7 +152,7 @@ def export(
         on_step("bundle")
         manifest = make_manifest(source, options, made)
         MANIFEST_FORMAT.write(manifest, folder / MANIFEST)
-        write_whole(export_html(manifest), folder / REPORT)
+        write_whole(export_html(manifest, _pictures(source, options, made)), folder / REPORT)
     return Export(folder=options.output, manifest=manifest, broken=broken)
 
 

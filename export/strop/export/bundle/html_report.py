@@ -12,6 +12,7 @@ from strop.export.bundle.certificate_text import (
 )
 from strop.export.bundle.charts import costs_chart, overview, times_chart
 from strop.export.bundle.manifest import Manifest
+from strop.export.bundle.map_pictures import Compared
 from strop.export.bundle.tables import (
     Table,
     costs_table,
@@ -31,12 +32,16 @@ from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.classify.task_words import WORDS
 from strop.runtime.pages.chart import USE, add_chart
-from strop.runtime.pages.html_page import add_line, add_table, page_text, start_page
+from strop.runtime.pages.html_page import add_line, add_pictures, add_table, page_text, start_page
 from strop.runtime.pages.xml_text import xml_text
 
 
-def export_html(manifest: Manifest) -> str:
+def export_html(manifest: Manifest, pictures: Sequence[Compared] = ()) -> str:
     """Write the page of a bundle.
+
+    Args:
+        manifest: What it says.
+        pictures: Answers to a few images, drawn.
 
     Raises:
         OutputError: What draws its charts is not installed.
@@ -57,6 +62,7 @@ def export_html(manifest: Manifest) -> str:
         _add_part(body, f"Certificate of {one.output}" if one.output else "Certificate", table)
     for note in notes(manifest):
         add_line(body, note)
+    _add_pictures(body, pictures)
     _add_remedies(body, [each.remedy for each in manifest.calibration_checks if each.remedy])
     _add_part(body, "More than one partition", splits_table(manifest.artifacts))
     _add_part(body, "Counts, for one image", counts_table(manifest.artifacts))
@@ -75,6 +81,15 @@ def export_html(manifest: Manifest) -> str:
     add_table(body, *machine_table(manifest.machine))
     add_line(body, USE, kind="quiet")
     return page_text(root)
+
+
+def _add_pictures(body: Element, pictures: Sequence[Compared]) -> None:
+    if not pictures:
+        return
+    SubElement(body, "h2").text = "Some images: the float model, and the file"
+    for each in pictures:
+        shown = [(each.of_float, f"{each.name}: float"), (each.of_file, f"{each.name}: the file")]
+        add_pictures(SubElement(body, "p"), shown)
 
 
 def _add_part(body: Element, heading: str, table: Table) -> None:

@@ -20,6 +20,7 @@ from strop.runtime.errors import ContractError
 
 ENDINGS = {"Softmax": Activation.SOFTMAX, "Sigmoid": Activation.SIGMOID}
 DIVISIONS = ("Mul", "RealDiv", "DivNoNan")
+ARGMAX = "ArgMax"
 PASSED_OVER = ("Identity", "Reshape", "Cast", "Squeeze", "StopGradient")
 
 
@@ -81,6 +82,8 @@ def source_decisions(
             raise ContractError(
                 f"{where}: --points given, and the task is not landmarks; give --task landmarks"
             )
+        if task is Task.SEGMENT:
+            _check_scores(source, where)
         decision = decide(
             prod(shape),
             ending,
@@ -92,6 +95,19 @@ def source_decisions(
         )
         found.append(replace(decision, activation=Activation.NONE))
     return tuple(found)
+
+
+def _check_scores(source: Source, where: str) -> None:
+    """Refuse a model that gives the class of each pixel and not their scores."""
+    if source.tflite is not None:
+        return  # readers of files refuse it by the operator's name
+    from strop.export.frontend.tensorflow_converter import freeze  # loads TensorFlow
+
+    if any(_last_kind(tensor) == ARGMAX for tensor in freeze(source).outputs):
+        raise ContractError(
+            f"{where}: gives the class of each pixel, by an argmax; end the model in front of it,"
+            " in a score for each class: the highest has the same class"
+        )
 
 
 def endings(source: Source) -> tuple[Activation, ...]:

@@ -15,6 +15,7 @@ from keras.src.utils.naming import to_snake_case
 from numpy.typing import NDArray
 
 from strop.export.ir.output_names import chosen_outputs, distinct
+from strop.export.source.final_argmax import without_argmax
 from strop.export.source.input_layers import BehindResize, InputResize, behind_resize
 from strop.export.source.keras_files import HALF_PRECISION
 from strop.export.source.memory_limits import check_sizes
@@ -63,6 +64,7 @@ def keras_network(model: Any, *, where: str, is_sized: bool = False) -> Network:
         SourceError: Not built, not one input, or layers that compute in
             half precision.
     """
+    model = without_argmax(model)
     inputs = getattr(model, "inputs", None)
     outputs = getattr(model, "outputs", None)
     if not inputs or not outputs:

@@ -14,6 +14,7 @@ from strop.runtime.pages.xml_text import xml_text
 
 # Nothing is loaded from anywhere, and nothing is run but a script with the hash that is added.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+IMAGES = "; img-src data:"  # where the page has pictures: bytes of its own, nothing is loaded
 POLICY_NAME = "Content-Security-Policy"
 
 
@@ -39,6 +40,8 @@ def page_text(root: Element) -> str:
     Raises:
         OutputError: It has charts, and vl-convert-python is not installed.
     """
+    if root.find(".//img") is not None:
+        _extend_policy(root, IMAGES)
     if root.find(".//figure[@class='chart']") is not None:
         _add_script(root, chart.script())
     # HTML's own rules: no "/>" after an empty element, and nothing escaped in the style.
@@ -49,6 +52,13 @@ def page_text(root: Element) -> str:
 def add_line(parent: Element, text: str, *, kind: str = "") -> None:
     """Add a paragraph; the style sheet has the kind "quiet"."""
     SubElement(parent, "p", {"class": kind} if kind else {}).text = xml_text(text)
+
+
+def add_pictures(parent: Element, pictures: Sequence[tuple[bytes, str]]) -> None:
+    """Add JPEGs in a row, each with what it shows."""
+    for content, text in pictures:
+        data = base64.b64encode(content).decode()
+        SubElement(parent, "img", {"src": f"data:image/jpeg;base64,{data}", "alt": xml_text(text)})
 
 
 def add_list(parent: Element, title: str, pairs: Sequence[tuple[str, str]]) -> None:
@@ -80,7 +90,11 @@ def _add_row(table: Element, cells: Sequence[str], tag: str) -> None:
 def _add_script(root: Element, script: str) -> None:
     """Add the one script that may run: it has the hash that the page's policy names."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    _extend_policy(root, f"; script-src 'sha256-{digest}'")
+    SubElement(root[-1], "script").text = script
+
+
+def _extend_policy(root: Element, more: str) -> None:
     policy = root.find(f".//meta[@http-equiv='{POLICY_NAME}']")
     if policy is not None:
-        policy.set("content", f"{POLICY}; script-src 'sha256-{digest}'")
-    SubElement(root[-1], "script").text = script
+        policy.set("content", f"{policy.get('content')}{more}")
