@@ -267,6 +267,14 @@ def test_nothing_found_is_no_box() -> None:
     assert len(read_boxes(outputs, infos, detection, activation=Activation.NONE, size=SIZE)) == 0
 
 
+def test_scores_of_one_class_may_be_a_row() -> None:
+    detection = Detection(coding=BoxCoding.BOXES, order=BoxOrder.YXYX)
+    outputs = [np.ones((1, 3, 4), np.float32), np.array([[0.1, 0.9, 0.2]], np.float32)]
+    infos = [TensorInfo(shape=each.shape, dtype="float32") for each in outputs]
+    found = read_boxes(outputs, infos, detection, activation=Activation.NONE, size=SIZE)
+    assert (found.classes.tolist(), found.scores.round(3).tolist()) == ([0], [0.9])
+
+
 def test_of_many_candidates_the_highest_stay_and_of_equal_ones_the_first() -> None:
     scores = np.tile(np.array([[0.5], [0.9], [0.5]], np.float32), (600, 1))
     info = TensorInfo(shape=(1, *scores.shape), dtype="float32")

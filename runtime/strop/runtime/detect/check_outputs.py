@@ -34,6 +34,8 @@ def check_outputs(shapes: Shapes, detection: Detection, *, labels: int, where: s
     if detection.coding is LISTED:
         return
     boxes, scores = tuple(shapes[detection.boxes]), tuple(shapes[detection.scores])
+    if len(scores) == 2:
+        scores = (*scores, 1)  # of one class
     classes = _classes_of_maps(shapes, detection, where)
     if classes is None:
         classes = _classes_of_rows(boxes, scores, detection, where)

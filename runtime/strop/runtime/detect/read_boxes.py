@@ -87,6 +87,8 @@ def _of_rows(
     size: tuple[int, int],
 ) -> tuple[Candidates, NDArray[np.float64]]:
     boxes, scores = outputs[detection.boxes][0], outputs[detection.scores][0]
+    if scores.ndim == 1:
+        scores = scores[:, np.newaxis]  # of one class
     objectness = None
     if detection.is_joined:
         boxes = scores = boxes.T if detection.channels_first else boxes
