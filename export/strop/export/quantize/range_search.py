@@ -18,7 +18,7 @@ from strop.export.passes.fold import DeployGraph
 from strop.export.passes.scale_sharing import FIXED, SHARING
 from strop.export.quantize.calibrate import Calibration, Range
 from strop.export.quantize.codes import rounded
-from strop.export.quantize.kl_divergence import total_divergence, total_information
+from strop.export.quantize.kl_divergence import information, total_divergence, total_information
 from strop.export.quantize.quantize import float_results, params_from_range
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Decision
@@ -68,8 +68,13 @@ def choose_ranges(
     graph = deploy.graph
     image = deploy.reals(images)
     reference = rest.scores_from(0, {graph.input: image})
-    negligible = NEGLIGIBLE * total_information(reference, decisions)
     ends = _ends(graph)
+    negligible = NEGLIGIBLE * total_information(reference, decisions)
+    # An end changes its own outputs alone, and other outputs may say far more than these.
+    of_ends = {
+        index: NEGLIGIBLE * _information(graph, columns, reference, decisions)
+        for index, columns in ends.items()
+    }
     chosen: dict[str, Range] = {}
     reals = float_results(graph)
     for index, values in replay(graph, image):
@@ -92,7 +97,7 @@ def choose_ranges(
         ways = ENDS if full.low < 0 < full.high else ENDS[:1]
         if index in ends and _has_best_class(graph, ends[index], decisions):
             ways = LOWER_END
-        found = _narrowed(full, cost, negligible, ways)
+        found = _narrowed(full, cost, of_ends.get(index, negligible), ways)
         if found is not None:
             chosen[op.output] = found
     return calibration.limited(chosen)
@@ -117,6 +122,14 @@ def _last_maker(graph: Graph, makers: dict[str, int], copied: set[str]) -> int:
     if op.kind not in SHARING:
         return at
     return _last_maker(graph, makers, {*copied, *op.inputs} - {op.output})
+
+
+def _information(
+    graph: Graph, columns: Sequence[slice], scores: Array, decisions: Sequence[Decision]
+) -> float:
+    """Return information of the outputs in these columns."""
+    pairs = zip(output_columns(graph), decisions, strict=True)
+    return sum(information(scores[..., at], each) for at, each in pairs if at in columns)
 
 
 def _has_best_class(graph: Graph, columns: Sequence[slice], decisions: Sequence[Decision]) -> bool:
