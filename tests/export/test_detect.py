@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,8 +14,10 @@ from PIL import Image
 
 import strop.runtime
 from strop.cli import main
+from strop.export.options.detector import judged_by
 from strop.runtime.artifact.contract import Activation, ResizeRule, Task
 from strop.runtime.artifact.detection import AnchorMap, BoxCoding, Detection, ScoreActivation
+from strop.runtime.classify.decision import Decision
 from strop.runtime.detect.detection_file import DETECTION
 
 MAPS = (
@@ -141,3 +144,18 @@ def test_a_detector_without_anchors_is_one_line(
     (tmp_path / "bare.detection.json").write_text('{"format_version": 1, "coding": "ssd"}')
     assert main(["export", str(model), *given]) == 2
     assert "without anchors" in capsys.readouterr().err
+
+
+def test_scores_of_boxes_are_judged_by_their_shares() -> None:
+    boxes = Decision(task=Task.DETECT, scores=160, activation=Activation.NONE, shape=(40, 4))
+    scores = Decision(task=Task.DETECT, scores=120, activation=Activation.NONE, shape=(40, 3))
+    softmax = judged_by([boxes, scores], DETECTION_OF_IT)
+    assert softmax[0] is boxes
+    assert softmax[1].is_map
+    assert softmax[1].of_pixel.scores == 3
+    sigmoid = replace(DETECTION_OF_IT, activation=ScoreActivation.SIGMOID, background=False)
+    (labels,) = judged_by([boxes, scores], sigmoid)[1:]
+    assert (labels.task, labels.activation) == (Task.MULTILABEL, Activation.SIGMOID)
+    assert len(labels.thresholds) == 120
+    joined = replace(sigmoid, scores=0)
+    assert judged_by([boxes], joined) == [boxes]

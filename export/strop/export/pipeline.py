@@ -38,6 +38,7 @@ from strop.export.max_drop.float_end import settle_ends
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
+from strop.export.options.detector import judged_by
 from strop.export.options.options import ExportOptions, OutputOptions, check_labels
 from strop.export.passes.cut_activation import cut_activations
 from strop.export.quantize.quantize import params_from_range
@@ -364,10 +365,13 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
             ),
             sample,
             # The thresholds are of what comes out behind the activation.
-            decisions=[
-                replace(decision, activation=activation)
-                for decision, activation in zip(_decisions(options), activations, strict=True)
-            ],
+            decisions=judged_by(
+                [
+                    replace(decision, activation=activation)
+                    for decision, activation in zip(_decisions(options), activations, strict=True)
+                ],
+                options.detection,
+            ),
             effort=options.effort,
         )
     int8 = Int8(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 from strop.export.options.options import ExportOptions, OutputOptions
 from strop.export.source.source import Source
 from strop.runtime.artifact.contract import Activation, Task
-from strop.runtime.artifact.detection import Detection
-from strop.runtime.classify.decision import decide
+from strop.runtime.artifact.detection import BoxCoding, Detection
+from strop.runtime.classify.decision import Decision, decide
 from strop.runtime.detect.box_truth import read_box_truth
 from strop.runtime.detect.check_outputs import check_outputs
 from strop.runtime.detect.detection_file import DETECTION
@@ -52,6 +53,38 @@ def detection_of(given: Detection | None, task: Task | None, source: Source) -> 
             " anchors are; give --detection FILE.json (docs/detect.md)"
         )
     return None
+
+
+def judged_by(decisions: Sequence[Decision], detection: Detection | None) -> list[Decision]:
+    """Say how the outputs judge the steps of the quantization: scores of boxes by their shares.
+
+    Each box of a softmax is judged like a pixel of a map, each score of a sigmoid as a label. Boxes
+    themselves, and what has both in one output, are judged as numbers.
+
+    Args:
+        decisions: Of the outputs, with the activations that were cut off them.
+        detection: How boxes are read; None of no detector, whose decisions stay.
+    """
+    found = list(decisions)
+    if detection is None or detection.is_joined or detection.coding is BoxCoding.LISTED:
+        return found
+    scores = found[detection.scores]
+    activation = scores.activation
+    if activation is Activation.NONE:
+        activation = Activation(detection.activation.value)
+    classes = scores.shape[-1] if scores.shape else 1
+    if activation is Activation.SOFTMAX and classes > 1:
+        shape = (scores.scores // classes, 1, classes)
+        judged = replace(scores, task=Task.SEGMENT, activation=activation, shape=shape)
+    elif activation is Activation.SIGMOID:
+        limits = (detection.score_threshold,) * scores.scores
+        judged = replace(
+            scores, task=Task.MULTILABEL, activation=activation, thresholds=limits, shape=()
+        )
+    else:
+        return found
+    found[detection.scores] = judged
+    return found
 
 
 def with_detection(

@@ -92,7 +92,8 @@ def boxes_in_picture(
 
 def score_activation(contract: Contract, detection: Detection) -> Activation:
     """Return what makes probabilities of the scores: what was cut off, or what was never there."""
-    cut = contract.each_output[detection.scores].activation
+    outputs = contract.outputs
+    cut = outputs[detection.scores].activation if outputs else contract.activation
     return Activation(detection.activation.value) if cut is Activation.NONE else cut
 
 
