@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -23,6 +24,7 @@ from strop.runtime.classify.decision import decide
 
 SIZE = 24
 CLASSES = 7
+BLOCK_SEED = 3
 BY_SOFTMAX = decide(CLASSES, Activation.SOFTMAX, where="a test")
 
 
@@ -48,6 +50,19 @@ def steps(
 ) -> Steps:
     source = from_keras_model(model, name="small", mean=mean, std=std)
     return steps_of(source, seed=seed, is_symmetric=is_symmetric)
+
+
+def mobile_steps() -> Steps:
+    """`steps(mobile_block())`, made once: two dozen tests look at it, and none changes it."""
+    keras.utils.set_random_seed(BLOCK_SEED)  # as making it does, for what a test makes afterwards
+    return _mobile_steps()
+
+
+@lru_cache(maxsize=1)
+def _mobile_steps() -> Steps:
+    made = steps(mobile_block())
+    made.images.setflags(write=False)
+    return made
 
 
 def steps_of(
@@ -103,7 +118,7 @@ def mobile_block(
 ) -> keras.Model:
     """Stem, an inverted residual with a stride and one with a sum, pooling, dense, softmax."""
     layers = keras.layers
-    keras.utils.set_random_seed(3)
+    keras.utils.set_random_seed(BLOCK_SEED)
     image = keras.Input((SIZE, SIZE, channels))
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(image) if normalize else image
     x = _unit(layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x), activation)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from tests.export.emit.one_op import Side, write_one_op
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import mobile_steps
 from tests.export.inspect.test_audit import with_a_real_detour
 from tests.runtime.artifact.foreign_artifacts import metadata_bytes, with_metadata
 from tests.runtime.several_tensors import several_onnx, several_tflite, stateful_tflite
@@ -35,7 +35,7 @@ def shown(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ours") / "ours.tflite"
-    path.write_bytes(emit_tflite(steps(mobile_block()).quantized))
+    path.write_bytes(emit_tflite(mobile_steps().quantized))
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.export.consumers.test_catalogue import options, source
 from tests.export.emit.one_op import Side, write_one_op
-from tests.export.graphs import images_for, mobile_block, steps
+from tests.export.graphs import images_for, mobile_block, mobile_steps
 
 from strop.export.consumers import ethos_u
 from strop.export.consumers.consumer import Delivery
@@ -126,7 +126,7 @@ def test_vela_leaves_nothing_of_an_int8_file_to_the_cpu(
     environment: Environment, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.tflite"
-    path.write_bytes(emit_tflite(steps(mobile_block()).quantized, Input.UINT8))
+    path.write_bytes(emit_tflite(mobile_steps().quantized, Input.UINT8))
     delivered = CONSUMER.deliver(delivery(tmp_path, path, environment))
     assert [file.name for file in delivered.files] == [
         "model_summary_Ethos_U55_High_End_Embedded.csv",

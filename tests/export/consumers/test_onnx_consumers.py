@@ -15,7 +15,7 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 from tests.export.consumers.test_catalogue import LABELS, options, source
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import mobile_block, mobile_steps, steps
 
 from strop.export.consumers import opencv, openvino
 from strop.export.consumers.consumer import Consumer, Delivery
@@ -109,7 +109,7 @@ def test_a_symmetric_file_is_what_tensorrt_takes(
 
 
 def test_the_usual_file_is_not(tmp_path: Path) -> None:
-    usual = onnx.load_from_string(emit_onnx(steps(mobile_block()).quantized, {}))
+    usual = onnx.load_from_string(emit_onnx(mobile_steps().quantized, {}))
     with pytest.raises(ConsumerError, match=r"zero points are uint8 \[\d+\]; .* needs int8 0"):
         checked(usual, tmp_path)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.export.graphs import CLASSES, Steps, mobile_block, steps
+from tests.export.graphs import CLASSES, Steps, mobile_steps
 
 import strop.runtime
 from strop.export.consumers import ask
@@ -38,7 +38,7 @@ TOLERANCE = 1 / 256 + 1 / 255
 
 @pytest.fixture(scope="module")
 def made() -> Steps:
-    return steps(mobile_block())
+    return mobile_steps()
 
 
 def options_for(

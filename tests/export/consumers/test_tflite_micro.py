@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tests.export.consumers.test_catalogue import options, source
 from tests.export.emit.one_op import Side, write_one_op
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import mobile_steps
 
 from strop.export.consumers import ask, tflite_micro
 from strop.export.consumers.consumer import Delivery
@@ -36,7 +36,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    small = steps(mobile_block())
+    small = mobile_steps()
     path = tmp_path_factory.mktemp("micro") / "model.tflite"
     path.write_bytes(emit_tflite(small.quantized, Input.INT8, result_type=ResultType.INT8))
     return Made(path=path, images=small.images)

@@ -16,7 +16,7 @@ import pytest
 from tests.export.emit import integer_reference
 from tests.export.emit.every_tensor import by_litert, by_onnxruntime
 from tests.export.emit.test_emitters import KINDS, variety
-from tests.export.graphs import Steps, mobile_block, steps, with_live_statistics
+from tests.export.graphs import Steps, mobile_block, mobile_steps, steps, with_live_statistics
 from tests.export.shuffled_nets import NETS
 
 from strop.export.emit.tflite import emit_tflite
@@ -111,7 +111,7 @@ def test_members_of_the_zoo_are_the_reference_in_both_files_and_one_partition(
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_wrong_bias_is_noticed(engine: str) -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     found = ENGINES[engine](made.quantized, made.images[:1])
     graph = made.quantized.graph
     bias = graph.tensors[graph.ops[2].inputs[2]]

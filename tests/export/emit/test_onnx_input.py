@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from tests.export.graphs import Steps, mobile_block, steps
+from tests.export.graphs import Steps, mobile_block, mobile_steps, steps
 
 import strop.runtime
 from strop.export.emit.onnx import emit_onnx
@@ -64,7 +64,7 @@ def test_floats_with_channels_first_give_the_scores_of_bytes(build: type) -> Non
 
 
 def test_strop_runs_it_as_the_usual_one(tmp_path: Path) -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     source = from_keras_model(mobile_block(), name="small")
     int8 = Int8(quantized=made.quantized, contract=Contract(height=24, width=24))
     found = {}
@@ -83,7 +83,7 @@ def test_strop_runs_it_as_the_usual_one(tmp_path: Path) -> None:
 
 
 def test_the_form_that_is_asked_for_is_written_and_runs(tmp_path: Path) -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     source = from_keras_model(mobile_block(), name="small")
     int8 = Int8(quantized=made.quantized, contract=Contract(height=24, width=24))
     counts, found = {}, {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import onnxruntime
 import pytest
-from tests.export.graphs import Steps, mobile_block, steps
+from tests.export.graphs import Steps, mobile_steps
 
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.onnx_metadata import onnx_metadata
@@ -25,7 +25,7 @@ CONTRACT = Contract(height=24, width=24, layout=Layout.NCHW, labels=LABELS, task
 
 @pytest.fixture(scope="module")
 def made() -> Steps:
-    return steps(mobile_block())
+    return mobile_steps()
 
 
 def test_strop_and_onnxruntime_read_the_same_file(made: Steps, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import mobile_steps
 from tests.runtime.artifact import foreign_artifacts
 
 import strop.runtime
@@ -33,7 +33,7 @@ OURS = Contract(
 
 @pytest.fixture(scope="module")
 def quantized() -> QuantizedGraph:
-    return steps(mobile_block()).quantized
+    return mobile_steps().quantized
 
 
 @pytest.fixture(scope="module")

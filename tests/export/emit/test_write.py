@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.export.graphs import images_for, mobile_block, steps
+from tests.export.graphs import images_for, mobile_block, mobile_steps, steps
 
 import strop.runtime
 from strop.export.emit.write import Int8, write_int8
@@ -93,7 +93,7 @@ def test_the_result_comes_in_the_numbers_that_were_asked_for(
     result: Result, result_type: ResultType, tmp_path: Path
 ) -> None:
     source = from_keras_model(mobile_block(), name="small")
-    made = steps(mobile_block())
+    made = mobile_steps()
     is_scores = result is Result.SCORES
     int8 = Int8(
         quantized=made.quantized,

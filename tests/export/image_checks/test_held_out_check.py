@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.export.graphs import BY_SOFTMAX, images_for, mobile_block, steps
+from tests.export.graphs import BY_SOFTMAX, images_for, mobile_steps
 
 from strop.export.image_checks.held_out_check import check_held_out
 from strop.export.ir.graph import Array
@@ -15,7 +15,7 @@ from strop.export.source.source import Source
 
 @pytest.fixture(scope="module")
 def folded() -> tuple[DeployGraph, Source]:
-    made = steps(mobile_block())
+    made = mobile_steps()
     return made.deploy, made.source
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.export.graphs import images_for, mobile_block, steps
+from tests.export.graphs import images_for, mobile_steps
 
 from strop.export.image_checks.finding import ImageFinding
 from strop.export.image_checks.range_checks import check_ranges
@@ -19,7 +19,7 @@ from strop.export.source.source import Source
 
 @pytest.fixture(scope="module")
 def folded() -> tuple[DeployGraph, Source]:
-    made = steps(mobile_block())
+    made = mobile_steps()
     return made.deploy, made.source
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import mobile_block, mobile_steps, steps
 
 from strop.export.emit.onnx import emit_onnx
 from strop.export.emit.tflite import emit_tflite
@@ -163,7 +163,7 @@ def test_float_files_are_whole(
 
 def test_an_onnx_has_no_delegates(tmp_path: Path) -> None:
     path = tmp_path / "ours.onnx"
-    path.write_bytes(emit_onnx(steps(mobile_block()).quantized, {}))
+    path.write_bytes(emit_onnx(mobile_steps().quantized, {}))
     assert delegation(path) is None
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import mobile_steps, steps
 from tests.export.shuffled_nets import NETS, awkward, in_between, in_groups, passing_by
 
 from strop.export.ir.execute import execute
@@ -106,7 +106,7 @@ def test_what_needs_the_models_order_gets_it() -> None:
 
 
 def test_a_graph_without_shuffles_and_splits_is_left_alone() -> None:
-    graph = steps(mobile_block()).graph
+    graph = mobile_steps().graph
     assert place_channels(graph) is graph
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from tests.export.graphs import SIZE, Steps, images_for, mobile_block, steps
+from tests.export.graphs import SIZE, Steps, images_for, mobile_block, mobile_steps, steps
 
 from strop.export.frontend.convert import float_graph
 from strop.export.ir.execute import execute
@@ -68,7 +68,7 @@ def test_the_input_offset_is_the_pixel_that_normalizes_to_zero() -> None:
 
 
 def test_padding_normalization_activations_and_dense_layers_leave_no_operation() -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     kinds = [op.kind for op in made.deploy.graph.ops]
     assert set(kinds) == {Kind.CONV, Kind.DEPTHWISE, Kind.ADD, Kind.MEAN, Kind.RESHAPE}
     assert kinds.count(Kind.RESHAPE) == 1

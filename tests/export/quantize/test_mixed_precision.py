@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from tests.export.emit.test_emitters import float_scores, onnx_scores, tflite_scores
-from tests.export.graphs import BY_SOFTMAX, Steps, mobile_block, signal_to_noise_db, steps
+from tests.export.graphs import BY_SOFTMAX, Steps, mobile_steps, signal_to_noise_db, steps
 
 from strop.export.emit.tflite import emit_tflite
 from strop.export.ir.graph import Array, Kind
@@ -23,7 +23,7 @@ from strop.export.quantize.tune import Tuned, tune
 
 @pytest.fixture(scope="module")
 def made() -> Steps:
-    return steps(mobile_block())
+    return mobile_steps()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.export.graphs import mobile_block, steps
+from tests.export.graphs import mobile_steps
 
 from strop.export.ir.graph import CODE_MAX, CODE_MIN, Array, Graph, Kind, Op, Tensor, float_constant
 from strop.export.passes.fold import DeployGraph
@@ -106,21 +106,21 @@ def test_a_dead_channel_keeps_the_ratio_that_kernels_accept() -> None:
 
 
 def test_operations_that_move_codes_share_one_scale() -> None:
-    made = steps(mobile_block()).quantized.graph
+    made = mobile_steps().quantized.graph
     for op in made.ops:
         if op.kind is Kind.RESHAPE:
             assert made.tensors[op.inputs[0]].quant == made.tensors[op.output].quant
 
 
 def test_every_tensor_is_quantized_and_every_constant_has_integers() -> None:
-    made = steps(mobile_block()).quantized.graph
+    made = mobile_steps().quantized.graph
     for tensor in made.tensors.values():
         assert tensor.quant is not None, tensor.name
         assert tensor.data is None or tensor.codes is not None, tensor.name
 
 
 def test_a_range_is_the_union_over_all_batches() -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     halves = calibrate(made.deploy, [made.images[:5], made.images[5:]])
     whole = calibrate(made.deploy, [made.images])
     assert halves.images == whole.images == len(made.images)

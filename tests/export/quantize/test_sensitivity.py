@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.export.graphs import BY_SOFTMAX, mobile_block, steps
+from tests.export.graphs import BY_SOFTMAX, mobile_steps
 
 from strop.export.ir.execute import execute
 from strop.export.ir.partial_execution import Rest, replay
@@ -11,7 +11,7 @@ from strop.export.quantize.sensitivity import sensitivity
 
 
 def test_replay_reaches_the_same_scores_from_every_operation() -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     image = made.deploy.reals(made.images)
     graph = made.deploy.graph
     expected = execute(graph, image)
@@ -25,7 +25,7 @@ def test_replay_reaches_the_same_scores_from_every_operation() -> None:
 
 
 def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     calibration = calibrate(made.deploy, [made.images])
     spoilt = made.deploy.graph.ops[3].output
     high = {**calibration.high, spoilt: calibration.high[spoilt] * 50}
@@ -46,7 +46,7 @@ def test_the_layer_with_the_spoilt_range_is_the_costliest() -> None:
 
 
 def test_every_cost_is_a_number_of_a_layer_that_exists() -> None:
-    made = steps(mobile_block())
+    made = mobile_steps()
     graph = made.quantized.graph
     rest = Rest(made.deploy.graph)
     for cost in sensitivity(made.deploy, made.quantized, made.images, [BY_SOFTMAX], rest=rest):

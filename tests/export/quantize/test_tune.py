@@ -7,7 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from tests.export.graphs import BY_SOFTMAX, Steps, mobile_block, steps
+from tests.export.graphs import BY_SOFTMAX, Steps, mobile_steps, steps
 from tests.export.shuffled_nets import in_groups
 
 from strop.export.ir.execute import execute
@@ -27,7 +27,7 @@ from strop.export.quantize.tune import signal_to_noise_db, tune
 @pytest.fixture(scope="module")
 def folded() -> tuple[DeployGraph, Array]:
     """A small network and its images, uint8 [N, H, W, C]."""
-    made = steps(mobile_block())
+    made = mobile_steps()
     return made.deploy, made.images
 
 
