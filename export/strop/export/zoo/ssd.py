@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from strop.runtime.artifact.detection import BoxCoding, Detection
+from strop.runtime.artifact.detection import BoxCoding, Detection, ScoreActivation
 from strop.runtime.detect.anchors import ssd_maps
 
 FIRST_STRIDE = 16
@@ -21,4 +21,6 @@ def ssd_detection(side: int) -> Detection:
     while len(cells) < MAPS:
         cells.append(math.ceil(cells[-1] / 2))
     maps = ssd_maps([(each, each) for each in cells])
-    return Detection(coding=BoxCoding.SSD, maps=maps, background=True)
+    return Detection(
+        coding=BoxCoding.SSD, activation=ScoreActivation.SOFTMAX, maps=maps, background=True
+    )
