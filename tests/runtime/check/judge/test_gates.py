@@ -172,6 +172,21 @@ def test_a_drop_is_said_in_the_unit_of_the_task(tmp_path: Path, task: Task, unit
     assert f"would have a drop of +90.00 {unit}" in dropped(found, 0.9)["accuracy"].text
 
 
+def test_each_output_is_judged_in_its_own_unit_and_named(tmp_path: Path) -> None:
+    first = {**MANIFEST["certificate"], "output": "kind", "task": "classify"}
+    verdict = {**first["verdicts"][1], "drop": 0.01, "drop_interval": {"low": 0, "high": 0.02}}
+    age = {**first, "output": "age", "task": "regress", "verdicts": [verdict], "beside": []}
+    content = MANIFEST | {"format_version": 9, "certificate": {**first, "beside": [age]}}
+    found = certified(manifest_in(tmp_path, content), "cd")
+    assert [one.output for one in (found, *found.beside)] == ["kind", "age"]
+    assert dropped(found, 0.4) == {}
+    assert dropped(found, 0.1)["accuracy"].text == (
+        "kind: certified drop +30.00 points, up to 40.00 on 400 images; at most 10 may be"
+    )
+    both = dropped(found, 0.01)["accuracy"].text
+    assert "; age: certified drop +1.00 % of float's spread, up to 2.00 on" in both
+
+
 def test_figures_that_prove_nothing_pass_no_gate(tmp_path: Path) -> None:
     found = certified(manifest_in(tmp_path, MANIFEST | {"format_version": 5}), "ab")
     failed = dropped(found, 0.5)["accuracy"]

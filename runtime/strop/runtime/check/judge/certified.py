@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,15 @@ class Certified:
 
     Attributes:
         drop: As measured on the validation images; through the program that the file is for, where
-            that is worse; of several outputs that of the worst.
+            that is worse.
         high: Upper end of its 95 % interval.
         images: How many.
         not_certified: Why that proves nothing; empty where it does.
         one_answer_drop: The drop of a file that gives every image the same answer; None where
             the manifest is of an earlier version.
         unit: Of drops, in hundredths; a regression's are no points.
+        output: Which of several outputs this is about; empty of an only one.
+        beside: The other outputs, each in its own unit.
     """
 
     drop: float
@@ -47,6 +49,8 @@ class Certified:
     not_certified: str = ""
     one_answer_drop: float | None = None
     unit: str = POINTS
+    output: str = ""
+    beside: tuple[Certified, ...] = ()
 
 
 def certified(artifact: Path, sha256: str) -> Certified:
@@ -72,25 +76,36 @@ def certified(artifact: Path, sha256: str) -> Certified:
         certificate = record["certificate"]
         # Before version 7 no other program was asked, before 9 there was one output.
         outputs = [certificate, *certificate.get("beside", ())]
-        every = [each for one in outputs for each in (*one["verdicts"], *one.get("through", ()))]
-        verdicts = [each for each in every if each["artifact"] in names]
-        if not verdicts:
+        first, *others = [_of_output(record, one, names) for one in outputs]
+        if first is None:
             raise ContractError(
                 f"{path}: certifies no file with the content of {artifact.name}; {REMEDY}"
             )
-        worst = max(verdicts, key=lambda each: float(each["drop_interval"]["high"]))
-        reasons = [_not_certified(record, each) for each in verdicts]
-        return Certified(
-            drop=float(worst["drop"]),
-            high=float(worst["drop_interval"]["high"]),
-            images=int(certificate["images"]),
-            not_certified=next(filter(None, reasons), ""),
-            one_answer_drop=_one_answer_drop(record),
-            # Before version 5 every model was taken for a classifier.
-            unit=WORDS[Task(certificate.get("task", Task.CLASSIFY))].unit,
-        )
+        return replace(first, beside=tuple(filter(None, others)))
     except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise ContractError(f"{path}: damaged ({err!r:.200}); {REMEDY}") from err
+
+
+def _of_output(
+    record: Mapping[str, Any], certificate: Mapping[str, Any], names: set[str]
+) -> Certified | None:
+    """Read what is certified of one output of the file with these names; None where nothing is."""
+    every = (*certificate["verdicts"], *certificate.get("through", ()))
+    verdicts = [each for each in every if each["artifact"] in names]
+    if not verdicts:
+        return None
+    worst = max(verdicts, key=lambda each: float(each["drop_interval"]["high"]))
+    reasons = [_not_certified(record, each) for each in verdicts]
+    return Certified(
+        drop=float(worst["drop"]),
+        high=float(worst["drop_interval"]["high"]),
+        images=int(certificate["images"]),
+        not_certified=next(filter(None, reasons), ""),
+        one_answer_drop=_one_answer_drop(record, certificate),
+        # Before version 5 every model was taken for a classifier.
+        unit=WORDS[Task(certificate.get("task", Task.CLASSIFY))].unit,
+        output=str(certificate.get("output", "")),
+    )
 
 
 def _not_certified(record: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
@@ -102,12 +117,10 @@ def _not_certified(record: Mapping[str, Any], verdict: Mapping[str, Any]) -> str
     return ""
 
 
-def _one_answer_drop(record: Mapping[str, Any]) -> float | None:
+def _one_answer_drop(record: Mapping[str, Any], certificate: Mapping[str, Any]) -> float | None:
     if record["format_version"] < FIRST_WITH_TASK:
         return None
-    certificate = record["certificate"]
-    outputs = (certificate, *certificate.get("beside", ()))
-    return min(float(one["one_answer"]["drop"]) for one in outputs)
+    return float(certificate["one_answer"]["drop"])
 
 
 def _read(path: Path) -> Mapping[str, Any]:

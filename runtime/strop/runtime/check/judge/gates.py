@@ -156,20 +156,29 @@ def _histogram(
 
 
 def _accuracy(found: Certified, max_drop: float) -> Found | None:
+    """Judge each output in its own unit; what fails is named."""
+    failed = [
+        f"{one.output}: {text}" if one.output else text
+        for one in (found, *found.beside)
+        if (text := _missed(one, max_drop))
+    ]
+    return (ACCURACY, "; ".join(failed), True) if failed else None
+
+
+def _missed(found: Certified, max_drop: float) -> str:
+    """Why one output does not keep its accuracy; empty where it does."""
     if found.not_certified:
-        return ACCURACY, f"not certified: {found.not_certified}", True
+        return f"not certified: {found.not_certified}"
     if found.one_answer_drop is not None and found.one_answer_drop <= max_drop:
-        text = (
+        return (
             "one answer for all images would have a drop of"
             f" {found.one_answer_drop * PERCENT:+.2f} {found.unit}, so that at most"
             f" {max_drop * PERCENT:g} proves nothing"
         )
-        return ACCURACY, text, True
     if found.high <= max_drop:
-        return None
-    text = (
+        return ""
+    return (
         f"certified drop {found.drop * PERCENT:+.2f} {found.unit}, up to"
         f" {found.high * PERCENT:.2f} on"
         f" {found.images} images; at most {max_drop * PERCENT:g} may be"
     )
-    return ACCURACY, text, True
