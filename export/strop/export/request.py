@@ -293,8 +293,8 @@ def _with_output(
     decision = source_decision(
         source, task=task, thresholds=request.thresholds, points=request.points
     )
-    if request.labels is None and decision.task is Task.EMBED:
-        labels = ()  # those of the training name what was in front of the vector
+    if request.labels is None and not _names_answers(labels, decision):
+        labels = ()
     masks = None
     if decision.is_map:
         request, masks = replace(request, truth=None), request.truth
@@ -321,6 +321,13 @@ def _masks(
     images: Sequence[Path], folder: Path | None, masks: Path | None
 ) -> tuple[Path, ...] | None:
     return None if folder is None or masks is None else masks_of(images, folder, masks)
+
+
+def _names_answers(labels: Sequence[str], decision: Decision) -> bool:
+    """Whether labels of a training or a file are of this output."""
+    if decision.points is not None:
+        return len(labels) == decision.names_needed  # a file's may be of another output
+    return decision.task is not Task.EMBED  # they name what was in front of the vector
 
 
 def _task(request: ExportRequest, trained: TrainedOutput | None) -> Task | None:
