@@ -34,7 +34,8 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
         metavar="[NAME=]FILE",
         help="CSV with the true answer for each validation image, instead of subfolders: its path"
         " below the folder, then one column per label (1 or 0), or per number of a regression; of"
-        " landmarks NAME_x and NAME_y in the image's pixels, empty where a point is not there",
+        " landmarks NAME_x and NAME_y in the image's pixels, empty where a point is not there; of"
+        " segment a folder of masks, PATH.png for each image PATH.jpg, whose pixels are classes",
     )
     group.add_argument(
         "--labels",

@@ -83,7 +83,7 @@ def map_answer(
     """
     found = class_map(raw, info, contract, where=where)
     labels = map_labels(contract)
-    highest = int(found[found != UNSEEN].max(initial=0))
+    highest = int(found.max())
     if labels and highest >= len(labels):
         raise ContractError(
             f"{where}: a pixel is of class {highest}, and there are {len(labels)} labels; give one"
