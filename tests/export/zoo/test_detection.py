@@ -11,6 +11,7 @@ from strop.export.inspect.count_keras import count_keras
 from strop.export.zoo.build import keras_model
 from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.export.zoo.ssd import ssd_detection
+from strop.runtime.artifact.detection import ScoreActivation
 from strop.runtime.detect.anchors import anchors_of
 
 MILLION = 1_000_000
@@ -48,4 +49,7 @@ def test_each_anchor_has_a_box_and_scores(side: int, count: int) -> None:
     model = network("ssdlite_mobilenet_v2", alpha=0.35, size=(side, side), classes=3)
     assert [tuple(output.shape) for output in model.outputs] == [(None, count, 4), (None, count, 4)]
     assert model.output_names == ["boxes", "scores"]
-    assert anchors_of(ssd_detection(side)).shape == (count, 4)
+    detection = ssd_detection(side)
+    assert anchors_of(detection).shape == (count, 4)
+    # Logits, of which a softmax makes probabilities.
+    assert (detection.activation, detection.background) == (ScoreActivation.SOFTMAX, True)

@@ -22,5 +22,5 @@ def ssd_detection(side: int) -> Detection:
         cells.append(math.ceil(cells[-1] / 2))
     maps = ssd_maps([(each, each) for each in cells])
     return Detection(
-        coding=BoxCoding.SSD, activation=ScoreActivation.SOFTMAX, maps=maps, background=True
+        coding=BoxCoding.SSD, maps=maps, background=True, activation=ScoreActivation.SOFTMAX
     )
