@@ -62,5 +62,7 @@ def int8_tflite(task: Task, made: Mapping[str, Built]) -> Built:
 
 def _converter(source: Source) -> Any:
     spec = tf.TensorSpec((1, source.height, source.width, source.channels), tf.float32, "image")
-    function = tf.function(source.forward, autograph=False).get_concrete_function(spec)
+    function = tf.function(source.apart or source.forward, autograph=False).get_concrete_function(
+        spec
+    )
     return tf.lite.TFLiteConverter.from_concrete_functions([function])
