@@ -49,7 +49,6 @@ from strop.runtime.artifact.contract import Activation
 from strop.runtime.artifact.golden import SUFFIX
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.classify.decision import Decision
-from strop.runtime.classify.task_words import WORDS
 from strop.runtime.errors import GateError, QuantizationError, SourceError
 from strop.runtime.images.dataset import batches
 from strop.runtime.progress import Progress, unwatched
@@ -302,7 +301,7 @@ def _broken(made: Made, options: ExportOptions) -> tuple[str, ...]:
         return ()
     broken = broken_promises(made.certificate, options.max_drop)
     if broken and made.float_layers.tried:
-        broken += (explain_failure(made.float_layers.tried, WORDS[made.certificate.task].unit),)
+        broken += (explain_failure(made.float_layers.tried, made.certificate.units),)
     if broken and not options.keep_failed:
         remedies = (found.remedy for found in made.findings if found.remedy)
         raise GateError(

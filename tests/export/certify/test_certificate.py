@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from strop.export.certify.certificate import Certificate, Verdict
+from strop.export.certify.certificate import Certificate, Verdict, drop_units
 from strop.export.certify.drop_limit import broken_promises, can_promise
 from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.ir.graph import Array
@@ -229,3 +229,9 @@ def test_an_untrained_model_is_beaten_by_one_answer() -> None:
     made = replace(made, float_top1=made.verdicts[0].top1)
     assert made.verdicts[0].not_certified == ""
     assert "proves nothing" in broken_promises(made, 5.0)[-1]
+
+
+def test_drops_of_several_outputs_are_counted_in_the_units_of_all() -> None:
+    tasks = (Task.CLASSIFY, Task.REGRESS, Task.EMBED)
+    assert drop_units(tasks) == "points or % of float's spread"
+    assert drop_units([Task.REGRESS]) == "% of float's spread"

@@ -30,7 +30,6 @@ from strop.export.bundle.tables import (
 )
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
-from strop.runtime.classify.task_words import WORDS
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_line, add_pictures, add_table, page_text, start_page
 from strop.runtime.pages.xml_text import xml_text
@@ -72,7 +71,7 @@ def export_html(manifest: Manifest, pictures: Sequence[Compared] = ()) -> str:
     for end in layers.ends:
         add_line(body, end_sentence(end))
     tried = f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop"
-    _add_part(body, tried, tried_table(layers, WORDS[manifest.certificate.task].unit))
+    _add_part(body, tried, tried_table(layers, manifest.certificate.units))
     _add_costs(body, manifest.sensitivity)
     for file, times in manifest.layer_times.items():
         _add_times(body, file, times)

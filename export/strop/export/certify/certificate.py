@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.embedding import EmbeddingError
 from strop.runtime.classify.point_error import PointErrors
 from strop.runtime.classify.regression_error import OutputError
+from strop.runtime.classify.task_words import WORDS
 from strop.runtime.statistics.intervals import Interval
 
 
@@ -153,6 +154,11 @@ class Certificate:
         return (self, *self.beside)
 
     @property
+    def units(self) -> str:
+        """Name what drops are counted in; of several outputs each has its own."""
+        return drop_units(each.task for each in self.each_output)
+
+    @property
     def all_verdicts(self) -> tuple[Verdict, ...]:
         """Return those by strop's own runtime, then those through other programs."""
         return (*self.verdicts, *self.through)
@@ -181,3 +187,8 @@ class Certificate:
         every = (one for output in self.each_output for one in output.all_verdicts)
         of_file = (one for one in every if one.artifact == file)
         return max(of_file, key=lambda one: one.drop_interval.high)
+
+
+def drop_units(tasks: Iterable[Task]) -> str:
+    """Name what drops of these tasks are counted in: "points or % of float's spread"."""
+    return " or ".join(dict.fromkeys(WORDS[task].unit for task in tasks))

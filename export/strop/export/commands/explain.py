@@ -20,7 +20,6 @@ from strop.export.bundle.tables import (
     tried_table,
 )
 from strop.runtime.check.judge.certified import MANIFEST
-from strop.runtime.classify.task_words import WORDS
 from strop.runtime.errors import ArtifactError
 
 DEFAULT_ROWS = 15
@@ -92,7 +91,7 @@ def _show(manifest: Manifest, top: int) -> None:
 
 def print_float_layers(manifest: Manifest) -> None:
     """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
-    layers, unit = manifest.float_layers, WORDS[manifest.certificate.task].unit
+    layers, unit = manifest.float_layers, manifest.certificate.units
     tables = (islands_table(layers.islands), ends_table(layers.ends), tried_table(layers, unit))
     for table in tables:
         if table.rows:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop import console
+from strop.export.certify.certificate import drop_units
 from strop.export.commands.export import outcome
 from strop.export.commands.flags import (
     add_classes_flag,
@@ -250,8 +251,7 @@ def _answers(source: Source, options: ExportOptions) -> dict[str, object]:
 def _unit(options: ExportOptions) -> str:
     """Name what a drop is counted in; of several outputs each has its own."""
     decisions = [one.decision for one in options.each_output]
-    tasks = [Task.CLASSIFY if one is None else one.task for one in decisions]
-    return " or ".join(dict.fromkeys(WORDS[task].unit for task in tasks))
+    return drop_units(Task.CLASSIFY if one is None else one.task for one in decisions)
 
 
 def _consumer(options: ExportOptions) -> str:
