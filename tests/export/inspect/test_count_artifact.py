@@ -32,8 +32,9 @@ def net() -> keras.Model:
     x = keras.layers.ReLU(6)(keras.layers.BatchNormalization()(x))
     x = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     x = keras.layers.ReLU(6)(keras.layers.BatchNormalization()(x))
-    x = keras.layers.Conv2D(16, 1)(x)
-    x = keras.layers.Conv2D(16, 3, groups=2)(x)
+    # Groups of fewer channels are merged up to 16 in the .onnx.
+    x = keras.layers.Conv2D(32, 1)(x)
+    x = keras.layers.Conv2D(32, 3, groups=2)(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dense(CLASSES)(x)
     return keras.Model(image, keras.layers.Softmax()(x), name="net")
