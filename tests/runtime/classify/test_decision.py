@@ -18,10 +18,10 @@ from strop.runtime.classify.decision import (
     answers_of_classes,
     classes_in,
     decide,
-    decision_of,
     in_words,
     margins,
 )
+from strop.runtime.classify.output_head import decision_of
 from strop.runtime.classify.scores import sigmoid
 from strop.runtime.engines.engine import TensorInfo
 from strop.runtime.errors import ContractError

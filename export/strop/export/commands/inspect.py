@@ -19,7 +19,8 @@ from strop.export.inspect.delegation import delegation
 from strop.runtime.artifact.artifact import Format, detect_format, read_contract, sha256_file
 from strop.runtime.artifact.contract import CONTRACT, Activation, Contract, ResizeRule
 from strop.runtime.artifact.tflite_metadata import TfliteMetadata, read_tflite_metadata
-from strop.runtime.classify.decision import decision_of, in_words
+from strop.runtime.classify.decision import in_words
+from strop.runtime.classify.output_head import decision_of
 from strop.runtime.commands.notes import note_manifest, note_remark
 from strop.runtime.engines import EngineFacts, TensorInfo, open_engine
 from strop.runtime.errors import ContractError

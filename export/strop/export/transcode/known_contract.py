@@ -9,7 +9,7 @@ from typing import Any
 
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Contract
-from strop.runtime.classify.classifier import check_tensors
+from strop.runtime.classify.artifact_fit import check_tensors
 from strop.runtime.classify.foreign import foreign_facts
 from strop.runtime.classify.prepare import preparation
 from strop.runtime.engines import TensorInfo, open_engine

@@ -23,7 +23,8 @@ from strop.runtime.classify.comparison import (
     compare,
     model_answers,
 )
-from strop.runtime.classify.decision import Decision, Head, answer_names, answers, classes_in
+from strop.runtime.classify.decision import Decision, answer_names, answers, classes_in
+from strop.runtime.classify.output_head import Head
 from strop.runtime.classify.point_truth import targets_in_input
 from strop.runtime.classify.scores import top_k
 from strop.runtime.classify.truth import UNSORTED_TASKS

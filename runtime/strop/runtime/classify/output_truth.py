@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.decision import Head
 from strop.runtime.classify.evaluate import OutputTruth
+from strop.runtime.classify.output_head import Head
 from strop.runtime.classify.truth import KnownImages, images_with_truth, require_truth
 from strop.runtime.errors import ImageError
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.decision import Head
 from strop.runtime.classify.detect_answer import DetectAnswer
 from strop.runtime.classify.landmarks import LandmarksAnswer, landmarks_of
 from strop.runtime.classify.map_answer import MapAnswer
+from strop.runtime.classify.output_head import Head
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.scores import activate
 from strop.runtime.errors import ImageError

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from strop.runtime.artifact.golden import Golden
 from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.decision import Decision, Head, answers, classes_in, margins
+from strop.runtime.classify.decision import Decision, answers, classes_in, margins
 from strop.runtime.classify.golden_columns import golden_columns, golden_decision
+from strop.runtime.classify.output_head import Head
 from strop.runtime.errors import ArtifactError
 
 Answers: TypeAlias = "tuple[tuple[int, ...], ...]"

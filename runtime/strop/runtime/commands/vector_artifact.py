@@ -11,7 +11,8 @@ from pathlib import Path
 from strop import console
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.decision import Head, in_words
+from strop.runtime.classify.decision import in_words
+from strop.runtime.classify.output_head import Head
 from strop.runtime.commands.flags.contract import (
     add_contract_flags,
     add_engine_flags,

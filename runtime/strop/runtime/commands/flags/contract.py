@@ -21,7 +21,8 @@ from strop.runtime.artifact.contract import (
 )
 from strop.runtime.artifact.detection import Detection
 from strop.runtime.classify import classifier as classifiers
-from strop.runtime.classify.classifier import Classifier, check_tensors
+from strop.runtime.classify.artifact_fit import check_tensors
+from strop.runtime.classify.classifier import Classifier
 from strop.runtime.commands.flags.numbers import numbers
 from strop.runtime.detect.detection_file import DETECTION
 from strop.runtime.engines import ENGINES, open_engine
