@@ -62,7 +62,9 @@ def test_an_earlier_export_is_refused_without_force(tmp_path: Path) -> None:
 
 def test_force_replaces_an_export(tmp_path: Path) -> None:
     write(tmp_path / "out", "first")
+    (tmp_path / "out" / "manifest.json.sig").write_text("of the first one")
     write(tmp_path / "out", "second", force=True)
+    assert not (tmp_path / "out" / "manifest.json.sig").exists()
     assert (tmp_path / "out" / "model.int8.tflite").read_text() == "second"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

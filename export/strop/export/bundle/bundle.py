@@ -12,6 +12,7 @@ from typing import Any
 
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import ArtifactError, OutputError
+from strop.runtime.evidence.ssh_signature import SUFFIX
 from strop.runtime.records.folder_lock import alone, is_held
 from strop.runtime.records.json_reader import MAX_BYTES, parse_object
 from strop.runtime.records.user_files import read_file
@@ -106,14 +107,18 @@ def _holds_something(path: Path) -> bool:
 
 
 def _manifest_files(folder: Path) -> set[str]:
-    """Return the names that the manifest in `folder` lists, of any version; none without one."""
+    """Return the names that the manifest in `folder` lists, of any version, and of signatures.
+
+    Without a manifest there are none.
+    """
     path = folder / MANIFEST
     try:
         content = read_file(path, max_bytes=MAX_BYTES, error=ArtifactError, remedy="")
         record: Any = parse_object(content, where=MANIFEST, error=ArtifactError, remedy="")
         listed = [*record["artifacts"], record.get("golden") or {"file": MANIFEST}]
         listed += (record.get("consumer") or {"files": []})["files"]
-        return {MANIFEST, REPORT, *(str(file["file"]) for file in listed)}
+        names = {MANIFEST, REPORT, *(str(file["file"]) for file in listed)}
+        return names | {name + SUFFIX for name in names}
     except (ArtifactError, LookupError, TypeError, AttributeError):
         return set()
 
