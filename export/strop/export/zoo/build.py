@@ -84,7 +84,9 @@ def _whole_model(spec: ModelSpec) -> Source:
         mean = MEAN if spec.mean is None else spec.mean
         std = STD if spec.std is None else spec.std
     name = spec.name or _name(spec, member)
-    return from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
+    source = from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
+    # What classifies may get another end, which says its task itself.
+    return source if member.task is Task.CLASSIFY else replace(source, task=member.task)
 
 
 def keras_model(spec: ModelSpec) -> Any:
