@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.energy import EnergyFigures, energy_figures
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
+from strop.runtime.bench.split import SplitFigures, split_figures
 from strop.runtime.bench.sustained import SustainedSamples
 from strop.runtime.bench.validity import throttled_share
 from strop.runtime.engines.engine import EngineFacts
@@ -58,6 +59,7 @@ class Figures:
         p50_ratio: p50 over the p50 of the record's first artifact; below 1 is faster.
         sustained: After minutes of load; None if that was not measured.
         energy: Of an inference; None likewise.
+        split: Of an answer to an image file; None likewise.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Figures:
     p50_ratio: float | None
     sustained: SustainedFigures | None
     energy: EnergyFigures | None = None
+    split: SplitFigures | None = None
 
 
 def figures(record: BenchRecord) -> tuple[Figures, ...]:
@@ -103,6 +106,7 @@ def _figures(artifact: ArtifactRecord, *, record: BenchRecord, first_p50_ns: int
         p50_ratio=_ratio(p50_ns, first_p50_ns),
         sustained=_sustained(artifact.sustained, record=record, burst_p50_ns=p50_ns),
         energy=None if artifact.energy is None else energy_figures(artifact.energy),
+        split=None if artifact.split is None else split_figures(artifact.split),
     )
 
 

@@ -8,6 +8,7 @@ from strop.runtime.bench.block_state import BlockState
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.energy import EnergySamples
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
+from strop.runtime.bench.split import SplitSamples
 from strop.runtime.bench.sustained import SustainedSamples
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.board import BoardState
@@ -32,6 +33,8 @@ class ArtifactRecord:
         samples: Warm inference, interleaved with the record's other artifacts.
         sustained: After minutes of load by this artifact alone; None if not asked for.
         energy: Of an inference, by this artifact alone; None likewise.
+        split: Of answers to image files, into image, engine and what comes after; None on random
+            values, and of an artifact without a contract.
     """
 
     name: str
@@ -42,6 +45,7 @@ class ArtifactRecord:
     samples: LatencySamples
     sustained: SustainedSamples | None
     energy: EnergySamples | None = None
+    split: SplitSamples | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,18 +105,19 @@ def _from_version_2(record: Fields) -> Fields:
 
 
 def _from_version_4(record: Fields) -> Fields:
-    """The fields of version 5, where no energy was measured."""
+    """The fields of version 5, where neither energy nor the parts of an answer were measured."""
     artifacts = record.get("artifacts")
     if isinstance(artifacts, list):
         artifacts = [
-            {"energy": None, **artifact} if isinstance(artifact, dict) else artifact
+            {"energy": None, "split": None, **artifact} if isinstance(artifact, dict) else artifact
             for artifact in artifacts
         ]
     return {**record, "artifacts": artifacts}
 
 
 # History: 1, the first; 2, the board's state before and after; 3, its state between the
-# blocks, the wait for a cool board, and sustained speed; 4, when it was measured; 5, energy.
+# blocks, the wait for a cool board, and sustained speed; 4, when it was measured; 5, energy,
+# and the parts of an answer.
 BENCH_RECORD = RecordFormat(
     BenchRecord,
     writer="strop bench --output",

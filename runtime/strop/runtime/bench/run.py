@@ -15,6 +15,7 @@ from strop.runtime.bench.coldstart import measure_cold_start
 from strop.runtime.bench.energy import measure_energy
 from strop.runtime.bench.latency import INPUT_SEED, MeasurePlan, measure, random_inputs
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
+from strop.runtime.bench.split import SplitSamples, measure_split
 from strop.runtime.bench.sustained import measure_sustained
 from strop.runtime.classify.foreign import foreign_facts
 from strop.runtime.classify.prepare import preparation
@@ -138,6 +139,7 @@ def bench(
             )
             for engine, given in zip(engines, tensors, strict=True)
         ]
+        splits = [_split(path, engine, images) for path, engine in zip(paths, engines, strict=True)]
         facts = [engine.facts for engine in engines]
     return BenchRecord(
         strop_version=installed_version(),
@@ -159,10 +161,18 @@ def bench(
                 samples=samples[i],
                 sustained=sustained[i],
                 energy=energies[i],
+                split=splits[i],
             )
             for i, path in enumerate(paths)
         ),
     )
+
+
+def _split(path: Path, engine: Engine, images: Sequence[Path]) -> SplitSamples | None:
+    contract = read_contract(path)
+    if contract is None or not images:
+        return None
+    return measure_split(engine, contract, images, where=str(path))
 
 
 def _image_inputs(request: BenchRequest, *, path: Path, engine: Engine) -> list[Sequence[Array]]:

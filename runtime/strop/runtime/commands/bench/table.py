@@ -32,6 +32,8 @@ def print_record(record: BenchRecord, *, as_json: bool) -> None:
         left_out.add("sustained ms")
     if all(row.energy is None for row in rows):
         left_out.add("mJ [95 %]")
+    if all(row.split is None for row in rows):
+        left_out |= {"image ms", "after ms"}
     shown = [name for name in cells[0] if name not in left_out]
     console.table(shown, [[row[name] for name in shown] for row in cells])
 
@@ -125,6 +127,8 @@ def _cells(row: Figures) -> dict[str, object]:
         "p90 ms": _milliseconds(row.p90_ns),
         "p99 ms": _milliseconds(row.p99_ns),
         "sustained ms": _milliseconds(row.sustained.p50_ns if row.sustained else None),
+        "image ms": _milliseconds(row.split.image_ns if row.split else None),
+        "after ms": _milliseconds(row.split.after_ns if row.split else None),
         "mJ [95 %]": _energy(row),
         "1/s": f"{row.throughput_per_s:.1f}",
         "peak MiB": f"{row.cold_start.peak_rss_bytes / BYTES_PER_MIB:.0f}",
