@@ -8,7 +8,8 @@ import keras
 import pytest
 
 from strop.export.inspect.count_keras import count_keras
-from strop.export.zoo.build import keras_model
+from strop.export.options.detector import detection_of
+from strop.export.zoo.build import keras_model, open_model
 from strop.export.zoo.spec import RANDOM, ModelSpec
 from strop.export.zoo.ssd import ssd_detection
 from strop.runtime.artifact.detection import ScoreActivation
@@ -53,3 +54,10 @@ def test_each_anchor_has_a_box_and_scores(side: int, count: int) -> None:
     assert anchors_of(detection).shape == (count, 4)
     # Logits, of which a softmax makes probabilities.
     assert (detection.activation, detection.background) == (ScoreActivation.SOFTMAX, True)
+
+
+def test_a_detector_of_the_zoo_needs_no_file_that_says_its_anchors() -> None:
+    settings = {"alpha": 0.05, "size": (96, 96), "classes": 2, "weights": RANDOM}
+    source = open_model(ModelSpec(model="ssdlite_mobilenet_v2", **settings))  # type: ignore[arg-type]
+    assert source.file is None
+    assert detection_of(None, None, source) == ssd_detection(96)

@@ -35,7 +35,7 @@ class DetectorRequest:
 
 
 def detection_of(given: Detection | None, task: Task | None, source: Source) -> Detection | None:
-    """Return the detection that is given, or that lies beside the model; None of no detector.
+    """Return the detection that is given, beside the model, or its own; None of no detector.
 
     Raises:
         SourceError: The task is detect, and there is none.
@@ -47,6 +47,8 @@ def detection_of(given: Detection | None, task: Task | None, source: Source) -> 
         beside = Path(source.file).with_name(f"{Path(source.file).stem}.detection.json")
         if beside.is_file():
             return DETECTION.read(beside)
+    if source.detection is not None:
+        return source.detection
     if task is Task.DETECT or source.task is Task.DETECT:
         raise SourceError(
             f"{source.name}: the task is detect, and nothing says how a box is coded and where its"

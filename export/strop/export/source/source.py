@@ -17,6 +17,7 @@ from strop.export.source.file_kind import FileKind, file_kind
 from strop.export.source.normalization import Normalization
 from strop.export.tensorflow_logs import quiet_tensorflow
 from strop.runtime.artifact.contract import Task
+from strop.runtime.artifact.detection import Detection
 from strop.runtime.errors import SourceError
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Source:
         tflite: The same function as a float32 .tflite of batch 1, where strop wrote it; None
             where TensorFlow's converter does.
         task: What its output is; None for what its end says.
+        detection: How boxes are read out of its outputs, of a detector of the zoo; None of others,
+            whose file has it beside it.
         engine: What runs `forward`: tensorflow, onnxruntime, or litert.
         facts: What its file says of its use.
         graphs: What `compiled` and `batch_of_one` have made; tracing takes as long as a
@@ -77,6 +80,7 @@ class Source:
     file: Path | None = None
     tflite: bytes | None = None
     task: Task | None = None
+    detection: Detection | None = None
     engine: str = "tensorflow"
     facts: FileFacts = NO_FACTS
     # Not taken over by `replace`: another `forward` has other graphs.

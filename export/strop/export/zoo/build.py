@@ -85,6 +85,10 @@ def _whole_model(spec: ModelSpec) -> Source:
         std = STD if spec.std is None else spec.std
     name = spec.name or _name(spec, member)
     source = from_keras_model(model, name=name, mean=mean, std=std, takes_pixels=True)
+    if member.task is Task.DETECT:
+        from strop.export.zoo.ssd import ssd_detection
+
+        source = replace(source, detection=ssd_detection(side_of(spec)))
     # What classifies may get another end, which says its task itself.
     return source if member.task is Task.CLASSIFY else replace(source, task=member.task)
 
