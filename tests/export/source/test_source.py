@@ -246,7 +246,7 @@ def test_two_outputs_stand_in_one_row(name: str, tmp_path: Path) -> None:
 def test_an_output_without_scores_is_refused_with_its_shape() -> None:
     image = keras.Input((SIDE, SIDE, 3))
     model = keras.Model(image, keras.ops.sum(image, axis=(1, 2, 3)))
-    with pytest.raises(SourceError, match=r"output 'sum' is \(None,\); needed is a batch"):
+    with pytest.raises(SourceError, match=r"output 'sum\w*' is \(None,\); needed is a batch"):
         from_keras_model(model, name="sum")
 
 

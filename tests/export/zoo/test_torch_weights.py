@@ -302,6 +302,12 @@ def test_a_file_that_was_cut_off_is_refused_wherever(
             read_checkpoint(tmp_path / "cut.pth")
 
 
+def test_a_text_with_an_unknown_escape_is_refused_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(b"S'\\.'\n.")  # the instruction STRING
+    with pytest.raises(SourceError, match="not a checkpoint that strop reads"):
+        read_checkpoint(tmp_path / "w.pth")
+
+
 def test_a_file_has_the_hash_that_its_name_promises(tmp_path: Path) -> None:
     content = write_legacy(tmp_path / "w.pth", state(FEW)).read_bytes()
     right = tmp_path / f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"

@@ -18,7 +18,18 @@ from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.check.judge.certified import difference_from_manifest
 from strop.runtime.errors import ArtifactError, ContractError, StropError
 
-LATER = ("task", "thresholds", "checksum", "layout", "outputs")  # than version 1
+# Than version 1.
+LATER = {
+    "task",
+    "thresholds",
+    "checksum",
+    "layout",
+    "outputs",
+    "detection",
+    "pad_value",
+    "pad_place",
+}
+LATER |= {"points"}
 
 
 def write(path: Path, content: bytes) -> Path:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import warnings
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -127,6 +128,13 @@ def read_pickle(file: BinaryIO) -> Any:
 
 def _vetted(file: BinaryIO) -> bytes:
     """The pickle's bytes, with `REPLACED`, if all of its instructions are harmless."""
+    with warnings.catch_warnings():
+        # Python warns of escapes in texts that it reads before the instruction is refused.
+        warnings.simplefilter("ignore")
+        return _with_replaced(file)
+
+
+def _with_replaced(file: BinaryIO) -> bytes:
     start = file.tell()
     content = file.read(MAX_PICKLE_BYTES)
     parts, kept = [], 0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from strop.engine_watch import EngineAtWork
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Contract, Task
-from strop.runtime.classify.artifact_fit import check_fit, check_tensors
+from strop.runtime.classify.artifact_fit import check_fit
 from strop.runtime.classify.decision import ONLY, PICTURE_TASKS, Decision
-from strop.runtime.classify.output_head import Head, heads_of
+from strop.runtime.classify.output_head import Head, heads_of, the_only
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.prepare import Preparation, preparation
 from strop.runtime.classify.scores import activate, dequantize
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from strop.runtime.classify.result import Result
     from strop.runtime.detect.read_boxes import Boxes
     from strop.runtime.engines.engine import Array
+
+    ImageLike: TypeAlias = str | os.PathLike[str] | Image | NDArray[np.uint8]
 
 DEFAULT_TOP = 5
 BOXES = "boxes"  # what the answer of a detector's outputs together is called
@@ -77,9 +79,7 @@ class Classifier:
         facts = self.facts
         return f"<Classifier {self._where}: {facts.engine} {facts.version}, {facts.kernels}>"
 
-    def classify(
-        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP
-    ) -> tuple[Prediction, ...]:
+    def classify(self, image: ImageLike, *, top: int = DEFAULT_TOP) -> tuple[Prediction, ...]:
         """The answer of the only output: the `top` likeliest classes, best first.
 
         Of equal scores the lower index comes first. See `answer` for several outputs.
@@ -104,11 +104,6 @@ class Classifier:
                 f"{self._where}: the answer to an image is a vector and no class; ask for it with"
                 " Classifier.vector"
             )
-        if self.gives_map:
-            raise ContractError(
-                f"{self._where}: the answer to an image is a map of classes; ask for it with"
-                " Classifier.class_map"
-            )
         head = self.only_head()
         if head.contract.task in PICTURE_TASKS:
             raise ContractError(
@@ -117,9 +112,7 @@ class Classifier:
             )
         return predictions(self.scores(image), head.decision, head.contract, top=top)
 
-    def answer(
-        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8], *, top: int = DEFAULT_TOP
-    ) -> Result:
+    def answer(self, image: ImageLike, *, top: int = DEFAULT_TOP) -> Result:
         """The answer of every output, by its name.
 
         Args:
@@ -164,21 +157,14 @@ class Classifier:
         Raises:
             ContractError: There are several.
         """
-        if self.has_several_outputs:
-            names = ", ".join(head.name for head in self.heads)
-            raise ContractError(
-                f"{self._where}: has {len(self.heads)} outputs ({names}), needed is an artifact"
-                " with one; ask for all with Classifier.answer, strop run and strop evaluate, or"
-                " export it with --outputs NAME"
-            )
-        return self.heads[0]
+        return the_only(self.heads, where=self._where)
 
     @property
     def gives_map(self) -> bool:
         """Whether the answer to an image is a map of classes (a SEGMENT task)."""
         return not self.has_several_outputs and self.heads[0].contract.task is Task.SEGMENT
 
-    def class_map(self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> MapAnswer:
+    def class_map(self, image: ImageLike) -> MapAnswer:
         """The class of each pixel, of a SEGMENT task.
 
         Args:
@@ -212,7 +198,7 @@ class Classifier:
         """Whether the answer to an image is boxes (a DETECT task), and nothing else."""
         return self.contract.detection is not None
 
-    def boxes(self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> DetectAnswer:
+    def boxes(self, image: ImageLike) -> DetectAnswer:
         """Find boxes in an image, of a DETECT task; there may be none.
 
         Args:
@@ -240,7 +226,7 @@ class Classifier:
 
     def raw_boxes(
         self,
-        image: str | os.PathLike[str] | Image | NDArray[np.uint8],
+        image: ImageLike,
         *,
         score_threshold: float | None = None,
     ) -> Boxes:
@@ -264,9 +250,7 @@ class Classifier:
         """Whether the answer to an image is points (a LANDMARKS task), and nothing else."""
         return not self.has_several_outputs and self.contract.task is Task.LANDMARKS
 
-    def vector(
-        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
-    ) -> NDArray[np.float64]:
+    def vector(self, image: ImageLike) -> NDArray[np.float64]:
         """The numbers of an image behind the contract's activation: of an EMBED task its vector.
 
         Images are alike where the angle between their vectors is small. Behind L2 a vector has the
@@ -292,9 +276,7 @@ class Classifier:
             )
         return activate(scores, head.contract.activation)
 
-    def scores(
-        self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
-    ) -> NDArray[np.float32]:
+    def scores(self, image: ImageLike) -> NDArray[np.float32]:
         """The artifact's scores, dequantized, before the contract's activation.
 
         Those of several outputs stand one behind the other; `heads` says where.
@@ -311,7 +293,7 @@ class Classifier:
         """
         return self._scores(self._seen(image), image)
 
-    def _seen(self, image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> Seen:
+    def _seen(self, image: ImageLike) -> Seen:
         """Bring an image to the input's size."""
         if isinstance(image, np.ndarray):
             return seen_array(image, self.contract)
@@ -327,9 +309,7 @@ class Classifier:
             self._engine.invoke()
             return [self._engine.read(place) for place in range(len(self.heads))]
 
-    def _scores(
-        self, seen: Seen, image: str | os.PathLike[str] | Image | NDArray[np.uint8]
-    ) -> NDArray[np.float32]:
+    def _scores(self, seen: Seen, image: ImageLike) -> NDArray[np.float32]:
         raw = self._raw(seen)
         try:
             rows = [
@@ -372,7 +352,7 @@ class Classifier:
         self.close()
 
 
-def _named(image: str | os.PathLike[str] | Image | NDArray[np.uint8]) -> str:
+def _named(image: ImageLike) -> str:
     """Name an image in front of an error, where it has a name."""
     return f"{os.fspath(image)}: " if isinstance(image, (str, os.PathLike)) else ""
 
@@ -409,21 +389,12 @@ def open(  # noqa: A001  # strop.runtime.open is what it is called by
     # First, because a file that was cut short has lost its contract too.
     opened = open_engine(path, engine=engine, num_threads=num_threads)
     try:
-        return Classifier(opened, contract or _foreign_contract(opened, where), where=where)
+        if contract is None:
+            # Only here: what strop wrote shall not wait for it.
+            from strop.runtime.classify.foreign import contract_of_foreign
+
+            contract = contract_of_foreign(opened, where=where)
+        return Classifier(opened, contract, where=where)
     except StropError:
         opened.close()
         raise
-
-
-def _foreign_contract(engine: Engine, where: str) -> Contract:
-    """Read what a file without a contract says of itself, if that is enough."""
-    # Only here: what strop wrote shall not wait for it.
-    from strop.runtime.classify.foreign import foreign_facts
-
-    check_tensors(engine, where=where)
-    facts = foreign_facts(where, engine.input, engine.output, {})
-    return facts.whole_contract(
-        "carries no contract, so its {missing} and labels are unknown. In Python give"
-        " contract=Contract(height=..., width=..., resize=..., mean=..., std=..., activation=...,"
-        " labels=...); on the command line --resize, --mean, --std, --activation and --labels"
-    )

@@ -21,8 +21,9 @@ from strop.runtime.artifact.tflite_metadata import (
     read_tflite_labels,
     read_tflite_metadata,
 )
+from strop.runtime.classify.artifact_fit import check_tensors
 from strop.runtime.classify.input_fit import MAX_CUT_SHARE, byte_normalization, input_fit
-from strop.runtime.engines.engine import TensorInfo
+from strop.runtime.engines.engine import Engine, TensorInfo
 from strop.runtime.errors import ContractError
 
 # Without these the answers would be guesses.
@@ -198,4 +199,24 @@ def _in_words(taken: Mapping[str, Any]) -> str:
         if name in ("mean", "std")
         else f"{name} {value.value}"
         for name, value in taken.items()
+    )
+
+
+def contract_of_foreign(engine: Engine, *, where: str) -> Contract:
+    """Read what a file without a contract says of itself, if that is enough.
+
+    Args:
+        engine: That has opened it.
+        where: Its path.
+
+    Raises:
+        ArtifactError: Several inputs or outputs, or of another dtype.
+        ContractError: It does not say enough.
+    """
+    check_tensors(engine, where=where)
+    facts = foreign_facts(where, engine.input, engine.output, {})
+    return facts.whole_contract(
+        "carries no contract, so its {missing} and labels are unknown. In Python give"
+        " contract=Contract(height=..., width=..., resize=..., mean=..., std=..., activation=...,"
+        " labels=...); on the command line --resize, --mean, --std, --activation and --labels"
     )

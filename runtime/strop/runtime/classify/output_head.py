@@ -114,3 +114,19 @@ def heads_of(contract: Contract, outputs: Sequence[TensorInfo], *, where: str) -
         found.append(Head(name=name, contract=alone, decision=decision, info=info, first=first))
         first += info.size
     return tuple(found)
+
+
+def the_only(heads: Sequence[Head], *, where: str) -> Head:
+    """Return the only output of an artifact.
+
+    Raises:
+        ContractError: There are several.
+    """
+    if len(heads) > 1:
+        names = ", ".join(head.name for head in heads)
+        raise ContractError(
+            f"{where}: has {len(heads)} outputs ({names}), needed is an artifact with one; ask for"
+            " all with Classifier.answer, strop run and strop evaluate, or export it with --outputs"
+            " NAME"
+        )
+    return heads[0]
