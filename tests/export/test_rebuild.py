@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,6 +43,31 @@ def test_an_export_is_made_again_to_the_byte(
     found = json.loads(capsys.readouterr().out)
     assert found["is_verified"]
     assert [each["is_same"] for each in found["rebuilt"]["files"]] == [True]
+
+
+def test_points_and_thresholds_are_asked_for_again(made: Path, tmp_path: Path) -> None:
+    net = small_model()
+    features = net.layers[-2].output
+    points = keras.layers.Dense(4, name="points")(features)
+    tags = keras.layers.Dense(3, activation="sigmoid", name="tags")(features)
+    given = ["--calibration-data", str(made / "images"), "--effort", "fast", "--format", "tflite"]
+    for number, (outputs, asked) in enumerate(
+        (
+            (points, ["--task", "landmarks", "--points", "pixels"]),
+            (
+                [points, tags],
+                [
+                    *("--task", "points=landmarks", "--points", "points=pixels"),
+                    *("--task", "tags=multilabel", "--threshold", "tags=0.25"),
+                ],
+            ),
+        )
+    ):
+        model, bundle = tmp_path / f"{number}.keras", tmp_path / f"bundle{number}"
+        saved(keras.Model(net.input, outputs), model)
+        assert main(["export", str(model), *given, *asked, "-o", str(bundle)]) == 0
+        request = [*given[:2], "--rebuild", str(model)]
+        assert main(["verify", str(bundle), *request]) == 0
 
 
 def test_other_bytes_are_said_with_their_codes(

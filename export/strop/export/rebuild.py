@@ -152,9 +152,13 @@ def _asked(folder: Path, manifest: Manifest, request: RebuildRequest, again: Pat
         task=was.task,
         thresholds=tuple(dict.fromkeys(was.thresholds)),
         outputs={
-            one.name: OutputRequest(task=one.task, labels=one.labels) for one in contract.outputs
+            one.name: OutputRequest(
+                task=one.task, thresholds=one.thresholds, labels=one.labels, points=one.points
+            )
+            for one in contract.outputs
         },
         detection=contract.detection,
+        points=contract.points,
     )
     consumer = manifest.consumer
     return asked if consumer is None else with_consumer(asked, consumer.name, {})
