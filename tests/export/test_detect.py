@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +126,13 @@ def test_the_certificate_is_of_boxes(exported: Path) -> None:
         lost = certificate["float_top1"] - verdict["top1"]
         assert verdict["drop"] == pytest.approx(lost, abs=1e-9)
         assert verdict["drop_interval"]["low"] <= lost <= verdict["drop_interval"]["high"]
-    assert "mAP with float" in (exported / "bundle/report.html").read_text()
+    page = (exported / "bundle/report.html").read_text()
+    assert "mAP with float" in page
+    low = min(found["agreement_interval"]["low"] for found in certificate["verdicts"])
+    assert (
+        f"the float model's boxes with a mAP of at least {100 * low:.2f} %, and"
+        in html.unescape(page)
+    )
 
 
 def test_golden_vectors_hold(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:

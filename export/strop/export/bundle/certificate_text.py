@@ -235,7 +235,7 @@ def _promise(certificate: Certificate) -> str:
         text = f"the error of {files} grows by at most {PERCENT * lost:.2f} {words.unit}"
     elif certificate.task is Task.DETECT:
         low = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
-        text = f"{files} finds the float model's boxes with a mAP of at least {percent(low)} %"
+        text = f"{files} finds the float model's boxes with a mAP of at least {percent(low)}"
     else:
         same = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
         text = (
