@@ -20,7 +20,7 @@ from strop.export.ir.tflite_edit import add_constant, new_operator
 from strop.export.ir.tflite_names import operator_name
 
 MOST_OPERATIONS = 8  # that one is written in
-# On them a line through 0 is told from one with another kink; both sides, powers of ten.
+# The function is evaluated here, on both sides of 0, to see that its only kink is at 0.
 PROBES = np.concatenate([-np.geomspace(1e-3, 1e3, 7), np.geomspace(1e-3, 1e3, 7)])[:, None]
 RELATIVE = 1e-5  # what float32 slopes and halves of them may miss
 

@@ -67,7 +67,7 @@ class InputBoxes:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Boxes:
-    """The boxes of each picture, and the anchors that they are told by.
+    """The boxes of each picture, and the anchors relative to which they are encoded.
 
     Attributes:
         pictures: Boxes of each.

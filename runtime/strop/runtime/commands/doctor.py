@@ -17,7 +17,7 @@ from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Command, Work
 from strop.runtime.units import BYTES_PER_MIB
 
-# History: 1, the first.
+# History: 1, the first; 2 says where power is read.
 FORMAT_VERSION = 2
 # Of INT8_FLAGS, those that multiply and add four or more pairs of int8 at once.
 DOT_PRODUCT = ("asimddp", "i8mm", "sme", "avx_vnni", "avx512_vnni", "amx_int8")
