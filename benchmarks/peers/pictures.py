@@ -23,7 +23,7 @@ from strop import console
 from strop.export.source.source import Source, load_model_file
 from strop.export.training.boxes import input_boxes
 from strop.export.training.heads import Head
-from strop.export.training.masks import mask_files, read_masks
+from strop.export.training.masks import read_masks
 from strop.export.training.points import read_points
 from strop.export.training.record import TrainingRecord, detection_path, training_record
 from strop.export.training.targets import Table
@@ -41,6 +41,7 @@ from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Engine, TensorInfo
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images, pixels_in_order
+from strop.runtime.images.masks import masks_of
 
 Array = NDArray[Any]
 Figures = dict[str, float]
@@ -94,7 +95,7 @@ def run(engine: Engine, scene: Scene) -> Iterator[list[Array]]:
 def of_maps(found: Iterator[list[Array]], scene: Scene) -> Figures:
     """Compare the classes with masks at the input's size."""
     folder = scene.images[0].parent
-    files = mask_files(folder, scene.truth, scene.images)
+    files = masks_of(scene.images, folder, scene.truth)
     masks = read_masks(files, scene.images, scene.contract, scene.record.labels)
     counts = [
         compare_maps(scores.argmax(axis=-1).astype(np.uint8), mask)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.export.training.moves import Moves
-from strop.export.training.seen import seen_of
 from strop.export.training.truths import Chosen
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.detect.box_truth import TrueBoxes
-from strop.runtime.images.seen import to_input
+from strop.runtime.images.load import upright_size
+from strop.runtime.images.seen import seen_box, to_input
 
 Floats = NDArray[np.float64]
 MATCHED_IOU = 0.5  # Source: arXiv:1512.02325, section 2.2, matching strategy
@@ -121,7 +121,7 @@ def input_boxes(
     """
     found = []
     for one, image in zip(boxes, images, strict=True):
-        box = seen_of(image, contract).box
+        box = seen_box(upright_size(image), contract)
         kept = ~one.is_ignored
         # As points of x, y, and back to rows before columns.
         points = one.corners[kept].reshape(-1, 2, 2)[..., ::-1]

@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.export.training.moves import Moves
-from strop.export.training.seen import seen_of
 from strop.export.training.truths import Chosen
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.classify.class_map import UNSEEN
 from strop.runtime.errors import ImageError
+from strop.runtime.images.load import upright_size
 from strop.runtime.images.masks import read_mask
-from strop.runtime.images.seen import Box
+from strop.runtime.images.seen import Box, seen_box
 
 Bytes = NDArray[np.uint8]
-SUFFIX = ".png"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,22 +60,6 @@ class Masks:
         return (maps,)
 
 
-def mask_files(folder: Path, masks: Path, images: Sequence[Path]) -> tuple[Path, ...]:
-    """Name the mask of each image: the same path below the other folder, as .png.
-
-    Raises:
-        ImageError: An image has none.
-    """
-    found = tuple(masks / path.relative_to(folder).with_suffix(SUFFIX) for path in images)
-    lacking = [path for path in found if not path.is_file()]
-    if lacking:
-        raise ImageError(
-            f"{lacking[0]}: no such file; needed is a mask for each of the {len(images)} images,"
-            f" {len(lacking)} have none"
-        )
-    return found
-
-
 def read_masks(
     masks: Sequence[Path], images: Sequence[Path], contract: Contract, labels: Sequence[str]
 ) -> Iterator[Bytes]:
@@ -94,12 +77,12 @@ def read_masks(
     """
     for path, image in zip(masks, images, strict=True):
         mask = read_mask(path)
-        seen = seen_of(image, contract)
+        size = upright_size(image)
         rows, columns = mask.shape
-        if (columns, rows) != seen.size:
+        if (columns, rows) != size:
             raise ImageError(
                 f"{path}: {columns} x {rows} pixels, and {image.name} has"
-                f" {seen.size[0]} x {seen.size[1]}; needed is a mask of the image's own size"
+                f" {size[0]} x {size[1]}; needed is a mask of the image's own size"
             )
         unknown = mask[(mask >= len(labels)) & (mask != UNSEEN)]
         if len(unknown):
@@ -107,7 +90,7 @@ def read_masks(
                 f"{path}: a pixel of class {unknown[0]}, and there are {len(labels)} labels; needed"
                 f" are 0 to {len(labels) - 1}, and {UNSEEN} where nothing is known"
             )
-        yield _seen_of(mask, seen.box, contract)
+        yield _seen_of(mask, seen_box(size, contract), contract)
 
 
 def _seen_of(mask: Bytes, box: Box, contract: Contract) -> Bytes:

@@ -8,12 +8,13 @@ from pathlib import Path
 from strop.export.training.boxes import BoxLists
 from strop.export.training.heads import Head
 from strop.export.training.images import Images
-from strop.export.training.masks import MaskFiles, mask_files
+from strop.export.training.masks import MaskFiles
 from strop.export.training.targets import Table
 from strop.runtime.artifact.contract import Task
 from strop.runtime.detect.box_truth import read_box_truth
 from strop.runtime.errors import ImageError, SourceError
 from strop.runtime.images.dataset import read_labels
+from strop.runtime.images.masks import masks_of
 
 
 def with_pictures(
@@ -41,7 +42,7 @@ def with_pictures(
                 " line, that of 0 first"
             )
         one, other = (
-            mask_files(each.folder, each.path, each.images) for each in (training, validation)
+            masks_of(each.images, each.folder, each.path) for each in (training, validation)
         )
         return replace(images, masks=MaskFiles(labels=names, training=one, validation=other))
     found = read_box_truth(training.path, training.folder, training.images, labels=names)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from strop.export.training.heads import Head
-from strop.export.training.seen import seen_of
 from strop.export.training.targets import Table, Targets, read_targets
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.errors import ImageError
-from strop.runtime.images.seen import to_input
+from strop.runtime.images.load import upright_size
+from strop.runtime.images.seen import seen_box, to_input
 
 AXES = ("_x", "_y")
 
@@ -63,6 +63,6 @@ def _shares(
     found = []
     for row, image in zip(rows, images, strict=True):
         points = np.asarray(row, np.float64).reshape(-1, 2)
-        shares = to_input(points, seen_of(image, contract).box)
+        shares = to_input(points, seen_box(upright_size(image), contract))
         found.append(tuple(shares.reshape(-1).tolist()))
     return tuple(found)
