@@ -11,11 +11,10 @@ import numpy as np
 from strop.export.training.heads import Head
 from strop.export.training.targets import Table, Targets, read_targets
 from strop.runtime.artifact.contract import Contract
+from strop.runtime.classify.truth_file import AXES, points_named
 from strop.runtime.errors import ImageError
 from strop.runtime.images.load import upright_size
 from strop.runtime.images.seen import seen_box, to_input
-
-AXES = ("_x", "_y")
 
 
 def read_points(head: Head, training: Table, validation: Table, contract: Contract) -> Targets:
@@ -48,8 +47,8 @@ def point_names(columns: Sequence[str], *, where: Path | None = None) -> tuple[s
     Raises:
         ImageError: They are no such pairs.
     """
-    names = tuple(name[: -len(AXES[0])] for name in columns[::2])
-    if tuple(columns) != tuple(name + axis for name in names for axis in AXES):
+    names = points_named(columns)
+    if len(AXES) * len(names) != len(columns):
         raise ImageError(
             f"{where}: columns {', '.join(columns[:6])}; needed are two for each point, NAME_x and"
             " NAME_y, one behind the other"
