@@ -25,7 +25,7 @@ from strop.export.training.boxes import input_boxes
 from strop.export.training.heads import Head
 from strop.export.training.masks import read_masks
 from strop.export.training.points import read_points
-from strop.export.training.record import TrainingRecord, detection_path, training_record
+from strop.export.training.record import TrainingRecord, training_record
 from strop.export.training.targets import Table
 from strop.runtime.artifact.contract import Activation, Contract
 from strop.runtime.artifact.contract import Task as Kind
@@ -35,7 +35,7 @@ from strop.runtime.classify.prepare import preparation
 from strop.runtime.classify.scores import dequantize
 from strop.runtime.detect.average_precision import LEAST_SCORE, Matches
 from strop.runtime.detect.box_truth import TrueBoxes, read_box_truth
-from strop.runtime.detect.detection_file import DETECTION
+from strop.runtime.detect.detection_file import DETECTION, detection_path
 from strop.runtime.detect.read_boxes import read_boxes
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Engine, TensorInfo

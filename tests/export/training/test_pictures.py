@@ -30,7 +30,7 @@ from strop.export.training.picture_losses import (
     PointDistance,
 )
 from strop.export.training.recipe import Recipe
-from strop.export.training.record import detection_path, training_record
+from strop.export.training.record import training_record
 from strop.export.training.truths import Points
 from strop.export.zoo.backbone_weights import take_backbone
 from strop.export.zoo.spec import ModelSpec
@@ -38,7 +38,7 @@ from strop.export.zoo.ssd import ssd_detection
 from strop.runtime.artifact.contract import Contract, ResizeRule, Task
 from strop.runtime.detect.anchors import anchors_of
 from strop.runtime.detect.decode import decode
-from strop.runtime.detect.detection_file import DETECTION
+from strop.runtime.detect.detection_file import DETECTION, detection_path
 from strop.runtime.errors import ImageError, SourceError
 
 SIDE = 48

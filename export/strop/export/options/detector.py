@@ -14,7 +14,7 @@ from strop.runtime.artifact.detection import BoxCoding, Detection
 from strop.runtime.classify.decision import Decision, decide
 from strop.runtime.detect.box_truth import read_box_truth
 from strop.runtime.detect.check_outputs import check_outputs
-from strop.runtime.detect.detection_file import DETECTION
+from strop.runtime.detect.detection_file import DETECTION, detection_path
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images
 
@@ -44,7 +44,7 @@ def detection_of(given: Detection | None, task: Task | None, source: Source) -> 
     if given is not None or task not in (None, Task.DETECT):
         return given
     if source.file is not None:
-        beside = Path(source.file).with_name(f"{Path(source.file).stem}.detection.json")
+        beside = detection_path(Path(source.file))
         if beside.is_file():
             return DETECTION.read(beside)
     if source.detection is not None:

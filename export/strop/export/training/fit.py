@@ -27,7 +27,6 @@ from strop.export.training.recipe import Recipe, batch_norm_momentum
 from strop.export.training.record import (
     TRAINING_RECORD,
     TrainingRecord,
-    detection_path,
     record_path,
 )
 from strop.export.training.run import Run, assign
@@ -46,7 +45,7 @@ from strop.export.training.state import (
 from strop.export.zoo.ssd import ssd_detection
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
-from strop.runtime.detect.detection_file import DETECTION
+from strop.runtime.detect.detection_file import DETECTION, detection_path
 from strop.runtime.errors import OutputError, StropError
 from strop.runtime.records.folder_lock import alone
 from strop.runtime.records.version import installed_version

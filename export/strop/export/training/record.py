@@ -154,11 +154,6 @@ def record_path(model: Path) -> Path:
     return model.with_name(f"{model.stem}.training.json")
 
 
-def detection_path(model: Path) -> Path:
-    """Name the file that says how boxes are read out of a detector's file."""
-    return model.with_name(f"{model.stem}.detection.json")
-
-
 def training_record(model: Path) -> TrainingRecord | None:
     """Read the record beside a model's file; None where there is none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from strop.runtime.artifact.detection import BoxCoding, Detection
 from strop.runtime.errors import ContractError
@@ -26,3 +27,8 @@ DETECTION = RecordFormat(
     remedy="write it by docs/detect.md",
     encoder=INDENTED,
 )
+
+
+def detection_path(model: Path) -> Path:
+    """Name the file beside a detector's that says how its boxes are read: NAME.detection.json."""
+    return model.with_name(f"{model.stem}.detection.json")
