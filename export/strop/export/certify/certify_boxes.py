@@ -23,7 +23,6 @@ from strop.runtime.detect.average_precision import (
     LEAST_SCORE,
     BoxPrecision,
     Matches,
-    Precision,
     as_truth,
     box_precision,
     precision_drop,
@@ -137,7 +136,7 @@ def _verdict(
     own: Matches | None,
     count: int,
 ) -> Verdict:
-    drop, figures = _opposite(between.mean), None
+    drop, figures = between.mean.complement(), None
     if right is not None and own is not None:
         drop, figures = precision_drop(right, own)[0], box_precision(own)
     facts = classifier.facts
@@ -154,9 +153,3 @@ def _verdict(
         mean_average_precision=(figures or between).half.value,
         not_certified="" if count else "the float model finds no box in any image",
     )
-
-
-def _opposite(figure: Precision) -> Precision:
-    """Return what a precision against the float model's boxes lacks to 1."""
-    low, high = figure.interval.low, figure.interval.high
-    return Precision(value=1 - figure.value, interval=Interval(low=1 - high, high=1 - low))

@@ -24,7 +24,6 @@ from strop.runtime import open as open_artifact
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Decision, answer_names, answers
 from strop.runtime.classify.mask_agreement import (
-    Figure,
     Map,
     MapAgreement,
     MapCounts,
@@ -38,7 +37,6 @@ from strop.runtime.images.dataset import batches
 from strop.runtime.images.load import upright_size
 from strop.runtime.images.masks import as_seen, true_classes
 from strop.runtime.progress import Progress
-from strop.runtime.statistics.intervals import Interval
 
 NUM_THREADS = 2
 MOST_SCORES = 1 << 24  # of a batch, 64 MB
@@ -189,7 +187,10 @@ def _verdict(
     between, own = compared.between, compared.found
     if between is None:
         raise MeasurementError(f"{artifact}: no pixel to compare; give images")
-    drop = compared.drop or _opposite(between.mean_iou)
+    # One less an IoU is a distance, so that two maps are no further apart in theirs to a third one
+    # than they are from each other. Source: S. Kosub, A note on the triangle inequality for the
+    # Jaccard distance, Pattern Recognition Letters 120 (2019), 36-38.
+    drop = compared.drop or between.mean_iou.complement()
     return Verdict(
         artifact=artifact,
         engine=engine,
@@ -208,17 +209,6 @@ def _verdict(
         ),
         not_certified=_why_it_says_nothing(between, always),
     )
-
-
-def _opposite(figure: Figure) -> Figure:
-    """Return what a mean IoU with float lacks to 1, which bounds the drop of that with masks.
-
-    One less an IoU is a distance, so that two maps are no further apart in theirs to a third one
-    than they are from each other. Source: S. Kosub, A note on the triangle inequality for the
-    Jaccard distance, Pattern Recognition Letters 120 (2019), 36-38.
-    """
-    low, high = figure.interval.low, figure.interval.high
-    return Figure(value=1 - figure.value, interval=Interval(low=1 - high, high=1 - low))
 
 
 def _why_it_says_nothing(found: MapAgreement, always: OneAnswer) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from strop.runtime.classify.class_map import UNSEEN
 from strop.runtime.classify.map_rule import MAX_MAP_CLASSES
 from strop.runtime.statistics.bootstrap import bootstrap_interval
-from strop.runtime.statistics.intervals import Interval
+from strop.runtime.statistics.estimate import Estimate
 
 Map = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -33,14 +33,6 @@ class PixelCounts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """A figure with its interval over the images."""
-
-    value: float
-    interval: Interval
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class MapAgreement:
     """How alike maps are, over some images.
 
@@ -56,8 +48,8 @@ class MapAgreement:
     """
 
     images: int
-    pixels: Figure
-    mean_iou: Figure
+    pixels: Estimate
+    mean_iou: Estimate
     ious: dict[int, float]
 
 
@@ -111,7 +103,7 @@ def agreement(counts: Sequence[PixelCounts]) -> MapAgreement | None:
     )
 
 
-def iou_drop(reference: Sequence[PixelCounts], found: Sequence[PixelCounts]) -> Figure | None:
+def iou_drop(reference: Sequence[PixelCounts], found: Sequence[PixelCounts]) -> Estimate | None:
     """By how much the mean IoU falls from a reference's to an artifact's, on the same images.
 
     Args:
@@ -139,7 +131,7 @@ class MapComparison:
     found: MapAgreement | None
     reference: MapAgreement | None
     between: MapAgreement | None
-    drop: Figure | None
+    drop: Estimate | None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -200,6 +192,6 @@ class _Sums:
         return found
 
 
-def _figure(figure: Callable[[Floats], Floats], n: int) -> Figure:
+def _figure(figure: Callable[[Floats], Floats], n: int) -> Estimate:
     value = float(figure(np.ones((1, n)))[0])
-    return Figure(value=value, interval=bootstrap_interval(figure, n))
+    return Estimate(value=value, interval=bootstrap_interval(figure, n))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from strop.runtime.detect.box_truth import TrueBoxes
 from strop.runtime.detect.read_boxes import Boxes
 from strop.runtime.errors import EngineError
+from strop.runtime.statistics.estimate import Estimate
 from strop.runtime.statistics.intervals import Interval
 
 DRAWS = 100  # of the images; their spread, not their ends, makes the interval
@@ -22,19 +23,6 @@ NORMAL = 1.96  # standard deviations to either end of a 95 % interval
 ABSENT = -1.0  # the library's precision of a class that is nowhere
 LEAST_SCORE = 0.05  # boxes below it hardly change the figure and take most of the time
 HALF = 0  # place of IoU 0.5 among the library's thresholds
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Precision:
-    """A mean average precision, 0 to 1, or a drop of one.
-
-    Attributes:
-        value: The figure.
-        interval: 95 %, over the images.
-    """
-
-    value: float
-    interval: Interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +39,8 @@ class BoxPrecision:
 
     images: int
     boxes: int
-    mean: Precision
-    half: Precision
+    mean: Estimate
+    half: Estimate
     by_class: dict[int, float]
 
 
@@ -128,7 +116,7 @@ def box_precision(matches: Matches) -> BoxPrecision:
     )
 
 
-def precision_drop(reference: Matches, found: Matches) -> tuple[Precision, Precision]:
+def precision_drop(reference: Matches, found: Matches) -> tuple[Estimate, Estimate]:
     """Return how much lower both figures are than a reference's, over the same images."""
     pairs = [
         _figures(reference.precision(chosen)) - _figures(found.precision(chosen))
@@ -157,10 +145,10 @@ def _draws(images: int) -> NDArray[np.int64]:
 
 def _with_intervals(
     values: NDArray[np.float64], drawn: Sequence[NDArray[np.float64]]
-) -> tuple[Precision, Precision]:
+) -> tuple[Estimate, Estimate]:
     ends = NORMAL * np.std(drawn, axis=0, ddof=1)
     mean, half = (
-        Precision(value=value, interval=Interval(low=value - end, high=value + end))
+        Estimate(value=value, interval=Interval(low=value - end, high=value + end))
         for value, end in zip(values.tolist(), ends.tolist(), strict=True)
     )
     return mean, half

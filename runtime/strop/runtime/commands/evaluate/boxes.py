@@ -19,7 +19,6 @@ from strop.runtime.detect.average_precision import (
     LEAST_SCORE,
     BoxPrecision,
     Matches,
-    Precision,
     as_truth,
     box_precision,
     precision_drop,
@@ -30,6 +29,7 @@ from strop.runtime.engines import engine_that_fits
 from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.records.version import installed_version
+from strop.runtime.statistics.estimate import Estimate
 
 FORMAT_VERSION = 1
 COLUMNS = ("", "value", "95 % interval", "images")
@@ -49,7 +49,7 @@ class Compared:
     found: BoxPrecision | None
     reference: BoxPrecision | None
     between: BoxPrecision | None
-    drop: tuple[Precision, Precision] | None
+    drop: tuple[Estimate, Estimate] | None
 
 
 def gives_boxes(opening: Opening) -> bool:
@@ -187,6 +187,6 @@ def _rows(compared: Compared) -> Iterator[tuple[str, str, str, str]]:
         yield _row("mAP 50 drop from the reference", half, "")
 
 
-def _row(name: str, figure: Precision, images: str) -> tuple[str, str, str, str]:
+def _row(name: str, figure: Estimate, images: str) -> tuple[str, str, str, str]:
     between = f"{figure.interval.low:.4f} to {figure.interval.high:.4f}"
     return name, f"{figure.value:.4f}", between, images

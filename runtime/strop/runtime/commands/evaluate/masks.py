@@ -13,7 +13,7 @@ from strop.runtime.artifact.artifact import read_contract, sha256_file
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.map_answer import known_classes, map_labels
-from strop.runtime.classify.mask_agreement import Figure, MapComparison, MapCounts
+from strop.runtime.classify.mask_agreement import MapComparison, MapCounts
 from strop.runtime.classify.truth import evenly
 from strop.runtime.commands.flags.contract import Opening, opening_from_flags
 from strop.runtime.commands.run.masks import open_segmenter
@@ -22,6 +22,7 @@ from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.images.masks import masks_of, true_classes
 from strop.runtime.records.version import installed_version
+from strop.runtime.statistics.estimate import Estimate
 
 FORMAT_VERSION = 1
 COLUMNS = ("", "value", "95 % interval", "images")
@@ -134,6 +135,6 @@ def _rows(compared: MapComparison) -> Iterator[tuple[str, str, str, str]]:
         yield _row("mean IoU drop from the reference", compared.drop, "")
 
 
-def _row(name: str, figure: Figure, images: str) -> tuple[str, str, str, str]:
+def _row(name: str, figure: Estimate, images: str) -> tuple[str, str, str, str]:
     between = f"{figure.interval.low:.4f} to {figure.interval.high:.4f}"
     return name, f"{figure.value:.4f}", between, images
