@@ -147,14 +147,15 @@ def test_importing_the_runtime_loads_no_engine_and_no_pillow() -> None:
     assert ended.stdout.strip() == b"[]"
 
 
-def test_a_frame_that_fits_is_classified_without_pillow_or_openssl(tiny: Path) -> None:
+def test_a_first_result_loads_nothing_that_it_does_not_need(tiny: Path) -> None:
+    unneeded = {"PIL", "_hashlib", "dataclasses", "strop.runtime.artifact.detection"}
     program = (
         "import sys, numpy\n"
         "before = set(sys.modules)\n"  # NumPy 1 loads OpenSSL itself
         "import strop.runtime\n"
         "with strop.runtime.open(sys.argv[1]) as classifier:\n"
         "    classifier.classify(numpy.zeros((16, 16, 3), numpy.uint8))\n"
-        "    print(sorted((set(sys.modules) - before) & {'PIL', '_hashlib'}))\n"
+        f"    print(sorted((set(sys.modules) - before) & {unneeded}))\n"
         "    classifier.classify(numpy.zeros((20, 20, 3), numpy.uint8))\n"
         "    print('PIL' in sys.modules)"
     )

@@ -6,12 +6,15 @@
 import json
 import math
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from strop.runtime.artifact.detection import Detection
 from strop.runtime.errors import ContractError
 from strop.runtime.records.light_dataclass import dataclass, field
 from strop.runtime.records.record_format import Fields, RecordFormat, adding
 from strop.runtime.records.typed_json import fields_of
+
+if TYPE_CHECKING:
+    from strop.runtime.artifact.detection import Detection
 
 MAX_SIDE = 8192  # pixels; far above any classifier, far below what exhausts memory
 MAX_CLASSES = 1_000_000
@@ -183,7 +186,7 @@ class Contract:
     thresholds: tuple[float, ...] = ()
     points: Points | None = None
     outputs: tuple[OutputContract, ...] = ()
-    detection: Detection | None = None
+    detection: "Detection | None" = None
     source: str = ""
     source_sha256: str = ""
     strop_version: str = ""
@@ -233,6 +236,13 @@ class Contract:
         if self.layout is Layout.NCHW:
             return 1, self.channels, self.height, self.width
         return 1, self.height, self.width, self.channels
+
+
+def late_types() -> dict[str, type]:
+    """Import the types of fields that few contracts have; reading one asks for them."""
+    from strop.runtime.artifact.detection import Detection  # 0.7 ms, for detectors only
+
+    return {"Detection": Detection}
 
 
 def _check_image(contract: Contract) -> None:

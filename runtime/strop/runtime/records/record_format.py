@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from strop.runtime.errors import MeasurementError, StropError
 from strop.runtime.records.json_reader import MAX_BYTES, parse_object
-from strop.runtime.records.typed_json import field_types, fields_of, read_typed
+from strop.runtime.records.typed_json import annotations_of, fields_of, read_typed
 from strop.runtime.records.user_files import read_file, write_whole
 
 if TYPE_CHECKING:  # what opens an artifact needs no pathlib, whose import takes 4 ms
@@ -176,4 +176,4 @@ class RecordFormat(Generic[Record]):
             remedy=self.remedy,
         )
         kind: Any = self.kind
-        return frozenset(names).difference(field_types(kind))
+        return frozenset(names).difference(annotations_of(kind))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from functools import cache
 from strop.runtime.errors import MeasurementError, StropError
 
 MAX_NAMES, MAX_NAME = 8, 40  # fields in an error, and the characters of each
+OR_NONE = " | None"
 PLAIN = (str, int, float, bool)
 
 Value = typing.TypeVar("Value")
@@ -60,13 +62,25 @@ def fields_of(record: object) -> dict[str, object]:
 
 
 @cache
-def field_types(kind: type) -> dict[str, typing.Any]:
-    """Find the annotated type of each field of a dataclass."""
+def annotations_of(kind: type) -> dict[str, typing.Any]:
+    """Find the annotation of each field of a dataclass, a type or its text, as it was written."""
     found: dict[str, typing.Any] = {}
     for each in reversed(kind.__mro__):
         found |= getattr(each, "__annotations__", {})
+    return found
+
+
+@cache
+def field_types(kind: type) -> dict[str, typing.Any]:
+    """Find the annotated type of each field of a dataclass.
+
+    A module that imports the types of rare fields only when they are needed has a function
+    `late_types`, which returns them by name.
+    """
+    found = annotations_of(kind)
     if any(isinstance(each, str) for each in found.values()):
-        found = typing.get_type_hints(kind)
+        late = getattr(sys.modules[kind.__module__], "late_types", None)
+        found = typing.get_type_hints(kind, localns=None if late is None else late())
     return found
 
 
@@ -107,16 +121,25 @@ def _read_plain(value: object, kind: type, at: str) -> object:
 def _read_dataclass(value: object, kind: typing.Any, at: str) -> object:
     if not isinstance(value, dict):
         raise _mismatch(value, "an object", at)
-    expected = field_types(kind)
+    expected = annotations_of(kind)
     if value.keys() != expected.keys():
         wrong = sorted(value.keys() ^ expected.keys())
         named = ", ".join(name[:MAX_NAME] for name in wrong[:MAX_NAMES])
         raise _MisfitError(f"{at}: lacks or adds {named}")
-    values = {name: _read(value[name], hint, f"{at}: {name}") for name, hint in expected.items()}
+    values = {name: _read_field(value[name], kind, name, f"{at}: {name}") for name in expected}
     try:
         return kind(**values)
     except StropError as err:
         raise StropError(f"{at}: {err}") from err
+
+
+def _read_field(value: object, kind: typing.Any, name: str, at: str) -> object:
+    hint = annotations_of(kind)[name]
+    if isinstance(hint, str):
+        if value is None and hint.endswith(OR_NONE):
+            return None  # without a type that may have to be imported
+        hint = field_types(kind)[name]
+    return _read(value, hint, at)
 
 
 def _read_tuple(value: object, kinds: tuple[typing.Any, ...], at: str) -> object:
