@@ -83,7 +83,7 @@ def test_another_artifact_is_compared_on_the_same_pictures(
         ("none", "gives maps; give --masks DIR, what is true of them, or --against"),
         ("lost", "no such file; needed is a mask for each of the 4 images, 1 have none"),
         ("size", "80 x 20 pixels, and its picture has 80 x 40; needed is a mask of the picture's"),
-        ("class", "a pixel of class 9, and the model has 3; needed are the model's classes"),
+        ("class", "a pixel of class 9, and there are 3 classes; needed are 0 to 2, and 255"),
         ("colours", "a mask of mode RGB; needed is a PNG with a palette"),
         ("truth", "gives maps, for which there is no --truth"),
     ],

@@ -13,11 +13,8 @@ from numpy.typing import NDArray
 from strop.export.training.moves import Moves
 from strop.export.training.truths import Chosen
 from strop.runtime.artifact.contract import Contract
-from strop.runtime.classify.class_map import UNSEEN
-from strop.runtime.errors import ImageError
 from strop.runtime.images.load import upright_size
-from strop.runtime.images.masks import read_mask
-from strop.runtime.images.seen import Box, seen_box
+from strop.runtime.images.masks import as_seen, true_classes
 
 Bytes = NDArray[np.uint8]
 
@@ -47,7 +44,7 @@ class Masks:
     """The classes of each picture's pixels.
 
     Attributes:
-        maps: uint8 [N, H, W]; UNSEEN where nothing is known.
+        maps: uint8 [N, H, W]; VOID where nothing is known.
     """
 
     maps: Bytes
@@ -63,7 +60,7 @@ class Masks:
 def read_masks(
     masks: Sequence[Path], images: Sequence[Path], contract: Contract, labels: Sequence[str]
 ) -> Iterator[Bytes]:
-    """Read masks at the input's size; a pixel has the class of the nearest one.
+    """Read masks at the input's size, by `true_classes` and `as_seen`.
 
     Args:
         masks: Files.
@@ -75,30 +72,6 @@ def read_masks(
         ImageError: One cannot be read, is of another size than its image, or has a value that is
             no class.
     """
+    size = (contract.width, contract.height)
     for path, image in zip(masks, images, strict=True):
-        mask = read_mask(path)
-        size = upright_size(image)
-        rows, columns = mask.shape
-        if (columns, rows) != size:
-            raise ImageError(
-                f"{path}: {columns} x {rows} pixels, and {image.name} has"
-                f" {size[0]} x {size[1]}; needed is a mask of the image's own size"
-            )
-        unknown = mask[(mask >= len(labels)) & (mask != UNSEEN)]
-        if len(unknown):
-            raise ImageError(
-                f"{path}: a pixel of class {unknown[0]}, and there are {len(labels)} labels; needed"
-                f" are 0 to {len(labels) - 1}, and {UNSEEN} where nothing is known"
-            )
-        yield _seen_of(mask, seen_box(size, contract), contract)
-
-
-def _seen_of(mask: Bytes, box: Box, contract: Contract) -> Bytes:
-    """Return what the input shows of a mask; what lies around it is UNSEEN."""
-    left, top, right, bottom = box
-    rows = np.floor(top + (np.arange(contract.height) + 0.5) / contract.height * (bottom - top))
-    columns = np.floor(left + (np.arange(contract.width) + 0.5) / contract.width * (right - left))
-    at = np.ix_(rows.astype(np.intp) + 1, columns.astype(np.intp) + 1)
-    inside = tuple(one.clip(0, side + 1) for one, side in zip(at, mask.shape, strict=True))
-    found: Bytes = np.pad(mask, 1, constant_values=UNSEEN)[inside]
-    return found
+        yield as_seen(true_classes(path, upright_size(image), len(labels)), contract, size)

@@ -77,10 +77,10 @@ def true_classes(path: Path, size: tuple[int, int], classes: int | None) -> NDAr
     Args:
         path: The mask.
         size: Width and height of its image, upright.
-        classes: How many the model has; None if that is unknown.
+        classes: How many there are; None if that is unknown.
 
     Raises:
-        ImageError: As `read_mask`, or it has another size or a class that the model has not.
+        ImageError: As `read_mask`, or it has another size, or a class beyond these.
     """
     mask = read_mask(path)
     (rows, columns), (width, height) = mask.shape, size
@@ -92,8 +92,8 @@ def true_classes(path: Path, size: tuple[int, int], classes: int | None) -> NDAr
     highest = int(mask[mask != VOID].max(initial=0))
     if classes is not None and highest >= classes:
         raise ImageError(
-            f"{path}: a pixel of class {highest}, and the model has {classes}; needed are"
-            f" the model's classes, and {VOID} for what is not to be counted"
+            f"{path}: a pixel of class {highest}, and there are {classes} classes; needed are 0 to"
+            f" {classes - 1}, and {VOID} where nothing is known"
         )
     return mask
 
@@ -102,6 +102,9 @@ def as_seen(
     mask: NDArray[np.uint8], contract: Contract, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """Return a mask by the pixels of a model's map: the nearest ones, VOID outside of the image.
+
+    A middle between two pixels of the mask is of the right or lower one: products come before
+    the quotient, so that such a place is exact.
 
     Args:
         mask: [H, W], of the image's own size.
