@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from strop import console
-from strop.runtime.artifact.artifact import read_contract, sha256_file
+from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.truth import evenly
+from strop.runtime.commands.evaluate.picture_figures import (
+    Figures,
+    Row,
+    figure_row,
+    opened_with_reference,
+    print_figures,
+)
 from strop.runtime.commands.flags.contract import Opening, open_as_given, opening_from_flags
 from strop.runtime.commands.notes import settings
 from strop.runtime.detect.average_precision import (
@@ -25,14 +31,9 @@ from strop.runtime.detect.average_precision import (
 )
 from strop.runtime.detect.box_truth import BoxTruth, read_box_truth
 from strop.runtime.detect.read_boxes import Boxes
-from strop.runtime.engines import engine_that_fits
 from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
-from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.estimate import Estimate
-
-FORMAT_VERSION = 1
-COLUMNS = ("", "value", "95 % interval", "images")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,20 +74,15 @@ def evaluate_boxes(options: argparse.Namespace) -> int:
     truth_file = _truth_file(options)
     opening = opening_from_flags(options)
     images = evenly(list_images(options.folder), options.limit)
-    with ExitStack() as stack:
-        detector = stack.enter_context(open_as_given(opening))
+    with opened_with_reference(opening, options.against, open_as_given) as (detector, against):
         console.settings(f"evaluate {options.artifact}", settings(detector))
-        against = None
-        if options.against is not None:
-            engine = engine_that_fits(opening.engine, options.against)
-            other = replace(opening, artifact=options.against, engine=engine)
-            against = stack.enter_context(open_as_given(other))
         truth = None
         if truth_file is not None:
             labels = detector.box_labels
             truth = read_box_truth(truth_file, options.folder, images, labels=labels)
         compared = _compared(detector, against, images, truth)
-        _print(options, detector, truth, compared)
+        labels = detector.box_labels or (() if truth is None else truth.labels)
+        print_figures(options, detector, _figures(compared, labels))
     return 0
 
 
@@ -139,54 +135,26 @@ def _boxes(detector: Classifier, path: Path) -> Boxes:
     return detector.raw_boxes(path, score_threshold=least)
 
 
-def _print(
-    options: argparse.Namespace,
-    detector: Classifier,
-    truth: BoxTruth | None,
-    compared: Compared,
-) -> None:
-    labels = detector.box_labels or (() if truth is None else truth.labels)
-    if options.json:
-        console.json(
-            {
-                "format_version": FORMAT_VERSION,
-                "strop_version": installed_version(),
-                "artifact": options.artifact.name,
-                "sha256": sha256_file(options.artifact),
-                "engine": asdict(detector.facts),
-                "labels": labels,
-                "against": None if options.against is None else sha256_file(options.against),
-                **asdict(compared),
-            }
-        )
-        return
-    console.table(COLUMNS, list(_rows(compared)))
-    if compared.found is not None:
-        console.gap()
-        console.table(
-            ("class", "mAP 50:95"),
-            [
-                (labels[place] if labels else str(place), f"{value:.4f}")
-                for place, value in compared.found.by_class.items()
-            ],
-        )
+def _figures(compared: Compared, labels: Sequence[str]) -> Figures:
+    return Figures(
+        labels=labels,
+        compared=compared,
+        rows=tuple(_rows(compared)),
+        measure="mAP 50:95",
+        by_class=None if compared.found is None else compared.found.by_class,
+    )
 
 
-def _rows(compared: Compared) -> Iterator[tuple[str, str, str, str]]:
+def _rows(compared: Compared) -> Iterator[Row]:
     for found, whose in (
         (compared.found, ""),
         (compared.reference, " of the reference"),
         (compared.between, " with the reference's boxes"),
     ):
         if found is not None:
-            yield _row(f"mAP 50:95{whose}", found.mean, str(found.images))
-            yield _row(f"mAP 50{whose}", found.half, str(found.images))
+            yield figure_row(f"mAP 50:95{whose}", found.mean, found.images)
+            yield figure_row(f"mAP 50{whose}", found.half, found.images)
     if compared.drop is not None:
         mean, half = compared.drop
-        yield _row("mAP 50:95 drop from the reference", mean, "")
-        yield _row("mAP 50 drop from the reference", half, "")
-
-
-def _row(name: str, figure: Estimate, images: str) -> tuple[str, str, str, str]:
-    between = f"{figure.interval.low:.4f} to {figure.interval.high:.4f}"
-    return name, f"{figure.value:.4f}", between, images
+        yield figure_row("mAP 50:95 drop from the reference", mean)
+        yield figure_row("mAP 50 drop from the reference", half)

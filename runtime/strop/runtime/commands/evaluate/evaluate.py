@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,11 @@ from strop.runtime.commands.flags.contract import (
     add_engine_flags,
     open_as_given,
     opening_from_flags,
+    opening_of_reference,
 )
 from strop.runtime.commands.flags.of_output import by_output, of_output
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
-from strop.runtime.engines import engine_that_fits
 from strop.runtime.images.dataset import list_images
 from strop.runtime.remote.command import Work
 
@@ -135,8 +134,7 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
         classifier = stack.enter_context(open_as_given(opening))
         against = None
         if request.against is not None:
-            engine = engine_that_fits(opening.engine, request.against)
-            reference = replace(opening, artifact=request.against, engine=engine)
+            reference = opening_of_reference(opening, request.against)
             against = stack.enter_context(open_as_given(reference))
         tables = {table.output: table.file for table in request.truth}
         known = known_images(classifier, request.folder, tables)

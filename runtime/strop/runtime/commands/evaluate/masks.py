@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, replace
 from pathlib import Path
 
 from strop import console
-from strop.runtime.artifact.artifact import read_contract, sha256_file
+from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.map_answer import known_classes, map_labels
 from strop.runtime.classify.mask_agreement import MapComparison, MapCounts
 from strop.runtime.classify.truth import evenly
+from strop.runtime.commands.evaluate.picture_figures import (
+    Figures,
+    Row,
+    figure_row,
+    opened_with_reference,
+    print_figures,
+)
 from strop.runtime.commands.flags.contract import Opening, opening_from_flags
 from strop.runtime.commands.run.masks import open_segmenter
-from strop.runtime.engines import engine_that_fits, open_engine
+from strop.runtime.engines import open_engine
 from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.images.masks import masks_of, true_classes
-from strop.runtime.records.version import installed_version
-from strop.runtime.statistics.estimate import Estimate
 
-FORMAT_VERSION = 1
-COLUMNS = ("", "value", "95 % interval", "images")
 MAP_RANKS = (3, 4)
 
 
@@ -54,15 +55,9 @@ def evaluate_masks(options: argparse.Namespace) -> int:
     opening = opening_from_flags(options)
     images = evenly(list_images(options.folder), options.limit)
     masks = None if options.masks is None else masks_of(images, options.folder, options.masks)
-    with ExitStack() as stack:
-        segmenter = stack.enter_context(open_segmenter(opening))
-        against = None
-        if options.against is not None:
-            engine = engine_that_fits(opening.engine, options.against)
-            other = replace(opening, artifact=options.against, engine=engine)
-            against = stack.enter_context(open_segmenter(other))
+    with opened_with_reference(opening, options.against, open_segmenter) as (segmenter, against):
         compared = _compared(segmenter, against, images, masks)
-        _print(options, segmenter, compared)
+        print_figures(options, segmenter, _figures(compared, map_labels(segmenter.contract)))
     return 0
 
 
@@ -94,47 +89,24 @@ def _compared(
     return counted.comparison
 
 
-def _print(options: argparse.Namespace, segmenter: Classifier, compared: MapComparison) -> None:
-    labels = map_labels(segmenter.contract)
-    if options.json:
-        console.json(
-            {
-                "format_version": FORMAT_VERSION,
-                "strop_version": installed_version(),
-                "artifact": options.artifact.name,
-                "sha256": sha256_file(options.artifact),
-                "engine": asdict(segmenter.facts),
-                "labels": labels,
-                "against": None if options.against is None else sha256_file(options.against),
-                **asdict(compared),
-            }
-        )
-        return
-    console.table(COLUMNS, list(_rows(compared)))
-    if compared.found is not None:
-        console.gap()
-        console.table(
-            ("class", "IoU"),
-            [
-                (labels[place] if labels else str(place), f"{iou:.4f}")
-                for place, iou in compared.found.ious.items()
-            ],
-        )
+def _figures(compared: MapComparison, labels: Sequence[str]) -> Figures:
+    return Figures(
+        labels=labels,
+        compared=compared,
+        rows=tuple(_rows(compared)),
+        measure="IoU",
+        by_class=None if compared.found is None else compared.found.ious,
+    )
 
 
-def _rows(compared: MapComparison) -> Iterator[tuple[str, str, str, str]]:
+def _rows(compared: MapComparison) -> Iterator[Row]:
     for found, mean, pixels in (
         (compared.found, "mean IoU", "pixels right"),
         (compared.reference, "mean IoU of the reference", "pixels right of the reference"),
         (compared.between, "mean IoU with the reference", "same class as the reference, pixels"),
     ):
         if found is not None:
-            yield _row(mean, found.mean_iou, str(found.images))
-            yield _row(pixels, found.pixels, str(found.images))
+            yield figure_row(mean, found.mean_iou, found.images)
+            yield figure_row(pixels, found.pixels, found.images)
     if compared.drop is not None:
-        yield _row("mean IoU drop from the reference", compared.drop, "")
-
-
-def _row(name: str, figure: Estimate, images: str) -> tuple[str, str, str, str]:
-    between = f"{figure.interval.low:.4f} to {figure.interval.high:.4f}"
-    return name, f"{figure.value:.4f}", between, images
+        yield figure_row("mean IoU drop from the reference", compared.drop)

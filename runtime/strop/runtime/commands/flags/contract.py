@@ -25,7 +25,7 @@ from strop.runtime.classify.artifact_fit import check_tensors
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.commands.flags.numbers import numbers
 from strop.runtime.detect.detection_file import DETECTION
-from strop.runtime.engines import ENGINES, open_engine
+from strop.runtime.engines import ENGINES, engine_that_fits, open_engine
 from strop.runtime.errors import ContractError
 from strop.runtime.images.dataset import read_labels
 from strop.runtime.records.typed_json import fields_of
@@ -226,6 +226,15 @@ def open_as_given(opening: Opening) -> Classifier:
         num_threads=opening.num_threads,
         contract=contract,
     )
+
+
+def opening_of_reference(opening: Opening, artifact: Path) -> Opening:
+    """Open another artifact likewise, by the engine of the first where it runs its format too.
+
+    Raises:
+        ArtifactError: The file is not an artifact.
+    """
+    return replace(opening, artifact=artifact, engine=engine_that_fits(opening.engine, artifact))
 
 
 def contract_of_map(opening: Opening) -> Contract:
