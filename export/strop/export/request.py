@@ -121,8 +121,7 @@ def resolve(request: ExportRequest, source: Source) -> ExportOptions:
         resize=resize,
         crop_fraction=fraction,
     )
-    tables = [request.truth, *(one.truth for one in request.outputs.values())]
-    table = next((each for each in tables if each is not None), None)
+    table = _first_table(request)
     if table is not None and request.validation_data is None:
         raise SourceError(f"--truth {table} given without --validation-data; give both")
     detection = detection_of(request.detection, request.task, source)
@@ -138,12 +137,17 @@ def _of_detector(request: ExportRequest, trained: TrainingRecord | None) -> Dete
     """Take what is asked for of a detector, whose outputs are one answer."""
     learned = () if trained is None else tuple(one.labels for one in trained.outputs)
     labels = [request.labels or (), *(one.labels for one in request.outputs.values()), *learned]
-    tables = [request.truth, *(one.truth for one in request.outputs.values())]
     return DetectorRequest(
         labels=next(filter(None, labels), ()),
         validation_data=request.validation_data,
-        truth=next((each for each in tables if each is not None), None),
+        truth=_first_table(request),
     )
+
+
+def _first_table(request: ExportRequest) -> Path | None:
+    """Return the first table of truth that is given, whichever output it is of."""
+    tables = [request.truth, *(one.truth for one in request.outputs.values())]
+    return next((each for each in tables if each is not None), None)
 
 
 def _geometry(

@@ -41,7 +41,8 @@ class Verdict:
         kernels: What computed: "xnnpack", "builtin" or "mlas". It holds for these; empty of
             another program.
         top1: Share of images with the right answer: class, or whole set of labels; None
-            where it is unknown, and of a REGRESS task. Of an EMBED task recall@1.
+            where it is unknown, and of a REGRESS task. Of an EMBED task recall@1, of a DETECT task
+            the mean average precision against the true boxes (IoU 0.50 to 0.95).
         top5: Share of images with the right class among five; None without labels, and of
             other tasks than CLASSIFY.
         drop: Float top-1 minus the artifact's, a share; without labels the share of
@@ -50,12 +51,14 @@ class Verdict:
             `PointErrors`.
         drop_interval: 95 % interval of `drop` (paired, Tango 1998; Wilson without labels).
         agreement: Share of images with the same answer as the float model, of an EMBED task with
-            the same nearest other image; None of a REGRESS task.
+            the same nearest other image, of a DETECT task the mean average precision against the
+            float model's boxes; None of a REGRESS task.
         agreement_interval: 95 % interval of `agreement` (Wilson).
         label_agreement: Of a MULTILABEL task, for each label the share of images on which it
             is set alike; empty of others.
         label_agreement_interval: 95 % interval of their mean; None without them.
-        mean_average_precision: Of a MULTILABEL task; None where what is right is unknown.
+        mean_average_precision: Of a MULTILABEL task; None where what is right is unknown. Of a
+            DETECT task at IoU 0.5, against the true boxes, or else against the float model's.
         errors: Of a REGRESS task one for each number; empty of others.
         embedding: Of an EMBED task; None of others.
         points: Of a LANDMARKS task; None of others.

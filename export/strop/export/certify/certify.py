@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from strop.export.certify.certificate import Certificate
 from strop.export.certify.certify_boxes import certify_boxes
 from strop.export.certify.certify_maps import certify_maps
 from strop.export.certify.float_scores import float_scores
+from strop.export.certify.opened_files import opened_files
 from strop.export.certify.program import Program
 from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
@@ -23,9 +23,7 @@ from strop.export.ir.execute import BATCH_SIZE
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions, OutputOptions
 from strop.export.source.source import Source
-from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
-from strop.runtime import open as open_artifact
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Contract, Task
 from strop.runtime.classify.comparison import (
@@ -47,8 +45,6 @@ from strop.runtime.classify.truth import UNSORTED_TASKS
 from strop.runtime.errors import ArtifactError, SourceError
 from strop.runtime.images.dataset import batches
 from strop.runtime.progress import Progress, unwatched
-
-NUM_THREADS = 2
 
 
 def certify(
@@ -84,12 +80,7 @@ def certify(
         return certify_boxes(
             source, artifacts, options, options.detection, progress, overlap=common
         )
-    with ExitStack() as stack:
-        with native_stderr_held():
-            opened = [
-                stack.enter_context(open_artifact(path, num_threads=NUM_THREADS))
-                for path in artifacts
-            ]
+    with opened_files(artifacts) as opened:
         judged = _judged(source, options, opened[0].contract)
         images = progress(
             batches(paths, opened[0].contract, batch_size=BATCH_SIZE),

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from strop.export.certify.certificate import Certificate, OneAnswer, Verdict
 from strop.export.certify.float_scores import float_scores
+from strop.export.certify.opened_files import opened_files
 from strop.export.ir.graph import Array
 from strop.export.options.options import ExportOptions
 from strop.export.source.source import Source
-from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
-from strop.runtime import open as open_artifact
 from strop.runtime.artifact.contract import Contract, Task
 from strop.runtime.artifact.detection import Detection
 from strop.runtime.classify.detect_answer import boxes_in_picture
@@ -34,7 +32,6 @@ from strop.runtime.images.seen import Seen
 from strop.runtime.progress import Progress
 from strop.runtime.statistics.intervals import Interval
 
-NUM_THREADS = 2
 NOTHING = "no box"
 
 
@@ -63,12 +60,7 @@ def certify_boxes(
     """
     paths = options.validation or options.calibration
     least = min(LEAST_SCORE, detection.score_threshold)
-    with ExitStack() as stack:
-        with native_stderr_held():
-            opened = [
-                stack.enter_context(open_artifact(path, num_threads=NUM_THREADS))
-                for path in artifacts
-            ]
+    with opened_files(artifacts) as opened:
         scores = float_scores(source)
         of_float: list[Boxes] = []
         of_files: list[list[Boxes]] = [[] for _ in opened]

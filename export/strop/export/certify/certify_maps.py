@@ -7,7 +7,6 @@ not grow with the images. Masks are brought to the pixels of the model's map.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +14,11 @@ import numpy as np
 
 from strop.export.certify.certificate import Certificate, MapFigures, OneAnswer, Verdict
 from strop.export.certify.float_scores import float_scores
+from strop.export.certify.opened_files import opened_files
 from strop.export.ir.execute import batch_size
 from strop.export.options.options import ExportOptions
 from strop.export.source.source import Source
-from strop.export.tensorflow_logs import native_stderr_held
 from strop.runtime import Classifier
-from strop.runtime import open as open_artifact
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.decision import Decision, answer_names, answers
 from strop.runtime.classify.mask_agreement import (
@@ -38,7 +36,6 @@ from strop.runtime.images.load import upright_size
 from strop.runtime.images.masks import as_seen, true_classes
 from strop.runtime.progress import Progress
 
-NUM_THREADS = 2
 MOST_SCORES = 1 << 24  # of a batch, 64 MB
 FLOAT = "the float model"
 
@@ -92,12 +89,7 @@ def certify_maps(
         ImageError: A mask does not fit its image, or the model's classes.
         MeasurementError: The masks have no pixel that counts.
     """
-    with ExitStack() as stack:
-        with native_stderr_held():
-            opened = [
-                stack.enter_context(open_artifact(path, num_threads=NUM_THREADS))
-                for path in artifacts
-            ]
+    with opened_files(artifacts) as opened:
         counted = _counted(source, opened, options, decision, progress)
         ran = [(path.name, one.facts) for path, one in zip(artifacts, opened, strict=True)]
     names = answer_names(decision, options.labels)
