@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +101,14 @@ def read_boards(folder: Path, *, signers: Path | None = None) -> Boards:
     """
     rows: list[BoardRow] = []
     refused: list[RefusedRecord] = []
+    agreements = cache(_agreements)  # one manifest stands beside many records
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
         try:
             record = _bench_record(path)
             if record is not None:
-                rows += _rows(path, name, record, _signer(path, signers))
+                certified = agreements(path.parent / MANIFEST)
+                rows += _rows(name, record, _signer(path, signers), certified)
         except MeasurementError as err:
             refused.append(RefusedRecord(path=name, reason=str(err).removeprefix(f"{path}: ")))
     if not rows and not refused:
@@ -153,7 +156,9 @@ def _signer(path: Path, signers: Path | None) -> str:
     return signature.signer or signature.key
 
 
-def _rows(path: Path, name: str, record: BenchRecord, signer: str) -> list[BoardRow]:
+def _rows(
+    name: str, record: BenchRecord, signer: str, certified: Mapping[str, float]
+) -> list[BoardRow]:
     try:
         judged = validity(record)
         found = figures(record)
@@ -163,7 +168,6 @@ def _rows(path: Path, name: str, record: BenchRecord, signer: str) -> list[Board
     if judged.is_usable is False:
         reasons = [each.name for each in judged.disturbances] or list(judged.counts)
         raise MeasurementError(f"was disturbed ({', '.join(reasons)}); measure again")
-    certified = _agreements(path.parent / MANIFEST)
     return [_row(each, name, record, signer, certified.get(each.sha256)) for each in found]
 
 
