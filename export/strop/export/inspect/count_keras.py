@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from strop.export.inspect.count import Count, LayerCount, Role, role_of
+from strop.export.source.keras_layers import every_layer
 
 STATISTICS = ("moving_mean", "moving_variance")
 
@@ -19,15 +19,12 @@ def count_keras(model: Any) -> Count:
     Args:
         model: A keras.Model whose layers are called once each, as in the zoo.
     """
-    return Count(layers=tuple(_counted(model)))
-
-
-def _counted(model: Any) -> Iterator[LayerCount]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _counted(layer)
-        elif not isinstance(layer, keras.layers.InputLayer):
-            yield _layer(layer)
+    layers = [
+        _layer(layer)
+        for layer in every_layer(model)
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    return Count(layers=tuple(layers))
 
 
 def _layer(layer: Any) -> LayerCount:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from strop.export.source.headless import headless
+from strop.export.source.keras_layers import every_layer
 from strop.export.training.heads import SCORES, VECTOR_OUTPUT
 from strop.export.training.recipe import Recipe
 from strop.export.training.targets import Targets
@@ -61,7 +62,7 @@ def build_network(recipe: Recipe, *, widths: Sequence[int], batch_norm_momentum:
         )
     image = keras.Input(shape, name="image")
     pixels = image
-    if not any(isinstance(layer, NORMALIZES) for layer in _every_layer(backbone)):
+    if not any(isinstance(layer, NORMALIZES) for layer in every_layer(backbone)):
         scale = [1 / std for std in original.std]
         offset = [-mean / std for mean, std in zip(original.mean, original.std, strict=True)]
         pixels = keras.layers.Rescaling(scale, offset)(image)
@@ -89,7 +90,7 @@ def _whole_network(recipe: Recipe, classes: int) -> Any:
 
 
 def _with_momentum(model: Any, momentum: float) -> Any:
-    for layer in _every_layer(model):
+    for layer in every_layer(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum
     return model
@@ -144,7 +145,7 @@ def kernels_without_decay(model: Any) -> list[Any]:
     """List the weights without weight decay: all but kernels, and depthwise kernels."""
     decayed = {
         id(layer.kernel)
-        for layer in _every_layer(model)
+        for layer in every_layer(model)
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
         and not isinstance(layer, keras.layers.DepthwiseConv2D)
     }
@@ -153,18 +154,11 @@ def kernels_without_decay(model: Any) -> list[Any]:
 
 def seed_dropout(model: Any, seed: int) -> None:
     """Set the random state of every dropout layer, whatever it has drawn before."""
-    dropouts = [layer for layer in _every_layer(model) if isinstance(layer, keras.layers.Dropout)]
+    dropouts = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Dropout)]
     for number, layer in enumerate(dropouts):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:  # none where its rate is 0
             generator.state.assign([seed, number])
-
-
-def _every_layer(model: Any) -> Iterator[Any]:
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _every_layer(layer)
 
 
 def _sides(shape: Any) -> str:

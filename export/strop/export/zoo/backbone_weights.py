@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from strop.export.source.keras_layers import every_layer
 from strop.export.source.source import load_model_file
 from strop.runtime.errors import SourceError
 
@@ -22,8 +22,8 @@ def take_backbone(model: Any, path: Path) -> None:
     Raises:
         SourceError: It cannot be read, has no such layer, or has them in another width.
     """
-    found = {layer.name: layer for layer in _every_layer(load_model_file(path).model)}
-    pairs = [(found[layer.name], layer) for layer in _every_layer(model) if layer.name in found]
+    found = {layer.name: layer for layer in every_layer(load_model_file(path).model)}
+    pairs = [(found[layer.name], layer) for layer in every_layer(model) if layer.name in found]
     taken = 0
     for there, here in pairs:
         shapes = [[tuple(weight.shape) for weight in each.weights] for each in (there, here)]
@@ -41,11 +41,3 @@ def take_backbone(model: Any, path: Path) -> None:
             f"{path}: has no layer of {model.name}'s backbone; give a model of the same backbone,"
             " or leave out --weights"
         )
-
-
-def _every_layer(model: Any) -> Iterator[Any]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _every_layer(layer)
-        else:
-            yield layer
