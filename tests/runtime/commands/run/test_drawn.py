@@ -90,6 +90,17 @@ def test_each_frame_of_a_camera_is_drawn_beside_its_line(
     assert camera.n_released == 1
 
 
+def test_pictures_of_an_earlier_run_stay(landmarks: Path, camera: OpenCv, tmp_path: Path) -> None:
+    folder = tmp_path / "drawn"
+    Image.new("RGB", (30, 40), GREEN).save(tmp_path / "a.jpg")
+    for asked in ([str(tmp_path / "a.jpg")], ["--camera", "--frames", "1", "--jsonl"]) * 2:
+        assert main(["run", str(landmarks), *asked, "--draw", str(folder)]) == 0
+    found = {path.name for path in folder.iterdir()}
+    assert found == {
+        *("a.drawn.jpg", "a-2.drawn.jpg", "frame-000001.jpg", "frame-000001-2.jpg"),
+    }
+
+
 def test_a_class_is_written_into_the_corner(camera: OpenCv, tmp_path: Path) -> None:
     path, folder = tmp_path / "classes.onnx", tmp_path / "drawn"
     path.write_bytes(onnx_bytes(Contract(height=16, width=16, labels=LABELS, strop_version="1")))

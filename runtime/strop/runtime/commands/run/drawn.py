@@ -29,7 +29,8 @@ def add_draw_flag(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="write each image with what was found into this folder, as NAME.drawn.jpg: boxes,"
         " points, the colours of a map's classes, or classes and numbers in words; of a camera each"
-        " frame, as frame-NUMBER.jpg",
+        " frame, as frame-NUMBER.jpg; where a picture of that name is there already, as"
+        " NAME-2.drawn.jpg",
     )
 
 
@@ -39,13 +40,11 @@ class Drawn:
 
     Attributes:
         folder: Into which; None draws none.
-        names: That are taken.
         frame: The last frame of a camera; none of files.
         map: The last map of classes; none of other tasks.
     """
 
     folder: Path | None
-    names: set[str] = field(default_factory=set)
     frame: list[Frame] = field(default_factory=list)
     map: list[MapAnswer] = field(default_factory=list)
 
@@ -86,21 +85,20 @@ class Drawn:
             picture = _drawn(one, picture, self.map, where=str(answer.source))
         content = BytesIO()
         picture.save(content, "JPEG", quality=JPEG_QUALITY)
-        write_whole_bytes(content.getvalue(), folder / self._file(answer.source))
+        write_whole_bytes(content.getvalue(), _free_path(folder, answer.source))
 
-    def _file(self, source: str | int) -> str:
-        return (
-            f"frame-{source:06}.jpg" if isinstance(source, int) else self._name(Path(source).stem)
-        )
 
-    def _name(self, stem: str) -> str:
-        """Return a name for a picture; the second of a name has a number."""
-        found, number = f"{stem}.drawn.jpg", 1
-        while found in self.names:
-            number += 1
-            found = f"{stem}-{number}.drawn.jpg"
-        self.names.add(found)
-        return found
+def _free_path(folder: Path, source: str | int) -> Path:
+    """Name the picture of an image, or of a camera's frame; the second of a name has a number."""
+    if isinstance(source, int):
+        stem, suffix = f"frame-{source:06}", ".jpg"
+    else:
+        stem, suffix = Path(source).stem, ".drawn.jpg"
+    found, number = folder / f"{stem}{suffix}", 1
+    while found.exists():
+        number += 1
+        found = folder / f"{stem}-{number}{suffix}"
+    return found
 
 
 def _picture(answer: Answer, frame: Sequence[Frame]) -> Image:
