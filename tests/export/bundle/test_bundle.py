@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from strop.export.bundle.bundle import REPORT, bundle
+from strop.export.bundle.card_seal import CARD, sealed
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import GateError, OutputError
 
@@ -75,6 +76,17 @@ def test_force_never_replaces_what_no_export_wrote(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"holds thesis\.tex, which no export wrote"):
         write(tmp_path / "out", "second", force=True)
     assert (tmp_path / "out" / "thesis.tex").read_text() == "years"
+
+
+def test_force_replaces_a_card_that_strop_wrote_and_nobody_edited(tmp_path: Path) -> None:
+    write(tmp_path / "out", "first")
+    card = tmp_path / "out" / CARD
+    card.write_text(sealed("# The first\n") + "My notes\n")
+    with pytest.raises(OutputError, match=r"holds README\.md, which no export wrote"):
+        write(tmp_path / "out", "second", force=True)
+    card.write_text(sealed("# The first\n"))
+    write(tmp_path / "out", "second", force=True)
+    assert not card.exists()
 
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:

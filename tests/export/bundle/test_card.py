@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.export.fake_manifest import HOSTILE, fake_manifest
 
 from strop.export.bundle.card import Answered, CardFacts, _metadata, model_card
+from strop.export.bundle.card_seal import CARD, SEAL, is_as_written, sealed
 from strop.runtime.artifact.contract import Activation, Contract, Task
 from strop.runtime.classify.decision import Decision
 
@@ -54,3 +56,23 @@ def test_every_task_but_numbers_has_its_name(task: Task) -> None:
     certificate = replace(manifest.certificate, task=task)
     fields = list(_metadata(replace(manifest, certificate=certificate), CardFacts()))
     assert any(field.startswith("pipeline_tag") for field in fields) is (task is not Task.REGRESS)
+
+
+@pytest.mark.parametrize("text", ["# A card\n", "Zürich\n"])
+def test_a_card_is_as_written_until_a_byte_of_it_changes(text: str, tmp_path: Path) -> None:
+    path = tmp_path / CARD
+    written = sealed(text).encode()
+    path.write_bytes(written)
+    assert is_as_written(path)
+    for at in (0, len(text.encode()) - 1, -10):
+        changed = bytearray(written)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        assert not is_as_written(path)
+
+
+@pytest.mark.parametrize("text", ["", "# Mine\n", SEAL.format("0" * 64)])
+def test_what_strop_did_not_write_is_no_card_of_its_own(text: str, tmp_path: Path) -> None:
+    (tmp_path / CARD).write_text(text)
+    assert not is_as_written(tmp_path / CARD)
+    assert not is_as_written(tmp_path / "missing.md")

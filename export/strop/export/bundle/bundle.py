@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from strop.export.bundle.card_seal import CARD, is_as_written
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import ArtifactError, OutputError
 from strop.runtime.evidence.ssh_signature import SUFFIX
@@ -32,7 +33,7 @@ def bundle(folder: Path, *, force: bool) -> Iterator[Path]:
     Args:
         folder: Where the bundle is to be.
         force: Replace a bundle that is there. A folder that holds anything else than
-            what its manifest names and its report is never replaced.
+            what its manifest names, its report, and a card as strop wrote it is never replaced.
 
     Yields:
         The folder to write into, empty.
@@ -88,7 +89,8 @@ def check_replaceable(folder: Path, *, force: bool) -> None:
         raise OutputError(
             f"{folder}: exists already; add --force to replace it, or choose another --output"
         )
-    foreign = sorted(present - _manifest_files(folder))
+    cards = {CARD} if is_as_written(folder / CARD) else set()
+    foreign = sorted(present - _manifest_files(folder) - cards)
     if foreign:
         raise OutputError(
             f"{folder}: holds {', '.join(foreign[:5])}, which no export wrote there; --force"

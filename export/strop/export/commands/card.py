@@ -7,13 +7,12 @@ from pathlib import Path
 
 from strop import console
 from strop.export.bundle.card import Answered, CardFacts, model_card
+from strop.export.bundle.card_seal import CARD, is_as_written, sealed
 from strop.export.bundle.manifest import Manifest, read_manifest
 from strop.runtime import open as open_artifact
 from strop.runtime.errors import RecordError
 from strop.runtime.evidence.board_rows import BoardRow, read_boards
 from strop.runtime.records.user_files import require_writable, write_whole
-
-NAME = "README.md"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,9 +33,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--about", default="", metavar="TEXT", help="what the model is for")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE.md", help=f"default: {NAME} in the folder"
+        "--output", type=Path, metavar="FILE.md", help=f"default: {CARD} in the folder"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite the file")
+    parser.add_argument("--force", action="store_true", help="overwrite a file that was edited")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ArtifactError: The folder has no manifest, or its files cannot be opened.
-        OutputError: The card exists or cannot be written.
+        OutputError: There is another file of that name, or an edited card, or it cannot be written.
     """
-    output: Path = options.output or options.bundle / NAME
-    require_writable(output, force=options.force)
+    output: Path = options.output or options.bundle / CARD
+    require_writable(output, force=options.force or is_as_written(output))
     manifest = read_manifest(options.bundle)
     with open_artifact(options.bundle / manifest.artifacts[0].file) as classifier:
         contract = classifier.contract
@@ -57,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
         ]
     facts = CardFacts(licence=options.license, base_model=options.base_model, about=options.about)
     boards = _boards(options.bundle, manifest)
-    write_whole(model_card(manifest, contract, outputs, boards=boards, facts=facts), output)
+    card = model_card(manifest, contract, outputs, boards=boards, facts=facts)
+    write_whole(sealed(card), output)
     console.note(f"written: {output}")
     return 0
 
