@@ -45,6 +45,7 @@ def bench(
     engine: str | None = None,
     num_threads: int = 1,
     sustained_s: float | None = None,
+    energy_s: float | None = None,
     cool_down_s: float = 0.0,
     target: Target | str | None = None,
 ) -> BenchRecord:
@@ -59,6 +60,7 @@ def bench(
         engine: "litert", "tflite-runtime" or "onnxruntime"; None for the first installed.
         num_threads: Within one inference.
         sustained_s: Of load of each artifact alone, afterwards; None for none.
+        energy_s: Of each artifact alone beside a power meter, afterwards; None for no energy.
         cool_down_s: For which a hot machine may cool down before, at most.
         target: The board, as "ssh://pi@board"; None for this machine.
 
@@ -66,7 +68,7 @@ def bench(
         PlanError: No artifact.
         ArtifactError, EngineError, ImageError, ContractError: What was given cannot be run.
         TargetError: The board cannot be reached, or lacks something.
-        MeasurementError: It could not be measured.
+        MeasurementError: It could not be measured, or the machine does not tell its power.
     """
     if not artifacts:
         raise PlanError("bench: no artifact; needed is one .tflite or .onnx, or several")
@@ -78,6 +80,7 @@ def bench(
         num_threads=num_threads,
         load_s=sustained_s,
         cool_down_s=cool_down_s,
+        energy_s=energy_s,
     )
     if target is None:
         return bench_apart(request)

@@ -21,6 +21,7 @@ from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecor
 from strop.export.sweep.sweep import Steps, Sweep, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.zoo.spec import ModelSpec
+from strop.runtime.bench.energy import EnergySamples
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.errors import MeasurementError, QuantizationError
 from strop.runtime.machine.board import board_state
@@ -135,11 +136,13 @@ class Stopwatch:
     Attributes:
         p50_ns: By file name.
         fails: Names of files that cannot be measured.
+        millijoules: By file name; of others no energy was measured.
         measured: Names, in order.
     """
 
     p50_ns: Mapping[str, int] = field(default_factory=dict)
     fails: frozenset[str] = frozenset()
+    millijoules: Mapping[str, float] = field(default_factory=dict)
     measured: list[str] = field(default_factory=list)
 
     def measure(self, path: Path, plan: BenchPlan) -> BenchRecord:
@@ -147,6 +150,8 @@ class Stopwatch:
         if path.name in self.fails:
             raise MeasurementError(f"{path.name}: no engine")
         found = bench_of(path, self.p50_ns.get(path.name, 1_000_000))
+        if path.name in self.millijoules:
+            found = with_energy(found, self.millijoules[path.name])
         plan.record_of(path).write_text(BENCH_RECORD.dumps(found))
         return found
 
@@ -166,6 +171,20 @@ def bench_of(path: Path, p50_ns: int) -> BenchRecord:
         sustained=None,
     )
     return replace(template, artifacts=(measured,))
+
+
+def with_energy(record: BenchRecord, mj: float) -> BenchRecord:
+    """Add ten windows of one second, of 100 inferences with so many millijoules each."""
+    samples = EnergySamples(
+        meter="a meter",
+        idle_before_w=0.0,
+        idle_after_w=0.0,
+        window_s=(1.0,) * 10,
+        window_runs=(100,) * 10,
+        window_j=(mj / 10,) * 10,
+        states=(),
+    )
+    return replace(record, artifacts=(replace(record.artifacts[0], energy=samples),))
 
 
 def fake_sweep(folder: Path) -> Sweep:

@@ -8,12 +8,14 @@ import pytest
 from tests.export.sweep.fake_sweep import COUNTS, artifact
 
 from strop.export.options.choices import Precision
-from strop.export.sweep.choose import Limits, best, excess, pareto_front
+from strop.export.sweep.choose import Limits, best, excess, objectives, pareto_front
 from strop.export.sweep.energy import energy
 from strop.export.sweep.entries import Entry, Latency
 from strop.export.sweep.report import details
-from strop.export.sweep.table_text import best_line, cells, columns, not_certified
+from strop.export.sweep.table_text import best_line, cells, columns, front_line, not_certified
 from strop.runtime.artifact.contract import Task
+from strop.runtime.bench.energy import EnergyFigures
+from strop.runtime.statistics.intervals import Interval
 
 
 def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) -> Entry:
@@ -34,6 +36,7 @@ def entry(name: str, *, top1: float | None, ms: float | None, size: int = 10) ->
         task=Task.CLASSIFY,
         result=artifact(name, b"x" * size, top1),
         energy=energy(COUNTS, Precision.INT8),
+        measured_energy=None,
         latency=latency,
         latency_error=None,
     )
@@ -63,6 +66,32 @@ def test_a_file_without_a_latency_beats_nothing_and_is_not_on_the_front() -> Non
 def test_without_labels_the_front_is_of_the_rest() -> None:
     blind = [replace(each, result=replace(each.result, top1=None)) for each in ALL]
     assert pareto_front(blind) == {"fast", "small"}
+
+
+def metered(entry: Entry, mj: float) -> Entry:
+    found = EnergyFigures(
+        meter="a meter",
+        mj=mj,
+        interval_mj=Interval(low=mj - 0.1, high=mj + 0.1),
+        above_idle_mj=mj / 2,
+        idle_w=(2.0, 2.0),
+        watts=4.0,
+        throttled_share=0.0,
+    )
+    return replace(entry, measured_energy=found)
+
+
+def test_the_front_takes_millijoules_where_all_that_was_timed_has_them() -> None:
+    frugal = metered(WORSE, 1.0)
+    rest = [metered(each, 3.0) for each in (FAST, GOOD, SMALL)]
+    assert pareto_front([*rest, frugal]) == {"fast", "good", "small", "worse"}
+    assert objectives([*rest, frugal])[-1] == "energy"
+    assert pareto_front([FAST, GOOD, SMALL, frugal]) == {"fast", "good", "small"}
+    assert objectives([FAST, frugal])[-1] == "energy of arithmetic"
+    assert cells(frugal, frozenset(), Limits())[7] == "1 [0.9, 1.1]"
+    assert "measured: 1 mJ, 0.5 above idle, by a meter" in details(frugal, Limits())
+    assert "mJ: all that the power meter covers" in front_line([frugal])
+    assert "mJ" not in front_line(ALL)
 
 
 @pytest.mark.parametrize(

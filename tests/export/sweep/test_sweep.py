@@ -14,6 +14,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.export.sweep.fake_sweep import ASKED, PLAN, Exporter, Stopwatch, bench_of, job, swept
@@ -32,6 +33,7 @@ from strop.export.sweep.work import do_all
 from strop.runtime.artifact.artifact import Format
 from strop.runtime.bench.record import BENCH_RECORD
 from strop.runtime.errors import OutputError, SourceError
+from strop.runtime.machine.power_meter import CANNOT
 from strop.runtime.records.folder_lock import alone
 from strop.runtime.remote.address import Target
 
@@ -190,8 +192,33 @@ def test_latency_is_measured_when_the_last_member_is_made(tmp_path: Path) -> Non
 def test_a_measurement_with_other_options_is_made_beside_the_first(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
     path.write_text("a")
-    plans = [PLAN, replace(PLAN, threads=2), replace(PLAN, target=Target(host="board", user="pi"))]
-    assert len({plan.record_of(path) for plan in plans}) == 3
+    plans = [
+        PLAN,
+        replace(PLAN, threads=2),
+        replace(PLAN, energy_s=20.0),
+        replace(PLAN, target=Target(host="board", user="pi")),
+    ]
+    assert len({plan.record_of(path) for plan in plans}) == 4
+
+
+def test_energy_that_was_measured_stands_beside_the_estimate(tmp_path: Path) -> None:
+    stopwatch = Stopwatch(millijoules={"a.int8.tflite": 12.5})
+    found = swept(tmp_path, Exporter(), stopwatch, job("a"), job("b"))
+    metered = [entry.measured_energy for entry in found.entries]
+    assert [each and each.mj for each in metered] == [pytest.approx(12.5), None]
+    record: Any = sweep_record(found, replace(PLAN, energy_s=20.0), Limits())
+    assert record["options"]["energy_s"] == 20.0
+    assert record["entries"][0]["measured_energy"]["meter"] == "a meter"
+
+
+def test_energy_is_refused_before_the_work_where_nothing_tells_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strop.runtime.machine.power_meter.find_meter", lambda root: CANNOT)
+    out = tmp_path / "out"
+    assert main(["sweep", "mobilenet_v2", "--output", str(out), "--energy"]) == 3
+    assert "this machine does not tell its power: no Raspberry Pi 5's" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

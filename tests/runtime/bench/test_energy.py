@@ -31,7 +31,7 @@ SAMPLES = EnergySamples(
 
 
 def test_figures_are_means_of_the_windows_with_their_interval() -> None:
-    found = energy_figures(SAMPLES)
+    found = energy_figures(SAMPLES, throttled_share=None)
     assert found.mj == pytest.approx(450.0)
     # Student's t of two degrees of freedom, 4.3027; the deviation of 400, 500 and 450 is 50.
     half = 4.302653 * 50 / 3**0.5
@@ -58,5 +58,5 @@ def test_a_constant_power_is_that_power_times_the_time(tiny_onnx: Path) -> None:
     assert found.idle_after_w == pytest.approx(5.0)
     for seconds, joules in zip(found.window_s, found.window_j, strict=True):
         assert joules == pytest.approx(5.0 * seconds)
-    assert energy_figures(found).above_idle_mj == pytest.approx(0.0, abs=1e-6)
+    assert energy_figures(found, throttled_share=None).above_idle_mj == pytest.approx(0.0, abs=1e-6)
     assert found.states

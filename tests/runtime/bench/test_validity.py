@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tests.runtime.boards import PI_4, recorded
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.bench.coldstart import ColdStart
+from strop.runtime.bench.energy import EnergySamples
+from strop.runtime.bench.figures import figures
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.sustained import SustainedSamples
@@ -186,11 +189,29 @@ def sustained(states: Sequence[BlockState]) -> SustainedSamples:
 def test_a_sustained_load_is_compared_with_the_full_speed_before_it(pi_4: BoardState) -> None:
     record = bench_record(pi_4, every(5, *[CALM] * 5))
     slow = replace(CALM, arm_clock_hz=1_000_000_000)
-    assert throttled_share(sustained(every(10, *[slow] * 5)), record=record) == 1
-    assert throttled_share(sustained(every(10, *[CALM] * 5)), record=record) == 0
-    late = sustained(every(5, *[CALM] * 8, slow))
-    assert throttled_share(late, record=record) == 0.5
-    assert throttled_share(sustained(every(10, *[SILENT] * 5)), record=record) is None
+    share = partial(throttled_share, blocks=40, first=30, record=record)
+    assert share(every(10, *[slow] * 5)) == 1
+    assert share(every(10, *[CALM] * 5)) == 0
+    assert share(every(5, *[CALM] * 8, slow)) == 0.5
+    assert share(every(10, *[SILENT] * 5)) is None
+
+
+def test_energy_says_how_long_the_board_was_below_full_speed(pi_4: BoardState) -> None:
+    record = bench_record(pi_4, every(5, *[CALM] * 5))
+    slow = replace(CALM, arm_clock_hz=1_000_000_000)
+    samples = EnergySamples(
+        meter="a meter",
+        idle_before_w=1.0,
+        idle_after_w=1.0,
+        window_s=(1.0,) * 10,
+        window_runs=(1,) * 10,
+        window_j=(2.0,) * 10,
+        states=tuple(every(1, *[CALM] * 8, slow, slow, slow)),
+    )
+    artifact = replace(record.artifacts[0], energy=samples)
+    (found, *_) = figures(replace(record, artifacts=(artifact,)))
+    assert found.energy is not None
+    assert found.energy.throttled_share == 0.3
 
 
 def test_sustained_throttling_does_not_spoil_the_record(pi_4: BoardState) -> None:

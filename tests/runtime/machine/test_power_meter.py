@@ -18,14 +18,33 @@ from strop.runtime.machine.power_meter import (
 )
 
 S = 10**9
-# As the documentation of vcgencmd and users of a Raspberry Pi 5 print it; three rails of twelve.
-PMIC = """ 3V7_WL_SW_A current(0)=0.10000000A
-   3V3_SYS_A current(1)=0.20000000A
-   VDD_CORE_A current(7)=2.00000000A
- 3V7_WL_SW_V volt(8)=3.70000000V
-   3V3_SYS_V volt(9)=3.30000000V
-   VDD_CORE_V volt(15)=0.80000000V
-      EXT5V_V volt(24)=5.15000000V
+# What a Raspberry Pi 5 with all cores at work said, as the README of jfikar/RPi5-power has it.
+PMIC = """ 3V7_WL_SW_A current(0)=0.00000000A
+   3V3_SYS_A current(1)=0.06245952A
+   1V8_SYS_A current(2)=0.16102850A
+  DDR_VDD2_A current(3)=0.00780744A
+  DDR_VDDQ_A current(4)=0.00000000A
+   1V1_SYS_A current(5)=0.17566740A
+    0V8_SW_A current(6)=0.32791250A
+  VDD_CORE_A current(7)=10.87674000A
+   3V3_DAC_A current(17)=0.00036630A
+   3V3_ADC_A current(18)=0.00042735A
+   0V8_AON_A current(16)=0.00579975A
+      HDMI_A current(22)=0.01367520A
+ 3V7_WL_SW_V volt(8)=3.79999600V
+   3V3_SYS_V volt(9)=3.30632200V
+   1V8_SYS_V volt(10)=1.79828900V
+  DDR_VDD2_V volt(11)=1.10292900V
+  DDR_VDDQ_V volt(12)=0.60476130V
+   1V1_SYS_V volt(13)=1.10439400V
+    0V8_SW_V volt(14)=0.80256330V
+  VDD_CORE_V volt(15)=0.89745940V
+   3V3_DAC_V volt(20)=3.30494200V
+   3V3_ADC_V volt(21)=3.30219400V
+   0V8_AON_V volt(19)=0.79736190V
+      HDMI_V volt(23)=5.07056000V
+     EXT5V_V volt(24)=5.06788000V
+      BATT_V volt(25)=3.01110800V
 """
 
 
@@ -46,9 +65,12 @@ def sensor(root: Path, name: str, **files: int) -> Path:
     return root
 
 
-def rapl(root: Path, energy_uj: int | None, name: str = "intel-rapl:0") -> Path:
+def rapl(
+    root: Path, energy_uj: int | None, name: str = "intel-rapl:0", called: str = "package-0"
+) -> Path:
     folder = root / "sys/class/powercap" / name
     folder.mkdir(parents=True)
+    (folder / "name").write_text(f"{called}\n")
     (folder / "max_energy_range_uj").write_text("262143328850\n")
     if energy_uj is not None:
         (folder / "energy_uj").write_text(f"{energy_uj}\n")
@@ -59,8 +81,9 @@ def test_a_pi_5_tells_volts_and_amperes_of_its_rails(tmp_path: Path) -> None:
     meter = find_meter(pi_5(tmp_path))
     assert isinstance(meter, PowerMeter)
     assert meter.watts is not None
-    # The 5 V input has no current of its own.
-    assert meter.watts() == pytest.approx(0.1 * 3.7 + 0.2 * 3.3 + 2.0 * 0.8)
+    # Two rails take most of it; the 5 V input and the battery have no current of their own.
+    two = 10.87674 * 0.8974594 + 0.1610285 * 1.798289
+    assert meter.watts() == pytest.approx(two + 0.749, abs=5e-3)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +98,13 @@ def test_another_pi_has_no_power_chip(said: str, tmp_path: Path) -> None:
     [
         ("ina226", {"power1_input": 3_250_000}, 3.25),
         ("ina238", {"power1_input": 5_000_000, "in1_input": 1, "curr1_input": 1}, 5.0),
-        ("ina219", {"in1_input": 5080, "curr1_input": 500}, 2.54),
+        # What an INA219 on a board at rest said, as its manual has it; in0 is the shunt.
+        (
+            "ina219",
+            {"in0_input": 1, "in1_input": 5023, "curr1_input": 124, "power1_input": 622_000},
+            0.622,
+        ),
+        ("ina219", {"in1_input": 5023, "curr1_input": 124}, 0.622852),
         ("ina219", {"in1_input": 5080}, None),
         ("cpu_thermal", {"power1_input": 3_250_000}, None),
     ],
@@ -101,6 +130,23 @@ def test_a_processor_counts_joules_and_says_where_it_begins_again(tmp_path: Path
     assert meter.joules is not None
     assert meter.joules() == 1.5
     assert meter.range_j == pytest.approx(262143.32885)
+
+
+def test_a_laptop_has_a_zone_that_is_no_processor(tmp_path: Path) -> None:
+    # Zones and names as a laptop listed them (linux-pm, K. Crudup).
+    zones = {
+        "intel-rapl:0": "package-0",
+        "intel-rapl:0:0": "core",
+        "intel-rapl:0:1": "uncore",
+        "intel-rapl:1": "psys",
+        "intel-rapl-mmio:0": "package-0",
+    }
+    for number, (zone, called) in enumerate(zones.items(), 1):
+        rapl(tmp_path, number * 1_000_000, name=zone, called=called)
+    meter = find_meter(tmp_path)
+    assert isinstance(meter, PowerMeter)
+    assert meter.joules is not None
+    assert meter.joules() == 1.0
 
 
 def test_what_cannot_be_read_is_said_by_name(tmp_path: Path) -> None:

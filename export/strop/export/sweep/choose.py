@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from strop.export.sweep.entries import Entry
 
-OBJECTIVES = ("accuracy", "latency", "size", "energy of arithmetic")
+ESTIMATED = "energy of arithmetic"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,14 +28,31 @@ class Limits:
         return self.max_latency_ms is not None or self.min_accuracy is not None
 
 
-def costs(entry: Entry) -> tuple[float | None, ...]:
-    """Return the file's OBJECTIVES, the less the better; None where one is not known."""
+def objectives(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Name what the front is of: energy is the measured one if it is known of all that was timed.
+
+    An estimate of the arithmetic alone and what a meter told are in no common unit, so the front
+    has one of them for all files.
+    """
+    is_measured = has_measured_energy(entries)
+    return ("accuracy", "latency", "size", "energy" if is_measured else ESTIMATED)
+
+
+def has_measured_energy(entries: Sequence[Entry]) -> bool:
+    """Whether the energy of every file with a latency was measured, and there is one."""
+    timed = [entry for entry in entries if entry.latency is not None]
+    return bool(timed) and all(entry.measured_energy is not None for entry in timed)
+
+
+def costs(entry: Entry, *, by_meter: bool = False) -> tuple[float | None, ...]:
+    """Return the file's `objectives`, the less the better; None where one is not known."""
     measure, latency = entry.measure, entry.latency
+    metered = None if entry.measured_energy is None else entry.measured_energy.mj
     return (
         None if measure is None else _rising(entry, measure),
         None if latency is None else latency.p50_ms,
         float(entry.result.size_bytes),
-        entry.energy.arithmetic_uj,
+        metered if by_meter else entry.energy.arithmetic_uj,
     )
 
 
@@ -50,8 +67,10 @@ def pareto_front(entries: Sequence[Entry]) -> frozenset[str]:
     What is known of no file is left out of the comparison. A file of which something is not
     known that is known of others is not on the front: nobody can say.
     """
-    table = {entry.name: costs(entry) for entry in entries}
-    known = [i for i in range(len(OBJECTIVES)) if any(row[i] is not None for row in table.values())]
+    by_meter = has_measured_energy(entries)
+    table = {entry.name: costs(entry, by_meter=by_meter) for entry in entries}
+    places = range(len(objectives(entries)))
+    known = [i for i in places if any(row[i] is not None for row in table.values())]
     points = {
         name: tuple(value for i in known if (value := row[i]) is not None)
         for name, row in table.items()

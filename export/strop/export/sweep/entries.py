@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from strop.export.sweep.energy import Energy, energy
 from strop.export.sweep.record import ArtifactResult, Counts, MemberRecord
 from strop.runtime.artifact.contract import Task
+from strop.runtime.bench.energy import EnergyFigures
 from strop.runtime.bench.figures import figures
 from strop.runtime.bench.record import BenchRecord
 from strop.runtime.bench.validity import validity
@@ -52,6 +53,7 @@ class Entry:
         task: What its scores are.
         result: Its size, accuracy and drop.
         energy: Estimated.
+        measured_energy: Of an inference; None where it was not measured.
         latency: None where it was not measured.
         latency_error: Why it could not be; None where nothing failed.
     """
@@ -65,6 +67,7 @@ class Entry:
     task: Task
     result: ArtifactResult
     energy: Energy
+    measured_energy: EnergyFigures | None
     latency: Latency | None
     latency_error: str | None
 
@@ -141,6 +144,7 @@ def _entry(
         task=record.task,
         result=result,
         energy=energy(counts, precision),
+        measured_energy=None if bench is None else figures(bench)[0].energy,
         latency=None if bench is None else latency_of(bench),
         latency_error=error,
     )

@@ -7,11 +7,18 @@ from xml.etree.ElementTree import Element, SubElement
 
 from strop.export.bundle.bundle import REPORT
 from strop.export.bundle.tables import machine_table
-from strop.export.sweep.choose import OBJECTIVES, Limits, best, excess, pareto_front
+from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.table_text import best_line, cells, columns, duration_line, not_certified
+from strop.export.sweep.table_text import (
+    best_line,
+    cells,
+    columns,
+    duration_line,
+    front_line,
+    not_certified,
+)
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_line, add_list, add_table, page_text, start_page
 from strop.runtime.records.timestamps import timestamp
@@ -74,15 +81,24 @@ def details(entry: Entry, limits: Limits) -> list[str]:
     if latency is not None:
         how = "predicted" if latency.is_predicted else "measured"
         lines.append(f"p50 {latency.p50_ms:.4g} ms, {how}, {latency.engine}")
+    lines += _energy_lines(entry)
     lines.append(f"{result.size_bytes} bytes, {counts.parameters} parameters")
     lines.append(f"{counts.multiply_adds} multiply-adds, {counts.activations} activations")
-    energy = entry.energy
-    lines.append(
-        f"estimated: arithmetic {energy.arithmetic_uj:.3g} uJ, weights {energy.weights_uj:.3g} uJ"
-    )
     missed = excess(entry, limits)
     if limits.is_set and missed is not None:
         lines.append("meets the limits" if missed == 0 else f"misses the limits by {missed:.0%}")
+    return lines
+
+
+def _energy_lines(entry: Entry) -> list[str]:
+    energy, metered = entry.energy, entry.measured_energy
+    estimate = f"arithmetic {energy.arithmetic_uj:.3g} uJ, weights {energy.weights_uj:.3g} uJ"
+    lines = [f"estimated: {estimate}"]
+    if metered is not None:
+        lines.append(
+            f"measured: {metered.mj:.3g} mJ, {metered.above_idle_mj:.3g} above idle, by"
+            f" {metered.meter}"
+        )
     return lines
 
 
@@ -98,13 +114,7 @@ def _add_files(body: Element, found: Sweep, front: frozenset[str], limits: Limit
         [named[i] for i in shown],
         [["" if row[i] is None else str(row[i]) for i in shown] for row in rows],
     )
-    add_line(
-        body,
-        f"front: no other file is as good in {', '.join(OBJECTIVES)} and better in one of them."
-        " uJ: energy of the multiply-adds of one image, an estimate, not a measurement"
-        " (M. Horowitz, ISSCC 2014). ~: predicted.",
-        kind="quiet",
-    )
+    add_line(body, f"{front_line(found.entries)} (M. Horowitz, ISSCC 2014)", kind="quiet")
 
 
 def _add_models(body: Element, found: Sweep) -> None:

@@ -17,8 +17,8 @@ from strop.runtime.records.user_files import write_whole
 from strop.runtime.records.version import installed_version
 
 # 2 has the seconds of the members; 3 says what is not certified; 4 has the task, and the error of
-# a regression.
-FORMAT_VERSION = 4
+# a regression; 5 has the energy that was measured.
+FORMAT_VERSION = 5
 
 
 def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, object]:
@@ -36,6 +36,7 @@ def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, obj
             **asked,
             "threads": plan.threads,
             "duration_s": plan.duration_s,
+            "energy_s": plan.energy_s,
             "measure": plan.files,
             "is_on_target": plan.target is not None,
             **asdict(limits),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from strop.export.sweep.choose import Limits, excess
+from strop.export.sweep.choose import Limits, excess, objectives
 from strop.export.sweep.entries import Entry, measures
 from strop.export.sweep.record import MemberRecord
 from strop.runtime.units import BYTES_PER_MIB, MILLION
@@ -24,6 +24,7 @@ def columns(entries: Sequence[Entry]) -> tuple[str, ...]:
         f"drop, {' / '.join(units)}",
         "agreement",
         "p50 ms [95 %]",
+        "mJ [95 %]",
         "uJ",
         "front",
         "fits",
@@ -66,10 +67,29 @@ def cells(entry: Entry, front: frozenset[str], limits: Limits) -> tuple[object, 
         f"{100 * entry.result.drop:+.2f}" if is_known else None,
         _agreement(entry),
         _latency(entry),
+        _millijoules(entry),
         f"{entry.energy.arithmetic_uj:.3g}",
         "*" if entry.name in front else "",
         None if missed is None else ("yes" if missed == 0 else "no"),
     )
+
+
+def front_line(entries: Sequence[Entry]) -> str:
+    """Say in one line what the front is, and what the signs in the table mean."""
+    named = ", ".join(objectives(entries))
+    metered = any(entry.measured_energy is not None for entry in entries)
+    return (
+        f"front: no other file is as good in {named} and better in one of them; ~: predicted; uJ:"
+        " energy of the multiply-adds of one image, an estimate, not a measurement"
+        + ("; mJ: all that the power meter covers, for one image" if metered else "")
+    )
+
+
+def _millijoules(entry: Entry) -> str | None:
+    found = entry.measured_energy
+    if found is None:
+        return None
+    return f"{found.mj:.3g} [{found.interval_mj.low:.3g}, {found.interval_mj.high:.3g}]"
 
 
 def _accuracy(entry: Entry) -> str | None:

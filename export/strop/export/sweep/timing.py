@@ -29,19 +29,22 @@ class BenchPlan:
         target: The board; None for this machine.
         files: How many of each format and precision are measured, the rest is predicted;
             None for all.
+        energy_s: For which each file runs alone beside a power meter; None for no energy.
     """
 
     threads: int
     duration_s: float
     target: Target | None
     files: int | None = None
+    energy_s: float | None = None
 
     @property
     def key(self) -> str:
         """Distinguishes records of other options or another machine."""
         here = machine()
         where = (here.cpu_model, here.arch) if self.target is None else (str(self.target),)
-        text = json.dumps([self.threads, self.duration_s, *where])
+        energy = [] if self.energy_s is None else [f"energy {self.energy_s:g}"]
+        text = json.dumps([self.threads, self.duration_s, *energy, *where])
         return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
     def record_of(self, artifact: Path) -> Path:
@@ -75,6 +78,7 @@ def measure(artifact: Path, plan: BenchPlan) -> BenchRecord:
             artifact,
             plan=plan_lasting(plan.duration_s),
             num_threads=plan.threads,
+            energy_s=plan.energy_s,
             cool_down_s=DEFAULT_LIMIT_S,
             target=plan.target,
         )

@@ -63,6 +63,8 @@ class EnergyFigures:
         above_idle_mj: What is more than without work.
         idle_w: Mean power without work, before and after.
         watts: Mean power at work.
+        throttled_share: Share of the windows below the board's full speed, 0..1; None if the
+            board does not report it.
     """
 
     meter: str
@@ -71,10 +73,11 @@ class EnergyFigures:
     above_idle_mj: float
     idle_w: tuple[float, float]
     watts: float
+    throttled_share: float | None
 
 
-def energy_figures(samples: EnergySamples) -> EnergyFigures:
-    """Make figures of the windows."""
+def energy_figures(samples: EnergySamples, *, throttled_share: float | None) -> EnergyFigures:
+    """Make figures of the windows; the share is what `validity` finds in their states."""
     each_mj = [
         MJ_PER_J * joules / runs
         for joules, runs in zip(samples.window_j, samples.window_runs, strict=True)
@@ -93,6 +96,7 @@ def energy_figures(samples: EnergySamples) -> EnergyFigures:
         above_idle_mj=MJ_PER_J * above_j / runs,
         idle_w=idle_w,
         watts=sum(samples.window_j) / seconds,
+        throttled_share=throttled_share,
     )
 
 

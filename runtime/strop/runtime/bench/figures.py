@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strop.runtime.bench.coldstart import ColdStart
-from strop.runtime.bench.energy import EnergyFigures, energy_figures
+from strop.runtime.bench.energy import EnergyFigures, EnergySamples, energy_figures
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.split import SplitFigures, split_figures
 from strop.runtime.bench.sustained import SustainedSamples
@@ -105,7 +105,7 @@ def _figures(artifact: ArtifactRecord, *, record: BenchRecord, first_p50_ns: int
         n=len(samples_ns),
         p50_ratio=_ratio(p50_ns, first_p50_ns),
         sustained=_sustained(artifact.sustained, record=record, burst_p50_ns=p50_ns),
-        energy=None if artifact.energy is None else energy_figures(artifact.energy),
+        energy=_energy(artifact.energy, record=record),
         split=None if artifact.split is None else split_figures(artifact.split),
     )
 
@@ -123,8 +123,21 @@ def _sustained(
         p50_interval_ns=quantile_interval(samples.invoke_ns),
         n=samples.window_runs,
         p50_ratio=_ratio(p50_ns, burst_p50_ns),
-        throttled_share=throttled_share(samples, record=record),
+        throttled_share=throttled_share(
+            samples.states,
+            blocks=len(samples.block_runs),
+            first=samples.window_block,
+            record=record,
+        ),
     )
+
+
+def _energy(samples: EnergySamples | None, *, record: BenchRecord) -> EnergyFigures | None:
+    if samples is None:
+        return None
+    windows = len(samples.window_j)
+    share = throttled_share(samples.states, blocks=windows, record=record)
+    return energy_figures(samples, throttled_share=share)
 
 
 def _ratio(of_ns: int | None, to_ns: int | None) -> float | None:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.bench.record import BenchRecord
-from strop.runtime.bench.sustained import SustainedSamples
 from strop.runtime.machine.disturbance import MARGIN_C, Disturbance, disturbances
 from strop.runtime.machine.firmware import new_throttle_names, throttle_names
 
@@ -102,22 +101,24 @@ def validity(record: BenchRecord) -> Validity:
     )
 
 
-def throttled_share(sustained: SustainedSamples, *, record: BenchRecord) -> float | None:
-    """Share of the blocks in the window that ran below the board's full speed, 0..1.
+def throttled_share(
+    states: Sequence[BlockState], *, blocks: int, first: int = 0, record: BenchRecord
+) -> float | None:
+    """Share of the blocks of one artifact alone that ran below the board's full speed, 0..1.
 
     Args:
-        sustained: Of one of the record's artifacts.
+        states: The board between the blocks of a sustained load, or the windows of energy.
+        blocks: How many have run.
+        first: Of those that count.
         record: Says what full speed is: its first block's clock.
 
     Returns:
         None if the board reports neither throttling nor clock nor temperature.
     """
-    if _not_told(sustained.states) == REPORTS:
+    if _not_told(states) == REPORTS:
         return None
-    blocks = len(sustained.block_runs)
-    invalid = invalid_blocks(sustained.states, blocks=blocks, full=_full_speed(record))
-    in_window = sum(each.block >= sustained.window_block for each in invalid)
-    return in_window / (blocks - sustained.window_block)
+    invalid = invalid_blocks(states, blocks=blocks, full=_full_speed(record))
+    return sum(each.block >= first for each in invalid) / (blocks - first)
 
 
 def _not_told(states: Sequence[BlockState]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from strop.runtime.bench.figures import Figures, figures
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
-from strop.runtime.bench.validity import validity
+from strop.runtime.bench.validity import MAX_INVALID_SHARE, validity
 from strop.runtime.check.judge.certified import MANIFEST, MAX_MANIFEST_BYTES
 from strop.runtime.errors import ContractError, MeasurementError, RecordError
 from strop.runtime.evidence.measured_files import BENCH, MAX_RECORD_BYTES, REMEDY
@@ -176,6 +176,8 @@ def _row(
 ) -> BoardRow:
     if found.p50_ns is None:
         raise MeasurementError(f"{found.name}: too few inferences for a p50; measure longer")
+    if found.energy is not None and (found.energy.throttled_share or 0) > MAX_INVALID_SHARE:
+        raise MeasurementError(f"{found.name}: was slowed down beside the meter; measure again")
     return BoardRow(
         path=path,
         artifact=found.name,

@@ -20,7 +20,8 @@ UW_PER_W, MW_PER_W, UJ_PER_J = 1e6, 1e6, 1e6  # a sensor's mV times mA are micro
 # One line a rail: " 3V3_SYS_A current(1)=0.07416660A", " 3V3_SYS_V volt(9)=3.32022A".
 RAIL = re.compile(r"^\s*(\S+)_([AV])\s+\w+\(\d+\)=([0-9.]+)[AV]\s*$", re.MULTILINE)
 SENSORS = re.compile(r"ina(2\d\d|2xx|3221)")
-PACKAGE = re.compile(r"intel-rapl:\d+")  # not its parts, intel-rapl:0:0; AMD's have this name too
+ZONE = re.compile(r"intel-rapl:\d+")  # not its parts, intel-rapl:0:0; AMD's have this name too
+PLATFORM = "psys"  # what a zone of a laptop's is called, which is no processor
 CANNOT = (
     "this machine does not tell its power: no Raspberry Pi 5's power chip, no INA219, INA226 or"
     " INA238 in /sys/class/hwmon, no readable /sys/class/powercap"
@@ -106,7 +107,8 @@ def _sensors(root: Path) -> Iterator[Path]:
 def _rapl(root: Path) -> PowerMeter | str:
     """Find the processor's packages; their counters are read together."""
     found = sorted(root.glob("sys/class/powercap/intel-rapl:*"))
-    packages = [folder for folder in found if PACKAGE.fullmatch(folder.name)]
+    zones = [folder for folder in found if ZONE.fullmatch(folder.name)]
+    packages = [folder for folder in zones if text_at(folder / "name") != PLATFORM]
     if not packages:
         return CANNOT
     if any(text_at(folder / "energy_uj") is None for folder in packages):

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from strop.export.commands.flags import add_classes_flag, add_normalization_flags, weights
 from strop.export.zoo.spec import IMAGENET
+from strop.runtime.bench.energy import DEFAULT_ENERGY_S
 from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.commands.flags.numbers import (
     commas,
     count,
+    load_seconds,
     numbers,
     positive,
     seconds,
@@ -87,6 +89,15 @@ def add_work_flags(group: argparse._ArgumentGroup) -> None:
         default=MeasurePlan().min_duration_s,
         metavar="SECONDS",
         help="of timed inference per file, at least (default %(default)s)",
+    )
+    group.add_argument(
+        "--energy",
+        type=load_seconds,
+        nargs="?",
+        const=DEFAULT_ENERGY_S,
+        metavar="SECONDS",
+        help="run each file alone for this time beside the machine's power meter too, and let the"
+        " front have millijoules instead of the estimate (without SECONDS: %(const)g)",
     )
     group.add_argument(
         "--measure",

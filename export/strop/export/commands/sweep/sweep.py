@@ -41,6 +41,7 @@ from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.errors import PlanError
+from strop.runtime.machine.power_meter import required_meter
 from strop.runtime.records.version import installed_version
 
 NOT_DONE = 3
@@ -85,7 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Sweep, print, write sweep.json; 1 if no file meets the limits, 3 if something failed."""
     found, left_out = members(_wanted(options))
-    target_of(options)  # what is wrong in it shall not wait for the exports
+    _require_meter(options)  # what is wrong shall not wait for the exports
     if options.weights == IMAGENET and options.classes is not None:
         raise PlanError(
             "--classes is for weights of your own, or random ones; ImageNet's have 1000 classes"
@@ -157,7 +158,19 @@ def _plan(options: argparse.Namespace) -> BenchPlan:
         duration_s=options.duration,
         target=target_of(options),
         files=options.measure,
+        energy_s=options.energy,
     )
+
+
+def _require_meter(options: argparse.Namespace) -> None:
+    """Read the target; without one see whether this machine tells its power, if that is asked for.
+
+    Raises:
+        PlanError: The target is none.
+        MeasurementError: This machine does not tell its power.
+    """
+    if target_of(options) is None and options.energy is not None:
+        required_meter()
 
 
 def _images(

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from strop import console
-from strop.export.sweep.choose import OBJECTIVES, Limits, best, pareto_front
+from strop.export.sweep.choose import Limits, best, pareto_front
 from strop.export.sweep.latency_model import LEAST_MEASURED
 from strop.export.sweep.sweep import Sweep
-from strop.export.sweep.table_text import best_line, cells, columns, duration_line, not_certified
+from strop.export.sweep.table_text import (
+    best_line,
+    cells,
+    columns,
+    duration_line,
+    front_line,
+    not_certified,
+)
 
 MAX_NAMES = 5
 
@@ -20,10 +27,7 @@ def print_sweep(found: Sweep, limits: Limits) -> None:
     shown = [i for i in range(len(named)) if any(row[i] is not None for row in rows)]
     if rows:
         console.table([named[i] for i in shown], [[row[i] for i in shown] for row in rows])
-    console.note(
-        f"front: no other file is as good in {', '.join(OBJECTIVES)} and better in one of them;"
-        " ~: predicted; uJ: energy of the multiply-adds of one image, an estimate"
-    )
+    console.note(front_line(found.entries))
     doubts = not_certified(found.entries)
     if doubts is not None:
         console.note(doubts)

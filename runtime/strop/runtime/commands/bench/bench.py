@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from strop.runtime.commands.flags.export import (
     require_exports_writable,
     write_exports,
 )
-from strop.runtime.commands.flags.numbers import count, fitting, numbers, positive, seconds
+from strop.runtime.commands.flags.numbers import count, load_seconds, numbers, positive, seconds
 from strop.runtime.commands.flags.sign import add_sign_flag, require_signable, sign_written
 from strop.runtime.commands.flags.target import (
     add_target_flags,
@@ -91,7 +90,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--sustained",
-        type=_load_seconds,
+        type=load_seconds,
         nargs="?",
         const=DEFAULT_LOAD_S,
         metavar="SECONDS",
@@ -100,7 +99,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--energy",
-        type=_load_seconds,
+        type=load_seconds,
         nargs="?",
         const=DEFAULT_ENERGY_S,
         metavar="SECONDS",
@@ -214,8 +213,3 @@ def _settings(request: BenchRequest, engines: Sequence[Engine], inputs: str) -> 
 
 
 ON_BOARD = (Work(command=BENCH, perform=lambda request: [_measure(request)]),)
-
-
-def _load_seconds(text: str) -> float:
-    needed = "a number of seconds above 0; without one, the flag stands last"
-    return fitting(text, lambda value: 0 < value < math.inf, needed)

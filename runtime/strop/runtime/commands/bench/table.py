@@ -84,16 +84,16 @@ def _note_sustained(row: Figures) -> None:
     found = row.sustained
     if found is None or found.p50_ratio is None:
         return
-    share = found.throttled_share
-    told = (
-        "the board does not tell whether it was throttled"
-        if share is None
-        else f"{share:.0%} of that time below full speed"
-    )
     console.note(
         f"{row.name}: in the last {found.window_s:g} of {found.load_s:g} s"
-        f" {found.p50_ratio:.2f} times the p50 before; {told}"
+        f" {found.p50_ratio:.2f} times the p50 before; {_throttling(found.throttled_share)}"
     )
+
+
+def _throttling(share: float | None) -> str:
+    if share is None:
+        return "the board does not tell whether it was throttled"
+    return f"{share:.0%} of that time below full speed"
 
 
 def _note_energy(row: Figures) -> None:
@@ -103,7 +103,8 @@ def _note_energy(row: Figures) -> None:
     before, after = found.idle_w
     console.note(
         f"{row.name}: {found.watts:.2f} W at work, {before:.2f} before and {after:.2f} after, by"
-        f" {found.meter}; {found.above_idle_mj:.3g} mJ an inference above that"
+        f" {found.meter}; {found.above_idle_mj:.3g} mJ an inference above that;"
+        f" {_throttling(found.throttled_share)}"
     )
 
 

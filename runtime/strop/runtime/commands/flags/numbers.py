@@ -29,6 +29,12 @@ def seconds(text: str) -> float:
     return fitting(text, lambda value: 0 <= value < math.inf, "a number of seconds, 0 or more")
 
 
+def load_seconds(text: str) -> float:
+    """A duration above 0, of a flag that may stand without one."""
+    needed = "a number of seconds above 0; without one, the flag stands last"
+    return fitting(text, lambda value: 0 < value < math.inf, needed)
+
+
 def percent(text: str) -> float:
     """The share that a number of percent below 100 is: 0.05 for 5."""
     return fitting(text, lambda value: 0 <= value < PERCENT, "0 to below 100 percent") / PERCENT
