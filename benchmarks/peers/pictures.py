@@ -36,7 +36,7 @@ from strop.runtime.classify.scores import dequantize
 from strop.runtime.detect.average_precision import LEAST_SCORE, Matches
 from strop.runtime.detect.box_truth import TrueBoxes, read_box_truth
 from strop.runtime.detect.detection_file import DETECTION, detection_path
-from strop.runtime.detect.read_boxes import read_boxes
+from strop.runtime.detect.read_boxes import BoxReader
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Engine, TensorInfo
 from strop.runtime.errors import SourceError
@@ -124,10 +124,11 @@ def of_boxes(found: Iterator[list[Array]], scene: Scene) -> Figures:
     folder, size = scene.images[0].parent, (scene.contract.height, scene.contract.width)
     given = read_box_truth(scene.truth, folder, scene.images, labels=labels)
     infos = [TensorInfo(dtype="float32", shape=(1, *shape)) for shape in scene.source.shapes]
+    reader = BoxReader(infos, detection, activation=Activation.SOFTMAX, size=size)
     boxes = []
     for outputs in found:
         batch = [each[np.newaxis] for each in outputs]
-        one = read_boxes(batch, infos, detection, activation=Activation.SOFTMAX, size=size)
+        one = reader.read(batch)
         boxes.append(replace(one, corners=one.corners * scene.contract.height))
     true = [
         TrueBoxes(

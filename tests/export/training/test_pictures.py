@@ -36,7 +36,7 @@ from strop.export.zoo.backbone_weights import take_backbone
 from strop.export.zoo.spec import ModelSpec
 from strop.export.zoo.ssd import ssd_detection
 from strop.runtime.artifact.contract import Contract, ResizeRule, Task
-from strop.runtime.detect.anchors import anchors_of
+from strop.runtime.detect.anchors import anchors_of, grid_of
 from strop.runtime.detect.decode import decode
 from strop.runtime.detect.detection_file import DETECTION, detection_path
 from strop.runtime.errors import ImageError, SourceError
@@ -82,7 +82,7 @@ def test_masks_boxes_and_points_are_moved_alike(seed: int) -> None:
         assert len(found)
         assert set(classes[number][found]) == {kinds[number]}
         numbers = codes[number, found, :4].astype(np.float64)
-        decoded = decode(numbers, found, DETECTION_48, size=(SIDE, SIDE))
+        decoded = decode(numbers, grid_of(DETECTION_48)[found], DETECTION_48, size=(SIDE, SIDE))
         np.testing.assert_allclose(decoded, np.tile(expected, (len(found), 1)), atol=1e-5)
         x, y = np.sort(placed[number].reshape(2, 2), axis=0).T
         np.testing.assert_allclose((y[0], x[0], y[1], x[1]), expected, atol=1e-6)

@@ -164,7 +164,13 @@ def test_an_only_label_is_that_of_what_is_above_the_threshold(tmp_path: Path) ->
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.float32])
 def test_the_best_class_is_that_of_argmax(dtype: type) -> None:
     rng = np.random.default_rng(0)
-    for classes in (1, 2, 21, 255):
-        # Few values, so that most pixels have ties.
-        scores = rng.integers(0, 6, (9, 7, classes)).astype(dtype) * dtype(20)
-        np.testing.assert_array_equal(best_class(scores), scores.argmax(axis=2))
+    for classes in (1, 2, 3, 4, 21, 255):
+        # 700 pixels of 255 classes are several blocks.
+        values = rng.integers(-128, 128, (35, 20, classes))
+        few = rng.integers(0, 3, values.shape)  # so that most pixels have ties
+        for numbers in (values + 128 * (dtype == np.uint8), few * 60 - 100 * (dtype == np.int8)):
+            scores: NDArray[Any] = numbers.astype(dtype)
+            expected = scores.argmax(axis=2)
+            np.testing.assert_array_equal(best_class(scores), expected)
+            planes = np.ascontiguousarray(scores.transpose(2, 0, 1)).transpose(1, 2, 0)
+            np.testing.assert_array_equal(best_class(planes), expected)

@@ -36,7 +36,7 @@ def test_a_heat_maps_point_is_where_its_peak_is(seed: int) -> None:
     peaks = random.uniform(1.5, (width - 1.5, height - 1.5), (3, 2))
     y, x = np.mgrid[:height, :width] + 0.5
     bells = [np.exp(-((x - at) ** 2 + (y - down) ** 2) / 4) for at, down in peaks]
-    found = highest(np.stack(bells, axis=-1)[None])
+    found = highest(np.stack(bells)[None])
     off = (found.places[0] - peaks / (width, height)) * (width, height)
     # The nearest pixel is half a pixel off at most; the quarter leaves a quarter.
     assert np.abs(off).max() <= 0.25 + 1e-6
@@ -44,8 +44,8 @@ def test_a_heat_maps_point_is_where_its_peak_is(seed: int) -> None:
 
 
 def test_a_flat_map_and_a_peak_at_the_edge_are_not_moved() -> None:
-    maps = np.zeros((1, 4, 4, 2))
-    maps[0, 3, 0, 1] = 1
+    maps = np.zeros((1, 2, 4, 4))
+    maps[0, 1, 3, 0] = 1
     found = highest(maps)
     assert found.places.tolist() == [[[0.125, 0.125], [0.125, 0.875]]]
     assert found.others.tolist() == [[[0.0], [1.0]]]

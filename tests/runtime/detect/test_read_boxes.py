@@ -21,7 +21,7 @@ from strop.runtime.artifact.detection import (
 )
 from strop.runtime.detect.anchors import anchors_of, grid_maps, mediapipe_maps, ssd_maps
 from strop.runtime.detect.candidates import MOST_CANDIDATES, candidates
-from strop.runtime.detect.read_boxes import Boxes, read_boxes
+from strop.runtime.detect.read_boxes import Boxes, BoxReader
 from strop.runtime.engines.engine import TensorInfo
 
 SIZE = (64, 96)
@@ -111,13 +111,9 @@ def test_boxes_of_anchors_are_those_of_the_plain_formulas(seed: int) -> None:
     coded_boxes, boxes_info, boxes = coded(
         random, random.normal(0, 4, (N_ANCHORS, 4)), seed % 4 < 2
     )
-    found = read_boxes(
-        [coded_boxes, coded_scores],
-        [boxes_info, scores_info],
-        detection,
-        activation=activation,
-        size=SIZE,
-    )
+    infos = [boxes_info, scores_info]
+    reader = BoxReader(infos, detection, activation=activation, size=SIZE)
+    found = reader.read([coded_boxes, coded_scores])
     anchors = anchors_of(detection).tolist()
     expected: list[Found] = []
     for row, label, score in pairs(
@@ -158,7 +154,9 @@ def test_boxes_of_one_output_are_those_of_the_plain_formulas(coding: BoxCoding, 
     coded_output, info, values = coded(random, values, seed % 2 == 1)
     if detection.channels_first:
         coded_output = np.swapaxes(coded_output, 1, 2)
-    found = read_boxes([coded_output], [info], detection, activation=Activation.SIGMOID, size=SIZE)
+    found = BoxReader([info], detection, activation=Activation.SIGMOID, size=SIZE).read(
+        [coded_output]
+    )
     rows = [sigmoid(row[4:]) for row in values.tolist()]
     if detection.objectness:
         rows = [[row[0] * score for score in row[1:]] for row in rows]
@@ -220,7 +218,7 @@ def test_boxes_around_centres_are_those_of_the_plain_formulas(seed: int) -> None
         output, info, maps[place] = coded(random, each, seed % 3 == 1)
         outputs.append(np.moveaxis(output, -1, 1) if is_first else output)
         infos.append(info)
-    found = read_boxes(outputs, infos, detection, activation=Activation.SIGMOID, size=SIZE)
+    found = BoxReader(infos, detection, activation=Activation.SIGMOID, size=SIZE).read(outputs)
     offsets, heat, sizes = (each.tolist() for each in maps)
     unit = {BoxUnit.CELLS: (rows, columns), BoxUnit.PIXELS: SIZE, BoxUnit.SHARES: (1, 1)}
     high, wide = unit[detection.unit]
@@ -255,7 +253,7 @@ def test_a_list_of_boxes_is_taken_as_far_as_its_count() -> None:
         np.array([3], np.float32),
     ]
     infos = [TensorInfo(shape=each.shape, dtype="float32") for each in outputs]
-    found = read_boxes(outputs, infos, detection, activation=Activation.NONE, size=SIZE)
+    found = BoxReader(infos, detection, activation=Activation.NONE, size=SIZE).read(outputs)
     assert found.classes.tolist() == [1, 3]
     assert found.corners.tolist() == boxes[0, (1, 0)].tolist()
 
@@ -264,14 +262,16 @@ def test_nothing_found_is_no_box() -> None:
     detection = Detection(coding=BoxCoding.SSD, maps=MAPS)
     outputs = [np.zeros((1, N_ANCHORS, 4), np.float32), np.zeros((1, N_ANCHORS, 3), np.float32)]
     infos = [TensorInfo(shape=each.shape, dtype="float32") for each in outputs]
-    assert len(read_boxes(outputs, infos, detection, activation=Activation.NONE, size=SIZE)) == 0
+    assert (
+        len(BoxReader(infos, detection, activation=Activation.NONE, size=SIZE).read(outputs)) == 0
+    )
 
 
 def test_scores_of_one_class_may_be_a_row() -> None:
     detection = Detection(coding=BoxCoding.BOXES, order=BoxOrder.YXYX)
     outputs = [np.ones((1, 3, 4), np.float32), np.array([[0.1, 0.9, 0.2]], np.float32)]
     infos = [TensorInfo(shape=each.shape, dtype="float32") for each in outputs]
-    found = read_boxes(outputs, infos, detection, activation=Activation.NONE, size=SIZE)
+    found = BoxReader(infos, detection, activation=Activation.NONE, size=SIZE).read(outputs)
     assert (found.classes.tolist(), found.scores.round(3).tolist()) == ([0], [0.9])
 
 

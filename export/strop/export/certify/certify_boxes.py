@@ -16,7 +16,7 @@ from strop.export.source.source import Source
 from strop.runtime import Classifier
 from strop.runtime.artifact.contract import Contract, Task
 from strop.runtime.artifact.detection import Detection
-from strop.runtime.classify.detect_answer import boxes_in_picture
+from strop.runtime.classify.detect_answer import box_reader, boxes_in_picture
 from strop.runtime.detect.average_precision import (
     LEAST_SCORE,
     BoxPrecision,
@@ -117,7 +117,7 @@ def _of_float(
         for part, shape in zip(np.split(row, ends), source.shapes, strict=True)
     ]
     infos = [TensorInfo(shape=each.shape, dtype="float32") for each in outputs]
-    return boxes_in_picture(outputs, infos, contract, seen, score_threshold=least)
+    return boxes_in_picture(outputs, box_reader(contract, infos, score_threshold=least), seen)
 
 
 def _verdict(

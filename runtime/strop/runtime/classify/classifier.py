@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from strop.runtime.classify.detect_answer import DetectAnswer
     from strop.runtime.classify.map_answer import MapAnswer
     from strop.runtime.classify.result import Result
-    from strop.runtime.detect.read_boxes import Boxes
+    from strop.runtime.detect.read_boxes import Boxes, BoxReader
     from strop.runtime.engines.engine import Array
 
     ImageLike: TypeAlias = str | os.PathLike[str] | Image | NDArray[np.uint8]
@@ -74,6 +76,7 @@ class Classifier:
         self._engine = engine
         self._at_work = EngineAtWork(where, f"{engine.facts.engine} {engine.facts.version}")
         self._preparation: Preparation = preparation(contract, engine.input)
+        self._box_readers: dict[float | None, BoxReader] = {}  # by their threshold
 
     def __repr__(self) -> str:
         facts = self.facts
@@ -134,8 +137,9 @@ class Classifier:
         if self.gives_map:
             return only_result(ONLY, self.class_map(image))
         seen = self._seen(image)
-        scores = self._scores(seen, image)
-        return result_of(self.heads, scores, seen.box, top=top, where=_named(image))
+        raw = self._raw(seen)
+        with self._names(image):
+            return result_of(self.heads, raw, seen.box, top=top, where=_named(image))
 
     @property
     def decision(self) -> Decision | None:
@@ -215,35 +219,27 @@ class Classifier:
 
     @property
     def box_labels(self) -> tuple[str, ...]:
-        """Of the classes of boxes, without the background.
-
-        Raises:
-            ContractError: The artifact gives no boxes.
-        """
+        """Of the classes of boxes, without the background; a ContractError where none are found."""
         if self.contract.detection is None:
             raise ContractError(f"{self._where}: gives no boxes; its contract has no detection")
-        return self.contract.each_output[self.contract.detection.scores].labels
+        return self.heads[self.contract.detection.scores].contract.labels
 
-    def raw_boxes(
-        self,
-        image: ImageLike,
-        *,
-        score_threshold: float | None = None,
-    ) -> Boxes:
-        """Find boxes as numbers, in the image's own pixels.
+    def raw_boxes(self, image: ImageLike, *, score_threshold: float | None = None) -> Boxes:
+        """Find boxes as numbers, in the image's own pixels; as `boxes`.
 
         Args:
             image: As for `boxes`.
             score_threshold: In place of the contract's.
-
-        Raises:
-            StropError: As `boxes`.
         """
-        from strop.runtime.classify.detect_answer import boxes_in_picture
+        from strop.runtime.classify.detect_answer import box_reader, boxes_in_picture
 
+        reader = self._box_readers.get(score_threshold)
+        if reader is None:
+            infos = self._engine.outputs
+            reader = box_reader(self.contract, infos, score_threshold=score_threshold)
+            self._box_readers[score_threshold] = reader
         seen = self._seen(image)
-        raw, infos = self._raw(seen), [head.info for head in self.heads]
-        return boxes_in_picture(raw, infos, self.contract, seen, score_threshold=score_threshold)
+        return boxes_in_picture(self._raw(seen), reader, seen)
 
     @property
     def gives_points(self) -> bool:
@@ -311,14 +307,18 @@ class Classifier:
 
     def _scores(self, seen: Seen, image: ImageLike) -> NDArray[np.float32]:
         raw = self._raw(seen)
+        with self._names(image):
+            pairs = zip(raw, self.heads, strict=True)
+            rows = [dequantize(each, head.info).reshape(-1) for each, head in pairs]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+    @contextmanager
+    def _names(self, image: ImageLike) -> Iterator[None]:
+        """Put the artifact and the image in front of what its scores are refused for."""
         try:
-            rows = [
-                dequantize(each, head.info).reshape(-1)
-                for each, head in zip(raw, self.heads, strict=True)
-            ]
+            yield
         except ArtifactError as err:
             raise ArtifactError(f"{self._where}: {_named(image)}{err}") from err
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def known_decision(self) -> Decision:
         """How scores become an answer.

@@ -257,12 +257,13 @@ def outputs(decision: Decision, scores: Scores) -> NDArray[np.float64]:
     Of a LANDMARKS task they are points, [..., 2 points], x and y of each in shares of the input's
     longer side.
     """
-    activated = activate(scores, decision.activation)
     if decision.points is None:
-        return activated
+        return activate(scores, decision.activation)
     from strop.runtime.classify.point_layout import located  # not for other tasks to wait for
 
-    rows = activated.reshape(-1, decision.scores)
+    rows = scores.reshape(-1, decision.scores)
+    if not decision.points.maps:
+        rows = activate(rows, decision.activation)
     places = located(decision.points, rows).places * decision.points.sides
     return places.reshape(*scores.shape[:-1], 2 * decision.points.points)
 

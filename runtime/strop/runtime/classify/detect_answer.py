@@ -10,13 +10,10 @@ import numpy as np
 
 from strop.runtime.artifact.contract import Activation, Contract
 from strop.runtime.artifact.detection import Detection
-from strop.runtime.detect.read_boxes import Boxes, read_boxes
+from strop.runtime.detect.read_boxes import Boxes, BoxReader
 from strop.runtime.engines.engine import Array, TensorInfo
-from strop.runtime.images.seen import to_picture
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from strop.runtime.images.seen import Seen
 
 
@@ -54,21 +51,14 @@ class DetectAnswer:
     boxes: tuple[FoundBox, ...]
 
 
-def boxes_in_picture(
-    outputs: Sequence[Array],
-    infos: Sequence[TensorInfo],
-    contract: Contract,
-    seen: Seen,
-    *,
-    score_threshold: float | None = None,
-) -> Boxes:
-    """Read boxes in the image's own pixels, cut off at its edges.
+def box_reader(
+    contract: Contract, infos: Sequence[TensorInfo], *, score_threshold: float | None = None
+) -> BoxReader:
+    """Prepare what reads boxes out of an artifact's outputs.
 
     Args:
-        outputs: Of the artifact for one image.
-        infos: Of them.
         contract: Of the artifact, with a detection.
-        seen: Which part of the image the artifact saw.
+        infos: Of its outputs.
         score_threshold: In place of the contract's.
     """
     detection = contract.detection
@@ -76,18 +66,31 @@ def boxes_in_picture(
         raise TypeError("the contract has no detection")
     if score_threshold is not None:
         detection = replace(detection, score_threshold=score_threshold)
-    found = read_boxes(
-        outputs,
+    return BoxReader(
         infos,
         detection,
         activation=score_activation(contract, detection),
         size=(contract.height, contract.width),
     )
-    places = to_picture(found.corners.reshape(-1, 2, 2)[..., ::-1], seen.box)
-    inside = places.clip(0, np.array(seen.size, np.float64))[..., ::-1]
-    corners: NDArray[np.float64] = inside.reshape(-1, 4)
-    has_area = np.flatnonzero((corners[:, 2:] > corners[:, :2]).all(axis=1))
-    return Boxes(corners=corners, classes=found.classes, scores=found.scores).chosen(has_area)
+
+
+def boxes_in_picture(outputs: Sequence[Array], reader: BoxReader, seen: Seen) -> Boxes:
+    """Read boxes in the image's own pixels, cut off at its edges.
+
+    Args:
+        outputs: Of the artifact for one image.
+        reader: For this artifact.
+        seen: Which part of the image the artifact saw.
+    """
+    found = reader.read(outputs)
+    left, top, right, bottom = seen.box
+    width, height = seen.size
+    corners = found.corners * (bottom - top, right - left, bottom - top, right - left)
+    corners += (top, left, top, left)
+    np.clip(corners, 0, (height, width, height, width), out=corners)
+    inside = Boxes(corners=corners, classes=found.classes, scores=found.scores)
+    has_area = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+    return inside if has_area.all() else inside.chosen(np.flatnonzero(has_area))
 
 
 def score_activation(contract: Contract, detection: Detection) -> Activation:

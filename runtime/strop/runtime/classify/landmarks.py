@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from strop.runtime.classify.decision import Decision, answer_names
 from strop.runtime.classify.point_layout import located
-from strop.runtime.classify.scores import activate
+from strop.runtime.classify.scores import activate, dequantize
 from strop.runtime.images.seen import Box, to_picture
 from strop.runtime.records.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from strop.runtime.engines.engine import Array, TensorInfo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,25 +46,38 @@ class LandmarksAnswer:
 
 
 def landmarks_of(
-    decision: Decision, labels: Sequence[str], scores: NDArray[np.float32], box: Box
+    decision: Decision, labels: Sequence[str], raw: Array, info: TensorInfo, box: Box
 ) -> LandmarksAnswer:
-    """Make points of an image's scores.
+    """Make points of what an artifact returns for an image.
 
     Args:
         decision: Of a LANDMARKS task.
         labels: One per point; none for numbers.
-        scores: [scores], before the activation.
+        raw: Of the output's shape and dtype.
+        info: Of the output.
         box: What of the image the model saw, of a `Seen`.
+
+    Raises:
+        ArtifactError: As `dequantize`.
     """
-    if decision.points is None:
+    layout = decision.points
+    if layout is None:
         raise TypeError(f"{decision.task.value}: no points")
-    found = located(decision.points, activate(scores, decision.activation)[None])
-    places = to_picture(found.places[0], box).tolist()
+    if layout.maps:
+        found = located(layout, raw.reshape(1, -1))
+        others = activate(dequantize(found.others, info), decision.activation)
+    else:
+        scores = dequantize(raw, info).reshape(1, -1)
+        found = located(layout, activate(scores, decision.activation))
+        others = found.others
+    rows = zip(
+        answer_names(decision, labels),
+        to_picture(found.places[0], box).tolist(),
+        others[0].tolist(),
+        strict=True,
+    )
     return LandmarksAnswer(
         points=tuple(
-            Landmark(label=label, x=x, y=y, others=tuple(others))
-            for label, (x, y), others in zip(
-                answer_names(decision, labels), places, found.others[0].tolist(), strict=True
-            )
+            Landmark(label=label, x=x, y=y, others=tuple(each)) for label, (x, y), each in rows
         )
     )

@@ -16,7 +16,8 @@ from strop.runtime.classify.landmarks import LandmarksAnswer, landmarks_of
 from strop.runtime.classify.map_answer import MapAnswer
 from strop.runtime.classify.output_head import Head
 from strop.runtime.classify.predictions import Prediction, predictions
-from strop.runtime.classify.scores import activate
+from strop.runtime.classify.scores import activate, dequantize
+from strop.runtime.engines.engine import Array
 from strop.runtime.errors import ImageError
 from strop.runtime.images.seen import Box
 
@@ -133,30 +134,31 @@ def only_result(name: str, answer: OutputAnswer) -> Result:
 
 
 def result_of(
-    heads: Sequence[Head], scores: NDArray[np.float32], box: Box, *, top: int, where: str
+    heads: Sequence[Head], raw: Sequence[Array], box: Box, *, top: int, where: str
 ) -> Result:
-    """Make the answers of a row of scores.
+    """Make the answers of what an artifact returns.
 
     Args:
         heads: The outputs.
-        scores: Of all outputs, one behind the other.
+        raw: What each of them is.
         box: What of the image the model saw, of a `Seen`.
         top: Most classes or labels of one output, at least 1.
         where: Named in errors, the image.
 
     Raises:
+        ArtifactError: As `dequantize`.
         ImageError: A vector is all zeros, and has no direction.
     """
-    found = {head.name: _answer(head, scores[head.columns], box, top, where) for head in heads}
+    pairs = zip(heads, raw, strict=True)
+    found = {head.name: _answer(head, each, box, top, where) for head, each in pairs}
     return Result(outputs=MappingProxyType(found))
 
 
-def _answer(
-    head: Head, scores: NDArray[np.float32], box: Box, top: int, where: str
-) -> OutputAnswer:
+def _answer(head: Head, raw: Array, box: Box, top: int, where: str) -> OutputAnswer:
     task = None if head.decision is None else head.decision.task
     if head.decision is not None and head.decision.points is not None:
-        return landmarks_of(head.decision, head.contract.labels, scores, box)
+        return landmarks_of(head.decision, head.contract.labels, raw, head.info, box)
+    scores = dequantize(raw, head.info).reshape(-1)
     if task is Task.EMBED:
         if not scores.any():
             raise ImageError(

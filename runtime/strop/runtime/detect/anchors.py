@@ -34,12 +34,19 @@ def anchors_of(detection: Detection) -> NDArray[np.float64]:
     return np.concatenate(found)
 
 
-def cells_of(detection: Detection) -> NDArray[np.float64]:
-    """List height and width of the cell of each anchor, [N, 2], in shares of the input."""
-    found = [
+def grid_of(detection: Detection) -> NDArray[np.float64]:
+    """List, for each anchor, centre and size as `anchors_of`, then height and width of its cell.
+
+    Returns:
+        [N, 6], in shares of the input; [0, 6] where there are no anchors.
+    """
+    if not detection.maps and not detection.anchors:
+        return np.empty((0, 6))
+    anchors = anchors_of(detection)
+    cells = [
         np.tile((1 / each.rows, 1 / each.columns), (each.anchors, 1)) for each in detection.maps
     ]
-    return np.concatenate(found)
+    return np.hstack((anchors, np.concatenate(cells) if cells else np.zeros((len(anchors), 2))))
 
 
 def _of_map(one: AnchorMap, place: float) -> NDArray[np.float64]:

@@ -12,22 +12,19 @@ from strop.runtime.artifact.detection import (
     BoxUnit,
     Detection,
 )
-from strop.runtime.detect.anchors import anchors_of, cells_of
 
 HIGHEST_POWER = 10.0  # a box that is 22,000 times its anchor covers any picture
 X_FIRST = (BoxOrder.XYWH, BoxOrder.XYXY)
 Floats = NDArray[np.float64]
 
 
-def decode(
-    numbers: Floats, rows: NDArray[np.int64], detection: Detection, *, size: tuple[int, int]
-) -> Floats:
+def decode(numbers: Floats, grid: Floats, detection: Detection, *, size: tuple[int, int]) -> Floats:
     """Make boxes of the numbers of some of an output's rows.
 
     Args:
         numbers: [n, 4], dequantized.
-        rows: [n], which rows of the output they are.
-        detection: Says what they mean.
+        grid: [n, 6], their rows of `grid_of`; not read where there are no anchors.
+        detection: Says what the numbers mean.
         size: Height and width of the model's input in pixels.
 
     Returns:
@@ -38,9 +35,9 @@ def decode(
     if detection.order in X_FIRST:
         numbers = numbers[:, (1, 0, 3, 2)]
     if detection.coding is BoxCoding.SSD or detection.coding is BoxCoding.YOLOX:
-        return _of_anchors(numbers, anchors_of(detection)[rows], detection.exponential)
+        return _of_anchors(numbers, grid, detection.exponential)
     if detection.coding is BoxCoding.YOLOV5:
-        return _of_sigmoids(numbers, anchors_of(detection)[rows], cells_of(detection)[rows])
+        return _of_sigmoids(numbers, grid)
     if detection.unit is BoxUnit.PIXELS:
         numbers = numbers / np.array(size * 2)
     return numbers if detection.order in CORNERS else _around(numbers[:, :2], numbers[:, 2:])
@@ -77,18 +74,22 @@ def decode_centres(
     return _around((places + offsets) / np.array(shape), sizes / np.array(unit))
 
 
-def _of_anchors(numbers: Floats, anchors: Floats, is_exponential: bool) -> Floats:
+def _of_anchors(numbers: Floats, grid: Floats, is_exponential: bool) -> Floats:
     """Source: https://arxiv.org/abs/1512.02325, equation 2; https://arxiv.org/abs/2107.08430."""
     sizes = np.exp(np.minimum(numbers[:, 2:], HIGHEST_POWER)) if is_exponential else numbers[:, 2:]
-    return _around(numbers[:, :2] * anchors[:, 2:] + anchors[:, :2], sizes * anchors[:, 2:])
+    anchors = grid[:, 2:4]
+    return _around(numbers[:, :2] * anchors + grid[:, :2], sizes * anchors)
 
 
-def _of_sigmoids(numbers: Floats, anchors: Floats, cells: Floats) -> Floats:
+def _of_sigmoids(numbers: Floats, grid: Floats) -> Floats:
     """Source: ultralytics/yolov5, models/yolo.py, Detect.forward."""
     shares = 1 / (1 + np.exp(-np.clip(numbers, -700, 700)))
-    centres = (shares[:, :2] * 2 - 0.5) * cells + anchors[:, :2]
-    return _around(centres, (shares[:, 2:] * 2) ** 2 * anchors[:, 2:])
+    centres = (shares[:, :2] * 2 - 0.5) * grid[:, 4:] + grid[:, :2]
+    return _around(centres, (shares[:, 2:] * 2) ** 2 * grid[:, 2:4])
 
 
 def _around(centres: Floats, sizes: Floats) -> Floats:
-    return np.concatenate((centres - sizes / 2, centres + sizes / 2), axis=1)
+    found, half = np.empty((len(centres), 4)), sizes / 2
+    np.subtract(centres, half, out=found[:, :2])
+    np.add(centres, half, out=found[:, 2:])
+    return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from strop.runtime.artifact.contract import Activation
 from strop.runtime.artifact.detection import BoxCoding, Detection
+from strop.runtime.detect.anchors import grid_of
 from strop.runtime.detect.candidates import Candidates, Raw, candidates, real
 from strop.runtime.detect.decode import decode, decode_centres
 from strop.runtime.detect.suppress import suppress
@@ -43,101 +44,103 @@ class Boxes:
         )
 
 
-def read_boxes(
-    outputs: Sequence[Raw],
-    infos: Sequence[TensorInfo],
-    detection: Detection,
-    *,
-    activation: Activation,
-    size: tuple[int, int],
-) -> Boxes:
-    """Find boxes above the threshold, decode them and leave one of several around a thing.
+class BoxReader:
+    """Reads the boxes of one picture after the other; what they share is computed once."""
 
-    Args:
-        outputs: All outputs, each with its first side 1, in the file's order.
-        infos: Of them.
-        detection: Where what is, and what it means; `check_outputs` has passed it.
-        activation: Of the scores.
-        size: Height and width of the model's input in pixels.
+    def __init__(
+        self,
+        infos: Sequence[TensorInfo],
+        detection: Detection,
+        *,
+        activation: Activation,
+        size: tuple[int, int],
+    ) -> None:
+        """Prepare for the outputs of a detector.
 
-    Returns:
-        In shares of the input.
-    """
-    if detection.coding is BoxCoding.LISTED:
-        return _listed(outputs, infos, detection)
-    if detection.coding is BoxCoding.CENTRES:
-        found, corners = _of_centres(outputs, infos, detection, activation, size)
-    else:
-        found, corners = _of_rows(outputs, infos, detection, activation, size)
-    kept = suppress(
-        corners,
-        found.classes,
-        iou_threshold=detection.iou_threshold,
-        most=detection.most_boxes,
-        per_class=detection.per_class,
-    )
-    return Boxes(corners=corners, classes=found.classes, scores=found.scores).chosen(kept)
+        Args:
+            infos: Of all outputs.
+            detection: Where what is, and what it means; `check_outputs` has passed it.
+            activation: Of the scores.
+            size: Height and width of the model's input in pixels.
+        """
+        self._infos = infos
+        self._detection = detection
+        self._activation = activation
+        self._size = size
+        self._grid = grid_of(detection)
 
+    def read(self, outputs: Sequence[Raw]) -> Boxes:
+        """Find boxes above the threshold, decode them and leave one of several around a thing.
 
-def _of_rows(
-    outputs: Sequence[Raw],
-    infos: Sequence[TensorInfo],
-    detection: Detection,
-    activation: Activation,
-    size: tuple[int, int],
-) -> tuple[Candidates, NDArray[np.float64]]:
-    boxes, scores = outputs[detection.boxes][0], outputs[detection.scores][0]
-    if scores.ndim == 1:
-        scores = scores[:, np.newaxis]  # of one class
-    objectness = None
-    if detection.is_joined:
-        boxes = scores = boxes.T if detection.channels_first else boxes
-        objectness = scores[:, BOX] if detection.objectness else None
-        scores = scores[:, BOX + detection.objectness :]
-    found = candidates(
-        scores,
-        infos[detection.scores],
-        activation=activation,
-        threshold=detection.score_threshold,
-        background=detection.background,
-        objectness=objectness,
-    )
-    numbers = real(boxes[found.rows, :BOX], infos[detection.boxes])
-    return found, decode(numbers, found.rows, detection, size=size)
+        Args:
+            outputs: All outputs, each with its first side 1, in the file's order.
 
+        Returns:
+            In shares of the input.
+        """
+        detection = self._detection
+        if detection.coding is BoxCoding.LISTED:
+            return _listed(outputs, self._infos, detection)
+        of_coding = self._of_centres if detection.coding is BoxCoding.CENTRES else self._of_rows
+        found, corners = of_coding(outputs)
+        boxes = Boxes(corners=corners, classes=found.classes, scores=found.scores)
+        kept = suppress(
+            corners,
+            found.classes,
+            iou_threshold=detection.iou_threshold,
+            most=detection.most_boxes,
+            per_class=detection.per_class,
+        )
+        return boxes if len(kept) == len(boxes) else boxes.chosen(kept)
 
-def _of_centres(
-    outputs: Sequence[Raw],
-    infos: Sequence[TensorInfo],
-    detection: Detection,
-    activation: Activation,
-    size: tuple[int, int],
-) -> tuple[Candidates, NDArray[np.float64]]:
-    places = (detection.scores, detection.boxes, detection.offsets)
-    maps = [outputs[place][0] for place in places]
-    if detection.channels_first:
-        maps = [np.moveaxis(each, 0, -1) for each in maps]
-    heat, sizes, offsets = maps
-    rows, columns, classes = heat.shape
-    found = candidates(
-        heat.reshape(-1, classes),
-        infos[detection.scores],
-        activation=activation,
-        threshold=detection.score_threshold,
-        background=detection.background,
-    )
-    top = _peaks(heat, found, first=1 if detection.background else 0)
-    found = Candidates(rows=found.rows[top], classes=found.classes[top], scores=found.scores[top])
-    at = np.divmod(found.rows, columns)
-    corners = decode_centres(
-        real(sizes[at], infos[detection.boxes]),
-        real(offsets[at], infos[detection.offsets]),
-        found.rows,
-        (rows, columns),
-        detection,
-        size=size,
-    )
-    return found, corners
+    def _of_rows(self, outputs: Sequence[Raw]) -> tuple[Candidates, NDArray[np.float64]]:
+        detection = self._detection
+        boxes, scores = outputs[detection.boxes][0], outputs[detection.scores][0]
+        if scores.ndim == 1:
+            scores = scores[:, np.newaxis]  # of one class
+        objectness = None
+        if detection.is_joined:
+            boxes = scores = boxes.T if detection.channels_first else boxes
+            objectness = scores[:, BOX] if detection.objectness else None
+            scores = scores[:, BOX + detection.objectness :]
+        found = self._candidates(scores, objectness)
+        numbers = real(boxes[found.rows, :BOX], self._infos[detection.boxes])
+        grid = self._grid[found.rows] if len(self._grid) else self._grid
+        return found, decode(numbers, grid, detection, size=self._size)
+
+    def _of_centres(self, outputs: Sequence[Raw]) -> tuple[Candidates, NDArray[np.float64]]:
+        detection = self._detection
+        places = (detection.scores, detection.boxes, detection.offsets)
+        maps = [outputs[place][0] for place in places]
+        if detection.channels_first:
+            maps = [np.moveaxis(each, 0, -1) for each in maps]
+        heat, sizes, offsets = maps
+        rows, columns, classes = heat.shape
+        found = self._candidates(heat.reshape(-1, classes), None)
+        top = _peaks(heat, found, first=1 if detection.background else 0)
+        found = Candidates(
+            rows=found.rows[top], classes=found.classes[top], scores=found.scores[top]
+        )
+        at = np.divmod(found.rows, columns)
+        corners = decode_centres(
+            real(sizes[at], self._infos[detection.boxes]),
+            real(offsets[at], self._infos[detection.offsets]),
+            found.rows,
+            (rows, columns),
+            detection,
+            size=self._size,
+        )
+        return found, corners
+
+    def _candidates(self, scores: Raw, objectness: Raw | None) -> Candidates:
+        return candidates(
+            scores,
+            self._infos[self._detection.scores],
+            activation=self._activation,
+            threshold=self._detection.score_threshold,
+            background=self._detection.background,
+            objectness=objectness,
+        )
 
 
 def _peaks(heat: Raw, found: Candidates, *, first: int) -> NDArray[np.bool_]:
@@ -160,7 +163,7 @@ def _listed(outputs: Sequence[Raw], infos: Sequence[TensorInfo], detection: Dete
     scores = flat(detection.scores)
     count = min(max(int(flat(detection.count)[0]), 0), len(scores))
     boxes = real(outputs[detection.boxes].reshape(-1, BOX)[:count], infos[detection.boxes])
-    corners = decode(boxes, np.arange(count), detection, size=(1, 1))
+    corners = decode(boxes, np.empty((0, 6)), detection, size=(1, 1))
     classes = np.rint(flat(detection.classes)[:count]).astype(np.int64) - detection.background
     order = np.argsort(-scores[:count], kind="stable")
     order = order[(scores[order] >= detection.score_threshold) & (classes[order] >= 0)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK = 32  # boxes that are compared with all that are left at once
 Boxes = NDArray[np.float64]  # [n, 4]: top, left, bottom, right
 
 
@@ -28,36 +29,36 @@ def suppress(
     Returns:
         Their places, in order.
     """
-    areas = _areas(boxes)
-    is_left = np.ones(len(boxes), np.bool_)
+    left = np.arange(len(boxes))
+    if len(boxes) <= 1:
+        return left
     chosen: list[int] = []
-    for place in range(len(boxes)):
-        if not is_left[place]:
-            continue
-        chosen.append(place)
-        if len(chosen) == most:
-            break
-        after = slice(place + 1, None)
-        falls = shares(boxes[place], boxes[after], areas[place], areas[after]) > iou_threshold
+    while len(left) and len(chosen) < most:
+        first = left[:BLOCK]
+        shares_little = _shares_little(boxes[first], boxes[left], iou_threshold)
         if per_class:
-            falls &= classes[after] == classes[place]
-        is_left[after] &= ~falls
-    return np.array(chosen, np.int64)
+            shares_little |= classes[first, None] != classes[left]
+        is_left = np.ones(len(left), np.bool_)
+        for place, others in enumerate(shares_little):
+            if is_left[place]:
+                chosen.append(int(left[place]))
+                is_left &= others
+        left = left[BLOCK:][is_left[BLOCK:]]
+    return np.array(chosen[:most], np.int64)
 
 
-def shares(
-    one: NDArray[np.float64], others: Boxes, area: float, areas: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what a box shares with each of others over what both cover; 0 of no area."""
-    ends = np.minimum(one[2:], others[:, 2:]) - np.maximum(one[:2], others[:, :2])
-    both = ends.clip(0).prod(axis=1)
-    covered = area + areas - both
-    found: NDArray[np.float64] = np.divide(
-        both, covered, out=np.zeros(len(others)), where=covered > 0
-    )
+def _shares_little(some: Boxes, others: Boxes, limit: float) -> NDArray[np.bool_]:
+    """Say of each pair whether it shares at most a part of what both cover, [n, m]."""
+    ours, theirs = some.T[:, :, None], others.T[:, None]
+    high = np.minimum(ours[2], theirs[2]) - np.maximum(ours[0], theirs[0])
+    wide = np.minimum(ours[3], theirs[3]) - np.maximum(ours[1], theirs[1])
+    both = np.maximum(high, 0) * np.maximum(wide, 0)
+    both_cover = _areas(some)[:, None] + _areas(others) - both
+    found: NDArray[np.bool_] = both <= limit * both_cover
     return found
 
 
 def _areas(boxes: Boxes) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    found: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
     return found
