@@ -215,6 +215,7 @@ def fake_manifest() -> Manifest:
         golden=WrittenFile(file="m.golden.npz", sha256="01" * 32, size_bytes=5000),
         int8_steps=(Step(name="ranges", divergence=0.0012, signal_to_noise_db=30.5, is_kept=True),),
         near_ties=("gate",),
+        by_processor=("gate",),
         sensitivity=tuple(cost(f"{HOSTILE}{i}", 0.5 / (i + 1)) for i in range(2 * BARS)),
         float_layers=float_layers(),
         calibration_checks=(

@@ -34,6 +34,7 @@ from strop.export.image_checks.check_images import check_images
 from strop.export.ir.execute import batch_size
 from strop.export.ir.faults import named_faults
 from strop.export.ir.outputs import output_names
+from strop.export.ir.processor_kernels import by_processor
 from strop.export.max_drop.float_end import settle_ends
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
@@ -256,6 +257,7 @@ def _with_int8(
         # What is in float at the ends is not rounded in these files.
         costs=tuple(cost for cost in quantized.tuned.costs if cost.layer not in quantized.kept),
         near_ties=graph.near_ties,
+        by_processor=by_processor(quantized.tuned.folded.graph),
         float_layers=replace(
             kept.float_layers, islands=price_islands(graph, int8_paths), ends=quantized.ends
         ),

@@ -24,6 +24,7 @@ from strop.runtime.errors import ArtifactError, ImageError, SourceError
 from strop.runtime.progress import Progress, unwatched
 
 SHOWN = 12  # digits of a hash
+MAX_NAMED = 3  # layers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,3 +213,9 @@ def _differences(before: Manifest, after: Manifest) -> Iterator[str]:
     ):
         if was != here:
             yield f"{what} {was or 'unknown'}, here {here or 'unknown'}"
+    if before.machine.arch != after.machine.arch and after.by_processor:
+        named = ", ".join(after.by_processor[:MAX_NAMED])
+        yield (
+            f"float results of {len(after.by_processor)} layers have other last digits by"
+            f" architecture ({named}{', ...' * (len(after.by_processor) > MAX_NAMED)})"
+        )

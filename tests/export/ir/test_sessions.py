@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from strop.export.ir import layer_sessions, litert_session
-from strop.export.ir.execute import execute
+from strop.export.ir.execute import compute_unfused, execute
 from strop.export.ir.graph import Array, Fused, Graph, Kind, Op, Tensor, float_constant
 from strop.export.ir.layer_sessions import run_layer
 from strop.export.ir.partial_execution import PIECE, Rest, replay
+from strop.export.ir.processor_kernels import by_processor, is_single_row, single_row
 
 SIDE, CHANNELS = 6, 4
 SHAPE = (1, SIDE, SIDE, CHANNELS)
@@ -144,6 +145,43 @@ def test_a_convolution_of_one_pixel_is_a_product_of_matrices() -> None:
     graph = in_a_row((CONV, (1, SIDE, SIDE, 7)))
     found = run_layer(replace(CONV, fused=Fused.RELU), [images, weights, bias], graph)
     np.testing.assert_allclose(found, images @ weights[:, 0, 0].T + bias, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("op", "image", "weights"),
+    [
+        (CONV, (1, 1, CHANNELS), (7, 1, 1, CHANNELS)),
+        (CONV, (3, 2, CHANNELS), (7, 3, 2, CHANNELS)),
+        (
+            replace(CONV, dilation=(2, 1), pads=((1, 1), (0, 1)), stride=(2, 2)),
+            (3, 1, CHANNELS),
+            (5, 3, 2, CHANNELS),
+        ),
+        (replace(CONV, kind=Kind.DENSE), (CHANNELS,), (7, CHANNELS)),
+    ],
+)
+def test_a_single_row_is_what_litert_makes_of_it(
+    op: Op, image: tuple[int, ...], weights: tuple[int, ...]
+) -> None:
+    operands = [drawn(3, *image), drawn(*weights), drawn(weights[0])]
+    shape = (1, *[1] * (len(image) - 1), weights[0])
+    graph = in_a_row((replace(op, fused=Fused.NONE), shape))
+    assert is_single_row(op, operands, shape)
+    found = single_row(op, operands)
+    np.testing.assert_allclose(found, run_layer(op, operands, graph), atol=1e-5)
+    assert np.array_equal(found, compute_unfused(op, operands, graph))
+
+
+def test_layers_with_kernels_of_their_own_by_processor_are_named() -> None:
+    windows = {"w3": (1, 3, 3, 4), "w5": (1, 5, 5, 4), "w7": (1, 7, 7, 4)}
+    tensors = [Tensor(name=name, shape=shape) for name, shape in windows.items()]
+    ops = (
+        *(Op(kind=Kind.DEPTHWISE, inputs=("x", name, "b"), output=f"d{name}") for name in windows),
+        Op(kind=Kind.LOGISTIC, inputs=("dw7",), output="sigmoid"),
+        Op(kind=Kind.HARD_SWISH, inputs=("sigmoid",), output="y"),
+    )
+    graph = Graph(ops=ops, tensors={each.name: each for each in tensors}, input="x", output="y")
+    assert by_processor(graph) == ("dw5", "sigmoid")
 
 
 def test_a_session_goes_with_its_weights() -> None:

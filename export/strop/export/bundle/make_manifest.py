@@ -62,6 +62,7 @@ class Made:
         steps: See `Manifest.int8_steps`.
         costs: See `Manifest.sensitivity`.
         near_ties: See `Manifest`.
+        by_processor: See `Manifest`.
         float_layers: See `Manifest`.
         consumer: See `Manifest`.
         golden: The file of golden vectors; None without int8 files.
@@ -74,6 +75,7 @@ class Made:
     steps: tuple[Step, ...] = ()
     costs: tuple[Cost, ...] = ()
     near_ties: tuple[str, ...] = ()
+    by_processor: tuple[str, ...] = ()
     float_layers: FloatLayers = NO_FLOAT_LAYERS
     consumer: ConsumerFacts | None = None
     golden: Path | None = None
@@ -104,6 +106,7 @@ def make_manifest(source: Source, options: ExportOptions, made: Made) -> Manifes
         golden=None if made.golden is None else written_file(made.golden, made.golden.parent),
         int8_steps=made.steps,
         near_ties=made.near_ties,
+        by_processor=made.by_processor,
         sensitivity=made.costs,
         float_layers=made.float_layers,
         calibration_checks=made.findings,

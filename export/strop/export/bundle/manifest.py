@@ -171,6 +171,8 @@ class Manifest:
         int8_steps: What was done for the int8 files, and what each step was worth.
         near_ties: Layers of theirs whose result comes so near to rounding ties that kernels
             may differ there by one code.
+        by_processor: Layers whose float results, which decide about the integers, have other last
+            digits on another processor; empty if the same files come out everywhere.
         sensitivity: What each layer's rounding alone costs, the costliest first.
         float_layers: What is in float in them, and what was tried in float for `max_drop`.
         calibration_checks: What the checks of the images measured; most have nothing to say.
@@ -188,6 +190,7 @@ class Manifest:
     golden: WrittenFile | None
     int8_steps: tuple[Step, ...]
     near_ties: tuple[str, ...]
+    by_processor: tuple[str, ...]
     sensitivity: tuple[Cost, ...]
     float_layers: FloatLayers
     calibration_checks: tuple[ImageFinding, ...]
@@ -327,6 +330,7 @@ MANIFEST_FORMAT = RecordFormat(
     writer="strop export",
     version=10,
     upgrades={4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7, 8: _from_8, 9: _from_9},
+    ignorable={"by_processor": []},
     error=ArtifactError,
     remedy="export again",
     encoder=ENCODER,

@@ -10,6 +10,7 @@ import numpy as np
 from strop.export.ir.channel_shuffle import shuffle_order
 from strop.export.ir.graph import RELU6_LIMIT, Array, Fused, Graph, Kind, Op
 from strop.export.ir.layer_sessions import opened_island, run_layer
+from strop.export.ir.processor_kernels import is_single_row, single_row
 
 Shape = tuple[int, ...]
 Observer = Callable[[str, Array], Array]
@@ -100,6 +101,8 @@ def compute_unfused(op: Op, operands: list[Array], graph: Graph) -> Array:
         return MOVING[op.kind](op, operands, graph.tensors[op.output].shape)
     if op.kind is Kind.FLOAT:
         return opened_island(op.floats().model).run(operands)[op.result]
+    if is_single_row(op, operands, graph.tensors[op.output].shape):
+        return single_row(op, operands)
     return run_layer(op, operands, graph)
 
 

@@ -52,7 +52,10 @@ class Rest:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._ends = [*range(PIECE, len(graph.ops), PIECE), len(graph.ops)]
+        count, vectors = len(graph.ops), _first_of_vectors(graph)
+        # Vectors are computed as `result_of` does, the same on every processor.
+        self._vectors = vectors
+        self._ends = [*range(PIECE, vectors, PIECE), *range(vectors, count), count]
         # All pieces, and what is left of the one that the first operation is in.
         self._opened = lru_cache(maxsize=len(self._ends) + 1)(self._open)
 
@@ -71,6 +74,8 @@ class Rest:
 
     def _open(self, start: int) -> _Piece:
         """Make the session of one piece, or of what is left of it from `start` on."""
+        if self._vectors <= start < len(self._graph.ops):
+            return self._of_vector(start)
         end = next((end for end in self._ends if end > start), start)
         ops, later = self._graph.ops[start:end], self._graph.ops[end:]
         made = {op.output for op in ops}
@@ -87,6 +92,14 @@ class Rest:
 
         return _Piece(run=run, read_later=read_later)
 
+    def _of_vector(self, index: int) -> _Piece:
+        graph = self._graph
+        output, later = graph.ops[index].output, graph.ops[index + 1 :]
+        return _Piece(
+            run=lambda known: {output: result_of(graph, index, known)},
+            read_later=_read_by(graph, later) | {graph.output},
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Piece:
@@ -94,6 +107,13 @@ class _Piece:
 
     run: Callable[[Values], Values]
     read_later: set[str]
+
+
+def _first_of_vectors(graph: Graph) -> int:
+    """Find the first of the last operations that all make vectors, of one pixel each."""
+    made = [graph.tensors[op.output].shape for op in graph.ops]
+    pictures = [at for at, shape in enumerate(made) if len(shape) > 2 and shape[1:3] != (1, 1)]
+    return max(pictures, default=-1) + 1
 
 
 def _read_by(graph: Graph, ops: Sequence[Op]) -> set[str]:

@@ -112,10 +112,13 @@ def _rounded_weights(
     drawn = (
         patches_of(op, real, batch, most=per_batch, outside=image.zero_point) for batch in inputs
     )
-    moments = sum(second_moments(op, real, reals_of_codes(patches, image)) for patches in drawn)
-    rows = rows_of(op, real)
+    steps = (patches.astype(np.float32) - np.float32(image.zero_point) for patches in drawn)
+    moments = sum(second_moments(op, real, patches) for patches in steps)
     codes = round_weights(
-        rows, np.array(graph.quant(weights.name).scales), np.asarray(moments), largest=WEIGHT_MAX
+        rows_of(op, real),
+        np.array(graph.quant(weights.name).scales),
+        np.asarray(moments) * image.scale**2,
+        largest=WEIGHT_MAX,
     )
     return replace(weights, codes=from_rows(op, codes, real.shape))
 

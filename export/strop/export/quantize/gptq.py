@@ -21,6 +21,8 @@ DAMPING = 0.01
 # Inputs that are gone through before what they ask of all others is subtracted. Source: GPTQ,
 # section 3.3, "lazy batch-updates".
 BLOCK = 128
+# Products of two whole numbers of at most 255 that float32 adds up exactly, in any order.
+EXACT = 2**24 // 255**2
 PATCH_SEED = 0  # the same patches every time, so that the same model gives the same bytes
 
 
@@ -113,6 +115,9 @@ def from_rows(op: Op, rows: Array, shape: tuple[int, ...]) -> Array:
 def second_moments(op: Op, weights: Array, patches: Array) -> Array:
     """Sum of x x^T over patches of an input, in the order of `rows_of`.
 
+    Of whole numbers, -255..255, it is exact: libraries for matrices add up in orders of their own
+    on each processor, and last digits decide about codes.
+
     Args:
         op: The convolution.
         weights: Its weights.
@@ -122,14 +127,20 @@ def second_moments(op: Op, weights: Array, patches: Array) -> Array:
         float64 [inputs, inputs]; of a convolution in groups [groups, inputs, inputs], for
         DEPTHWISE [output channels, inputs, inputs].
     """
+    parts = (patches[at : at + EXACT] for at in range(0, len(patches), EXACT))
+    found = sum(_moments(op, weights, part).astype(np.float64) for part in parts)
+    return np.asarray(found)
+
+
+def _moments(op: Op, weights: Array, patches: Array) -> Array:
     if op.kind is not Kind.DEPTHWISE:
         groups = patches.shape[2] // weights.shape[3]
         flat = [part.reshape(len(patches), -1) for part in np.split(patches, groups, axis=2)]
-        moments = np.stack([(part.T @ part).astype(np.float64) for part in flat])
+        moments = np.stack([part.T @ part for part in flat])
         return moments if groups > 1 else moments[0]
     # [n, taps, channels] -> one small matrix per channel, repeated for its multiples. Transposing
     # for a product of matrices would take twice as long.
-    moments = np.einsum("nic,njc->cij", patches, patches).astype(np.float64)
+    moments = np.einsum("nic,njc->cij", patches, patches)
     return np.repeat(moments, weights.shape[3] // len(moments), axis=0)
 
 
