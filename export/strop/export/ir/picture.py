@@ -38,7 +38,13 @@ class PictureFile(Picture):
     Attributes:
         path: Where it is.
         content: The file's bytes.
-        float32_content: The same in float32, where it keeps weights in fewer bits; what runs.
+        float32_content: What runs: the same in float32, where it keeps weights in fewer bits, and
+            with the scores, where it gives classes.
+        is_widened: Whether it keeps numbers in fewer bits than float32.
+        gives_classes: Whether the last thing that runs gives, behind the outputs that are wanted,
+            is the classes that the file makes of an only one, by an argmax.
+        has_classes_last: Whether a map's classes come last in a file whose pictures have their
+            channels first.
         names: Of the input and of the outputs that are wanted, as the file has them.
         takes_bytes: Whether its input is uint8, which it casts to float itself.
     """
@@ -48,11 +54,9 @@ class PictureFile(Picture):
     float32_content: bytes
     names: tuple[str, ...]
     takes_bytes: bool
-
-    @property
-    def is_widened(self) -> bool:
-        """Whether it keeps numbers in fewer bits than float32."""
-        return self.float32_content is not self.content
+    is_widened: bool = False
+    gives_classes: bool = False
+    has_classes_last: bool = False
 
     @property
     def sha256(self) -> str:

@@ -205,13 +205,14 @@ def _row(reading: Reading, name: str) -> tuple[int, Shape]:
         classes = prod(value.shape)
         place = reading.reshaped_tensor(node, value.tensor, value.stored, (1, classes))
         return place, (classes,)
-    order = output_order(value.shape)
+    order = output_order(value.shape, has_classes_last=reading.file.has_classes_last)
     return reading.moved(node, value, order), in_order(value.shape, order)[1:]
 
 
-def output_order(shape: Sequence[int]) -> Order:
+def output_order(shape: Sequence[int], *, has_classes_last: bool = False) -> Order:
     """In which order a result's dimensions are given out: of four, channels last."""
-    return NHWC if len(shape) == len(NHWC) else own_order(tuple(shape))
+    is_moved = len(shape) == len(NHWC) and not has_classes_last
+    return NHWC if is_moved else own_order(tuple(shape))
 
 
 def _line(err: BaseException) -> str:

@@ -21,6 +21,7 @@ from onnx import numpy_helper
 from strop.export.ir.graph import Array
 from strop.export.ir.output_names import chosen_outputs
 from strop.export.ir.picture import PictureFile
+from strop.export.onnx_files.final_argmax import final_argmax
 from strop.export.onnx_files.node_order import put_in_order
 from strop.export.onnx_files.picture_input import (
     first_computing_in_bytes,
@@ -57,7 +58,8 @@ class OnnxFile(PictureFile):
     """A vetted .onnx.
 
     Attributes:
-        model: As it was parsed, with float32 for float16.
+        model: As it was parsed, with float32 for float16, and with the scores of the classes that
+            it gives.
         opset: Version of ONNX' own operators.
     """
 
@@ -106,19 +108,26 @@ def vetted(
     opset = _opset(model, path)
     _check_graph(model.graph, path)
     _put_in_order(model.graph, path)
-    model, float32_content = _in_float32(model, content, path)
+    wide = _in_float32(model, path)
+    is_widened, model = wide is not model, wide
     _check_finite(model.graph, path)
     image = _single_input(model.graph, path)
     given = [value.name for value in model.graph.output]
     places = chosen_outputs(given, outputs, where=str(path))
     picture = input_picture(image, size, path)
     _check_bytes(model.graph, image, path)
+    argmax = final_argmax(model, given[places[0]]) if len(places) == 1 else None
+    model = model if argmax is None else argmax.model
+    is_changed = is_widened or argmax is not None
     return OnnxFile(
         path=path,
         model=model,
         content=content,
-        float32_content=float32_content,
+        float32_content=model.SerializeToString() if is_changed else content,
         takes_bytes=is_bytes(image),
+        is_widened=is_widened,
+        gives_classes=argmax is not None,
+        has_classes_last=argmax is not None and argmax.has_classes_last,
         opset=opset,
         names=(image.name, *(given[place] for place in places)),
         is_nchw=picture.is_nchw,
@@ -222,17 +231,14 @@ def _put_in_order(graph: onnx.GraphProto, path: Path) -> None:
         ) from err
 
 
-def _in_float32(
-    model: onnx.ModelProto, content: bytes, path: Path
-) -> tuple[onnx.ModelProto, bytes]:
-    """The model without float16, and its bytes."""
+def _in_float32(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """The model without float16; itself where it has none."""
     try:
-        wide = widened(model)
+        return widened(model)
     except (TypeError, ValueError, KeyError) as err:
         raise SourceError(
             f"{path}: the values of a float16 tensor do not fit its shape ({err}); export it again"
         ) from err
-    return (wide, content) if wide is model else (wide, wide.SerializeToString())
 
 
 def _check_finite(graph: onnx.GraphProto, path: Path) -> None:

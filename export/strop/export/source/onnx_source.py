@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from strop.export.ir.graph import Array
 from strop.export.ir.quiet_session import quiet_options
+from strop.export.onnx_files.final_argmax import CLASSES_SUFFIX
 from strop.export.onnx_files.read import as_tflite, output_order
 from strop.export.onnx_files.vet import OnnxFile, open_onnx
 from strop.export.source.file_facts import with_notes
@@ -50,14 +52,13 @@ def onnx_source(
     written = as_tflite(file, mean=means, std=stds)
     session = _session(file)
     dtype = np.uint8 if file.takes_bytes else np.float32
+    names = [*file.names[1:], *((f"{file.names[1]}{CLASSES_SUFFIX}",) * file.gives_classes)]
 
     def run(images: Array) -> list[Array]:
         given = {file.names[0]: images.astype(dtype)}
-        found: list[Array] = session.run(list(file.names[1:]), given)
-        return [
-            each if is_row(each.shape) else each.transpose(output_order(each.shape))
-            for each in found
-        ]
+        found: list[Array] = session.run(names, given)
+        order = partial(output_order, has_classes_last=file.has_classes_last)
+        return [each if is_row(each.shape) else each.transpose(order(each.shape)) for each in found]
 
     source = file_source(
         file,

@@ -94,7 +94,7 @@ class _Opened:
                 ) from err
         (self._image,) = self._interpreter.get_input_details()
         details = self._interpreter.get_output_details()
-        self._results = [details[place] for place in file.outputs]
+        self._results = details if file.gives_classes else [details[at] for at in file.outputs]
 
     def run(self, images: Array) -> list[Array]:
         with self._lock, self._at_work:

@@ -23,6 +23,7 @@ from strop.export.ir.picture import PictureFile, picture_of
 from strop.export.ir.tflite_bytes import packed, unpacked
 from strop.export.ir.tflite_names import layer_name
 from strop.export.tensorflow_logs import native_stderr_held
+from strop.export.tflite_files.final_argmax import scores_of_classes
 from strop.export.tflite_files.operators import QUANTIZED, check_operators, check_order
 from strop.export.tflite_files.tensors import (
     described,
@@ -92,9 +93,13 @@ def open_tflite(
         takes_bytes = _takes_bytes(model, subgraph, image, path)
         taken, *given = _names(model, subgraph, image, results)
         places = chosen_outputs(given, outputs, where=str(path))
+        scores = scores_of_classes(model, results[places[0]]) if len(places) == 1 else None
+        if scores is not None:
+            subgraph.outputs = [scores, results[places[0]]]
+            results, given, places = [scores], [given[places[0]]], (0,)
         for place in places:
             _check_result(subgraph.tensors[results[place]], path)
-        float32_content = packed(model) if widen_weights(model, path) else content
+        is_widened = widen_weights(model, path)
         names = (taken, *(given[place] for place in places))
         picture = picture_of(
             sides_of(subgraph.tensors[image]),
@@ -102,6 +107,7 @@ def open_tflite(
             usual=Layout.NHWC,
             where=f"{path}: input {names[0]}",
         )
+        float32_content = packed(model) if is_widened or scores is not None else content
     except FLATBUFFER_ERRORS as err:
         raise SourceError(f"{path}: damaged ({_line(err)}); copy or convert it again") from err
     if refused:
@@ -110,6 +116,8 @@ def open_tflite(
         path=path,
         content=content,
         float32_content=float32_content,
+        is_widened=is_widened,
+        gives_classes=scores is not None,
         names=names,
         takes_bytes=takes_bytes,
         outputs=places,
