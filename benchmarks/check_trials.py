@@ -94,7 +94,10 @@ def run_trial(artifact: Path, kind: Kind, plan: CheckPlan) -> dict[str, Any]:
         duration_s = time.monotonic() - start
     return {
         "decision": asdict(checked.decision),
-        "log_ratios": [pair.log_ratio(min_quads=plan.min_valid_quads) for pair in checked.pairs],
+        "log_ratios": [
+            pair.log_ratio(checked.decision.measure, min_quads=plan.min_valid_quads)
+            for pair in checked.pairs
+        ],
         "sequential": asdict(sequential),
         "duration_s": duration_s,
     }

@@ -17,10 +17,10 @@ from strop import cli
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.baseline.directory import BaselineDirectory
 from strop.runtime.baseline.index import Index
-from strop.runtime.baseline.session import BaselineSession, MachineClass
+from strop.runtime.baseline.session import BASELINE_SESSION, BaselineSession, MachineClass
 from strop.runtime.baseline.stored import decide_stored
 from strop.runtime.check.judge.decide import Verdict
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import CheckPlan, Metric
 from strop.runtime.check.modes import stored
 from strop.runtime.check.modes.stored import FORMAT
 from strop.runtime.commands.check import question
@@ -173,6 +173,13 @@ def test_numbers_are_compared_with_where_there_is_no_file(
     assert "mode       stored" in printed.err
     report = FORMAT.loads((tmp_path / "r.json").read_text(), where="r.json")
     assert report.sessions == tuple(OLDS)
+    older = json.loads((tmp_path / "r.json").read_text()) | {"format_version": 1}
+    sessions = [*older["sessions"], *(each["session"] for each in older["artifacts"])]
+    for plan in (older["plan"], *(each["plan"] for each in sessions)):
+        del plan["metric"]
+    assert FORMAT.loads(json.dumps(older), where="r.json").plan.metric is Metric.WALL
+    session_v1 = older["sessions"][0] | {"format_version": 1}
+    assert BASELINE_SESSION.loads(json.dumps(session_v1), where="s").plan.metric is Metric.WALL
     junit, table = tmp_path / "j.xml", tmp_path / "t.md"
     assert cli.main([*words, "--junit", str(junit), "--markdown", str(table)]) == 1
     assert 'message="REGRESSION model.tflite p50 +20.0 %' in junit.read_text()

@@ -17,13 +17,18 @@ START = Start(
 )
 
 
-def block(p50_ns: int = MS, *, runs: int = 5, switches: int = 0) -> BlockSamples:
+def block(
+    p50_ns: int = MS, *, runs: int = 5, switches: int = 0, cpu_ns: int | None = None
+) -> BlockSamples:
+    """A block of equal inferences; of `cpu_ns` of processor time each, if that is known."""
     return BlockSamples(
         invoke_ns=(p50_ns,) * runs,
         lead_in_runs=1,
         elapsed_ns=p50_ns * (runs + 1),
-        cpu_ns=p50_ns * (runs + 1),
+        cpu_ns=(cpu_ns or p50_ns) * (runs + 1),
         switches=switches,
+        invoke_cpu_ns=() if cpu_ns is None else (cpu_ns,) * runs,
+        thread_cpu_ns=(cpu_ns or 0) * (runs + 1),
     )
 
 
@@ -37,12 +42,17 @@ def quad(old_ns: int = MS, new_ns: int = MS, *, order: str = "ABBA", reason: str
 
 
 def pair(
-    log_ratio: float = 0.0, *, valid: int = 4, duration_s: float = 4.0, p50_ns: int = 5 * MS
+    log_ratio: float = 0.0,
+    *,
+    valid: int = 4,
+    duration_s: float = 4.0,
+    p50_ns: int = 5 * MS,
+    reason: str = "hot",
 ) -> Pair:
-    """Four quads, all with this ratio; the last ones invalid."""
+    """Four quads, all with this ratio; the last ones disturbed."""
     new_ns = round(p50_ns * math.exp(log_ratio))
     quads = [
-        quad(p50_ns, new_ns, order="ABBA" if i % 2 else "BAAB", reason="hot" if i >= valid else "")
+        quad(p50_ns, new_ns, order="ABBA" if i % 2 else "BAAB", reason=reason if i >= valid else "")
         for i in range(4)
     ]
     return Pair(

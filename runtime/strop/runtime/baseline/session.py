@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from statistics import median
+from types import MappingProxyType
+from typing import Any
 
 from strop.runtime.check.judge.anatomy import Subject, subject
 from strop.runtime.check.measure.pair import Candidate, Runner
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import BY_THE_WALL, CheckPlan
 from strop.runtime.check.measure.solo import Solo, measure_solo
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.environment import Environment, Occasion, environment_here
 from strop.runtime.machine.reference_load import ReferenceLoad, run_reference_load
-from strop.runtime.records.record_format import INDENTED, RecordFormat
+from strop.runtime.records.record_format import INDENTED, RecordFormat, adding_in
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.version import installed_version
 
 DEFAULT_PROCESSES = 8
 BLOCKS_OF_PROCESS = 8  # as many as an artifact has in a pair
+# Of a plan for sessions. They never change: numbers of other durations do not meet.
+SESSION_DURATIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "block_duration_s": 0.1,
+        "lead_in_duration_s": 0.05,
+        "warmup_duration_s": 0.5,  # TensorFlow Lite's benchmark_model, --warmup_min_secs
+        "max_warmup_duration_s": 2.0,
+    }
+)
 
 
 class MachineClass(str, Enum):
@@ -110,9 +121,13 @@ class BaselineSession:
         return median(found) if found else None
 
 
-# History: 1, the first.
+# History: 1, the first; 2, the plan's metric.
 BASELINE_SESSION = RecordFormat(
-    BaselineSession, writer="strop baseline record", version=1, encoder=INDENTED
+    BaselineSession,
+    writer="strop baseline record",
+    version=2,
+    upgrades={1: adding_in("plan", **BY_THE_WALL)},
+    encoder=INDENTED,
 )
 
 

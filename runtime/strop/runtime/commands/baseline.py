@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import secrets
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from strop import console
@@ -15,6 +15,7 @@ from strop.runtime.baseline.index import Index
 from strop.runtime.baseline.promotion import promotion
 from strop.runtime.baseline.session import (
     DEFAULT_PROCESSES,
+    SESSION_DURATIONS,
     BaselineSession,
     MachineClass,
     measure_session,
@@ -113,7 +114,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace) -> int:
-    plan = replace(CheckPlan(), num_threads=options.threads, seed=secrets.randbits(SEED_BITS))
+    plan = CheckPlan(
+        num_threads=options.threads, seed=secrets.randbits(SEED_BITS), **SESSION_DURATIONS
+    )
     console.settings(
         "baseline record",
         {

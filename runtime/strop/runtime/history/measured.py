@@ -14,8 +14,7 @@ from strop.runtime.bench.validity import validity
 from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Decision, Verdict
 from strop.runtime.check.judge.report import CheckReport
-from strop.runtime.check.measure.pair import A, B
-from strop.runtime.check.measure.samples import Pair
+from strop.runtime.check.measure.samples import A, B, Pair
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.machine import Machine
 from strop.runtime.pages.terminal_text import one_line

@@ -38,6 +38,42 @@ def adding(**added: object) -> Upgrade:
     return upgrade
 
 
+def adding_in(*path: str, **added: object) -> Upgrade:
+    """Make the upgrade to a version with more fields in a part of the record.
+
+    Args:
+        path: Names of the fields that lead to the part; in a list, to each of its parts.
+        added: The new fields, and their values in older records.
+    """
+    add = adding(**added)
+
+    def within(value: object, names: tuple[str, ...]) -> object:
+        if isinstance(value, list):
+            return [within(each, names) for each in value]
+        if not isinstance(value, dict):
+            return value  # of a wrong type, which the reader of the new version says
+        if not names:
+            return add(value)
+        name, *rest = names
+        return {**value, name: within(value[name], tuple(rest))} if name in value else value
+
+    def upgrade(fields: Fields) -> Fields:
+        return {**fields, path[0]: within(fields.get(path[0]), path[1:])}
+
+    return upgrade
+
+
+def chained(*upgrades: Upgrade) -> Upgrade:
+    """Make one upgrade of several."""
+
+    def upgrade(fields: Fields) -> Fields:
+        for each in upgrades:
+            fields = each(fields)
+        return fields
+
+    return upgrade
+
+
 class RecordFormat(Generic[Record]):
     """The JSON format of one type of record.
 

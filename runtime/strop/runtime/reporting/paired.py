@@ -8,6 +8,7 @@ from dataclasses import asdict
 from strop.runtime.check.judge.decide import Decision, Verdict
 from strop.runtime.check.judge.figures import PairFigures, pair_figures
 from strop.runtime.check.judge.report import Checked, CheckReport
+from strop.runtime.check.measure.samples import Measure
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.history.measured import measured_by_check
 from strop.runtime.reporting.presentation import Presentation, PresentedArtifact
@@ -25,6 +26,7 @@ from strop.runtime.reporting.wording import (
 )
 from strop.runtime.units import PERCENT
 
+MILLION = 1e6
 REMEDIES = {
     Verdict.INCONCLUSIVE: "give it more --budget, or a quieter machine; this is no pass",
     Verdict.INVALID: "end what else runs there, or measure on another machine; nothing was shown",
@@ -70,30 +72,45 @@ def present_pairs(report: CheckReport, *, is_strict: bool, has_accuracy: bool) -
     )
 
 
+def _figures(checked: Checked) -> PairFigures:
+    return pair_figures(checked.pairs, measure=checked.decision.measure)
+
+
 def summary(checked: Checked) -> str:
     """The verdict and what it rests on, in one line."""
-    decision, figures = checked.decision, pair_figures(checked.pairs)
+    decision, figures = checked.decision, _figures(checked)
     verdict, name = decision.verdict.value.upper(), checked.subject.name
-    parts = [f"{verdict} {name} {interval(decision) or 'p50 not measured'}"]
+    compared = interval(decision) or "p50 not measured"
+    if decision.measure is Measure.INSTRUCTIONS:
+        compared = f"instructions, {compared}"
+    parts = [f"{verdict} {name} {compared}"]
     parts.append(f"{decision.pairs} pairs")
     if decision.detectable_increase is not None:
         parts.append(f"detectable {decision.detectable_increase * PERCENT:.1f} %")
     if figures.old.p50_ns is not None and figures.new.p50_ns is not None:
-        parts.append(f"{milliseconds(figures.old.p50_ns)} -> {milliseconds(figures.new.p50_ns)} ms")
+        of = " of processor time" if decision.measure is Measure.PROCESSOR else ""
+        p50s = [milliseconds(each.p50_ns) for each in (figures.old, figures.new) if each.p50_ns]
+        parts.append(f"{' -> '.join(p50s)} ms{of}")
     parts.append(_machine(decision))
     return ", ".join(parts)
 
 
 def _machine(decision: Decision) -> str:
-    if not decision.dropped_quads:
-        return "machine ok"
-    return f"{decision.dropped_quads} of {decision.quads} quads dropped"
+    found = [
+        f"{count} of {decision.quads} quads {word}"
+        for count, word in (
+            (decision.dropped_quads, "dropped"),
+            (decision.disturbed_quads, "disturbed"),
+        )
+        if count
+    ]
+    return ", ".join(found) or "machine ok"
 
 
 def _artifact(
     checked: Checked, report: CheckReport, *, is_strict: bool, has_accuracy: bool
 ) -> PresentedArtifact:
-    decision, subject, figures = checked.decision, checked.subject, pair_figures(checked.pairs)
+    decision, subject, figures = checked.decision, checked.subject, _figures(checked)
     text = summary(checked)
     remarks = remedy_remarks(decision.verdict, decision.reasons, REMEDIES)
     return PresentedArtifact(
@@ -142,8 +159,12 @@ def _notes(decision: Decision, figures: PairFigures) -> Iterator[str]:
         yield "its output has another shape than the baseline's"
     elif not figures.has_same_outputs:
         yield f"its scores differ from the baseline's by {figures.max_output_diff:g} at most"
-    if decision.verdict is Verdict.REGRESSION and decision.cpu_ratio is not None:
-        yield f"processor time {(decision.cpu_ratio - 1) * PERCENT:+.1f} %"
+    cpu_ratio = None if decision.measure is Measure.PROCESSOR else decision.cpu_ratio
+    if decision.verdict is Verdict.REGRESSION and cpu_ratio is not None:
+        yield f"processor time {(cpu_ratio - 1) * PERCENT:+.1f} %"
+    old, new = figures.old.instructions, figures.new.instructions
+    if old is not None and new is not None:
+        yield f"{old / MILLION:.4g} -> {new / MILLION:.4g} million instructions an inference"
 
 
 def _engine_notes(report: CheckReport) -> Iterator[str]:

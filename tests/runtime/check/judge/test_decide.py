@@ -8,11 +8,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.runtime.check.pairs import pair
+from tests.runtime.check.pairs import MS, block, pair
 
-from strop.runtime.check.judge.decide import Decision, Verdict, decide, passes_early
-from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.samples import Pair
+from strop.runtime.check.judge.decide import (
+    Decision,
+    Verdict,
+    decide,
+    is_spoiled,
+    passes_early,
+)
+from strop.runtime.check.measure.plan import CheckPlan, Metric
+from strop.runtime.check.measure.samples import Measure, Pair, Quad
 from strop.runtime.check.modes.sequential import measure_pairs
 from strop.runtime.errors import MeasurementError, PlanError
 
@@ -82,6 +88,48 @@ def test_too_many_invalid_quads_are_no_verdict_and_say_why() -> None:
     assert found.verdict is Verdict.INVALID
     assert "32 of 64 quads of blocks do not count (hot: 32); 25% may be" in found.reasons[0]
     assert found.ratio is None
+
+
+@pytest.mark.parametrize(("slowdown", "verdict"), [(0.0, "pass"), (0.2, "regression")])
+def test_a_check_that_others_disturbed_all_the_time_has_an_answer(
+    slowdown: float, verdict: str
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.01, 16)
+    disturbed = [pair(math.log1p(slowdown + each), valid=0, reason="stolen time") for each in noise]
+    found = decide([disturbed], PLAN)[0]
+    assert found.verdict.value == verdict
+    assert (found.dropped_quads, found.disturbed_quads, found.quads) == (0, 64, 64)
+    assert not is_spoiled(disturbed, PLAN, planned_pairs=16)
+
+
+def timed(old_ns: int, new_ns: int, *, counts: tuple[int, int] = (7, 7)) -> Pair:
+    """A pair of 5 ms by the wall clock, with these processor times and millions of instructions."""
+    blocks = [
+        replace(block(5 * MS, cpu_ns=cpu_ns), invoke_instructions=(count * 1_000_000,) * 5)
+        for cpu_ns, count in zip((old_ns, new_ns), counts, strict=True)
+    ]
+    quads = (Quad(order="ABBA", blocks=(*blocks, *blocks[::-1])),) * 4
+    return replace(pair(), quads=quads)
+
+
+@pytest.mark.parametrize(
+    ("metric", "threads_ns", "measure", "ratio"),
+    [
+        (Metric.LATENCY, 0, Measure.PROCESSOR, 1.1),
+        (Metric.LATENCY, 30 * MS, Measure.WALL, 1.0),
+        (Metric.WALL, 0, Measure.WALL, 1.0),
+        (Metric.INSTRUCTIONS, 30 * MS, Measure.INSTRUCTIONS, 8 / 7),
+    ],
+)
+def test_pairs_are_compared_by_the_metric_as_far_as_all_allow_it(
+    metric: Metric, threads_ns: int, measure: Measure, ratio: float
+) -> None:
+    pairs = [timed(2 * MS, round(2.2 * MS), counts=(7, 8))] * 16
+    last = [replace(each, cpu_ns=each.cpu_ns + threads_ns) for each in pairs[-1].quads[0].blocks]
+    pairs[-1] = replace(pairs[-1], quads=(Quad(order="ABBA", blocks=tuple(last)),) * 4)
+    found = decide([pairs], replace(PLAN, metric=metric))[0]
+    assert found.measure is measure
+    assert found.ratio == pytest.approx(ratio)
 
 
 def test_a_pair_that_does_not_count_ends_no_first_stage() -> None:

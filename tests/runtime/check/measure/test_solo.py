@@ -16,7 +16,7 @@ from strop import cli
 from strop.runtime.check.judge.report import CHECK_REPORT
 from strop.runtime.check.measure import solo as measure_alone
 from strop.runtime.check.measure.pair import Candidate, Runner
-from strop.runtime.check.measure.samples import ORDERS, Pair
+from strop.runtime.check.measure.samples import ORDERS, Measure, Pair
 from strop.runtime.check.measure.solo import Solo, has_room_for_two, measure_pair_serially
 from strop.runtime.check.modes import paired
 from strop.runtime.commands.check import question
@@ -47,7 +47,7 @@ def test_a_steady_drift_cancels_out_whichever_the_order(ran: Ran, seed: int) -> 
         return solo([[round(p50_ns)] * 5] * 4)
 
     pair = ran(drifting, seed)
-    assert pair.log_ratio(min_quads=4) == pytest.approx(0.18232, abs=1e-5)  # ln 1.2
+    assert pair.log_ratio(Measure.WALL, min_quads=4) == pytest.approx(0.18232, abs=1e-5)  # ln 1.2
     assert {quad.order for quad in pair.quads} <= set(ORDERS)
     assert len({quad.order for quad in pair.quads}) == 1
 

@@ -20,8 +20,8 @@ from strop.runtime.check.measure.pair import (
 )
 from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.process import fresh_copy, padded_environment
-from strop.runtime.check.measure.samples import ORDERS, Pair
-from strop.runtime.check.measure.worker import settle
+from strop.runtime.check.measure.samples import ORDERS, Measure, Pair
+from strop.runtime.check.measure.worker import has_fine_processor_time, settle
 from strop.runtime.errors import MeasurementError, OutputError
 
 SHORT = CheckPlan(
@@ -55,6 +55,9 @@ def test_a_file_against_itself_gets_the_same_inputs_and_answers(
             assert len(block.invoke_ns) >= plan.block_runs
             assert sum(block.invoke_ns) >= plan.block_duration_s * 1e9
             assert block.lead_in_runs >= 1
+            # Several threads' processor time is no time of an inference.
+            assert len(block.invoke_cpu_ns) == (len(block.invoke_ns) if num_threads == 1 else 0)
+            assert sum(block.invoke_cpu_ns) <= block.thread_cpu_ns <= block.cpu_ns
     assert sum(measured.old.warmup_ns) >= plan.warmup_duration_s * 1e9
     assert measured.new.load_ns > 0 < measured.new.peak_rss_bytes
 
@@ -152,8 +155,13 @@ def test_a_block_has_its_least_number_of_inferences_however_long_they_take() -> 
     assert (len(block.lead_in_ns), len(block.invoke_ns)) == (1, 5)
 
 
+def test_processor_time_in_coarse_steps_is_not_used() -> None:
+    assert has_fine_processor_time(iter(range(0, 1000, 100)).__next__)
+    assert not has_fine_processor_time(iter([i // 3 * 10 * MS for i in range(40)]).__next__)
+
+
 def test_a_slowed_copy_is_measured_as_slower(tiny_onnx: Path) -> None:
     plan = replace(SHORT, block_duration_s=0.02)
     measured = measured_pair(tiny_onnx, tiny_onnx, plan, slowdown=3.0)
     # Four times as long, and some for the spinning itself.
-    assert all(quad.log_ratio > 1.0 for quad in measured.quads)
+    assert all(quad.log_ratio(Measure.WALL) > 1.0 for quad in measured.quads)

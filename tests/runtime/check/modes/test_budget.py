@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +17,8 @@ from tests.runtime.commands.check.test_check import SHORT
 
 from strop import cli
 from strop.runtime.check.judge.slo import SloVerdict, judge_slo, slo_from_text
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import CheckPlan, Metric
+from strop.runtime.check.measure.samples import NOT_KNOWN
 from strop.runtime.check.measure.solo import Solo
 from strop.runtime.check.modes import budget
 from strop.runtime.check.modes.budget import FORMAT
@@ -106,6 +109,17 @@ def test_a_real_file_is_held_against_limits_and_the_report_is_kept(
     (checked,) = report.artifacts
     assert sum(len(b.samples.invoke_ns) for s in checked.processes for b in s.blocks) >= 130
     assert FORMAT.dumps(report) == output.read_text()
+    older = json.loads(output.read_text()) | {"format_version": 1}
+    del older["plan"]["metric"]
+    processes = older["artifacts"][0]["processes"]
+    for block in chain.from_iterable(each["blocks"] for each in processes):
+        for name in NOT_KNOWN:
+            del block["samples"][name]
+    read = FORMAT.loads(json.dumps(older), where="r.json")
+    assert read.plan == replace(report.plan, metric=Metric.WALL)
+    samples = read.artifacts[0].processes[0].blocks[0].samples
+    assert samples.invoke_ns == checked.processes[0].blocks[0].samples.invoke_ns
+    assert (samples.invoke_cpu_ns, samples.waits) == ((), 0)
 
 
 @pytest.mark.usefixtures("short")

@@ -16,7 +16,7 @@ from tests.runtime.fake_engines import MS, FakeClock, FakeEngine
 
 from strop import cli
 from strop.runtime.check.judge.decide import Decision, Verdict, decide
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import CheckPlan, Metric
 from strop.runtime.check.measure.slowed import slowed
 from strop.runtime.check.modes.qualification import (
     QUALIFICATION,
@@ -111,8 +111,21 @@ def test_a_qualification_comes_back_unchanged(qualification: Qualification) -> N
 
 def test_another_format_version_is_refused_by_name(qualification: Qualification) -> None:
     text = json.dumps(json.loads(QUALIFICATION.dumps(qualification)) | {"format_version": 9})
-    with pytest.raises(MeasurementError, match="format_version is 9, this strop reads 1"):
+    with pytest.raises(MeasurementError, match="format_version is 9, this strop reads 1, 2;"):
         QUALIFICATION.loads(text, where="q.json")
+
+
+def test_trials_of_wall_times_do_not_speak_for_checks_of_processor_time(
+    qualification: Qualification,
+) -> None:
+    older = json.loads(QUALIFICATION.dumps(qualification)) | {"format_version": 1}
+    del older["plan"]["metric"]
+    for each in older["trials"]:
+        del each["decision"]["measure"], each["decision"]["disturbed_quads"]
+    read = QUALIFICATION.loads(json.dumps(older), where="q.json")
+    assert read.trials == qualification.trials
+    assert not read.is_of(qualification.machine, PLAN)
+    assert read.is_of(qualification.machine, replace(PLAN, metric=Metric.WALL))
 
 
 def test_a_qualification_is_of_one_machine_and_of_like_plans(qualification: Qualification) -> None:

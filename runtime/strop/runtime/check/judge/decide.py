@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 from statistics import median, stdev
+from types import MappingProxyType
 
-from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.samples import Pair, Quad
+from strop.runtime.check.measure.plan import CheckPlan, Metric
+from strop.runtime.check.measure.samples import Measure, Pair, Quad
 from strop.runtime.statistics.hodges_lehmann import Estimate, detectable_increase, estimate
 from strop.runtime.statistics.holm import holm
 from strop.runtime.statistics.signed_rank import p_above
@@ -36,7 +37,9 @@ class Decision:
         stage: 1 where the first pairs were enough for a pass, else 2.
         pairs: How many count.
         dropped_quads: How many of all quads do not.
+        disturbed_quads: In how many of all quads other tasks or machines took the processors.
         quads: All quads.
+        measure: What the artifacts were compared by.
         ratio: p50 of the new artifact over the old one's, Hodges-Lehmann.
         low: Its lower bound.
         high: Its upper bound.
@@ -52,7 +55,9 @@ class Decision:
     stage: int
     pairs: int
     dropped_quads: int
+    disturbed_quads: int
     quads: int
+    measure: Measure
     ratio: float | None
     low: float | None
     high: float | None
@@ -63,15 +68,21 @@ class Decision:
     cpu_ratio: float | None
 
 
+# Of decisions in older records.
+BY_WALL_TIME = MappingProxyType({"measure": Measure.WALL.value, "disturbed_quads": 0})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
     """The logarithms that count.
 
     Attributes:
+        measure: What they are of.
         first: Of the first stage's pairs.
         fresh: Of those after them.
     """
 
+    measure: Measure
     first: tuple[float, ...]
     fresh: tuple[float, ...]
 
@@ -116,15 +127,25 @@ def decide(artifacts: Sequence[Sequence[Pair]], plan: CheckPlan) -> tuple[Decisi
 
 def evidence(pairs: Sequence[Pair], plan: CheckPlan) -> Evidence:
     """The logarithms of the pairs that count, by stage."""
-    ratios = [pair.log_ratio(min_quads=plan.min_valid_quads) for pair in pairs]
+    measure = measure_of(pairs, plan)
+    ratios = [pair.log_ratio(measure, min_quads=plan.min_valid_quads) for pair in pairs]
     counted = [[each for each in part if each is not None] for part in _stages(ratios, plan)]
-    return Evidence(first=tuple(counted[0]), fresh=tuple(counted[1]))
+    return Evidence(measure=measure, first=tuple(counted[0]), fresh=tuple(counted[1]))
+
+
+def measure_of(pairs: Sequence[Pair], plan: CheckPlan) -> Measure:
+    """What the pairs are compared by: the plan's metric, as far as all of them allow it."""
+    if plan.metric is Metric.INSTRUCTIONS:
+        return Measure.INSTRUCTIONS
+    if plan.metric is Metric.LATENCY and all(pair.is_work_of_one_thread for pair in pairs):
+        return Measure.PROCESSOR
+    return Measure.WALL
 
 
 def is_spoiled(pairs: Sequence[Pair], plan: CheckPlan, *, planned_pairs: int) -> bool:
-    """Whether too many quads do not count, even if all to come did."""
+    """Whether the board was slowed down in too many quads, even if in none of those to come."""
     allowed = plan.max_invalid_share * planned_pairs * plan.quads
-    return len(_dropped(pairs)) > allowed
+    return len(_spoiled_quads(pairs)) > allowed
 
 
 def _stages(
@@ -137,8 +158,13 @@ def _p_value(found: Evidence, plan: CheckPlan) -> float:
     return p_above(found.all, math.log1p(plan.tolerance)) if found.all else 1.0
 
 
-def _dropped(pairs: Sequence[Pair]) -> list[Quad]:
-    return [quad for pair in pairs for quad in pair.quads if quad.reasons]
+def _spoiled_quads(pairs: Sequence[Pair]) -> list[Quad]:
+    return [quad for pair in pairs for quad in pair.quads if quad.is_spoiled]
+
+
+def _counted(pairs: Sequence[Pair], measure: Measure, plan: CheckPlan) -> list[Quad]:
+    counted = (pair.counted_quads(measure, min_quads=plan.min_valid_quads) for pair in pairs)
+    return list(chain.from_iterable(counted))
 
 
 def _decision(
@@ -164,13 +190,19 @@ def _decision(
         else None
     )
     verdict, why = _verdict(pairs, found, bounds, plan, is_rejected=is_rejected)
+    quads, counted = (
+        [quad for pair in pairs for quad in pair.quads],
+        _counted(pairs, found.measure, plan),
+    )
     return Decision(
         verdict=verdict,
         reasons=why,
         stage=stage,
         pairs=len(values),
-        dropped_quads=len(_dropped(pairs)),
-        quads=sum(len(pair.quads) for pair in pairs),
+        dropped_quads=len(quads) - len(counted),
+        disturbed_quads=sum(bool(quad.reasons) and not quad.is_spoiled for quad in quads),
+        quads=len(quads),
+        measure=found.measure,
         ratio=None if bounds is None else math.exp(bounds.centre),
         low=None if bounds is None else math.exp(bounds.low),
         high=None if bounds is None else math.exp(bounds.high),
@@ -178,7 +210,7 @@ def _decision(
         p_value=p_value if values else None,
         detectable_increase=detectable,
         pair_deviation=stdev(values) if len(values) > 1 else None,
-        cpu_ratio=_cpu_ratio(pairs),
+        cpu_ratio=math.exp(median(quad.cpu_log_ratio for quad in counted)) if counted else None,
     )
 
 
@@ -190,9 +222,9 @@ def _verdict(
     *,
     is_rejected: bool,
 ) -> tuple[Verdict, tuple[str, ...]]:
-    quads, dropped = sum(len(pair.quads) for pair in pairs), _dropped(pairs)
-    if bounds is None or len(dropped) > plan.max_invalid_share * quads:
-        return Verdict.INVALID, _spoiled(dropped, quads, plan)
+    quads, spoiled = sum(len(pair.quads) for pair in pairs), _spoiled_quads(pairs)
+    if bounds is None or len(spoiled) > plan.max_invalid_share * quads:
+        return Verdict.INVALID, _spoiled(spoiled, quads, plan)
     n = len(found.all)
     if n < plan.stage1_pairs:
         return Verdict.INCONCLUSIVE, (f"{n} pairs count, needed are {plan.stage1_pairs}",)
@@ -227,8 +259,3 @@ def _spoiled(dropped: Sequence[Quad], quads: int, plan: CheckPlan) -> tuple[str,
     causes = ", ".join(f"{name}: {count}" for name, count in counted.items())
     allowed = f"{plan.max_invalid_share:.0%} may be"
     return (f"{len(dropped)} of {quads} quads of blocks do not count ({causes}); {allowed}",)
-
-
-def _cpu_ratio(pairs: Sequence[Pair]) -> float | None:
-    found = [quad.cpu_log_ratio for pair in pairs for quad in pair.valid_quads]
-    return math.exp(median(found)) if found else None

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.check.judge.anatomy import Subject
-from strop.runtime.check.judge.decide import Decision
+from strop.runtime.check.judge.decide import BY_WALL_TIME, Decision
 from strop.runtime.check.judge.gates import Change
-from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.samples import Pair
+from strop.runtime.check.measure.plan import BY_THE_WALL, CheckPlan
+from strop.runtime.check.measure.samples import NOT_KNOWN, Pair
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.environment import Environment, Occasion
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.record_format import RecordFormat, adding
+from strop.runtime.records.record_format import RecordFormat, adding, adding_in, chained
 from strop.runtime.records.timestamps import moment_of
 
 
@@ -116,12 +116,23 @@ class ReportFile:
         return Occasion(created_at=created_at, place=place)
 
 
-# History: 1, the first; 2, when it was measured; 3, what of the machine does not change.
+_BLOCKS = ("artifacts", "pairs", "quads", "blocks")
+
+# History: 1, the first; 2, when it was measured; 3, what of the machine does not change; 4, the
+# processor time and the instructions of each inference, and which of them was compared.
 CHECK_REPORT = RecordFormat(
     CheckReport,
     writer="strop check --output",
-    version=3,
-    upgrades={1: adding(created_at=None), 2: adding(place=None)},
+    version=4,
+    upgrades={
+        1: adding(created_at=None),
+        2: adding(place=None),
+        3: chained(
+            adding_in("plan", **BY_THE_WALL),
+            adding_in("artifacts", "decision", **BY_WALL_TIME),
+            adding_in(*_BLOCKS, **NOT_KNOWN),
+        ),
+    },
 )
 
 

@@ -1,4 +1,4 @@
-"""Says why a quad of blocks does not count; which artifact was slow in it is never a reason."""
+"""Says what disturbed a quad of blocks; which artifact was slow in it is never a reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from strop.runtime.bench.block_state import BlockState
 from strop.runtime.bench.validity import full_speed, invalid_blocks
-from strop.runtime.check.measure.samples import Quad
+from strop.runtime.check.measure.samples import STOLEN, SWITCHED, Quad
 from strop.runtime.machine.disturbance import MAX_STEAL_SHARE
 
 MIN_STEAL_TICKS = 2  # one is the counter's grain
@@ -25,7 +25,7 @@ def reasons(
     states: Sequence[BlockState],
     temperature_limit_c: float | None,
 ) -> tuple[tuple[str, ...], ...]:
-    """List for each quad why it does not count; the list of one that counts is empty.
+    """List for each quad what disturbed it; the list of one that nothing disturbed is empty.
 
     Args:
         quads: As they ran.
@@ -41,10 +41,10 @@ def reasons(
             found[block.block - first] |= dict.fromkeys(block.reasons)
     for number in _stolen(states):
         if first <= number < end:
-            found[number - first]["stolen time"] = None
+            found[number - first][STOLEN] = None
     for quad, why in zip(quads, found, strict=True):
         if _is_switched(quad):
-            why["other tasks"] = None
+            why[SWITCHED] = None
     return tuple(map(tuple, found))
 
 

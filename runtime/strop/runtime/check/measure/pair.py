@@ -25,10 +25,8 @@ from strop.runtime.check.measure.process import (
     processors,
     worker_command,
 )
-from strop.runtime.check.measure.samples import Pair, Quad, Start, draw_orders
+from strop.runtime.check.measure.samples import A, B, Pair, Quad, Start, draw_orders
 from strop.runtime.units import NS_PER_S
-
-A, B = ARMS = ("A", "B")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
 
 from strop.runtime.errors import PlanError
+
+
+class Metric(str, Enum):
+    """What two artifacts are compared by.
+
+    LATENCY is processor time where one thread does all the work, so that other tasks have no part
+    in it, and wall time elsewhere. What the others do not see: docs/check.md.
+    """
+
+    LATENCY = "latency"
+    WALL = "wall"
+    INSTRUCTIONS = "instructions"
+
+
+# Of plans in older records.
+BY_THE_WALL = MappingProxyType({"metric": Metric.WALL.value})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +41,8 @@ class CheckPlan:
         budget_s: For one artifact's pairs.
         quads: Groups of four blocks in a pair, half of them ABBA and half BAAB.
         min_valid_quads: A pair with fewer does not count.
-        max_invalid_share: Of all quads; with more, nothing is decided.
+        max_invalid_share: Of all quads, in which the board was slowed down; with more, nothing is
+            decided.
         block_runs: Timed inferences in a block, at least.
         block_duration_s: Sum of these, at least.
         lead_in_duration_s: What is run before them in every block and not counted.
@@ -32,6 +51,7 @@ class CheckPlan:
         inputs: Different tensors, taken in turn; the same for both artifacts.
         seed: Of all random choices, and of the inputs.
         num_threads: Within one inference.
+        metric: What pairs are compared by.
     """
 
     tolerance: float = 0.02
@@ -45,13 +65,14 @@ class CheckPlan:
     min_valid_quads: int = 3
     max_invalid_share: float = 0.25
     block_runs: int = 5
-    block_duration_s: float = 0.1
-    lead_in_duration_s: float = 0.05  # caches, and the clock of governors that follow the load
-    warmup_duration_s: float = 0.5  # TensorFlow Lite's benchmark_model, --warmup_min_secs
-    max_warmup_duration_s: float = 2.0
+    block_duration_s: float = 0.05
+    lead_in_duration_s: float = 0.025  # caches, and the clock of governors that follow the load
+    warmup_duration_s: float = 0.25
+    max_warmup_duration_s: float = 1.0
     inputs: int = 4
     seed: int = 0
     num_threads: int = 1
+    metric: Metric = Metric.LATENCY
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance < self.limit < 1:

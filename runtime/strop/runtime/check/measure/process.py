@@ -37,6 +37,7 @@ READ_BYTES = 1 << 16
 MAX_REPLY_BYTES = 64 << 20
 MAX_NAME = 120  # characters; file systems take 255 bytes
 MAX_PADDING = 4096  # bytes: one page of the stack
+SERIES = ("invoke_ns", "invoke_cpu_ns", "invoke_instructions")  # of a block, one per inference
 THREAD_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -87,7 +88,7 @@ class WorkerProcess:
         """Run one block."""
         found = self._ask("block")
         try:
-            return BlockSamples(**{**found, "invoke_ns": tuple(found["invoke_ns"])})
+            return BlockSamples(**{**found, **{name: tuple(found[name]) for name in SERIES}})
         except (KeyError, TypeError) as err:
             raise self._failed(f"answered {json.dumps(found)[:80]}") from err
 

@@ -6,11 +6,28 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from statistics import median
+from types import MappingProxyType
 
 from strop.runtime.statistics.intervals import quantile
 
-ORDERS = ("ABBA", "BAAB")  # A is the baseline, B the new artifact
+A, B = ARMS = ("A", "B")  # the baseline, the new artifact
+ORDERS = ("ABBA", "BAAB")
+# Reasons why a quad's wall times are not the board's own. They do not spoil a verdict by pairs:
+# whoever runs beside a check disturbs both artifacts alike, and widens the interval.
+STOLEN, SWITCHED = OTHERS = ("stolen time", "other tasks")
+# Voluntary waits for each inference, at most: fewer than half of the inferences waited then.
+MAX_WAITS_PER_RUN = 0.25
+MIN_OWN_SHARE = 0.95  # of the process's processor time, spent by the thread that invokes
+
+
+class Measure(str, Enum):
+    """What of an inference two artifacts are compared by."""
+
+    PROCESSOR = "processor time"
+    WALL = "wall time"
+    INSTRUCTIONS = "instructions"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +40,11 @@ class BlockSamples:
         elapsed_ns: All of these, and the writing of their inputs.
         cpu_ns: Processor time of the process meanwhile, all threads.
         switches: Involuntary context switches of the process meanwhile.
+        invoke_cpu_ns: Processor time of the thread that invokes, in each timed inference; empty
+            where it is not known.
+        invoke_instructions: Instructions of the process in each; empty where they are not counted.
+        thread_cpu_ns: Of `cpu_ns`, what the thread that invokes spent.
+        waits: Voluntary context switches of that thread meanwhile.
     """
 
     invoke_ns: tuple[int, ...]
@@ -30,11 +52,25 @@ class BlockSamples:
     elapsed_ns: int
     cpu_ns: int
     switches: int
+    invoke_cpu_ns: tuple[int, ...] = ()
+    invoke_instructions: tuple[int, ...] = ()
+    thread_cpu_ns: int = 0
+    waits: int = 0
 
     @property
     def p50_ns(self) -> int:
-        """Median inference."""
-        return quantile(self.invoke_ns, 0.5)
+        """Median inference, by the wall clock."""
+        return self.p50(Measure.WALL)
+
+    def p50(self, measure: Measure) -> int:
+        """Median inference, in nanoseconds or instructions; it has to have been measured."""
+        return quantile(self.of(measure), 0.5)
+
+    def of(self, measure: Measure) -> tuple[int, ...]:
+        """Every timed inference."""
+        if measure is Measure.PROCESSOR:
+            return self.invoke_cpu_ns
+        return self.invoke_ns if measure is Measure.WALL else self.invoke_instructions
 
     @property
     def runs(self) -> int:
@@ -45,6 +81,12 @@ class BlockSamples:
     def cpu_per_run_ns(self) -> float:
         """Processor time of one inference and the writing of its input."""
         return self.cpu_ns / self.runs
+
+
+# Of blocks in older records, as JSON has them.
+NOT_KNOWN = MappingProxyType(
+    {"invoke_cpu_ns": [], "invoke_instructions": [], "thread_cpu_ns": 0, "waits": 0}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,19 +103,23 @@ class Quad:
     blocks: tuple[BlockSamples, ...]
     reasons: tuple[str, ...] = ()
 
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether the board was slowed down in it; other tasks and machines spoil no quad."""
+        return any(reason not in OTHERS for reason in self.reasons)
+
     def of(self, arm: str) -> tuple[BlockSamples, ...]:
         """The two blocks of "A" or "B"."""
         both = zip(self.order, self.blocks, strict=True)
         return tuple(block for name, block in both if name == arm)
 
-    @property
-    def log_ratio(self) -> float:
+    def log_ratio(self, measure: Measure) -> float:
         """Natural logarithm of new over old, each by the faster of its two blocks.
 
         What disturbs a block makes it slower, never faster: of equal files on a shared
         machine, this scatters half as much as the mean of both, or a fifth.
         """
-        old, new = (min(block.p50_ns for block in self.of(arm)) for arm in "AB")
+        old, new = (min(block.p50(measure) for block in self.of(arm)) for arm in ARMS)
         return math.log(new / old)
 
     @property
@@ -134,16 +180,51 @@ class Pair:
 
     @property
     def valid_quads(self) -> tuple[Quad, ...]:
-        """Those that count."""
+        """Those whose wall times are the board's own: nothing speaks against them."""
         return tuple(quad for quad in self.quads if not quad.reasons)
 
-    def log_ratio(self, *, min_quads: int) -> float | None:
-        """Median over the valid quads; None with fewer than `min_quads`.
+    @property
+    def is_work_of_one_thread(self) -> bool:
+        """Whether the time of an inference is the processor time of the thread that invokes.
+
+        So it is where this thread neither waits (for an accelerator, a timer, a disk) nor has
+        others work for it.
+        """
+        return all(_is_work_of_one_thread(self._blocks(arm)) for arm in ARMS)
+
+    def counted_quads(self, measure: Measure, *, min_quads: int) -> tuple[Quad, ...]:
+        """Those that a comparison rests on.
+
+        By the wall clock undisturbed quads are better than others; where they are fewer than
+        `min_quads`, all count. Which artifact was slow in a quad has no part in it.
+        """
+        valid = self.valid_quads
+        if measure is Measure.WALL and len(valid) >= min_quads:
+            return valid
+        return tuple(quad for quad in self.quads if not quad.is_spoiled)
+
+    def log_ratio(self, measure: Measure, *, min_quads: int) -> float | None:
+        """Median over the quads that count; None with fewer than `min_quads`.
 
         Of quads in both orders a steady drift cancels out.
         """
-        found = [quad.log_ratio for quad in self.valid_quads]
-        return median(found) if len(found) >= min_quads else None
+        quads = self.counted_quads(measure, min_quads=min_quads)
+        return (
+            median(quad.log_ratio(measure) for quad in quads) if len(quads) >= min_quads else None
+        )
+
+    def _blocks(self, arm: str) -> list[BlockSamples]:
+        return [block for quad in self.quads for block in quad.of(arm)]
+
+
+def _is_work_of_one_thread(blocks: Sequence[BlockSamples]) -> bool:
+    runs, waits = sum(block.runs for block in blocks), sum(block.waits for block in blocks)
+    own_ns = sum(block.thread_cpu_ns for block in blocks)
+    return (
+        all(block.invoke_cpu_ns for block in blocks)
+        and waits <= MAX_WAITS_PER_RUN * runs
+        and own_ns >= MIN_OWN_SHARE * sum(block.cpu_ns for block in blocks)
+    )
 
 
 def draw_orders(quads: int, rng: random.Random) -> tuple[str, ...]:

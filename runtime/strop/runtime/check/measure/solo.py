@@ -10,8 +10,17 @@ from statistics import median
 
 import numpy as np
 
-from strop.runtime.check.measure.pair import A, B, Candidate, Runner, largest_difference
-from strop.runtime.check.measure.samples import ORDERS, BlockSamples, Pair, Quad, Start
+from strop.runtime.check.measure.pair import Candidate, Runner, largest_difference
+from strop.runtime.check.measure.samples import (
+    ORDERS,
+    A,
+    B,
+    BlockSamples,
+    Measure,
+    Pair,
+    Quad,
+    Start,
+)
 from strop.runtime.machine.proc_files import meminfo_bytes
 
 ALONE = "A"
@@ -116,10 +125,9 @@ class SerialQuad(Quad):
     have one order.
     """
 
-    @property
-    def log_ratio(self) -> float:
+    def log_ratio(self, measure: Measure) -> float:
         """By the mean of each artifact's blocks."""
-        return self.mean_log_ratio([block.p50_ns for block in self.blocks])
+        return self.mean_log_ratio([block.p50(measure) for block in self.blocks])
 
 
 def _quad(order: str, solos: Sequence[Solo], number: int) -> SerialQuad:

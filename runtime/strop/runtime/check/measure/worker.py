@@ -32,11 +32,15 @@ from strop.runtime.engines import Engine, open_engine
 from strop.runtime.engines.engine import Array, TensorInfo
 from strop.runtime.errors import StropError
 from strop.runtime.machine.child_process import peak_rss_bytes
+from strop.runtime.machine.event_counter import Event, EventCounter, why_not
 from strop.supervised import end_with_parent
 
+PROCESSOR_TIME, INSTRUCTIONS = "invoke_cpu_ns", "invoke_instructions"
 SETTLED = 0.03  # of the last third of the warm-up from the third before it
 MAX_SCORES = 10_000  # of one output that are compared; a segmentation has millions
 MAX_SCORE = 1e29  # a mask may have -3e38, which no record holds
+MAX_GRAIN_NS = 20_000  # a step of 2 % of an inference of 1 ms
+GRAIN_TRIES = 5
 MIN_THIRD = 3  # inferences; the median of fewer means nothing
 
 
@@ -49,12 +53,14 @@ class Worker:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._engine: Engine | None = None
+        self._counters: dict[str, Callable[[], int]] = {}
         self._timer: BlockTimer | None = None
 
     def open(self) -> dict[str, Any]:
         """Load, run once, then once on every input."""
         options = self._options
+        # Before the engine starts its threads, which are to count.
+        self._counters = counters(options.threads)
         before = time.perf_counter_ns()
         engine: Engine = open_engine(
             options.artifact, engine=options.engine, num_threads=options.threads
@@ -70,7 +76,6 @@ class Worker:
         engine.invoke()
         after_first = time.perf_counter_ns()
         outputs = [_answer(engine, tensors) for tensors in inputs]
-        self._engine = engine
         self._timer = BlockTimer(
             engine,
             inputs,
@@ -78,6 +83,7 @@ class Worker:
             lead_in_ns=options.lead_in_ns,
             clock=time.perf_counter_ns,
             min_runs=options.block_runs,
+            counters=list(self._counters.values()),
         )
         return {
             "load_ns": loaded - before,
@@ -98,22 +104,66 @@ class Worker:
     def block(self) -> dict[str, Any]:
         """One block."""
         timer = self._opened()
-        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        cpu, start = time.process_time_ns(), time.perf_counter_ns()
+        switches, waits = _switches()
+        cpu, own, start = time.process_time_ns(), time.thread_time_ns(), time.perf_counter_ns()
         found = timer.run_block(leads_in=True)
-        stop, cpu_stop = time.perf_counter_ns(), time.process_time_ns()
+        stop, own_stop = time.perf_counter_ns(), time.thread_time_ns()
+        cpu_stop, (switches_stop, waits_stop) = time.process_time_ns(), _switches()
+        counted = dict(zip(self._counters, found.counts, strict=True))
         return {
             "invoke_ns": found.invoke_ns,
+            **{name: counted.get(name, ()) for name in (PROCESSOR_TIME, INSTRUCTIONS)},
             "lead_in_runs": len(found.lead_in_ns),
             "elapsed_ns": stop - start,
             "cpu_ns": cpu_stop - cpu,
-            "switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches,
+            "thread_cpu_ns": own_stop - own,
+            "switches": switches_stop - switches,
+            "waits": waits_stop - waits,
         }
 
     def _opened(self) -> BlockTimer:
         if self._timer is None:
             raise ValueError("the first command is open")
         return self._timer
+
+
+def counters(threads: int) -> dict[str, Callable[[], int]]:
+    """What can be read around each inference, by the name of its field in `BlockSamples`.
+
+    Args:
+        threads: Of the engine. What several do at the same time is no time of an inference.
+    """
+    found: dict[str, Callable[[], int]] = {}
+    if threads == 1 and has_fine_processor_time():
+        found[PROCESSOR_TIME] = time.thread_time_ns
+    if not why_not(Event.INSTRUCTIONS):
+        found[INSTRUCTIONS] = EventCounter(Event.INSTRUCTIONS).read  # open as long as the process
+    return found
+
+
+def has_fine_processor_time(clock: Callable[[], int] = time.thread_time_ns) -> bool:
+    """Whether the clock of a thread's processor time moves in steps of MAX_GRAIN_NS at most.
+
+    Where the kernel counts ticks of some milliseconds, most inferences would take no time.
+    """
+    if not hasattr(resource, "RUSAGE_THREAD"):
+        return False
+    steps = []
+    for _ in range(GRAIN_TRIES):
+        start = now = clock()
+        while now == start:
+            now = clock()
+        steps.append(now - start)
+    return median(steps) <= MAX_GRAIN_NS
+
+
+def _switches() -> tuple[int, int]:
+    """Involuntary context switches of the process, voluntary ones of this thread."""
+    thread = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+    return (
+        resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        resource.getrusage(thread).ru_nvcsw,
+    )
 
 
 def settle(timer: BlockTimer, *, min_ns: int, max_ns: int) -> list[int]:

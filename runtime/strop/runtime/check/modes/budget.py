@@ -19,7 +19,8 @@ from strop.runtime.check.judge.slo import (
     processes_needed,
 )
 from strop.runtime.check.measure.pair import Candidate, Runner
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import BY_THE_WALL, CheckPlan
+from strop.runtime.check.measure.samples import NOT_KNOWN
 from strop.runtime.check.measure.solo import Solo, measure_solo
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.errors import MeasurementError
@@ -27,7 +28,7 @@ from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.environment import Environment, environment_here
 from strop.runtime.machine.machine import Machine, machine
-from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.record_format import RecordFormat, adding_in, chained
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.version import installed_version
 from strop.runtime.reporting.presentation import ORDER, Presentation, PresentedArtifact
@@ -97,8 +98,18 @@ class BudgetReport:
         moment_of(self.created_at)
 
 
-# History: 1, the first.
-FORMAT = RecordFormat(BudgetReport, writer="strop check --slo --output", version=1)
+# History: 1, the first; 2, the plan's metric, and the processor time of each inference.
+FORMAT = RecordFormat(
+    BudgetReport,
+    writer="strop check --slo --output",
+    version=2,
+    upgrades={
+        1: chained(
+            adding_in("plan", **BY_THE_WALL),
+            adding_in("artifacts", "processes", "blocks", "samples", **NOT_KNOWN),
+        )
+    },
+)
 
 
 def settings(question: Question) -> dict[str, object]:

@@ -26,7 +26,7 @@ from strop.runtime.reporting.results import gate_results, latency_result
 from strop.runtime.reporting.wording import baseline_figures, percent_change, remedy_remarks
 
 MIN_REPORTS = 2
-THRESHOLDS = ("tolerance", "limit", "alpha", "num_threads")
+THRESHOLDS = ("tolerance", "limit", "alpha", "num_threads", "metric")
 FORMAT = None
 COMPARES_FILES = False
 KEPT = "report"

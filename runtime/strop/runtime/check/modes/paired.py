@@ -16,15 +16,16 @@ from strop.runtime.check.judge.gates import NOTHING_ALLOWED, GateOptions, certif
 from strop.runtime.check.judge.report import CHECK_REPORT, Checked, CheckReport
 from strop.runtime.check.measure.interpreter import two_interpreters
 from strop.runtime.check.measure.pair import Candidate, Runner, measure_pair
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import CheckPlan, Metric
 from strop.runtime.check.measure.solo import has_room_for_two, measure_pair_serially
 from strop.runtime.check.modes.qualification import findings_for, qualification_beside
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.check.modes.sequential import measure_pairs
-from strop.runtime.errors import BaselineError
+from strop.runtime.errors import BaselineError, MeasurementError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.environment import environment_here
+from strop.runtime.machine.event_counter import Event, why_not
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
@@ -60,6 +61,7 @@ def settings(question: Question) -> dict[str, object]:
         if question.mode
         else "paired, as far as the board's memory goes",
         "threads": plan.num_threads,
+        "metric": plan.metric.value,
         "tolerance": f"{plan.tolerance:.1%}",
         "limit": f"{plan.limit:.1%}",
         "pairs": length,
@@ -149,10 +151,12 @@ def check_paired(
         BaselineError: There is no baseline file.
         ContractError: There is no certificate where one is asked for.
         ArtifactError, EngineError: A file cannot be run.
-        MeasurementError: It could not be measured, the budget is too small, or the
-            qualification beside the baseline cannot be read.
+        MeasurementError: It could not be measured, the budget is too small, instructions are
+            to be compared and cannot be counted, or the qualification beside the baseline
+            cannot be read.
     """
     require_baseline(baseline.artifact)
+    _require_counters(plan)
     qualified = qualification_beside(baseline.artifact)
     # Also looks whether all of them can be run before any is measured.
     old, *subjects = (subject(each, plan) for each in (baseline, *news))
@@ -206,6 +210,12 @@ def check_paired(
         ),
         qualification=findings_for(qualified, before, plan),
     )
+
+
+def _require_counters(plan: CheckPlan) -> None:
+    obstacle = why_not(Event.INSTRUCTIONS) if plan.metric is Metric.INSTRUCTIONS else ""
+    if obstacle:
+        raise MeasurementError(f"--metric {plan.metric.value}: {obstacle}")
 
 
 def require_baseline(path: Path) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from strop.runtime.check.judge.decide import Decision, Verdict
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.judge.decide import BY_WALL_TIME, Decision, Verdict
+from strop.runtime.check.measure.plan import BY_THE_WALL, CheckPlan
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.errors import MeasurementError
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.record_format import RecordFormat, adding_in, chained
 from strop.runtime.statistics.exact_bounds import at_least, at_most
 from strop.runtime.units import PERCENT
 
@@ -65,8 +65,17 @@ class Qualification:
         return _identity(machine, plan) == _identity(self.machine, self.plan)
 
 
-# History: 1, the first.
-QUALIFICATION = RecordFormat(Qualification, writer="strop check --self-test", version=1)
+# History: 1, the first; 2, what the trials compared.
+QUALIFICATION = RecordFormat(
+    Qualification,
+    writer="strop check --self-test",
+    version=2,
+    upgrades={
+        1: chained(
+            adding_in("plan", **BY_THE_WALL), adding_in("trials", "decision", **BY_WALL_TIME)
+        )
+    },
+)
 
 
 def try_out(

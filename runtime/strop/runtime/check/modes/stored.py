@@ -9,16 +9,21 @@ from statistics import median
 
 from strop.runtime.baseline.directory import SHORT_DIGITS
 from strop.runtime.baseline.resolve import Promoted, promoted_of
-from strop.runtime.baseline.session import BaselineSession, MachineClass, measure_session
+from strop.runtime.baseline.session import (
+    SESSION_DURATIONS,
+    BaselineSession,
+    MachineClass,
+    measure_session,
+)
 from strop.runtime.baseline.stored import MIN_SESSIONS, StoredDecision, decide_stored, matching
 from strop.runtime.check.judge.anatomy import Subject
 from strop.runtime.check.judge.decide import Verdict
 from strop.runtime.check.judge.gates import Change, GateOptions, certificate_for, changes
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import BY_THE_WALL, CheckPlan
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.errors import BaselineError, PlanError
 from strop.runtime.machine.cooldown import CoolDown
-from strop.runtime.records.record_format import RecordFormat
+from strop.runtime.records.record_format import RecordFormat, adding_in, chained
 from strop.runtime.records.timestamps import moment_of, timestamp
 from strop.runtime.records.version import installed_version
 from strop.runtime.reporting.presentation import Presentation, PresentedArtifact
@@ -86,8 +91,19 @@ class StoredReport:
         moment_of(self.created_at)
 
 
-# History: 1, the first.
-FORMAT = RecordFormat(StoredReport, writer="strop check --mode stored --output", version=1)
+# History: 1, the first; 2, the plans' metric.
+FORMAT = RecordFormat(
+    StoredReport,
+    writer="strop check --mode stored --output",
+    version=2,
+    upgrades={
+        1: chained(
+            adding_in("plan", **BY_THE_WALL),
+            adding_in("sessions", "plan", **BY_THE_WALL),
+            adding_in("artifacts", "session", "plan", **BY_THE_WALL),
+        )
+    },
+)
 
 
 def settings(question: Question) -> dict[str, object]:
@@ -134,7 +150,7 @@ def run(
     for number, candidate in enumerate(question.candidates):
         new = measure_session(
             candidate,
-            plan=replace(plan, seed=plan.seed + number),
+            plan=_as_long(replace(plan, seed=plan.seed + number), sessions[-1].plan),
             # Nobody has said it; of the baseline's sessions somebody has.
             machine_class=MachineClass.SHARED,
             processes=len(sessions[-1].processes),
@@ -155,6 +171,11 @@ def run(
         sessions=sessions,
         artifacts=tuple(checked),
     )
+
+
+def _as_long(plan: CheckPlan, other: CheckPlan) -> CheckPlan:
+    """The plan, with the durations of the sessions that its numbers are to meet."""
+    return replace(plan, **{name: getattr(other, name) for name in SESSION_DURATIONS})
 
 
 def _promoted(question: Question) -> Promoted:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from strop.runtime.check.judge.gates import GATES
 from strop.runtime.check.judge.slo import Slo, slo_from_text
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import CheckPlan, Metric
 from strop.runtime.check.modes.request import Mode
 from strop.runtime.commands.check.outputs import add_output_flags
 from strop.runtime.commands.check.self_test import DEFAULT_MINUTES
@@ -39,6 +39,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the artifact to compare with; or DIR#MODEL, by strop baseline",
     )
     _add_mode_flags(parser)
+    parser.add_argument(
+        "--metric",
+        type=Metric,
+        choices=list(Metric),
+        default=plan.metric,
+        metavar="METRIC",
+        help=f"{', '.join(Metric)}: what pairs are compared by (default: %(default)s, of the"
+        " processor where one thread does the work, so that other tasks do not count)",
+    )
     add_engine_flags(parser)
     parser.add_argument(
         "--tol",

@@ -10,7 +10,7 @@ from pathlib import Path
 from strop.runtime.baseline.resolve import baseline_file, promoted_of
 from strop.runtime.baseline.stored import MIN_SESSIONS
 from strop.runtime.check.judge.gates import GateOptions
-from strop.runtime.check.measure.plan import CheckPlan
+from strop.runtime.check.measure.plan import CheckPlan, Metric
 from strop.runtime.check.modes.mode import MODES
 from strop.runtime.check.modes.request import Mode, Question
 from strop.runtime.commands.check.flags import add_parser
@@ -35,6 +35,7 @@ def plan_of(options: argparse.Namespace) -> CheckPlan:
         pairs=options.pairs,
         budget_s=options.budget,
         num_threads=options.threads,
+        metric=options.metric,
         seed=seed,
     )
 
@@ -106,6 +107,11 @@ def _refuse_for_files(options: argparse.Namespace, mode: Mode, *, is_elsewhere: 
         raise PlanError(
             f"--export is of a check against a baseline's file, and the mode is {mode.value};"
             " take --json or --output, or strop bench --export"
+        )
+    if options.metric is not Metric.LATENCY:
+        raise PlanError(
+            f"--metric {options.metric.value} and the mode {mode.value}, which is about the wall"
+            " clock; leave one out"
         )
     if is_elsewhere:
         raise PlanError(f"--target and the mode {mode.value}: not over ssh; run strop check there")
