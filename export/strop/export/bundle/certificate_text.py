@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strop.export.bundle.manifest import ConsumerFacts, Manifest
+from strop.export.bundle.score_notes import score_notes
 from strop.export.bundle.tables import Table
 from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.runtime.artifact.contract import Task
@@ -253,7 +254,7 @@ def notes(manifest: Manifest) -> list[str]:
     certificate = manifest.certificate
     found = consumer_notes(manifest.consumer)
     for one in certificate.each_output:
-        own = _certificate_notes(one)
+        own = [*_certificate_notes(one), *score_notes(one)]
         found += [f"{one.output}: {note}" for note in own] if one.output else own
     if certificate.data == "calibration":
         found.append(

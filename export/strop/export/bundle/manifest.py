@@ -312,6 +312,24 @@ def _with_picture_figures(certificate: object) -> object:
     return new
 
 
+def _from_10(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 10, which says nothing of scores, and judged no step by other images."""
+    return {**record, "certificate": _with_scores(record.get("certificate"))}
+
+
+def _with_scores(certificate: object) -> object:
+    """Add to a certificate, and to those beside it, figures of scores that nobody measured."""
+    if not isinstance(certificate, dict):
+        return certificate
+    new = dict(certificate)
+    for name in ("verdicts", "through"):
+        if isinstance(verdicts := new.get(name), list):
+            new[name] = [_filled(each, {"scores": None}) for each in verdicts]
+    if isinstance(beside := new.get("beside"), list):
+        new["beside"] = [_with_scores(each) for each in beside]
+    return new
+
+
 def _filled(value: object, new: Mapping[str, object]) -> object:
     """Add the fields that an object lacks; leave what is no object for the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
@@ -324,12 +342,20 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
 # the figures of embeddings; 9 has a certificate for each of several outputs, and says whether the
-# end is in float; 10 has the figures of maps and of points.
+# end is in float; 10 has the figures of maps and of points; 11 those of scores.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=10,
-    upgrades={4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7, 8: _from_8, 9: _from_9},
+    version=11,
+    upgrades={
+        4: _from_4,
+        5: _from_5,
+        6: _from_6,
+        7: _from_7,
+        8: _from_8,
+        9: _from_9,
+        10: _from_10,
+    },
     ignorable={"by_processor": []},
     error=ArtifactError,
     remedy="export again",

@@ -32,6 +32,25 @@ class MapFigures:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreFigures:
+    """How near a file's scores and probabilities are to the float model's, over the images.
+
+    Attributes:
+        signal_to_noise_db: Variance of float's scores over the mean squared difference, both less
+            their mean over the classes, in dB.
+        divergence: Of the probabilities from float's, in nats per image (Kullback-Leibler).
+        calibration_error: Mean distance between confidence and share of right answers, 0..1
+            (expected calibration error); None where what is right is unknown.
+        float_calibration_error: The float model's.
+    """
+
+    signal_to_noise_db: float
+    divergence: float
+    calibration_error: float | None
+    float_calibration_error: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """One artifact against the float model, over the same images.
 
@@ -67,6 +86,8 @@ class Verdict:
             share of pixels of the same class as the float model's, and whose drop, without masks,
             is what its mean IoU with the float model lacks to 1, which bounds it; intervals are
             over the images (bootstrap). None of others.
+        scores: Of a CLASSIFY task that strop's own runtime ran; None of others, where the file
+            gives probabilities in int8, and in manifests of versions before 11.
     """
 
     artifact: str
@@ -86,6 +107,7 @@ class Verdict:
     points: PointErrors | None = None
     not_certified: str = ""
     maps: MapFigures | None = None
+    scores: ScoreFigures | None = None
 
 
 def named(found: Verdict) -> str:

@@ -17,6 +17,7 @@ from strop.export.certify.certify_maps import certify_maps
 from strop.export.certify.float_scores import float_scores
 from strop.export.certify.opened_files import opened_files
 from strop.export.certify.program import Program
+from strop.export.certify.score_figures import ScoreRows, score_rows
 from strop.export.certify.verdicts import one_answer, verdict
 from strop.export.frontend.source_decision import source_decision
 from strop.export.ir.execute import BATCH_SIZE
@@ -135,7 +136,7 @@ class _Judged:
 
 def _certificate(
     output: _Judged,
-    answers: Sequence[ModelAnswers],
+    answers: _Answers,
     ran: Sequence[tuple[str, str, str]],
     told: Sequence[tuple[str, str, ModelAnswers]],
     *,
@@ -147,14 +148,14 @@ def _certificate(
 
     Args:
         output: Which one.
-        answers: Of the source, then of each artifact.
+        answers: Of the source and of each artifact.
         ran: Name, engine and kernels of each artifact.
         told: Name, program and answers of each artifact that another program has read.
         images: How many.
         is_validated: Whether they are validation images.
         overlap: How many of them are calibration images as well.
     """
-    (reference, *found), truth = answers, output.truth
+    (reference, *found), truth = answers.models, output.truth
     judge = partial(verdict, reference=reference, truth=truth)
     of_float = accuracy(reference, truth)
     return Certificate(
@@ -169,8 +170,8 @@ def _certificate(
         float_mean_average_precision=of_float.mean_average_precision,
         one_answer=one_answer(reference, truth),
         verdicts=tuple(
-            judge(name, engine=engine, kernels=kernels, found=one)
-            for (name, engine, kernels), one in zip(ran, found, strict=True)
+            judge(name, engine=engine, kernels=kernels, found=one, scores=scores)
+            for (name, engine, kernels), one, scores in zip(ran, found, answers.scores, strict=True)
         ),
         through=tuple(judge(name, engine=program, found=one) for name, program, one in told),
         output=output.name,
@@ -238,34 +239,59 @@ def _truth(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answers:
+    """What one output gives for all images.
+
+    Attributes:
+        models: The source's answers, then each artifact's.
+        scores: Of each artifact beside the source, batch by batch.
+    """
+
+    models: list[ModelAnswers]
+    scores: list[list[ScoreRows | None]]
+
+
 def _answers(
     source: Source,
     opened: Sequence[Classifier],
     images: Iterable[Array],
     paths: Sequence[Path],
     decisions: Sequence[Decision],
-) -> list[list[ModelAnswers]]:
-    """Collect for each output the source's answers, then each artifact's."""
+) -> list[_Answers]:
+    """Collect what each output gives.
+
+    Args:
+        source: The float model.
+        opened: The artifacts.
+        images: Batches of all images.
+        paths: Their files.
+        decisions: What the source's outputs are.
+    """
     forward = float_scores(source)
-    collected: list[list[list[ModelAnswers]]] = [
+    models: list[list[list[ModelAnswers]]] = [
         [[] for _ in range(1 + len(opened))] for _ in decisions
     ]
-
-    def add(place: int, known: Sequence[Decision], scores: Array, where: str) -> None:
-        parts = zip(collected, known, of_each(known, scores), strict=True)
-        for of_output, decision, part in parts:
-            of_output[place].append(_named(decision, part, files, where))
-
+    scores: list[list[list[ScoreRows | None]]] = [[[] for _ in opened] for _ in decisions]
     seen = 0
     for batch in images:
         files = paths[seen : seen + len(batch)]
         seen += len(batch)
-        add(0, decisions, forward(batch, files), source.name)
-        for place, classifier in enumerate(opened, 1):
+        references = of_each(decisions, forward(batch, files))
+        for at, (decision, reference) in enumerate(zip(decisions, references, strict=True)):
+            models[at][0].append(_named(decision, reference, files, source.name))
+        for place, classifier in enumerate(opened):
+            known = classifier.known_decisions()
             codes = np.stack([classifier.scores(image) for image in batch])
             where = f"{source.name} in int8, run by {classifier.facts.engine}"
-            add(place, classifier.known_decisions(), codes, where)
-    return [[joined(parts) for parts in of_output] for of_output in collected]
+            parts = zip(known, references, of_each(known, codes), strict=True)
+            for at, (decision, reference, found) in enumerate(parts):
+                models[at][place + 1].append(_named(decision, found, files, where))
+                scores[at][place].append(score_rows(reference, found, decision))
+    return [
+        _Answers(models=[joined(parts) for parts in of_output], scores=of_files)
+        for of_output, of_files in zip(models, scores, strict=True)
+    ]
 
 
 def _named(decision: Decision, scores: Array, files: Sequence[Path], where: str) -> ModelAnswers:

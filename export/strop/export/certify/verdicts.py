@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from strop.export.certify.certificate import OneAnswer, Verdict
+from strop.export.certify.certificate import OneAnswer, ScoreFigures, Verdict
+from strop.export.certify.score_figures import ScoreRows, score_figures
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.agreement import constant, same
 from strop.runtime.classify.comparison import (
@@ -32,6 +35,7 @@ def verdict(
     reference: ModelAnswers,
     found: ModelAnswers,
     truth: Truth,
+    scores: Sequence[ScoreRows | None] = (),
 ) -> Verdict:
     """Compare an artifact's answers with the float model's, image by image.
 
@@ -42,6 +46,7 @@ def verdict(
         reference: The float model's answers.
         found: The artifact's.
         truth: The right ones.
+        scores: What is to be known of its scores, batch by batch; empty for nothing.
 
     Raises:
         MeasurementError: A regression on fewer than two images.
@@ -69,7 +74,19 @@ def verdict(
         embedding=compared.embedding,
         points=compared.points,
         not_certified="; ".join(reasons) or compared.why_it_says_nothing(truth, reference=FLOAT),
+        scores=_score_figures(scores, reference, found, truth),
     )
+
+
+def _score_figures(
+    parts: Sequence[ScoreRows | None], reference: ModelAnswers, found: ModelAnswers, truth: Truth
+) -> ScoreFigures | None:
+    if not parts:
+        return None
+    right = [
+        None if truth.rows is None else same(each.rows, truth.rows) for each in (found, reference)
+    ]
+    return score_figures(parts, *right)
 
 
 def _drop(compared: Comparison) -> tuple[float, Interval]:
