@@ -7,24 +7,18 @@ prints a line for every network whose files differ, or have another map than the
 
 from __future__ import annotations
 
-import argparse
-import sys
-import traceback
 from typing import Any
 
 import keras
 import numpy as np
+from tests.export.both_files import both_files, print_failures
 from tests.export.graphs import images_for
 from tests.export.random_layers import coin, random_layer
-from tests.export.random_networks import CALIBRATION_IMAGES, MOST_CODES, front, randomize
-from tests.export.random_outputs import by_litert, by_onnxruntime
+from tests.export.random_networks import CALIBRATION_IMAGES, front, randomize
 
-from strop.export.emit.onnx import emit_onnx
-from strop.export.emit.tflite import emit_tflite
 from strop.export.frontend.convert import float_graph
 from strop.export.frontend.equivalence import proven_fold
-from strop.export.ir.graph import Kind
-from strop.export.options.choices import Effort, Input
+from strop.export.options.choices import Effort
 from strop.export.passes.cut_activation import cut_activations
 from strop.export.quantize.tune import tune
 from strop.export.source.source import from_keras_model
@@ -104,38 +98,12 @@ def failure(seed: int) -> str:
         raise
     except StropError:
         return ""  # by name; test_random_networks counts these
-    quantized = made.quantized
-    ((own, scale),) = by_litert(emit_tflite(quantized, Input.UINT8, source.names), images)
-    (reals,) = by_onnxruntime(emit_onnx(quantized, {}, outputs=source.outputs), images)
-    step = scale or max(float(np.abs(own).max()), 1e-6) / 255  # of what stays in float
-    kinds = {op.kind for op in quantized.graph.ops}
-    is_exact = not quantized.near_ties and kinds.isdisjoint({Kind.FLOAT, Kind.AVERAGE_POOL})
-    most = np.abs(own - reals.reshape(own.shape)).max() / step
-    if own.shape[1:3] != source.shapes[0][:2]:
-        return f"{seed}: a map of {own.shape[1:]} in the file, and of {source.shapes[0]} before"
-    if most > (0.01 if is_exact else MOST_CODES):
-        return f"{seed}: {most:.2f} codes between the files"
-    return ""
-
-
-def main() -> None:
-    """Print what is wrong with the networks of a range of seeds."""
-    parser = argparse.ArgumentParser(description="random maps of random networks")
-    parser.add_argument("--seeds", nargs=2, type=int, default=(0, 24), metavar=("FROM", "TO"))
-    options = parser.parse_args()
-    wrong = 0
-    for seed in range(*options.seeds):
-        keras.utils.clear_session()
-        try:
-            found = failure(seed)
-        except Exception:  # it is what this looks for
-            found = f"{seed}: {traceback.format_exc()}"
-        wrong += bool(found)
-        if found:
-            sys.stdout.write(f"{found}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{wrong} of {len(range(*options.seeds))} networks\n")
+    (pair,) = both_files(made.quantized, source, images)
+    if pair.tflite.shape[1:3] != source.shapes[0][:2]:
+        found = pair.tflite.shape[1:]
+        return f"{seed}: a map of {found} in the file, and of {source.shapes[0]} before"
+    return f"{seed}: {pair.fault}" if pair.fault else ""
 
 
 if __name__ == "__main__":
-    main()
+    print_failures(failure, "random maps of random networks")

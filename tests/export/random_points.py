@@ -7,24 +7,17 @@ prints a line for every network whose files have other points.
 
 from __future__ import annotations
 
-import argparse
-import sys
-import traceback
-
 import keras
 import numpy as np
+from tests.export.both_files import both_files, print_failures
 from tests.export.graphs import images_for
 from tests.export.random_layers import coin
-from tests.export.random_networks import CALIBRATION_IMAGES, MOST_CODES, random_model
-from tests.export.random_outputs import by_litert, by_onnxruntime
+from tests.export.random_networks import CALIBRATION_IMAGES, random_model
 
-from strop.export.emit.onnx import emit_onnx
-from strop.export.emit.tflite import emit_tflite
 from strop.export.frontend.convert import float_graph
 from strop.export.frontend.equivalence import proven_fold
 from strop.export.frontend.source_decision import source_decision
-from strop.export.ir.graph import Kind
-from strop.export.options.choices import Effort, Input
+from strop.export.options.choices import Effort
 from strop.export.passes.cut_activation import cut_activations
 from strop.export.quantize.tune import tune
 from strop.export.source.source import from_keras_model
@@ -66,44 +59,19 @@ def failure(seed: int) -> str:
         raise
     except StropError:
         return ""  # by name; test_random_networks counts these
-    quantized = made.quantized
-    ((own, scale),) = by_litert(emit_tflite(quantized, Input.UINT8, source.names), images)
-    (reals,) = by_onnxruntime(emit_onnx(quantized, {}, outputs=source.outputs), images)
-    if own.shape[1:] != source.shapes[0]:
-        return f"{seed}: {own.shape[1:]} comes out of {source.shapes[0]}"
-    step = scale or max(float(np.abs(own).max()), 1e-6) / 255  # of what stays in float
-    most = np.abs(own - reals.reshape(own.shape)).max() / step
-    kinds = {op.kind for op in quantized.graph.ops}
-    is_exact = not quantized.near_ties and kinds.isdisjoint({Kind.FLOAT, Kind.AVERAGE_POOL})
-    if most > (0.01 if is_exact else MOST_CODES):
-        return f"{seed}: {most:.2f} codes between the files"
-    rows = [np.rint(each.reshape(len(images), -1) / step) for each in (own, reals)]
-    one, other = (outputs(decision, row) for row in rows)
-    if is_exact and not np.array_equal(one, other):
+    (pair,) = both_files(made.quantized, source, images)
+    if pair.tflite.shape[1:] != source.shapes[0]:
+        return f"{seed}: {pair.tflite.shape[1:]} comes out of {source.shapes[0]}"
+    if pair.fault:
+        return f"{seed}: {pair.fault}"
+    codes = [np.rint(each / pair.step) for each in (pair.tflite, pair.onnx)]
+    one, other = (outputs(decision, each.reshape(len(images), -1)) for each in codes)
+    if pair.is_exact and not np.array_equal(one, other):
         return f"{seed}: other points of the same codes"
     if one.shape != (len(images), 2 * decision.names_needed):
         return f"{seed}: {one.shape} points"
     return ""
 
 
-def main() -> None:
-    """Print what is wrong with the networks of a range of seeds."""
-    parser = argparse.ArgumentParser(description="points of random networks")
-    parser.add_argument("--seeds", nargs=2, type=int, default=(0, 24), metavar=("FROM", "TO"))
-    options = parser.parse_args()
-    wrong = 0
-    for seed in range(*options.seeds):
-        keras.utils.clear_session()
-        try:
-            found = failure(seed)
-        except Exception:  # it is what this looks for
-            found = f"{seed}: {traceback.format_exc()}"
-        wrong += bool(found)
-        if found:
-            sys.stdout.write(f"{found}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{wrong} of {len(range(*options.seeds))} networks\n")
-
-
 if __name__ == "__main__":
-    main()
+    print_failures(failure, "points of random networks")
