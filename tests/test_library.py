@@ -125,7 +125,8 @@ import functools, shutil, strop.runtime.library
 shutil.copy("build/mine/model.int8.tflite", "new.tflite")
 shutil.copy("build/mine/model.int8.tflite", "old.tflite")
 strop.runtime.library.CheckPlan = functools.partial(
-    strop.runtime.CheckPlan, tolerance=0.8, limit=0.99, pairs=7, block_duration_s=0.01,
+    strop.runtime.CheckPlan, tolerance=0.8, limit=0.99, alpha=0.25, stage1_pairs=2, pairs=2,
+    block_duration_s=0.01,
     lead_in_duration_s=0.001, warmup_duration_s=0.05, max_warmup_duration_s=0.1,
     max_invalid_share=0.9, min_valid_quads=1,
 )

@@ -95,10 +95,11 @@ def test_a_check_is_made_on_the_pi(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plan = replace(SHORT, quads=1)
+    # Two pairs could show a regression at this alpha: each process takes the emulator seconds.
+    plan = replace(SHORT, quads=1, alpha=0.25)
     monkeypatch.setattr(question, "CheckPlan", lambda: plan)
     new, output = artifacts["tflite"], tmp_path / "report.json"
-    words = ["check", str(new), "--baseline", str(new), "--target", pi.url, *WIDE, "--pairs", "7"]
+    words = ["check", str(new), "--baseline", str(new), "--target", pi.url, *WIDE, "--pairs", "2"]
     code = main([*words, "--max-drop", "5", "--output", str(output)])
     printed = capsys.readouterr().out
     report = CHECK_REPORT.loads(output.read_text(), where="report")
@@ -106,7 +107,7 @@ def test_a_check_is_made_on_the_pi(
     # An emulated board is a busy one: its quads may all be disturbed.
     assert code == present_pairs(report, is_strict=False, has_accuracy=False).exit_code
     assert printed.startswith(f"{checked.decision.verdict.value.upper()} {new.name} p50 ")
-    assert report.plan == replace(plan, tolerance=0.8, limit=0.99, pairs=7, seed=report.plan.seed)
+    assert report.plan == replace(plan, tolerance=0.8, limit=0.99, pairs=2, seed=report.plan.seed)
     assert checked.subject.anatomy.facts.kernels == "xnnpack"
     assert "Raspberry Pi 4" in str(report.machine.board)
     assert wait_until(pi.is_empty)

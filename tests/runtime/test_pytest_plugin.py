@@ -27,12 +27,12 @@ from strop.runtime.check.measure.plan import CheckPlan
 
 def test_latency(edge_latency):
     plan = CheckPlan(
-        tolerance=0.8, limit=0.99, pairs=7, block_duration_s=0.01, lead_in_duration_s=0.001,
-        warmup_duration_s=0.05, max_warmup_duration_s=0.1, max_invalid_share=0.9,
-        min_valid_quads=1,
+        tolerance=0.8, limit=0.99, stage1_pairs=2, pairs=7, block_duration_s=0.01,
+        lead_in_duration_s=0.001, warmup_duration_s=0.05, max_warmup_duration_s=0.1,
+        max_invalid_share=0.9, min_valid_quads=1,
     )
     checked = edge_latency({new!r}, {old!r}, plan=plan)
-    assert len(checked.pairs) >= 6
+    assert len(checked.pairs) >= 2
 """
 # As a user's project has it; here, in one process, warnings would be errors.
 ALONE = ("-p", "no:cacheprovider", "-p", "no:xdist", "-W", "default")

@@ -29,8 +29,10 @@ pytest.importorskip("onnxruntime", reason="onnxruntime, which the board runs, is
 
 TEMPORARY = "temporary"  # in the board's home
 WORKER = "strop.runtime.check.measure.worker"
-# A busy machine's quads may all be disturbed: no test here is of the verdict.
-FEW = (*WIDE, "--pairs", "8")
+# A busy machine's quads may all be disturbed: no test here is of the verdict. So each measures as
+# many pairs as could show a regression of one of two files at this alpha.
+ALPHA = 0.25
+FEW = (*WIDE, "--pairs", "3")
 # One trial is a round, where this is on PYTHONPATH; the agent has no strop.
 ONE_TRIAL = """\
 try:
@@ -44,7 +46,7 @@ except ImportError:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan is made here, so that the board measures by it."""
-    monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(question, "CheckPlan", lambda: replace(SHORT, alpha=ALPHA))
 
 
 @pytest.fixture
