@@ -5,6 +5,7 @@ And what none of them may see of the machine.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -15,6 +16,9 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 # NumPy's library for matrices has a thread for each core, which spin while they wait for each
 # other; processes that the tests start take this over.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# While tests are collected half a million objects are made and none is dropped.
+gc.disable()
 
 # Half a minute and more each; in the order in which they are started, or one process waits
 # for the other at the end. They share nothing with their file.
@@ -67,6 +71,12 @@ def _no_github(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     """Of all ways to share out, the one that tests/conftest.py is about."""
     return SlowTestsAlone(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but look no more at what is there to stay."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
