@@ -83,9 +83,12 @@ class Environment:
             places[self.folder / "strop"] = "opt/strop"
         pairs = [text for pair in places.items() for text in map(str, pair)]
         qemu_cpu = BOARDS[self.cpu].qemu_cpu or self.cpu
+        # What root_filesystem could not compile lies where nothing can be written.
+        is_compiled = sys.version_info[:2] == self.system.python
         settings = (
             *("HOME=/home/pi", "USER=pi", "LANG=C.UTF-8", f"QEMU_CPU={qemu_cpu}"),
             "PATH=/usr/local/bin:/usr/bin:/bin",
+            *(() if is_compiled else ("PYTHONPYCACHEPREFIX=/tmp/byte_code",)),
         )
         return [
             *(
