@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from strop.cli import main
 from strop.export.zoo.shipped import SHIPPED_CALIBRATION, SHIPPED_LABELS, SHIPPED_MODEL
 from strop.export.zoo.shipped import SHIPPED_VALIDATION as VALIDATION
 
@@ -50,22 +51,35 @@ def test_the_readme_shows_every_step() -> None:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_readme_runs(command: str, folder: Path) -> None:
+def test_a_command_of_the_readme_runs(
+    command: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     words = shlex.split(command.removeprefix("uv run strop "))
     if words == ["export"]:
         shutil.rmtree(folder / "build", ignore_errors=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "strop", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=MINUTES_10,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    if words[0] == "export" and len(words) > 1:
+        # In this process, which has TensorFlow: the command above it has had one of its own.
+        monkeypatch.chdir(folder)
+        code = main(words)
+        printed = capsys.readouterr()
+        found, errors = printed.out, printed.err
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "strop", *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=MINUTES_10,
+        )
+        code, found, errors = done.returncode, done.stdout, done.stderr
+    assert code == 0, errors
+    assert found.strip()
     shown = commands()[command]
     if words[0] in ("run", "evaluate"):  # all others print times as well
-        assert done.stdout.startswith(shown)
+        assert found.startswith(shown)
 
 
 def test_the_shipped_default_keeps_its_accuracy_and_comes_out_the_same_again(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import pytest
 from tests.arm64.emulated_boards import write_board
 from tests.arm64.environment import Environment, make, obstacle
 from tests.arm64.root_filesystem import site_packages
 
+from strop.cli import main
 from strop.export.zoo.shipped import MODEL_NAME, SHIPPED_CALIBRATION
 
 Board = Callable[..., Environment]
@@ -31,31 +31,6 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return make(tmp_path_factory.mktemp("arm64"))
 
 
-# Exports the shipped model if it is not there, and a vector and two numbers of the mean colour of
-# 16 x 16 pixels.
-EXPORTS = """
-import sys
-from pathlib import Path
-from strop.cli import main
-import keras
-layers, home, data = keras.layers, Path(sys.argv[1]), sys.argv[2]
-def export(*words):
-    if main(["export", *words, "--effort", "fast"]):
-        sys.exit(1)
-if not (home / "made").exists():
-    export("-o", str(home / "made"))
-for name, width, end in (("vector", 8, layers.UnitNormalization()), ("numbers", 2, None)):
-    keras.utils.set_random_seed(1)
-    image = keras.Input((16, 16, 3))
-    x = layers.Conv2D(8, 3, activation="relu")(layers.Rescaling(1 / 255)(image))
-    x = layers.Dense(width)(layers.GlobalAveragePooling2D()(x))
-    keras.Model(image, x if end is None else end(x)).save(home / f"{name}.keras")
-    task = "regress" if end is None else "embed"
-    export(str(home / f"{name}.keras"), "--task", task, "--calibration-data", data, "-o",
-           str(home / name))
-"""
-
-
 @pytest.fixture(scope="session")
 def artifacts(emulated: Environment) -> dict[str, Path]:
     """The shipped model's int8 files by their suffix, on this host; also in the board's home.
@@ -65,15 +40,30 @@ def artifacts(emulated: Environment) -> dict[str, Path]:
     """
     if "STROP_EXPORTED" in os.environ:
         shutil.copytree(os.environ["STROP_EXPORTED"], emulated.home / "made")
-    exported = subprocess.run(
-        [sys.executable, "-c", EXPORTS, emulated.home, SHIPPED_CALIBRATION],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert exported.returncode == 0, exported.stderr
+    else:
+        _export("-o", str(emulated.home / "made"))
+    _export_other(emulated.home / "vector", width=8, task="embed")
+    _export_other(emulated.home / "numbers", width=2, task="regress")
     folder = emulated.home / "made"
     return {kind: folder / f"{MODEL_NAME}.int8.{kind}" for kind in ("tflite", "onnx")}
+
+
+def _export(*words: str) -> None:
+    assert main(["export", *words, "--effort", "fast"]) == 0
+
+
+def _export_other(folder: Path, *, width: int, task: str) -> None:
+    """A vector of length 1, or numbers, of the mean colour of 16 x 16 pixels."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 255)(image)
+    x = keras.layers.Conv2D(8, 3, activation="relu")(x)
+    x = keras.layers.Dense(width)(keras.layers.GlobalAveragePooling2D()(x))
+    made = folder.with_suffix(".keras")
+    end = keras.layers.UnitNormalization()(x) if task == "embed" else x
+    keras.Model(image, end).save(made)
+    data = ("--calibration-data", str(SHIPPED_CALIBRATION))
+    _export(str(made), "--task", task, *data, "-o", str(folder))
 
 
 @pytest.fixture(scope="session")

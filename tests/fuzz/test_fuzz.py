@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
-from tests.fuzz.campaign import REPOSITORY, make_seeds, run_cases
+from tests.fuzz.campaign import REPOSITORY, run_cases
 from tests.fuzz.case import generator, lay_out
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.planted import PLANTED
+from tests.fuzz.seeds import make_seeds
 from tests.fuzz.worker import Result, is_fault
 
 SEED = 18  # another one gives other files
@@ -20,9 +23,15 @@ LIGHT = [kind for kind, each in KINDS.items() if not each.needs_tensorflow]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where seeds, scratch and failing files are."""
+    """Where seeds, scratch and failing files are; made here, where TensorFlow is loaded."""
     made = tmp_path_factory.mktemp("fuzz")
-    make_seeds(made)
+    here = Path.cwd()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of HDF5 files
+            make_seeds(made / "seeds")
+    finally:
+        os.chdir(here)  # a training's seed is made in its folder
     return made
 
 
