@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from strop.export.commands.of_outputs import task_named
 from strop.export.training.heads import SCORES, TRAINED_TASKS, Head
 from strop.export.training.targets import Table, read_targets
 from strop.export.zoo.architectures import Architecture
 from strop.runtime.artifact.contract import Task
 from strop.runtime.commands.flags.of_output import OfOutput, by_output, of_output
+from strop.runtime.commands.flags.task import task_named
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
 

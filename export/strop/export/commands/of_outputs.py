@@ -7,9 +7,9 @@ from pathlib import Path
 
 from strop.export.request import OutputRequest
 from strop.runtime.artifact.contract import Task
-from strop.runtime.commands.flags.contract import POINTS_HELP, points_of
 from strop.runtime.commands.flags.numbers import numbers
 from strop.runtime.commands.flags.of_output import by_output, of_output
+from strop.runtime.commands.flags.task import POINTS_HELP, points_of, task_named
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
 
@@ -101,15 +101,6 @@ def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
         )
         for name in names
     }
-
-
-def task_named(text: str) -> Task:
-    """Read a task of the command line."""
-    try:
-        return Task(text)
-    except ValueError as err:
-        listed = ", ".join(task.value for task in Task)
-        raise argparse.ArgumentTypeError(f"{text!r}: needed is one of {listed}") from err
 
 
 def asked_of_only_output(options: argparse.Namespace) -> OutputRequest:

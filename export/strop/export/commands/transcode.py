@@ -13,6 +13,7 @@ from strop.export.transcode.known_contract import known_contract
 from strop.export.transcode.transcode import OTHER, Transcoded, transcode
 from strop.runtime.artifact.artifact import detect_format
 from strop.runtime.commands.flags.contract import GivenContract, add_contract_flags, given_contract
+from strop.runtime.errors import ContractError
 from strop.runtime.records.typed_json import fields_of
 from strop.runtime.records.user_files import require_writable, write_whole_bytes
 
@@ -53,7 +54,13 @@ def run(options: argparse.Namespace) -> int:
     suffix = f".{OTHER[detect_format(path)].value}"
     output: Path = options.output or path.with_suffix(suffix)
     require_writable(output, force=options.force)
-    contract = known_contract(path, _values(given_contract(options)))
+    given = given_contract(options)
+    if given.outputs:
+        raise ContractError(
+            f"a flag names the output {given.outputs[0].name!r}, and transcode takes what is said"
+            " of an only one; leave NAME= out"
+        )
+    contract = known_contract(path, _values(given))
     for note in contract.notes:
         console.note(note)
     made = transcode(path, contract.contract)

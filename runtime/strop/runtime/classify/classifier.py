@@ -139,7 +139,7 @@ class Classifier:
         seen = self._seen(image)
         raw = self._raw(seen)
         with self._names(image):
-            return result_of(self.heads, raw, seen.box, top=top, where=_named(image))
+            return result_of(self.heads, raw, seen, top=top, where=_named(image))
 
     @property
     def decision(self) -> Decision | None:

@@ -208,6 +208,15 @@ class OutputTruth:
     targets: tuple[tuple[float, ...], ...] | None = None
 
 
+def _check_no_map(classifier: Classifier) -> None:
+    found = [head.name for head in classifier.heads if head.contract.task is Task.SEGMENT]
+    if found:
+        raise ContractError(
+            f"output {found[0]} is a map of classes, whose pixels are counted where it is the only"
+            " output; evaluate a file without it (strop run takes this one)"
+        )
+
+
 def evaluate_outputs(
     classifier: Classifier,
     paths: Sequence[Path],
@@ -234,6 +243,7 @@ def evaluate_outputs(
     if not paths:
         raise ImageError("no images to evaluate; needed is one or more")
     decisions = classifier.known_decisions()
+    _check_no_map(classifier)
     if against is not None:
         _check_same_outputs(classifier, against)
     own = [_AnswersSoFar(decision) for decision in decisions]

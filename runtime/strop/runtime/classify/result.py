@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.detect_answer import DetectAnswer
 from strop.runtime.classify.landmarks import LandmarksAnswer, landmarks_of
-from strop.runtime.classify.map_answer import MapAnswer
+from strop.runtime.classify.map_answer import MapAnswer, map_answer
 from strop.runtime.classify.output_head import Head
 from strop.runtime.classify.predictions import Prediction, predictions
 from strop.runtime.classify.scores import activate, dequantize
 from strop.runtime.engines.engine import Array
 from strop.runtime.errors import ImageError
-from strop.runtime.images.seen import Box
+from strop.runtime.images.seen import Seen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,30 +134,33 @@ def only_result(name: str, answer: OutputAnswer) -> Result:
 
 
 def result_of(
-    heads: Sequence[Head], raw: Sequence[Array], box: Box, *, top: int, where: str
+    heads: Sequence[Head], raw: Sequence[Array], seen: Seen, *, top: int, where: str
 ) -> Result:
     """Make the answers of what an artifact returns.
 
     Args:
         heads: The outputs.
         raw: What each of them is.
-        box: What of the image the model saw, of a `Seen`.
+        seen: The image as the model saw it.
         top: Most classes or labels of one output, at least 1.
         where: Named in errors, the image.
 
     Raises:
-        ArtifactError: As `dequantize`.
+        ArtifactError: As `dequantize` and `map_answer`.
+        ContractError: As `map_answer`.
         ImageError: A vector is all zeros, and has no direction.
     """
     pairs = zip(heads, raw, strict=True)
-    found = {head.name: _answer(head, each, box, top, where) for head, each in pairs}
+    found = {head.name: _answer(head, each, seen, top, where) for head, each in pairs}
     return Result(outputs=MappingProxyType(found))
 
 
-def _answer(head: Head, raw: Array, box: Box, top: int, where: str) -> OutputAnswer:
+def _answer(head: Head, raw: Array, seen: Seen, top: int, where: str) -> OutputAnswer:
+    if head.contract.task is Task.SEGMENT:
+        return map_answer(raw, head.info, head.contract, seen, where=f"{where}output {head.name}")
     task = None if head.decision is None else head.decision.task
     if head.decision is not None and head.decision.points is not None:
-        return landmarks_of(head.decision, head.contract.labels, raw, head.info, box)
+        return landmarks_of(head.decision, head.contract.labels, raw, head.info, seen.box)
     scores = dequantize(raw, head.info).reshape(-1)
     if task is Task.EMBED:
         if not scores.any():

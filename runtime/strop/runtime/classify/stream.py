@@ -168,7 +168,7 @@ def answer_to(
         boxes = classifier.boxes(image).boxes
     elif classifier.has_several_outputs or classifier.gives_points:
         found = classifier.answer(image, top=top).outputs
-        outputs = tuple(_named(name, each) for name, each in found.items())
+        outputs = tuple(_named(name, each, on_map) for name, each in found.items())
         if classifier.gives_points:
             points, outputs = outputs[0].points, ()
     elif classifier.gives_map:
@@ -193,7 +193,7 @@ def answer_to(
     )
 
 
-def _named(name: str, answer: OutputAnswer) -> NamedAnswer:
+def _named(name: str, answer: OutputAnswer, on_map: OnMap | None) -> NamedAnswer:
     if isinstance(answer, DetectAnswer):
         return NamedAnswer(name=name, boxes=answer.boxes)
     if isinstance(answer, LandmarksAnswer):
@@ -205,6 +205,8 @@ def _named(name: str, answer: OutputAnswer) -> NamedAnswer:
         numbers = (Prediction(label=label, index=at, score=each) for at, (label, each) in values)
         return NamedAnswer(name=name, predictions=tuple(numbers))
     if isinstance(answer, MapAnswer):
+        if on_map is not None:
+            on_map(answer)
         return NamedAnswer(name=name, shares=answer.shares())
     return NamedAnswer(name=name, predictions=answer.ranked)
 

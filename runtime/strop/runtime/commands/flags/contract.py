@@ -15,7 +15,6 @@ from strop.runtime.artifact.contract import (
     Contract,
     PadPlace,
     Points,
-    PointUnit,
     ResizeRule,
     Task,
 )
@@ -24,10 +23,10 @@ from strop.runtime.classify import classifier as classifiers
 from strop.runtime.classify.artifact_fit import check_tensors
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.commands.flags.numbers import numbers
+from strop.runtime.commands.flags.task import GivenOutput, add_task_flags, given_outputs
 from strop.runtime.detect.detection_file import DETECTION
-from strop.runtime.engines import ENGINES, engine_that_fits, open_engine
+from strop.runtime.engines import ENGINES, Engine, engine_that_fits, open_engine
 from strop.runtime.errors import ContractError
-from strop.runtime.images.dataset import read_labels
 from strop.runtime.records.typed_json import fields_of
 
 
@@ -46,9 +45,6 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
         "for what an artifact that strop did not write does not say itself (by TFLite metadata, or"
         " by a quantized input's scale); where the artifact carries a contract, a flag replaces"
         " that part of it",
-    )
-    group.add_argument(
-        "--labels", type=Path, metavar="FILE", help="text file with one label per line"
     )
     group.add_argument(
         "--mean",
@@ -72,7 +68,6 @@ def add_contract_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--pad-place", choices=[place.value for place in PadPlace], help="of it, for letterbox"
     )
-    group.add_argument("--activation", choices=[activation.value for activation in Activation])
     add_task_flags(group)
     add_detection_flag(group)
 
@@ -85,43 +80,6 @@ def add_detection_flag(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="of a detector: JSON with how boxes are read out of its outputs (docs/detect.md)",
     )
-
-
-def add_task_flags(group: argparse._ArgumentGroup) -> None:
-    """Add --task and --threshold, which say how scores become an answer."""
-    group.add_argument(
-        "--task",
-        choices=[task.value for task in Task],
-        help="what the scores are (default: as the contract says, or else binary for one score,"
-        " multilabel for several behind a sigmoid, embed for a vector divided by its length, and"
-        " classify for others)",
-    )
-    group.add_argument(
-        "--threshold",
-        type=numbers,
-        metavar="T[,T...]",
-        help="binary: at or above it the answer is the second label; multilabel: the label is set;"
-        " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
-    )
-    group.add_argument("--points", type=points_of, metavar="UNIT[,N]", help=POINTS_HELP)
-
-
-POINTS_HELP = (
-    "landmarks: share or pixels, of the input, and how many numbers a point has, of which x and y"
-    " are the first two (default: share,2); not of heat maps, [height, width, points]"
-)
-
-
-def points_of(text: str) -> Points:
-    """Read the unit and the numbers of points from the command line."""
-    unit, _, count = text.partition(",")
-    try:
-        return Points(unit=PointUnit(unit), numbers=int(count or 2))
-    except (ValueError, ContractError) as err:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: needed is share or pixels, and behind a comma the numbers of a point, 2 or"
-            " more"
-        ) from err
 
 
 OF_OUTPUTS = {
@@ -138,7 +96,8 @@ class GivenContract:
     """What the flags say of an artifact; None where they say nothing.
 
     Attributes:
-        labels: As in Contract, like all of them.
+        labels: As in Contract, like all of them but the last.
+        outputs: What flags that name an output say of it.
     """
 
     labels: tuple[str, ...] | None = None
@@ -153,6 +112,7 @@ class GivenContract:
     thresholds: tuple[float, ...] | None = None
     detection: Detection | None = None
     points: Points | None = None
+    outputs: tuple[GivenOutput, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,19 +152,22 @@ def given_contract(options: argparse.Namespace) -> GivenContract:
     Raises:
         ContractError: The file of labels cannot be used.
     """
+    each = {one.name: one for one in given_outputs(options)}
+    only = each.pop("", GivenOutput(name=""))
     return GivenContract(
-        labels=None if options.labels is None else tuple(read_labels(options.labels)),
+        labels=only.labels,
         mean=options.mean,
         std=options.std,
         resize=None if options.resize is None else ResizeRule(options.resize),
         crop_fraction=options.crop_fraction,
         pad_value=options.pad,
         pad_place=None if options.pad_place is None else PadPlace(options.pad_place),
-        activation=None if options.activation is None else Activation(options.activation),
-        task=None if options.task is None else Task(options.task),
-        thresholds=None if options.threshold is None else tuple(options.threshold),
+        activation=only.activation,
+        task=only.task,
+        thresholds=only.thresholds,
         detection=None if options.detection is None else DETECTION.read(options.detection),
-        points=options.points,
+        points=only.points,
+        outputs=tuple(each.values()) or None,
     )
 
 
@@ -265,6 +228,11 @@ def _carried(carried: Contract, given: Mapping[str, Any], path: Path) -> Contrac
     if not given:
         return carried
     unfit = [flag for name, flag in OF_OUTPUTS.items() if name in given]
+    if "outputs" in given:
+        raise ContractError(
+            f"{path}: its contract says what its outputs are, and a flag names the output"
+            f" {given['outputs'][0].name!r}; leave NAME= out, or the flag where there are several"
+        )
     if carried.outputs and unfit:
         raise ContractError(
             f"{path}: has several outputs, and its contract says what each is; leave out"
@@ -292,6 +260,8 @@ def _foreign(path: Path, given: Mapping[str, Any]) -> Contract:
             own = {name: value for name, value in given.items() if name != "detection"}
             detection = given.get("detection")
             return detector_contract(path, engine.input, engine.outputs, detection, own)
+        if len(engine.inputs) == 1 and (len(engine.outputs) > 1 or "outputs" in given):
+            return _of_several(path, engine, given)
         check_tensors(engine, where=str(path), gives_map=given.get("task") is Task.SEGMENT)
         image, scores = engine.input, engine.output
     facts = foreign_facts(path, image, scores, given)
@@ -305,3 +275,17 @@ def _foreign(path: Path, given: Mapping[str, Any]) -> Contract:
     if odd:
         console.note(f"{path}: {odd}")
     return contract
+
+
+def _of_several(path: Path, engine: Engine, given: Mapping[str, Any]) -> Contract:
+    from strop.runtime.commands.flags.several_outputs import contract_of_several
+
+    unnamed = [flag for name, flag in OF_OUTPUTS.items() if name in given]
+    if unnamed:
+        raise ContractError(
+            f"{path}: {len(engine.outputs)} outputs, and {unnamed[0]} names none of them; give"
+            f" {unnamed[0]} NAME=VALUE"
+        )
+    own = {name: value for name, value in given.items() if name != "outputs"}
+    named = given.get("outputs", ())
+    return contract_of_several(path, engine.input, engine.outputs, named, own)
