@@ -12,17 +12,21 @@ from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.truth import evenly
+from strop.runtime.commands.evaluate.picture_answers import (
+    PictureAnswers,
+    PicturesRequest,
+    boxes_of,
+)
 from strop.runtime.commands.evaluate.picture_figures import (
     Figures,
     Row,
     figure_row,
-    opened_with_reference,
     print_figures,
 )
-from strop.runtime.commands.flags.contract import Opening, open_as_given, opening_from_flags
+from strop.runtime.commands.flags.contract import Opening, opening_from_flags
+from strop.runtime.commands.flags.target import target_of
 from strop.runtime.commands.notes import settings
 from strop.runtime.detect.average_precision import (
-    LEAST_SCORE,
     BoxPrecision,
     Matches,
     as_truth,
@@ -74,21 +78,23 @@ def evaluate_boxes(options: argparse.Namespace) -> int:
     truth_file = _truth_file(options)
     opening = opening_from_flags(options)
     images = evenly(list_images(options.folder), options.limit)
-    with opened_with_reference(opening, options.against, open_as_given) as (detector, against):
+    request = PicturesRequest(opening=opening, folder=options.folder, against=options.against)
+
+    def echo(detector: Classifier) -> None:
         console.settings(f"evaluate {options.artifact}", settings(detector))
+
+    with boxes_of(request, images, target_of(options), echo=echo) as answers:
         truth = None
+        labels = answers.opened.labels
         if truth_file is not None:
-            labels = detector.box_labels
             truth = read_box_truth(truth_file, options.folder, images, labels=labels)
-        compared = _compared(detector, against, images, truth)
-        labels = detector.box_labels or (() if truth is None else truth.labels)
-        print_figures(options, detector, _figures(compared, labels))
+        compared = _compared(answers, len(images), truth)
+        labels = labels or (() if truth is None else truth.labels)
+        print_figures(options, answers.opened.engine, _figures(compared, labels))
     return 0
 
 
 def _truth_file(options: argparse.Namespace) -> Path | None:
-    if options.target is not None:
-        raise ImageError(f"{options.artifact}: gives boxes, which are not compared on a board yet")
     given = options.truth or []
     if len(given) > 1 or any(each.output for each in given):
         raise ImageError(
@@ -102,24 +108,19 @@ def _truth_file(options: argparse.Namespace) -> Path | None:
     return given[0].value if given else None
 
 
-def _compared(
-    detector: Classifier,
-    against: Classifier | None,
-    images: Sequence[Path],
-    truth: BoxTruth | None,
-) -> Compared:
+def _compared(answers: PictureAnswers[Boxes], count: int, truth: BoxTruth | None) -> Compared:
     found: list[Boxes] = []
     others: list[Boxes] = []
-    for path in console.progress(images, len(images), "evaluate"):
-        found.append(_boxes(detector, path))
-        if against is not None:
-            others.append(_boxes(against, path))
+    for own_boxes, other_boxes in console.progress(answers.pairs, count, "evaluate"):
+        found.append(own_boxes)
+        if other_boxes is not None:
+            others.append(other_boxes)
     own = other = between = None
     if truth is not None:
         own = Matches(found, truth.pictures)
-        other = Matches(others, truth.pictures) if against is not None else None
-    if against is not None and against.contract.detection is not None:
-        least = against.contract.detection.score_threshold
+        other = Matches(others, truth.pictures) if others else None
+    least = answers.opened.least
+    if least is not None:
         between = box_precision(Matches(found, [as_truth(each, least) for each in others]))
     return Compared(
         found=None if own is None else box_precision(own),
@@ -127,12 +128,6 @@ def _compared(
         between=between,
         drop=None if own is None or other is None else precision_drop(other, own),
     )
-
-
-def _boxes(detector: Classifier, path: Path) -> Boxes:
-    detection = detector.contract.detection
-    least = LEAST_SCORE if detection is None else min(LEAST_SCORE, detection.score_threshold)
-    return detector.raw_boxes(path, score_threshold=least)
 
 
 def _figures(compared: Compared, labels: Sequence[str]) -> Figures:

@@ -22,6 +22,7 @@ from strop.runtime.commands.evaluate.on_board import (
     TruthTable,
     evaluate_on_board,
 )
+from strop.runtime.commands.evaluate.picture_answers import PICTURES, answer_pictures
 from strop.runtime.commands.flags.contract import (
     add_contract_flags,
     add_engine_flags,
@@ -94,8 +95,8 @@ def run(options: argparse.Namespace) -> int:
     opening = opening_from_flags(options)
     if gives_boxes(opening):
         return evaluate_boxes(options)
-    # On a board nothing but a board may have an engine.
-    if options.masks is not None or (options.target is None and gives_map(opening)):
+    # For a board's sake this machine may be without an engine.
+    if options.masks is not None or gives_map(opening, may_open=options.target is None):
         return evaluate_masks(options)
     request = EvaluateRequest(
         opening=opening,
@@ -167,4 +168,7 @@ def _evaluate(request: EvaluateRequest) -> Evaluated:
         )
 
 
-ON_BOARD = (Work(command=EVALUATE, perform=lambda request: [_evaluate(request)]),)
+ON_BOARD = (
+    Work(command=EVALUATE, perform=lambda request: [_evaluate(request)]),
+    Work(command=PICTURES, perform=answer_pictures),
+)

@@ -9,19 +9,22 @@ from pathlib import Path
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Task
-from strop.runtime.classify.classifier import Classifier
-from strop.runtime.classify.map_answer import known_classes, map_labels
+from strop.runtime.classify.map_answer import MapAnswer
 from strop.runtime.classify.mask_agreement import MapComparison, MapCounts
 from strop.runtime.classify.truth import evenly
+from strop.runtime.commands.evaluate.picture_answers import (
+    PictureAnswers,
+    PicturesRequest,
+    maps_of,
+)
 from strop.runtime.commands.evaluate.picture_figures import (
     Figures,
     Row,
     figure_row,
-    opened_with_reference,
     print_figures,
 )
 from strop.runtime.commands.flags.contract import Opening, opening_from_flags
-from strop.runtime.commands.run.masks import open_segmenter
+from strop.runtime.commands.flags.target import target_of
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
@@ -30,12 +33,19 @@ from strop.runtime.images.masks import masks_of, true_classes
 MAP_RANKS = (3, 4)
 
 
-def gives_map(opening: Opening) -> bool:
-    """Whether the contract says so, or a file without one has a map, as no classifier has."""
+def gives_map(opening: Opening, *, may_open: bool = True) -> bool:
+    """Whether the contract says so, or a file without one has a map, as no classifier has.
+
+    Args:
+        opening: Of the artifact.
+        may_open: Whether an engine may look at a file without a contract; False is no map then.
+    """
     contract = read_contract(opening.artifact)
     task = opening.given.task or (contract and contract.task)
     if task is not None or contract is not None:
         return task is Task.SEGMENT
+    if not may_open:
+        return False
     with open_engine(opening.artifact, engine=opening.engine) as engine:
         shape = engine.output.shape
     return len(shape) in MAP_RANKS and len([side for side in shape[1:] if side != 1]) > 1
@@ -55,16 +65,20 @@ def evaluate_masks(options: argparse.Namespace) -> int:
     opening = opening_from_flags(options)
     images = evenly(list_images(options.folder), options.limit)
     masks = None if options.masks is None else masks_of(images, options.folder, options.masks)
-    with opened_with_reference(opening, options.against, open_segmenter) as (segmenter, against):
-        compared = _compared(segmenter, against, images, masks)
-        print_figures(options, segmenter, _figures(compared, map_labels(segmenter.contract)))
+    request = PicturesRequest(
+        opening=opening, folder=options.folder, against=options.against, are_maps=True
+    )
+    with maps_of(request, images, target_of(options), echo=lambda _: None) as answers:
+        compared = _compared(answers, len(images), masks)
+        print_figures(options, answers.opened.engine, _figures(compared, answers.opened.labels))
     return 0
 
 
 def _check(options: argparse.Namespace) -> None:
-    others = [f"--{name}" for name in ("truth", "target") if getattr(options, name)]
-    if others:
-        raise ImageError(f"{options.artifact}: gives maps, for which there is no {others[0]}")
+    if options.truth:
+        raise ImageError(
+            f"{options.artifact}: gives maps, for which there is no --truth; give --masks DIR"
+        )
     if options.masks is None and options.against is None:
         raise ImageError(
             f"{options.artifact}: gives maps; give --masks DIR, what is true of them, or --against"
@@ -72,19 +86,15 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _compared(
-    segmenter: Classifier,
-    against: Classifier | None,
-    images: Sequence[Path],
-    masks: Sequence[Path] | None,
+    answers: PictureAnswers[MapAnswer], count: int, masks: Sequence[Path] | None
 ) -> MapComparison:
     counted = MapCounts()
-    classes = known_classes(segmenter.contract, segmenter.output)
-    for at in console.progress(range(len(images)), len(images), "evaluate"):
-        answer = segmenter.class_map(images[at])
+    pairs = enumerate(console.progress(answers.pairs, count, "evaluate"))
+    for at, (answer, against) in pairs:
         counted.add(
             answer.in_image(),
-            None if against is None else against.class_map(images[at]).in_image(),
-            None if masks is None else true_classes(masks[at], answer.size, classes),
+            None if against is None else against.in_image(),
+            None if masks is None else true_classes(masks[at], answer.size, answers.opened.classes),
         )
     return counted.comparison
 

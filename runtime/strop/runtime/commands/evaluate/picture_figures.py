@@ -13,6 +13,7 @@ from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.classify.classifier import Classifier
 from strop.runtime.commands.flags.contract import Opening, opening_of_reference
+from strop.runtime.engines import EngineFacts
 from strop.runtime.records.version import installed_version
 from strop.runtime.statistics.estimate import Estimate
 
@@ -68,7 +69,7 @@ def figure_row(name: str, figure: Estimate, images: int | None = None) -> Row:
     return name, f"{figure.value:.4f}", between, "" if images is None else str(images)
 
 
-def print_figures(options: argparse.Namespace, classifier: Classifier, found: Figures) -> None:
+def print_figures(options: argparse.Namespace, engine: EngineFacts, found: Figures) -> None:
     """Print the record of --json, or a table of figures and one of classes."""
     if options.json:
         console.json(
@@ -77,7 +78,7 @@ def print_figures(options: argparse.Namespace, classifier: Classifier, found: Fi
                 "strop_version": installed_version(),
                 "artifact": options.artifact.name,
                 "sha256": sha256_file(options.artifact),
-                "engine": asdict(classifier.facts),
+                "engine": asdict(engine),
                 "labels": found.labels,
                 "against": None if options.against is None else sha256_file(options.against),
                 **asdict(found.compared),
