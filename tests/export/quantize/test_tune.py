@@ -16,9 +16,10 @@ from strop.export.ir.partial_execution import Rest
 from strop.export.options.choices import Effort
 from strop.export.passes.fold import DeployGraph
 from strop.export.quantize.bias_correction import correct
-from strop.export.quantize.calibrate import Range, calibrate, remeasure
+from strop.export.quantize.calibrate import Calibration, Range, calibrate, remeasure
 from strop.export.quantize.equalize import LARGEST_FACTOR, equalize
 from strop.export.quantize.gptq import round_weights
+from strop.export.quantize.judging_images import judging_images
 from strop.export.quantize.quantize import WEIGHT_MAX, quantize
 from strop.export.quantize.range_search import choose_ranges
 from strop.export.quantize.tune import signal_to_noise_db, tune
@@ -256,6 +257,48 @@ def test_a_range_is_narrowed_only_where_the_scores_gain(folded: tuple[DeployGrap
     for other in deploy.graph.activations():
         found, full = chosen.range(other), replace(calibration, high=high).range(other)
         assert full.low <= found.low <= found.high <= full.high
+
+
+def test_judges_and_other_images_are_as_many_and_not_the_same() -> None:
+    images = np.random.default_rng(3).integers(0, 256, (50, 8, 8, 3), np.uint8)
+    judges, others = judging_images(images, most_pixels=20 * 64, most_images=100)
+    assert len(judges) == len(others) == 17
+    mirrored = {image[:, ::-1].tobytes() for image in others}
+    assert not mirrored & {image.tobytes() for image in judges}
+    # What is brighter than the image's mean gets brighter, and the mean stays to within clipping.
+    assert others.std() > judges.std()
+    few, same = judging_images(images[:5], most_pixels=20 * 64, most_images=100)
+    assert len(few) == len(same) == 5
+
+
+def test_a_channel_is_expected_to_reach_further_the_more_its_groups_differ() -> None:
+    high = np.full((8, 2), 3.0)
+    high[:, 1] = np.linspace(1, 3, 8)
+    seen = Calibration(
+        low={"x": np.zeros(2)},
+        high={"x": high.max(0)},
+        means={},
+        images=80,
+        group_low={"x": np.zeros((8, 2))},
+        group_high={"x": high},
+    )
+    steady, varied = seen.expected_reach("x", groups=1024)
+    assert steady == pytest.approx(3)
+    # Gumbel's return value: mean + ln(1024) * sqrt(6) / pi * standard deviation.
+    assert varied == pytest.approx(2 + 6.931 * 0.7797 * high[:, 1].std(ddof=1), rel=1e-3)
+    assert replace(seen, group_high={}).expected_reach("x", groups=1024).tolist() == [3, 3]
+
+
+def test_a_step_says_what_its_cut_offs_alone_cost(folded: tuple[DeployGraph, Array]) -> None:
+    deploy, images = folded
+    found = tune(deploy, [images], [images], decisions=[BY_SOFTMAX], effort=Effort.DEFAULT)
+    costs = {step.name: step.float_divergence for step in found.steps}
+    assert costs["to the nearest"] is None
+    assert costs["bias correction"] is None
+    for name in ("equalization", "ranges", "rounding"):
+        cost = costs[name]
+        assert cost is not None
+        assert 0 <= cost < 0.1
 
 
 def test_means_to_correct_to_are_those_of_the_cut_off_network(

@@ -313,7 +313,7 @@ def _with_picture_figures(certificate: object) -> object:
 
 
 def _from_10(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 10, which says nothing of scores, and judged no step by other images."""
+    """Upgrade version 10, which says nothing of scores."""
     return {**record, "certificate": _with_scores(record.get("certificate"))}
 
 
@@ -330,6 +330,14 @@ def _with_scores(certificate: object) -> object:
     return new
 
 
+def _from_11(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 11, whose steps do not say what their cut-offs alone cost."""
+    steps = record.get("int8_steps")
+    if isinstance(steps, list):
+        steps = [_filled(each, {"float_divergence": None}) for each in steps]
+    return {**record, "int8_steps": steps}
+
+
 def _filled(value: object, new: Mapping[str, object]) -> object:
     """Add the fields that an object lacks; leave what is no object for the reader to refuse."""
     return {**new, **value} if isinstance(value, dict) else value
@@ -342,11 +350,12 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # 6 has float_latency, an artifact's latency and counts, and the type of the result; 7 has what an
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
 # the figures of embeddings; 9 has a certificate for each of several outputs, and says whether the
-# end is in float; 10 has the figures of maps and of points; 11 those of scores.
+# end is in float; 10 has the figures of maps and of points; 11 those of scores; 12
+# what the steps' cut-offs alone cost on other images.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=11,
+    version=12,
     upgrades={
         4: _from_4,
         5: _from_5,
@@ -355,6 +364,7 @@ MANIFEST_FORMAT = RecordFormat(
         8: _from_8,
         9: _from_9,
         10: _from_10,
+        11: _from_11,
     },
     ignorable={"by_processor": []},
     error=ArtifactError,

@@ -19,6 +19,7 @@ from strop.runtime.units import MILLION, PERCENT, US_PER_MS
 
 ROLES = (Role.POINTWISE, Role.DEPTHWISE, Role.SPATIAL, Role.DENSE)
 GIB = 1 << 30
+CUT_OFF = "cut-offs alone on other images, nats"
 
 
 class Table(NamedTuple):
@@ -39,11 +40,13 @@ def steps_table(steps: Sequence[Step]) -> Table:
             step.name,
             f"{step.divergence:.5f}",
             f"{step.signal_to_noise_db:.1f}",
+            "" if step.float_divergence is None else f"{step.float_divergence:.5f}",
             "yes" if step.is_kept else "no",
         )
         for step in steps
     ]
-    return Table(("int8 step", "KL, nats", "signal to noise of the scores, dB", "kept"), rows)
+    columns = ("int8 step", "KL, nats", "signal to noise of the scores, dB", CUT_OFF, "kept")
+    return Table(columns, rows)
 
 
 def costs_table(costs: Sequence[Cost]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -61,9 +62,35 @@ class Calibration:
             return self.limits[name]
         return Range(low=float(self.low[name].min()), high=float(self.high[name].max()))
 
+    def expected_reach(self, name: str, groups: int) -> Array:
+        """Return how far from 0 each channel is expected to go in so many groups of images.
+
+        The largest values of groups of images are taken for a Gumbel distribution's, with their
+        own mean and spread: float64 [C], at least what was seen.
+
+        Source: E. J. Gumbel, Statistics of Extremes, 1958, section 5.2 (return values).
+        """
+        seen: Array = np.maximum(-self.low[name], self.high[name])
+        if name not in self.group_high:
+            return seen
+        each = np.maximum(-self.group_low[name], self.group_high[name])
+        each = each[np.isfinite(each).all(axis=1)]
+        if len(each) < 2:
+            return seen
+        scale = each.std(axis=0, ddof=1) * (math.sqrt(6) / math.pi)
+        expected: Array = np.maximum(seen, each.mean(axis=0) + scale * math.log(groups))
+        return expected
+
     def limited(self, limits: Mapping[str, Range]) -> Calibration:
         """Return the same calibration with these ranges chosen."""
         return replace(self, limits=MappingProxyType({**self.limits, **limits}))
+
+    def cut_off(self, name: str, values: Array) -> Array:
+        """Cut an activation's values off at the range that was chosen for it, if one was."""
+        if name not in self.limits:
+            return values
+        found = self.limits[name]
+        return values.clip(min(found.low, 0.0), max(found.high, 0.0))
 
     def scaled(self, factors: Mapping[str, Array]) -> Calibration:
         """Return the calibration of a graph whose channels are multiplied by these, > 0."""
@@ -146,15 +173,9 @@ def remeasure(
     """
     sums: dict[str, Array] = {}
 
-    def cut_off(name: str, values: Array) -> Array:
-        if name not in calibration.limits:
-            return values
-        found = calibration.limits[name]
-        return values.clip(min(found.low, 0.0), max(found.high, 0.0))
-
     images = 0
     for batch in batches:
-        execute(deploy.graph, deploy.reals(batch), cut_off, partial(_add_means, sums))
+        execute(deploy.graph, deploy.reals(batch), calibration.cut_off, partial(_add_means, sums))
         images += len(batch)
     return replace(calibration, means=_divided(sums, images))
 

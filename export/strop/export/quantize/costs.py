@@ -15,12 +15,16 @@ class Step:
         signal_to_noise_db: Of the scores, against the float network's; of several outputs the
             least.
         is_kept: Whether the divergence fell.
+        float_divergence: Of the float graph that the step leaves, cut off at its ranges but with
+            nothing rounded, from the folded one: on other images than set its numbers, mirrored
+            and with more contrast. None where the step changes no range and no channel.
     """
 
     name: str
     divergence: float
     signal_to_noise_db: float
     is_kept: bool
+    float_divergence: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from strop.export.frontend.equivalence import check_equalized
-from strop.export.ir.execute import execute
+from strop.export.ir.execute import batch_size, execute
 from strop.export.ir.graph import Array
 from strop.export.ir.partial_execution import Rest
 from strop.export.options.choices import Effort
@@ -18,6 +18,7 @@ from strop.export.quantize.bias_correction import Corrected, correct
 from strop.export.quantize.calibrate import Calibration, calibrate, remeasure
 from strop.export.quantize.costs import Cost, Step
 from strop.export.quantize.equalize import equalize
+from strop.export.quantize.judging_images import judging_images
 from strop.export.quantize.kl_divergence import total_divergence
 from strop.export.quantize.quantize import QuantizedGraph, quantize
 from strop.export.quantize.range_search import choose_ranges
@@ -27,7 +28,11 @@ from strop.runtime.classify.decision import Decision, of_each
 # Pixels that ranges are chosen by: 32 images of 224 x 224, four times as many with high
 # effort. Of 64 x 64 they are all that there are in memory, and worth it: chosen by 100 instead
 # of 25, an EfficientNet-B0's ranges leave 0.007 instead of 0.015 nats on 4,000 images.
-JUDGE_PIXELS = {Effort.DEFAULT: 32 * 224 * 224, Effort.HIGH: 128 * 224 * 224}
+JUDGE_PIXELS = {
+    Effort.FAST: 16 * 224 * 224,
+    Effort.DEFAULT: 32 * 224 * 224,
+    Effort.HIGH: 128 * 224 * 224,
+}
 # Inputs of a layer that its weights are rounded against: several for each of the widest
 # layers' unknowns.
 PATCHES = {Effort.DEFAULT: 10_000, Effort.HIGH: 40_000}
@@ -84,7 +89,12 @@ def tune(
         The integers after the steps that brought the probabilities nearer to the float
         graph's.
     """
-    run = _Run(deploy, sample, decisions)
+    judges, others = judging_images(
+        np.concatenate(list(sample)),
+        most_pixels=JUDGE_PIXELS[effort],
+        most_images=most_rows(decisions),
+    )
+    run = _Run(deploy, sample, others, decisions)
     calibration = calibrate(deploy, batches)
     if calibration.images > sum(map(len, sample)):
         # Biases are corrected on the sample, so the means to correct to are the sample's.
@@ -96,11 +106,6 @@ def tune(
     run.consider("equalization", equalized.deploy, equalized.calibration)
     costs: tuple[Cost, ...] = ()
     if effort is not Effort.FAST:
-        judges = _evenly(
-            np.concatenate(list(sample)),
-            most_pixels=JUDGE_PIXELS[effort],
-            most_images=most_rows(decisions),
-        )
         rest = Rest(run.deploy.graph)  # both need it compiled, which takes as long as they do
         narrowed = choose_ranges(
             run.deploy, run.calibration, judges, run.reference, decisions, rest=rest
@@ -127,21 +132,20 @@ def most_rows(decisions: Sequence[Decision]) -> int:
     return max(MOST_SCORES // sum(decision.scores for decision in decisions), 1)
 
 
-def _evenly(images: Array, *, most_pixels: int, most_images: int) -> Array:
-    """Take images evenly out of [N, H, W, C], at most so many pixels, but one image at least."""
-    height, width = images.shape[1:3]
-    most = min(max(most_pixels // (height * width), 1), most_images)
-    return images[:: -(-len(images) // most)]
-
-
 class _Run:
     """The best graph so far, and the steps that were tried."""
 
     best: Corrected
 
     def __init__(
-        self, deploy: DeployGraph, sample: Sequence[Array], decisions: Sequence[Decision]
+        self,
+        deploy: DeployGraph,
+        sample: Sequence[Array],
+        others: Array,
+        decisions: Sequence[Decision],
     ) -> None:
+        self.folded = deploy
+        self.others = others
         self.patches = 0
         self.moves_biases = False
         self.sample = sample
@@ -177,11 +181,27 @@ class _Run:
             divergence=found,
             signal_to_noise_db=self._signal_to_noise_db(made.scores),
             is_kept=is_kept,
+            float_divergence=self._float_divergence(deploy, calibration),
         )
         self.steps.append(step)
         if is_kept:
             self.best, self.deploy, self.calibration = made, deploy, calibration
             self.patches, self.moves_biases = patches, moves_biases
+
+    def _float_divergence(self, deploy: DeployGraph, calibration: Calibration) -> float | None:
+        """Judge what is cut off by images that set no number of it."""
+        if deploy is self.folded and not calibration.limits:
+            return None
+        at_once = batch_size(*self.others.shape[1:3])
+        pairs = [
+            (
+                execute(self.folded.graph, self.folded.reals(batch)),
+                execute(deploy.graph, deploy.reals(batch), calibration.cut_off),
+            )
+            for batch in np.array_split(self.others, -(-len(self.others) // at_once))
+        ]
+        before, after = (np.concatenate(scores) for scores in zip(*pairs, strict=True))
+        return total_divergence(before, after, self.decisions)
 
     def _signal_to_noise_db(self, scores: Array) -> float:
         """Of the output that is worst off: each has a unit of its own."""
