@@ -30,6 +30,7 @@ ROWS = {
     "detect.detection_file DETECTION": "detection.json",
     "artifact.golden GOLDEN_FACTS": "golden vectors",
     "bench.record BENCH_RECORD": "bench record",
+    "evidence.published PUBLISHED_FORMAT": "published.json, beside a table of boards",
     "check.judge.report CHECK_REPORT": "check report",
     "check.modes.budget FORMAT": "check with limits, stored check, self-test",
     "check.modes.stored FORMAT": "check with limits, stored check, self-test",

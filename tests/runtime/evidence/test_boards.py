@@ -11,10 +11,12 @@ from tests.runtime.bench_records import record_maker
 from tests.runtime.evidence.keys import make_keys
 
 from strop import cli
+from strop.runtime.bench.energy import EnergySamples
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.errors import RecordError
-from strop.runtime.evidence.board_page import boards_markdown
+from strop.runtime.evidence.board_page import boards_markdown, cells
 from strop.runtime.evidence.board_rows import read_boards
+from strop.runtime.evidence.published import PUBLISHED
 from strop.runtime.evidence.ssh_signature import sign
 
 SHA256 = "ab" * 32
@@ -63,6 +65,29 @@ def test_the_fastest_board_comes_first_and_what_was_disturbed_is_named(folder: P
     assert "- <code>slow/hot.json</code>" in page
 
 
+def test_energy_stands_beside_latency_and_does_not_count_where_it_was_slowed(
+    folder: Path,
+) -> None:
+    calm = EnergySamples(
+        meter="a meter",
+        idle_before_w=1.0,
+        idle_after_w=1.0,
+        window_s=(1.0,) * 10,
+        window_runs=(100,) * 10,
+        window_j=(2.5,) * 10,
+        states=(),
+    )
+    path = folder / "fast" / "m.json"
+    record = BENCH_RECORD.read(path)
+    slow = tuple(replace(state, throttled=0x4) for state in record.block_states)
+    for samples, said in ((calm, "25 [25, 25]"), (replace(calm, states=slow), "was slowed down")):
+        artifact = replace(record.artifacts[0], energy=samples)
+        BENCH_RECORD.write(replace(record, artifacts=(artifact,)), path)
+        found = read_boards(folder)
+        rows = [cells(row)[2] for row in found.rows]
+        assert said in " ".join([*rows, *(each.reason for each in found.refused)])
+
+
 def test_with_signers_a_record_needs_one_of_them(folder: Path, tmp_path: Path) -> None:
     keys = make_keys(tmp_path)
     sign(folder / "fast" / "m.json", keys / "alice")
@@ -87,6 +112,39 @@ def test_the_command_writes_the_tables_and_ends_with_1_where_a_record_is_refused
     (folder / "slow" / "hot.json").unlink()
     assert cli.main(["boards", str(folder), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["rows"]) == 2
+
+
+def test_what_others_published_stands_below_and_is_marked(folder: Path, tmp_path: Path) -> None:
+    figure = {
+        "network": "Net <1>",
+        "by": "another program",
+        "machine": "Pi 5",
+        "num_threads": None,
+        "ms": 3.98,
+        "note": "",
+        "source": "https://example.org/",
+    }
+    path = folder / PUBLISHED
+    path.write_text(json.dumps({"format_version": 1, "figures": [figure]}))
+    markdown, page = (tmp_path / name for name in ("boards.md", "boards.html"))
+    for output in (markdown, page):
+        assert cli.main(["boards", str(folder), "--output", str(output)]) == 1
+    assert "## Published by others" in markdown.read_text()
+    assert "| Net \\<1\\> | Pi 5 | 3.98 |  | another program |" in markdown.read_text()
+    text = page.read_text()
+    assert "<td>Net &lt;1&gt;</td><td>Pi 5</td><td>3.98</td>" in text
+    assert text.index("m.tflite") < text.index("Published by others") < text.index("Not counted")
+    assert "Not measured with strop" in text
+    path.write_text(json.dumps({"format_version": 1, "figures": [{**figure, "ms": 0.0}]}))
+    with pytest.raises(RecordError, match=r"Net <1> on Pi 5: 0.0 ms; needed is above 0"):
+        read_boards(folder)
+
+
+def test_another_output_than_markdown_or_a_page_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["boards", str(folder), "--output", "boards.pdf"]) == 2
+    assert "needed is a name ending in .md or .html" in capsys.readouterr().err
 
 
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,9 +129,27 @@ def lonely_signature(folder: Path) -> None:
     shutil.copy(folder / "manifest.json.sig", folder / "gone.json.sig")
 
 
+def outside(folder: Path, name: str) -> None:
+    """Put a link to the same content elsewhere in the place of a file."""
+    elsewhere = folder.parent / name
+    (folder / name).replace(elsewhere)
+    (folder / name).symlink_to(elsewhere)
+
+
+def link_beside(folder: Path) -> None:
+    (folder / "passwd.json").symlink_to("/etc/passwd")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (lambda folder: outside(folder, "tiny.int8.onnx"), "tiny.int8.onnx: tiny.int8.onnx is a l"),
+        (lambda folder: outside(folder, "manifest.json"), "manifest.json: manifest.json is a link"),
+        (
+            lambda folder: outside(folder, "manifest.json.sig"),
+            "manifest.json: manifest.json.sig is a link out of the folder; copy the file itself",
+        ),
+        (link_beside, "passwd.json: passwd.json is a link out of the folder"),
         (lambda folder: flip(folder / "tiny.int8.onnx"), "tiny.int8.onnx: not the file that"),
         (lambda folder: flip(folder / "tiny.golden.npz"), "tiny.golden.npz: not the file that"),
         (edit_manifest, "manifest.json: its signature does not fit (Signature verification"),
@@ -198,6 +217,23 @@ def test_an_old_manifest_is_refused_by_its_version(copied: Path) -> None:
         verify_folder(copied)
 
 
+def test_a_signature_for_another_purpose_does_not_count(copied: Path, keys: Path) -> None:
+    manifest = copied / "manifest.json"
+    (copied / "manifest.json.sig").unlink()
+    command = ["ssh-keygen", "-Y", "sign", "-q", "-n", "git", "-f", str(keys / "alice")]
+    subprocess.run([*command, str(manifest)], check=True)
+    (fault,) = verify_folder(copied, signers=keys / "signers").faults
+    assert "its signature does not fit (Couldn't verify signature: namespace does not" in fault
+
+
+def test_a_file_that_lists_no_signers_is_refused_by_its_own_name(
+    copied: Path, keys: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad").write_text("no such file\n")
+    with pytest.raises(PlanError, match=r"bad:1: invalid key; needed is an allowed-signers file"):
+        verify_folder(copied, signers=tmp_path / "bad")
+
+
 def test_what_cannot_sign_is_refused_before_the_work(
     tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +243,15 @@ def test_what_cannot_sign_is_refused_before_the_work(
     junk.write_text("no key")
     junk.chmod(0o600)
     (tmp_path / "record.json").write_text("{}")
+    with pytest.raises(PlanError, match="junk: no SSH key; --sign takes a private SSH key"):
+        require_key(junk)
+    shared = Path(shutil.copy(keys / "alice", tmp_path / "shared"))
+    shared.chmod(0o640)
+    with pytest.raises(
+        PlanError, match=r"may read this private key \(mode 640\).*; run: chmod 600"
+    ):
+        require_key(shared)
+    require_key(keys / "alice.pub")
     with pytest.raises(OutputError, match=r"not signed .*; give --sign a private SSH key"):
         sign(tmp_path / "record.json", junk)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from strop import console
+from strop.runtime.errors import PlanError
+from strop.runtime.evidence.board_html import boards_html
 from strop.runtime.evidence.board_page import COLUMNS, boards_markdown, cells
 from strop.runtime.evidence.board_rows import read_boards
 from strop.runtime.records.user_files import require_writable, write_whole
 
 REFUSED = 1  # the exit code
+WRITERS = {".md": boards_markdown, ".html": boards_html}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -31,7 +34,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--signers", type=Path, metavar="FILE", help="allowed signers: a record needs one of them"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE.md", help="the tables as Markdown")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the tables as Markdown (FILE.md), or as a page (FILE.html)",
+    )
     parser.add_argument("--force", action="store_true", help="overwrite the file")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
 
@@ -41,10 +49,13 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         RecordError: It is no folder, or has no bench record.
-        PlanError: The signers cannot be read, or there is no ssh-keygen for a signature.
+        PlanError: The signers cannot be read, there is no ssh-keygen for a signature, or the output
+            is named as neither Markdown nor a page.
         OutputError: The file exists or cannot be written.
     """
     if options.output is not None:
+        if options.output.suffix not in WRITERS:
+            raise PlanError(f"--output {options.output}: needed is a name ending in .md or .html")
         require_writable(options.output, force=options.force)
     found = read_boards(options.folder, signers=options.signers)
     if options.json:
@@ -54,6 +65,6 @@ def run(options: argparse.Namespace) -> int:
     for each in found.refused:
         console.error(f"{each.path}: {each.reason}")
     if options.output is not None:
-        write_whole(boards_markdown(found), options.output)
+        write_whole(WRITERS[options.output.suffix](found), options.output)
         console.note(f"written: {options.output}")
     return REFUSED if found.refused else 0

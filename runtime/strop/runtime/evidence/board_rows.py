@@ -15,6 +15,7 @@ from strop.runtime.bench.validity import MAX_INVALID_SHARE, validity
 from strop.runtime.check.judge.certified import MANIFEST, MAX_MANIFEST_BYTES
 from strop.runtime.errors import ContractError, MeasurementError, RecordError
 from strop.runtime.evidence.measured_files import BENCH, MAX_RECORD_BYTES, REMEDY
+from strop.runtime.evidence.published import PublishedFigure, read_published
 from strop.runtime.evidence.ssh_signature import Standing, signature_of
 from strop.runtime.machine.machine import Machine
 from strop.runtime.records.json_reader import parse_json
@@ -41,6 +42,7 @@ class BoardRow:
         p50_interval_ns: 95 % interval of it; None where the samples are too few.
         first_result_ns: Load and first inference in a fresh process.
         energy_mj: Of an inference, millijoules; None where it was not measured.
+        energy_interval_mj: 95 % interval of it; None likewise.
         agreement: Same answer as the float model, a share of the certificate's images; None where
             no manifest beside the record certifies the file.
         day: When, as 2026-11-30; empty where the record does not say.
@@ -57,6 +59,7 @@ class BoardRow:
     p50_interval_ns: Interval | None
     first_result_ns: int
     energy_mj: float | None
+    energy_interval_mj: Interval | None
     agreement: float | None
     day: str
     signer: str
@@ -82,10 +85,12 @@ class Boards:
     Attributes:
         rows: By artifact, then the fastest machine first.
         refused: Records that do not count, by path.
+        published: Figures of others, from PUBLISHED in the folder.
     """
 
     rows: tuple[BoardRow, ...]
     refused: tuple[RefusedRecord, ...]
+    published: tuple[PublishedFigure, ...]
 
 
 def read_boards(folder: Path, *, signers: Path | None = None) -> Boards:
@@ -96,9 +101,10 @@ def read_boards(folder: Path, *, signers: Path | None = None) -> Boards:
         signers: An allowed-signers file: a record has to be signed by one of them.
 
     Raises:
-        RecordError: It is no folder, or has no bench record.
+        RecordError: It is no folder, or has no bench record; or what others published is damaged.
         PlanError: The signers cannot be read, or there is no ssh-keygen for a signature.
     """
+    published = read_published(folder)
     rows: list[BoardRow] = []
     refused: list[RefusedRecord] = []
     agreements = cache(_agreements)  # one manifest stands beside many records
@@ -111,10 +117,10 @@ def read_boards(folder: Path, *, signers: Path | None = None) -> Boards:
                 rows += _rows(name, record, _signer(path, signers), certified)
         except MeasurementError as err:
             refused.append(RefusedRecord(path=name, reason=str(err).removeprefix(f"{path}: ")))
-    if not rows and not refused:
+    if not (rows or refused or published):
         raise RecordError(f"{folder}: no bench record; needed is what strop bench --output writes")
     ordered = sorted(rows, key=lambda row: (row.artifact, row.sha256, row.p50_ns))
-    return Boards(rows=tuple(ordered), refused=tuple(refused))
+    return Boards(rows=tuple(ordered), refused=tuple(refused), published=published)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -189,6 +195,7 @@ def _row(
         p50_interval_ns=found.p50_interval_ns,
         first_result_ns=found.cold_start.load_ns + found.cold_start.first_invoke_ns,
         energy_mj=None if found.energy is None else found.energy.mj,
+        energy_interval_mj=None if found.energy is None else found.energy.interval_mj,
         agreement=agreement,
         day=(record.created_at or "")[:DAY],
         signer=signer,

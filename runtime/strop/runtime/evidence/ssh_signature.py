@@ -9,8 +9,10 @@ of signatures, https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +28,14 @@ SUFFIX = ".sig"
 MAX_SIGNATURE_BYTES = 64 << 10
 MAX_SIGNERS_BYTES = 4 << 20
 MAX_SAID = 200  # characters of what ssh-keygen says
+OUT_OF_DATE = "verify time"  # in what is said of a key that may not sign yet, or any more
 UNLISTED = "No principal matched"
 CHECK_S = 60  # a signature is checked in milliseconds
+PRIVATE = b"-----BEGIN "
+PUBLIC = (b"ssh-", b"ecdsa-", b"sk-")
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 FINGERPRINT = re.compile(rf'^Good "{NAMESPACE}" signature.* with (\S+) key (\S+)$', re.MULTILINE)
+KEY_NEEDED = "--sign takes a private SSH key, or its .pub with an ssh-agent that has it"
 SIGNER_NEEDED = (
     "needed is an allowed-signers file: a line for each key, as alice@example.org ssh-ed25519"
     " AAAA..."
@@ -72,13 +79,23 @@ def require_key(key: Path) -> None:
     """Refuse to begin work whose result could not be signed.
 
     Raises:
-        PlanError: The key is no file, or there is no ssh-keygen.
+        PlanError: The key is no file or no SSH key, others may read it, or there is no ssh-keygen.
     """
-    require_file(
-        key,
-        error=PlanError,
-        remedy="--sign takes a private SSH key, or its .pub with an ssh-agent that has it",
-    )
+    require_file(key, error=PlanError, remedy=KEY_NEEDED)
+    try:
+        with key.open("rb") as file:
+            first = file.readline(MAX_SIGNATURE_BYTES)
+    except OSError as err:
+        raise PlanError(f"{key}: {err.strerror}; {KEY_NEEDED}") from err
+    if not first.startswith((PRIVATE, *PUBLIC)):
+        raise PlanError(f"{key}: no SSH key; {KEY_NEEDED}")
+    found = key.stat()
+    # As ssh-keygen does, which says so in ten lines when the work is done.
+    if first.startswith(PRIVATE) and found.st_mode & OTHERS and found.st_uid == os.geteuid():
+        raise PlanError(
+            f"{key}: others may read this private key (mode {found.st_mode & 0o777:o}), and"
+            f" ssh-keygen does not take it so; run: chmod 600 {key}"
+        )
     _program()
 
 
@@ -146,6 +163,8 @@ def _signer(path: Path, signers: Path, signed: Sequence[str], key: str) -> Signa
     signer = next(iter(named.stdout.decode(errors="replace").splitlines()), "").split(",")[0]
     if named.returncode or not signer:
         said = _first_line(named.stderr)
+        if said.startswith(f"{signers.absolute()}:") and OUT_OF_DATE not in said:
+            raise PlanError(f"{said}; {SIGNER_NEEDED}")
         reason = f"{signers} does not list it" if said.startswith(UNLISTED) else said
         return Signature(standing=Standing.UNKNOWN, key=key, reason=reason)
     verified = _ask(path, "verify", *listed, "-I", signer, *signed)

@@ -14,7 +14,13 @@ from strop.runtime.classify.selftest import selftest
 from strop.runtime.errors import ArtifactError, EngineError, MeasurementError, StropError
 from strop.runtime.evidence.measured_files import measured_files
 from strop.runtime.evidence.named_files import named_files
-from strop.runtime.evidence.ssh_signature import SUFFIX, Signature, Standing, signature_of
+from strop.runtime.evidence.ssh_signature import (
+    SUFFIX,
+    Signature,
+    Standing,
+    signature_beside,
+    signature_of,
+)
 
 ARTIFACTS = (".tflite", ".onnx")
 RECORD = ".json"
@@ -83,9 +89,9 @@ def verify_folder(
 
 def _manifest(folder: Path, signers: Path | None) -> VerifiedFile:
     signature = signature_of(folder / MANIFEST, signers)
-    faults = _faults(signature)
+    faults = (*_outside(folder, MANIFEST), *_faults(signature))
     if signature is None and signers is not None:
-        faults = ("not signed; strop export --sign KEY signs it",)
+        faults += ("not signed; strop export --sign KEY signs it",)
     return _file(MANIFEST, signature, faults=faults)
 
 
@@ -99,6 +105,8 @@ def _named(
 ) -> VerifiedFile:
     """Verify a file that the manifest names."""
     path = folder / name
+    if outside := _outside(folder, name):
+        return _file(name, None, faults=outside)
     try:
         sha256 = sha256_file(path)
     except ArtifactError as err:
@@ -150,11 +158,23 @@ def _beside(
             if name.removesuffix(SUFFIX) not in names:
                 yield _file(name, None, faults=("a signature without its file; copy that too",))
             continue
+        if outside := _outside(folder, name):
+            yield _file(name, None, faults=outside)
+            continue
         signature = signature_of(folder / name, signers)
         fault = _record_fault(folder / name, measured) if name.endswith(RECORD) else None
         if signature is None and fault is None:
             continue
         yield _file(name, signature, faults=_faults(signature) + ((fault,) if fault else ()))
+
+
+def _outside(folder: Path, name: str) -> tuple[str, ...]:
+    """Refuse a link out of the folder, of a file or of its signature: it vouches for nothing."""
+    whole = folder.resolve()
+    for path in (folder / name, signature_beside(folder / name)):
+        if not path.resolve().is_relative_to(whole):
+            return (f"{path.name} is a link out of the folder; copy the file itself",)
+    return ()
 
 
 def _record_fault(path: Path, files: frozenset[str]) -> str | None:
