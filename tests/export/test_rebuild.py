@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tests.export.fake_manifest import fake_manifest
 from tests.export.model_fixtures import SIDE, images, saved, small_model
 
 from strop.cli import main
+from strop.export.rebuild import _differences
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,17 @@ def test_an_export_is_made_again_to_the_byte(
     found = json.loads(capsys.readouterr().out)
     assert found["is_verified"]
     assert [each["is_same"] for each in found["rebuilt"]["files"]] == [True]
+
+
+def test_layers_that_decide_by_processor_are_named_on_another_architecture() -> None:
+    here = replace(fake_manifest(), by_processor=tuple("abcde"))
+    there = replace(here, machine=replace(here.machine, arch="another"))
+    said = list(_differences(there, here))
+    assert said == [
+        f"architecture another, here {here.machine.arch}",
+        "float results of 5 layers have other last digits by architecture (a, b, c, ...)",
+    ]
+    assert not list(_differences(here, here))
 
 
 def test_points_and_thresholds_are_asked_for_again(made: Path, tmp_path: Path) -> None:
