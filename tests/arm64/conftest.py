@@ -12,7 +12,7 @@ import keras
 import pytest
 from tests.arm64.emulated_boards import write_board
 from tests.arm64.environment import Environment, make, obstacle
-from tests.arm64.root_filesystem import site_packages
+from tests.arm64.root_filesystem import SYSTEMS, root_filesystem, site_packages
 
 from strop.cli import main
 from strop.export.zoo.shipped import MODEL_NAME, SHIPPED_CALIBRATION
@@ -68,10 +68,14 @@ def _export_other(folder: Path, *, width: int, task: str) -> None:
 
 @pytest.fixture(scope="session")
 def board(emulated: Environment) -> Board:
-    """board(cpu, engines=...): a Raspberry Pi with this processor and these engines."""
+    """board(cpu, engines=..., system=...): a Raspberry Pi with this processor and these."""
 
-    def switch_on(cpu: str = DEFAULT_CPU, *, engines: str = "both") -> Environment:
+    def switch_on(
+        cpu: str = DEFAULT_CPU, *, engines: str = "both", system: str = "bookworm"
+    ) -> Environment:
         write_board(cpu, emulated.folder / "board")
-        return replace(emulated, cpu=cpu, site=site_packages(emulated.system, engines))
+        found = SYSTEMS[system]
+        site = site_packages(found, engines)
+        return replace(emulated, cpu=cpu, system=found, root=root_filesystem(found), site=site)
 
     return switch_on

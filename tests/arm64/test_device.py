@@ -19,8 +19,7 @@ import pytest
 from PIL import Image
 from tests.arm64.conftest import DEFAULT_CPU, Board
 from tests.arm64.emulated_boards import BOARDS, BOARDS_64, hide_board
-from tests.arm64.environment import Environment, make
-from tests.arm64.root_filesystem import SYSTEMS
+from tests.arm64.environment import Environment
 
 from strop.export.zoo.shipped import SHIPPED_VALIDATION
 from strop.runtime.bench.record import BENCH_RECORD
@@ -232,7 +231,7 @@ def test_a_bench_record_says_what_measured(board: Board, artifacts: dict[str, Pa
     ],
 )
 def test_other_systems_and_engines_give_the_certified_classes(
-    emulated: Environment,
+    board: Board,
     artifacts: dict[str, Path],
     system: str,
     cpu: str,
@@ -240,7 +239,7 @@ def test_other_systems_and_engines_give_the_certified_classes(
     kind: str,
     kernels: str,
 ) -> None:
-    pi = make(emulated.folder, cpu=cpu, system=SYSTEMS[system], engines=engines)
+    pi = board(cpu, engines=engines, system=system)
     record = there(pi, "-m", "strop", "run", name(pi, artifacts[kind]), "--selftest", "--json")
     found = record["selftest"]
     assert found["found"] == found["expected"]
