@@ -24,7 +24,7 @@ Strop = Callable[..., int]
 @pytest.fixture
 def strop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Strop:
     """The command line in an empty folder, with short measurements."""
-    monkeypatch.setattr(baseline, "CheckPlan", lambda: SHORT)
+    monkeypatch.setattr(baseline, "CheckPlan", lambda **_: SHORT)
     monkeypatch.setattr(question, "CheckPlan", lambda: SHORT)
     monkeypatch.chdir(tmp_path)
     return lambda *words: cli.main(list(map(str, words)))
