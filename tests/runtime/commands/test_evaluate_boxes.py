@@ -60,6 +60,19 @@ def test_precision_of_boxes_is_counted_against_truth_and_another_file(
     assert "mAP 50:95 with the reference's boxes 1.0000" in printed
 
 
+def test_a_precision_where_there_is_nothing_to_find_is_said_to_say_nothing(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, blind = artifact(tmp_path / "m.onnx"), artifact(tmp_path / "blind.onnx", 0.01)
+    content = json.loads((tmp_path / "boxes.json").read_text()) | {"annotations": []}
+    (tmp_path / "none.json").write_text(json.dumps(content))
+    truth = ("--truth", str(tmp_path / "none.json"), "--limit", "1")
+    assert main(["evaluate", path, str(photos), *truth, "--against", blind]) == 0
+    said = capsys.readouterr().err
+    assert f"no box in {tmp_path / 'none.json'}, so that a mean average precision of 0" in said
+    assert f"{blind} finds no box at its threshold in these images, so that" in said
+
+
 def test_boxes_need_truth_or_a_reference(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

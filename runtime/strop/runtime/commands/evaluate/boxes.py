@@ -91,6 +91,12 @@ def evaluate_boxes(options: argparse.Namespace) -> int:
         compared = _compared(answers, len(images), truth)
         labels = labels or (() if truth is None else truth.labels)
         print_figures(options, answers.opened.engine, _figures(compared, labels))
+    for found, where in (
+        (compared.found, f"no box in {truth_file}"),
+        (compared.between, f"{options.against} finds no box at its threshold in these images"),
+    ):
+        if found is not None and not found.boxes:
+            console.note(f"{where}, so that a mean average precision of 0 says nothing")
     return 0
 
 
