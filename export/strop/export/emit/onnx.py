@@ -254,5 +254,6 @@ EMITTERS: dict[Kind, Callable[[OnnxWriter, Op], None]] = {
     Kind.ELU: _emit_unary("Elu"),
     Kind.SOFTMAX: _emit_softmax,
     Kind.FLOAT: _emit_float,
+    Kind.QUANTIZE: lambda writer, op: writer.coded(writer.real(op.inputs[0], op), op),
     Kind.OUTPUTS: lambda writer, op: None,  # the file has them apart, see `finish`
 }

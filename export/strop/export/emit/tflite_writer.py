@@ -167,6 +167,10 @@ class TfliteWriter(TfliteFile):
         if op.kind is Kind.FLOAT:
             self._add_island(op)
             return
+        if op.kind is Kind.QUANTIZE:
+            places = [self.index[name] for name in (*op.inputs, op.output)]
+            self.operation(QUANTIZE, places[:1], places[1:], version=QUANTIZE_VERSION)
+            return
         is_float = self.graph.is_float(op)
         inputs = [self.real(name) if is_float else self.index[name] for name in op.inputs]
         inputs += [self._add_int32(op, values) for values in shape_inputs(self.graph, op)]

@@ -111,6 +111,11 @@ def _pad(op: Op, operands: list[Array], shape: Shape) -> Array:
     return np.pad(operands[0], ((0, 0), *op.pads, (0, 0)))
 
 
+def _unchanged(op: Op, operands: list[Array], shape: Shape) -> Array:
+    del op, shape
+    return operands[0]
+
+
 def _reshape(op: Op, operands: list[Array], shape: Shape) -> Array:
     del op
     return operands[0].reshape(-1, *shape[1:])
@@ -155,5 +160,6 @@ MOVING: dict[Kind, Callable[[Op, list[Array], Shape], Array]] = {
     Kind.SHUFFLE: _shuffle,
     Kind.TRANSPOSE: _transpose,
     Kind.OUTPUTS: _outputs,
+    Kind.QUANTIZE: _unchanged,
 }
 """What copies numbers, by the operation, its operands and the shape of one image's result."""

@@ -32,7 +32,8 @@ class Kind(str, Enum):
     TFLite and ONNX have no SHUFFLE: there it is RESHAPE, TRANSPOSE and RESHAPE. SLICE is of
     channels, CROP of all other dimensions; there both are SLICE. FLOAT is an
     island: operations that stay in float whatever is around them. OUTPUTS puts the outputs of a
-    model with several into one row, see `ir/outputs.py`.
+    model with several into one row, see `ir/outputs.py`. QUANTIZE makes codes of reals, of which
+    a quantized graph has both.
     """
 
     CONV = "CONV_2D"
@@ -61,6 +62,7 @@ class Kind(str, Enum):
     SOFTMAX = "SOFTMAX"
     FLOAT = "FLOAT"
     OUTPUTS = "OUTPUTS"
+    QUANTIZE = "QUANTIZE"
 
 
 class Fused(str, Enum):
