@@ -25,6 +25,7 @@ from strop.export.max_drop.float_layers import (
     IslandPrice,
     Price,
 )
+from strop.export.max_drop.frontier import Frontier, FrontierPoint, PointPrice
 from strop.export.options.choices import (
     Effort,
     Input,
@@ -151,6 +152,22 @@ def float_layers() -> FloatLayers:
                 prices=(IslandPrice(artifact="m.int8.tflite", ms=0.125, whole_ms=2.5),),
             ),
         ),
+        frontier=Frontier(
+            images=100,
+            points=tuple(
+                FrontierPoint(
+                    layer=f"{HOSTILE}head" * bool(tail),
+                    tail=tail,
+                    sums=2,
+                    divergence=0.004 / (1 + tail),
+                    signal_to_noise_db=20.0 + tail,
+                    agreement=0.98,
+                    prices=(PointPrice(artifact="m.int8.tflite", ms=0.9 + tail / 10, int8_ms=0.9),),
+                )
+                for tail in (0, 4)
+            ),
+            chosen=1,
+        ),
         ends=(
             FloatEnd(
                 output="face",
@@ -198,6 +215,7 @@ def fake_manifest() -> Manifest:
             crop_fraction=0.875,
             effort=Effort.DEFAULT,
             max_drop=None,
+            max_flips=0.02,
             max_float_layers=3,
             full_int8=False,
             task=Task.CLASSIFY,

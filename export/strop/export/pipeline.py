@@ -17,7 +17,6 @@ from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest
 from strop.export.bundle.map_pictures import Compared, map_pictures
 from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.export.certify.certify import certify
-from strop.export.certify.drop_limit import broken_promises
 from strop.export.certify.golden import make_golden
 from strop.export.consumers.recipient import recipient_of
 from strop.export.emit.write import (
@@ -37,10 +36,16 @@ from strop.export.ir.outputs import output_names
 from strop.export.ir.processor_kernels import by_processor
 from strop.export.max_drop.float_end import settle_ends
 from strop.export.max_drop.island_prices import price_islands
+from strop.export.max_drop.on_frontier import broken, choose_on_frontier, explain_frontier
 from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.detector import judged_by
-from strop.export.options.options import ExportOptions, OutputOptions, check_labels
+from strop.export.options.options import (
+    ExportOptions,
+    OutputOptions,
+    check_flips,
+    check_labels,
+)
 from strop.export.passes.cut_activation import cut_activations
 from strop.export.quantize.quantize import params_from_range
 from strop.export.quantize.tune import Tuned, most_rows, tune
@@ -68,7 +73,7 @@ class Export:
     Attributes:
         folder: Where it lies.
         manifest: What it is, and what it is worth.
-        broken: Why `max_drop` cannot be promised; empty if it can or was not asked for.
+        broken: Why what was asked for cannot be promised; empty if it can or nothing was.
     """
 
     folder: Path
@@ -134,18 +139,19 @@ def export(
         ContractError: Its scores do not fit the task.
         QuantizationError: It cannot be quantized, or there are too few images.
         ConsumerError: The program that it is for cannot do with it, or does not answer.
-        GateError: `max_drop` cannot be promised, and `keep_failed` is not set.
+        GateError: `max_drop` or `max_flips` cannot be promised, and `keep_failed` is not set.
         OutputError: The output cannot be written.
     """
     _check(source, options)
     options = with_decisions(source, options)
+    check_flips(source.name, options)
     recipient = recipient_of(source, options)
     make = _with_int8 if Precision.INT8 in options.precisions else _converted
     programs = () if recipient is None else recipient.programs(options)
     judge = partial(certify, source, options=options, programs=programs)
     with bundle(options.output, force=options.force) as folder:
         made = make(folder, source, options, judge, on_step, progress)
-        broken = _broken(made, options)
+        failed = _broken(made, options)
         if recipient is not None:
             on_step(f"deliver for {recipient.consumer.title}")
             facts = recipient.deliver(folder, tuple(made.artifacts), source, options)
@@ -154,7 +160,7 @@ def export(
         manifest = make_manifest(source, options, made)
         MANIFEST_FORMAT.write(manifest, folder / MANIFEST)
         write_whole(export_html(manifest, _pictures(source, options, made)), folder / REPORT)
-    return Export(folder=options.output, manifest=manifest, broken=broken)
+    return Export(folder=options.output, manifest=manifest, broken=failed)
 
 
 def with_decisions(source: Source, options: ExportOptions) -> ExportOptions:
@@ -247,6 +253,10 @@ def _with_int8(
     kept = keep_promise(
         folder, source, options, quantized, certificate, certify=judge, on_step=on_step
     )
+    kept = choose_on_frontier(
+        folder, source, options, quantized, kept, certify=judge, on_step=on_step
+    )
+    quantized = replace(quantized, kept=quantized.kept | kept.kept)
     int8_paths = [path for path, precision in artifacts.items() if precision is Precision.INT8]
     graph = kept.int8.quantized
     return Made(
@@ -294,22 +304,23 @@ def _step(tuned: Tuned, name: str) -> float:
 
 
 def _broken(made: Made, options: ExportOptions) -> tuple[str, ...]:
-    """Why `max_drop` cannot be promised, and what was tried for it.
+    """Why what was asked for cannot be promised, and what was tried for it.
 
     Raises:
         GateError: For any reason, unless `keep_failed` is set.
     """
-    if options.max_drop is None:
-        return ()
-    broken = broken_promises(made.certificate, options.max_drop)
-    if broken and made.float_layers.tried:
-        broken += (explain_failure(made.float_layers.tried, made.certificate.units),)
-    if broken and not options.keep_failed:
+    found = broken(made.certificate, options)
+    layers = made.float_layers
+    if found and layers.tried:
+        found += (explain_failure(layers.tried, made.certificate.units),)
+    if found and layers.frontier is not None:
+        found += (explain_frontier(layers.frontier),)
+    if found and not options.keep_failed:
         remedies = (found.remedy for found in made.findings if found.remedy)
         raise GateError(
-            *broken, *remedies, "nothing was written; --keep-failed writes it all the same"
+            *found, *remedies, "nothing was written; --keep-failed writes it all the same"
         )
-    return broken
+    return found
 
 
 def _check(source: Source, options: ExportOptions) -> None:

@@ -129,6 +129,7 @@ def _asked(folder: Path, manifest: Manifest, request: RebuildRequest, again: Pat
         formats=was.formats,
         effort=was.effort,
         max_drop=was.max_drop,
+        max_flips=was.max_flips,
         max_float_layers=was.max_float_layers,
         full_int8=was.full_int8,
         input=was.input,

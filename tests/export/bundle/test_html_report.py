@@ -90,8 +90,21 @@ def test_the_float_model_is_shown_once(manifest: Manifest) -> None:
 def test_a_manifest_without_latencies_has_no_picture_of_them(manifest: Manifest) -> None:
     old = tuple(replace(each, latency=None) for each in manifest.artifacts)
     page = shown(replace(manifest, artifacts=old, float_latency=None))
-    assert len(page.charts) == 2
+    assert len(page.charts) == 3
     assert not any("for an image" in text for text in page.texts)
+
+
+def test_the_frontier_is_drawn_with_the_chosen_files_filled(manifest: Manifest) -> None:
+    page = shown(manifest)
+    int8, chosen = page.charts[1]["data"]["values"]
+    assert (int8["x"], int8["y"]) == (1, 20)
+    assert (chosen["x"], chosen["y"]) == (pytest.approx(1.3 / 0.9), 24)
+    assert any(text == "2 sums" for text in page.texts)
+    assert not any("More of" in text for text in shown(_without_frontier(manifest)).texts)
+
+
+def _without_frontier(manifest: Manifest) -> Manifest:
+    return replace(manifest, float_layers=replace(manifest.float_layers, frontier=None))
 
 
 def test_the_picture_of_a_regression_shows_its_largest_mean_error(manifest: Manifest) -> None:
@@ -135,7 +148,7 @@ def test_the_page_runs_its_charts_only_whatever_a_layer_is_called(manifest: Mani
 
 
 def test_the_costliest_layers_are_bars_as_long_as_their_cost(manifest: Manifest) -> None:
-    _, costs, times = (chart["data"]["values"] for chart in shown(manifest).charts)
+    _, _, costs, times = (chart["data"]["values"] for chart in shown(manifest).charts)
     assert [row["value"] for row in costs] == [0.5 / (i + 1) for i in range(BARS)]
     assert [row["value"] for row in times] == [300, 200, 100]
     assert costs[0]["details"].startswith(
@@ -165,4 +178,6 @@ def test_a_layer_that_costs_nothing_has_a_bar_of_no_length(manifest: Manifest) -
 def test_a_float_export_has_no_layers_to_show(manifest: Manifest) -> None:
     page = shown(replace(manifest, sensitivity=(), int8_steps=()))
     assert "What layers cost" not in page.texts
-    assert sum(tag == "figure" for tag, _ in page.tags) == 2  # the picture and the times
+    assert (
+        sum(tag == "figure" for tag, _ in page.tags) == 3
+    )  # the picture, the frontier and the times

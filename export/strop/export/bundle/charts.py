@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from strop.export.bundle.manifest import Manifest
-from strop.export.bundle.tables import Table, costs_table, times_table
+from strop.export.bundle.tables import Table, costs_table, point_words, times_table
 from strop.export.certify.certificate import Verdict
 from strop.export.inspect.contents import Latency
+from strop.export.max_drop.frontier import Frontier
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.classify.task_words import WORDS
@@ -56,6 +57,27 @@ def overview(manifest: Manifest) -> Chart | None:
         x=PlotAxis(title="p50 for one image, ms", from_zero=True),
         y=PlotAxis(title=near),
         title="How near to the float model, and how fast",
+    )
+
+
+def frontier_chart(frontier: Frontier) -> Chart:
+    """Draw what more of the network in float takes, and how near to float it comes."""
+    points = [
+        PlotPoint(
+            series=price.artifact,
+            x=price.ms / price.int8_ms,
+            y=point.signal_to_noise_db,
+            details=[price.artifact, f"in float: {point_words(point)}", f"{price.ms:.3g} ms"],
+            is_hollow=at != (frontier.chosen or 0),
+        )
+        for at, point in enumerate(frontier.points)
+        for price in point.prices
+    ]
+    return point_chart(
+        points,
+        x=PlotAxis(title="p50 for one image, of int8's"),
+        y=PlotAxis(title="signal to noise of the scores, dB"),
+        title="More of the network in float",
     )
 
 

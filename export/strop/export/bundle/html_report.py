@@ -10,7 +10,7 @@ from strop.export.bundle.certificate_text import (
     certificate_tables,
     notes,
 )
-from strop.export.bundle.charts import costs_chart, overview, times_chart
+from strop.export.bundle.charts import costs_chart, frontier_chart, overview, times_chart
 from strop.export.bundle.manifest import Manifest
 from strop.export.bundle.map_pictures import Compared
 from strop.export.bundle.tables import (
@@ -19,6 +19,8 @@ from strop.export.bundle.tables import (
     counts_table,
     end_sentence,
     ends_table,
+    frontier_sentence,
+    frontier_table,
     islands_table,
     latency_sentence,
     machine_table,
@@ -28,6 +30,7 @@ from strop.export.bundle.tables import (
     times_table,
     tried_table,
 )
+from strop.export.max_drop.frontier import Frontier
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.pages.chart import USE, add_chart
@@ -72,6 +75,7 @@ def export_html(manifest: Manifest, pictures: Sequence[Compared] = ()) -> str:
         add_line(body, end_sentence(end))
     tried = f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop"
     _add_part(body, tried, tried_table(layers, manifest.certificate.units))
+    _add_frontier(body, layers.frontier)
     _add_costs(body, manifest.sensitivity)
     for file, times in manifest.layer_times.items():
         _add_times(body, file, times)
@@ -103,6 +107,15 @@ def _add_remedies(body: Element, remedies: Sequence[str]) -> None:
         _add_heading(body, "The images")
     for remedy in remedies:
         add_line(body, remedy)
+
+
+def _add_frontier(body: Element, frontier: Frontier | None) -> None:
+    if frontier is None:
+        return
+    _add_heading(body, "What more of the network in float would bring")
+    add_chart(body, frontier_chart(frontier))
+    add_table(body, *frontier_table(frontier))
+    add_line(body, frontier_sentence(frontier), kind="quiet")
 
 
 def _add_costs(body: Element, costs: Sequence[Cost]) -> None:

@@ -139,6 +139,7 @@ def _request(options: ExportOptions) -> Request:
         crop_fraction=options.crop_fraction,
         effort=options.effort,
         max_drop=options.max_drop,
+        max_flips=options.max_flips,
         max_float_layers=options.max_float_layers,
         full_int8=options.full_int8,
         task=None if decision is None else decision.task,

@@ -78,6 +78,7 @@ class Request:
     crop_fraction: float
     effort: Effort
     max_drop: float | None
+    max_flips: float | None
     max_float_layers: int
     full_int8: bool
     task: Task | None
@@ -297,6 +298,15 @@ def _from_9(record: dict[str, object]) -> dict[str, object]:
     return {**record, "certificate": _with_picture_figures(record.get("certificate"))}
 
 
+def _from_12(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 12, which has no frontier."""
+    return {
+        **record,
+        "options": _filled(record.get("options"), {"max_flips": None}),
+        "float_layers": _filled(record.get("float_layers"), {"frontier": None}),
+    }
+
+
 def _with_picture_figures(certificate: object) -> object:
     """Add to a certificate, and to those beside it, what tasks of pictures have."""
     if not isinstance(certificate, dict):
@@ -351,11 +361,11 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
 # the figures of embeddings; 9 has a certificate for each of several outputs, and says whether the
 # end is in float; 10 has the figures of maps and of points; 11 those of scores; 12
-# what the steps' cut-offs alone cost on other images.
+# what the steps' cut-offs alone cost on other images; 13 has max_flips and the frontier.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=12,
+    version=13,
     upgrades={
         4: _from_4,
         5: _from_5,
@@ -365,6 +375,7 @@ MANIFEST_FORMAT = RecordFormat(
         9: _from_9,
         10: _from_10,
         11: _from_11,
+        12: _from_12,
     },
     ignorable={"by_processor": []},
     error=ArtifactError,

@@ -11,6 +11,7 @@ from strop.export.inspect.contents import Delegation
 from strop.export.inspect.count import Role
 from strop.export.kernels.xnnpack import UNKNOWN
 from strop.export.max_drop.float_layers import FloatEnd, FloatIsland, FloatLayers
+from strop.export.max_drop.frontier import Frontier, FrontierPoint
 from strop.export.options.choices import Precision
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.bench.layer_times import LayerTimes
@@ -138,6 +139,44 @@ def tried_table(layers: FloatLayers, unit: str) -> Table:
         for price in layer.prices
     ]
     return Table((first, "for its", "in", "p50, ms", f"drop, {unit}"), rows)
+
+
+def frontier_table(frontier: Frontier | None) -> Table:
+    """List files with more and more of the network in float; no rows where none were measured."""
+    columns = ("in float", "p50, ms", "of int8's", "KL, nats", "scores, dB", "agreement, %", "")
+    if frontier is None:
+        return Table(columns, [])
+    rows = [
+        (
+            point_words(point),
+            ", ".join(f"{price.ms:.3g}" for price in point.prices),
+            ", ".join(f"{price.ms / price.int8_ms:.2f}" for price in point.prices),
+            f"{point.divergence:.5f}",
+            f"{point.signal_to_noise_db:.1f}",
+            f"{PERCENT * point.agreement:.1f}",
+            "chosen" if at == frontier.chosen else "",
+        )
+        for at, point in enumerate(frontier.points)
+    ]
+    return Table(columns, rows)
+
+
+def point_words(point: FrontierPoint) -> str:
+    """Say what files have in float."""
+    words = [f"{point.sums} sums"] if point.sums else []
+    if point.tail:
+        words.append(f"{point.layer} and what follows")
+    return ", ".join(words) or "nothing"
+
+
+def frontier_sentence(frontier: Frontier) -> str:
+    """Say on what the figures of a frontier were measured."""
+    files = ", ".join(price.artifact for price in frontier.points[0].prices)
+    return (
+        f"more of the network in float: latencies of {files} on this machine, one thread, each"
+        f" format in one interleaved run; noise on the {frontier.images} calibration images that"
+        " the int8 steps were judged by, which flatters; --max-flips chooses"
+    )
 
 
 def times_table(times: LayerTimes) -> Table:

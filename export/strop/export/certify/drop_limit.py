@@ -1,4 +1,4 @@
-"""Decides whether a certificate can promise `--max-drop`, and says why not."""
+"""Decides whether a certificate can promise `--max-drop` and `--max-flips`, and says why not."""
 
 from __future__ import annotations
 
@@ -20,6 +20,35 @@ def broken_promises(certificate: Certificate, max_drop: float) -> tuple[str, ...
         for one in certificate.each_output
         for reason in _of_output(one, max_drop)
     )
+
+
+def broken_flips(certificate: Certificate, max_flips: float) -> tuple[str, ...]:
+    """Say why it cannot promise that at most this share of answers are others than float's.
+
+    As of a drop the worse end of the 95 % interval counts.
+    """
+    broken = []
+    for found in certificate.all_verdicts:
+        kept = found.agreement_interval
+        most = 1.0 if kept is None else 1 - kept.low
+        if most > max_flips or found.not_certified:
+            broken.append(
+                f"{named(found)}: up to {most:.2%} of the answers are others than float has [95 %],"
+                f" on {certificate.images} images; at most {max_flips:.2%} was asked for"
+                + (f"; not certified: {found.not_certified}" if found.not_certified else "")
+            )
+    least = least_flips(certificate.images)
+    if broken and least > max_flips:
+        broken.append(
+            f"{certificate.images} images cannot promise less than {least:.2%} even where no answer"
+            " changes; add validation images"
+        )
+    return tuple(broken)
+
+
+def least_flips(images: int) -> float:
+    """Return the share of changed answers that so many images can promise if none changes."""
+    return wilson_interval(0, images).high
 
 
 def _of_output(certificate: Certificate, max_drop: float) -> list[str]:

@@ -13,6 +13,8 @@ from strop.export.bundle.tables import (
     costs_table,
     end_sentence,
     ends_table,
+    frontier_sentence,
+    frontier_table,
     islands_table,
     steps_table,
     time_summary,
@@ -92,11 +94,18 @@ def _show(manifest: Manifest, top: int) -> None:
 def print_float_layers(manifest: Manifest) -> None:
     """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
     layers, unit = manifest.float_layers, manifest.certificate.units
-    tables = (islands_table(layers.islands), ends_table(layers.ends), tried_table(layers, unit))
+    tables = (
+        islands_table(layers.islands),
+        ends_table(layers.ends),
+        tried_table(layers, unit),
+        frontier_table(layers.frontier),
+    )
     for table in tables:
         if table.rows:
             console.gap()
             console.table(*table)
+    if layers.frontier is not None:
+        console.note(frontier_sentence(layers.frontier))
     for end in layers.ends:
         console.note(end_sentence(end))
     if layers.tried and not layers.kept:

@@ -58,19 +58,24 @@ RULES: Mapping[Task, EndRule] = {
 }
 
 
-def end_rules(options: ExportOptions) -> tuple[EndRule | None, ...]:
-    """Return the rule of each output's task; None where it has to end in int8.
-
-    That is so of tasks with classes, of heat maps, where an int8 result was asked for, of files for
-    another program, and where nothing may stay in float. `--max-drop` of a regression is its limit.
-    """
-    may_end = (
+def may_end_in_float(options: ExportOptions) -> bool:
+    """Whether scores may be real numbers, as far as the options say it."""
+    return (
         options.result is Result.SCORES
         and options.result_type is None
         and options.onnx_form is OnnxForm.QDQ
         and options.max_float_layers > 0
         and not (options.symmetric or options.full_int8 or options.consumer)
     )
+
+
+def end_rules(options: ExportOptions) -> tuple[EndRule | None, ...]:
+    """Return the rule of each output's task; None where it has to end in int8.
+
+    That is so of tasks with classes, of heat maps, where an int8 result was asked for, of files for
+    another program, and where nothing may stay in float. `--max-drop` of a regression is its limit.
+    """
+    may_end = may_end_in_float(options)
     decisions = [options.decision, *(output.decision for output in options.outputs)]
     known = [decision for decision in decisions if decision is not None]
     return tuple(_rule(decision, options.max_drop) if may_end else None for decision in known)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strop.export.ir.island import FloatCause
+from strop.export.max_drop.frontier import Frontier
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,12 +139,14 @@ class FloatLayers:
         tried: Each on top of those before it; empty where it was not needed, or not worth it.
         islands: Those of the files.
         ends: How they were decided, of outputs without classes.
+        frontier: What more of the network in float would bring; None where it was not measured.
     """
 
     kept: bool = False
     tried: tuple[FloatLayer, ...] = ()
     islands: tuple[FloatIsland, ...] = ()
     ends: tuple[FloatEnd, ...] = ()
+    frontier: Frontier | None = None
 
 
 NO_FLOAT_LAYERS = FloatLayers()

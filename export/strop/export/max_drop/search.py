@@ -72,11 +72,13 @@ class Attempt:
         int8: What the files are written from; as it was if no layer is kept in float.
         certificate: Of all files, with the int8 files written from that.
         float_layers: What was tried; kept if the promise can be given with them.
+        kept: Results of operations at the end that compute in float in the files.
     """
 
     int8: Int8
     certificate: Certificate
     float_layers: FloatLayers = NO_FLOAT_LAYERS
+    kept: frozenset[str] = frozenset()
 
 
 def keep_promise(
@@ -89,7 +91,9 @@ def keep_promise(
     certify: Certify,
     on_step: Callable[[str], None],
 ) -> Attempt:
-    """Keep layers in float, and write the int8 files again, where `max_drop` needs it.
+    """Keep layers in float, and write the int8 files again, where `max_drop` alone needs it.
+
+    With `max_flips` files are chosen on the frontier, see `choose_on_frontier`.
 
     Args:
         folder: Where the files are.
@@ -101,7 +105,7 @@ def keep_promise(
         on_step: Called with the name of each step as it begins.
     """
     unchanged = Attempt(int8=quantized.int8, certificate=certificate)
-    if options.max_drop is None:
+    if options.max_drop is None or options.max_flips is not None:
         return unchanged
     files = artifact_paths(folder, source, options, Precision.INT8).values()
     of_int8 = certificate.of([path.name for path in files])

@@ -79,6 +79,8 @@ class ExportOptions:
         formats: In which formats, as far as a precision has them.
         max_drop: Largest drop in points that the certificate must promise; None to only
             report it.
+        max_flips: Largest share of answers that may be others than the float model's, which the
+            certificate must promise; None likewise. Of models with classes.
         keep_failed: Write the bundle even if it cannot.
         force: Replace a bundle that is there.
         effort: How much time the int8 files are worth.
@@ -115,6 +117,7 @@ class ExportOptions:
     precisions: tuple[Precision, ...] = (Precision.INT8,)
     formats: tuple[Format, ...] = (Format.TFLITE, Format.ONNX)
     max_drop: float | None = None
+    max_flips: float | None = None
     keep_failed: bool = False
     force: bool = False
     effort: Effort = Effort.DEFAULT
@@ -155,6 +158,18 @@ class ExportOptions:
             or self.targets is not None
             or self.masks is not None
             or any(output.is_labelled for output in self.outputs)
+        )
+
+
+def check_flips(where: str, options: ExportOptions) -> None:
+    """Raise SourceError where --max-flips is asked of what has no classes."""
+    decision = options.decision
+    if options.max_flips is None:
+        return
+    if decision is None or not decision.has_classes:
+        found = "several outputs" if decision is None else f"the task {decision.task.value}"
+        raise SourceError(
+            f"{where}: has {found}, and --max-flips counts images whose class changes; leave it out"
         )
 
 

@@ -109,12 +109,21 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         " spread over the images",
     )
     group.add_argument(
+        "--max-flips",
+        type=float,
+        metavar="SHARE",
+        help="exit 1 unless the certificate promises that at most this share of images, as 0.02,"
+        " gets another class than from the float model; where int8 alone cannot, the network's"
+        " last layers stay in float, as few as are needed",
+    )
+    group.add_argument(
         "--max-float-layers",
         type=count,
         default=MAX_FLOAT_LAYERS,
         metavar="N",
         help="if --max-drop cannot be promised, keep up to N layers in float (default %(default)s),"
-        " and say what each costs; 0 also keeps the end of vectors and numbers in int8",
+        " and say what each costs; with --max-flips so many files are certified; 0 also keeps the"
+        " end of vectors and numbers in int8",
     )
     group.add_argument(
         "--input",
@@ -232,6 +241,7 @@ def _settings(source: Source, options: ExportOptions) -> dict[str, object]:
         "zero points": "0" if options.symmetric else "free",
         "result": f"{options.result.value}, {options.written_type.value} in the .tflite",
         "max drop": limit,
+        "max flips": "not limited" if options.max_flips is None else f"{options.max_flips:.2%}",
         "for": _consumer(options),
         "output": options.output,
     }

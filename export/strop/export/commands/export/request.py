@@ -65,6 +65,7 @@ def export_request(options: argparse.Namespace) -> ExportRequest:
     settings = replace(
         request.settings,
         max_drop=options.max_drop,
+        max_flips=options.max_flips,
         max_float_layers=options.max_float_layers,
         input=options.input or Input.INT8,
         onnx_input=options.onnx_input or OnnxInput.BYTES,
