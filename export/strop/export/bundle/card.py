@@ -93,7 +93,7 @@ def _metadata(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
         "license": facts.licence,
         "base_model": facts.base_model,
         "base_model_relation": "quantized" if facts.base_model else "",
-        "pipeline_tag": PIPELINES.get(manifest.certificate.task, ""),
+        "pipeline_tag": _pipeline(manifest),
         "tags": [*formats, *precisions, "strop"],
         "model-index": _results(manifest),
     }
@@ -107,20 +107,30 @@ def _value(value: object) -> str:
     return json.dumps(value).replace("<", r"\u003c")
 
 
+def _pipeline(manifest: Manifest) -> str:
+    """Name the task there; empty where outputs of several tasks have no common one."""
+    found = {PIPELINES.get(each.task, "") for each in manifest.certificate.each_output}
+    return found.pop() if len(found) == 1 else ""
+
+
 def _results(manifest: Manifest) -> list[object]:
-    """List the share of right answers of each file, where the images were labelled."""
+    """List the share of right answers of each output and file, where the images were labelled."""
     certificate = manifest.certificate
-    task = PIPELINES.get(certificate.task)
     metrics = [
-        {"type": "accuracy", "value": round(found.top1, 6), "name": f"top-1, {found.artifact}"}
-        for found in certificate.verdicts
-        if certificate.task is Task.CLASSIFY and found.top1 is not None
+        {
+            "type": "accuracy",
+            "value": round(found.top1, 6),
+            "name": f"{f'{each.output}: ' * bool(each.output)}top-1, {found.artifact}",
+        }
+        for each in certificate.each_output
+        for found in each.verdicts
+        if each.task is Task.CLASSIFY and found.top1 is not None
     ]
-    if not metrics or task is None:
+    if not metrics:
         return []
     name = f"{certificate.images} {certificate.data} images"
     dataset = {"name": name, "type": "imagefolder"}
-    result = {"task": {"type": task}, "dataset": dataset, "metrics": metrics}
+    result = {"task": {"type": PIPELINES[Task.CLASSIFY]}, "dataset": dataset, "metrics": metrics}
     return [{"name": manifest.source.name, "results": [result]}]
 
 

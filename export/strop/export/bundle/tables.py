@@ -51,7 +51,10 @@ def steps_table(steps: Sequence[Step]) -> Table:
 
 
 def costs_table(costs: Sequence[Cost]) -> Table:
-    """List what rounding at each layer alone costs, the costliest first."""
+    """List what rounding at each layer alone costs, the costliest first.
+
+    Numbers, points and vectors have no answers that agree: without any there is no such column.
+    """
     rows = [
         (
             cost.layer,
@@ -63,7 +66,12 @@ def costs_table(costs: Sequence[Cost]) -> Table:
         )
         for cost in costs
     ]
-    return Table(("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats"), rows)
+    columns = ("layer", "operation", "rounded", "alone, dB", "agreement, %", "KL, nats")
+    agree = any(cost.agreement is not None for cost in costs)
+    shown = [i for i, column in enumerate(columns) if agree or column != "agreement, %"]
+    return Table(
+        tuple(columns[i] for i in shown), tuple(tuple(row[i] for i in shown) for row in rows)
+    )
 
 
 def islands_table(islands: Sequence[FloatIsland]) -> Table:

@@ -35,7 +35,8 @@ class Cost:
         layer: Name of its result.
         kind: Operation.
         part: "activation" (its result is rounded) or "weights".
-        noise: Mean squared error of the scores over their variance; of several outputs the most.
+        noise: Mean squared error of the scores over their variance; of several outputs, and of the
+            numbers of a REGRESS task, the most.
         agreement: Share of images that keep their answer; None of a REGRESS task.
         divergence: Of the probabilities from the float network's, in nats per image.
     """

@@ -15,6 +15,7 @@ from strop.export.quantize.codes import reals_of_codes, rounded
 from strop.export.quantize.costs import Cost
 from strop.export.quantize.kl_divergence import total_divergence
 from strop.export.quantize.quantize import QuantizedGraph
+from strop.runtime.artifact.contract import Task
 from strop.runtime.classify.agreement import same
 from strop.runtime.classify.decision import Decision, answers, of_each
 
@@ -85,7 +86,7 @@ def _cost(op: Op, part: str, reference: Array, found: Array, decisions: Sequence
         kind=op.kind.value,
         part=part,
         noise=max(
-            map(_noise, of_each(decisions, reference), of_each(decisions, found)),
+            map(_noise, of_each(decisions, reference), of_each(decisions, found), decisions),
         ),
         agreement=float(np.min(kept, axis=0).mean()) if kept else None,
         divergence=total_divergence(reference, found, decisions),
@@ -99,6 +100,11 @@ def _kept(decision: Decision, reference: Array, found: Array) -> Array:
     return kept.astype(np.float64)
 
 
-def _noise(reference: Array, found: Array) -> float:
-    power = max(float(reference.var()), float(np.finfo(np.float32).tiny))
-    return float(np.square(reference - found).mean()) / power
+def _noise(reference: Array, found: Array, decision: Decision) -> float:
+    """Return the mean square error over the variance; of numbers that of the noisiest one.
+
+    Each of them has a unit of its own: brightness beside a share would hide it.
+    """
+    axis = 0 if decision.task is Task.REGRESS else None
+    power = np.maximum(reference.var(axis=axis), np.finfo(np.float32).tiny)
+    return float(np.max(np.square(reference - found).mean(axis=axis) / power))

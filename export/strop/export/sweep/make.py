@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -14,15 +13,15 @@ from strop.export.request import ExportRequest, resolve
 from strop.export.sweep.members import Member
 from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord, counts_of
 from strop.runtime.artifact.artifact import sha256_file
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
 from strop.runtime.records.version import installed_version
-from strop.runtime.statistics.intervals import wilson_interval
+from strop.runtime.statistics.intervals import Interval, wilson_interval
 
 if TYPE_CHECKING:
-    from strop.export.certify.certificate import Verdict
+    from strop.export.certify.certificate import Certificate, Verdict
     from strop.export.inspect.count import Count
     from strop.export.source.source import Source
-    from strop.runtime.classify.regression_error import OutputError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +83,7 @@ def make(job: Job) -> Made:
                 " compares by one; choose it with --outputs"
             )
         certificate = export(source, options).certificate
-        results = tuple(_result(folder, each, certificate.images) for each in certificate.verdicts)
+        results = tuple(_result(folder, each, certificate) for each in certificate.verdicts)
         files = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
     record = MemberRecord(
         member=job.member,
@@ -113,32 +112,40 @@ def _count(source: Source, scratch: Path) -> Count | None:
     return count_tflite(path)
 
 
-def _result(folder: Path, found: Verdict, images: int) -> ArtifactResult:
+def _result(folder: Path, found: Verdict, certificate: Certificate) -> ArtifactResult:
     from strop.export.inspect.count_artifact import count_artifact
 
     path = folder / found.artifact
     count = count_artifact(path)
-    right = None if found.top1 is None else round(found.top1 * images)
     return ArtifactResult(
         file=path.name,
         sha256=sha256_file(path),
         size_bytes=path.stat().st_size,
         operations=None if count is None else len(count.layers),
         top1=found.top1,
-        top1_interval=None if right is None else wilson_interval(right, images),
+        top1_interval=_interval(found.top1, certificate),
         drop=found.drop,
         drop_interval=found.drop_interval,
         agreement=found.agreement,
         agreement_interval=found.agreement_interval,
         not_certified=found.not_certified,
-        error=_error(found.errors),
+        error=_error(found),
     )
 
 
-def _error(errors: Sequence[OutputError]) -> float | None:
+def _interval(top1: float | None, certificate: Certificate) -> Interval | None:
+    """Return the interval of a share of images; of a mean IoU or precision there is none."""
+    if top1 is None or certificate.task in (Task.SEGMENT, Task.DETECT):
+        return None
+    return wilson_interval(round(top1 * certificate.images), certificate.images)
+
+
+def _error(found: Verdict) -> float | None:
+    if found.points is not None:
+        return None if found.points.truth is None else found.points.truth.mean
     shares = [
         error.truth_mean / error.spread
-        for error in errors
+        for error in found.errors
         if error.truth_mean is not None and error.spread > 0
     ]
     return fmean(shares) if shares else None

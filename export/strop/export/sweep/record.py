@@ -104,9 +104,10 @@ class ArtifactResult:
         operations: That an engine is given, not only those that multiply; None where the file
             does not tell.
         top1: Share of images with the right answer, as in `Verdict`; None without labels.
-        top1_interval: 95 % interval of it (Wilson).
+        top1_interval: 95 % interval of it (Wilson); None of a mean IoU or precision.
         error: Of a REGRESS task with a truth, the mean distance from it as a share of float's
-            spread, averaged over the numbers; None of others.
+            spread, averaged over the numbers; of a LANDMARKS task as a share of the input's longer
+            side; None of others.
         drop: As in `strop.export.certify.certificate.Verdict`.
         drop_interval: 95 % interval of it.
         agreement: Share of images with the same answer as the float model; None of numbers.
