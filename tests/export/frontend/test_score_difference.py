@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,16 @@ from tests.export.onnx_files.test_layers import MEAN, STD, saved
 
 from strop.export.frontend import score_difference
 from strop.export.frontend.convert import read_converted
-from strop.export.frontend.equivalence import Probe, check_graph, probe
+from strop.export.frontend.equivalence import (
+    Probe,
+    check_graph,
+    check_normalization,
+    input_values,
+    probe,
+)
 from strop.export.frontend.score_difference import rounding_of
 from strop.export.ir.graph import Array, Graph, float_constant
+from strop.export.passes.fold import fold_layers, fold_normalization
 from strop.export.source.source import load_model_file
 from strop.runtime.artifact.contract import Activation
 from strop.runtime.errors import GraphError
@@ -52,6 +60,12 @@ def is_refused(network: tuple[Probe, Graph]) -> bool:
     return False
 
 
+def with_last_bias(graph: Graph, more: float) -> Graph:
+    last = [op for op in graph.ops if len(op.inputs) == 3][-1]
+    other = float_constant(last.inputs[2], graph.data(last.inputs[2]) + more)
+    return graph.rewired(graph.ops, added=[other])
+
+
 def test_no_network_that_magnifies_rounding_is_refused(
     networks: list[tuple[Probe, Graph]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,11 +77,21 @@ def test_no_network_that_magnifies_rounding_is_refused(
 
 def test_another_score_of_such_a_network_is_found(networks: list[tuple[Probe, Graph]]) -> None:
     sample, graph = networks[0]
-    last = graph.producer(graph.output)
-    assert last is not None
     spread = np.ptp(sample.scores, axis=0).max()
-    other = float_constant(last.inputs[2], graph.data(last.inputs[2]) + 2 * spread)
-    assert is_refused((sample, graph.rewired(graph.ops, added=[other])))
+    assert is_refused((sample, with_last_bias(graph, 2 * spread)))
+
+
+def test_a_padding_of_pixels_is_held_against_what_it_magnifies_itself(
+    networks: list[tuple[Probe, Graph]],
+) -> None:
+    """By what the source magnifies, whose padding is another, three of these were refused."""
+    for sample, graph in networks:
+        layers = fold_layers(graph)
+        deploy = fold_normalization(layers, input_values(sample.source))
+        check_normalization(sample, layers, deploy)
+    wrong = with_last_bias(deploy.graph, 2 * np.ptp(sample.scores, axis=0).max())
+    with pytest.raises(GraphError, match="strop folded the normalization of this model wrongly"):
+        check_normalization(sample, layers, replace(deploy, graph=wrong))
 
 
 @pytest.mark.parametrize("pixel", [0, 255])
