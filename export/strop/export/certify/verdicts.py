@@ -81,7 +81,8 @@ def verdict(
 def _score_figures(
     parts: Sequence[ScoreRows | None], reference: ModelAnswers, found: ModelAnswers, truth: Truth
 ) -> ScoreFigures | None:
-    if not parts:
+    # Only classes have rows to compare: of numbers they are empty, and their truth's are not.
+    if not parts or any(part is None for part in parts):
         return None
     right = [
         None if truth.rows is None else same(each.rows, truth.rows) for each in (found, reference)
