@@ -17,7 +17,7 @@ from tests.export.test_detect import DETECTION_OF_IT, LABELS, detector
 
 from strop.cli import main
 from strop.export.bundle.manifest import read_manifest
-from strop.export.sweep.make import _result
+from strop.export.sweep.make import _result, output_result
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
 from strop.runtime.check.judge.gates import GateOptions, accuracy_changes, certificate_for
@@ -285,11 +285,16 @@ def test_check_judges_a_drop_in_the_tasks_own_unit(file: str, member: Member) ->
 
 
 def test_a_sweep_knows_how_good_a_file_is(file: str, bundle: Path, member: Member) -> None:
-    certificate = read_manifest(bundle).certificate
-    for one in certificate.each_output:
-        (verdict,) = one.verdicts
-        found = _result(bundle, verdict, one)
-        assert (found.error if WORDS[one.task].is_error else found.top1) is not None
+    name, certificate = Path(file).name, read_manifest(bundle).certificate
+    outputs = [output_result(name, one) for one in certificate.each_output]
+    for found in outputs:
+        assert (found.error if WORDS[found.task].is_error else found.top1) is not None
         # Only of a share of images is the interval Wilson's.
-        of_images = verdict.top1 is not None and one.task not in (Task.SEGMENT, Task.DETECT)
+        of_images = found.top1 is not None and found.task not in (Task.SEGMENT, Task.DETECT)
         assert (found.top1_interval is not None) is of_images
+    whole = _result(bundle, name, certificate)
+    assert [each.task for each in whole.outputs or outputs] == list(member.tasks)
+    if whole.outputs:
+        errors = [each.error if each.top1 is None else 1 - each.top1 for each in outputs]
+        assert whole.error == sum(error or 0.0 for error in errors)
+        assert (whole.top1, whole.top1_interval) == (None, None)

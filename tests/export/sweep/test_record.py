@@ -43,6 +43,19 @@ def test_a_record_of_version_4_has_no_normalization(tmp_path: Path) -> None:
     assert MEMBER_RECORD.read(path).asked == job("a").asked
 
 
+def test_a_record_of_version_6_has_one_output(tmp_path: Path) -> None:
+    swept(tmp_path, Exporter(), Stopwatch(), job("a"))
+    path = tmp_path / "a.int8" / MEMBER
+    record = json.loads(path.read_text())
+    del record["asked"]["outputs"]
+    for artifact in record["artifacts"]:
+        del artifact["outputs"]
+    path.write_text(json.dumps({**record, "format_version": 6}))
+    found = MEMBER_RECORD.read(path)
+    assert found.asked == job("a").asked
+    assert [each.outputs for each in found.artifacts] == [()]
+
+
 def test_a_member_record_of_another_version_is_refused(tmp_path: Path) -> None:
     swept(tmp_path, Exporter(), Stopwatch(), job("a"))
     path = tmp_path / "a.int8" / MEMBER

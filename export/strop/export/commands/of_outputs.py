@@ -10,7 +10,6 @@ from strop.runtime.artifact.contract import Task
 from strop.runtime.commands.flags.numbers import numbers
 from strop.runtime.commands.flags.of_output import by_output, of_output
 from strop.runtime.commands.flags.task import POINTS_HELP, points_of, task_named
-from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
 
 
@@ -101,19 +100,3 @@ def asked_of_outputs(options: argparse.Namespace) -> dict[str, OutputRequest]:
         )
         for name in names
     }
-
-
-def asked_of_only_output(options: argparse.Namespace) -> OutputRequest:
-    """Return what the flags ask for where models have one output.
-
-    Raises:
-        SourceError: A flag names an output.
-    """
-    asked = asked_of_outputs(options)
-    only = asked.pop("", OutputRequest())
-    if asked:
-        raise SourceError(
-            f"a flag names the output {next(iter(asked))!r}, and files are compared by one output"
-            " here; leave the name out"
-        )
-    return only

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from strop.export.certify.certificate import drop_units
 from strop.export.sweep.energy import Energy, energy
 from strop.export.sweep.record import ArtifactResult, Counts, MemberRecord
 from strop.runtime.artifact.contract import Task
@@ -18,6 +19,10 @@ from strop.runtime.units import NS_PER_MS
 
 # Behind the point: sums in float differ between engines in the digits behind them.
 ERROR_DIGITS = 4
+# Of several outputs: one figure to compare by, as a training chooses its epoch.
+SEVERAL = TaskWords(
+    measure="wrong answers and mean errors, summed", lost="nearness", answer="", is_error=True
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +83,11 @@ class Entry:
 
     @property
     def words(self) -> TaskWords:
-        """What its figures are called."""
-        return WORDS[self.task]
+        """What its figures are called; of several outputs what their sum is."""
+        outputs = self.result.outputs
+        if not outputs:
+            return WORDS[self.task]
+        return replace(SEVERAL, unit=drop_units(each.task for each in outputs))
 
     @property
     def measure(self) -> float | None:
@@ -91,14 +99,15 @@ class Entry:
 
 def measures(entries: Sequence[Entry]) -> str:
     """Name the figures of all files, each once: of a folder of models they may be several."""
-    return " / ".join(
-        dict.fromkeys(
-            f"{entry.words.measure}, share of spread"
-            if entry.words.is_error
-            else entry.words.measure
-            for entry in entries
-        )
-    )
+    return " / ".join(dict.fromkeys(map(_measure_name, entries)))
+
+
+def _measure_name(entry: Entry) -> str:
+    measure = entry.words.measure
+    if entry.result.outputs or not entry.words.is_error:
+        return measure
+    whole = "the longer side" if entry.task is Task.LANDMARKS else "spread"
+    return f"{measure}, share of {whole}"
 
 
 def entries(

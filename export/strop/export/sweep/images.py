@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,14 +30,18 @@ class SweepImages:
 
 
 def look_through(
-    calibration: Path | None, validation: Path | None, truth: Path | None, labels: tuple[str, ...]
+    calibration: Path | None,
+    validation: Path | None,
+    truth: Mapping[str, Path],
+    labels: tuple[str, ...],
 ) -> SweepImages:
     """Count and hash the images.
 
     Args:
         calibration: Folder of the representative images.
         validation: Folder of the images of the certificates.
-        truth: Table of what is true of these; None for their subfolders.
+        truth: Tables, or folders of masks or boxes, of what is true of these, by the output that
+            they are of; none for their subfolders.
         labels: Names of the subfolders; empty if unknown.
 
     Raises:
@@ -49,11 +54,14 @@ def look_through(
             " --calibration-data"
         )
     tested = () if validation is None else list_images(validation)
-    known = None if truth is None else sha256_file(truth)
-    if truth is None and validation is not None and labels and is_labelled(validation):
+    known = repr({name: _content(path) for name, path in truth.items()}) if truth else None
+    if validation is not None and labels and not truth and is_labelled(validation):
         found = labelled_images(validation, labels)
         tested = tuple(image.path for image in found)
         known = repr([image.class_index for image in found])
+    elif validation is not None and truth and is_labelled(validation):
+        # One of several outputs may have its classes of subfolders.
+        known = f"{known}{[path.parent.name for path in tested]}"
     learned = () if calibration is None else list_images(calibration)
     digest = hashlib.sha256(repr(known).encode())
     for path in (*learned, *tested):
@@ -64,3 +72,11 @@ def look_through(
         is_labelled=known is not None,
         sha256=digest.hexdigest(),
     )
+
+
+def _content(path: Path) -> str | list[tuple[str, str]]:
+    """Hash a file, or all files of a folder with their names in it."""
+    if not path.is_dir():
+        return sha256_file(path)
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    return [(each.relative_to(path).as_posix(), sha256_file(each)) for each in files]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -11,7 +12,13 @@ from typing import TYPE_CHECKING
 
 from strop.export.request import ExportRequest, resolve
 from strop.export.sweep.members import Member
-from strop.export.sweep.record import ArtifactResult, Asked, MemberRecord, counts_of
+from strop.export.sweep.record import (
+    ArtifactResult,
+    Asked,
+    MemberRecord,
+    OutputResult,
+    counts_of,
+)
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import SourceError
@@ -76,14 +83,12 @@ def make(job: Job) -> Made:
     with tempfile.TemporaryDirectory() as scratch:
         count = _count(source, Path(scratch))
         folder = Path(scratch, "export")
-        options = resolve(replace(job.request, output=folder), source)
-        if options.outputs:
-            raise SourceError(
-                f"{source.name}: has several outputs ({', '.join(source.outputs)}), and a sweep"
-                " compares by one; choose it with --outputs"
-            )
-        certificate = export(source, options).certificate
-        results = tuple(_result(folder, each, certificate) for each in certificate.verdicts)
+        certificate = export(
+            source, resolve(replace(job.request, output=folder), source)
+        ).certificate
+        results = tuple(
+            _result(folder, each.artifact, certificate) for each in certificate.verdicts
+        )
         files = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
     record = MemberRecord(
         member=job.member,
@@ -91,7 +96,7 @@ def make(job: Job) -> Made:
         counts=None if count is None else counts_of(count, job.member.precision),
         images=certificate.images,
         data=certificate.data,
-        float_top1=certificate.float_top1,
+        float_top1=None if certificate.beside else certificate.float_top1,
         task=certificate.task,
         artifacts=results,
         seconds=time.monotonic() - began,
@@ -112,16 +117,39 @@ def _count(source: Source, scratch: Path) -> Count | None:
     return count_tflite(path)
 
 
-def _result(folder: Path, found: Verdict, certificate: Certificate) -> ArtifactResult:
+def _result(folder: Path, artifact: str, certificate: Certificate) -> ArtifactResult:
     from strop.export.inspect.count_artifact import count_artifact
 
-    path = folder / found.artifact
+    path = folder / artifact
     count = count_artifact(path)
+    outputs = [output_result(artifact, one) for one in certificate.each_output]
+    worst = max(outputs, key=lambda each: each.drop_interval.high)
+    several = tuple(outputs) if len(outputs) > 1 else ()
+    agreements = [each for each in outputs if each.agreement is not None]
+    least = min(agreements, key=lambda each: each.agreement or 0.0, default=worst)
     return ArtifactResult(
-        file=path.name,
+        file=artifact,
         sha256=sha256_file(path),
         size_bytes=path.stat().st_size,
         operations=None if count is None else len(count.layers),
+        top1=None if several else worst.top1,
+        top1_interval=None if several else worst.top1_interval,
+        drop=worst.drop,
+        drop_interval=worst.drop_interval,
+        agreement=least.agreement,
+        agreement_interval=least.agreement_interval,
+        not_certified="; ".join(map(_doubt, filter(lambda each: each.not_certified, outputs))),
+        error=_summed(several) if several else worst.error,
+        outputs=several,
+    )
+
+
+def output_result(artifact: str, certificate: Certificate) -> OutputResult:
+    """Say what a file's one output is worth, by the certificate of this output."""
+    (found,) = (each for each in certificate.verdicts if each.artifact == artifact)
+    return OutputResult(
+        output=certificate.output,
+        task=certificate.task,
         top1=found.top1,
         top1_interval=_interval(found.top1, certificate),
         drop=found.drop,
@@ -131,6 +159,17 @@ def _result(folder: Path, found: Verdict, certificate: Certificate) -> ArtifactR
         not_certified=found.not_certified,
         error=_error(found),
     )
+
+
+def _doubt(found: OutputResult) -> str:
+    return f"{found.output}: {found.not_certified}" if found.output else found.not_certified
+
+
+def _summed(outputs: Sequence[OutputResult]) -> float | None:
+    """Add errors and shares of wrong answers, as a training of several outputs does."""
+    errors = [each.error if each.top1 is None else 1 - each.top1 for each in outputs]
+    known = [error for error in errors if error is not None]
+    return sum(known) if known else None
 
 
 def _interval(top1: float | None, certificate: Certificate) -> Interval | None:

@@ -43,6 +43,7 @@ class Asked:
         weights_sha256: Of the file with the model or its weights; "" for others.
         mean: Of a model file, as on the command line; empty where it is not given.
         std: Likewise.
+        outputs: What is asked for of each of several outputs by its name, in words to compare.
     """
 
     strop_version: str
@@ -62,6 +63,7 @@ class Asked:
     weights_sha256: str
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +96,27 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OutputResult:
+    """What one output of a file is worth; fields as an `ArtifactResult` has them of an only one.
+
+    Attributes:
+        output: Its name; empty of an only one.
+        task: What its scores are.
+    """
+
+    output: str
+    task: Task
+    top1: float | None
+    top1_interval: Interval | None
+    drop: float
+    drop_interval: Interval
+    agreement: float | None
+    agreement_interval: Interval | None
+    not_certified: str
+    error: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ArtifactResult:
     """One file and what it is worth.
 
@@ -107,12 +130,16 @@ class ArtifactResult:
         top1_interval: 95 % interval of it (Wilson); None of a mean IoU or precision.
         error: Of a REGRESS task with a truth, the mean distance from it as a share of float's
             spread, averaged over the numbers; of a LANDMARKS task as a share of the input's longer
-            side; None of others.
-        drop: As in `strop.export.certify.certificate.Verdict`.
+            side; None of others. Of several outputs the sum of their errors and of their shares of
+            wrong answers, of those of which it is known what is true.
+        drop: As in `strop.export.certify.certificate.Verdict`; of several outputs that of the one
+            that promises least.
         drop_interval: 95 % interval of it.
-        agreement: Share of images with the same answer as the float model; None of numbers.
+        agreement: Share of images with the same answer as the float model; None of numbers. Of
+            several outputs the least.
         agreement_interval: 95 % interval of it.
         not_certified: Why all of this proves nothing; empty where it does.
+        outputs: Of a model with several outputs what each of them is worth; empty of others.
     """
 
     file: str
@@ -127,6 +154,7 @@ class ArtifactResult:
     agreement_interval: Interval | None
     not_certified: str
     error: float | None = None
+    outputs: tuple[OutputResult, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +168,9 @@ class MemberRecord:
         counts: On paper.
         images: Of the certificate.
         data: "validation", or "calibration" where there were no others.
-        float_top1: The float model's share right; None without labels.
-        task: What the scores are; CLASSIFY where an earlier strop did not say.
+        float_top1: The float model's share right; None without labels, and of several outputs.
+        task: What the scores are, of several outputs the first's; CLASSIFY where an earlier strop
+            did not say.
         artifacts: Its files.
         seconds: That it took to make it, where it was made.
     """
@@ -197,18 +226,31 @@ def _from_version_5(fields: Fields) -> Fields:
     return {"task": Task.CLASSIFY.value, **fields, "artifacts": artifacts}
 
 
+def _from_version_6(fields: Fields) -> Fields:
+    """The fields of version 7; what is damaged stays as it is."""
+    artifacts, asked = fields.get("artifacts"), fields.get("asked")
+    if isinstance(artifacts, list):
+        artifacts = [
+            {"outputs": [], **each} if isinstance(each, dict) else each for each in artifacts
+        ]
+    if isinstance(asked, dict):
+        asked = {"outputs": [], **asked}
+    return {**fields, "artifacts": artifacts, "asked": asked}
+
+
 # History: 2 has the seconds, depthwise_rest and operations; 3 has not_certified and full_int8; 4
 # has task and thresholds, and calls random weights so; 5 has mean and std; 6 has the
-# task, and the error of a regression.
+# task, and the error of a regression; 7 has several outputs.
 MEMBER_RECORD = RecordFormat(
     MemberRecord,
     writer="strop sweep",
-    version=6,
+    version=7,
     upgrades={
         2: _from_version_2,
         3: _from_version_3,
         4: _from_version_4,
         5: _from_version_5,
+        6: _from_version_6,
     },
     remedy="move it away, and it is made again",
     encoder=INDENTED,

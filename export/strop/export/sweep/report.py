@@ -10,6 +10,7 @@ from strop.export.bundle.tables import machine_table
 from strop.export.sweep.choose import Limits, best, excess, pareto_front
 from strop.export.sweep.entries import Entry
 from strop.export.sweep.plot import plot
+from strop.export.sweep.record import OutputResult
 from strop.export.sweep.sweep import Sweep
 from strop.export.sweep.table_text import (
     best_line,
@@ -19,6 +20,7 @@ from strop.export.sweep.table_text import (
     front_line,
     not_certified,
 )
+from strop.runtime.classify.task_words import POINTS, WORDS
 from strop.runtime.pages.chart import USE, add_chart
 from strop.runtime.pages.html_page import add_line, add_list, add_table, page_text, start_page
 from strop.runtime.records.timestamps import timestamp
@@ -74,6 +76,7 @@ def details(entry: Entry, limits: Limits) -> list[str]:
     if entry.measure is not None:
         lines.append(f"{entry.words.measure} {_percent(entry.measure, result.top1_interval)}")
         lines.append(f"drop {_percent(result.drop, result.drop_interval)}")
+    lines += [_output_line(each) for each in result.outputs]
     if result.agreement is not None:
         lines.append(f"agreement {_percent(result.agreement, result.agreement_interval)}")
     if result.not_certified:
@@ -88,6 +91,15 @@ def details(entry: Entry, limits: Limits) -> list[str]:
     if limits.is_set and missed is not None:
         lines.append("meets the limits" if missed == 0 else f"misses the limits by {missed:.0%}")
     return lines
+
+
+def _output_line(found: OutputResult) -> str:
+    """Say how good one of several outputs is, and what int8 lost there, in its own unit."""
+    words = WORDS[found.task]
+    good = found.error if words.is_error else found.top1
+    known = "" if good is None else f"{words.measure} {_percent(good, found.top1_interval)}, "
+    unit = "" if words.unit == POINTS else f" ({words.unit})"
+    return f"{found.output}: {known}drop{unit} {_percent(found.drop, found.drop_interval)}"
 
 
 def _energy_lines(entry: Entry) -> list[str]:

@@ -18,7 +18,7 @@ from strop.runtime.records.version import installed_version
 
 # 2 has the seconds of the members; 3 says what is not certified; 4 has the task, and the error of
 # a regression; 5 has the energy that was measured.
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 
 def sweep_record(found: Sweep, plan: BenchPlan, limits: Limits) -> dict[str, object]:

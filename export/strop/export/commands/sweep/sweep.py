@@ -18,7 +18,7 @@ from strop.export.commands.flags import (
     precisions_of,
     refuse_older,
 )
-from strop.export.commands.of_outputs import asked_of_only_output
+from strop.export.commands.of_outputs import asked_of_outputs
 from strop.export.commands.sweep.flags import add_member_flags, add_work_flags
 from strop.export.commands.sweep.table import print_sweep
 from strop.export.request import ExportRequest, OutputRequest
@@ -39,6 +39,7 @@ from strop.export.zoo.architectures import IMAGENET_CLASSES
 from strop.export.zoo.spec import IMAGENET
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import CROP_FRACTION, ResizeRule
+from strop.runtime.commands.flags.of_output import by_output
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.errors import PlanError
 from strop.runtime.machine.power_meter import required_meter
@@ -96,15 +97,20 @@ def run(options: argparse.Namespace) -> int:
     open_executor = _open_executor(options)
     limits = Limits(max_latency_ms=options.max_latency, min_accuracy=options.min_accuracy)
     plan = _plan(options)
-    only = asked_of_only_output(options)
+    outputs = asked_of_outputs(options)
+    only = outputs.pop("", OutputRequest())
     settings = training_settings(
         found,
         labels=only.labels or None,
         resize=options.resize,
         crop_fraction=options.crop_fraction,
     )
-    images = _images(options, only, settings.labels)
-    asked = _asked(options, only, settings, images)
+    images = _images(options, settings.labels)
+    asked = replace(
+        _asked(options, only, settings, images),
+        # What is true is in the images' hash, by content.
+        outputs=tuple(f"{name}: {replace(one, truth=None)}" for name, one in outputs.items()),
+    )
     jobs = _jobs(options, found, settings, asked)
     for each in left_out:
         console.note(f"left out: {each.name}: {each.reason}")
@@ -173,16 +179,15 @@ def _require_meter(options: argparse.Namespace) -> None:
         required_meter()
 
 
-def _images(
-    options: argparse.Namespace, only: OutputRequest, labels: tuple[str, ...]
-) -> SweepImages:
+def _images(options: argparse.Namespace, labels: tuple[str, ...]) -> SweepImages:
     """Count and hash the images.
 
     Raises:
         ImageError, SourceError: They cannot be used.
         PlanError: A limit of the accuracy is given, and no true answers.
     """
-    images = look_through(options.calibration_data, options.validation_data, only.truth, labels)
+    truth = by_output("--truth", options.truth)
+    images = look_through(options.calibration_data, options.validation_data, truth, labels)
     if options.min_accuracy is not None and not images.is_labelled:
         raise PlanError(
             "--min-accuracy needs labelled images; give --validation-data with one subfolder per"
@@ -256,6 +261,9 @@ def _request(
         calibration_data=_absolute(request.calibration_data),
         validation_data=_absolute(request.validation_data),
         truth=_absolute(request.truth),
+        outputs={
+            name: replace(one, truth=_absolute(one.truth)) for name, one in request.outputs.items()
+        },
         labels=settings.labels,
         resize=settings.resize,
         crop_fraction=settings.crop_fraction,
