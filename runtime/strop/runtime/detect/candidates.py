@@ -73,12 +73,21 @@ def candidates(
         if rows is not None and not len(rows):
             return NOTHING
         chosen = scores if rows is None else scores[rows]
-        found = _activated(chosen, info, activation)[:, first:]
         if objectness is not None:
             own = objectness if rows is None else objectness[rows]
+            found = _activated(chosen, info, activation)[:, first:]
             found = found * _activated(own, info, activation)[:, None]
-        at, classes = _places(found >= threshold, 0)
-        values = found[at, classes]
+            at, classes = _places(found >= threshold, 0)
+            values = found[at, classes]
+        else:
+            powers = _powers(chosen, info)
+            sums = powers.sum(axis=1)
+            # Only those that are high enough are divided, by what the comparison may have rounded.
+            least = sums * (threshold * (1 - SLACK))
+            at, classes = _places(powers[:, first:] >= least[:, None], 0)
+            values = powers[at, classes + first] / sums[at]
+            is_high = values >= threshold
+            at, classes, values = at[is_high], classes[is_high], values[is_high]
         at = at if rows is None else rows[at]
     else:
         at, classes = _places(_reaches(scores, info, _score_at(threshold, activation)), first)
