@@ -12,6 +12,7 @@ from tests.runtime.boards import PI_4, recorded
 
 from strop.runtime.bench.block_state import BoardWatch
 from strop.runtime.bench.coldstart import ColdStart
+from strop.runtime.bench.figures import figures
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
 from strop.runtime.bench.record import (
     BENCH_RECORD,
@@ -26,6 +27,7 @@ from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.machine import machine
 from strop.runtime.records.timestamps import timestamp
 from strop.runtime.records.version import installed_version
+from strop.runtime.statistics.intervals import percentile_ns
 
 ARTIFACT = ArtifactRecord(
     name="m.int8.tflite",
@@ -80,6 +82,14 @@ def changed(record: BenchRecord, *path: str | int, value: object) -> str:
     return json.dumps(content)
 
 
+def older(record: BenchRecord, version: int) -> dict[str, Any]:
+    """The record's JSON as of a version before instructions were counted."""
+    content: dict[str, Any] = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": version}
+    for artifact in content["artifacts"]:
+        del artifact["samples"]["invoke_instructions"]
+    return content
+
+
 def test_a_record_comes_back_unchanged(record: BenchRecord) -> None:
     assert BENCH_RECORD.loads(BENCH_RECORD.dumps(record), where="r.json") == record
 
@@ -117,13 +127,13 @@ def test_a_record_is_written_whole_or_not_at_all(record: BenchRecord, tmp_path: 
 def test_another_format_version_is_refused_by_name(record: BenchRecord) -> None:
     text = changed(record, "format_version", value=BENCH_RECORD.version + 1)
     with pytest.raises(
-        MeasurementError, match=r"r\.json: format_version is 6, this strop reads 2, 3, 4, 5;"
+        MeasurementError, match=r"r\.json: format_version is 7, this strop reads 2, 3, 4, 5, 6;"
     ):
         BENCH_RECORD.loads(text, where="r.json")
 
 
 def test_a_record_of_version_2_is_read_as_one_without_what_came_later(record: BenchRecord) -> None:
-    old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 2}
+    old = older(record, 2)
     del old["cool_down"], old["block_states"], old["artifacts"][0]["sustained"]
     del old["artifacts"][0]["energy"], old["artifacts"][0]["split"]
     del old["created_at"]
@@ -134,7 +144,7 @@ def test_a_record_of_version_2_is_read_as_one_without_what_came_later(record: Be
 
 
 def test_a_record_of_version_3_is_read_as_one_without_a_time(record: BenchRecord) -> None:
-    old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 3}
+    old = older(record, 3)
     del old["created_at"], old["artifacts"][0]["energy"]
     expected = replace(record, created_at=None)
     assert BENCH_RECORD.loads(json.dumps(old), where="r.json") == expected
@@ -184,6 +194,20 @@ def test_a_field_of_the_wrong_type_or_value_is_refused_by_name(
 
 
 def test_a_record_of_version_4_is_read_as_one_without_energy_and_split(record: BenchRecord) -> None:
-    old = json.loads(BENCH_RECORD.dumps(record)) | {"format_version": 4}
+    old = older(record, 4)
     del old["artifacts"][0]["energy"], old["artifacts"][0]["split"]
     assert BENCH_RECORD.loads(json.dumps(old), where="r.json") == record
+
+
+def test_a_record_of_version_5_is_read_as_one_without_instructions(record: BenchRecord) -> None:
+    assert BENCH_RECORD.loads(json.dumps(older(record, 5)), where="r.json") == record
+
+
+def test_counted_instructions_are_kept_and_have_a_median(record: BenchRecord) -> None:
+    samples = replace(
+        ARTIFACT.samples, invoke_ns=(7,) * 30, blocks=(30,), invoke_instructions=tuple(range(30))
+    )
+    counted = replace(record, artifacts=(replace(ARTIFACT, samples=samples),))
+    assert BENCH_RECORD.loads(BENCH_RECORD.dumps(counted), where="r.json") == counted
+    assert figures(counted)[0].instructions == percentile_ns(range(30), 0.5)
+    assert figures(record)[0].instructions is None

@@ -194,10 +194,11 @@ def test_json_has_everything(
     diagnosed(RUNS, HOPELESS)
     assert cli.main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["format_version"] == 2
+    assert found["format_version"] == 3
     assert found["machine"]["governor"] == "ondemand"
     assert found["board"]["temperature_c"] == 48.312
     assert found["power"].startswith("this machine does not tell its power")
+    assert found["instructions"].startswith(("counted", "instructions cannot be counted here: "))
     assert [engine["is_running"] for engine in found["engines"]] == [True, False]
     assert all(finding["remedy"] for finding in found["findings"])
     assert found["python"]["bits"] in (32, 64)

@@ -60,6 +60,7 @@ class Figures:
         sustained: After minutes of load; None if that was not measured.
         energy: Of an inference; None likewise.
         split: Of an answer to an image file; None likewise.
+        instructions: Median of an inference; None where they were not counted.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Figures:
     sustained: SustainedFigures | None
     energy: EnergyFigures | None = None
     split: SplitFigures | None = None
+    instructions: int | None = None
 
 
 def figures(record: BenchRecord) -> tuple[Figures, ...]:
@@ -107,6 +109,7 @@ def _figures(artifact: ArtifactRecord, *, record: BenchRecord, first_p50_ns: int
         sustained=_sustained(artifact.sustained, record=record, burst_p50_ns=p50_ns),
         energy=_energy(artifact.energy, record=record),
         split=None if artifact.split is None else split_figures(artifact.split),
+        instructions=percentile_ns(artifact.samples.invoke_instructions, 0.5),
     )
 
 

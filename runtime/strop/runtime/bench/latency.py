@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -61,7 +62,12 @@ class MeasurePlan:
                 raise MeasurementError(f"plan: {name} is {getattr(self, name)}; needed is > 0")
 
     def timer(
-        self, engine: Engine, inputs: Sequence[Sequence[Array]], *, clock: Clock
+        self,
+        engine: Engine,
+        inputs: Sequence[Sequence[Array]],
+        *,
+        clock: Clock,
+        counters: Sequence[Clock] = (),
     ) -> BlockTimer:
         """A timer with this plan's blocks."""
         return BlockTimer(
@@ -70,6 +76,7 @@ class MeasurePlan:
             block_ns=int(self.block_duration_s * NS_PER_S),
             lead_in_ns=int(self.lead_in_duration_s * NS_PER_S),
             clock=clock,
+            counters=counters,
         )
 
 
@@ -88,11 +95,14 @@ class LatencySamples:
         warmup_ns: Invokes before the first timed block, then every block's lead-in.
         invoke_ns: Timed invokes, in the order in which they ran.
         blocks: How many of invoke_ns each block holds, in the same order.
+        invoke_instructions: Instructions of the process in each of invoke_ns; empty where the
+            processor's counters are not to be had.
     """
 
     warmup_ns: tuple[int, ...]
     invoke_ns: tuple[int, ...]
     blocks: tuple[int, ...]
+    invoke_instructions: tuple[int, ...] = ()
 
     def meet(self, plan: MeasurePlan) -> bool:
         """Whether there are as many and as long samples as the plan asks for."""
@@ -110,6 +120,7 @@ def measure(
     plan: MeasurePlan,
     clock: Clock = time.perf_counter_ns,
     watch: BoardWatch | None = None,
+    instructions: Clock | None = None,
 ) -> tuple[LatencySamples, ...]:
     """Time `invoke` on every engine in turn until each has what the plan asks for.
 
@@ -122,6 +133,7 @@ def measure(
         plan: How long.
         clock: Nanoseconds, monotonic.
         watch: Reads the board before the first block, between rounds, and after the last.
+        instructions: Counts those of the process.
 
     Returns:
         One record an engine, in the order given. Where `max_duration_s` ended the
@@ -137,7 +149,12 @@ def measure(
         )
     start = clock()
     timers = [
-        plan.timer(engine, tensors, clock=clock)
+        plan.timer(
+            engine,
+            tensors,
+            clock=clock,
+            counters=() if instructions is None else (instructions,),
+        )
         for engine, tensors in zip(engines, inputs, strict=True)
     ]
     collected = [_Collected() for _ in timers]
@@ -169,6 +186,7 @@ class _Collected:
         self.warmup_ns: list[int] = []
         self._invoke_ns: list[int] = []
         self._blocks: list[int] = []
+        self._instructions: list[int] = []
         self._total_ns = 0
 
     def add(self, block: Block) -> None:
@@ -176,6 +194,7 @@ class _Collected:
         self._invoke_ns += block.invoke_ns
         self._blocks.append(len(block.invoke_ns))
         self._total_ns += sum(block.invoke_ns)
+        self._instructions += chain.from_iterable(block.counts)
 
     def is_enough_for(self, plan: MeasurePlan) -> bool:
         return _is_enough(len(self._invoke_ns), self._total_ns, plan)
@@ -185,6 +204,7 @@ class _Collected:
             warmup_ns=tuple(self.warmup_ns),
             invoke_ns=tuple(self._invoke_ns),
             blocks=tuple(self._blocks),
+            invoke_instructions=tuple(self._instructions),
         )
 
 

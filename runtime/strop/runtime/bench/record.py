@@ -14,7 +14,7 @@ from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.machine.board import BoardState
 from strop.runtime.machine.cooldown import CoolDown
 from strop.runtime.machine.machine import Machine
-from strop.runtime.records.record_format import Fields, RecordFormat, adding
+from strop.runtime.records.record_format import Fields, RecordFormat, adding, adding_in
 from strop.runtime.records.timestamps import moment_of
 from strop.runtime.statistics.intervals import percentile_ns
 from strop.runtime.units import NS_PER_MS
@@ -117,10 +117,15 @@ def _from_version_4(record: Fields) -> Fields:
 
 # History: 1, the first; 2, the board's state before and after; 3, its state between the
 # blocks, the wait for a cool board, and sustained speed; 4, when it was measured; 5, energy,
-# and the parts of an answer.
+# and the parts of an answer; 6, instructions.
 BENCH_RECORD = RecordFormat(
     BenchRecord,
     writer="strop bench --output",
-    version=5,
-    upgrades={2: _from_version_2, 3: adding(created_at=None), 4: _from_version_4},
+    version=6,
+    upgrades={
+        2: _from_version_2,
+        3: adding(created_at=None),
+        4: _from_version_4,
+        5: adding_in("artifacts", "samples", invoke_instructions=[]),
+    },
 )

@@ -25,6 +25,7 @@ from strop.runtime.images.dataset import list_images
 from strop.runtime.images.load import load_image
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import DEFAULT_LIMIT_S, CoolDown
+from strop.runtime.machine.event_counter import counted_instructions
 from strop.runtime.machine.machine import machine
 from strop.runtime.machine.power_meter import required_meter
 from strop.runtime.progress import Progress, unwatched
@@ -100,6 +101,8 @@ def bench(
     created_at = timestamp()
     before, board_before = machine(), board_state()  # their load must not count our own work
     with ExitStack() as stack:
+        # Before the engines start their threads, which are to count.
+        instructions = stack.enter_context(counted_instructions())
         engines = [
             stack.enter_context(
                 open_engine(path, engine=request.engine, num_threads=request.num_threads)
@@ -118,7 +121,9 @@ def bench(
             for path in progress(paths, len(paths), "cold start")
         ]
         watch = BoardWatch()
-        samples = measure(engines, tensors, plan=request.plan, watch=watch)
+        samples = measure(
+            engines, tensors, plan=request.plan, watch=watch, instructions=instructions
+        )
         board_after = board_state()
         # Each engine alone: beside another one it would not heat the board as it does in use.
         sustained = (

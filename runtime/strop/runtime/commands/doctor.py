@@ -17,8 +17,8 @@ from strop.runtime.remote.address import Target
 from strop.runtime.remote.command import Command, Work
 from strop.runtime.units import BYTES_PER_MIB
 
-# History: 1, the first; 2 says where power is read.
-FORMAT_VERSION = 2
+# History: 1, the first; 2 says where power is read; 3, whether instructions are counted.
+FORMAT_VERSION = 3
 # Of INT8_FLAGS, those that multiply and add four or more pairs of int8 at once.
 DOT_PRODUCT = ("asimddp", "i8mm", "sme", "avx_vnni", "avx512_vnni", "amx_int8")
 HZ_PER_MHZ = 1_000_000
@@ -110,6 +110,7 @@ def _facts(diagnosis: Diagnosis) -> dict[str, object]:
         "throttled": _throttled(board),
         "memory available": _memory(machine, board),
         "power": diagnosis.power,
+        "instructions": diagnosis.instructions,
     }
 
 

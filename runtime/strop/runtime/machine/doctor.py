@@ -15,6 +15,7 @@ from strop.runtime.errors import EngineError
 from strop.runtime.machine.board import BoardState, board_state
 from strop.runtime.machine.child_process import failure_reason
 from strop.runtime.machine.disturbance import Disturbance
+from strop.runtime.machine.event_counter import Event, why_not
 from strop.runtime.machine.findings import findings
 from strop.runtime.machine.machine import Machine, machine
 from strop.runtime.machine.power_meter import find_meter
@@ -72,6 +73,7 @@ class Diagnosis:
         engines: One per engine, in the order of preference.
         findings: What stands in the way of good numbers.
         power: What tells how much power it takes, or why nothing does.
+        instructions: Whether the processor counts them for programs, or why not.
     """
 
     machine: Machine
@@ -80,6 +82,7 @@ class Diagnosis:
     engines: tuple[EngineCheck, ...]
     findings: tuple[Disturbance, ...]
     power: str
+    instructions: str
 
     def __repr__(self) -> str:
         running = [each.name for each in self.engines if each.is_running]
@@ -104,6 +107,7 @@ def diagnose(root: Path = Path("/")) -> Diagnosis:
         engines=tuple(check_engine(name, here) for name in ENGINES),
         findings=findings(computer, here, board),
         power=meter if isinstance(meter, str) else meter.name,
+        instructions=why_not(Event.INSTRUCTIONS, root=root) or "counted",
     )
 
 

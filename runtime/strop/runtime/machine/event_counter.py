@@ -14,7 +14,8 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -94,6 +95,16 @@ class EventCounter:
         trace: TracebackType | None,
     ) -> None:
         os.close(self._file)
+
+
+@contextmanager
+def counted_instructions() -> Iterator[Callable[[], int] | None]:
+    """Count this process's instructions; None where that cannot be done."""
+    if why_not(Event.INSTRUCTIONS):
+        yield None
+        return
+    with EventCounter(Event.INSTRUCTIONS) as counter:
+        yield counter.read
 
 
 def why_not(event: Event, *, opener: Opener | None = None, root: Path = Path("/")) -> str:

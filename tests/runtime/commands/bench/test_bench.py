@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,7 @@ from strop import cli
 from strop.runtime.artifact.contract import CONTRACT, Contract
 from strop.runtime.bench import run as bench_run
 from strop.runtime.bench.block_state import BlockState, BoardWatch
+from strop.runtime.bench.block_timer import Clock
 from strop.runtime.bench.coldstart import ColdStart
 from strop.runtime.bench.latency import LatencySamples, MeasurePlan
 from strop.runtime.bench.record import BENCH_RECORD
@@ -242,6 +245,7 @@ def test_images_are_used_where_given(
         *,
         plan: MeasurePlan,
         watch: BoardWatch,
+        instructions: Clock | None,
     ) -> tuple[LatencySamples, ...]:
         given.append(inputs)
         return (LatencySamples(warmup_ns=(), invoke_ns=(1,) * 30, blocks=(30,)),)
@@ -279,6 +283,7 @@ def test_a_measurement_that_the_limit_ended_says_so(
         *,
         plan: MeasurePlan,
         watch: BoardWatch,
+        instructions: Clock | None,
     ) -> tuple[LatencySamples, ...]:
         return (LatencySamples(warmup_ns=(), invoke_ns=(4_000_000,) * 3, blocks=(3,)),)
 
@@ -288,6 +293,24 @@ def test_a_measurement_that_the_limit_ended_says_so(
     assert "stopped by the limit of 120 s after 3 runs; needed were 100 runs and 2 s" in printed.err
     headings, row = table(printed.out)
     assert dict(zip(headings, row, strict=True))["p50 ms"] == "-"
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_instructions_are_a_column_where_the_processor_counts_them(
+    artifact: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def counting() -> Iterator[Clock]:
+        # Read twice for each inference.
+        yield itertools.count(step=2_500_000).__next__
+
+    monkeypatch.setattr(bench_run, "counted_instructions", counting)
+    assert cli.main(["bench", str(artifact), *QUICK]) == 0
+    headings, row = table(capsys.readouterr().out)
+    assert dict(zip(headings, row, strict=True))["M instructions"] == "2.5"
+    monkeypatch.setattr(bench_run, "counted_instructions", nullcontext)
+    assert cli.main(["bench", str(artifact), *QUICK]) == 0
+    assert "M instructions" not in capsys.readouterr().out
 
 
 def test_a_longer_duration_lifts_the_limit(artifact: Path) -> None:

@@ -11,6 +11,8 @@ from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.validity import MAX_INVALID_SHARE, Validity, validity
 from strop.runtime.units import BYTES_PER_MIB, NS_PER_MS
 
+MILLION = 1e6
+
 
 def print_record(record: BenchRecord, *, as_json: bool) -> None:
     """Print the figures to stdout, and to stderr what speaks against them."""
@@ -34,6 +36,8 @@ def print_record(record: BenchRecord, *, as_json: bool) -> None:
         left_out.add("mJ [95 %]")
     if all(row.split is None for row in rows):
         left_out |= {"image ms", "after ms"}
+    if all(row.instructions is None for row in rows):
+        left_out.add("M instructions")
     shown = [name for name in cells[0] if name not in left_out]
     console.table(shown, [[row[name] for name in shown] for row in cells])
 
@@ -131,6 +135,7 @@ def _cells(row: Figures) -> dict[str, object]:
         "image ms": _milliseconds(row.split.image_ns if row.split else None),
         "after ms": _milliseconds(row.split.after_ns if row.split else None),
         "mJ [95 %]": _energy(row),
+        "M instructions": None if row.instructions is None else f"{row.instructions / MILLION:.4g}",
         "1/s": f"{row.throughput_per_s:.1f}",
         "peak MiB": f"{row.cold_start.peak_rss_bytes / BYTES_PER_MIB:.0f}",
         "n": row.n,
