@@ -216,6 +216,8 @@ def test_what_is_no_record_is_named_and_what_cannot_be_read_with_its_error(
     (folder / "latin.json").write_bytes(b"\xff")
     old = json.loads(BENCH_RECORD.dumps(good)) | {"format_version": 3}
     del old["created_at"]
+    for artifact in old["artifacts"]:
+        del artifact["samples"]["invoke_instructions"]
     (folder / "old.json").write_text(json.dumps(old))
     (folder / "unset.json").write_text(BENCH_RECORD.dumps(good).replace("2026-01-31", "1970-01-01"))
     (folder / "zero.json").write_text(BENCH_RECORD.dumps(make(0.0)))

@@ -118,6 +118,7 @@ def timed(old_ns: int, new_ns: int, *, counts: tuple[int, int] = (7, 7)) -> Pair
         (Metric.LATENCY, 0, Measure.PROCESSOR, 1.1),
         (Metric.LATENCY, 30 * MS, Measure.WALL, 1.0),
         (Metric.WALL, 0, Measure.WALL, 1.0),
+        (Metric.PROCESSOR, 30 * MS, Measure.PROCESSOR, 1.1),
         (Metric.INSTRUCTIONS, 30 * MS, Measure.INSTRUCTIONS, 8 / 7),
     ],
 )

@@ -55,9 +55,9 @@ def test_a_file_against_itself_gets_the_same_inputs_and_answers(
             assert len(block.invoke_ns) >= plan.block_runs
             assert sum(block.invoke_ns) >= plan.block_duration_s * 1e9
             assert block.lead_in_runs >= 1
-            # Several threads' processor time is no time of an inference.
-            assert len(block.invoke_cpu_ns) == (len(block.invoke_ns) if num_threads == 1 else 0)
-            assert sum(block.invoke_cpu_ns) <= block.thread_cpu_ns <= block.cpu_ns
+            assert len(block.invoke_cpu_ns) == len(block.invoke_ns)
+            assert sum(block.invoke_cpu_ns) <= block.cpu_ns
+            assert block.thread_cpu_ns <= block.cpu_ns
     assert sum(measured.old.warmup_ns) >= plan.warmup_duration_s * 1e9
     assert measured.new.load_ns > 0 < measured.new.peak_rss_bytes
 

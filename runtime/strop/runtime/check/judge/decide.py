@@ -137,9 +137,11 @@ def measure_of(pairs: Sequence[Pair], plan: CheckPlan) -> Measure:
     """What the pairs are compared by: the plan's metric, as far as all of them allow it."""
     if plan.metric is Metric.INSTRUCTIONS:
         return Measure.INSTRUCTIONS
-    if plan.metric is Metric.LATENCY and all(pair.is_work_of_one_thread for pair in pairs):
-        return Measure.PROCESSOR
-    return Measure.WALL
+    is_known = {
+        Metric.LATENCY: all(pair.is_work_of_one_thread for pair in pairs),
+        Metric.PROCESSOR: all(pair.has_processor_time for pair in pairs),
+    }
+    return Measure.PROCESSOR if is_known.get(plan.metric) else Measure.WALL
 
 
 def is_spoiled(pairs: Sequence[Pair], plan: CheckPlan, *, planned_pairs: int) -> bool:

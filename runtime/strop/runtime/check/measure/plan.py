@@ -14,10 +14,12 @@ class Metric(str, Enum):
     """What two artifacts are compared by.
 
     LATENCY is processor time where one thread does all the work, so that other tasks have no part
-    in it, and wall time elsewhere. What the others do not see: docs/check.md.
+    in it, and wall time elsewhere; PROCESSOR is that of all threads. What each does not see:
+    docs/check.md.
     """
 
     LATENCY = "latency"
+    PROCESSOR = "processor"
     WALL = "wall"
     INSTRUCTIONS = "instructions"
 

@@ -40,8 +40,8 @@ class BlockSamples:
         elapsed_ns: All of these, and the writing of their inputs.
         cpu_ns: Processor time of the process meanwhile, all threads.
         switches: Involuntary context switches of the process meanwhile.
-        invoke_cpu_ns: Processor time of the thread that invokes, in each timed inference; empty
-            where it is not known.
+        invoke_cpu_ns: Processor time of each timed inference: of the thread that invokes where
+            the engine has one, else of all; empty where it is not known.
         invoke_instructions: Instructions of the process in each; empty where they are not counted.
         thread_cpu_ns: Of `cpu_ns`, what the thread that invokes spent.
         waits: Voluntary context switches of that thread meanwhile.
@@ -190,7 +190,14 @@ class Pair:
         So it is where this thread neither waits (for an accelerator, a timer, a disk) nor has
         others work for it.
         """
-        return all(_is_work_of_one_thread(self._blocks(arm)) for arm in ARMS)
+        return self.has_processor_time and all(
+            _is_work_of_one_thread(self._blocks(arm)) for arm in ARMS
+        )
+
+    @property
+    def has_processor_time(self) -> bool:
+        """Whether it is known of every inference."""
+        return all(block.invoke_cpu_ns for quad in self.quads for block in quad.blocks)
 
     def counted_quads(self, measure: Measure, *, min_quads: int) -> tuple[Quad, ...]:
         """Those that a comparison rests on.
@@ -220,11 +227,8 @@ class Pair:
 def _is_work_of_one_thread(blocks: Sequence[BlockSamples]) -> bool:
     runs, waits = sum(block.runs for block in blocks), sum(block.waits for block in blocks)
     own_ns = sum(block.thread_cpu_ns for block in blocks)
-    return (
-        all(block.invoke_cpu_ns for block in blocks)
-        and waits <= MAX_WAITS_PER_RUN * runs
-        and own_ns >= MIN_OWN_SHARE * sum(block.cpu_ns for block in blocks)
-    )
+    all_ns = sum(block.cpu_ns for block in blocks)
+    return waits <= MAX_WAITS_PER_RUN * runs and own_ns >= MIN_OWN_SHARE * all_ns
 
 
 def draw_orders(quads: int, rng: random.Random) -> tuple[str, ...]:

@@ -131,11 +131,11 @@ def counters(threads: int) -> dict[str, Callable[[], int]]:
     """What can be read around each inference, by the name of its field in `BlockSamples`.
 
     Args:
-        threads: Of the engine. What several do at the same time is no time of an inference.
+        threads: Of the engine.
     """
     found: dict[str, Callable[[], int]] = {}
-    if threads == 1 and has_fine_processor_time():
-        found[PROCESSOR_TIME] = time.thread_time_ns
+    if has_fine_processor_time():
+        found[PROCESSOR_TIME] = time.thread_time_ns if threads == 1 else time.process_time_ns
     if not why_not(Event.INSTRUCTIONS):
         found[INSTRUCTIONS] = EventCounter(Event.INSTRUCTIONS).read  # open as long as the process
     return found
