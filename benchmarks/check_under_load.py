@@ -30,7 +30,7 @@ from strop import console
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.check.measure.pair import Candidate
 from strop.runtime.check.measure.plan import CheckPlan
-from strop.runtime.check.measure.samples import Measure, Pair
+from strop.runtime.check.measure.samples import Measure, Pair, Quad
 from strop.runtime.check.modes.paired import check_paired
 from strop.runtime.errors import StropError
 from strop.runtime.machine.machine import machine
@@ -48,7 +48,9 @@ THREADS = 2 * CORES
 NO_ANSWER = ("inconclusive", "invalid", "error")
 FORMER_MAX_DISTURBED = 0.25  # of the quads; a check with more was invalid
 LEAD_S = 1.0  # from the start of a load to that of a check
-US_PER_TENTH = 100  # nanoseconds of the unit in which medians are kept
+NS_PER_TENTH_US = 100
+DIGITS = 6  # of logarithms and ratios that are kept
+REASONS = 9  # where they begin in `quad_of`
 
 MOVE = """
 import numpy as np
@@ -78,7 +80,8 @@ while True: subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", "0", "-p
     stdout=subprocess.DEVNULL, check=False)
 """
 # Programs of a load, each with how many threads it may have.
-LOADS: Mapping[str, Sequence[tuple[str, int]]] = {
+Programs = Sequence[tuple[str, int]]
+LOADS: Mapping[str, Programs] = {
     QUIET: (),
     NEIGHBOURS: (),
     "memory": [(MOVE, 1)] * THREADS,
@@ -90,7 +93,7 @@ LOADS: Mapping[str, Sequence[tuple[str, int]]] = {
 
 
 @contextmanager
-def running(programs: Sequence[tuple[str, int]]) -> Iterator[None]:
+def running(programs: Programs) -> Iterator[None]:
     """Keep Python programs running, each with its number of threads."""
     with ExitStack() as stack:
         caches = stack.enter_context(tempfile.TemporaryDirectory(prefix="strop-load-"))
@@ -117,11 +120,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def run_trial(artifact: Path, kind: str, load: str, plan: CheckPlan) -> dict[str, Any]:
+def run_trial(artifact: Path, kind: str, programs: Programs, plan: CheckPlan) -> dict[str, Any]:
     """One check, as a line for the file."""
     old = Candidate(artifact=artifact)
     new = replace(old, slowdown=SLOWDOWNS[kind])
-    with running(LOADS[load]):
+    with running(programs):
         begun, before = time.monotonic(), load_average(Path("/"))
         try:
             checked = check_paired(old, [new], plan=plan).artifacts[0]
@@ -140,34 +143,32 @@ def run_trial(artifact: Path, kind: str, load: str, plan: CheckPlan) -> dict[str
 
 
 def pair_of(pair: Pair, plan: CheckPlan) -> dict[str, Any]:
-    """What is kept of a pair: ratios by both clocks, and the medians of its blocks."""
-    return {
-        "s": round(pair.duration_s, 1),
-        **{
-            measure.name.lower(): pair.log_ratio(measure, min_quads=plan.min_valid_quads)
-            for measure in (Measure.PROCESSOR, Measure.WALL)
-            if measure is Measure.WALL or pair.is_work_of_one_thread
-        },
-        "quads": [
-            {
-                "order": quad.order,
-                "processor": [_tenth_us(block.p50(Measure.PROCESSOR)) for block in quad.blocks]
-                if pair.is_work_of_one_thread
-                else [],
-                "wall": [_tenth_us(block.p50_ns) for block in quad.blocks],
-                "runs": [block.runs for block in quad.blocks],
-                "switches": [block.switches for block in quad.blocks],
-                "waits": [block.waits for block in quad.blocks],
-                "reasons": quad.reasons,
-            }
-            for quad in pair.quads
-        ],
+    """What is kept of a pair: its ratios by both clocks, and its quads."""
+    ratios = {
+        measure.name.lower(): pair.log_ratio(measure, min_quads=plan.min_valid_quads)
+        for measure in (Measure.PROCESSOR, Measure.WALL)
     }
+    return {"s": pair.duration_s, **ratios, "quads": list(map(quad_of, pair.quads))}
 
 
-def _tenth_us(duration_ns: int) -> int:
-    """In tenths of a microsecond."""
-    return round(duration_ns / US_PER_TENTH)
+def quad_of(quad: Quad) -> list[Any]:
+    """Its order, its blocks' medians in tenths of a microsecond, and what disturbed it.
+
+    First the four by processor time, then the four by the wall clock.
+    """
+    medians = [
+        block.p50(each) for each in (Measure.PROCESSOR, Measure.WALL) for block in quad.blocks
+    ]
+    return [quad.order, *(round(each / NS_PER_TENTH_US) for each in medians), *quad.reasons]
+
+
+def rounded(value: Any) -> Any:
+    """The value, with its floating-point numbers to DIGITS."""
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, Mapping):
+        return {name: rounded(each) for name, each in value.items()}
+    return list(map(rounded, value)) if isinstance(value, list) else value
 
 
 def read_trials(path: Path) -> list[dict[str, Any]]:
@@ -205,10 +206,12 @@ def run_all(options: argparse.Namespace, plan: CheckPlan) -> None:
             "artifact": artifact.name,
             "seed": seed,
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            **run_trial(artifact, kind, load, replace(plan, seed=seed)),
+            **run_trial(
+                artifact, kind, () if options.is_loaded else LOADS[load], replace(plan, seed=seed)
+            ),
         }
         with path.open("a") as file:
-            file.write(json.dumps(trial, separators=(",", ":")) + "\n")
+            file.write(json.dumps(rounded(trial), separators=(",", ":")) + "\n")
         number += 1
         verdict = json.loads(json.dumps(trial["decision"]["verdict"]))
         console.note(f"{len(done) + 1} {kind}, {load}: {verdict}, {trial['duration_s']} s")
@@ -270,7 +273,7 @@ def _row(kind: str, load: str, trials: Sequence[Mapping[str, Any]]) -> list[obje
 def _was_invalid(trial: Mapping[str, Any]) -> bool:
     """Whether more than a quarter of the quads were disturbed."""
     quads = [quad for pair in trial["pairs"] for quad in pair["quads"]]
-    return sum(bool(quad["reasons"]) for quad in quads) > FORMER_MAX_DISTURBED * len(quads)
+    return sum(len(quad) > REASONS for quad in quads) > FORMER_MAX_DISTURBED * len(quads)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -279,11 +282,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("output", type=Path, metavar="FILE.jsonl")
     parser.add_argument("artifacts", type=Path, nargs="*", help="none: only print the table")
     parser.add_argument("--loads", nargs="+", choices=LOADS, default=list(LOADS)[2:])
+    parser.add_argument("--only-load", choices=LOADS, help="run this for --minutes, and no trial")
     parser.add_argument("--limit", type=int, metavar="N", help="of trials of each kind")
     parser.add_argument("--minutes", type=float, default=24 * 60.0)
+    parser.add_argument(
+        "--is-loaded", action="store_true", help="the load runs already: start none of it"
+    )
     parser.add_argument("--stream", type=int, default=0, help="number of this of several scripts")
     options = parser.parse_args(argv)
     options.until = time.time() + 60 * options.minutes
+    if options.only_load:
+        with running(LOADS[options.only_load]):
+            time.sleep(max(0.0, options.until - time.time()))
+        return 0
     if options.artifacts:
         run_all(options, CheckPlan())
     console.table(COLUMNS, summary(read_trials(options.output)))
