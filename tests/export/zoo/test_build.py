@@ -231,3 +231,11 @@ def test_the_command_loads_no_tensorflow(name: str) -> None:
 def test_the_probe_can_fail() -> None:
     probe = PROBE.format(argv=["zoo"], name="argparse")
     assert subprocess.run([sys.executable, "-c", probe], capture_output=True).returncode == 42
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ARCHITECTURES if "lr_aspp" in name or "deeplab" in name]
+)
+def test_a_map_needs_sides_that_its_smallest_features_divide(name: str) -> None:
+    with pytest.raises(SourceError, match="size is 257 pixels; needed is a multiple of 16, as 256"):
+        build(name, size=(257, 257), weights="random")

@@ -30,6 +30,7 @@ class Architecture:
         classes: Of a row of scores; SEGMENT: with the background; DETECT: without it; LANDMARKS:
             how many points; where nothing else is asked for.
         default_size: Side of the input in pixels at a resolution multiplier of 1.
+        size_step: A side has to be a multiple of it.
         imagenet_alphas: Width multipliers that Keras publishes ImageNet weights for; none
             where it has none of this architecture.
         imagenet_sizes: Sides in pixels that Keras publishes ImageNet weights for.
@@ -50,6 +51,7 @@ class Architecture:
     task: Task = Task.CLASSIFY
     classes: int = IMAGENET_CLASSES
     default_size: int = 224
+    size_step: int = 1
     imagenet_alphas: tuple[float, ...] = (1.0,)
     imagenet_sizes: tuple[int, ...] = (224,)
     mean: float = 0.0
@@ -99,11 +101,15 @@ def _of_pictures(name: str, title: str, function: str, task: Task, source: str) 
         task=task,
         classes=classes,
         default_size=size,
+        # What is enlarged by whole numbers comes back to the input's own size.
+        size_step=MAP_STRIDE if task is Task.SEGMENT else 1,
         imagenet_alphas=(),
         imagenet_sizes=(),
         source=source,
     )
 
+
+MAP_STRIDE = 16  # pixels of the input for one of a segmentation network's last features
 
 # Module, classes and side in pixels of networks that give more than a row of scores.
 _PICTURES = {

@@ -143,6 +143,9 @@ def _unfit_size(height: int, width: int, member: Architecture) -> str:
     least = 1 if member.module.startswith("strop.") else MIN_SIDE
     if not least <= height <= MAX_SIDE:
         return f"size is {height} pixels; needed is {least} to {MAX_SIDE}"
+    if height % member.size_step:
+        nearest = max(round(height / member.size_step), 1) * member.size_step
+        return f"size is {height} pixels; needed is a multiple of {member.size_step}, as {nearest}"
     return ""
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-OUTPUT_STRIDE = 16
 # Names in keras.applications: behind the projection, or the sum.
 ENDS_OF_BLOCKS = ("project_BN", "project_bn", "_add")
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import keras
 
-from strop.export.zoo.networks.atrous import OUTPUT_STRIDE, atrous, last_block
+from strop.export.zoo.architectures import MAP_STRIDE as OUTPUT_STRIDE
+from strop.export.zoo.networks.atrous import atrous, last_block
 from strop.export.zoo.networks.layers import convolution, depthwise, scaled
 from strop.export.zoo.networks.pixels import pixels_of, scaled_pixels
 
