@@ -15,11 +15,14 @@ from PIL import Image
 
 import strop.runtime
 from strop.cli import main
+from strop.export.bundle.picture_pairs import difference_of_boxes
 from strop.export.options.detector import judged_by
 from strop.runtime.artifact.contract import Activation, ResizeRule, Task
 from strop.runtime.artifact.detection import AnchorMap, BoxCoding, Detection, ScoreActivation
 from strop.runtime.classify.decision import Decision
+from strop.runtime.classify.detect_answer import FoundBox, answer_of_boxes
 from strop.runtime.detect.detection_file import DETECTION
+from strop.runtime.detect.read_boxes import Boxes
 
 MAPS = (
     AnchorMap(rows=4, columns=4, sizes=((0.3, 0.3), (0.5, 0.4))),
@@ -132,6 +135,31 @@ def test_the_certificate_is_of_boxes(exported: Path) -> None:
     assert (
         f"the float model's boxes with a mAP of at least {100 * low:.2f} %, and"
         in html.unescape(page)
+    )
+    assert page.count("data:image/jpeg;base64,") == 8
+    assert html.unescape(page).count("boxes of both, IoU 0.") == 4
+    assert len(page.encode()) < 2**21
+
+
+def test_the_page_names_boxes_that_one_of_both_has() -> None:
+    def found(*boxes: tuple[int, int, float]) -> tuple[Boxes, list[FoundBox]]:
+        left, kinds, scores = (np.array(each) for each in zip(*boxes, strict=True))
+        corners = np.stack((0 * left, left, 0 * left + 10, left + 10), axis=1).astype(np.float64)
+        as_boxes = Boxes(corners=corners, classes=kinds, scores=scores)
+        return as_boxes, list(answer_of_boxes(as_boxes, LABELS).boxes)
+
+    own = found((0, 0, 0.9), (40, 1, 0.8), (80, 0, 0.7))
+    other = found((1, 0, 0.85), (40, 0, 0.8), (82, 0, 0.6))
+    assert difference_of_boxes(own, other) == (
+        "2 boxes of both, IoU 0.67 or more, scores at most 0.10 apart;"
+        " float alone: bag 0.80; the file alone: shoe 0.80"
+    )
+    many = found(*((20 * at, 1, 0.5) for at in range(5)))
+    nothing: list[FoundBox] = []
+    none = own[0].chosen(np.array([], np.int64)), nothing
+    assert difference_of_boxes(none, none) == "no box by either"
+    assert difference_of_boxes(many, none) == (
+        "float alone: bag 0.50, bag 0.50, bag 0.50 and 2 more"
     )
 
 

@@ -136,6 +136,9 @@ def test_the_certificate_has_distances_from_float_and_from_the_truth(
         assert verdict.drop == errors.drop
         assert not verdict.not_certified
     assert made[kind].broken == ()
+    page = (made[kind].folder / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 8
+    assert page.count("% of the longer side apart in the mean,") == 4
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -169,6 +169,7 @@ def test_the_promise_of_the_certificate_is_checked(
     page = (bundle / "report.html").read_text()
     assert "mIoU with float" in page
     assert page.count("data:image/jpeg;base64,") == 8
+    assert page.count(": the same class on ") == 4
     assert "img-src data:" in page
     assert main(["inspect", str(bundle / "net.int8.tflite")]) == 0
     assert "segment" in capsys.readouterr().out
@@ -216,4 +217,4 @@ def test_a_mask_that_does_not_fit_is_named(
     Image.new("L", PICTURE, 7).save(masks / "05.png")
     more = ("--truth", str(masks), "--precision", "float32", "--output", str(tmp_path / "out"))
     assert exported(data, "net", *more) == 2
-    assert "05.png: a pixel of class 7, and the model has 3" in capsys.readouterr().err
+    assert "05.png: a pixel of class 7, and there are 3 classes" in capsys.readouterr().err

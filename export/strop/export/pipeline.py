@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from strop.export.bundle.answer_pictures import answer_pictures
 from strop.export.bundle.bundle import REPORT, bundle
 from strop.export.bundle.html_report import export_html
 from strop.export.bundle.make_manifest import Made, make_manifest
 from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest
-from strop.export.bundle.map_pictures import Compared, map_pictures
 from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.export.certify.certify import certify
 from strop.export.certify.golden import make_golden
@@ -99,14 +99,6 @@ class Export:
         return tuple(self.folder / artifact.file for artifact in self.manifest.artifacts)
 
 
-def _pictures(source: Source, options: ExportOptions, made: Made) -> tuple[Compared, ...]:
-    """Draw what is on the page."""
-    decision = options.decision
-    if decision is None or not decision.is_map:
-        return ()
-    return map_pictures(source, next(iter(made.artifacts)), options, decision)
-
-
 def _in_words(found: Verdict) -> str:
     doubt = ", not certified" if found.not_certified else ""
     if found.points is not None:
@@ -159,8 +151,15 @@ def export(
         on_step("bundle")
         manifest = make_manifest(source, options, made)
         MANIFEST_FORMAT.write(manifest, folder / MANIFEST)
-        write_whole(export_html(manifest, _pictures(source, options, made)), folder / REPORT)
+        pictures = answer_pictures(source, _first_int8(made.artifacts), options)
+        write_whole(export_html(manifest, pictures), folder / REPORT)
     return Export(folder=options.output, manifest=manifest, broken=failed)
+
+
+def _first_int8(artifacts: Mapping[Path, Precision]) -> Path:
+    """Return the first int8 file; without one the first."""
+    int8 = [path for path, precision in artifacts.items() if precision is Precision.INT8]
+    return (int8 or list(artifacts))[0]
 
 
 def with_decisions(source: Source, options: ExportOptions) -> ExportOptions:

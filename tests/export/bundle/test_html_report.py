@@ -8,6 +8,7 @@ import pytest
 from tests.export.fake_manifest import cost, fake_manifest
 from tests.runtime.pages.drawn import Page, without_programs
 
+from strop.export.bundle.answer_pictures import Compared
 from strop.export.bundle.charts import BARS, layer_names
 from strop.export.bundle.html_report import export_html
 from strop.export.bundle.manifest import Manifest
@@ -145,6 +146,19 @@ def test_the_page_runs_its_charts_only_whatever_a_layer_is_called(manifest: Mani
     assert {tag for tag, _ in page.tags}.isdisjoint({"link", "img"})
     assert {name for _, each in page.tags for name in each}.isdisjoint({"src", "href"})
     assert "<script>alert" not in without_programs(export_html(manifest))
+
+
+def test_pictures_are_bytes_of_the_page_whatever_a_file_is_called(manifest: Manifest) -> None:
+    name = '"><script>alert(1)</script>'
+    pair = Compared(name=name, file=name, of_float=b"a", of_file=b"b", difference=f"{name} 1")
+    text = export_html(manifest, [pair])
+    page = Page(text)
+    sources = [each["src"] for tag, each in page.tags if tag == "img"]
+    assert sources == ["data:image/jpeg;base64,YQ==", "data:image/jpeg;base64,Yg=="]
+    assert "<script>alert" not in without_programs(text)
+    assert f"{name}: {name} 1" in page.texts
+    assert page.texts.count(name) == 1
+    assert "img-src data:" in page.policy
 
 
 def test_the_costliest_layers_are_bars_as_long_as_their_cost(manifest: Manifest) -> None:

@@ -300,7 +300,7 @@ def test_masks_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> None:
     image = data / "images" / "00.png"
     other = tmp_path / "00.png"
     for mask, remedy in (
-        (np.zeros((SIDE, 9), np.uint8), "9 x 48 pixels, and 00.png has 48 x 48; needed is a mask"),
+        (np.zeros((SIDE, 9), np.uint8), "9 x 48 pixels, and its picture has 48 x 48; needed"),
         (np.full((SIDE, SIDE), 7, np.uint8), "class 7, and there are 3 classes; needed are 0 to 2"),
     ):
         Image.fromarray(mask).save(other)

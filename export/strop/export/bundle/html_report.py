@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
+from strop.export.bundle.answer_pictures import Compared
 from strop.export.bundle.certificate_text import (
     certificate_sentence,
     certificate_tables,
@@ -12,7 +13,6 @@ from strop.export.bundle.certificate_text import (
 )
 from strop.export.bundle.charts import costs_chart, frontier_chart, overview, times_chart
 from strop.export.bundle.manifest import Manifest
-from strop.export.bundle.map_pictures import Compared
 from strop.export.bundle.tables import (
     Table,
     costs_table,
@@ -34,7 +34,7 @@ from strop.export.max_drop.frontier import Frontier
 from strop.export.quantize.costs import Cost
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.pages.chart import USE, add_chart
-from strop.runtime.pages.html_page import add_line, add_pictures, add_table, page_text, start_page
+from strop.runtime.pages.html_page import add_line, add_pair, add_table, page_text, start_page
 from strop.runtime.pages.xml_text import xml_text
 
 
@@ -87,12 +87,11 @@ def export_html(manifest: Manifest, pictures: Sequence[Compared] = ()) -> str:
 
 
 def _add_pictures(body: Element, pictures: Sequence[Compared]) -> None:
-    if not pictures:
-        return
-    SubElement(body, "h2").text = "Some images: the float model, and the file"
+    if pictures:
+        _add_heading(body, "Some images: the float model, and a file")
     for each in pictures:
-        shown = [(each.of_float, f"{each.name}: float"), (each.of_file, f"{each.name}: the file")]
-        add_pictures(SubElement(body, "p"), shown)
+        shown = [(each.of_float, "the float model"), (each.of_file, each.file)]
+        add_pair(body, shown, f"{each.name}: {each.difference}")
 
 
 def _add_part(body: Element, heading: str, table: Table) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +66,9 @@ def certify_boxes(
         of_files: list[list[Boxes]] = [[] for _ in opened]
         for path in progress(paths, len(paths), "certify"):
             seen = load_seen(path, opened[0].contract)
-            of_float.append(_of_float(source, scores, path, seen, opened[0].contract, least))
+            row = scores(seen.pixels[np.newaxis], [path])[0]
+            contract = opened[0].contract
+            of_float.append(float_boxes(source, row, seen, contract, score_threshold=least))
             for found, classifier in zip(of_files, opened, strict=True):
                 found.append(classifier.raw_boxes(path, score_threshold=least))
         ran = [(path.name, one) for path, one in zip(artifacts, opened, strict=True)]
@@ -101,23 +103,26 @@ def certify_boxes(
     )
 
 
-def _of_float(
-    source: Source,
-    scores: Callable[[Array, Sequence[Path]], Array],
-    path: Path,
-    seen: Seen,
-    contract: Contract,
-    least: float,
+def float_boxes(
+    source: Source, row: Array, seen: Seen, contract: Contract, *, score_threshold: float
 ) -> Boxes:
-    """Read the float model's boxes in an image, which the artifacts' own decoding made."""
-    row = scores(seen.pixels[np.newaxis], [path])[0]
+    """Read the float model's boxes in an image, by the artifacts' own decoding.
+
+    Args:
+        source: The float model.
+        row: Its numbers of the image, [numbers].
+        seen: The image.
+        contract: Of an artifact, with a detection.
+        score_threshold: In place of the contract's.
+    """
     ends = np.cumsum(source.sizes)[:-1]
     outputs = [
         part.astype(np.float32).reshape(1, *shape)
         for part, shape in zip(np.split(row, ends), source.shapes, strict=True)
     ]
     infos = [TensorInfo(shape=each.shape, dtype="float32") for each in outputs]
-    return boxes_in_picture(outputs, box_reader(contract, infos, score_threshold=least), seen)
+    reader = box_reader(contract, infos, score_threshold=score_threshold)
+    return boxes_in_picture(outputs, reader, seen)
 
 
 def _verdict(

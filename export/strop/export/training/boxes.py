@@ -14,6 +14,7 @@ from strop.export.training.moves import Moves
 from strop.export.training.truths import Chosen
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.detect.box_truth import TrueBoxes
+from strop.runtime.detect.overlap import areas, overlaps
 from strop.runtime.images.load import upright_size
 from strop.runtime.images.seen import seen_box, to_input
 
@@ -61,7 +62,7 @@ class InputBoxes:
     def inside(self) -> InputBoxes:
         """Cut boxes off at the edges of the input, and leave out those that lie outside."""
         cut = self.corners.clip(0, 1)
-        kept = _areas(cut) > LEAST_LEFT * _areas(self.corners)
+        kept = areas(cut) > LEAST_LEFT * areas(self.corners)
         return InputBoxes(corners=cut[kept], classes=self.classes[kept])
 
 
@@ -150,10 +151,7 @@ def matched(anchors: Floats, corners: Floats) -> NDArray[np.int64]:
         return np.full(len(anchors), -1, np.int64)
     centres, sides = anchors[:, :2], anchors[:, 2:]
     of_anchors = np.concatenate((centres - sides / 2, centres + sides / 2), axis=-1)
-    low = np.maximum(of_anchors[:, np.newaxis, :2], corners[:, :2])
-    high = np.minimum(of_anchors[:, np.newaxis, 2:], corners[:, 2:])
-    shared = (high - low).clip(0).prod(axis=-1)
-    overlap = shared / (_areas(of_anchors)[:, np.newaxis] + _areas(corners) - shared)
+    overlap = overlaps(of_anchors, corners)
     found = np.where(overlap.max(axis=1) >= MATCHED_IOU, overlap.argmax(axis=1), -1)
     found[overlap.argmax(axis=0)] = np.arange(len(corners))
     return found
@@ -168,8 +166,3 @@ def encoded(anchors: Floats, corners: Floats) -> Floats:
     centres = corners[:, :2] + sides / 2
     far = (centres - anchors[:, :2]) / anchors[:, 2:]
     return np.concatenate((far, np.log(sides / anchors[:, 2:])), axis=-1)
-
-
-def _areas(corners: Floats) -> Floats:
-    areas: Floats = (corners[:, 2:] - corners[:, :2]).clip(0).prod(axis=-1)
-    return areas

@@ -54,11 +54,16 @@ def add_line(parent: Element, text: str, *, kind: str = "") -> None:
     SubElement(parent, "p", {"class": kind} if kind else {}).text = xml_text(text)
 
 
-def add_pictures(parent: Element, pictures: Sequence[tuple[bytes, str]]) -> None:
-    """Add JPEGs in a row, each with what it shows."""
-    for content, text in pictures:
+def add_pair(parent: Element, pictures: Sequence[tuple[bytes, str]], caption: str) -> None:
+    """Add JPEGs beside each other on any screen, each with its name, and a caption below them."""
+    figure = SubElement(parent, "figure", {"class": "pair"})
+    for content, name in pictures:
         data = base64.b64encode(content).decode()
-        SubElement(parent, "img", {"src": f"data:image/jpeg;base64,{data}", "alt": xml_text(text)})
+        cell = SubElement(figure, "div")
+        text = xml_text(name)
+        SubElement(cell, "img", {"src": f"data:image/jpeg;base64,{data}", "alt": text})
+        SubElement(cell, "span").text = text
+    SubElement(figure, "figcaption").text = xml_text(caption)
 
 
 def add_list(parent: Element, title: str, pairs: Sequence[tuple[str, str]]) -> None:

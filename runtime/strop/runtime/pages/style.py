@@ -74,6 +74,11 @@ def page_css() -> str:
         "table{border-collapse:collapse;font-size:.8rem;white-space:nowrap}",
         "td,th{padding:.25rem .6rem .25rem 0;text-align:left}",
         "h1,h2,p,li{overflow-wrap:anywhere}",
+        ".pair{display:grid;grid-template-columns:1fr 1fr;gap:.25rem .5rem;max-width:41rem;"
+        "margin:1rem 0;font-size:.8rem;overflow-wrap:anywhere}",
+        ".pair>div{min-width:0}",
+        ".pair img{display:block;width:100%}",
+        "figcaption{grid-column:1/-1}",
         ".chart{max-width:44rem;margin:1rem 0}",
         ".chart>svg{display:block;max-width:32rem;width:100%;height:auto}",
         "body #vg-tooltip-element{white-space:pre-line}",

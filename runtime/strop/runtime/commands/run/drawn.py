@@ -119,10 +119,9 @@ def _drawn(
     answer: Answer | NamedAnswer, picture: Image, found: Sequence[MapAnswer], *, where: str
 ) -> Image:
     if answer.points:
-        from strop.runtime.images.point_drawing import DrawnPoint, draw_points
+        from strop.runtime.classify.answer_drawing import with_points
 
-        points = [DrawnPoint(place=(each.x, each.y), text=each.label) for each in answer.points]
-        return draw_points(picture, points)
+        return with_points(picture, answer.points, picture.size)
     if answer.shares and found:
         from strop.runtime.classify.map_drawing import laid_over
 
@@ -133,17 +132,9 @@ def _drawn(
         said = [each for each in answer.predictions if each.is_set is not False]
         return draw_words(picture, [f"{each.label} {each.score:.3g}" for each in said])
     if answer.boxes is not None:
-        from strop.runtime.images.box_drawing import DrawnBox, draw_boxes
+        from strop.runtime.classify.answer_drawing import with_boxes
 
-        boxes = [
-            DrawnBox(
-                corners=(each.x, each.y, each.x + each.width, each.y + each.height),
-                text=f"{each.label} {each.score:.2f}",
-                index=each.index,
-            )
-            for each in answer.boxes
-        ]
-        return draw_boxes(picture, boxes)
+        return with_boxes(picture, answer.boxes, picture.size)
     raise ImageError(
         f"{where}: its answer has no place in the picture, so there is nothing to draw;"
         " leave out --draw"
