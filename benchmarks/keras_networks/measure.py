@@ -102,14 +102,15 @@ def exported(
         )
         ms = _medians_ms([*int8, *float32], others[0])
         return replace(
-            _compared(_described(found, made.manifest), int8, others),
+            _compared(described(found, made.manifest), int8, others),
             tflite_ratio=ms[0] / ms[2],
             onnx_ratio=ms[1] / ms[3],
             bound_db=_bound_db(source, float32[0], calibration),
         )
 
 
-def _described(found: Measured, manifest: Manifest) -> Measured:
+def described(found: Measured, manifest: Manifest) -> Measured:
+    """Add what a manifest says: partitions, what is outside of them and in float, and noise."""
     delegation = manifest.artifacts[0].delegation
     causes = Counter(
         cause.kind for island in manifest.float_layers.islands for cause in island.causes
@@ -139,13 +140,14 @@ def _medians_ms(paths: Sequence[Path], image: Path) -> list[float]:
     with ExitStack() as stack:
         engines = [stack.enter_context(open_engine(path)) for path in paths]
         inputs = [
-            [(_prepared(path, engine, image),)] for path, engine in zip(paths, engines, strict=True)
+            [(prepared(path, engine, image),)] for path, engine in zip(paths, engines, strict=True)
         ]
         samples = measure_latency(engines, inputs, plan=PLAN, clock=time.process_time_ns)
     return [median(found.invoke_ns) / NS_PER_MS for found in samples]
 
 
-def _prepared(path: Path, engine: Engine, image: Path) -> Array:
+def prepared(path: Path, engine: Engine, image: Path) -> Array:
+    """Return an image as the input of an opened file."""
     contract = read_contract(path)
     if contract is None:
         raise ArtifactError(f"{path.name}: has no contract")

@@ -21,12 +21,14 @@ class Measured:
         partitions: Of the int8 .tflite in XNNPACK; None where LiteRT does not say.
         left: What XNNPACK did not take and why, a line for each kind.
         islands: What has no int8 form and is in float, a line for each kind.
-        tflite_ratio: Median processor time of the int8 .tflite over the float's, one thread, one
-            interleaved run.
+        tflite_ratio: Median time of the int8 .tflite over the float's, one thread, one interleaved
+            run; of classifiers processor time, of others the median of the rounds' ratios.
         onnx_ratio: The same of the .onnx.
+        tflite_ms: Median of the int8 .tflite; None where only the ratio was kept.
+        onnx_ms: The same of the .onnx.
         images: How many both int8 files answered.
         same_scores: On how many of them every code is the same.
-        same_class: On how many of them the first class is the same.
+        same_class: On how many of them the first class is the same; None of what is no class.
         most_codes: Largest difference of two scores, in codes.
         near_ties: Layers where the export says that kernels may differ by one code.
         signal_to_noise_db: Of the int8 scores on the calibration images: variance of float's over
@@ -44,9 +46,11 @@ class Measured:
     islands: tuple[str, ...] = ()
     tflite_ratio: float | None = None
     onnx_ratio: float | None = None
+    tflite_ms: float | None = None
+    onnx_ms: float | None = None
     images: int = 0
     same_scores: int = 0
-    same_class: int = 0
+    same_class: int | None = 0
     most_codes: float = 0.0
     near_ties: int = 0
     signal_to_noise_db: float | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_networks.measured import Measured
 
 START, END = "<!-- from the record: -->", "<!-- until here -->"
+# A column that no network has a number for is left out.
 HEADINGS = (
     "network",
     "pixels",
@@ -15,12 +16,14 @@ HEADINGS = (
     "partitions",
     "int8 / float, .tflite",
     "int8 / float, .onnx",
+    "int8 .tflite, ms",
+    "int8 .onnx, ms",
     "same codes",
     "same class",
     "dB",
     "dB of 8 bits",
+    "float, apart",
 )
-DIFFERENCE = "float, apart"
 
 
 def write_page(path: Path, networks: Sequence[Measured]) -> None:
@@ -32,12 +35,11 @@ def write_page(path: Path, networks: Sequence[Measured]) -> None:
 
 def table(networks: Sequence[Measured]) -> str:
     """A row for each network, and below it what is not in one partition, and why."""
-    has_difference = any(one.float_difference is not None for one in networks)
-    headings = (*HEADINGS, DIFFERENCE) if has_difference else HEADINGS
+    rows = [_cells(one) for one in networks]
+    shown = [at for at in range(len(HEADINGS)) if any(row[at] for row in rows)]
+    headings = [HEADINGS[at] for at in shown]
     lines = [_line(headings), _line(["---"] + ["---:"] * (len(headings) - 1))]
-    for one in networks:
-        difference = (_number(one.float_difference, ".0e"),) if has_difference else ()
-        lines.append(_line((*_cells(one), *difference)))
+    lines += [_line([row[at] for at in shown]) for row in rows]
     remarks = [remark for one in networks for remark in _remarks(one)]
     return "\n".join((*lines, "", *remarks)) + "\n"
 
@@ -51,10 +53,13 @@ def _cells(one: Measured) -> tuple[str, ...]:
         _number(one.partitions, "d"),
         _number(one.tflite_ratio, ".2f"),
         _number(one.onnx_ratio, ".2f"),
+        _number(one.tflite_ms, ".1f"),
+        _number(one.onnx_ms, ".1f"),
         f"{one.same_scores} of {one.images}",
-        f"{one.same_class} of {one.images}",
+        "" if one.same_class is None else f"{one.same_class} of {one.images}",
         _number(one.signal_to_noise_db, ".1f"),
         _number(one.bound_db, ".1f"),
+        _number(one.float_difference, ".0e"),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from interleaved import median_ratio, medians_in_turn_ms
 from numpy.typing import NDArray
 from peers.onnx_files import float_onnx, static_onnx
 from peers.peer import Built, Task, first_line
@@ -152,24 +152,9 @@ OF: dict[Kind, Callable[[Iterator[list[Array]], Scene], Figures]] = {
 
 def ratios(engines: dict[str, Engine]) -> dict[str, tuple[float, float]]:
     """Time the files in turn: median in ms, and over the float file of the same format."""
-    samples: dict[str, list[float]] = {name: [] for name in engines}
-    for turn in range(ROUNDS):
-        names = list(engines)
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            engine, blocks = engines[name], []
-            engine.invoke()
-            for _ in range(BLOCK):
-                start = time.perf_counter_ns()
-                engine.invoke()
-                blocks.append(time.perf_counter_ns() - start)
-            samples[name].append(statistics.median(blocks) / 1e6)
+    samples = medians_in_turn_ms(engines, rounds=ROUNDS, block=BLOCK)
     return {
-        name: (
-            statistics.median(each),
-            statistics.median(
-                one / other for one, other in zip(each, samples[_float(name)], strict=True)
-            ),
-        )
+        name: (statistics.median(each), median_ratio(each, samples[_float(name)]))
         for name, each in samples.items()
     }
 
