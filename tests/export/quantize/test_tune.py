@@ -21,7 +21,7 @@ from strop.export.quantize.equalize import LARGEST_FACTOR, equalize
 from strop.export.quantize.gptq import round_weights
 from strop.export.quantize.judging_images import judging_images
 from strop.export.quantize.quantize import WEIGHT_MAX, quantize
-from strop.export.quantize.range_search import END_DB, choose_ranges
+from strop.export.quantize.range_search import choose_ranges
 from strop.export.quantize.tune import signal_to_noise_db, tune
 
 
@@ -299,24 +299,6 @@ def test_a_step_says_what_its_cut_offs_alone_cost(folded: tuple[DeployGraph, Arr
         cost = costs[name]
         assert cost is not None
         assert 0 <= cost < 0.1
-
-
-def test_scores_keep_their_signal_where_their_range_is_narrowed(
-    folded: tuple[DeployGraph, Array],
-) -> None:
-    deploy, images = folded
-    reference = scores(deploy, images)
-    # Scores far below all others, which no probability shows: only cutting them off is cheap.
-    low = np.where(reference == reference.min(axis=1, keepdims=True), reference - 60, reference)
-    calibration = calibrate(deploy, [images])
-    extremes = {name: found - 60 for name, found in calibration.low.items()}
-    end = deploy.graph.ops[-2].output
-    low_of = {**calibration.low, end: extremes[end]}
-    chosen = choose_ranges(
-        deploy, replace(calibration, low=low_of), images, low, [BY_SOFTMAX], rest=Rest(deploy.graph)
-    ).range(end)
-    kept = low.clip(chosen.low, chosen.high)
-    assert signal_to_noise_db(low, kept) > END_DB
 
 
 def test_means_to_correct_to_are_those_of_the_cut_off_network(

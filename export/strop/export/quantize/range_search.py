@@ -9,12 +9,9 @@ So each candidate is judged by the divergence of the scores, with this one tenso
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from strop.export.ir.graph import Array, Graph, Kind, QuantParams
+from strop.export.ir.graph import Array, Graph, Kind
 from strop.export.ir.outputs import output_columns, output_names
 from strop.export.ir.partial_execution import Rest, Values, replay
 from strop.export.passes.fold import DeployGraph
@@ -33,10 +30,6 @@ ENDS = ((True, True), (True, False), (False, True))
 # Of scores of which the highest is the answer: where the upper end is cut off, the two best tie,
 # and images that a network has learned have them higher than others.
 LOWER_END = ((True, False),)
-# Signal to noise that scores keep where their range is narrowed: a quarter of the noise that 20 dB
-# allow. Probabilities hardly see the low scores, and without this limit nothing would be left of
-# them for whoever compares or thresholds scores.
-END_DB = 26.0
 # Of what the scores say about the images. A tensor whose rounding costs less is left as it
 # is: sixty such tensors together are a fifth of what int8 costs MobileNetV2.
 NEGLIGIBLE = 5e-6
@@ -92,7 +85,10 @@ def choose_ranges(
         def cost(candidate: Range, index: int = index, values: Values = values) -> float:
             quant = params_from_range(candidate, is_symmetric=deploy.is_symmetric)
             if index in ends:
-                return _cost_of_end(scores, ends[index], quant, decisions)
+                changed = scores.copy()
+                for columns in ends[index]:
+                    changed[..., columns] = rounded(scores[..., columns], quant)
+                return total_divergence(scores, changed, decisions)
             name = graph.ops[index].output
             left = {**values, name: rounded(values[name], quant)}
             return total_divergence(reference, rest.scores_from(index + 1, left), decisions)
@@ -105,20 +101,6 @@ def choose_ranges(
         if found is not None:
             chosen[op.output] = found
     return calibration.limited(chosen)
-
-
-def _cost_of_end(
-    scores: Array, columns: Sequence[slice], quant: QuantParams, decisions: Sequence[Decision]
-) -> float:
-    """Return the divergence of scores that are rounded in these columns; infinite below END_DB."""
-    changed = scores.copy()
-    for each in columns:
-        changed[..., each] = rounded(scores[..., each], quant)
-        noise = float(np.square(changed[..., each] - scores[..., each], dtype=np.float64).mean())
-        power = float(scores[..., each].var(dtype=np.float64))
-        if noise > power / 10 ** (END_DB / 10):
-            return math.inf
-    return total_divergence(scores, changed, decisions)
 
 
 def _ends(graph: Graph) -> dict[int, list[slice]]:
