@@ -173,7 +173,7 @@ class Manifest:
         near_ties: Layers of theirs whose result comes so near to rounding ties that kernels
             may differ there by one code.
         by_processor: Layers whose float results, which decide about the integers, have other last
-            digits on another processor; empty if the same files come out everywhere.
+            digits on another processor; empty if the same integers come out of the same weights.
         sensitivity: What each layer's rounding alone costs, the costliest first.
         float_layers: What is in float in them, and what was tried in float for `max_drop`.
         calibration_checks: What the checks of the images measured; most have nothing to say.
