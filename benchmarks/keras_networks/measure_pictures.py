@@ -38,6 +38,7 @@ from strop.runtime.engines import open_engine
 from strop.runtime.images.dataset import pixels_in_order
 
 COMPARED = 8  # images that both files answer
+FLOAT_STEP = 1e-4  # of points in shares of the picture; engines round their sums otherwise
 ROUNDS = 25  # of one timed inference and one in front of it: a second of a large network's
 
 
@@ -104,9 +105,16 @@ def options_of(
 
 
 def codes_apart(one: Classifier, other: Classifier, image: Path) -> int:
-    """Return the largest difference of two numbers of an answer, in the first file's codes."""
+    """Return the largest difference of two numbers of an answer, in the first file's codes.
+
+    What ends in float has no codes; FLOAT_STEP stands for one.
+    """
+    scales = [head.info.scale if head.info.scale > 0 else FLOAT_STEP for head in one.heads]
     steps = np.concatenate(
-        [np.full(int(np.prod(head.info.shape)), head.info.scale) for head in one.heads]
+        [
+            np.full(int(np.prod(head.info.shape)), scale)
+            for head, scale in zip(one.heads, scales, strict=True)
+        ]
     )
     found = np.abs(np.rint((one.scores(image) - other.scores(image)) / steps)).max()
     return int(found)
