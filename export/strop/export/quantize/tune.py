@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -136,6 +137,7 @@ class _Run:
     """The best graph so far, and the steps that were tried."""
 
     best: Corrected
+    _kept_float_divergence: float | None
 
     def __init__(
         self,
@@ -186,22 +188,30 @@ class _Run:
         self.steps.append(step)
         if is_kept:
             self.best, self.deploy, self.calibration = made, deploy, calibration
+            self._kept_float_divergence = step.float_divergence
             self.patches, self.moves_biases = patches, moves_biases
 
     def _float_divergence(self, deploy: DeployGraph, calibration: Calibration) -> float | None:
         """Judge what is cut off by images that set no number of it."""
         if deploy is self.folded and not calibration.limits:
             return None
-        at_once = batch_size(*self.others.shape[1:3])
-        pairs = [
-            (
-                execute(self.folded.graph, self.folded.reals(batch)),
-                execute(deploy.graph, deploy.reals(batch), calibration.cut_off),
-            )
-            for batch in np.array_split(self.others, -(-len(self.others) // at_once))
+        if self.steps and deploy is self.deploy and calibration is self.calibration:
+            return self._kept_float_divergence  # nothing else is cut off
+        found = [
+            execute(deploy.graph, deploy.reals(batch), calibration.cut_off)
+            for batch in self._other_batches
         ]
-        before, after = (np.concatenate(scores) for scores in zip(*pairs, strict=True))
-        return total_divergence(before, after, self.decisions)
+        return total_divergence(self._folded_scores, np.concatenate(found), self.decisions)
+
+    @cached_property
+    def _other_batches(self) -> list[Array]:
+        at_once = batch_size(*self.others.shape[1:3])
+        return np.array_split(self.others, -(-len(self.others) // at_once))
+
+    @cached_property
+    def _folded_scores(self) -> Array:
+        graph, reals = self.folded.graph, self.folded.reals
+        return np.concatenate([execute(graph, reals(batch)) for batch in self._other_batches])
 
     def _signal_to_noise_db(self, scores: Array) -> float:
         """Of the output that is worst off: each has a unit of its own."""
