@@ -68,35 +68,66 @@ def candidates(
         most: Candidates that are kept.
     """
     first = 1 if background else 0
-    if activation is Activation.SOFTMAX or objectness is not None:
-        rows = _likely(scores, info, activation, threshold, first, objectness)
-        if rows is not None and not len(rows):
-            return NOTHING
-        chosen = scores if rows is None else scores[rows]
-        if objectness is not None:
-            own = objectness if rows is None else objectness[rows]
-            found = _activated(chosen, info, activation)[:, first:]
-            found = found * _activated(own, info, activation)[:, None]
-            at, classes = _places(found >= threshold, 0)
-            values = found[at, classes]
-        else:
-            powers = _powers(chosen, info)
-            sums = powers.sum(axis=1)
-            # Only those that are high enough are divided, by what the comparison may have rounded.
-            least = sums * (threshold * (1 - SLACK))
-            at, classes = _places(powers[:, first:] >= least[:, None], 0)
-            values = powers[at, classes + first] / sums[at]
-            is_high = values >= threshold
-            at, classes, values = at[is_high], classes[is_high], values[is_high]
-        at = at if rows is None else rows[at]
-    else:
+    rows = None
+    if activation is not Activation.SOFTMAX and objectness is None:
         at, classes = _places(_reaches(scores, info, _score_at(threshold, activation)), first)
         values = _activated(scores[at, classes + first], info, activation)
-        if len(values) and values.min() < threshold:  # within the slack
-            is_high = values >= threshold
-            at, classes, values = at[is_high], classes[is_high], values[is_high]
-    order = _highest(values, most)
-    return Candidates(rows=at[order], classes=classes[order], scores=values[order])
+        found = _reaching(threshold, at, classes, values)
+    else:
+        rows = _likely(scores, info, activation, threshold, first, objectness)
+        if rows is not None:
+            if not len(rows):
+                return NOTHING
+            scores = scores[rows]
+            objectness = None if objectness is None else objectness[rows]
+        if objectness is None:
+            found = _of_softmax(scores, info, threshold, first)
+        else:
+            found = _of_objects(scores, objectness, info, activation, threshold, first)
+    order = _highest(found.scores, most)
+    at = found.rows[order]
+    return Candidates(
+        rows=at if rows is None else rows[at],
+        classes=found.classes[order],
+        scores=found.scores[order],
+    )
+
+
+def _of_softmax(scores: Raw, info: TensorInfo, threshold: float, first: int) -> Candidates:
+    """Divide only those that are high enough, by what the comparison may have rounded."""
+    powers = _powers(scores, info)
+    sums = powers.sum(axis=1)
+    least = sums * (threshold * (1 - SLACK))
+    at, classes = _places(powers[:, first:] >= least[:, None], 0)
+    return _reaching(threshold, at, classes, powers[at, classes + first] / sums[at])
+
+
+def _of_objects(
+    scores: Raw,
+    objectness: Raw,
+    info: TensorInfo,
+    activation: Activation,
+    threshold: float,
+    first: int,
+) -> Candidates:
+    """Multiply the classes of a box by the probability that there is anything."""
+    found = _activated(scores, info, activation)[:, first:]
+    found = found * _activated(objectness, info, activation)[:, None]
+    at, classes = _places(found >= threshold, 0)
+    return Candidates(rows=at, classes=classes, scores=found[at, classes])
+
+
+def _reaching(
+    threshold: float,
+    at: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> Candidates:
+    """Leave out what reaches the threshold within the slack only."""
+    if len(values) and values.min() < threshold:
+        is_high = values >= threshold
+        at, classes, values = at[is_high], classes[is_high], values[is_high]
+    return Candidates(rows=at, classes=classes, scores=values)
 
 
 def _places(is_high: NDArray[np.bool_], first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from strop.runtime.detect.overlap import shared_and_covered
+
 BLOCK = 32  # boxes that are compared with all that are left at once
 Boxes = NDArray[np.float64]  # [n, 4]: top, left, bottom, right
 
@@ -35,7 +37,8 @@ def suppress(
     chosen: list[int] = []
     while len(left) and len(chosen) < most:
         first = left[:BLOCK]
-        shares_little = _shares_little(boxes[first], boxes[left], iou_threshold)
+        both, covered = shared_and_covered(boxes[first], boxes[left])
+        shares_little = both <= iou_threshold * covered
         if per_class:
             shares_little |= classes[first, None] != classes[left]
         is_left = np.ones(len(left), np.bool_)
@@ -45,20 +48,3 @@ def suppress(
                 is_left &= others
         left = left[BLOCK:][is_left[BLOCK:]]
     return np.array(chosen[:most], np.int64)
-
-
-def _shares_little(some: Boxes, others: Boxes, limit: float) -> NDArray[np.bool_]:
-    """Say of each pair whether it shares at most a part of what both cover, [n, m]."""
-    ours, theirs = some.T[:, :, None], others.T[:, None]
-    high = np.minimum(ours[2], theirs[2]) - np.maximum(ours[0], theirs[0])
-    wide = np.minimum(ours[3], theirs[3]) - np.maximum(ours[1], theirs[1])
-    both = np.maximum(high, 0) * np.maximum(wide, 0)
-    both_cover = _areas(some)[:, None] + _areas(others) - both
-    found: NDArray[np.bool_] = both <= limit * both_cover
-    return found
-
-
-def _areas(boxes: Boxes) -> NDArray[np.float64]:
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    found: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
-    return found
