@@ -12,7 +12,7 @@ from strop.export.training.heads import SCORES, TRAINED_TASKS, Head
 from strop.export.training.targets import Table, read_targets
 from strop.export.zoo.architectures import Architecture
 from strop.runtime.artifact.contract import Task
-from strop.runtime.commands.flags.of_output import OfOutput, by_output, of_output
+from strop.runtime.commands.flags.of_output import OfOutput, add_by_output, by_output, of_output
 from strop.runtime.commands.flags.task import task_named
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import read_labels
@@ -32,30 +32,30 @@ TASKS = ", ".join(task.value for task in TRAINED_TASKS)
 
 def add_head_flags(group: argparse._ArgumentGroup) -> None:
     """Add the flags of what is learned, and from which tables."""
-    group.add_argument(
+    add_by_output(
+        group,
         "--task",
-        type=of_output(task_named),
-        action="append",
-        metavar="[NAME=]TASK",
-        help=f"what the network gives: {TASKS} (default: what the network is for, such as"
+        task_named,
+        "TASK",
+        f"what the network gives: {TASKS} (default: what the network is for, such as"
         " classify); several times, each with a name, for several outputs",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--truth",
-        type=of_output(Path),
-        action="append",
-        metavar="[NAME=]FILE",
-        help="CSV with the answers of a multilabel or regress output, as strop evaluate takes it:"
+        Path,
+        "FILE",
+        "CSV with the answers of a multilabel or regress output, as strop evaluate takes it:"
         " each image's path below the folder, then one column per label (1 or 0) or number; of"
         " landmarks two columns per point, NAME_x and NAME_y, in pixels; of detect a COCO .json"
         " or a folder of VOC .xml; of segment a folder of masks",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--validation-truth",
-        type=of_output(Path),
-        action="append",
-        metavar="[NAME=]FILE",
-        help="the same for the images of --validation-data",
+        Path,
+        "FILE",
+        "the same for the images of --validation-data",
     )
     group.add_argument(
         "--loss-weight",

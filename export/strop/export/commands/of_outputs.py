@@ -8,7 +8,7 @@ from pathlib import Path
 from strop.export.request import OutputRequest
 from strop.runtime.artifact.contract import Task
 from strop.runtime.commands.flags.numbers import numbers
-from strop.runtime.commands.flags.of_output import by_output, of_output
+from strop.runtime.commands.flags.of_output import add_by_output, by_output
 from strop.runtime.commands.flags.task import POINTS_HELP, points_of, task_named
 from strop.runtime.images.dataset import read_labels
 
@@ -26,30 +26,30 @@ def add_output_choice(group: argparse._ArgumentGroup) -> None:
 
 def add_task_flags(group: argparse._ArgumentGroup) -> None:
     """Add --truth, --labels, --task, --threshold and --points."""
-    group.add_argument(
+    add_by_output(
+        group,
         "--truth",
-        type=of_output(Path),
-        action="append",
-        metavar="[NAME=]FILE",
-        help="CSV with the true answer for each validation image, instead of subfolders: its path"
+        Path,
+        "FILE",
+        "CSV with the true answer for each validation image, instead of subfolders: its path"
         " below the folder, then one column per label (1 or 0), or per number of a regression; of"
         " landmarks NAME_x and NAME_y in the image's pixels, empty where a point is not there; of"
         " segment a folder of masks, PATH.png for each image PATH.jpg, whose pixels are classes",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--labels",
-        type=of_output(Path),
-        action="append",
-        metavar="[NAME=]FILE",
-        help="text file with one label per line, in the order of the scores (default: of the"
+        Path,
+        "FILE",
+        "text file with one label per line, in the order of the scores (default: of the"
         " training by strop train)",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--task",
-        type=of_output(task_named),
-        action="append",
-        metavar="[NAME=]TASK",
-        help=f"what the scores are: {', '.join(task.value for task in Task)} (default: binary for"
+        task_named,
+        "TASK",
+        f"what the scores are: {', '.join(task.value for task in Task)} (default: binary for"
         " one score, multilabel for several behind a sigmoid, embed for a vector divided by its"
         " length, and classify for others); of a model with several outputs one for each, by name",
     )
@@ -61,20 +61,20 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
         " (default: NAME.detection.json beside the model, if it is there); --truth is then a COCO"
         " file, or a folder of VOC files",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--threshold",
-        type=of_output(numbers),
-        action="append",
-        metavar="[NAME=]T[,T...]",
-        help="binary: at or above it the answer is the second label; multilabel: the label is set;"
+        numbers,
+        "T[,T...]",
+        "binary: at or above it the answer is the second label; multilabel: the label is set;"
         " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--points",
-        type=of_output(points_of),
-        action="append",
-        metavar="[NAME=]UNIT[,N]",
-        help=POINTS_HELP,
+        points_of,
+        "UNIT[,N]",
+        POINTS_HELP,
     )
 
 

@@ -30,7 +30,7 @@ from strop.runtime.commands.flags.contract import (
     opening_from_flags,
     opening_of_reference,
 )
-from strop.runtime.commands.flags.of_output import by_output, of_output
+from strop.runtime.commands.flags.of_output import add_by_output, by_output
 from strop.runtime.commands.flags.target import add_target_flags, target_of
 from strop.runtime.commands.notes import note_manifest, note_remark, settings
 from strop.runtime.images.dataset import list_images
@@ -54,12 +54,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="ARTIFACT", help="the reference to compare with"
     )
-    parser.add_argument(
+    add_by_output(
+        parser,
         "--truth",
-        type=of_output(Path),
-        action="append",
-        metavar="[NAME=]FILE",
-        help="CSV with what is true of each image: its path below the folder, then a column per"
+        Path,
+        "FILE",
+        "CSV with what is true of each image: its path below the folder, then a column per"
         " label (1 or 0), or per number of a regression; of landmarks NAME_x and NAME_y in the"
         " image's pixels, empty where a point is not there; the first line names the columns. Of"
         " several outputs one for each, by name. Of a detector a COCO file (.json), or a folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,23 @@ def of_output(read: Callable[[str], T]) -> Callable[[str], OfOutput[T]]:
         return OfOutput(output=output, value=read(rest))
 
     return value
+
+
+def add_by_output(
+    group: argparse._ActionsContainer, flag: str, read: Callable[[str], T], value: str, text: str
+) -> None:
+    """Add a flag that may be given once for each output.
+
+    Args:
+        group: Where to.
+        flag: With its dashes.
+        read: Makes the value of its text.
+        value: What the help calls the value.
+        text: The help.
+    """
+    group.add_argument(
+        flag, type=of_output(read), action="append", metavar=f"[NAME=]{value}", help=text
+    )
 
 
 def by_output(flag: str, given: Sequence[OfOutput[T]] | None) -> dict[str, T]:

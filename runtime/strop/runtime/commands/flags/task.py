@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strop.runtime.artifact.contract import Activation, Points, PointUnit, Task
 from strop.runtime.commands.flags.numbers import numbers
-from strop.runtime.commands.flags.of_output import by_output, of_output
+from strop.runtime.commands.flags.of_output import add_by_output, by_output
 from strop.runtime.errors import ContractError
 from strop.runtime.images.dataset import read_labels
 
@@ -37,44 +37,44 @@ class GivenOutput:
 
 def add_task_flags(group: argparse._ArgumentGroup) -> None:
     """Add --labels, --activation, --task, --threshold and --points."""
-    group.add_argument(
+    add_by_output(
+        group,
         "--labels",
-        type=of_output(Path),
-        action="append",
-        metavar="[NAME=]FILE",
-        help="text file with one label per line",
+        Path,
+        "FILE",
+        "text file with one label per line",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--activation",
-        type=of_output(activation_named),
-        action="append",
-        metavar="[NAME=]A",
-        help=f"what makes probabilities of the scores: {_listed(Activation)}",
+        activation_named,
+        "A",
+        f"what makes probabilities of the scores: {_listed(Activation)}",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--task",
-        type=of_output(task_named),
-        action="append",
-        metavar="[NAME=]TASK",
-        help=f"what the scores are: {_listed(Task)} (default: as the contract says, or else binary"
+        task_named,
+        "TASK",
+        f"what the scores are: {_listed(Task)} (default: as the contract says, or else binary"
         " for one score, multilabel for several behind a sigmoid, embed for a vector divided by its"
         " length, and classify for others); of a file of others with several outputs one for each,"
         " by name",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--threshold",
-        type=of_output(numbers),
-        action="append",
-        metavar="[NAME=]T[,T...]",
-        help="binary: at or above it the answer is the second label; multilabel: the label is set;"
+        numbers,
+        "T[,T...]",
+        "binary: at or above it the answer is the second label; multilabel: the label is set;"
         " one, or one per label (default: 0.5 for a probability, 0 for a logit)",
     )
-    group.add_argument(
+    add_by_output(
+        group,
         "--points",
-        type=of_output(points_of),
-        action="append",
-        metavar="[NAME=]UNIT[,N]",
-        help=POINTS_HELP,
+        points_of,
+        "UNIT[,N]",
+        POINTS_HELP,
     )
 
 
