@@ -295,7 +295,22 @@ def _from_8(record: dict[str, object]) -> dict[str, object]:
 
 def _from_9(record: dict[str, object]) -> dict[str, object]:
     """Upgrade version 9, which has no maps and no points."""
-    return {**record, "certificate": _with_picture_figures(record.get("certificate"))}
+    verdict = {"maps": None, "points": None}
+    certificate = _with_figures(record.get("certificate"), verdict, {"mean_iou": 0.0})
+    return {**record, "certificate": certificate}
+
+
+def _from_10(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 10, which says nothing of scores."""
+    return {**record, "certificate": _with_figures(record.get("certificate"), {"scores": None})}
+
+
+def _from_11(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 11, whose steps do not say what their cut-offs alone cost."""
+    steps = record.get("int8_steps")
+    if isinstance(steps, list):
+        steps = [_filled(each, {"float_divergence": None}) for each in steps]
+    return {**record, "int8_steps": steps}
 
 
 def _from_12(record: dict[str, object]) -> dict[str, object]:
@@ -307,45 +322,27 @@ def _from_12(record: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _with_picture_figures(certificate: object) -> object:
-    """Add to a certificate, and to those beside it, what tasks of pictures have."""
-    if not isinstance(certificate, dict):
-        return certificate
-    new = {**certificate, "one_answer": _filled(certificate.get("one_answer"), {"mean_iou": 0.0})}
-    for name in ("verdicts", "through"):
-        verdicts = certificate.get(name)
-        if isinstance(verdicts, list):
-            new[name] = [_filled(each, {"maps": None, "points": None}) for each in verdicts]
-    beside = certificate.get("beside")
-    if isinstance(beside, list):
-        new["beside"] = [_with_picture_figures(each) for each in beside]
-    return new
+def _with_figures(
+    certificate: object, verdict: Mapping[str, object], answer: Mapping[str, object] | None = None
+) -> object:
+    """Add to a certificate, and to those beside it, figures that nobody measured.
 
-
-def _from_10(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 10, which says nothing of scores."""
-    return {**record, "certificate": _with_scores(record.get("certificate"))}
-
-
-def _with_scores(certificate: object) -> object:
-    """Add to a certificate, and to those beside it, figures of scores that nobody measured."""
+    Args:
+        certificate: Any JSON value; what is no certificate is left for the reader to refuse.
+        verdict: New of each verdict.
+        answer: New of what one answer for all images is worth.
+    """
     if not isinstance(certificate, dict):
         return certificate
     new = dict(certificate)
+    if answer is not None:
+        new["one_answer"] = _filled(certificate.get("one_answer"), answer)
     for name in ("verdicts", "through"):
-        if isinstance(verdicts := new.get(name), list):
-            new[name] = [_filled(each, {"scores": None}) for each in verdicts]
-    if isinstance(beside := new.get("beside"), list):
-        new["beside"] = [_with_scores(each) for each in beside]
+        if isinstance(verdicts := certificate.get(name), list):
+            new[name] = [_filled(each, verdict) for each in verdicts]
+    if isinstance(beside := certificate.get("beside"), list):
+        new["beside"] = [_with_figures(each, verdict, answer) for each in beside]
     return new
-
-
-def _from_11(record: dict[str, object]) -> dict[str, object]:
-    """Upgrade version 11, whose steps do not say what their cut-offs alone cost."""
-    steps = record.get("int8_steps")
-    if isinstance(steps, list):
-        steps = [_filled(each, {"float_divergence": None}) for each in steps]
-    return {**record, "int8_steps": steps}
 
 
 def _filled(value: object, new: Mapping[str, object]) -> object:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from strop.export.bundle.certificate_text import percent
 from strop.export.certify.certify_boxes import float_boxes
 from strop.export.ir.graph import Array
 from strop.export.source.source import Source
@@ -75,7 +76,7 @@ def maps_of_both(asked: Question, *, decision: Decision) -> Pair:
 def _of_maps(own: NDArray[np.uint8], answer: MapAnswer) -> str:
     differs = own != answer.classes
     count = int((answer.classes != UNSEEN).sum())
-    said = f"the same class on {_percent(1 - differs.sum() / count)} of the pixels"
+    said = f"the same class on {percent(1 - differs.sum() / count)} of the pixels"
     if not differs.any():
         return said
     pairs, counts = np.unique(
@@ -83,7 +84,7 @@ def _of_maps(own: NDArray[np.uint8], answer: MapAnswer) -> str:
     )
     most = int(counts.argmax())
     first, second = (_short(answer.name(int(place))) for place in pairs[:, most])
-    return f"{said}; {_percent(counts[most] / count)} are {first} by float and {second} by the file"
+    return f"{said}; {percent(counts[most] / count)} are {first} by float and {second} by the file"
 
 
 def boxes_of_both(asked: Question, *, source: Source, detection: Detection) -> Pair:
@@ -166,18 +167,14 @@ def points_of_both(asked: Question, *, source: Source, place: int, decision: Dec
     return Pair(
         of_float=with_points(asked.picture, own, seen.size),
         of_file=with_points(asked.picture, found, seen.size),
-        difference=f"{output}points {_percent(apart.mean() / side)} of the longer side apart in the"
-        f" mean, {_percent(apart[most] / side)} at most ({own[most].label},"
+        difference=f"{output}points {percent(apart.mean() / side)} of the longer side apart in the"
+        f" mean, {percent(apart[most] / side)} at most ({own[most].label},"
         f" {apart[most]:.1f} of {side} pixels)",
     )
 
 
 def _shortened(answer: LandmarksAnswer) -> list[Landmark]:
     return [replace(point, label=_short(point.label)) for point in answer.points]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
 
 
 def _short(label: str) -> str:

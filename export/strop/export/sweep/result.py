@@ -17,7 +17,7 @@ from strop.runtime.records.user_files import write_whole
 from strop.runtime.records.version import installed_version
 
 # 2 has the seconds of the members; 3 says what is not certified; 4 has the task, and the error of
-# a regression; 5 has the energy that was measured.
+# a regression; 5 has the energy that was measured; 6 has several outputs.
 FORMAT_VERSION = 6
 
 

@@ -24,9 +24,8 @@ from strop.runtime.reporting.wording import (
     remedy_remarks,
     run_figures,
 )
-from strop.runtime.units import PERCENT
+from strop.runtime.units import MILLION, PERCENT
 
-MILLION = 1e6
 REMEDIES = {
     Verdict.INCONCLUSIVE: "give it more --budget, or a quieter machine; this is no pass",
     Verdict.INVALID: "end what else runs there, or measure on another machine; nothing was shown",

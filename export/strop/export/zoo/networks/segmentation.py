@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from strop.export.zoo.architectures import MAP_STRIDE as OUTPUT_STRIDE
+from strop.export.zoo.architectures import MAP_STRIDE
 from strop.export.zoo.networks.atrous import atrous, last_block
 from strop.export.zoo.networks.layers import convolution, depthwise, scaled
 from strop.export.zoo.networks.pixels import pixels_of, scaled_pixels
@@ -54,7 +54,7 @@ def lr_aspp(build: Any, *, input_shape: Shape, classes: int, alpha: float = 1.0)
     gate = keras.layers.GlobalAveragePooling2D(keepdims=True)(high)
     gate = keras.layers.Conv2D(filters, 1, use_bias=False, activation="sigmoid")(gate)
     x = keras.layers.Multiply()([x, gate])
-    x = _enlarged(x, OUTPUT_STRIDE // LOW_STRIDE)
+    x = _enlarged(x, MAP_STRIDE // LOW_STRIDE)
     scores = [keras.layers.Conv2D(classes, 1)(each) for each in (low, x)]
     return keras.Model(backbone.inputs[0], _enlarged(keras.layers.Add()(scores), LOW_STRIDE))
 
@@ -67,13 +67,13 @@ def deeplab_v3(*, input_shape: Shape, classes: int, alpha: float = 1.0) -> Any:
     """DeepLabV3 on MobileNetV2, with image features; otherwise `lr_aspp`."""
     backbone = _v2(input_shape, alpha)
     scores = keras.layers.Conv2D(classes, 1)(_encoded(backbone, alpha))
-    return keras.Model(backbone.inputs[0], _enlarged(scores, OUTPUT_STRIDE))
+    return keras.Model(backbone.inputs[0], _enlarged(scores, MAP_STRIDE))
 
 
 def deeplab_v3_plus(*, input_shape: Shape, classes: int, alpha: float = 1.0) -> Any:
     """DeepLabV3+ on MobileNetV2: the encoder of `deeplab_v3` and a decoder at a stride of 4."""
     backbone = _v2(input_shape, alpha)
-    high = _enlarged(_encoded(backbone, alpha), OUTPUT_STRIDE // DECODER_STRIDE)
+    high = _enlarged(_encoded(backbone, alpha), MAP_STRIDE // DECODER_STRIDE)
     low = backbone.get_layer(V2_DECODER_LAYER).output
     low = convolution(low, scaled(DECODER_FILTERS, alpha, STEP), activation="relu")
     x = keras.layers.Concatenate()([high, low])
@@ -95,7 +95,7 @@ def _v2(input_shape: Shape, alpha: float) -> Any:
 
 def _encoded(backbone: Any, alpha: float) -> Any:
     """Return the features of the last map, with the mean over all of it."""
-    side = int(backbone.inputs[0].shape[1]) // OUTPUT_STRIDE
+    side = int(backbone.inputs[0].shape[1]) // MAP_STRIDE
     filters = scaled(DEEPLAB_FILTERS, alpha, STEP)
     high = last_block(backbone, side)
     pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(high)

@@ -9,9 +9,7 @@ from strop import console
 from strop.runtime.bench.figures import Figures, figures
 from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.validity import MAX_INVALID_SHARE, Validity, validity
-from strop.runtime.units import BYTES_PER_MIB, NS_PER_MS
-
-MILLION = 1e6
+from strop.runtime.units import BYTES_PER_MIB, MILLION, NS_PER_MS
 
 
 def print_record(record: BenchRecord, *, as_json: bool) -> None:
