@@ -59,6 +59,9 @@ class FakeEngine:
     def read(self, output: int = 0) -> Array:
         return np.zeros(PIXELS.shape, np.uint8)
 
+    def output_view(self, output: int = 0) -> Array:
+        return self.read(output)
+
     def close(self) -> None:
         """Nothing to free."""
 

@@ -100,6 +100,19 @@ def test_codes_of_a_tflite_are_scores(picture: Path, tmp_path: Path) -> None:
     assert (found[:, 40:] == 1).all()
 
 
+def test_a_refused_map_leaves_the_engine_free(picture: Path, tmp_path: Path) -> None:
+    path = tmp_path / "map.tflite"
+    path.write_bytes(emit_tflite(resized((SIDE, SIDE), (8, 8), Coordinates.HALF_PIXEL)))
+    few = contract(labels=("one", "two"))
+    with open_classifier(path, contract=few) as opened:
+        blue = np.full((SIDE, SIDE, 3), BLUE, np.uint8)
+        with pytest.raises(ContractError, match="a pixel is of class 2") as refused:
+            opened.class_map(blue)
+        # LiteRT runs nothing as long as somebody holds a view of its memory.
+        assert refused.value.__traceback__ is not None
+        assert opened.class_map(np.full((SIDE, SIDE, 3), RED, np.uint8)).shares() == {"one": 1.0}
+
+
 def test_what_a_crop_leaves_out_is_unseen(picture: Path, tmp_path: Path) -> None:
     crop = contract(resize=ResizeRule.CROP, crop_fraction=1.0)
     found = segmented(write(tmp_path, "scores"), picture, crop)

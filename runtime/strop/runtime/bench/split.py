@@ -122,6 +122,10 @@ class StampedEngine:
         """An output of the last invoke."""
         return self._engine.read(output)
 
+    def output_view(self, output: int = 0) -> Array:
+        """An output of the last invoke in the engine's memory."""
+        return self._engine.output_view(output)
+
     def close(self) -> None:
         """Leave the engine open: it is somebody else's."""
 

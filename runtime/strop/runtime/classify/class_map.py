@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNSEEN = 255  # in a map: outside of what the model saw
-BLOCK = 1 << 16  # codes that are looked at at once; their numbers stay in the cache
+BLOCK = 1 << 17  # codes that are looked at at once; their numbers stay in the cache
 PROBABILITY_SCALE = 1 / 256  # of a sigmoid in int8, by TFLite's specification
 
 
@@ -96,29 +97,37 @@ def _best_codes(codes: Array, classes: int) -> NDArray[np.uint8]:
     """
     pixels = len(codes) // classes
     found = np.empty(pixels, np.uint8)
-    lower = _lower_bytes(classes, "int16" if codes.dtype == np.int8 else "uint16")
-    keyed, other = np.empty_like(lower), np.empty_like(lower)
-    step = len(lower) // classes
+    step = min(pixels, max(1, BLOCK // classes))
+    dtype = "int16" if codes.dtype == np.int8 else "uint16"
+    lower, keyed, other = _room(classes, step, dtype, get_ident())
     for first in range(0, pixels, step):
         block = codes[first * classes : (first + step) * classes]
         length, span = len(block), 1
-        np.multiply(block, lower.dtype.type(256), out=keyed[:length], dtype=lower.dtype)
-        keyed[:length] += lower[:length]
-        while 2 * span < classes:
+        keys = keyed[:length]
+        keys[:] = block
+        keys *= lower.dtype.type(256)
+        keys += lower[:length]
+        while 3 * span < classes:
             length -= span
             np.maximum(keyed[:length], keyed[span : span + length], out=other[:length])
             keyed, other, span = other, keyed, 2 * span
-        # The last two may overlap.
+        # Up to three are left, of which the last may overlap another.
         best = np.maximum(keyed[:length:classes], keyed[classes - span : length : classes])
+        if 2 * span < classes:
+            np.maximum(best, keyed[span:length:classes][: len(best)], out=best)
         found[first : first + step] = np.invert(best).astype(np.uint8)
     return found
 
 
 @lru_cache(maxsize=4)
-def _lower_bytes(classes: int, dtype: str) -> Array:
-    """Repeat 255 - class for the pixels of a block."""
+def _room(classes: int, pixels: int, dtype: str, thread: int) -> tuple[Array, Array, Array]:
+    """Return 255 - class for the pixels of a block, and room for them twice.
+
+    Each thread keeps its own: new memory is cleared page by page.
+    """
     of_pixel = np.arange(255, 255 - classes, -1, dtype=dtype)
-    return np.tile(of_pixel, max(1, BLOCK // classes))
+    lower = np.tile(of_pixel, pixels)
+    return lower, np.empty_like(lower), np.empty_like(lower)
 
 
 def _classes(raw: Array, *, where: str) -> NDArray[np.uint8]:

@@ -183,13 +183,15 @@ class Classifier:
 
         if not self.gives_map:
             raise ContractError(
-                f"{self._where}: the answer to an image is no map of classes; give --task segment"
-                " if it is one"
+                f"{self._where}: answers with no map of classes; give --task segment if it does"
             )
-        head = self.only_head()
-        seen = self._seen(image)
-        (raw,) = self._raw(seen)
-        return map_answer(raw, head.info, head.contract, seen, where=self._where)
+        head, seen = self.heads[0], self._seen(image)
+        try:
+            return map_answer(
+                self._raw(seen, as_views=True)[0], head.info, head.contract, seen, where=self._where
+            )
+        except StropError as err:  # its frames hold the view, beside which no engine runs
+            raise err.with_traceback(None) from err.__cause__
 
     @property
     def gives_vectors(self) -> bool:
@@ -228,7 +230,7 @@ class Classifier:
         """Find boxes as numbers, in the image's own pixels; as `boxes`.
 
         Args:
-            image: As for `boxes`.
+            image: A path, a Pillow image, or pixels.
             score_threshold: In place of the contract's.
         """
         from strop.runtime.classify.detect_answer import box_reader, boxes_in_picture
@@ -247,16 +249,13 @@ class Classifier:
         return not self.has_several_outputs and self.contract.task is Task.LANDMARKS
 
     def vector(self, image: ImageLike) -> NDArray[np.float64]:
-        """The numbers of an image behind the contract's activation: of an EMBED task its vector.
+        """An image's numbers, float64, behind the contract's activation; of an EMBED task a vector.
 
         Images are alike where the angle between their vectors is small. Behind L2 a vector has the
         length 1, so that the cosine of two is the sum of their products.
 
         Args:
             image: A path, a Pillow image, or uint8 [H, W, channels] of any size.
-
-        Returns:
-            float64 [numbers].
 
         Raises:
             ImageError: The image cannot be used, or its vector is all zeros.
@@ -298,12 +297,13 @@ class Classifier:
 
         return load_seen(image, self.contract)
 
-    def _raw(self, seen: Seen) -> list[Array]:
+    def _raw(self, seen: Seen, *, as_views: bool = False) -> list[Array]:
         """Run the artifact; return its outputs as they are."""
         self._preparation.fill(seen.pixels, self._engine.input_view())
+        read = self._engine.output_view if as_views else self._engine.read
         with self._at_work:
             self._engine.invoke()
-            return [self._engine.read(place) for place in range(len(self.heads))]
+            return [read(place) for place in range(len(self.heads))]
 
     def _scores(self, seen: Seen, image: ImageLike) -> NDArray[np.float32]:
         raw = self._raw(seen)

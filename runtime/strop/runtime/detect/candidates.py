@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from strop.runtime.engines.engine import TensorInfo
 MOST_CANDIDATES = 1_000  # of a picture; those with the highest scores
 NEAREST_TO_ZERO, NEAREST_TO_ONE = 1e-300, 1 - 1e-7  # a threshold beyond has no finite logit
 SLACK = 1e-4  # of a score, for what is rounded; who is near is looked at exactly
+MOST_STEPS = 1 << 16  # above any difference of codes
 Raw: TypeAlias = "NDArray[Any]"
 
 
@@ -177,12 +179,28 @@ def _above_background(background: Raw, info: TensorInfo, threshold: float) -> Ra
     if background.dtype.kind == "f":
         limits: Raw = background + (ahead - SLACK)
         return limits
+    steps = math.ceil(max(min(ahead / info.scale - SLACK, MOST_STEPS), -MOST_STEPS))
+    if background.dtype.itemsize == 1:
+        found: Raw = _codes_ahead(steps, background.dtype.char)[background.view(np.uint8)]
+        return found
     codes = np.iinfo(background.dtype)
-    most = int(codes.max) - int(codes.min)
-    steps = min(max(math.ceil(ahead / info.scale - SLACK), -most), most)
     wide = background.astype(np.int32) + steps
-    limits = np.minimum(wide, codes.max) if steps > 0 else np.maximum(wide, codes.min)
-    return limits.astype(background.dtype)
+    return wide.clip(int(codes.min), int(codes.max)).astype(background.dtype)
+
+
+@lru_cache(maxsize=16)
+def _codes_ahead(steps: int, dtype: str) -> Raw:
+    """Return the code that is so many steps above each code, by its unsigned byte."""
+    codes = np.arange(256, dtype=np.uint8).view(dtype)
+    limits = np.iinfo(codes.dtype)
+    wide = codes.astype(np.int32) + steps
+    return wide.clip(int(limits.min), int(limits.max)).astype(dtype)
+
+
+@lru_cache(maxsize=16)
+def _code_powers(scale: float) -> NDArray[np.float64]:
+    """Return e to minus 0 to 255 steps."""
+    return np.exp(-scale * np.arange(256.0))
 
 
 def _reaches(values: Raw, info: TensorInfo, limit: float) -> NDArray[np.bool_]:
@@ -225,7 +243,7 @@ def _powers(raw: Raw, info: TensorInfo) -> NDArray[np.float64]:
         return of_scores
     # Differences of bytes are right without a wider type: they are 0 to 255.
     behind = np.subtract(highest.view(np.uint8), np.ascontiguousarray(raw).view(np.uint8))
-    of_codes: NDArray[np.float64] = np.exp(-info.scale * np.arange(256.0))[behind]
+    of_codes: NDArray[np.float64] = _code_powers(info.scale)[behind]
     return of_codes
 
 

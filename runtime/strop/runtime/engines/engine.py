@@ -102,6 +102,9 @@ class Engine(Protocol):
     def read(self, output: int = 0) -> Array:
         """An output of the last invoke by its place, raw codes or floats, a copy."""
 
+    def output_view(self, output: int = 0) -> Array:
+        """As `read`, in the engine's own memory; let go of it before the next call."""
+
     def close(self) -> None:
         """Free the engine; the object is of no use afterwards."""
 

@@ -134,9 +134,14 @@ class OnnxRuntimeEngine:
 
     def read(self, output: int = 0) -> Array:
         """An output of the last invoke by its place, a copy."""
+        found = self.output_view(output)
+        return found if self._results[output] is None else found.copy()
+
+    def output_view(self, output: int = 0) -> Array:
+        """As `read`, in the bound memory; let go of it before the next call."""
         room = self._results[output]
         if room is not None:
-            return room.copy()
+            return room
         found: Array = self._binding.get_outputs()[output].numpy()
         return found
 

@@ -143,6 +143,12 @@ class TfliteEngine:
             raw: Array = self._interpreter.get_tensor(self._results[output])
         return raw
 
+    def output_view(self, output: int = 0) -> Array:
+        """As `read`, in the interpreter's own memory; let go of it before the next call."""
+        with _as_artifact_error(self._failed):
+            view: Array = self._interpreter.tensor(self._results[output])()
+        return view
+
     def undelegated(self) -> tuple[int, ...] | None:
         """Which of the file's operations run outside of every delegate partition.
 
