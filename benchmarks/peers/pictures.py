@@ -29,7 +29,7 @@ from strop.export.training.record import TrainingRecord, training_record
 from strop.export.training.targets import Table
 from strop.runtime.artifact.contract import Activation, Contract
 from strop.runtime.artifact.contract import Task as Kind
-from strop.runtime.classify.mask_agreement import agreement, compare_maps
+from strop.runtime.classify.mask_agreement import agreement, compare_maps, iou_drop
 from strop.runtime.classify.point_error import distances, means
 from strop.runtime.classify.prepare import preparation
 from strop.runtime.classify.scores import dequantize
@@ -39,7 +39,7 @@ from strop.runtime.detect.detection_file import DETECTION, detection_path
 from strop.runtime.detect.read_boxes import BoxReader
 from strop.runtime.engines import open_engine
 from strop.runtime.engines.engine import Engine, TensorInfo
-from strop.runtime.errors import SourceError
+from strop.runtime.errors import ImageError, SourceError
 from strop.runtime.images.dataset import list_images, pixels_in_order
 from strop.runtime.images.masks import masks_of
 
@@ -92,19 +92,37 @@ def run(engine: Engine, scene: Scene) -> Iterator[list[Array]]:
         yield answers(engine, scene.source.shapes)
 
 
-def of_maps(found: Iterator[list[Array]], scene: Scene) -> Figures:
-    """Compare the classes with masks at the input's size."""
+def of_maps(engines: dict[str, Engine], scene: Scene) -> dict[str, Figures]:
+    """Compare the classes of each file with masks at the input's size, and with the first file's.
+
+    `drop` is how far the mean IoU is below the first file's, with its 95 % interval.
+    """
     folder = scene.images[0].parent
     files = masks_of(scene.images, folder, scene.truth)
-    masks = read_masks(files, scene.images, scene.contract, scene.record.labels)
-    counts = [
-        compare_maps(scores.argmax(axis=-1).astype(np.uint8), mask)
-        for (scores,), mask in zip(found, masks, strict=True)
-    ]
-    whole = agreement(counts)
-    if whole is None:
-        return {}
-    return {"mean_iou": whole.mean_iou.value, "pixels": whole.pixels.value}
+    masks = list(read_masks(files, scene.images, scene.contract, scene.record.labels))
+    maps = {
+        name: [scores.argmax(axis=-1).astype(np.uint8) for (scores,) in run(engine, scene)]
+        for name, engine in engines.items()
+    }
+    first = next(iter(maps.values()))
+    expected = list(map(compare_maps, first, masks))
+    found: dict[str, Figures] = {}
+    for name, classes in maps.items():
+        counts = list(map(compare_maps, classes, masks))
+        whole, drop = agreement(counts), iou_drop(expected, counts)
+        between = agreement(list(map(compare_maps, classes, first)))
+        if whole is None or drop is None or between is None:
+            raise ImageError(f"{scene.truth}: every pixel is left out; give masks with classes")
+        found[name] = {
+            "mean_iou": whole.mean_iou.value,
+            "pixels": whole.pixels.value,
+            "drop": drop.value,
+            "drop_low": drop.interval.low,
+            "drop_high": drop.interval.high,
+            "with_float": between.mean_iou.value,
+            "same": between.pixels.value,
+        }
+    return found
 
 
 def of_points(found: Iterator[list[Array]], scene: Scene) -> Figures:
@@ -144,10 +162,17 @@ def of_boxes(found: Iterator[list[Array]], scene: Scene) -> Figures:
 
 
 OF: dict[Kind, Callable[[Iterator[list[Array]], Scene], Figures]] = {
-    Kind.SEGMENT: of_maps,
     Kind.LANDMARKS: of_points,
     Kind.DETECT: of_boxes,
 }
+
+
+def judged(engines: dict[str, Engine], scene: Scene) -> dict[str, Figures]:
+    """Judge each file by what the model gives."""
+    kind = scene.record.outputs[0].task
+    if kind is Kind.SEGMENT:
+        return of_maps(engines, scene)
+    return {name: OF[kind](run(engine, scene), scene) for name, engine in engines.items()}
 
 
 def ratios(engines: dict[str, Engine]) -> dict[str, tuple[float, float]]:
@@ -191,8 +216,7 @@ def compare_pictures(options: argparse.Namespace) -> int:
         )
         paths, failed = _built(task, options.strop)
         engines = {name: stack.enter_context(open_engine(path)) for name, path in paths.items()}
-        judged = OF[record.outputs[0].task]
-        figures = {name: judged(run(engine, scene), scene) for name, engine in engines.items()}
+        figures = judged(engines, scene)
         times = ratios(engines)
         sizes = {name: path.stat().st_size for name, path in paths.items()}
     names = list(next(iter(figures.values())))
