@@ -20,10 +20,8 @@ from strop.export.max_drop.float_layers import (
     EndFigures,
     FloatEnd,
     FloatIsland,
-    FloatLayer,
     FloatLayers,
     IslandPrice,
-    Price,
 )
 from strop.export.max_drop.frontier import Frontier, FrontierPoint, PointPrice
 from strop.export.options.choices import (
@@ -128,18 +126,7 @@ def certificate() -> Certificate:
 
 
 def float_layers() -> FloatLayers:
-    price = Price(
-        artifact="m.int8.tflite",
-        ms_before=0.9,
-        ms=1.0,
-        drop_before=0.2,
-        drop=0.1,
-        drop_high=0.3,
-    )
     return FloatLayers(
-        tried=(
-            FloatLayer(layer=f"{HOSTILE}kept", part="weights", noise=0.1, ops=1, prices=(price,)),
-        ),
         islands=(
             FloatIsland(
                 layer=f"{HOSTILE}norm",
@@ -159,6 +146,7 @@ def float_layers() -> FloatLayers:
                     layer=f"{HOSTILE}head" * bool(tail),
                     tail=tail,
                     sums=2,
+                    spared=(f"{HOSTILE}spared (weights)",) * (not tail),
                     divergence=0.004 / (1 + tail),
                     signal_to_noise_db=20.0 + tail,
                     agreement=0.98,

@@ -34,10 +34,11 @@ from strop.export.ir.execute import batch_size
 from strop.export.ir.faults import named_faults
 from strop.export.ir.outputs import output_names
 from strop.export.ir.processor_kernels import by_processor
+from strop.export.max_drop.attempt import Quantized
 from strop.export.max_drop.float_end import settle_ends
+from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.on_frontier import broken, choose_on_frontier, explain_frontier
-from strop.export.max_drop.search import Quantized, explain_failure, keep_promise
 from strop.export.options.choices import FORMATS, Precision, Result
 from strop.export.options.detector import judged_by
 from strop.export.options.options import (
@@ -249,11 +250,8 @@ def _with_int8(
         artifacts |= dict.fromkeys(paths, precision)
     on_step("certify")
     certificate = judge(tuple(artifacts), progress=progress)
-    kept = keep_promise(
-        folder, source, options, quantized, certificate, certify=judge, on_step=on_step
-    )
     kept = choose_on_frontier(
-        folder, source, options, quantized, kept, certify=judge, on_step=on_step
+        folder, source, options, quantized, certificate, certify=judge, on_step=on_step
     )
     quantized = replace(quantized, kept=quantized.kept | kept.kept)
     int8_paths = [path for path, precision in artifacts.items() if precision is Precision.INT8]
@@ -267,8 +265,8 @@ def _with_int8(
         costs=tuple(cost for cost in quantized.tuned.costs if cost.layer not in quantized.kept),
         near_ties=graph.near_ties,
         by_processor=by_processor(quantized.tuned.folded.graph),
-        float_layers=replace(
-            kept.float_layers, islands=price_islands(graph, int8_paths), ends=quantized.ends
+        float_layers=FloatLayers(
+            islands=price_islands(graph, int8_paths), ends=quantized.ends, frontier=kept.frontier
         ),
         golden=_write_golden(folder, source, options, quantized, int8_paths),
         float_tflite=quantized.float_tflite,
@@ -309,11 +307,9 @@ def _broken(made: Made, options: ExportOptions) -> tuple[str, ...]:
         GateError: For any reason, unless `keep_failed` is set.
     """
     found = broken(made.certificate, options)
-    layers = made.float_layers
-    if found and layers.tried:
-        found += (explain_failure(layers.tried, made.certificate.units),)
-    if found and layers.frontier is not None:
-        found += (explain_frontier(layers.frontier),)
+    frontier = made.float_layers.frontier
+    if found and frontier is not None:
+        found += (explain_frontier(frontier),)
     if found and not options.keep_failed:
         remedies = (found.remedy for found in made.findings if found.remedy)
         raise GateError(
@@ -366,6 +362,14 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     with named_faults(source.name, "fold"):
         deploy = proven_fold(source, graph, activations, np.concatenate(sample))
         deploy = replace(deploy, is_symmetric=options.symmetric)
+    # The thresholds are of what comes out behind the activation.
+    decisions = judged_by(
+        [
+            replace(decision, activation=activation)
+            for decision, activation in zip(_decisions(options), activations, strict=True)
+        ],
+        options.detection,
+    )
     with named_faults(source.name, "quantize"):
         tuned = tune(
             deploy,
@@ -375,14 +379,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
                 "calibrate",
             ),
             sample,
-            # The thresholds are of what comes out behind the activation.
-            decisions=judged_by(
-                [
-                    replace(decision, activation=activation)
-                    for decision, activation in zip(_decisions(options), activations, strict=True)
-                ],
-                options.detection,
-            ),
+            decisions=decisions,
             effort=options.effort,
         )
     int8 = Int8(
@@ -394,6 +391,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
         tuned=tuned,
         int8=int8,
         sample=sample,
+        decisions=decisions,
         float_tflite=float_tflite,
         held_out=tuple(path for path in images if path not in sampled),
     )

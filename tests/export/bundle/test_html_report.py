@@ -40,8 +40,6 @@ def test_the_page_has_certificate_counts_steps_layers_and_machine(manifest: Mani
         "ranges",
         "0.125 of 2.500",
         "BatchNormalization",
-        "Tried in float for --max-drop",
-        "+20.00 -> +10.00 (at most +30.00)",
         "add images of snow",
         f"all {2 * BARS}",
         machine().python,
@@ -100,7 +98,8 @@ def test_the_frontier_is_drawn_with_the_chosen_files_filled(manifest: Manifest) 
     int8, chosen = page.charts[1]["data"]["values"]
     assert (int8["x"], int8["y"]) == (1, 20)
     assert (chosen["x"], chosen["y"]) == (pytest.approx(1.3 / 0.9), 24)
-    assert any(text == "2 sums" for text in page.texts)
+    (words,) = {text for text in page.texts if text.startswith("2 sums, ") and "spared" in text}
+    assert words.endswith("spared (weights)")
     assert not any("More of" in text for text in shown(_without_frontier(manifest)).texts)
 
 

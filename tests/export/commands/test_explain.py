@@ -132,6 +132,26 @@ def test_explain_shows_what_the_consumer_answers(
     assert "shelf --put m.int8.tflite" in told
 
 
+def test_a_manifest_of_version_13_loses_its_list_of_layers_for_max_drop(tmp_path: Path) -> None:
+    record = json.loads(MANIFEST_FORMAT.dumps(manifest())) | {"format_version": 13}
+    layers = record["float_layers"] | {"kept": True, "tried": [{"layer": "head"}]}
+    point = {
+        "layer": "head",
+        "tail": 1,
+        "sums": 0,
+        "divergence": 0.1,
+        "signal_to_noise_db": 20.0,
+        "agreement": 0.9,
+        "prices": [],
+    }
+    layers["frontier"] = {"images": 9, "points": [point], "chosen": None}
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(record | {"float_layers": layers}))
+    frontier = read_manifest(tmp_path).float_layers.frontier
+    assert frontier is not None
+    assert frontier.points[0].spared == ()
+
+
 def test_a_manifest_of_version_6_is_for_any_program(tmp_path: Path) -> None:
     record = json.loads(MANIFEST_FORMAT.dumps(manifest())) | {"format_version": 6}
     del record["consumer"], record["certificate"]["through"]

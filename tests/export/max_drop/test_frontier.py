@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tests.export.fake_manifest import certificate
 from tests.export.graphs import images_for
-from tests.export.max_drop.test_search import with_an_outlier
+from tests.export.max_drop.test_on_frontier import with_an_outlier
 
 import strop.runtime
 from strop.cli import main
@@ -28,7 +28,7 @@ from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.classify.decision import decide
 from strop.runtime.errors import GateError, SourceError
-from strop.runtime.statistics.intervals import wilson_interval
+from strop.runtime.statistics.intervals import paired_drop_interval, wilson_interval
 
 IMAGES = 400
 
@@ -38,6 +38,7 @@ def point(ms: float, divergence: float) -> FrontierPoint:
         layer="head",
         tail=3,
         sums=0,
+        spared=(),
         divergence=divergence,
         signal_to_noise_db=20.0,
         agreement=0.98,
@@ -70,9 +71,29 @@ def test_flips_fall_with_the_root_of_the_divergence() -> None:
     frontier = Frontier(images=100, points=(point(1, 4.0), point(1.2, 2.0), point(1.5, 0.25)))
     # 8 of 400 today: 5.7 and 2 are foretold.
     of_int8 = agreeing(IMAGES - 8)
-    assert likely(frontier, of_int8, wilson_interval(6, IMAGES).high) == [1, 2]
-    assert likely(frontier, of_int8, wilson_interval(2, IMAGES).high) == [2]
-    assert likely(frontier, of_int8, wilson_interval(1, IMAGES).high) == []
+
+    def places(flips: int) -> list[int]:
+        most = wilson_interval(flips, IMAGES).high
+        return likely(frontier, of_int8, ExportOptions(output=Path("out"), max_flips=most))
+
+    assert places(6) == [1, 2]
+    assert places(2) == [2]
+    assert places(1) == []
+
+
+def test_a_drop_falls_with_it_to_what_so_many_images_can_promise() -> None:
+    frontier = Frontier(images=100, points=(point(1, 4.0), point(1.2, 1.0), point(1.5, 0.0)))
+    made = certificate()
+    best = paired_drop_interval(0, 0, made.images).high
+    worst = max(found.drop_interval.high for found in made.verdicts)
+
+    def places(max_drop: float) -> list[int]:
+        return likely(frontier, made, ExportOptions(output=Path("out"), max_drop=100 * max_drop))
+
+    assert places(worst) == [1, 2]
+    assert places((best + worst) / 2 + 1e-9) == [1, 2]
+    assert places((best + worst) / 2 - 1e-9) == [2]
+    assert places(best - 1e-9) == []
 
 
 def test_flips_are_promised_by_the_worse_end_of_their_interval() -> None:

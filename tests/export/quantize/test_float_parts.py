@@ -15,8 +15,13 @@ from strop.export.ir.graph import Graph, Kind, Op, QuantParams, Tensor
 from strop.export.options.choices import Effort
 from strop.export.quantize.bias_correction import correct
 from strop.export.quantize.calibrate import calibrate
+from strop.export.quantize.float_parts import (
+    FloatPart,
+    in_float,
+    with_roundings_spared,
+    with_sums_and_tails,
+)
 from strop.export.quantize.float_sums import chained_sums, with_float_sums
-from strop.export.quantize.float_tail import float_parts, in_float
 from strop.export.quantize.quantize import QuantizedGraph
 from strop.export.quantize.tune import Tuned, tune
 
@@ -110,10 +115,10 @@ def test_scales_that_have_no_unit_in_common_are_named(last: float, are_near: boo
 
 
 def test_parts_have_more_and_more_in_float(tuned: Tuned) -> None:
-    parts = float_parts(tuned.deploy.graph)
+    alone, *parts = with_sums_and_tails(tuned.deploy.graph)
+    assert alone == FloatPart(sums=chained_sums(tuned.deploy.graph))
     tails = [len(part.tail) for part in parts]
-    assert tails[0] == 0 < tails[1]
-    assert tails == sorted(set(tails))
+    assert tails == sorted(set(tails) - {0})
     for part in parts:
         assert part.sums.isdisjoint(part.tail)
 
@@ -121,8 +126,8 @@ def test_parts_have_more_and_more_in_float(tuned: Tuned) -> None:
 def test_a_tail_in_float_leaves_the_integers_before_it_and_is_nearer(
     made: Steps, tuned: Tuned
 ) -> None:
-    part = float_parts(tuned.deploy.graph)[-1]
-    ended = in_float(tuned, part)
+    part = with_sums_and_tails(tuned.deploy.graph)[-1]
+    ended = in_float(tuned, tuned.quantized, part, [made.images])
     assert ended.graph.is_real(ended.graph.output)
     kept = {name for name, tensor in ended.graph.tensors.items() if tensor.codes is not None}
     assert kept
@@ -133,3 +138,14 @@ def test_a_tail_in_float_leaves_the_integers_before_it_and_is_nearer(
     whole = onnx_scores(replace(made, quantized=tuned.quantized))
     found = onnx_scores(replace(made, quantized=ended))
     assert signal_to_noise_db(reference, found) > signal_to_noise_db(reference, whole)
+
+
+def test_the_costliest_roundings_are_spared_one_on_top_of_the_other(made: Steps) -> None:
+    images = [made.images]
+    tuned = tune(made.deploy, images, images, decisions=[BY_SOFTMAX], effort=Effort.DEFAULT)
+    first, second = with_roundings_spared(tuned, frozenset(), ends=[], most=2)
+    assert first.spared == second.spared[:1]
+    assert second.spared == tuple(cost for cost in tuned.costs if cost in second.spared)
+    assert first.kept < second.kept
+    kept = in_float(tuned, tuned.quantized, first, images)
+    assert {op.output for op in kept.graph.ops if kept.graph.is_float(op)} == first.kept

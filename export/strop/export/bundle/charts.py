@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from strop.export.bundle.manifest import Manifest
-from strop.export.bundle.tables import Table, costs_table, point_words, times_table
+from strop.export.bundle.tables import Table, costs_table, times_table
 from strop.export.certify.certificate import Verdict
 from strop.export.inspect.contents import Latency
 from strop.export.max_drop.frontier import Frontier
@@ -67,7 +67,7 @@ def frontier_chart(frontier: Frontier) -> Chart:
             series=price.artifact,
             x=price.ms / price.int8_ms,
             y=point.signal_to_noise_db,
-            details=[price.artifact, f"in float: {point_words(point)}", f"{price.ms:.3g} ms"],
+            details=[price.artifact, f"in float: {point.words}", f"{price.ms:.3g} ms"],
             is_hollow=at != (frontier.chosen or 0),
         )
         for at, point in enumerate(frontier.points)

@@ -28,7 +28,6 @@ from strop.export.bundle.tables import (
     steps_table,
     time_summary,
     times_table,
-    tried_table,
 )
 from strop.export.max_drop.frontier import Frontier
 from strop.export.quantize.costs import Cost
@@ -73,8 +72,6 @@ def export_html(manifest: Manifest, pictures: Sequence[Compared] = ()) -> str:
     _add_part(body, "The end in float", ends_table(layers.ends))
     for end in layers.ends:
         add_line(body, end_sentence(end))
-    tried = f"{'Kept' if layers.kept else 'Tried'} in float for --max-drop"
-    _add_part(body, tried, tried_table(layers, manifest.certificate.units))
     _add_frontier(body, layers.frontier)
     _add_costs(body, manifest.sensitivity)
     for file, times in manifest.layer_times.items():

@@ -175,7 +175,7 @@ class Manifest:
         by_processor: Layers whose float results, which decide about the integers, have other last
             digits on another processor; empty if the same integers come out of the same weights.
         sensitivity: What each layer's rounding alone costs, the costliest first.
-        float_layers: What is in float in them, and what was tried in float for `max_drop`.
+        float_layers: What is in float in them, and what was measured in float.
         calibration_checks: What the checks of the images measured; most have nothing to say.
         certificate: What the files are worth.
         consumer: The program that they are for; None where they are for any.
@@ -322,6 +322,21 @@ def _from_12(record: dict[str, object]) -> dict[str, object]:
     }
 
 
+def _from_13(record: dict[str, object]) -> dict[str, object]:
+    """Upgrade version 13, whose float layers for `max_drop` were a list of their own."""
+    layers = record.get("float_layers")
+    if not isinstance(layers, dict):
+        return record
+    layers = {name: value for name, value in layers.items() if name not in ("kept", "tried")}
+    frontier = layers.get("frontier")
+    if isinstance(frontier, dict) and isinstance(points := frontier.get("points"), list):
+        layers["frontier"] = {
+            **frontier,
+            "points": [_filled(each, {"spared": []}) for each in points],
+        }
+    return {**record, "float_layers": layers}
+
+
 def _with_figures(
     certificate: object, verdict: Mapping[str, object], answer: Mapping[str, object] | None = None
 ) -> object:
@@ -358,11 +373,12 @@ def _filled(value: object, new: Mapping[str, object]) -> object:
 # .onnx takes, the consumer, the certificate's verdicts through it, and what runs the source; 8 has
 # the figures of embeddings; 9 has a certificate for each of several outputs, and says whether the
 # end is in float; 10 has the figures of maps and of points; 11 those of scores; 12
-# what the steps' cut-offs alone cost on other images; 13 has max_flips and the frontier.
+# what the steps' cut-offs alone cost on other images; 13 has max_flips and the frontier; 14
+# has layers kept in float for max_drop on it, and no list of their own.
 MANIFEST_FORMAT = RecordFormat(
     Manifest,
     writer="strop export",
-    version=13,
+    version=14,
     upgrades={
         4: _from_4,
         5: _from_5,
@@ -373,6 +389,7 @@ MANIFEST_FORMAT = RecordFormat(
         10: _from_10,
         11: _from_11,
         12: _from_12,
+        13: _from_13,
     },
     ignorable={"by_processor": []},
     error=ArtifactError,

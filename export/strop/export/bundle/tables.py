@@ -10,8 +10,8 @@ from strop.export.bundle.manifest import Artifact, Manifest
 from strop.export.inspect.contents import Delegation
 from strop.export.inspect.count import Role
 from strop.export.kernels.xnnpack import UNKNOWN
-from strop.export.max_drop.float_layers import FloatEnd, FloatIsland, FloatLayers
-from strop.export.max_drop.frontier import Frontier, FrontierPoint
+from strop.export.max_drop.float_layers import FloatEnd, FloatIsland
+from strop.export.max_drop.frontier import Frontier
 from strop.export.options.choices import Precision
 from strop.export.quantize.costs import Cost, Step
 from strop.runtime.bench.layer_times import LayerTimes
@@ -126,29 +126,6 @@ def end_sentence(end: FloatEnd) -> str:
     )
 
 
-def tried_table(layers: FloatLayers, unit: str) -> Table:
-    """List the layers that were tried in float for --max-drop, with their price per file.
-
-    Args:
-        layers: Of the manifest.
-        unit: Of drops, by the task.
-    """
-    first = "kept in float" if layers.kept else "tried in float"
-    rows = [
-        (
-            layer.layer,
-            layer.part,
-            price.artifact,
-            f"{price.ms_before:.2f} -> {price.ms:.2f}",
-            f"{PERCENT * price.drop_before:+.2f} -> {PERCENT * price.drop:+.2f}"
-            f" (at most {PERCENT * price.drop_high:+.2f})",
-        )
-        for layer in layers.tried
-        for price in layer.prices
-    ]
-    return Table((first, "for its", "in", "p50, ms", f"drop, {unit}"), rows)
-
-
 def frontier_table(frontier: Frontier | None) -> Table:
     """List files with more and more of the network in float; no rows where none were measured."""
     columns = ("in float", "p50, ms", "of int8's", "KL, nats", "scores, dB", "agreement, %", "")
@@ -156,25 +133,17 @@ def frontier_table(frontier: Frontier | None) -> Table:
         return Table(columns, [])
     rows = [
         (
-            point_words(point),
+            point.words,
             ", ".join(f"{price.ms:.3g}" for price in point.prices),
             ", ".join(f"{price.ms / price.int8_ms:.2f}" for price in point.prices),
             f"{point.divergence:.5f}",
             f"{point.signal_to_noise_db:.1f}",
-            f"{PERCENT * point.agreement:.1f}",
+            "" if point.agreement is None else f"{PERCENT * point.agreement:.1f}",
             "chosen" if at == frontier.chosen else "",
         )
         for at, point in enumerate(frontier.points)
     ]
     return Table(columns, rows)
-
-
-def point_words(point: FrontierPoint) -> str:
-    """Say what files have in float."""
-    words = [f"{point.sums} sums"] if point.sums else []
-    if point.tail:
-        words.append(f"{point.layer} and what follows")
-    return ", ".join(words) or "nothing"
 
 
 def frontier_sentence(frontier: Frontier) -> str:
@@ -183,7 +152,7 @@ def frontier_sentence(frontier: Frontier) -> str:
     return (
         f"more of the network in float: latencies of {files} on this machine, one thread, each"
         f" format in one interleaved run; noise on the {frontier.images} calibration images that"
-        " the int8 steps were judged by, which flatters; --max-flips chooses"
+        " the int8 steps were judged by, which flatters; --max-drop and --max-flips choose"
     )
 
 

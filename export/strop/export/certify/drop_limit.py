@@ -93,6 +93,25 @@ def can_promise(certificate: Certificate, max_drop: float) -> bool:
     )
 
 
+def foretold_drop(certificate: Certificate, share: float) -> float:
+    """Foretell the worse end of the drop, in points, where a share of the changes is left."""
+    found = []
+    for one in certificate.each_output:
+        worst, best = (
+            max(100 * each.drop_interval.high for each in one.all_verdicts),
+            _best_promise(one),
+        )
+        found.append(best + (worst - best) * share)
+    return max(found)
+
+
+def foretold_flips(certificate: Certificate, share: float) -> float:
+    """Foretell the worse end of the share of changed answers, where a share of them is left."""
+    n = certificate.images
+    flips = max(1 - (found.agreement or 0.0) for found in certificate.all_verdicts)
+    return wilson_interval(round(share * flips * n), n).high
+
+
 def _is_kept_by_one_answer(certificate: Certificate, max_drop: float) -> bool:
     return 100 * certificate.one_answer.drop <= max_drop
 

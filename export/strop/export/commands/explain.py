@@ -19,7 +19,6 @@ from strop.export.bundle.tables import (
     steps_table,
     time_summary,
     times_table,
-    tried_table,
 )
 from strop.runtime.check.judge.certified import MANIFEST
 from strop.runtime.errors import ArtifactError
@@ -92,12 +91,11 @@ def _show(manifest: Manifest, top: int) -> None:
 
 
 def print_float_layers(manifest: Manifest) -> None:
-    """Print what is in float, and what was tried in float for --max-drop; nothing if none was."""
-    layers, unit = manifest.float_layers, manifest.certificate.units
+    """Print what is in float, and what was measured in float; nothing if there is nothing."""
+    layers = manifest.float_layers
     tables = (
         islands_table(layers.islands),
         ends_table(layers.ends),
-        tried_table(layers, unit),
         frontier_table(layers.frontier),
     )
     for table in tables:
@@ -108,5 +106,3 @@ def print_float_layers(manifest: Manifest) -> None:
         console.note(frontier_sentence(layers.frontier))
     for end in layers.ends:
         console.note(end_sentence(end))
-    if layers.tried and not layers.kept:
-        console.note("the promise was not reached with these either; the files are without them")

@@ -17,9 +17,9 @@ from strop.export.certify.certificate import Certificate
 from strop.export.emit.write import Int8, write_int8
 from strop.export.inspect.latencies import latencies
 from strop.export.ir.outputs import output_names
+from strop.export.max_drop.attempt import Quantized
 from strop.export.max_drop.end_rule import EndRule, end_rules
 from strop.export.max_drop.float_layers import EndFigures, FloatEnd
-from strop.export.max_drop.search import Quantized
 from strop.export.options.options import ExportOptions
 from strop.export.quantize.mixed_precision import float_ends, keep_float
 from strop.export.source.source import Source

@@ -1,7 +1,7 @@
 """Values that describe what is in float in an int8 file, and its price.
 
 There are islands, whose operations have no int8 form, ends of models whose output needs more than
-256 values, and roundings that were left out to keep `--max-drop`.
+256 values, and what was chosen on the frontier to keep `--max-drop` or `--max-flips`.
 """
 
 from __future__ import annotations
@@ -10,46 +10,6 @@ from dataclasses import dataclass
 
 from strop.export.ir.island import FloatCause
 from strop.export.max_drop.frontier import Frontier
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Price:
-    """The latency and the drop of one file without a rounding, and with it.
-
-    Attributes:
-        artifact: File name.
-        ms_before: Median latency with it in int8, on this machine, one thread.
-        ms: With it in float, from the same interleaved run.
-        drop_before: Of top-1, a share, with it in int8; see Verdict.
-        drop: With it in float.
-        drop_high: Worse end of the 95 % interval of `drop`.
-    """
-
-    artifact: str
-    ms_before: float
-    ms: float
-    drop_before: float
-    drop: float
-    drop_high: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FloatLayer:
-    """A rounding that was left out, on top of those before it.
-
-    Attributes:
-        layer: Name of the layer's result.
-        part: "activation" (its result is not rounded) or "weights".
-        noise: What its rounding alone costs the scores, see Cost.
-        ops: How many operations compute in float from here on.
-        prices: One per int8 file.
-    """
-
-    layer: str
-    part: str
-    noise: float
-    ops: int
-    prices: tuple[Price, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,18 +92,14 @@ class FloatEnd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FloatLayers:
-    """The roundings that were tried, in order, the islands, and the ends.
+    """The islands, the ends, and what more could be in float.
 
     Attributes:
-        kept: Whether the files have those that were tried in float.
-        tried: Each on top of those before it; empty where it was not needed, or not worth it.
         islands: Those of the files.
         ends: How they were decided, of outputs without classes.
         frontier: What more of the network in float would bring; None where it was not measured.
     """
 
-    kept: bool = False
-    tried: tuple[FloatLayer, ...] = ()
     islands: tuple[FloatIsland, ...] = ()
     ends: tuple[FloatEnd, ...] = ()
     frontier: Frontier | None = None

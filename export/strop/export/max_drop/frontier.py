@@ -28,19 +28,31 @@ class FrontierPoint:
         layer: The first operation from which on all is in float; empty where none is.
         tail: How many operations that are.
         sums: How many sums in front of it are added in float.
-        divergence: Of the probabilities from the float network's, in nats per image.
-        signal_to_noise_db: Of the scores.
-        agreement: Share of images with the same answer.
+        spared: Roundings that are left out otherwise, the costliest first: "layer (activation)",
+            or "(weights)".
+        divergence: Of the probabilities from the float network's, in nats per image; of several
+            outputs their sum.
+        signal_to_noise_db: Of the scores; of several outputs the least.
+        agreement: Share of images with the same answer; None of what has no classes, of maps and
+            of several outputs.
         prices: One per int8 file.
     """
 
     layer: str
     tail: int
     sums: int
+    spared: tuple[str, ...]
     divergence: float
     signal_to_noise_db: float
-    agreement: float
+    agreement: float | None
     prices: tuple[PointPrice, ...]
+
+    @property
+    def words(self) -> str:
+        """Say what the files have in float."""
+        tail = [f"{self.layer} and what follows"] if self.tail else []
+        sums = [f"{self.sums} sums"] if self.sums else []
+        return ", ".join([*sums, *self.spared, *tail]) or "nothing"
 
     @property
     def rel_latency(self) -> float:

@@ -1,9 +1,9 @@
-"""Chooses the cheapest files on the frontier that keep `--max-flips`, and `--max-drop` with it.
+"""Chooses the cheapest files on the frontier that keep `--max-drop` and `--max-flips`.
 
-Calibration images say how near to float each point is. How often answers flip goes with the square
-root of the divergence (MobileNetV2: 0.7 of it), so that the flips of the int8 files, and the
-divergences, say which points are likely to keep the promise. Only these are certified, the cheapest
-first, and none but the certificate decides.
+Calibration images say how near to float each point is. How often answers change goes with the
+square root of the divergence (MobileNetV2: 0.7 of it), so that the certificate of the int8 files,
+and the divergences, say which points are likely to keep the promise. Only these are certified, the
+cheapest first, and none but the certificate decides.
 """
 
 from __future__ import annotations
@@ -15,15 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from strop.export.certify.certificate import Certificate
-from strop.export.certify.drop_limit import broken_flips, broken_promises, least_flips
+from strop.export.certify.drop_limit import (
+    broken_flips,
+    broken_promises,
+    can_promise,
+    foretold_drop,
+    foretold_flips,
+    least_flips,
+)
 from strop.export.emit.write import artifact_paths, write_int8
+from strop.export.max_drop.attempt import Attempt, Certify, Quantized
 from strop.export.max_drop.frontier import Frontier
-from strop.export.max_drop.measure_frontier import Measured, has_frontier, measure_frontier
-from strop.export.max_drop.search import Attempt, Certify, Quantized
+from strop.export.max_drop.measure_frontier import has_tails, measure_frontier
 from strop.export.options.choices import Effort, Precision
 from strop.export.options.options import ExportOptions
 from strop.export.source.source import Source
-from strop.runtime.statistics.intervals import wilson_interval
 
 
 def broken(certificate: Certificate, options: ExportOptions) -> tuple[str, ...]:
@@ -41,79 +47,80 @@ def choose_on_frontier(
     source: Source,
     options: ExportOptions,
     quantized: Quantized,
-    attempt: Attempt,
+    certificate: Certificate,
     *,
     certify: Certify,
     on_step: Callable[[str], None],
 ) -> Attempt:
-    """Measure the frontier with high effort, or where int8 breaks `max_flips`; then choose on it.
+    """Measure the frontier with high effort, or where int8 breaks a promise; then choose on it.
 
     Args:
         folder: Where the files are; written again if others are chosen.
         source: The float model.
         options: What was asked for.
         quantized: What the int8 files were written from.
-        attempt: What came of `keep_promise`.
+        certificate: Of all files.
         certify: Makes the certificate of other files.
         on_step: Called with the name of each step as it begins.
     """
+    attempt = Attempt(int8=quantized.int8, certificate=certificate)
     files = artifact_paths(folder, source, options, Precision.INT8).values()
-    of_int8 = attempt.certificate.of([path.name for path in files])
-    limit = options.max_flips
-    is_needed = limit is not None and bool(broken(of_int8, options))
-    if not has_frontier(options) or not (is_needed or options.effort is Effort.HIGH):
+    of_int8 = certificate.of([path.name for path in files])
+    is_needed = (
+        options.max_float_layers > 0
+        and bool(broken(of_int8, options))
+        and _can_be_kept(of_int8, options)
+    )
+    is_shown = options.effort is Effort.HIGH and has_tails(options)
+    if not is_needed and not is_shown:
         return attempt
     on_step("measure what more of the network in float brings")
-    measured = measure_frontier(source, options, quantized.tuned, quantized.int8, quantized.sample)
-    attempt = _with(attempt, measured.frontier)
-    if limit is None or not is_needed or least_flips(of_int8.images) > limit:
+    measured = measure_frontier(source, options, quantized)
+    attempt = replace(attempt, frontier=measured.frontier)
+    if not is_needed:
         return attempt
-    for at in likely(measured.frontier, of_int8, limit)[: options.max_float_layers]:
-        on_step(f"certify with the network in float from {measured.frontier.points[at].layer} on")
-        found = _certified(source, options, quantized, measured, at, certify)
-        if not broken(found.certificate, options):
-            write_int8(folder, source, options, found.int8)
-            chosen = replace(attempt, int8=found.int8, kept=found.kept)
-            chosen = replace(chosen, certificate=attempt.certificate.renewed(found.certificate))
-            return _with(chosen, replace(measured.frontier, chosen=at))
+    for at in likely(measured.frontier, of_int8, options)[: options.max_float_layers]:
+        on_step(f"certify with {measured.frontier.points[at].words} in float")
+        int8 = replace(quantized.int8, quantized=measured.graphs[at])
+        with tempfile.TemporaryDirectory() as name:
+            found = certify(write_int8(Path(name), source, options, int8))
+        if not broken(found, options):
+            write_int8(folder, source, options, int8)
+            return Attempt(
+                int8=int8,
+                certificate=certificate.renewed(found),
+                kept=measured.parts[at].kept,
+                frontier=replace(measured.frontier, chosen=at),
+            )
     return attempt
 
 
-def _with(attempt: Attempt, frontier: Frontier) -> Attempt:
-    return replace(attempt, float_layers=replace(attempt.float_layers, frontier=frontier))
+def _can_be_kept(certificate: Certificate, options: ExportOptions) -> bool:
+    """Whether any file could keep what was asked for on these images."""
+    drop, flips = options.max_drop, options.max_flips
+    return (drop is None or can_promise(certificate, drop)) and (
+        flips is None or least_flips(certificate.images) <= flips
+    )
 
 
-def likely(frontier: Frontier, certificate: Certificate, max_flips: float) -> list[int]:
+def likely(frontier: Frontier, certificate: Certificate, options: ExportOptions) -> list[int]:
     """Return places of the points that are likely to keep the promise, the cheapest first.
 
     Args:
         frontier: Its first point is int8 throughout.
         certificate: Of the int8 files.
-        max_flips: The promise.
+        options: What was promised.
     """
-    n = certificate.images
-    shares = [1 - (found.agreement or 0.0) for found in certificate.all_verdicts]
-    of_int8 = frontier.points[0].divergence
+    before = frontier.points[0].divergence
     found = []
     for at, point in enumerate(frontier.points[1:], start=1):
-        flips = max(shares) * math.sqrt(point.divergence / of_int8) if of_int8 > 0 else 0.0
-        if wilson_interval(round(flips * n), n).high <= max_flips:
+        share = math.sqrt(point.divergence / before) if before > 0 else 0.0
+        is_likely = (
+            options.max_drop is None or foretold_drop(certificate, share) <= options.max_drop
+        ) and (options.max_flips is None or foretold_flips(certificate, share) <= options.max_flips)
+        if is_likely:
             found.append(at)
     return found
-
-
-def _certified(
-    source: Source,
-    options: ExportOptions,
-    quantized: Quantized,
-    measured: Measured,
-    at: int,
-    certify: Certify,
-) -> Attempt:
-    int8 = replace(quantized.int8, quantized=measured.graphs[at])
-    with tempfile.TemporaryDirectory() as name:
-        certificate = certify(write_int8(Path(name), source, options, int8))
-    return Attempt(int8=int8, certificate=certificate, kept=frozenset(measured.parts[at].tail))
 
 
 def explain_frontier(frontier: Frontier) -> str:
@@ -122,5 +129,6 @@ def explain_frontier(frontier: Frontier) -> str:
     return (
         f"the slowest files that were tried take {last.rel_latency:.2f} of int8's time and bring"
         f" {last.divergence:.2g} nats instead of {frontier.points[0].divergence:.2g}; raise"
-        " --max-flips, add validation images, or take --precision float32"
+        " --max-drop, --max-flips or --max-float-layers, add validation images, or take"
+        " --precision float32"
     )

@@ -93,7 +93,8 @@ class ExportOptions:
         result_type: In what numbers an int8 .tflite gives it; None for the result's usual type.
         wide_in_groups: Merge groups of channels that are smaller than XNNPACK's kernels, in
             the .tflite; what computes without XNNPACK has more work by it.
-        max_float_layers: How many layers may stay in float to meet `max_drop`.
+        max_float_layers: How many of the costliest roundings may be left out to meet `max_drop` or
+            `max_flips`, and how many files are certified for it.
         full_int8: Refuse a model of which an operation has no int8 form.
         consumer: The program that the files are for, by its name of `strop consumers`; empty
             where they are for any.

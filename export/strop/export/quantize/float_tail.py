@@ -1,4 +1,4 @@
-"""Lets a network end in float from one activation on that carries all that follows.
+"""Finds ends of a network behind one activation that carries all that follows.
 
 What is in front keeps its integers, so that both files have the same codes up to there, and real
 scores behind. The noise of the last layers weighs most for what they take: they see few pixels.
@@ -6,63 +6,23 @@ scores behind. The noise of the last layers weighs most for what they take: they
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import prod
 
 from strop.export.ir.execute import count_readers, finished
 from strop.export.ir.graph import LINEAR, Graph, Kind, Op
 from strop.export.passes.scale_sharing import SHARING
-from strop.export.quantize.float_sums import chained_sums, with_float_sums
-from strop.export.quantize.quantize import ALWAYS_FLOAT, QuantizedGraph, quantize
-from strop.export.quantize.tune import Tuned
+from strop.export.quantize.quantize import ALWAYS_FLOAT
 
 # Of all multiply-adds: what the largest tails may have. Whole layers, so the ends differ.
 SHARES = (1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FloatPart:
-    """What computes in float in a variant of an int8 graph.
-
-    Attributes:
-        tail: Results of the last operations, in their order; empty where all layers are in int8.
-        sums: Results of the sums in front of them that are added in float.
-    """
-
-    tail: tuple[str, ...]
-    sums: frozenset[str]
-
-
-def float_parts(graph: Graph) -> tuple[FloatPart, ...]:
-    """Find variants of a graph with more and more in float, the least first.
-
-    Args:
-        graph: The folded graph, of one output.
+def float_tails(graph: Graph) -> list[tuple[str, ...]]:
+    """Find the longest tail within each share of the multiply-adds, the shortest first.
 
     Returns:
-        First the chained sums alone, if there are any, then these with tails.
+        Results of the last operations, in their order.
     """
-    sums = chained_sums(graph)
-    tails = [*([()] if sums else []), *_tails(graph)]
-    return tuple(FloatPart(tail=tail, sums=chained_sums(graph, without=tail)) for tail in tails)
-
-
-def in_float(tuned: Tuned, part: FloatPart) -> QuantizedGraph:
-    """Return the graph with a part in float; all else keeps the integers that were decided."""
-    made = tuned.quantized
-    if part.tail:
-        bare = quantize(tuned.deploy, tuned.calibration, kept=part.tail, ends_in_float=True)
-        decided = made.graph.tensors
-        tensors = {
-            name: tensor if tensor.codes is None else decided[name]
-            for name, tensor in bare.graph.tensors.items()
-        }
-        made = replace(bare, graph=replace(bare.graph, tensors=tensors))
-    return with_float_sums(made, part.sums)
-
-
-def _tails(graph: Graph) -> list[tuple[str, ...]]:
-    """Find the longest tail within each share of the multiply-adds, the shortest first."""
     work = [_multiply_adds(graph, op) for op in graph.ops]
     total = sum(work)
     found: dict[int, None] = {}

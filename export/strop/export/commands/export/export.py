@@ -113,17 +113,17 @@ def _add_output_flags(group: argparse._ArgumentGroup) -> None:
         type=float,
         metavar="SHARE",
         help="exit 1 unless the certificate promises that at most this share of images, as 0.02,"
-        " gets another class than from the float model; where int8 alone cannot, the network's"
-        " last layers stay in float, as few as are needed",
+        " gets another class than from the float model",
     )
     group.add_argument(
         "--max-float-layers",
         type=count,
         default=MAX_FLOAT_LAYERS,
         metavar="N",
-        help="if --max-drop cannot be promised, keep up to N layers in float (default %(default)s),"
-        " and say what each costs; with --max-flips so many files are certified; 0 also keeps the"
-        " end of vectors and numbers in int8",
+        help="if --max-drop or --max-flips cannot be promised, measure files with sums, last layers"
+        " or up to N of the costliest layers in float, and certify up to N of those that are likely"
+        " to do, the fastest first (default %(default)s); 0 also keeps the end of vectors and"
+        " numbers in int8",
     )
     group.add_argument(
         "--input",
