@@ -305,6 +305,11 @@ def _certificate_notes(certificate: Certificate) -> list[str]:
         notes.append(
             "give validation images of all kinds of answers, or check that the model is trained"
             " and that --mean and --std are right"
+            + (
+                "; or --task regress, landmarks or embed, if its numbers are no scores"
+                if certificate.task is Task.CLASSIFY
+                else ""
+            )
         )
     notes += [_vectors(each) for each in certificate.verdicts if each.embedding is not None]
     if certificate.task is Task.SEGMENT and certificate.float_top1 is None:

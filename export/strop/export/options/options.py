@@ -192,5 +192,5 @@ def check_labels(where: str, labels: Sequence[str], decision: Decision) -> None:
     what = WORDS[decision.task].scores
     raise SourceError(
         f"{where}: has {decision.names_needed} {what}, and there are {len(labels)} labels; needed"
-        " is one label for each, in the order of the scores"
+        " is one label for each, in the order of the scores: give --labels FILE"
     )

@@ -24,6 +24,7 @@ from strop.export.ir.tflite_bytes import packed, unpacked
 from strop.export.ir.tflite_names import layer_name
 from strop.export.tensorflow_logs import native_stderr_held
 from strop.export.tflite_files.final_argmax import scores_of_classes
+from strop.export.tflite_files.mediapipe_operators import write_as_tflite
 from strop.export.tflite_files.operators import QUANTIZED, check_operators, check_order
 from strop.export.tflite_files.tensors import (
     described,
@@ -88,6 +89,7 @@ def open_tflite(
         subgraph = _only_graph(model, path)
         image = _single_input(subgraph, path)
         results = _results(subgraph, path)
+        is_replaced = write_as_tflite(model, path)
         check_operators(model, subgraph, path)
         check_order(model, subgraph, image, path)
         takes_bytes = _takes_bytes(model, subgraph, image, path)
@@ -107,9 +109,12 @@ def open_tflite(
             usual=Layout.NHWC,
             where=f"{path}: input {names[0]}",
         )
-        float32_content = packed(model) if is_widened or scores is not None else content
+        is_edited = is_replaced or is_widened or scores is not None
+        float32_content = packed(model) if is_edited else content
     except FLATBUFFER_ERRORS as err:
         raise SourceError(f"{path}: damaged ({_line(err)}); copy or convert it again") from err
+    if refused and is_replaced:
+        refused = _refused_by_litert(float32_content, path)
     if refused:
         raise SourceError(f"{path}: LiteRT does not take it ({refused}); convert it again")
     return FloatTflite(
