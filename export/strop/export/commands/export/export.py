@@ -252,9 +252,9 @@ def _answers(source: Source, options: ExportOptions) -> dict[str, object]:
     if options.outputs:
         return {f"output {one.name}": in_words(one.decision, one.labels) for one in options.outputs}
     task = Task.CLASSIFY if options.decision is None else options.decision.task
-    number = source.classes
-    if options.decision is not None and options.decision.points is not None:
-        number = options.decision.names_needed
+    decision = options.decision
+    has_own = decision is not None and (decision.points is not None or decision.is_map)
+    number = decision.names_needed if decision is not None and has_own else source.classes
     return {WORDS[task].scores: number, "task": in_words(options.decision, options.labels)}
 
 
