@@ -53,9 +53,10 @@ def test_masks_give_the_mean_iou_and_the_share_of_pixels(
     assert found["images"] == COUNT
     assert (record["reference"], record["between"], record["drop"]) == (None, None, None)
     assert main([*asked(folder), *masks]) == 0
-    printed = capsys.readouterr().out
-    assert "mean IoU      0.6250" in printed
-    assert "pixels right  0.9375" in printed
+    printed = capsys.readouterr()
+    assert printed.err.startswith("evaluate ")
+    assert "mean IoU      0.6250" in printed.out
+    assert "pixels right  0.9375" in printed.out
 
 
 def test_another_artifact_is_compared_on_the_same_pictures(

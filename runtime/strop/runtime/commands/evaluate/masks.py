@@ -9,6 +9,7 @@ from pathlib import Path
 from strop import console
 from strop.runtime.artifact.artifact import read_contract
 from strop.runtime.artifact.contract import Task
+from strop.runtime.classify.classifier import Classifier
 from strop.runtime.classify.map_answer import MapAnswer
 from strop.runtime.classify.mask_agreement import MapComparison, MapCounts
 from strop.runtime.classify.truth import evenly
@@ -25,6 +26,7 @@ from strop.runtime.commands.evaluate.picture_figures import (
 )
 from strop.runtime.commands.flags.contract import Opening, opening_from_flags
 from strop.runtime.commands.flags.target import target_of
+from strop.runtime.commands.notes import settings
 from strop.runtime.engines import open_engine
 from strop.runtime.errors import ImageError
 from strop.runtime.images.dataset import list_images
@@ -68,7 +70,11 @@ def evaluate_masks(options: argparse.Namespace) -> int:
     request = PicturesRequest(
         opening=opening, folder=options.folder, against=options.against, are_maps=True
     )
-    with maps_of(request, images, target_of(options), echo=lambda _: None) as answers:
+
+    def echo(segmenter: Classifier) -> None:
+        console.settings(f"evaluate {options.artifact}", settings(segmenter))
+
+    with maps_of(request, images, target_of(options), echo=echo) as answers:
         compared = _compared(answers, len(images), masks)
         print_figures(options, answers.opened.engine, _figures(compared, answers.opened.labels))
     return 0

@@ -86,7 +86,7 @@ def print_figures(options: argparse.Namespace, engine: EngineFacts, found: Figur
         )
         return
     console.table(COLUMNS, found.rows)
-    if found.by_class is None:
+    if not found.by_class:
         return
     console.gap()
     named = [

@@ -63,6 +63,7 @@ def run_masks(options: argparse.Namespace, *, is_stream: bool) -> int:
     images = _images(options, is_stream=is_stream)
     opening = opening_from_flags(options)
     with open_segmenter(opening) as segmenter:
+        console.settings(f"run {opening.artifact}", settings(segmenter))
         written = [_write(segmenter, path, options.masks) for path in images]
         _print(segmenter, opening.artifact, written, as_json=options.json)
     return 0
@@ -90,20 +91,17 @@ def _images(options: argparse.Namespace, *, is_stream: bool) -> tuple[Path, ...]
 
 
 def open_segmenter(opening: Opening) -> Classifier:
-    """Open an artifact that gives a map as flags say, and show what it expects.
+    """Open an artifact that gives a map as flags say.
 
     Raises:
         StropError: As `strop.runtime.open`, or flags and file leave gaps.
     """
-    where = str(opening.artifact)
-    opened = open_classifier(
-        where,
+    return open_classifier(
+        opening.artifact,
         engine=opening.engine,
         num_threads=opening.num_threads,
         contract=contract_of_map(opening),
     )
-    console.settings(f"run {where}", settings(opened))
-    return opened
 
 
 def _write(opened: Classifier, path: Path, folder: Path) -> Written:
