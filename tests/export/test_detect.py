@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from keras import layers
 from PIL import Image
+from tests.export import fake_manifest
 
 import strop.runtime
 from strop.cli import main
 from strop.export.bundle.picture_pairs import difference_of_boxes
+from strop.export.bundle.score_notes import score_notes
 from strop.export.options.detector import judged_by
 from strop.runtime.artifact.contract import Activation, ResizeRule, Task
 from strop.runtime.artifact.detection import AnchorMap, BoxCoding, Detection, ScoreActivation
@@ -123,12 +125,12 @@ def test_the_certificate_is_of_boxes(exported: Path) -> None:
     certificate = json.loads((exported / "bundle/manifest.json").read_text())["certificate"]
     assert certificate["task"] == "detect"
     assert certificate["images"] == IMAGES
-    for verdict in certificate["verdicts"]:
+    for found in certificate["verdicts"]:
         # Random weights find boxes anywhere, and int8 nearly the same ones.
-        assert verdict["agreement"] > 0.7
-        lost = certificate["float_top1"] - verdict["top1"]
-        assert verdict["drop"] == pytest.approx(lost, abs=1e-9)
-        assert verdict["drop_interval"]["low"] <= lost <= verdict["drop_interval"]["high"]
+        assert found["agreement"] > 0.7
+        lost = certificate["float_top1"] - found["top1"]
+        assert found["drop"] == pytest.approx(lost, abs=1e-9)
+        assert found["drop_interval"]["low"] <= lost <= found["drop_interval"]["high"]
     page = (exported / "bundle/report.html").read_text()
     assert "mAP with float" in page
     low = min(found["agreement_interval"]["low"] for found in certificate["verdicts"])
@@ -194,3 +196,12 @@ def test_scores_of_boxes_are_judged_by_their_shares() -> None:
     assert len(labels.thresholds) == 120
     joined = replace(sigmoid, scores=0)
     assert judged_by([boxes], joined) == [boxes]
+
+
+def test_a_detector_of_one_output_is_told_how_to_have_two() -> None:
+    verdict = fake_manifest.verdict("net.int8.tflite")
+    made = replace(fake_manifest.certificate(), task=Task.DETECT, verdicts=(verdict,))
+    (note,) = score_notes(made)
+    assert "name what it joins in --outputs" in note
+    assert not score_notes(replace(made, output="boxes"))
+    assert not score_notes(replace(made, verdicts=(replace(verdict, artifact="net.tflite"),)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from strop.export.certify.certificate import Certificate, ScoreFigures
+from strop.runtime.artifact.contract import Task
 from strop.runtime.units import PERCENT
 
 # A tenth of the spread of float's scores: below it scores serve to find the highest only.
@@ -11,6 +12,8 @@ LEAST_DB = 20.0
 
 def score_notes(certificate: Certificate) -> list[str]:
     """Say it of the file whose scores are furthest off; nothing where none was measured."""
+    if certificate.task is Task.DETECT:
+        return _one_scale(certificate)
     known = [(one.scores, one.artifact) for one in certificate.verdicts if one.scores is not None]
     if not known:
         return []
@@ -25,6 +28,17 @@ def score_notes(certificate: Certificate) -> list[str]:
             " them that were found with the float model"
         )
     return texts
+
+
+def _one_scale(certificate: Certificate) -> list[str]:
+    """Say of a detector of one output that its boxes and scores share 256 codes."""
+    if certificate.output or not any(".int8." in one.artifact for one in certificate.verdicts):
+        return []
+    return [
+        "boxes and scores are one output, and one scale for both ruins the smaller numbers; where"
+        " the model joins them last, name what it joins in --outputs, and the place of each in"
+        " --detection (docs/detect.md)"
+    ]
 
 
 def _confidence(found: ScoreFigures) -> str:

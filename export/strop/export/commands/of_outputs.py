@@ -20,7 +20,8 @@ def add_output_choice(group: argparse._ArgumentGroup) -> None:
         type=lambda text: tuple(text.split(",")),
         default=(),
         metavar="NAME[,NAME]",
-        help="of a model with several outputs only these, by their names (default: all)",
+        help="of a model with several outputs only these, by their names (default: all); of an"
+        " .onnx or .tflite also what is computed inside of it",
     )
 
 

@@ -112,13 +112,14 @@ def vetted(
     is_widened, model = wide is not model, wide
     _check_finite(model.graph, path)
     image = _single_input(model.graph, path)
+    inner = _give_results(model.graph, outputs)
     given = [value.name for value in model.graph.output]
     places = chosen_outputs(given, outputs, where=str(path))
     picture = input_picture(image, size, path)
     _check_bytes(model.graph, image, path)
     argmax = final_argmax(model, given[places[0]]) if len(places) == 1 else None
     model = model if argmax is None else argmax.model
-    is_changed = is_widened or argmax is not None
+    is_changed = is_widened or inner or argmax is not None
     return OnnxFile(
         path=path,
         model=model,
@@ -135,6 +136,17 @@ def vetted(
         width=picture.width,
         channels=picture.channels,
     )
+
+
+def _give_results(graph: onnx.GraphProto, wanted: Sequence[str]) -> bool:
+    """Make outputs of results inside of the graph that are wanted; whether there are any."""
+    given = {value.name for value in graph.output}
+    results = {name for node in graph.node for name in node.output}
+    inner = [name for name in dict.fromkeys(wanted) if name in results - given]
+    graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inner
+    )
+    return bool(inner)
 
 
 def place_of(node: onnx.NodeProto) -> str:

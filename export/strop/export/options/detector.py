@@ -61,7 +61,8 @@ def judged_by(decisions: Sequence[Decision], detection: Detection | None) -> lis
     """Say how the outputs judge the steps of the quantization: scores of boxes by their shares.
 
     Each box of a softmax is judged like a pixel of a map, each score of a sigmoid as a label. Boxes
-    themselves, and what has both in one output, are judged as numbers.
+    themselves, what has both in one output, and a softmax over channels that come first, are
+    judged as numbers.
 
     Args:
         decisions: Of the outputs, with the activations that were cut off them.
@@ -75,7 +76,7 @@ def judged_by(decisions: Sequence[Decision], detection: Detection | None) -> lis
     if activation is Activation.NONE:
         activation = Activation(detection.activation.value)
     classes = scores.shape[-1] if scores.shape else 1
-    if activation is Activation.SOFTMAX and classes > 1:
+    if activation is Activation.SOFTMAX and classes > 1 and not detection.channels_first:
         shape = (scores.scores // classes, 1, classes)
         judged = replace(scores, task=Task.SEGMENT, activation=activation, shape=shape)
     elif activation is Activation.SIGMOID:

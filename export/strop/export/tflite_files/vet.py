@@ -88,6 +88,7 @@ def open_tflite(
         model = unpacked(content)
         subgraph = _only_graph(model, path)
         image = _single_input(subgraph, path)
+        inner = _give_results(subgraph, outputs)
         results = _results(subgraph, path)
         is_replaced = write_as_tflite(model, path)
         check_operators(model, subgraph, path)
@@ -109,7 +110,7 @@ def open_tflite(
             usual=Layout.NHWC,
             where=f"{path}: input {names[0]}",
         )
-        is_edited = is_replaced or is_widened or scores is not None
+        is_edited = is_replaced or inner or is_widened or scores is not None
         float32_content = packed(model) if is_edited else content
     except FLATBUFFER_ERRORS as err:
         raise SourceError(f"{path}: damaged ({_line(err)}); copy or convert it again") from err
@@ -185,6 +186,20 @@ def _results(subgraph: Any, path: Path) -> list[int]:
             " again"
         )
     return results
+
+
+def _give_results(subgraph: Any, wanted: Sequence[str]) -> bool:
+    """Make outputs of results inside of the graph that are wanted; whether there are any."""
+    given = indices_of(subgraph.outputs)
+    inside = {
+        name_of(subgraph.tensors[index]): index
+        for operator in subgraph.operators
+        for index in indices_of(operator.outputs)
+        if index not in given and 0 <= index < len(subgraph.tensors)
+    }
+    inner = [inside[name] for name in dict.fromkeys(wanted) if name in inside]
+    subgraph.outputs = [*given, *inner]
+    return bool(inner)
 
 
 def _single_input(subgraph: Any, path: Path) -> int:

@@ -118,8 +118,8 @@ class Detection:
         offsets: Place of what is added to the cells of CENTRES, [1, H, W, 2].
         classes: Place of the classes of LISTED, [1, N].
         count: Place of the number of boxes of LISTED, [1].
-        channels_first: Whether the one output is [1, 4 + classes, N]; of CENTRES whether the maps
-            are [1, channels, H, W].
+        channels_first: Whether outputs are [1, 4, N] and [1, classes, N], or the one is
+            [1, 4 + classes, N]; of CENTRES whether the maps are [1, channels, H, W].
         objectness: Whether a score between box and classes multiplies those of the classes.
         activation: What makes probabilities of the scores where the model does not; what strop
             cuts off the model is in the contract of their output, and goes before.
@@ -225,5 +225,5 @@ def _check_places(found: Detection) -> None:
             f"{', '.join(needed)} of {found.coding.value} are outputs {places}; needed is the place"
             " of each, from 0"
         )
-    if found.channels_first and not joins and found.coding is not BoxCoding.CENTRES:
-        raise ContractError("channels_first is for one output with boxes and scores, and for maps")
+    if found.channels_first and found.coding is BoxCoding.LISTED:
+        raise ContractError("channels_first is for boxes, scores and maps that a list has not")

@@ -34,8 +34,6 @@ def check_outputs(shapes: Shapes, detection: Detection, *, labels: int, where: s
     if detection.coding is LISTED:
         return
     boxes, scores = tuple(shapes[detection.boxes]), tuple(shapes[detection.scores])
-    if len(scores) == 2:
-        scores = (*scores, 1)  # of one class
     classes = _classes_of_maps(shapes, detection, where)
     if classes is None:
         classes = _classes_of_rows(boxes, scores, detection, where)
@@ -49,8 +47,11 @@ def check_outputs(shapes: Shapes, detection: Detection, *, labels: int, where: s
 def _classes_of_rows(
     boxes: tuple[int, ...], scores: tuple[int, ...], detection: Detection, where: str
 ) -> int:
+    if detection.channels_first:
+        boxes, scores = ((each[0], *each[:0:-1]) for each in (boxes, scores))
+    if len(scores) == 2:
+        scores = (*scores, 1)  # of one class
     if detection.is_joined:
-        boxes = (boxes[0], *boxes[:0:-1]) if detection.channels_first else boxes
         before = BOX + detection.objectness
         fits = len(boxes) == 3 and boxes[2] > before
         classes = boxes[-1] - before

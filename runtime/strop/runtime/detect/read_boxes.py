@@ -98,9 +98,11 @@ class BoxReader:
         boxes, scores = outputs[detection.boxes][0], outputs[detection.scores][0]
         if scores.ndim == 1:
             scores = scores[:, np.newaxis]  # of one class
+        elif detection.channels_first:
+            scores = scores.T
+        boxes = boxes.T if detection.channels_first else boxes
         objectness = None
         if detection.is_joined:
-            boxes = scores = boxes.T if detection.channels_first else boxes
             objectness = scores[:, BOX] if detection.objectness else None
             scores = scores[:, BOX + detection.objectness :]
         found = self._candidates(scores, objectness)
