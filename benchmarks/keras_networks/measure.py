@@ -25,10 +25,10 @@ from keras_networks.measured import Measured
 from keras_networks.networks import random_network
 from tests.export.rounding_noise import expected_noise
 
+from strop.export.bundle.make_manifest import PLAN
 from strop.export.bundle.manifest import Manifest
 from strop.export.frontend.convert import read_converted
 from strop.export.frontend.equivalence import input_values
-from strop.export.inspect.latencies import PLAN
 from strop.export.ir.execute import execute
 from strop.export.ir.graph import Array
 from strop.export.options.choices import Effort, Precision

@@ -13,19 +13,8 @@ from strop.runtime.engines import open_engine
 from strop.runtime.statistics.intervals import Interval, quantile_interval
 from strop.runtime.units import NS_PER_MS
 
-# 0.1 s for each file of a MobileNetV2 at 2 ms, less for smaller ones, and 10 s at most for all.
-PLAN = MeasurePlan(
-    min_runs=50,
-    min_duration_s=0.05,
-    warmup_runs=3,
-    warmup_duration_s=0.02,
-    max_duration_s=10.0,
-    block_duration_s=0.02,
-    lead_in_duration_s=0.005,
-)
 
-
-def latencies(paths: Sequence[Path], *, plan: MeasurePlan = PLAN) -> list[Latency]:
+def latencies(paths: Sequence[Path], *, plan: MeasurePlan) -> list[Latency]:
     """Time each file on a random image, in turn with the others, with one thread.
 
     Args:
