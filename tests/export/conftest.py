@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.export.probe_server import ProbeServer
 
 from strop.export.bundle import make_manifest
 from strop.export.ir import litert_session
+from strop.export.source import hdf5_check
 from strop.runtime.bench import layer_times
 from strop.runtime.bench.latency import MeasurePlan
 
@@ -37,3 +39,13 @@ def _short_latencies() -> Iterator[None]:
         patch.setattr(make_manifest, "PLAN", SHORT)
         patch.setattr(layer_times, "MAX_RUNS", layer_times.MIN_RUNS)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_process_for_hdf5() -> Iterator[None]:
+    """Every .keras and .h5 is looked at by a process of its own: a fork of one that is there."""
+    server = ProbeServer()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hdf5_check, "run_probe", server.run_probe)
+        yield
+    server.close()

@@ -17,6 +17,7 @@ from tests.export.model_fixtures import KERAS_WARNINGS, saved, small_model
 
 from strop.export.frontend.convert import convert
 from strop.export.source import hdf5_check
+from strop.export.source.hdf5_check import run_probe
 from strop.export.source.source import load_model_file
 from strop.export.zoo.weights import load_weights
 from strop.runtime.errors import SourceError
@@ -310,6 +311,7 @@ def test_a_file_that_libhdf5_never_reads_or_crashes_on_is_refused(
 ) -> None:
     # Bytes on which libhdf5 does so depend on its release.
     monkeypatch.setattr(hdf5_check, "PROBE", probe)
+    monkeypatch.setattr(hdf5_check, "run_probe", run_probe)  # not tests/export/probe_server.py's
     monkeypatch.setattr(hdf5_check, "LIMIT_S", 0.3)
     path = tmp_path / "damaged.h5"
     with h5py.File(path, "w") as file:

@@ -71,24 +71,33 @@ def probe_hdf5(path: Path, *, where: str) -> None:
     size_bytes = path.stat().st_size
     limit_s = LIMIT_S + LIMIT_S_PER_MIB * size_bytes / BYTES_PER_MIB
     allowance = ALLOWANCE_BYTES + size_bytes
-    command = [sys.executable, "-I", "-c", PROBE, str(path.resolve()), str(allowance)]
     try:
-        ended = subprocess.run(command, capture_output=True, timeout=limit_s, check=False)
+        code = run_probe(PROBE, str(path.resolve()), str(allowance), limit_s=limit_s)
     except subprocess.TimeoutExpired as err:
         raise SourceError(
             f"{where}: damaged or hostile (reading it took more than {limit_s:.0f} s); copy it"
             " again, or save the model again"
         ) from err
-    if ended.returncode == NO_MEMORY:
+    if code == NO_MEMORY:
         raise SourceError(
             f"{where}: damaged or hostile (its names and attributes take more than"
             f" {allowance // BYTES_PER_MIB} MiB); copy it again, or save the model again"
         )
-    if ended.returncode < 0:  # subprocess's sign for "killed by a signal"
+    if code < 0:  # subprocess's sign for "killed by a signal"
         raise SourceError(
-            f"{where}: damaged or hostile (it crashes libhdf5, signal {-ended.returncode}); copy it"
+            f"{where}: damaged or hostile (it crashes libhdf5, signal {-code}); copy it"
             " again, or save the model again"
         )
+
+
+def run_probe(program: str, *arguments: str, limit_s: float) -> int:
+    """Run a program in a process of its own, and return its exit code; below 0, the signal's.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer, and was ended.
+    """
+    command = [sys.executable, "-I", "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, timeout=limit_s, check=False).returncode
 
 
 def check_hdf5(file: h5py.File, *, where: str, size_bytes: int) -> int:
