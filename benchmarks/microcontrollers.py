@@ -87,7 +87,7 @@ def measured(title: str, path: Path, folder: Path, limit: int) -> dict[str, obje
     reference = ask.ask(ask.READERS / "tflite_reference.py", npu, path, images)
     with tempfile.TemporaryDirectory(prefix="strop-vela.") as written:
         report = ethos_u.compiled(npu, path, Path(written))
-    _, output = micro_tensors(path)
+    _, (output,) = micro_tensors(path)
     return {
         "network": title,
         "sha256": sha256_file(path),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from strop.export.bundle.manifest import MANIFEST_FORMAT, Manifest
 from strop.export.certify.certificate import Certificate, Verdict, named
 from strop.export.certify.certify import certify
 from strop.export.certify.golden import make_golden
+from strop.export.consumers.endings import written_endings
 from strop.export.consumers.recipient import recipient_of
 from strop.export.emit.write import (
     Int8,
@@ -39,7 +39,7 @@ from strop.export.max_drop.float_end import settle_ends
 from strop.export.max_drop.float_layers import FloatLayers
 from strop.export.max_drop.island_prices import price_islands
 from strop.export.max_drop.on_frontier import broken, choose_on_frontier, explain_frontier
-from strop.export.options.choices import FORMATS, Precision, Result
+from strop.export.options.choices import FORMATS, Precision
 from strop.export.options.detector import judged_by
 from strop.export.options.options import (
     ExportOptions,
@@ -285,7 +285,7 @@ def _write_golden(
     endings = quantized.int8.endings
     steps = [
         PROBABILITY_STEP if ending is not Activation.NONE else _step(quantized.tuned, name)
-        for name, ending in zip_longest(output_names(graph), endings, fillvalue=Activation.NONE)
+        for name, ending in zip(output_names(graph), endings, strict=True)
     ]
     images = options.validation or options.calibration
     golden = make_golden(paths, images, steps=steps, least_bound=int(bool(quantized.kept)))
@@ -342,16 +342,12 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
         float_tflite = convert(source)
         graph, activations = cut_activations(read_converted(float_tflite, name=source.name))
     check_islands(graph, full_int8=options.full_int8, is_onnx=Format.ONNX in options.formats)
-    ends_in_probabilities = options.result is Result.PROBABILITIES
-    if ends_in_probabilities and set(activations) <= {Activation.NONE}:
-        remedy = f"export it with --result {Result.SCORES.value}"
-        if options.consumer:
-            remedy = f"--for {options.consumer} needs probabilities: end the model in one"
-        raise SourceError(
-            f"{source.name}: ends in no softmax or sigmoid, so its scores are no probabilities;"
-            f" {remedy}"
-        )
-    contract = contract_of(source, options, () if ends_in_probabilities else activations)
+    endings = written_endings(source, options, activations)
+    left = [
+        Activation.NONE if ending is activation else activation
+        for ending, activation in zip(endings, activations, strict=True)
+    ]
+    contract = contract_of(source, options, left)
     images = options.calibration
     # Evenly spread: folders are sorted by class.
     most = min(MAX_SAMPLE_IMAGES, most_rows(_decisions(options)))
@@ -385,7 +381,7 @@ def _quantize(source: Source, options: ExportOptions, progress: Progress) -> Qua
     int8 = Int8(
         quantized=tuned.quantized,
         contract=contract,
-        endings=activations if ends_in_probabilities else (),
+        endings=endings,
     )
     return Quantized(
         tuned=tuned,

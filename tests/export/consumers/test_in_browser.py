@@ -167,12 +167,12 @@ def test_scores_become_the_same_answer() -> None:
         assert [one["value"] for one in answer] == pytest.approx([value for _, value in names])
 
 
-# Scores are sums of the pixels, so that what went in shows.
+# Its outputs are the sum of the pixels and their shape, so that what went in shows.
 FAKE_MODEL = """
 export async function openModel(bytes) {
   if (new TextDecoder().decode(bytes) === 'bad') throw new Error('Element type BAD');
-  const sum = (pixels) => pixels.reduce((a, b) => a + b);
-  return { run: async (pixels, shape) => Float32Array.of(sum(pixels), ...shape) };
+  const sum = (pixels) => Float32Array.of(pixels.reduce((a, b) => a + b));
+  return { run: async (pixels, shape) => [sum(pixels), Float32Array.from(shape)] };
 }
 """
 
@@ -248,22 +248,39 @@ for (const item of document.querySelectorAll('#answer li')) await post('scores',
 """
 
 
+def shown_for(files: Mapping[str, bytes], scores: str, path: Path) -> list[list[str]]:
+    """The lines of the page for a picture, with a model that gives these scores."""
+    model = f"export const openModel = async () => ({{ run: async (pixels) => {scores} }});"
+    script = b'<script type="module" src="reader.js"></script></body>'
+    page = files["index.html"].replace(b"</body>", script)
+    given = {"m.int8.tflite": b"", "model.js": model.encode(), PAGE: page}
+    shown = posts_of(USER, {**files, **given, "picture": path.read_bytes()})
+    return [line.decode().split("\n") for line in shown]
+
+
 def test_the_delivered_page_names_a_photo(tmp_path: Path) -> None:
     contract = read_contract(ARTIFACT)
     assert contract is not None
     files = {path.name: path.read_bytes() for path in delivered(tmp_path / "bundle")}
-    files["m.int8.tflite"] = b""
-    files["model.js"] = b"""export const openModel = async () => ({
-      run: async (pixels) => Float32Array.from({ length: 10 }, (_, at) => pixels[at] / 16) });"""
-    script = b'<script type="module" src="reader.js"></script></body>'
-    page = files["index.html"].replace(b"</body>", script)
     path = tmp_path / "picture.png"
     picture(np.random.default_rng(1), 90, 70, "RGB").save(path)
-    shown = posts_of(USER, {**files, PAGE: page, "picture": path.read_bytes()})
+    tenth = "[Float32Array.from({ length: 10 }, (_, at) => pixels[at] / 16)]"
+    shown = shown_for(files, tenth, path)
     scores = (load_image(path, contract).ravel()[:10] / 16).astype(np.float32)
     decision = decide(10, contract.activation, where="here")
     expected = predictions(scores, decision, contract, top=5)
-    assert [line.decode().split("\n") for line in shown] == [
-        [one.label, f"{100 * one.score:.1f} %"] for one in expected
-    ]
+    assert shown == [[one.label, f"{100 * one.score:.1f} %"] for one in expected]
     assert all(a.score >= b.score for a, b in pairwise(expected))
+    # Of several outputs each is named, with what it says.
+    rule = json.loads(files["model.json"])
+    (first,) = rule["outputs"]
+    numbers = {"activation": "none", "gives_probabilities": False}
+    others = [{**first, **numbers, "name": task, "task": task} for task in ("regress", "embed")]
+    rule["outputs"] = [{**first, "name": "kind"}, *others]
+    files["model.json"] = json.dumps(rule).encode()
+    files["labels.json"] = json.dumps([["shoe", "hat"], ["years"], []]).encode()
+    shown = shown_for(
+        files, "[[0, 30], [4.5], [1, 2, 3]].map((row) => Float32Array.from(row))", path
+    )
+    kind = [["kind"], ["hat", "100.0 %"], ["shoe", "0.0 %"]]
+    assert shown == [*kind, ["regress"], ["years", "4.500"], ["embed"], ["3 numbers"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,16 @@ from tests.export.graphs import mobile_block, mobile_steps, steps
 
 from strop.export.consumers import opencv, openvino
 from strop.export.consumers.consumer import Consumer, Delivery
-from strop.export.consumers.example import CENTRE
+from strop.export.consumers.example import CENTRE, _lines
+from strop.export.consumers.output_rules import OutputRule
 from strop.export.consumers.presence import environment_of, why_not_here
 from strop.export.consumers.tensorrt_rules import check_tensorrt
 from strop.export.emit.onnx import emit_onnx
-from strop.export.emit.write import EMITTERS
+from strop.export.emit.write import Int8, contract_of, write_int8
 from strop.export.options.choices import OnnxInput
+from strop.export.options.options import ExportOptions
+from strop.runtime.artifact.contract import Activation, Task
+from strop.runtime.classify.decision import decide
 from strop.runtime.errors import ConsumerError
 
 WITH_EXAMPLE = (opencv.CONSUMER, openvino.CONSUMER)
@@ -40,30 +44,19 @@ def delivery(folder: Path, consumer: Consumer) -> Delivery:
     )
 
 
-@pytest.mark.parametrize("consumer", WITH_EXAMPLE, ids=lambda each: each.name)
-def test_the_example_is_python_that_names_the_file_and_the_labels(
-    consumer: Consumer, tmp_path: Path
-) -> None:
-    found = consumer.deliver(delivery(tmp_path, consumer))
-    assert {path.name for path in found.files} == {"labels.txt", "classify.py"}
-    text = (tmp_path / "classify.py").read_text()
-    compile(text, "classify.py", "exec")
-    assert '"it\'s a model.onnx"' in text
-    assert (tmp_path / "labels.txt").read_text().split() == list(LABELS)
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("consumer", WITH_EXAMPLE, ids=lambda each: each.name)
 def test_the_example_names_an_image(consumer: Consumer, channels: int, tmp_path: Path) -> None:
     environment = environment_of(consumer)
     if environment is None:
         pytest.skip(why_not_here(consumer, environment))
-    made = steps(net(channels))
     asked = delivery(tmp_path, consumer)
-    asked = replace(asked, source=replace(asked.source, channels=channels, height=24, width=24))
-    emit = EMITTERS[asked.options.onnx_form]
-    asked.paths[0].write_bytes(emit(made.quantized, {}, asked.options.onnx_input))
-    consumer.deliver(asked)
+    sized = replace(asked.source, channels=channels, height=24, width=24)
+    asked = replace(asked, source=sized, paths=(written(asked.options, net(channels), tmp_path),))
+    found = consumer.deliver(asked)
+    assert {path.name for path in found.files} == {"labels.txt", "classify.py"}
+    assert (tmp_path / "labels.txt").read_text().split() == list(LABELS)
+    assert '"it\'s a model.onnx"' in (tmp_path / "classify.py").read_text()
     Image.new("RGB", (60, 40), (200, 30, 90)).save(tmp_path / "image.png")
     call = [str(environment.python), "classify.py", "image.png"]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -71,11 +64,46 @@ def test_the_example_names_an_image(consumer: Consumer, channels: int, tmp_path:
     assert done.stdout.split()[-1] in LABELS
 
 
+def written(options: ExportOptions, model: keras.Model, folder: Path) -> Path:
+    """An .onnx of the model, with a contract and a name that has to be quoted."""
+    made = steps(model)
+    int8 = Int8(quantized=made.quantized, contract=contract_of(made.source, options))
+    (path,) = write_int8(folder, made.source, options, int8)
+    return path.rename(folder / "it's a model.onnx")
+
+
 def net(channels: int) -> keras.Model:
     image = keras.Input((24, 24, channels))
     found = keras.layers.Conv2D(8, 3, 2, padding="same", activation="relu")(image)
     mean = keras.layers.GlobalAveragePooling2D()(found)
     return keras.Model(image, keras.layers.Dense(len(LABELS))(mean))
+
+
+def said(task: Task, activation: Activation, scores: Sequence[float], labels: str = "") -> str:
+    """What the lines of the example print of one output."""
+    decision = decide(len(scores), activation, task=task, where="here")
+    rule = OutputRule(name="x", decision=decision, labels=tuple(labels), gives_probabilities=False)
+    program = "\n".join(_lines([rule, rule], has_labels=bool(labels)))
+    program = program.replace("json.load(open('labels.json', encoding=\"utf-8\"))", "known")
+    printed: list[str] = []
+    names = {
+        "results": [np.array([scores], np.float32)] * 2,
+        "known": {"x": list(labels)},
+        "print": lambda *words: printed.append(" ".join(map(str, words))),
+    }
+    exec(program, names)
+    assert printed[0] == printed[1]
+    return printed[0].removeprefix("x").strip()
+
+
+def test_the_example_says_each_task_as_strop_run_does() -> None:
+    assert said(Task.CLASSIFY, Activation.SOFTMAX, (1, 3, 2), "abc") == "b"
+    assert said(Task.CLASSIFY, Activation.SOFTMAX, (1, 3, 2)) == "1"
+    assert said(Task.MULTILABEL, Activation.SIGMOID, (1, -3, 0), "abc") == "a c"
+    assert said(Task.BINARY, Activation.SIGMOID, (-1,), "ab") == "a"
+    assert said(Task.BINARY, Activation.SIGMOID, (1,), "b") == "b"
+    assert said(Task.REGRESS, Activation.NONE, (1.5, -2), "ab") == "a 1.5 b -2"
+    assert said(Task.EMBED, Activation.L2, (3, 4)) == "0.6 0.8"
 
 
 def test_its_window_is_what_the_crop_rule_keeps() -> None:

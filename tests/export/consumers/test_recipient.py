@@ -1,7 +1,8 @@
-"""The note on a model that was trained on images of another resize rule."""
+"""What the manifest says of a program: of its resize rule, and of whether it was asked."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +11,12 @@ import pytest
 from tests.export.consumers.fakes import FAKE
 from tests.export.consumers.test_catalogue import options, source
 
+from strop.export.bundle.certificate_text import consumer_notes
 from strop.export.consumers import recipient
-from strop.runtime.artifact.contract import ResizeRule
+from strop.export.consumers.consumer import nothing_more
+from strop.export.consumers.environment import Environment
+from strop.runtime.artifact.contract import Activation, ResizeRule, Task
+from strop.runtime.classify.decision import decide
 
 
 @pytest.mark.parametrize("trained", [*ResizeRule, None])
@@ -33,3 +38,17 @@ def test_another_resize_rule_than_the_trainings_is_said(
 
 def test_a_model_in_memory_has_no_training_to_compare_with() -> None:
     assert recipient.resize_notes(FAKE, source(), options(FAKE)) == ()
+
+
+def test_a_map_is_not_said_to_be_read_by_the_program(tmp_path: Path) -> None:
+    shelf = replace(FAKE, deliver=nothing_more)
+    here = Environment(python=Path(sys.executable), versions={"shelf": "2"})
+    of = recipient.Recipient(consumer=shelf, environment=here)
+    a_map = decide(8, Activation.NONE, task=Task.SEGMENT, shape=(2, 2, 2), where="a test")
+    for decision, expected in (
+        (options(FAKE).decision, "Shelf: read by its own code"),
+        (a_map, "certified by strop's own runtime only: Shelf is not asked about maps and boxes"),
+    ):
+        asked = replace(options(FAKE), decision=decision)
+        facts = of.deliver(tmp_path, (), source(), asked)
+        assert consumer_notes(facts)[0].startswith(expected)

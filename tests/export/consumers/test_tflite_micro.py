@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tests.export.consumers.test_catalogue import options, source
+from tests.export.consumers.test_programs import files_for
 from tests.export.emit.one_op import Side, write_one_op
-from tests.export.graphs import mobile_steps
+from tests.export.graphs import CLASSES, mobile_steps
 
 from strop.export.consumers import ask, tflite_micro
 from strop.export.consumers.consumer import Delivery
@@ -19,9 +20,7 @@ from strop.export.consumers.environment import Environment, find_environment
 from strop.export.consumers.micro.operators import float_note, micro_operators
 from strop.export.consumers.process import run_script
 from strop.export.consumers.readers.images import Images
-from strop.export.emit.tflite import emit_tflite
 from strop.export.ir.graph import Array
-from strop.export.options.choices import Input, ResultType
 from strop.runtime.errors import ConsumerError
 
 CONSUMER = tflite_micro.CONSUMER
@@ -37,8 +36,8 @@ class Made:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     small = mobile_steps()
-    path = tmp_path_factory.mktemp("micro") / "model.tflite"
-    path.write_bytes(emit_tflite(small.quantized, Input.INT8, result_type=ResultType.INT8))
+    labels = ("bee", *map(str, range(1, CLASSES)))
+    (path,) = files_for(CONSUMER, small, tmp_path_factory.mktemp("micro"), labels)
     return Made(path=path, images=small.images)
 
 

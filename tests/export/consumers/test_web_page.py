@@ -53,7 +53,7 @@ def test_the_page_knows_the_contract(tmp_path: Path) -> None:
     files = {path.name: path for path in delivered(tmp_path / "bundle")}
     contract = read_contract(ARTIFACT)
     assert contract is not None
-    assert json.loads(files["labels.json"].read_text()) == list(contract.labels)
+    assert json.loads(files["labels.json"].read_text()) == [list(contract.labels)]
     assert json.loads(files["model.json"].read_text()) == {
         "file": "m.int8.tflite",
         "height": 64,
@@ -61,10 +61,15 @@ def test_the_page_knows_the_contract(tmp_path: Path) -> None:
         "channels": 3,
         "resize": "stretch",
         "crop_fraction": contract.crop_fraction,
-        "activation": "softmax",
-        "task": "classify",
-        "thresholds": [],
-        "gives_probabilities": True,
+        "outputs": [
+            {
+                "name": "scores",
+                "activation": "softmax",
+                "task": "classify",
+                "thresholds": [],
+                "gives_probabilities": True,
+            }
+        ],
     }
 
 

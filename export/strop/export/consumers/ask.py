@@ -73,6 +73,7 @@ def _write(images: Images, question: Path) -> None:
         "labels": _texts(images.labels),
         "mean": np.array(images.mean),
         "std": np.array(images.std),
+        "outputs": _texts(images.outputs),
     }
     if images.pixels is not None:
         arrays["pixels"] = images.pixels

@@ -59,5 +59,6 @@ CONSUMER = Consumer(
     programs=("|".join(BROWSERS),),
     refuse=refuse,
     reader="litert_js",
+    takes_several_outputs=True,
     deliver=page_for(MODULE, IMPORTS, PACKAGES),
 )

@@ -33,5 +33,6 @@ CONSUMER = Consumer(
     npm_packages=PACKAGES,
     programs=("|".join(BROWSERS),),
     reader="onnxruntime_web",
+    takes_several_outputs=True,
     deliver=page_for(MODULE, IMPORTS, PACKAGES),
 )

@@ -11,9 +11,9 @@ NOTE = (
     "OpenCV 5: cv2.dnn.readNetFromONNX(FILE, cv2.dnn.ENGINE_CLASSIC); the engine that it takes"
     " otherwise computes some networks wrongly"
 )
-EXAMPLE = '''"""Names the class of an image: python classify.py IMAGE."""
+EXAMPLE = '''"""Says what the model answers for an image: python classify.py IMAGE."""
 
-import sys
+{imports}
 
 import cv2
 
@@ -25,16 +25,17 @@ image = cv2.resize(image[top:bottom, left:right], ({width}, {height}), interpola
 engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
 net = cv2.dnn.readNetFromONNX({file}, *engine)
 net.setInput(cv2.dnn.blobFromImage(image, swapRB={swap}))
-scores = net.forward()[0]
+results = net.forward({names})
 {answer}
 '''
+ALL_NAMES = "net.getUnconnectedOutLayersNames()"
 
 
 def deliver(delivery: Delivery) -> Delivered:
-    """Write the labels, and a program that names an image."""
+    """Write the labels, and a program that says the answer for an image."""
     is_colour = delivery.source.channels == 3
     flag = "IMREAD_COLOR" if is_colour else "IMREAD_GRAYSCALE"
-    files = write_example(delivery, EXAMPLE, flag=flag, swap=str(is_colour))
+    files = write_example(delivery, EXAMPLE, all_names=ALL_NAMES, flag=flag, swap=str(is_colour))
     return Delivered(files=files, notes=(NOTE,))
 
 
@@ -53,5 +54,6 @@ CONSUMER = Consumer(
     },
     packages=("opencv-python-headless==5.0.0.93",),
     reader="opencv",
+    takes_several_outputs=True,
     deliver=deliver,
 )

@@ -7,9 +7,9 @@ from strop.export.consumers.example import write_example
 from strop.export.options.choices import OnnxForm, OnnxInput, Precision
 from strop.runtime.artifact.artifact import Format
 
-EXAMPLE = '''"""Names the class of an image: python classify.py IMAGE."""
+EXAMPLE = '''"""Says what the model answers for an image: python classify.py IMAGE."""
 
-import sys
+{imports}
 
 import numpy as np
 import openvino
@@ -22,13 +22,13 @@ image = image.resize(({width}, {height}), Image.Resampling.BILINEAR, (left, top,
 # Without it, processors with bfloat16 compute in it what is not int8.
 hint = {{"INFERENCE_PRECISION_HINT": "f32"}}
 model = openvino.Core().compile_model({file}, "CPU", hint)
-scores = model(np.asarray(image).reshape(1, {height}, {width}, -1))[0][0]
+results = list(model(np.asarray(image).reshape(1, {height}, {width}, -1)).values())
 {answer}
 '''
 
 
 def deliver(delivery: Delivery) -> Delivered:
-    """Write the labels, and a program that names an image."""
+    """Write the labels, and a program that says the answer for an image."""
     mode = "RGB" if delivery.source.channels == 3 else "L"
     return Delivered(files=write_example(delivery, EXAMPLE, mode=mode))
 
@@ -48,5 +48,6 @@ CONSUMER = Consumer(
     },
     packages=("openvino==2026.4.1", "pillow"),
     reader="openvino",
+    takes_several_outputs=True,
     deliver=deliver,
 )

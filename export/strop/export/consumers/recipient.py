@@ -39,6 +39,13 @@ class Recipient:
         """Why nothing of it can be asked here; empty where it can, or has nothing to be asked."""
         return why_not_here(self.consumer, self.environment)
 
+    def _not_asked(self, options: ExportOptions) -> str:
+        """Why nothing of it was asked though it is here; empty where it was."""
+        gives_map = options.decision is not None and options.decision.is_map
+        if not self.consumer.reader or not (gives_map or options.detection is not None):
+            return ""
+        return "not asked about maps and boxes, which are compared in strop's own runtime"
+
     def programs(self, options: ExportOptions) -> tuple[Program, ...]:
         """Return what the certificate asks beside strop's own runtime."""
         return programs_of(self.consumer, self.environment, options.labels)
@@ -65,7 +72,7 @@ class Recipient:
             title=self.consumer.title,
             reading=self.consumer.reading.value,
             versions={} if self.environment is None else dict(self.environment.versions),
-            not_run=self.not_run,
+            not_run=self.not_run or self._not_asked(options),
             files=tuple(written_file(path, folder) for path in delivered.files),
             notes=(*delivered.notes, *resize_notes(self.consumer, source, options)),
         )

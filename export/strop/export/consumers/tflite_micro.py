@@ -8,9 +8,11 @@ from pathlib import Path
 from strop.export.consumers.ask import READERS
 from strop.export.consumers.consumer import Consumer, Delivered, Delivery, Reading
 from strop.export.consumers.environment import Environment
+from strop.export.consumers.output_rules import output_rules
 from strop.export.consumers.process import run_script
 from strop.export.options.choices import Input, Precision, ResultType
 from strop.runtime.artifact.artifact import Format, sha256_file
+from strop.runtime.artifact.contract import Task
 from strop.runtime.errors import ConsumerError
 from strop.runtime.records.user_files import write_whole
 
@@ -29,12 +31,12 @@ def deliver(delivery: Delivery) -> Delivered:
     # They load onnx and TFLite's schema, for which a list of the consumers does not wait.
     from strop.export.consumers.micro.operators import float_note, micro_operators
     from strop.export.consumers.micro.readme import micro_readme
-    from strop.export.consumers.micro.sources import MicroModel, micro_sources
+    from strop.export.consumers.micro.sources import MicroModel, MicroOutput, micro_sources
     from strop.export.consumers.micro.tensors import micro_tensors
 
     (path,) = delivery.paths
     operators = micro_operators(path)
-    put, got = micro_tensors(path)
+    put, results = micro_tensors(path)
     arena_bytes, measured_with = None, ""
     if delivery.environment is not None:
         arena_bytes = smallest_arena(delivery.environment, path)
@@ -47,8 +49,15 @@ def deliver(delivery: Delivery) -> Delivered:
         arena_bytes=arena_bytes,
         measured_with=measured_with,
         input=put,
-        output=got,
-        labels=delivery.options.labels,
+        outputs=tuple(
+            MicroOutput(
+                name=rule.name,
+                tensor=tensor,
+                labels=rule.labels,
+                has_best=rule.decision.task is Task.CLASSIFY,
+            )
+            for rule, tensor in zip(output_rules(path, delivery.options), results, strict=True)
+        ),
     )
     folder = delivery.folder / FOLDER
     folder.mkdir()
@@ -95,5 +104,6 @@ CONSUMER = Consumer(
     },
     packages=("tflite-micro==0.dev20261023182759",),
     reader="tflite_micro",
+    takes_several_outputs=True,
     deliver=deliver,
 )

@@ -69,7 +69,11 @@ class _Asked:
         while some := list(islice(pixels, max(1, MAX_PIXEL_BYTES // size))):
             # As the input's scale and zero point say it: of the model's own values, or of pixels.
             yield Images(
-                pixels=np.stack(some), labels=self.labels, mean=contract.mean, std=contract.std
+                pixels=np.stack(some),
+                labels=self.labels,
+                mean=contract.mean,
+                std=contract.std,
+                outputs=tuple(one.name for one in contract.outputs),
             )
 
 

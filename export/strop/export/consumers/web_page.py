@@ -10,10 +10,8 @@ from functools import partial
 import strop.runtime
 from strop.export.consumers.consumer import Delivered, Delivery
 from strop.export.consumers.npm_packages import NpmPackage, write_npm_files
+from strop.export.consumers.output_rules import output_rules
 from strop.export.consumers.readers.chromium import WEB, with_imports
-from strop.export.options.choices import Result
-from strop.runtime.artifact.contract import Activation, Task
-from strop.runtime.classify.decision import answer_names
 
 INDEX = "index.html"
 SCRIPTS = ("page.js", "picture.js", "answer.js")
@@ -51,11 +49,8 @@ def _write_facts(delivery: Delivery) -> tuple[str, ...]:
     """Write what the page has to know of the artifact; the names of the files."""
     path = delivery.paths[0]
     with strop.runtime.open(path) as classifier:
-        contract, decision = classifier.contract, classifier.known_decision()
-    is_probability = (
-        contract.activation is not Activation.NONE
-        or delivery.options.result is Result.PROBABILITIES
-    )
+        contract = classifier.contract
+    rules = output_rules(path, delivery.options)
     rule = {
         "file": path.name,
         "height": contract.height,
@@ -63,12 +58,18 @@ def _write_facts(delivery: Delivery) -> tuple[str, ...]:
         "channels": contract.channels,
         "resize": contract.resize.value,
         "crop_fraction": contract.crop_fraction,
-        "activation": contract.activation.value,
-        "task": decision.task.value,
-        "thresholds": decision.thresholds,
-        "gives_probabilities": is_probability and decision.task is not Task.REGRESS,
+        "outputs": [
+            {
+                "name": each.name,
+                "activation": each.decision.activation.value,
+                "task": each.decision.task.value,
+                "thresholds": each.decision.thresholds,
+                "gives_probabilities": each.gives_probabilities,
+            }
+            for each in rules
+        ],
     }
-    facts = {"model.json": rule, "labels.json": answer_names(decision, contract.labels)}
+    facts = {"model.json": rule, "labels.json": [each.names for each in rules]}
     for name, fact in facts.items():
         text = json.dumps(fact, ensure_ascii=False, indent=1) + "\n"
         (delivery.folder / name).write_text(text, encoding="utf-8")

@@ -318,12 +318,12 @@ def margins(decision: Decision, scores: Scores) -> NDArray[np.float64]:
         ordered = np.sort(wide, axis=1)
         ahead: NDArray[np.float64] = ordered[:, -1] - ordered[:, -2]
         return ahead
-    limits = [_score_at(threshold, decision.activation) for threshold in decision.thresholds]
+    limits = [score_at(threshold, decision.activation) for threshold in decision.thresholds]
     nearest: NDArray[np.float64] = np.abs(wide - np.array(limits)).min(axis=1)
     return nearest
 
 
-def _score_at(threshold: float, activation: Activation) -> float:
+def score_at(threshold: float, activation: Activation) -> float:
     """Return the score whose activation is the threshold."""
     if activation is not Activation.SIGMOID:
         return threshold

@@ -14,13 +14,24 @@ import pytest
 from strop.export.consumers.micro.c_text import c_float, c_string
 from strop.export.consumers.micro.operators import OPERATORS, registration
 from strop.export.consumers.micro.readme import micro_readme
-from strop.export.consumers.micro.sources import MicroModel, MicroTensor, micro_sources
+from strop.export.consumers.micro.sources import (
+    MicroModel,
+    MicroOutput,
+    MicroTensor,
+    micro_sources,
+)
 from strop.export.ir.tflite_names import OPERATOR_NAMES
 
 CXX = shutil.which("g++")
 compiled = pytest.mark.skipif(CXX is None, reason="g++ is not installed")
 STRICT = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic")
 HOSTILE = ('a "b"', "back\\", "new\nline", "??=", "\x01" + "7", "*/ end", "Grün 猫", "")
+OUTPUT = MicroOutput(
+    name='kind "\n*/',
+    tensor=MicroTensor(shape=(1, len(HOSTILE)), dtype="int8", scale=0.1234567, zero_point=-3),
+    labels=HOSTILE,
+    has_best=True,
+)
 MODEL = MicroModel(
     file="model.tflite",
     content=bytes(np.random.default_rng(0).integers(0, 256, 1003, dtype=np.uint8)),
@@ -29,8 +40,7 @@ MODEL = MicroModel(
     arena_bytes=2048,
     measured_with="TensorFlow Lite Micro 1",
     input=MicroTensor(shape=(1, 4, 5, 3), dtype="int8", scale=1.0, zero_point=-128),
-    output=MicroTensor(shape=(1, len(HOSTILE)), dtype="int8", scale=0.1234567, zero_point=-3),
-    labels=HOSTILE,
+    outputs=(OUTPUT,),
 )
 # What `main.cc` calls, with the signatures of tensorflow/lite/micro/micro_interpreter.h,
 # micro_mutable_op_resolver.h and system_setup.h, and of TfLiteTensor in c/common.h.
@@ -100,12 +110,15 @@ def test_a_program_reads_the_bytes_and_labels_that_were_written(tmp_path: Path) 
 @pytest.mark.parametrize("got", ["int8", "uint8", "float32"])
 def test_the_example_fits_the_signatures_of_its_headers(put: str, got: str, tmp_path: Path) -> None:
     labels = HOSTILE if put == "int8" else ()
+    tensor = replace(OUTPUT.tensor, dtype=got)
+    several = [
+        replace(OUTPUT, tensor=tensor, labels=labels, has_best=best) for best in (True, False)
+    ]
     model = replace(
         MODEL,
         operators=tuple(sorted(OPERATORS)),
         input=replace(MODEL.input, dtype=put),
-        output=replace(MODEL.output, dtype=got),
-        labels=labels,
+        outputs=tuple(several[: 1 + (put == "int8")]),
     )
     methods = "".join(f"TfLiteStatus {registration(name)}(); " for name in OPERATORS)
     for header in HEADERS:

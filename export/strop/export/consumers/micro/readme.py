@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from strop.export.consumers.micro.sources import MicroModel
+from strop.runtime.pages.markdown_text import plain
 
 
 def micro_readme(model: MicroModel) -> str:
@@ -12,6 +13,10 @@ def micro_readme(model: MicroModel) -> str:
         arena = (
             f"{model.arena_bytes:,} bytes with {model.measured_with}; see model.h for what differs"
         )
+    outputs = "\n".join(
+        f"- Output {at}, {plain(output.name)}: {output.tensor.size} numbers, {output.tensor.dtype}."
+        for at, output in enumerate(model.outputs)
+    )
     code = "bytes less 128" if model.input.dtype == "int8" else "bytes"
     return f"""# {model.file} for TensorFlow Lite Micro
 
@@ -19,11 +24,11 @@ def micro_readme(model: MicroModel) -> str:
 |---|---|
 | `model.h`, `model.cc` | the file as {len(model.content):,} bytes of C++; shapes, scales, labels |
 | `operators.h` | `RegisterOperators`: the model's {len(model.operators)} operators, no others |
-| `main.cc` | an example: one image in, the best class out |
+| `main.cc` | an example: one image in; the best class out, or the numbers |
 
 - Arena: {arena}.
 - Input: {_in_words(model.input.shape)}, {model.input.dtype}: the image's {code}.
-- Output: {model.output.size} scores, {model.output.dtype}.
+{outputs}
 
 Add `model.cc` and `main.cc` to a project with TensorFlow Lite Micro, C++17, and put this folder on
 the include path. A board's optimized kernels are chosen where TensorFlow Lite Micro is built. They

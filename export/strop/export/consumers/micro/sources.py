@@ -39,6 +39,23 @@ class MicroTensor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MicroOutput:
+    """One result.
+
+    Attributes:
+        name: As who made the model calls it.
+        tensor: What it is.
+        labels: One per class or number; empty where they are unknown.
+        has_best: Whether the highest score is the answer.
+    """
+
+    name: str
+    tensor: MicroTensor
+    labels: tuple[str, ...]
+    has_best: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MicroModel:
     """What the sources are written of.
 
@@ -50,8 +67,7 @@ class MicroModel:
         arena_bytes: The least that works; None where it was not measured.
         measured_with: What measured it, with its version.
         input: What goes in.
-        output: What comes out.
-        labels: One per class; empty where they are unknown.
+        outputs: What comes out, in the file's order.
     """
 
     file: str
@@ -61,8 +77,7 @@ class MicroModel:
     arena_bytes: int | None
     measured_with: str
     input: MicroTensor
-    output: MicroTensor
-    labels: tuple[str, ...]
+    outputs: tuple[MicroOutput, ...]
 
 
 def micro_sources(model: MicroModel) -> Mapping[str, str]:
@@ -96,14 +111,22 @@ def _header(model: MicroModel) -> str:
         *_arena(model),
         "",
         *_tensor("Input", model.input),
-        "",
-        *_tensor("Output", model.output),
     ]
-    if model.labels:
-        lines += ["", "// In the order of the scores."]
-        lines += [f"constexpr const char* kLabels[{len(model.labels)}] = {{"]
-        lines += [f"    {c_string(label)}," for label in model.labels] + ["};"]
+    for suffix, output in _numbered(model):
+        lines += ["", f"// interpreter.output({suffix or 0}): {c_string(output.name)}"]
+        lines += _tensor(f"Output{suffix}", output.tensor)
+        if output.labels:
+            lines += ["", "// In the order of the scores."]
+            lines += [f"constexpr const char* kLabels{suffix}[{len(output.labels)}] = {{"]
+            lines += [f"    {c_string(label)}," for label in output.labels] + ["};"]
     return _origin(model) + _guarded("model", lines)
+
+
+def _numbered(model: MicroModel) -> list[tuple[str, MicroOutput]]:
+    """Each output with what its constants' names end in: nothing of an only one."""
+    if len(model.outputs) == 1:
+        return [("", model.outputs[0])]
+    return [(str(at), output) for at, output in enumerate(model.outputs)]
 
 
 def _arena(model: MicroModel) -> list[str]:
@@ -168,12 +191,12 @@ def _operators(model: MicroModel) -> str:
 
 
 def _example(model: MicroModel) -> str:
-    put, take = C_TYPES[model.input.dtype], C_TYPES[model.output.dtype]
+    put = C_TYPES[model.input.dtype]
     code = "pixels[i] - 128" if model.input.dtype == "int8" else "pixels[i]"
     colours = "RGB" if model.input.shape[-1] == 3 else "grey"
-    label = "kLabels[best]" if model.labels else '""'
+    answers = "\n".join(_answer(suffix, output) for suffix, output in _numbered(model))
     return f"""{_origin(model)}
-// An example: one image in, its best class out. On a board, fill `pixels` from the camera.
+// An example: one image in, its answers out. On a board, fill `pixels` from the camera.
 
 #include <cstdio>
 
@@ -202,12 +225,32 @@ int main() {{
   }}
   if (interpreter.Invoke() != kTfLiteOk) return 1;
 
-  const {take}* scores = interpreter.output(0)->data.{MEMBERS[model.output.dtype]};
-  int best = 0;
-  for (int i = 1; i < kOutputSize; ++i) {{
-    if (scores[i] > scores[best]) best = i;
-  }}
-  std::printf("%d %s\\n", best, {label});
+{answers}
   return 0;
 }}
 """
+
+
+def _answer(suffix: str, output: MicroOutput) -> str:
+    """Return the block that prints one output: its best class, or its numbers."""
+    dtype = output.tensor.dtype
+    start = f"""  {{
+    const {C_TYPES[dtype]}* scores = interpreter.output({suffix or 0})->data.{MEMBERS[dtype]};"""
+    if output.has_best:
+        label = f"kLabels{suffix}[best]" if output.labels else '""'
+        return f"""{start}
+    int best = 0;
+    for (int i = 1; i < kOutput{suffix}Size; ++i) {{
+      if (scores[i] > scores[best]) best = i;
+    }}
+    std::printf("%d %s\\n", best, {label});
+  }}"""
+    real = "static_cast<double>(scores[i])"
+    if dtype != "float32":
+        real = f"static_cast<double>(kOutput{suffix}Scale) * (scores[i] - kOutput{suffix}ZeroPoint)"
+    return f"""{start}
+    for (int i = 0; i < kOutput{suffix}Size; ++i) {{
+      std::printf("%g ", {real});
+    }}
+    std::printf("\\n");
+  }}"""

@@ -11,11 +11,12 @@ from strop.export.consumers.micro.sources import MicroTensor
 from strop.export.inspect.audit import TFLITE_TYPES
 
 
-def micro_tensors(path: Path) -> tuple[MicroTensor, MicroTensor]:
-    """Return the input and the result of a file that strop wrote, for one image."""
+def micro_tensors(path: Path) -> tuple[MicroTensor, tuple[MicroTensor, ...]]:
+    """Return the input and the results of a file that strop wrote, for one image."""
     subgraph = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0).subgraphs[0]
-    (put,), (got,) = subgraph.inputs, subgraph.outputs
-    return _tensor(subgraph.tensors[put]), _tensor(subgraph.tensors[got])
+    (put,) = subgraph.inputs
+    results = tuple(_tensor(subgraph.tensors[got]) for got in subgraph.outputs)
+    return _tensor(subgraph.tensors[put]), results
 
 
 def _tensor(tensor: Any) -> MicroTensor:

@@ -57,6 +57,7 @@ def main() -> int:
             labels=tuple(arrays["labels"].tolist()),
             mean=tuple(arrays["mean"].tolist()),
             std=tuple(arrays["std"].tolist()),
+            outputs=tuple(arrays["outputs"].tolist()),
         )
     try:
         scores = load(reader).scores(artifact, images)

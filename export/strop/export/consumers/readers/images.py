@@ -21,6 +21,7 @@ class Images:
         labels: One per class; empty where they are unknown.
         mean: Per channel, or one; the model's own input is (pixel - mean) / std.
         std: Likewise.
+        outputs: Names of the file's outputs, in its order; empty where it has one.
     """
 
     pixels: NDArray[np.uint8] | None = None
@@ -28,6 +29,7 @@ class Images:
     labels: tuple[str, ...] = ()
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    outputs: tuple[str, ...] = ()
 
     def values(self) -> Iterator[NDArray[np.float32]]:
         """What the model's own input takes, for programs that are given pixels."""

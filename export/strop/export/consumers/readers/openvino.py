@@ -19,7 +19,7 @@ SIGN_BIT = 128  # int8 codes are bytes less this
 
 
 def scores(path: Path, images: Images) -> NDArray[np.float32]:
-    """The score of each class for each image, float32 [N, classes]."""
+    """The scores of each image, float32 [N, scores], of all outputs."""
     if images.pixels is None:
         raise ValueError("needed are pixels")
     core = openvino.Core()
@@ -32,6 +32,6 @@ def scores(path: Path, images: Images) -> NDArray[np.float32]:
     for pixels in images.pixels:
         ordered = pixels.transpose(2, 0, 1) if has_channels_first else pixels
         tensor = (ordered[None].astype(np.int16) - shift).astype(dtype)
-        (row,) = model(np.ascontiguousarray(tensor)).values()
-        found.append(row.reshape(-1).astype(np.float32))
+        results = model(np.ascontiguousarray(tensor)).values()
+        found.append(np.concatenate([each.reshape(-1).astype(np.float32) for each in results]))
     return np.stack(found)

@@ -43,8 +43,8 @@ def opened(content: bytes, arena_bytes: int) -> Any:
             os.close(kept)
 
 
-def answer(interpreter: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Run one image, uint8 [H, W, channels]; float32 [scores].
+def answer(interpreter: Any, pixels: NDArray[np.uint8], outputs: int) -> NDArray[np.float32]:
+    """Run one image, uint8 [H, W, channels]; float32 [scores], of so many outputs.
 
     The codes that a file was certified with are the bytes, for int8 less 128.
     """
@@ -52,8 +52,12 @@ def answer(interpreter: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     codes = pixels if dtype == np.uint8 else (pixels ^ np.uint8(128)).view(np.int8)
     interpreter.set_input(np.expand_dims(codes, 0), 0)
     interpreter.invoke()
-    found = interpreter.get_output(0).reshape(-1).astype(np.float32)
-    quantization = interpreter.get_output_details(0)["quantization_parameters"]
+    return np.concatenate([_result(interpreter, output) for output in range(outputs)])
+
+
+def _result(interpreter: Any, output: int) -> NDArray[np.float32]:
+    found = interpreter.get_output(output).reshape(-1).astype(np.float32)
+    quantization = interpreter.get_output_details(output)["quantization_parameters"]
     if len(quantization["scales"]):
         found -= np.float32(quantization["zero_points"][0])
         found *= np.float32(quantization["scales"][0])
@@ -68,14 +72,15 @@ def scores(path: Path, images: Images) -> NDArray[np.float32]:
     if pixels is None:
         raise ValueError("TensorFlow Lite Micro opens no image files")
     interpreter = opened(content, ARENA_BYTES)
-    first = answer(interpreter, pixels[0])
+    outputs = len(images.outputs) or 1  # it does not say how many there are
+    first = answer(interpreter, pixels[0], outputs)
     shared = RawArray("f", len(pixels) * len(first))
     rows = np.frombuffer(shared, np.float32).reshape(len(pixels), -1)
     cores = max(1, min(len(pixels), multiprocessing.cpu_count()))
 
     def fill(begin: int) -> None:
         for at in range(begin, len(pixels), cores):
-            rows[at] = answer(interpreter, pixels[at])
+            rows[at] = answer(interpreter, pixels[at], outputs)
 
     # A fork has the interpreter too, with an arena of its own from its first write on.
     fork = multiprocessing.get_context("fork")

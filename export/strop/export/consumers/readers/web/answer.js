@@ -13,13 +13,13 @@ export function outputsOf(scores, activation) {
 }
 
 /**
- * Names what the model says of an image.
+ * Names what one output says of an image.
  * @param scores Of one image.
- * @param rule activation, task and thresholds of model.json.
+ * @param rule activation, task and thresholds of the output in model.json.
  * @param {string[]} labels One per class; of a binary task two; empty where they are unknown.
  * @returns {{label: string, value: number}[]} The best classes, best first, of equal ones the first;
  *     of a binary task the one answer; of a multilabel task each label that is set; of a regression
- *     each number.
+ *     each number; of vectors, maps, points and boxes how many numbers there are.
  */
 export function answerOf(scores, { activation, task, thresholds }, labels) {
   const outputs = outputsOf(scores, activation);
@@ -30,5 +30,6 @@ export function answerOf(scores, { activation, task, thresholds }, labels) {
   }
   if (task === "multilabel") return named.filter(({ value }, index) => value >= thresholds[index]);
   if (task === "regress") return named;
+  if (task !== "classify") return [{ label: `${outputs.length} numbers` }];
   return named.sort((a, b) => b.value - a.value).slice(0, MOST);
 }

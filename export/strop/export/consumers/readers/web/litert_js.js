@@ -9,8 +9,8 @@ let loading; // the program itself, once for all models
 /**
  * Opens a model.
  * @param {Uint8Array} bytes The .tflite; its input is uint8 or float32, [1, height, width, channels].
- * @returns An object with run(pixels, shape), which takes uint8 values 0..255 and gives the scores,
- *     Float32Array.
+ * @returns An object with run(pixels, shape), which takes uint8 values 0..255 and gives the scores of
+ *     each output, a Float32Array, in the file's order.
  */
 export async function openModel(bytes) {
   await (loading ??= loadLiteRt(WASM));
@@ -21,10 +21,14 @@ export async function openModel(bytes) {
       const values = dtype === "float32" ? Float32Array.from(pixels) : pixels;
       const input = new Tensor(values, shape);
       const results = await model.run(input);
-      const scores = await results[0].data();
+      const scores = await Promise.all(results.map(async (tensor) => real(await tensor.data())));
       for (const tensor of [input, ...results]) tensor.delete();
-      if (scores instanceof Float32Array) return scores;
-      return Float32Array.from(scores, (code) => code / STEPS);
+      return scores;
     },
   };
+}
+
+function real(scores) {
+  if (scores instanceof Float32Array) return scores;
+  return Float32Array.from(scores, (code) => code / STEPS);
 }

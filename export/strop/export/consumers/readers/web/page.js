@@ -17,21 +17,30 @@ function row({ label, value }, isProbability) {
   const item = document.createElement("li");
   const [name, number] = [document.createElement("span"), document.createElement("span")];
   name.textContent = label;
+  item.append(name);
+  if (value === undefined) return item;
   number.textContent = isProbability ? `${(100 * value).toFixed(1)} %` : value.toPrecision(4);
-  item.append(name, number);
+  item.append(number);
   if (isProbability) item.append(Object.assign(document.createElement("meter"), { value }));
   return item;
+}
+
+function line(text) {
+  return Object.assign(document.createElement("li"), { textContent: text });
 }
 
 async function classify(file, model, contract, labels) {
   const start = performance.now();
   const pixels = await pixelsOf(file, contract);
   const scores = await model.run(pixels, [1, contract.height, contract.width, contract.channels]);
-  const answer = answerOf(scores, contract, labels);
-  list.replaceChildren(...answer.map((found) => row(found, contract.gives_probabilities)));
-  state.textContent = answer.length
-    ? `${(performance.now() - start).toFixed(0)} ms`
-    : "No label is set";
+  const rows = contract.outputs.flatMap((rule, at) => {
+    const answer = answerOf(scores[at], rule, labels[at]);
+    const found = answer.map((each) => row(each, rule.gives_probabilities));
+    if (!found.length) found.push(line("No label is set"));
+    return contract.outputs.length > 1 ? [line(rule.name), ...found] : found;
+  });
+  list.replaceChildren(...rows);
+  state.textContent = `${(performance.now() - start).toFixed(0)} ms`;
 }
 
 async function start() {

@@ -15,7 +15,7 @@ async function answer() {
   const size = pixels.length / count;
   for (let image = 0; image < count; image++) {
     const of_image = pixels.slice(image * size, (image + 1) * size);
-    await post("scores", await model.run(of_image, [1, ...sides]));
+    await post("scores", new Blob(await model.run(of_image, [1, ...sides])));
   }
 }
 
