@@ -20,7 +20,8 @@ from strop.runtime.classify.truth import KnownImages, images_with_truth
 from strop.runtime.classify.truth_file import points_named, truth_columns
 from strop.runtime.errors import SourceError
 from strop.runtime.images.dataset import list_images
-from strop.runtime.images.masks import masks_of
+from strop.runtime.images.load import upright_size
+from strop.runtime.images.masks import masks_of, true_classes
 
 if TYPE_CHECKING:
     from strop.export.source.source import Source
@@ -315,16 +316,22 @@ def _with_output(
         validation=known.paths,
         truth=known.classes,
         targets=known.targets,
-        masks=_masks(known.paths, request.validation_data, masks),
+        masks=_masks(known.paths, request.validation_data, masks, decision),
         labels=known.labels,
         decision=decision,
     )
 
 
 def _masks(
-    images: Sequence[Path], folder: Path | None, masks: Path | None
+    images: Sequence[Path], folder: Path | None, masks: Path | None, decision: Decision
 ) -> tuple[Path, ...] | None:
-    return None if folder is None or masks is None else masks_of(images, folder, masks)
+    """Name the mask of each image, each of which can be used: the certificate comes last."""
+    if folder is None or masks is None:
+        return None
+    found = masks_of(images, folder, masks)
+    for mask, image in zip(found, images, strict=True):
+        true_classes(mask, upright_size(image), decision.names_needed)
+    return found
 
 
 def _names_answers(labels: Sequence[str], decision: Decision) -> bool:
