@@ -20,6 +20,15 @@ def test_numbers_are_shares_of_the_inputs_sides() -> None:
     assert layout.sides == (1.0, 0.5)
 
 
+def test_a_table_of_points_is_their_numbers_in_a_row() -> None:
+    three = Points(unit=PointUnit.PIXELS, numbers=3)
+    for given, table, row in ((None, (5, 2), (10,)), (three, (4, 3), (12,))):
+        flat = point_layout(row, given, size=SIZE, where="m")
+        assert point_layout(table, given, size=SIZE, where="m") == flat
+    with pytest.raises(ContractError, match=r"\[4, 3\] for an image has no points"):
+        point_layout((4, 3), None, size=SIZE, where="m")
+
+
 def test_pixels_are_of_the_input_and_what_follows_x_and_y_is_kept() -> None:
     given = Points(unit=PointUnit.PIXELS, numbers=3)
     layout = point_layout((1, 1, 6), given, size=SIZE, where="m")

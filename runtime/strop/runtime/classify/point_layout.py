@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_POINTS = 10_000
 MAP_SIDES = 3  # height, width, points
+TABLE_SIDES = 2  # points, the numbers of each
 # Of a map's pixel, towards the higher neighbour.
 # Source: A. Newell et al., Stacked Hourglass Networks for Human Pose Estimation, ECCV 2016,
 # section 3.2.
@@ -91,7 +92,8 @@ def point_layout(
     """Find out how an output's numbers are points.
 
     Args:
-        shape: Of the output for one image, without the batch: of heat maps [height, width, points].
+        shape: Of the output for one image, without the batch: [numbers], [points, numbers of each],
+            or of heat maps [height, width, points].
         given: The unit and the numbers of each point; None for x and y in shares of the input.
         size: Height and width of the input in pixels.
         is_planar: Whether heat maps are [points, height, width].
@@ -102,14 +104,15 @@ def point_layout(
     """
     height, width = size
     total = prod(shape)
-    if max(shape, default=0) != total:
+    asked = given or Points()
+    is_table = len(shape) == TABLE_SIDES and shape[1] == asked.numbers
+    if max(shape, default=0) != total and not is_table:
         if given is not None:
             raise ContractError(
                 f"{where}: its points are the highest pixels of heat maps {list(shape)}, which have"
                 " no unit; leave out --points"
             )
         return _of_maps(shape, size=size, is_planar=is_planar, where=where)
-    asked = given or Points()
     if total % asked.numbers or not 0 < total // asked.numbers <= MAX_POINTS:
         raise ContractError(
             f"{where}: {total} numbers are no points of {asked.numbers} numbers each; give --points"
@@ -132,7 +135,7 @@ def _of_maps(
     if len(shape) != MAP_SIDES or not 0 < shape[2] <= MAX_POINTS:
         raise ContractError(
             f"{where}: an output of {list(shape)} for an image has no points; needed are x and y of"
-            " each, [2 K], or a heat map for each, [height, width, K]"
+            " each, [2 K] or [K, 2], or a heat map for each, [height, width, K]"
         )
     return PointLayout(
         height=size[0],
