@@ -80,6 +80,7 @@ def test_worse_boxes_drop_within_their_interval(truth: list[TrueBoxes]) -> None:
     assert mean.interval.low < mean.value < mean.interval.high
     assert mean.value > 0.1
     assert half.value == pytest.approx(better.half.value - worse.half.value)
+    assert all(0 <= one.mean.interval.low <= one.mean.interval.high <= 1 for one in (better, worse))
     same, _ = precision_drop(matches[0], matches[0])
     assert (same.value, same.interval.low, same.interval.high) == (0, 0, 0)
 

@@ -105,7 +105,7 @@ def box_precision(matches: Matches) -> BoxPrecision:
     """Return the figures of one detector."""
     whole = matches.precision()
     drawn = [_figures(matches.precision(chosen)) for chosen in _draws(matches.images)]
-    mean, half = _with_intervals(_figures(whole), drawn)
+    mean, half = map(_as_share, _with_intervals(_figures(whole), drawn))
     by_class = {
         name: float(whole[:, place].mean())
         for place, name in enumerate(matches.classes)
@@ -152,6 +152,12 @@ def _with_intervals(
         for value, end in zip(values.tolist(), ends.tolist(), strict=True)
     )
     return mean, half
+
+
+def _as_share(figure: Estimate) -> Estimate:
+    """Cut off an interval of standard deviations at 0 and 1, beyond which is no precision."""
+    low, high = max(figure.interval.low, 0.0), min(figure.interval.high, 1.0)
+    return Estimate(value=figure.value, interval=Interval(low=low, high=high))
 
 
 Annotations = list[dict[str, Any]]
