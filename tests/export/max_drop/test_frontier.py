@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,12 +19,17 @@ import strop.runtime
 from strop.cli import main
 from strop.export.certify.certificate import Certificate
 from strop.export.certify.drop_limit import broken_flips
+from strop.export.frontend.convert import float_graph
+from strop.export.frontend.equivalence import proven_fold
 from strop.export.max_drop import measure_frontier
 from strop.export.max_drop.frontier import Frontier, FrontierPoint, PointPrice, worth_their_time
 from strop.export.max_drop.on_frontier import likely
 from strop.export.options.choices import Effort
 from strop.export.options.options import ExportOptions, check_flips
+from strop.export.passes.cut_activation import cut_activations
 from strop.export.pipeline import Export, export
+from strop.export.quantize.tune import tune
+from strop.export.source.source import from_keras_model
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.bench.latency import MeasurePlan
 from strop.runtime.classify.decision import decide
@@ -193,3 +199,21 @@ def test_a_promise_that_no_part_in_float_keeps_is_refused(
     with pytest.raises(GateError, match=r"80 images cannot promise less than 4\.58%"):
         export(with_an_outlier(), hopeless)
     assert not hopeless.output.exists()
+
+
+def test_scores_of_several_outputs_stand_side_by_side() -> None:
+    layers = keras.layers
+    keras.utils.set_random_seed(4)
+    image = keras.Input((8, 8, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(image))
+    outputs = {"boxes": layers.Dense(4)(x), "scores": layers.Dense(3)(x)}
+    source = from_keras_model(keras.Model(image, outputs), name="two")
+    images = images_for(source, count=8)
+    graph, activations = cut_activations(float_graph(source))
+    deploy = proven_fold(source, graph, activations, images)
+    decisions = [decide(size, Activation.NONE, where="two") for size in source.sizes]
+    made = tune(deploy, [images], [images], decisions=decisions, effort=Effort.FAST)
+    found = measure_frontier._scores(made.quantized, images)
+    expected = measure_frontier._float_scores(deploy, images)
+    assert found.shape == (8, 7)
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()

@@ -187,6 +187,7 @@ def _float_scores(deploy: DeployGraph, images: Array) -> Array:
 
 def _scores(quantized: QuantizedGraph, images: Array) -> Array:
     """Run a graph as a .tflite on the codes of images, pixels less 128, to real scores."""
-    content = emit_tflite(quantized, Input.INT8, result_type=ResultType.FLOAT32)
+    names = ("image", *output_names(quantized.graph))
+    content = emit_tflite(quantized, Input.INT8, names, result_type=ResultType.FLOAT32)
     found = LitertSession(content).run([(images.astype(np.int16) - 128).astype(np.int8)])
     return np.concatenate([scores.reshape(len(images), -1) for scores in found], axis=1)

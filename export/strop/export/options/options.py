@@ -158,6 +158,7 @@ class ExportOptions:
             self.truth is not None
             or self.targets is not None
             or self.masks is not None
+            or self.boxes is not None
             or any(output.is_labelled for output in self.outputs)
         )
 
