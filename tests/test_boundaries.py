@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,8 @@ def test_help_needs_no_extra(arguments: tuple[str, ...]) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("usage: strop")
+    # A default is said as it is typed, not as Python writes the member of an enum.
+    assert not re.search(r"\b[A-Z][a-z]\w*\.[A-Z_]{2,}\b", ended.stdout)
 
 
 def test_strop_is_a_namespace_without_init() -> None:

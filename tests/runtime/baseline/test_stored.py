@@ -75,6 +75,10 @@ def elsewhere(one: BaselineSession) -> BaselineSession:
     return replace(one, place=replace(one.place, hardware=replace(HARDWARE, cores=2)))
 
 
+def shared(one: BaselineSession) -> BaselineSession:
+    return replace(one, machine_class=MachineClass.SHARED)
+
+
 def upgraded(one: BaselineSession) -> BaselineSession:
     return replace(one, place=replace(one.place, stack=replace(STACK, numpy="2.2.0")))
 
@@ -91,7 +95,10 @@ def another_engine(one: BaselineSession) -> BaselineSession:
         (elsewhere, "of other hardware: 1"),
         (upgraded, "of other software: 1"),
         (another_engine, "of other software: 1"),
-        (lambda one: replace(one, machine_class=MachineClass.SHARED), "of a shared machine: 1"),
+        (
+            lambda one: replace(one, machine_class=MachineClass.SHARED),
+            "recorded without --machine dedicated: 1",
+        ),
         (lambda one: replace(one, processes=one.processes[:2]), "measured for another time: 1"),
         (lambda one: replace(one, created_at=OLDS[1].created_at), "within an hour of another: 1"),
         (lambda one: session(invalid_blocks=3), "invalid: 1"),

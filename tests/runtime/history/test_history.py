@@ -219,6 +219,8 @@ def test_what_is_no_record_is_named_and_what_cannot_be_read_with_its_error(
     for artifact in old["artifacts"]:
         del artifact["samples"]["invoke_instructions"]
     (folder / "old.json").write_text(json.dumps(old))
+    stored = {"format_version": 2, "mode": "stored", "plan": {}, "artifacts": []}
+    (folder / "stored.json").write_text(json.dumps(stored))
     (folder / "unset.json").write_text(BENCH_RECORD.dumps(good).replace("2026-01-31", "1970-01-01"))
     (folder / "zero.json").write_text(BENCH_RECORD.dumps(make(0.0)))
     (folder / "manifest.json").write_text('{"format_version": 3}')
@@ -234,12 +236,15 @@ def test_what_is_no_record_is_named_and_what_cannot_be_read_with_its_error(
         "huge": "not drawn",
         "latin": "not drawn",
         "old": "not drawn",
+        "stored": "not drawn",
         "unset": "not drawn",
         "zero": "not drawn",
         "manifest": "no record",
         "notes": "no record",
     }
     assert "old.json: says no time: an older strop wrote it" in printed.err
+    assert "stored.json: is a check of the mode stored, which is not drawn" in printed.err
+    assert "cut.json: cut.json" not in printed.err
     assert (
         "unset.json: says 1970-01-01T12:00:00Z: the clock of the board was not set" in printed.err
     )

@@ -131,7 +131,7 @@ def _mismatch(new: BaselineSession, old: BaselineSession, kept: Sequence[Occasio
     if not old.is_valid:
         return "invalid"
     if old.machine_class is not MachineClass.DEDICATED:
-        return "of a shared machine"
+        return "recorded without --machine dedicated"
     if old.place.hardware.id != new.place.hardware.id:
         return "of other hardware"
     if old.stack_id != new.stack_id:

@@ -21,6 +21,7 @@ MAX_P50_NS = 3600 * 10**9
 FIRST_YEAR, LAST_YEAR = 2020, 2199  # a Raspberry Pi without network begins in 1970
 BENCH_FIELDS = {"format_version", "inputs", "plan", "artifacts"}
 REMEDY = "needed is what strop bench --output or strop check --output writes"
+OTHER_MODES = ("stored", "budget")  # of strop check
 CHECK_FIELDS = {"format_version", "mode", "plan", "artifacts"}
 
 
@@ -72,7 +73,8 @@ def read_records(folder: Path) -> Records:
         try:
             found = _read(path)
         except MeasurementError as err:
-            unreadable.append(Skipped(path=name, reason=str(err)))
+            reason = str(err).removeprefix(f"{path.name}: ")
+            unreadable.append(Skipped(path=name, reason=reason))
             continue
         if found is None:
             others.append(Skipped(path=name, reason="is another kind of JSON"))
@@ -108,11 +110,13 @@ def _read(path: Path) -> Measured | None:
     """
     text = read_file(path, max_bytes=MAX_BYTES, error=MeasurementError, remedy=REMEDY)
     fields = parse_json(text, where=path.name, error=MeasurementError, remedy=REMEDY)
-    keys = set(fields) if isinstance(fields, dict) else set()
+    fields = fields if isinstance(fields, dict) else {}
+    keys = set(fields)
     try:
         if keys >= BENCH_FIELDS:
             found = measured_by_bench(BENCH_RECORD.loads(text, where=path.name))
         elif keys >= CHECK_FIELDS:
+            _require_pairs(fields["mode"])
             found = measured_by_check(CHECK_REPORT.loads(text, where=path.name))
         else:
             return None
@@ -124,6 +128,14 @@ def _read(path: Path) -> Measured | None:
     return replace(
         found, latencies=tuple(replace(latency, runs_ns=()) for latency in found.latencies)
     )
+
+
+def _require_pairs(mode: object) -> None:
+    """Refuse what `strop check` writes in its other modes, which has a format of its own."""
+    if mode in OTHER_MODES:
+        raise MeasurementError(
+            f"is a check of the mode {mode}, which is not drawn; strop bench --output is"
+        )
 
 
 def _require_drawable(found: Measured) -> None:

@@ -20,7 +20,7 @@ from strop.runtime.check.measure.plan import CheckPlan, Metric
 from strop.runtime.check.measure.solo import has_room_for_two, measure_pair_serially
 from strop.runtime.check.modes.qualification import findings_for, qualification_beside
 from strop.runtime.check.modes.request import Mode, Question
-from strop.runtime.check.modes.sequential import measure_pairs
+from strop.runtime.check.modes.sequential import measure_pairs, require_pairs
 from strop.runtime.errors import BaselineError, MeasurementError
 from strop.runtime.machine.board import board_state
 from strop.runtime.machine.cooldown import CoolDown
@@ -48,8 +48,13 @@ KEPT = "raw samples"
 
 
 def settings(question: Question) -> dict[str, object]:
-    """What the check is about to do, in words."""
+    """What the check is about to do, in words.
+
+    Raises:
+        PlanError: `--pairs` are too few to show anything.
+    """
     plan = question.plan
+    require_pairs(plan, len(question.artifacts))
     length = (
         f"{plan.stage1_pairs} to {plan.max_pairs} within {plan.budget_s:g} s for each artifact"
         if plan.pairs is None

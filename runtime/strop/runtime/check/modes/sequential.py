@@ -35,9 +35,7 @@ def measure_pairs(
         PlanError: `pairs` are too few to show anything.
         MeasurementError: The budget allows too few.
     """
-    least = plan.least_pairs(artifacts)
-    if plan.pairs is not None and plan.pairs < least:
-        raise PlanError(f"--pairs {plan.pairs}: {_too_few(least, artifacts)}")
+    require_pairs(plan, artifacts)
     pairs = [run()]
     planned = _planned(pairs[0], plan, artifacts)
     on_pair(1, planned)
@@ -49,6 +47,13 @@ def measure_pairs(
         pairs.append(run())
         on_pair(len(pairs), planned)
     return tuple(pairs)
+
+
+def require_pairs(plan: CheckPlan, artifacts: int) -> None:
+    """Raise PlanError for `pairs` that are too few to show anything of so many artifacts."""
+    least = plan.least_pairs(artifacts)
+    if plan.pairs is not None and plan.pairs < least:
+        raise PlanError(f"--pairs {plan.pairs}: {_too_few(least, artifacts)}")
 
 
 def _planned(first: Pair, plan: CheckPlan, artifacts: int) -> int:

@@ -11,6 +11,8 @@ from strop.runtime.bench.record import ArtifactRecord, BenchRecord
 from strop.runtime.bench.validity import MAX_INVALID_SHARE, Validity, validity
 from strop.runtime.units import BYTES_PER_MIB, MILLION, NS_PER_MS
 
+LEAST_OF_DECIMALS_MS = 0.1
+
 
 def print_record(record: BenchRecord, *, as_json: bool) -> None:
     """Print the figures to stdout, and to stderr what speaks against them."""
@@ -142,4 +144,8 @@ def _cells(row: Figures) -> dict[str, object]:
 
 
 def _milliseconds(value_ns: int | None) -> str | None:
-    return None if value_ns is None else f"{value_ns / NS_PER_MS:.2f}"
+    """Two decimals, or three digits where these would be few or none."""
+    if value_ns is None:
+        return None
+    value_ms = value_ns / NS_PER_MS
+    return f"{value_ms:.2f}" if value_ms >= LEAST_OF_DECIMALS_MS else f"{value_ms:.3g}"

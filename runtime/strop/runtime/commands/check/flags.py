@@ -45,7 +45,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=list(Metric),
         default=plan.metric,
         metavar="METRIC",
-        help=f"{', '.join(Metric)}: what pairs are compared by (default: %(default)s, of the"
+        help=f"{', '.join(Metric)}: what pairs are compared by (default:"
+        f" {plan.metric.value}, of the"
         " processor where one thread does the work, so that other tasks do not count)",
     )
     add_engine_flags(parser)
