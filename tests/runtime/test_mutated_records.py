@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import vl_convert
 from tests.runtime.baseline.sessions import session
 from tests.runtime.bench_records import record_maker
 from tests.runtime.check.judge.test_report import PASSED, SLOWER
@@ -55,7 +57,11 @@ def mutate(text: str, tried: Tried, seeds: int) -> None:
             tried(mutated_json(text, seed))
 
 
-def test_history_takes_damaged_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_history_takes_damaged_records(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Most damage leaves the good record alone: its chart is drawn once.
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", cache(vl_convert.vegalite_to_svg))
     folder = tmp_path / "records"
     folder.mkdir()
     bench = BENCH_RECORD.dumps(record_maker(tmp_path / "board")(3.5))

@@ -214,10 +214,11 @@ def test_torchvisions_weights_come_with_their_normalization(tmp_path: Path) -> N
 
 
 def test_the_command_prints_the_best_epoch_and_its_record_is_read_back(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "m.keras"
-    words = ("--model", "mobilenet_v1", "--alpha", "0.25", "--size", "32", "--epochs", "1")
+    network = ("--model", "mobilenet_v1", "--alpha", "0.25", "--weights", str(recipe.weights))
+    words = (*network, "--size", "32", "--epochs", "1")
     more = ("--batch-size", "8", "--validation-data", str(photos), "-o", str(output), "--json")
     argv = [sys.executable, "-m", "strop", "train", str(photos), *words, *more]
     environment = {name: value for name, value in os.environ.items() if "TF_CPP" not in name}
