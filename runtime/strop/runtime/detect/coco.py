@@ -26,7 +26,8 @@ def read_coco(
     """Read labels in the order of their numbers, and what is in each picture.
 
     Raises:
-        ImageError: The file cannot be read, is none of COCO's, or lacks a picture.
+        ImageError: The file cannot be read, is none of COCO's, lacks a picture or has it twice, or
+            has boxes of a picture that is none of its.
     """
     content = read_file(path, max_bytes=MAX_BYTES, error=ImageError, remedy=NEEDED)
     found = parse_object(content, where=str(path), error=ImageError, remedy=NEEDED)
@@ -34,10 +35,13 @@ def read_coco(
     sizes: dict[int, tuple[int, int]] = {}
     numbers = _numbers(_entries(found, "images", path), path, sizes)
     wanted = {path_: _number_of(path_, folder, numbers, path) for path_ in images}
+    known = set(numbers.values())
     boxes: dict[int, list[GivenBox]] = {number: [] for number in wanted.values()}
     for place, entry in enumerate(_entries(found, "annotations", path)):
         where = f"{path}: annotation {place}"
         number = _field(entry, "image_id", int, where)
+        if number not in known:
+            raise ImageError(f"{where}: of image {number}, which is not among the images; {NEEDED}")
         if number in boxes:
             boxes[number].append(_box(entry, names, where))
     labels = tuple(names[number] for number in sorted(names))
@@ -87,10 +91,16 @@ def _numbers(
 ) -> dict[str, int]:
     """Return the number of each picture by its name, and fill in the sizes that are there."""
     found: dict[str, int] = {}
+    known: set[int] = set()
     for place, entry in enumerate(entries):
         where = f"{path}: image {place}"
-        number = _field(entry, "id", int, where)
-        found[_text(entry, "file_name", where)] = number
+        number, name = _field(entry, "id", int, where), _text(entry, "file_name", where)
+        if number in known or name in found:
+            raise ImageError(
+                f"{where}: {name!r:.80}, number {number}, is there twice; needed is each image once"
+            )
+        known.add(number)
+        found[name] = number
         if "width" in entry and "height" in entry:
             sizes[number] = (
                 _field(entry, "width", int, where),
