@@ -8,7 +8,7 @@ import keras
 import pytest
 from tests.export.model_fixtures import saved
 
-from strop.export.frontend.source_decision import endings, source_decision
+from strop.export.frontend.source_decision import endings, source_decision, source_decisions
 from strop.export.source.source import from_keras_model, load_model_file
 from strop.runtime.artifact.contract import Activation, Task
 from strop.runtime.errors import ContractError
@@ -44,6 +44,19 @@ def test_the_ending_decides(
     assert (found.task, found.thresholds) == (task, thresholds)
     # The output is what the thresholds are of, so that nothing is to be applied to it.
     assert found.activation is Activation.NONE
+
+
+def test_a_map_beside_other_outputs_is_refused_with_both_ways_out() -> None:
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(2, 3, name="mask")(image)
+    kind = layers.Dense(3, name="kind")(layers.GlobalAveragePooling2D()(x))
+    source = from_keras_model(keras.Model(image, [kind, x]), name="m")
+    with pytest.raises(ContractError) as found:
+        source_decisions(source, tasks={"mask": Task.SEGMENT}, thresholds={})
+    assert str(found.value) == (
+        "m: output mask is a map of classes, which is exported alone; give --outputs mask, and"
+        " --outputs kind for a file of the others"
+    )
 
 
 def test_the_ending_of_a_saved_model_is_found_within_its_functions(tmp_path: Path) -> None:

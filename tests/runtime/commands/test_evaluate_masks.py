@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 from PIL import Image
 from tests.runtime.classify.test_map_answer import GREEN, RED, write
 
@@ -105,3 +106,30 @@ def test_what_does_not_fit_is_named(
         more = ["--truth", "x.csv"] if change == "truth" else []
     assert main([*asked(folder), *more]) == 2
     assert error in capsys.readouterr().err
+
+
+def test_a_map_beside_another_output_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shapes = {"image": (1, 4, 4, 3), "map": (1, 4, 4, 3), "mean": (1, 1, 1, 3)}
+    image, *outputs = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    )
+    nodes = [
+        helper.make_node("Relu", ["image"], ["map"]),
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2]),
+    ]
+    made = helper.make_model(
+        helper.make_graph(nodes, "two", [image], outputs),
+        opset_imports=[helper.make_opsetid("", 13)],
+        ir_version=8,
+    )
+    path = folder / "two.onnx"
+    path.write_bytes(made.SerializeToString())
+    flags = ["evaluate", str(path), str(folder / "images"), *FLAGS]
+    assert main([*flags, "--masks", str(folder / "masks")]) == 2
+    told = capsys.readouterr().err
+    assert "has 2 outputs ([1, 4, 4, 3], [1, 1, 1, 3]), and masks are compared with a file" in told
+    assert main(flags) == 2
+    assert "give --task NAME=TASK for output_0, output_1" in capsys.readouterr().err

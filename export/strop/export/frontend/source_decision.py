@@ -83,6 +83,7 @@ def source_decisions(
                 f"{where}: --points given, and the task is not landmarks; give --task landmarks"
             )
         if task is Task.SEGMENT:
+            _check_alone(source, name)
             _check_scores(source, where)
         decision = decide(
             prod(shape),
@@ -95,6 +96,16 @@ def source_decisions(
         )
         found.append(replace(decision, activation=Activation.NONE))
     return tuple(found)
+
+
+def _check_alone(source: Source, name: str) -> None:
+    """Refuse a map beside other outputs: its certificate counts pixels, and theirs images."""
+    if len(source.sizes) > 1:
+        others = ",".join(other for other in source.outputs if other != name)
+        raise ContractError(
+            f"{source.name}: output {name} is a map of classes, which is exported alone; give"
+            f" --outputs {name}, and --outputs {others} for a file of the others"
+        )
 
 
 def _check_scores(source: Source, where: str) -> None:

@@ -28,7 +28,8 @@ from strop.runtime.commands.flags.contract import Opening, opening_from_flags
 from strop.runtime.commands.flags.target import target_of
 from strop.runtime.commands.notes import settings
 from strop.runtime.engines import open_engine
-from strop.runtime.errors import ImageError
+from strop.runtime.engines.engine import TensorInfo
+from strop.runtime.errors import ContractError, ImageError
 from strop.runtime.images.dataset import list_images
 from strop.runtime.images.masks import masks_of, true_classes
 
@@ -49,8 +50,24 @@ def gives_map(opening: Opening, *, may_open: bool = True) -> bool:
     if not may_open:
         return False
     with open_engine(opening.artifact, engine=opening.engine) as engine:
-        shape = engine.output.shape
-    return len(shape) in MAP_RANKS and len([side for side in shape[1:] if side != 1]) > 1
+        return len(engine.outputs) == 1 and _is_map(engine.output)
+
+
+def _is_map(output: TensorInfo) -> bool:
+    sides = [side for side in output.shape[1:] if side != 1]
+    return len(output.shape) in MAP_RANKS and len(sides) > 1
+
+
+def _refuse_several(opening: Opening) -> None:
+    """Name the outputs of a file that has a map beside others."""
+    with open_engine(opening.artifact, engine=opening.engine) as engine:
+        found = [str(list(output.shape)) for output in engine.outputs]
+    if len(found) > 1:
+        raise ContractError(
+            f"{opening.artifact}: has {len(found)} outputs ({', '.join(found)}), and masks are"
+            " compared with a file whose only output is a map; leave --masks out and give --task"
+            " NAME=TASK for the others, or evaluate a file of the map alone"
+        )
 
 
 def evaluate_masks(options: argparse.Namespace) -> int:
@@ -65,6 +82,8 @@ def evaluate_masks(options: argparse.Namespace) -> int:
     """
     _check(options)
     opening = opening_from_flags(options)
+    if options.target is None:
+        _refuse_several(opening)
     images = evenly(list_images(options.folder), options.limit)
     masks = None if options.masks is None else masks_of(images, options.folder, options.masks)
     request = PicturesRequest(
