@@ -1,4 +1,4 @@
-"""Lists the tests that take the most processor time: `uv run pytest -p tests.processor_times`.
+"""Lists what takes the most processor time: `uv run pytest -p tests.processor_times`.
 
 Unlike --durations it hardly depends on what else the machine does. Processes that a test starts
 count, once they have ended. Fixtures count for the test that is first to use them.
@@ -38,7 +38,7 @@ def _processor_s() -> float:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the list."""
+    """Print the lists."""
     taken: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -46,5 +46,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 found = [value for name, value in report.user_properties if name == KEY]
                 taken[report.nodeid] = sum(found)
     terminalreporter.write_line(f"{sum(taken.values()):.1f} s of processor time, of it")
-    for test, seconds in taken.most_common(LISTED):
-        terminalreporter.write_line(f"{seconds:8.1f} {test}")
+    files: Counter[str] = Counter()
+    for test, seconds in taken.items():
+        files[test.partition("::")[0]] += seconds
+    for listed in (files, taken):
+        for name, seconds in listed.most_common(LISTED):
+            terminalreporter.write_line(f"{seconds:8.1f} {name}")

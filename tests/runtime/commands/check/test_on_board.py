@@ -143,6 +143,7 @@ def test_the_certificate_beside_the_file_here_decides_on_accuracy(
     assert (line in capsys.readouterr().out) == is_worse
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_is_missing_here_is_said_before_the_board_is_asked(
     pi: SshBoard, tiny_onnx: Path, new: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
