@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 import strop.runtime
 from strop.cli import main
+from strop.export.bundle.charts import _nearness
 from strop.export.library import options_for
 from strop.export.options.choices import Effort
 from strop.export.pipeline import Export, export
@@ -134,9 +135,12 @@ def test_the_certificate_has_distances_from_float_and_from_the_truth(
         assert errors.reference_truth.mean < 0.04
         assert errors.found.mean < 0.01
         assert verdict.drop == errors.drop
+        assert _nearness(verdict) == (errors.found.mean, errors.found.mean_interval)
         assert not verdict.not_certified
     assert made[kind].broken == ()
     page = (made[kind].folder / "report.html").read_text()
+    assert "mean distance from the float model, % of the longer side" in page
+    assert "files has at most " in page
     assert page.count("data:image/jpeg;base64,") == 8
     assert page.count("% of the longer side apart in the mean,") == 4
 

@@ -233,7 +233,9 @@ def _promise(certificate: Certificate) -> str:
     words = WORDS[certificate.task]
     if words.is_error:
         lost = max(found.drop_interval.high for found in verdicts)
-        text = f"the error of {files} grows by at most {PERCENT * lost:.2f} {words.unit}"
+        more = f"at most {PERCENT * lost:.2f} {words.unit}"
+        of_points = certificate.task is Task.LANDMARKS
+        text = f"{files} has {more}" if of_points else f"the error of {files} grows by {more}"
     elif certificate.task is Task.DETECT:
         low = min(found.agreement_interval.low for found in verdicts if found.agreement_interval)
         text = f"{files} finds the float model's boxes with a mAP of at least {percent(low)}"

@@ -11,6 +11,7 @@ from strop.export.certify.certificate import Verdict
 from strop.export.inspect.contents import Latency
 from strop.export.max_drop.frontier import Frontier
 from strop.export.quantize.costs import Cost
+from strop.runtime.artifact.contract import Task
 from strop.runtime.bench.layer_times import LayerTimes
 from strop.runtime.classify.task_words import WORDS
 from strop.runtime.pages.chart import Chart
@@ -49,7 +50,8 @@ def overview(manifest: Manifest) -> Chart | None:
         points.append(_point(FLOAT, manifest.float_latency, exact, None, "", is_hollow=True))
     near = f"same {words.answer} as the float model, %"
     if words.is_error:
-        near = "mean distance from the float model, % of its spread"
+        unit = "the longer side" if manifest.certificate.task is Task.LANDMARKS else "its spread"
+        near = f"mean distance from the float model, % of {unit}"
     if manifest.certificate.output:
         near = f"{manifest.certificate.output}: {near}"
     return point_chart(
@@ -131,9 +133,11 @@ def _endings(path: str) -> list[str]:
 
 
 def _nearness(verdict: Verdict) -> tuple[float, Interval | None]:
-    """Return the agreement with its interval; of a regression, the largest mean error."""
+    """Return the agreement with its interval; of numbers, the largest mean error, or points'."""
     if verdict.agreement is not None:
         return verdict.agreement, verdict.agreement_interval
+    if verdict.points is not None:
+        return verdict.points.found.mean, verdict.points.found.mean_interval
     known = [error for error in verdict.errors if error.spread]
     if not known:
         return 0.0, None
