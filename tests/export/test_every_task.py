@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,29 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.export.test_detect import DETECTION_OF_IT, LABELS, detector
+from tests.runtime.baseline.sessions import MS, session
+from tests.runtime.check.judge.test_report import PASSED
+from tests.runtime.check.reports import report_of
 
+import strop.runtime
 from strop.cli import main
 from strop.export.bundle.manifest import read_manifest
 from strop.export.sweep.make import _result, output_result
+from strop.pytest_plugin import EdgeLatency
 from strop.runtime.artifact.artifact import sha256_file
 from strop.runtime.artifact.contract import Task
+from strop.runtime.baseline.session import BaselineSession
+from strop.runtime.baseline.stored import MIN_SESSIONS
 from strop.runtime.check.judge.gates import GateOptions, accuracy_changes, certificate_for
+from strop.runtime.check.measure.pair import Candidate
+from strop.runtime.check.modes import stored
 from strop.runtime.classify.task_words import WORDS
+from strop.runtime.commands import baseline
 from strop.runtime.detect.detection_file import DETECTION
+from strop.runtime.pages.markdown_text import plain
 
 SIDE, IMAGES, KINDS = 16, 24, 3
+STRICTEST = GateOptions(max_drop=0.0)
 layers = keras.layers
 Tensor = Any
 
@@ -284,6 +297,64 @@ def test_check_judges_a_drop_in_the_tasks_own_unit(file: str, member: Member) ->
         assert each.output in change.text
         # An untrained output that always answers alike proves nothing, in whatever unit.
         assert (each.not_certified or f" {each.unit}, up to ") in change.text
+
+
+@pytest.fixture
+def worse(file: str) -> str:
+    """What no file keeps of a drop, in words; empty where nothing at all is lost."""
+    found = certificate_for(Path(file), sha256_file(Path(file)), STRICTEST)
+    (change,) = accuracy_changes(found, STRICTEST) or (None,)
+    return "" if change is None else change.text
+
+
+def test_a_stored_baseline_is_held_against_the_certificate(
+    file: str,
+    worse: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = count()
+
+    def measured(candidate: Candidate, **_: object) -> BaselineSession:
+        at = next(made)
+        return session(
+            (5 + at % 2 / 100) * MS, sha256=sha256_file(candidate.artifact), hours=2 * at
+        )
+
+    for module in (baseline, stored):
+        monkeypatch.setattr(module, "measure_session", measured)
+    into = str(tmp_path / "base")
+    for _ in range(MIN_SESSIONS):
+        record = ["baseline", "record", file, "--into", into, "--machine", "dedicated"]
+        assert main(record) == 0
+    promote = ["baseline", "promote", file, "--into", into, "--name", "it", "--reason", "first"]
+    assert main(promote) == 0
+    assert main(["baseline", "show", into]) == 0
+    assert sha256_file(Path(file))[:12] in capsys.readouterr().out
+    check = ["check", file, "--baseline", f"{into}#it", "--mode", "stored"]
+    assert main(check) == 0
+    assert capsys.readouterr().out.startswith("PASS model.tflite p50 ")
+    page = tmp_path / "page.md"
+    check += ["--max-drop", "0", "--markdown", str(page)]
+    assert main(check) == bool(worse)
+    assert (f"WORSE accuracy: {worse}" if worse else "PASS") in capsys.readouterr().out
+    assert plain(worse) in page.read_text()
+
+
+def test_the_pytest_fixture_fails_in_the_tasks_unit(
+    file: str, worse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = certificate_for(Path(file), sha256_file(Path(file)), STRICTEST)
+    calm = report_of(tmp_path, PASSED, gates=accuracy_changes(found, STRICTEST))
+    monkeypatch.setattr(strop.runtime, "check", lambda *_, **__: calm)
+    latency = EdgeLatency(is_strict=False)
+    if not worse:
+        assert latency(file, file, gates=STRICTEST) is calm.artifacts[0]
+        return
+    with pytest.raises(pytest.fail.Exception, match="WORSE accuracy: ") as failed:
+        latency(file, file, gates=STRICTEST)
+    assert worse in str(failed.value)
 
 
 def test_a_sweep_knows_how_good_a_file_is(file: str, bundle: Path, member: Member) -> None:
