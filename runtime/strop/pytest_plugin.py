@@ -62,11 +62,12 @@ class EdgeLatency:
         from strop.runtime import GateOptions, check
 
         gates = GateOptions() if gates is None else gates
-        (checked,) = check(model, baseline, plan=plan, gates=gates, engine=engine).artifacts
-        self._judge(checked)
+        report = check(model, baseline, plan=plan, gates=gates, engine=engine)
+        (checked,) = report.artifacts
+        self._judge(checked, report.plan)
         return checked
 
-    def _judge(self, checked: Checked) -> None:
+    def _judge(self, checked: Checked, plan: CheckPlan) -> None:
         import pytest
 
         from strop.runtime import Verdict
@@ -74,7 +75,7 @@ class EdgeLatency:
 
         verdict = checked.decision.verdict
         worse = [f"WORSE {each.gate}: {each.text}" for each in checked.changes if each.fails]
-        lines = "\n".join([summary(checked), *worse])
+        lines = "\n".join([summary(checked, plan), *worse])
         if worse or verdict in (Verdict.REGRESSION, Verdict.INVALID):
             pytest.fail(lines, pytrace=False)
         if verdict is Verdict.INCONCLUSIVE:

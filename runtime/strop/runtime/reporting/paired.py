@@ -8,6 +8,7 @@ from dataclasses import asdict
 from strop.runtime.check.judge.decide import Decision, Verdict
 from strop.runtime.check.judge.figures import PairFigures, pair_figures
 from strop.runtime.check.judge.report import Checked, CheckReport
+from strop.runtime.check.measure.plan import CheckPlan
 from strop.runtime.check.measure.samples import Measure
 from strop.runtime.engines.engine import EngineFacts
 from strop.runtime.history.measured import measured_by_check
@@ -71,13 +72,15 @@ def present_pairs(report: CheckReport, *, is_strict: bool, has_accuracy: bool) -
     )
 
 
-def _figures(checked: Checked) -> PairFigures:
-    return pair_figures(checked.pairs, measure=checked.decision.measure)
+def _figures(checked: Checked, plan: CheckPlan) -> PairFigures:
+    return pair_figures(
+        checked.pairs, measure=checked.decision.measure, min_quads=plan.min_valid_quads
+    )
 
 
-def summary(checked: Checked) -> str:
+def summary(checked: Checked, plan: CheckPlan) -> str:
     """The verdict and what it rests on, in one line."""
-    decision, figures = checked.decision, _figures(checked)
+    decision, figures = checked.decision, _figures(checked, plan)
     verdict, name = decision.verdict.value.upper(), checked.subject.name
     compared = interval(decision) or "p50 not measured"
     if decision.measure is Measure.INSTRUCTIONS:
@@ -109,8 +112,8 @@ def _machine(decision: Decision) -> str:
 def _artifact(
     checked: Checked, report: CheckReport, *, is_strict: bool, has_accuracy: bool
 ) -> PresentedArtifact:
-    decision, subject, figures = checked.decision, checked.subject, _figures(checked)
-    text = summary(checked)
+    decision, subject, figures = checked.decision, checked.subject, _figures(checked, report.plan)
+    text = summary(checked, report.plan)
     remarks = remedy_remarks(decision.verdict, decision.reasons, REMEDIES)
     return PresentedArtifact(
         name=subject.name,

@@ -108,13 +108,20 @@ def test_each_end_has_its_own_exit_code(
 
 
 def test_figures_are_of_the_quads_that_count() -> None:
-    found = pair_figures([pair(0.0, p50_ns=5 * MS), pair(0.0, p50_ns=5 * MS, valid=0)])
+    pairs = [pair(0.0, p50_ns=5 * MS), pair(0.0, p50_ns=5 * MS, valid=0)]
+    found = pair_figures(pairs, min_quads=3)
     assert found.old.p50_ns == found.new.p50_ns == 5 * MS
     # Four quads of two blocks of five.
     assert found.old.n == 40
     assert found.old.p90_ns == 5 * MS
     assert found.old.p99_ns is None
     assert found.has_same_outputs
+
+
+def test_disturbed_quads_are_in_the_figures_where_the_verdict_needs_them() -> None:
+    pairs = [pair(0.0, p50_ns=5 * MS, valid=2, reason="stolen time")]
+    counted = [pair_figures(pairs, min_quads=least).old.n for least in (2, 3)]
+    assert counted == [20, 40]
 
 
 def test_a_failed_gate_is_a_failure_whatever_the_latency(tmp_path: Path) -> None:

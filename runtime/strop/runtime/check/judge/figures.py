@@ -64,14 +64,14 @@ class PairFigures:
 
 
 def pair_figures(
-    pairs: Sequence[Pair], *, measure: Measure = Measure.WALL, min_quads: int = 1
+    pairs: Sequence[Pair], *, measure: Measure = Measure.WALL, min_quads: int
 ) -> PairFigures:
     """Derive the figures from pairs, at least one.
 
     Args:
         pairs: As measured.
         measure: What the verdict is about.
-        min_quads: The fewest of a pair that count.
+        min_quads: The fewest of a pair that count, of the plan that the verdict is by.
     """
     old, new = (_arm_figures(pairs, arm, measure, min_quads) for arm in ARMS)
     differences = [pair.max_output_diff for pair in pairs if pair.max_output_diff is not None]

@@ -222,7 +222,7 @@ def _artifact(
     name, verdict, changes = artifact.subject.name, artifact.verdict, artifact.changes
     ratios = [each.decision.ratio for each in artifact.occasions if each.decision.ratio is not None]
     occasions = [
-        (where, each, summary(each))
+        (where, each, summary(each, report.plan))
         for where, each in zip(report.where, artifact.occasions, strict=True)
     ]
     return PresentedArtifact(

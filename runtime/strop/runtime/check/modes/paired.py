@@ -202,7 +202,7 @@ def check_paired(
                 changes=changes(
                     old.anatomy,
                     new.anatomy,
-                    pair_figures(pairs).peaks_bytes,
+                    pair_figures(pairs, min_quads=plan.min_valid_quads).peaks_bytes,
                     gates=gates,
                     certificate=certificate,
                 ),
