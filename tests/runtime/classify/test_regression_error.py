@@ -18,7 +18,7 @@ def test_errors_are_what_a_sum_by_hand_gives(seed: int) -> None:
         assert error.mean == pytest.approx(sum(by_hand) / n)
         assert error.largest == max(by_hand)
         assert error.drop == pytest.approx(error.mean / error.spread)
-        assert error.mean_interval.low <= error.mean <= error.mean_interval.high
+        assert 0 <= error.mean_interval.low <= error.mean <= error.mean_interval.high
     for i, error in enumerate(output_errors(reference, found, truth, ("x", "y"))):
         before = np.abs(reference[:, i] - truth[:, i]).mean()
         now = np.abs(found[:, i] - truth[:, i]).mean()
@@ -59,3 +59,10 @@ def test_the_largest_of_59_is_exceeded_by_at_most_a_twentieth() -> None:
 def test_one_image_has_no_spread() -> None:
     with pytest.raises(MeasurementError, match="1 images for a regression's error; needed are 2"):
         output_errors(np.zeros((1, 1)), np.zeros((1, 1)), None, ("x",))
+
+
+def test_no_error_is_below_0_however_far_a_few_images_are_off() -> None:
+    reference = np.linspace(0, 1, 20)[:, None]
+    (error,) = output_errors(reference, reference + (reference == 1), truth=None, names=("one",))
+    assert error.mean_interval.low == 0
+    assert error.mean_interval.high > error.mean

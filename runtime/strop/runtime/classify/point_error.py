@@ -154,7 +154,7 @@ def distance(gaps: Distances) -> PointDistance:
     each, near = means(kept), _near(kept)
     return PointDistance(
         mean=float(each.mean()),
-        mean_interval=mean_interval(each),
+        mean_interval=mean_interval(each).within(0.0),
         high=float(_percentiles(kept, np.ones((1, len(kept))))[0]),
         high_interval=bootstrap_interval(lambda weights: _percentiles(kept, weights), len(kept)),
         near=near,

@@ -98,7 +98,7 @@ def _output_error(
     return OutputError(
         output=name,
         mean=float(differences.mean()),
-        mean_interval=mean_interval(differences),
+        mean_interval=mean_interval(differences).within(0.0),
         largest=float(differences.max()),
         beyond=beyond(len(differences)),
         spread=spread,

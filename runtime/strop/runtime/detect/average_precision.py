@@ -155,9 +155,8 @@ def _with_intervals(
 
 
 def _as_share(figure: Estimate) -> Estimate:
-    """Cut off an interval of standard deviations at 0 and 1, beyond which is no precision."""
-    low, high = max(figure.interval.low, 0.0), min(figure.interval.high, 1.0)
-    return Estimate(value=figure.value, interval=Interval(low=low, high=high))
+    """Cut off what standard deviations reach beyond a share."""
+    return Estimate(value=figure.value, interval=figure.interval.within(0.0, 1.0))
 
 
 Annotations = list[dict[str, Any]]

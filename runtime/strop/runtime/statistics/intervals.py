@@ -28,6 +28,10 @@ class Interval:
     low: float
     high: float
 
+    def within(self, least: float, most: float = math.inf) -> Interval:
+        """Return it without what cannot be, as a share above 1 or a distance below 0."""
+        return Interval(low=max(self.low, least), high=min(self.high, most))
+
 
 def wilson_interval(successes: float, n: int) -> Interval:
     """The 95 % score interval of a share, for accuracy and agreement.
