@@ -11,7 +11,7 @@ import sys
 from typing import IO, cast
 
 SERVER = """
-import contextlib, json, os, select, signal, sys
+import json, os, select, signal, sys
 import h5py
 def answer(program, arguments, limit_s):
     pid = os.fork()
@@ -25,7 +25,9 @@ def answer(program, arguments, limit_s):
             code = stop.code or 0
         finally:
             os._exit(code)
-    is_ended = select.select([os.pidfd_open(pid)], [], [], limit_s)[0]
+    opened = os.pidfd_open(pid)
+    is_ended = select.select([opened], [], [], limit_s)[0]
+    os.close(opened)
     if not is_ended:
         os.kill(pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
