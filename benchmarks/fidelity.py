@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,13 @@ from strop.runtime import open as open_artifact
 from strop.runtime.errors import StropError
 from strop.runtime.images.dataset import batches, list_images
 from strop.runtime.statistics.intervals import wilson_interval
+from strop.runtime.units import PERCENT
 
 FORMAT_VERSION = 1
 AT_ONCE = 4  # images whose pixels are held
 DRAWS = 2000  # of the bootstrap
 SEED = 0
+COLUMNS = ("file", "images of", "images", "flips", "95 %", "nats", "SNR, dB", "of the first's nats")
 
 
 def measured(
@@ -92,6 +95,16 @@ def of_folder(
     return figures, [nats for _, nats in made], [each.astype(np.float64) for each in every]
 
 
+def shown(line: Mapping[str, Any]) -> tuple[object, ...]:
+    """Give the cells of COLUMNS; files of one name stand in the order of --files."""
+    names = ("name", "folder", "images", "flips")
+    interval = " to ".join(f"{PERCENT * end:.2f} %" for end in line["flips_interval"])
+    found = (f"{line['divergence']:.5f}", f"{line['signal_to_noise_db']:.1f}")
+    low_high = line.get("divergence_ratio")
+    of_first = "{:.2f} [{:.2f}, {:.2f}]".format(*low_high) if low_high else None
+    return (*(line[name] for name in names), interval, *found, of_first)
+
+
 def numbers(text: str) -> tuple[float, ...]:
     """Read a list with commas."""
     return tuple(map(float, text.split(",")))
@@ -116,7 +129,7 @@ def main() -> int:
                 figure["divergence_ratio"] = ratio(nats[0], nats[place])
                 figure["flips_ratio"] = ratio(flips[0], flips[place])
             lines.append(figure)
-            console.note(f"{args.files[place]}: {figure}")
+    console.table(COLUMNS, [shown(line) for line in lines])
     write_record({"format_version": FORMAT_VERSION, "rows": lines, **origin()}, args.output)
     return 0
 

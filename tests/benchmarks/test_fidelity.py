@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fidelity import measured, ratio
+from fidelity import COLUMNS, measured, ratio, shown
 
 from strop.export.certify.score_figures import score_rows
 from strop.runtime.artifact.contract import Activation, Task
@@ -34,3 +34,7 @@ def test_batches_are_summed_up_over_all_images() -> None:
     assert figures["divergence"] == pytest.approx(nats.mean())
     # Noise of a tenth of the scores' spread, to within what 300 draws can say.
     assert figures["signal_to_noise_db"] == pytest.approx(20, abs=1.5)
+    first = {"name": "a.tflite", "folder": "images", **figures}
+    cells = shown({**first, "divergence_ratio": [0.5, 0.4, 0.625]})
+    assert len(cells) == len(shown(first)) == len(COLUMNS)
+    assert cells[-1] == "0.50 [0.40, 0.62]"
