@@ -18,7 +18,8 @@ __all__ = ["folder"]
 ROOT = Path(__file__).parents[2]
 # The page's model, and which of the small ones stands for it.
 PAGES = {"segment": ("net", "map"), "landmarks": ("hands", "points"), "detect": ("ssd", "boxes")}
-OF_OTHERS = "_landmark_lite.tflite", "face_detection_short_range.tflite"  # MediaPipe's
+# MediaPipe's and Ultralytics' files, which are not here.
+OF_OTHERS = "_landmark_lite.tflite", "face_detection_short_range.tflite", "yolov8n.onnx"
 FAST = ["--effort", "fast", "--keep-failed"]
 
 
