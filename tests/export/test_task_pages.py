@@ -13,6 +13,7 @@ from tests.export.test_every_task import MEMBERS, folder, model
 from tests.runtime.fake_cameras import OpenCv
 
 from strop.cli import main
+from strop.runtime.detect import average_precision
 
 __all__ = ["folder"]
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,7 @@ def test_its_commands_and_its_example_run(
     page: str, reader: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(reader)
+    monkeypatch.setattr(average_precision, "DRAWS", 4)
     monkeypatch.setitem(sys.modules, "cv2", OpenCv((9, 90, 200), n_frames=10))
     ran = set()
     for words in commands(page):
