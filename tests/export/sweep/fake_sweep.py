@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.export.fake_manifest import HOSTILE
-from tests.runtime.bench.test_validity import CALM, bench_record, every
+from tests.runtime.bench.test_validity import CALM, bench_record, every, ten_windows
 
 from strop.export.options.choices import Precision
 from strop.export.options.options import ExportOptions
@@ -21,7 +21,6 @@ from strop.export.sweep.record import ArtifactResult, Asked, Counts, MemberRecor
 from strop.export.sweep.sweep import Steps, Sweep, sweep
 from strop.export.sweep.timing import BenchPlan
 from strop.export.zoo.spec import ModelSpec
-from strop.runtime.bench.energy import EnergySamples
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.errors import MeasurementError, QuantizationError
 from strop.runtime.machine.board import board_state
@@ -175,15 +174,7 @@ def bench_of(path: Path, p50_ns: int) -> BenchRecord:
 
 def with_energy(record: BenchRecord, mj: float) -> BenchRecord:
     """Add ten windows of one second, of 100 inferences with so many millijoules each."""
-    samples = EnergySamples(
-        meter="a meter",
-        idle_before_w=0.0,
-        idle_after_w=0.0,
-        window_s=(1.0,) * 10,
-        window_runs=(100,) * 10,
-        window_j=(mj / 10,) * 10,
-        states=(),
-    )
+    samples = ten_windows(mj / 10, idle_w=0.0)
     return replace(record, artifacts=(replace(record.artifacts[0], energy=samples),))
 
 

@@ -53,6 +53,21 @@ def every(rounds: int, *states: BlockState) -> tuple[BlockState, ...]:
     return tuple(replace(state, rounds=i * rounds) for i, state in enumerate(states))
 
 
+def ten_windows(
+    joules: float, *, runs: int = 100, idle_w: float = 1.0, states: Sequence[BlockState] = ()
+) -> EnergySamples:
+    """Windows of one second, of so many inferences that take so much together."""
+    return EnergySamples(
+        meter="a meter",
+        idle_before_w=idle_w,
+        idle_after_w=idle_w,
+        window_s=(1.0,) * 10,
+        window_runs=(runs,) * 10,
+        window_j=(joules,) * 10,
+        states=tuple(states),
+    )
+
+
 def bench_record(board: BoardState, states: Sequence[BlockState]) -> BenchRecord:
     artifact = ArtifactRecord(
         name="m.tflite",
@@ -199,15 +214,7 @@ def test_a_sustained_load_is_compared_with_the_full_speed_before_it(pi_4: BoardS
 def test_energy_says_how_long_the_board_was_below_full_speed(pi_4: BoardState) -> None:
     record = bench_record(pi_4, every(5, *[CALM] * 5))
     slow = replace(CALM, arm_clock_hz=1_000_000_000)
-    samples = EnergySamples(
-        meter="a meter",
-        idle_before_w=1.0,
-        idle_after_w=1.0,
-        window_s=(1.0,) * 10,
-        window_runs=(1,) * 10,
-        window_j=(2.0,) * 10,
-        states=tuple(every(1, *[CALM] * 8, slow, slow, slow)),
-    )
+    samples = ten_windows(2.0, runs=1, states=every(1, *[CALM] * 8, slow, slow, slow))
     artifact = replace(record.artifacts[0], energy=samples)
     (found, *_) = figures(replace(record, artifacts=(artifact,)))
     assert found.energy is not None

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.runtime.bench.test_validity import ten_windows
 from tests.runtime.bench_records import record_maker
 from tests.runtime.evidence.keys import make_keys
 
 from strop import cli
-from strop.runtime.bench.energy import EnergySamples
 from strop.runtime.bench.record import BENCH_RECORD, BenchRecord
 from strop.runtime.errors import RecordError
 from strop.runtime.evidence.board_page import boards_markdown, cells
@@ -68,15 +68,7 @@ def test_the_fastest_board_comes_first_and_what_was_disturbed_is_named(folder: P
 def test_energy_stands_beside_latency_and_does_not_count_where_it_was_slowed(
     folder: Path,
 ) -> None:
-    calm = EnergySamples(
-        meter="a meter",
-        idle_before_w=1.0,
-        idle_after_w=1.0,
-        window_s=(1.0,) * 10,
-        window_runs=(100,) * 10,
-        window_j=(2.5,) * 10,
-        states=(),
-    )
+    calm = ten_windows(2.5)
     path = folder / "fast" / "m.json"
     record = BENCH_RECORD.read(path)
     slow = tuple(replace(state, throttled=0x4) for state in record.block_states)
