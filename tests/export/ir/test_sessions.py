@@ -197,6 +197,23 @@ def test_a_session_goes_with_its_weights() -> None:
     assert len(layer_sessions._opened) == before
 
 
+def test_sessions_are_kept_up_to_a_size_of_all_their_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph, images = in_a_row((CONV, SHAPE)), drawn(1, *SHAPE[1:])
+    layers = [[drawn(CHANNELS, 1, 1, CHANNELS), drawn(CHANNELS)] for _ in range(4)]
+    layer_sessions._opened.clear()
+    found = [run_layer(CONV, [images, *layer], graph) for layer in layers]
+    (size,) = {session.model_bytes for session in layer_sessions._opened.values()}
+    monkeypatch.setattr(layer_sessions, "MOST_BYTES", 3 * size)
+    for layer, expected in zip(layers, found, strict=True):
+        np.testing.assert_array_equal(run_layer(CONV, [images, *layer], graph), expected)
+        assert len(layer_sessions._opened) <= 3
+    monkeypatch.setattr(layer_sessions, "MOST_BYTES", size - 1)
+    run_layer(CONV, [images, *layers[0]], graph)
+    assert len(layer_sessions._opened) == 1  # one is needed, however large
+
+
 def test_several_threads_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     side = 2 + int(np.sqrt(litert_session.LARGE / CHANNELS))
     shape = (1, side, side, CHANNELS)

@@ -15,6 +15,9 @@ from strop.export.ir.litert_session import LitertSession
 Key = tuple[Op, tuple[int, ...], tuple[int, ...]]
 
 MOST_OPEN = 256  # of either kind; MobileNetV2 has 53 convolutions
+# Of the constants of all that are kept: each holds them twice more. NASNetLarge has 360 MB in each
+# of several variants, MobileNetV2 14.
+MOST_BYTES = 2**29
 _opened: OrderedDict[Key, LitertSession] = OrderedDict()
 """By the operation, the shape of its image and which arrays its constants are."""
 
@@ -22,7 +25,8 @@ _opened: OrderedDict[Key, LitertSession] = OrderedDict()
 def run_layer(op: Op, operands: Sequence[Array], graph: Graph) -> Array:
     """Compute an operation, without its fused activation.
 
-    Its session is kept as long as its weights are: making one takes as long as a few images.
+    Its session is kept as long as its weights are, unless many or large ones were used since:
+    making one takes as long as a few images.
 
     Args:
         op: One activation in, and any number of constants behind it.
@@ -40,10 +44,15 @@ def run_layer(op: Op, operands: Sequence[Array], graph: Graph) -> Array:
         for values in constants:
             weakref.finalize(values, _opened.pop, key, None)
     _opened[key] = session
-    if len(_opened) > MOST_OPEN:
+    while len(_opened) > 1 and (len(_opened) > MOST_OPEN or _kept_bytes() > MOST_BYTES):
         _opened.popitem(last=False)
     (found,) = session.run([image])
     return found
+
+
+def _kept_bytes() -> int:
+    sessions = [*_opened.values()]  # at once: some go when weights are collected
+    return sum(session.model_bytes for session in sessions)
 
 
 def _open(op: Op, operands: Sequence[Array], graph: Graph) -> LitertSession:

@@ -28,10 +28,12 @@ class LitertSession:
 
     Attributes:
         shapes: Of its inputs.
+        model_bytes: Size of its file.
     """
 
     def __init__(self, model: bytes) -> None:
         self._lock = Lock()
+        self.model_bytes = len(model)
         with native_stderr_held():  # LiteRT says which delegate it made
             self._interpreter = _opened(model)
             self._interpreter.allocate_tensors()
