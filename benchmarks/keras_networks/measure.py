@@ -38,7 +38,7 @@ from strop.export.passes.fold import fold_layers, fold_normalization
 from strop.export.pipeline import export
 from strop.export.source.source import Source, load_model_file
 from strop.export.tensorflow_logs import quiet_tensorflow
-from strop.runtime.artifact.artifact import read_contract
+from strop.runtime.artifact.artifact import Format, read_contract
 from strop.runtime.artifact.contract import Contract
 from strop.runtime.bench.latency import measure as measure_latency
 from strop.runtime.classify.classifier import open as open_classifier
@@ -47,6 +47,9 @@ from strop.runtime.engines import Engine, open_engine
 from strop.runtime.errors import ArtifactError, StropError
 from strop.runtime.images.dataset import pixels_in_order
 from strop.runtime.units import NS_PER_MS
+
+# tf2onnx, which writes the float .onnx, took more than 22 GB of memory for 198 million parameters.
+MOST_FOR_TF2ONNX = 100_000_000
 
 
 def measure(
@@ -92,21 +95,34 @@ def exported(
             precisions=(Precision.INT8, Precision.FLOAT32),
             effort=Effort.FAST,
         )
+        is_large = found.parameters > MOST_FOR_TF2ONNX
+        alone = replace(options, precisions=(Precision.INT8,))
         try:
-            made = export(source, options)
+            made = export(source, alone if is_large else options)
+            paths = [*made.paths, *(_float_tflite(source, options) if is_large else ())]
         except StropError as err:
             return replace(found, refused=str(err).replace(f"{folder}{os.sep}", ""))
         int8, float32 = (
-            [path for path in made.paths if precision.value in path.name]
+            [path for path in paths if precision.value in path.name]
             for precision in (Precision.INT8, Precision.FLOAT32)
         )
         ms = _medians_ms([*int8, *float32], others[0])
         return replace(
             _compared(described(found, made.manifest), int8, others),
             tflite_ratio=ms[0] / ms[2],
-            onnx_ratio=ms[1] / ms[3],
+            onnx_ratio=None if is_large else ms[1] / ms[3],
             bound_db=_bound_db(source, float32[0], calibration),
         )
+
+
+def _float_tflite(source: Source, options: ExportOptions) -> Sequence[Path]:
+    only = replace(
+        options,
+        output=options.output.with_name("float"),
+        precisions=(Precision.FLOAT32,),
+        formats=(Format.TFLITE,),
+    )
+    return export(source, only).paths
 
 
 def described(found: Measured, manifest: Manifest) -> Measured:

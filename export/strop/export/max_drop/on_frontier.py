@@ -128,7 +128,6 @@ def explain_frontier(frontier: Frontier) -> str:
     last = frontier.points[-1]
     return (
         f"the slowest files that were tried take {last.rel_latency:.2f} of int8's time and bring"
-        f" {last.divergence:.2g} nats instead of {frontier.points[0].divergence:.2g}; raise"
-        " --max-drop, --max-flips or --max-float-layers, add validation images, or take"
-        " --precision float32"
+        f" {last.divergence:.2g} nats instead of {frontier.points[0].divergence:.2g}; ask"
+        " for less, raise --max-float-layers, add validation images, or take --precision float32"
     )
